@@ -24,15 +24,15 @@ from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 from bot.core.places.edit import Identity, identity  # noqa: E402
 from bot.core.places.reconcile import reconcile  # noqa: E402
 from bot.formats import all_formats, dockerfile  # noqa: E402
-from bot.model.decision import Candidate, Selected, Update  # noqa: E402
+from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402
-from bot.model.reference import Digest, Line  # noqa: E402
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported  # noqa: E402
-from bot.pipeline.edit import Edited, edit  # noqa: E402
-from bot.pipeline.survey import Survey, survey  # noqa: E402
+from bot.model.reference import Digest, TagRef  # noqa: E402
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText  # noqa: E402
+from bot.pipeline.edit import EditResult, edit_files  # noqa: E402
+from bot.pipeline.survey import ExtractResult, extract_references  # noqa: E402
 from bot.worktree import WorkTree  # noqa: E402
 
-Found = Occurrence | Unsupported
+Found = Occurrence | UnsupportedText
 Images = Mapping[FilePath, list[Pull] | None]
 """What BuildKit pulls for each Dockerfile; None for what it cannot read."""
 Matched = list[tuple[Pull | None, Found | None]]
@@ -51,15 +51,15 @@ def main() -> int:
 def check(folder: Path, out: Path, *, is_listing: bool) -> int:
     """Return 1 where something was missed, different, not proved or wrong."""
     tree = WorkTree(folder)
-    before = survey(HERE, tree, all_formats())
+    before = extract_references(HERE, tree, all_formats())
     images = resolved(tree)
     matched = {path: match(pulled, places_of(before, path)) for path, pulled in images.items() if pulled is not None}
     lost = compare(images, matched, before, is_listing=is_listing)
     edited = pin(before)
     copy(tree, edited, out)
-    planned = {identity(each.occurrence): each.candidates[0].digest for each in edited.made}
-    unproved = [f"not proved: {each.occurrence.path}: {each.detail}" for each in edited.unproved]
-    wrong = [*misread(before, survey(HERE, WorkTree(out), all_formats()), planned)]
+    planned = {identity(each.occurrence): each.candidates[0].digest for each in edited.applied_updates}
+    unproved = [f"not proved: {each.occurrence.path}: {each.detail}" for each in edited.unproved_skips]
+    wrong = [*misread(before, extract_references(HERE, WorkTree(out), all_formats()), planned)]
     wrong += [*misbuilt(matched, resolved(WorkTree(out)), planned)]
     print(
         f"pinned: {len(planned)} references in {len(edited.changes)} files, {len(unproved)} not proved,"
@@ -83,14 +83,14 @@ def resolved(tree: WorkTree) -> Images:
     return images
 
 
-def places_of(surveyed: Survey, path: FilePath) -> list[Found]:
-    readings = surveyed.readings_of(path)
+def places_of(surveyed: ExtractResult, path: FilePath) -> list[Found]:
+    readings = surveyed.get_readings(path)
     dockerfiles = [each for each in readings if each.file_format.name == dockerfile.FORMAT.name]
     kept = {identity(each): each for each in surveyed.occurrences if each.path == path} if dockerfiles else {}
     return [
         kept[identity(place)] if isinstance(place, Occurrence) else place
         for reading in dockerfiles
-        for place in reading.places
+        for place in reading.references
     ]
 
 
@@ -114,21 +114,21 @@ def shows(place: Found, pull: Pull) -> bool:
 
 def outcome(pull: Pull | None, place: Found | None) -> str:
     match pull, place:
-        case None, Unsupported(reason=reason):
+        case None, UnsupportedText(reason=reason):
             return f"listed, and refused by BuildKit: {reason.value}"
         case None, _:
             return "found, and not pulled by BuildKit"
         case _, None:
             return "missed"
-        case _, Unsupported(reason=reason):
+        case _, UnsupportedText(reason=reason):
             return f"listed: {reason.value}"
-        case Pull(), Occurrence(digest=digest) if shows(place, pull):
-            return f"listed: {digest.reason.value}" if isinstance(digest, Closed) else "agree"
+        case Pull(), Occurrence(digest_slot=digest) if shows(place, pull):
+            return f"listed: {digest.reason.value}" if isinstance(digest, NotEditable) else "agree"
         case _:
             return "different"
 
 
-def compare(images: Images, matched: Mapping[FilePath, Matched], surveyed: Survey, *, is_listing: bool) -> int:
+def compare(images: Images, matched: Mapping[FilePath, Matched], surveyed: ExtractResult, *, is_listing: bool) -> int:
     """Print what became of every reference that BuildKit resolves, and return how many were missed or different."""
     counts = Counter(outcome(*pair) for pairs in matched.values() for pair in pairs)
     refused = [path for path, pulled in images.items() if pulled is None]
@@ -148,23 +148,23 @@ def compare(images: Images, matched: Mapping[FilePath, Matched], surveyed: Surve
 
 
 def described(place: Found | None) -> str:
-    return repr(place.text) if isinstance(place, Unsupported) else str(place.reference) if place else "nothing"
+    return repr(place.text) if isinstance(place, UnsupportedText) else str(place.reference) if place else "nothing"
 
 
-def pin(surveyed: Survey) -> Edited:
+def pin(surveyed: ExtractResult) -> EditResult:
     """Move everything that has a slot to the digest of its line, as a run does when the registry answers."""
     updates = []
     for place in surveyed.occurrences:
-        if isinstance(place.digest, Slot):
-            line = place.reference.line() or Line(place.reference.repository, "latest")
+        if isinstance(place.digest_slot, EditSlot):
+            line = place.reference.to_tag_ref() or TagRef(place.reference.repository, "latest")
             digest = Digest(f"sha256:{hashlib.sha256(str(line).encode()).hexdigest()}")
-            updates.append(Update(Selected(place, line, Policy()), (Candidate(digest),)))
-    return edit(surveyed, [each for each in reconcile(updates) if isinstance(each, Update)])
+            updates.append(ImageUpdate(TrackedImage(place, line, Policy()), (UpdateCandidate(digest),)))
+    return edit_files(surveyed, [each for each in reconcile(updates) if isinstance(each, ImageUpdate)])
 
 
-def copy(tree: WorkTree, edited: Edited, out: Path) -> None:
+def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
     changed = {change.path: change.content for change in edited.changes}
-    entries = list(tree.entries())
+    entries = list(tree.list_entries())
     for entry, content in zip(entries, tree.read(entries), strict=True):
         if isinstance(content, bytes):
             target = out / entry.path
@@ -172,10 +172,10 @@ def copy(tree: WorkTree, edited: Edited, out: Path) -> None:
             target.write_bytes(changed.get(entry.path, content))
 
 
-def misread(before: Survey, after: Survey, planned: Mapping[Identity, Digest]) -> Iterator[str]:
+def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[Identity, Digest]) -> Iterator[str]:
     """Yield every place that does not read as it was planned to."""
     expected = {
-        identity(place): str(place.reference.at(planned.get(identity(place), place.reference.digest)))
+        identity(place): str(place.reference.with_digest(planned.get(identity(place), place.reference.digest)))
         for place in before.occurrences
     }
     there = {identity(place): str(place.reference) for place in after.occurrences}
@@ -192,7 +192,7 @@ def misbuilt(matched: Mapping[FilePath, Matched], images: Images, planned: Mappi
         expected = Counter(
             (
                 pull.first_line,
-                str(place.reference.at(planned[identity(place)]))
+                str(place.reference.with_digest(planned[identity(place)]))
                 if isinstance(place, Occurrence) and shows(place, pull) and identity(place) in planned
                 else pull.image.text,
             )

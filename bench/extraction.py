@@ -14,8 +14,8 @@ from bot.formats import all_formats
 from bot.formats._syntax.yaml import nodes
 from bot.formats._syntax.yaml.source import split
 from bot.model.forge import GitRepository
-from bot.model.source import Closed, FilePath, SourceFile
-from bot.pipeline.survey import Survey, survey
+from bot.model.source import NotEditable, FilePath, SourceFile
+from bot.pipeline.survey import ExtractResult, extract_references
 from bot.ports import FileFormat
 from bot.worktree import WorkTree
 
@@ -38,9 +38,9 @@ def measure_extraction(folder: Path) -> None:
     collect_rarely()
     tree = WorkTree(folder)
     formats = all_formats()
-    surveyed = survey(HERE, tree, formats)
-    seconds = best(lambda: survey(HERE, tree, formats))
-    entries = list(tree.entries())
+    surveyed = extract_references(HERE, tree, formats)
+    seconds = best(lambda: extract_references(HERE, tree, formats))
+    entries = list(tree.list_entries())
     print(f"extraction: {len(entries)} files listed, {len(surveyed.occurrences)} references, {seconds:.2f} s")
     measure_yaml(tree, formats)
     dockerfiles = [(each, file) for each, file in selected(tree, formats) if each.name == "dockerfile"]
@@ -71,10 +71,10 @@ def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
 
 def selected(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
     """Return what every format reads, file by file."""
-    entries = {entry.path: entry for entry in tree.entries()}
+    entries = {entry.path: entry for entry in tree.list_entries()}
     reads: dict[FilePath, list[FileFormat]] = {}
     for file_format in formats:
-        for path in file_format.selects(entries.keys()):
+        for path in file_format.select_paths(entries.keys()):
             reads.setdefault(path, []).append(file_format)
     contents = tree.read([entries[path] for path in reads])
     return [
@@ -124,9 +124,9 @@ def parse_events(texts: Iterable[str]) -> None:
             pass
 
 
-def describe(surveyed: Survey) -> None:
+def describe(surveyed: ExtractResult) -> None:
     by_format = Counter(each.format for each in surveyed.occurrences)
-    closed = Counter(each.digest.reason.value for each in surveyed.occurrences if isinstance(each.digest, Closed))
+    closed = Counter(each.digest_slot.reason.value for each in surveyed.occurrences if isinstance(each.digest_slot, NotEditable))
     unsupported = Counter(each.reason.value for each in surveyed.unsupported)
     print(f"  references: {dict(sorted(by_format.items())) or 'none'}")
     print(f"  of these not to be written: {dict(sorted(closed.items())) or 'none'}")

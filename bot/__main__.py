@@ -15,13 +15,13 @@ def main() -> int:
     After an interrupt the process exits without waiting for threads that still wait for a response.
     """
     code = app.main()
-    _let_go_of_stderr()
+    _discard_stderr()
     if code == ExitCode.INTERRUPTED:
         os._exit(code)
     return code
 
 
-def _let_go_of_stderr() -> None:
+def _discard_stderr() -> None:
     """Discard buffered output if nobody reads stderr any more.
 
     Otherwise Python would exit with code 120; from version 3.13 on even if all earlier writes to stderr failed.

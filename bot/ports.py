@@ -8,33 +8,33 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import date, datetime
 
-    from bot.model.advisory import Listed
+    from bot.model.advisory import AdvisoryResult
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.contents import ImageContents
-    from bot.model.dashboard import Board
-    from bot.model.diagnosis import Aim, Check
+    from bot.model.dashboard import DashboardIssue
+    from bot.model.diagnosis import DiagnosisTarget, Check
     from bot.model.errors import TreeError
-    from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, Subject
-    from bot.model.extras import Extras
-    from bot.model.forge import Entry, ForgeLimits, GitRepository, Opened
-    from bot.model.found import Found
-    from bot.model.history import LineEnd, Sighting
-    from bot.model.image import Claim, ImageFacts, Kept, Manifest, Recorded
-    from bot.model.proposal import Proposal, Seen
-    from bot.model.reference import Digest, Line
-    from bot.model.report import Failed
-    from bot.model.rules import Rule
+    from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject
+    from bot.model.extras import RequestAttributes
+    from bot.model.forge import TreeEntry, ForgeLimits, GitRepository, OpenedRequest
+    from bot.model.found import ExtractedItem
+    from bot.model.history import SupersededTag, TagObservation
+    from bot.model.image import TagDescriptor, ImageFacts, CachedManifest, Manifest, RegistryRecord
+    from bot.model.proposal import Proposal, RemoteRequest
+    from bot.model.reference import Digest, TagRef
+    from bot.model.report import RunFailure
+    from bot.model.rules import PolicyRule
     from bot.model.signature import SignatureOutcome
-    from bot.model.source import Change, FilePath, SourceFile
+    from bot.model.source import FileChange, FilePath, SourceFile
     from bot.model.task import BuildTask
-    from bot.model.trust import Trust
-    from bot.model.vex import Vex
+    from bot.model.trust import TrustEntry
+    from bot.model.vex import VexStatements
 
 
-class Examined(Protocol):
+class Diagnosable(Protocol):
     """A component that the config names and that `basebump doctor` can test."""
 
-    def examine(self, aim: Aim) -> Iterable[Check]:
+    def examine(self, target: DiagnosisTarget) -> Iterable[Check]:
         """Test everything that a run with this target needs of the component, without changing anything.
 
         Raises:
@@ -54,11 +54,11 @@ class FileFormat(Protocol):
         """True if this kind of file allows a comment at the end of a line with content."""
         ...
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the paths of the files that this format reads."""
         ...
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the image references of a file in file order, and the facts that it states about other files.
 
         Never raises, whatever the bytes are.
@@ -66,20 +66,20 @@ class FileFormat(Protocol):
         ...
 
 
-class Tree(Protocol):
+class FileTree(Protocol):
     """One commit of a repository, or one folder, that a run reads."""
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """True if `list_entries` yields all files; forges truncate large trees."""
         ...
 
     @property
-    def unlisted(self) -> Sequence[tuple[FilePath, TreeError]]:
+    def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
         """Folders that could not be listed, with the error; complete once `list_entries` is exhausted."""
         ...
 
-    def entries(self) -> Iterable[Entry]:
+    def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files, without symbolic links and submodules.
 
         Raises:
@@ -87,12 +87,12 @@ class Tree(Protocol):
         """
         ...
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order, or the error if a file cannot be read."""
         ...
 
 
-class Since(Protocol):
+class RevisionDiff(Protocol):
     """The difference between a tree and one of its earlier revisions."""
 
     @property
@@ -100,7 +100,7 @@ class Since(Protocol):
         """The revision as the user named it."""
         ...
 
-    def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
+    def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
         """Return the ranges of changed line numbers (from 1) of each file; files without changes may be missing.
 
         Raises:
@@ -112,7 +112,7 @@ class Since(Protocol):
 class RulesReader(Protocol):
     """Parses the config file that a repository contains itself."""
 
-    def __call__(self, content: bytes, source: str) -> tuple[Rule, ...]:
+    def __call__(self, content: bytes, source: str) -> tuple[PolicyRule, ...]:
         """Return the rules of the file.
 
         Args:
@@ -125,14 +125,14 @@ class RulesReader(Protocol):
         ...
 
 
-class Fleet(Examined, Protocol):
+class Fleet(Diagnosable, Protocol):
     """The repositories that one configured forge offers, and access to them."""
 
-    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
+    def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects, only those in `names` unless `names` is empty."""
         ...
 
-    def tree(self, repository: GitRepository) -> Tree:
+    def open_tree(self, repository: GitRepository) -> FileTree:
         """Return the tree of the commit that the base branch points to.
 
         Raises:
@@ -140,11 +140,11 @@ class Fleet(Examined, Protocol):
         """
         ...
 
-    def forge(self, repository: GitRepository) -> Forge:
+    def get_forge(self, repository: GitRepository) -> Forge:
         """Return the operations on the branches and requests of a repository."""
         ...
 
-    def dashboard(self, repository: GitRepository) -> Dashboard:
+    def get_dashboard(self, repository: GitRepository) -> Dashboard:
         """Return the operations on the dashboard issue of a repository."""
         ...
 
@@ -159,14 +159,14 @@ class Forge(Protocol):
     @property
     def limits(self) -> ForgeLimits: ...
 
-    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
+    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return the branches and open requests under `prefix`, and the ended requests of `desired_branches`.
 
         The newest request comes first. Requests from forks do not belong to basebump and are never returned.
         """
         ...
 
-    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+    def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Create one commit on top of the base branch's commit, point `branch` to it and return its id.
 
         File modes are preserved. A path that is not a regular file in the base is refused. The branch must currently
@@ -178,14 +178,14 @@ class Forge(Protocol):
         """
         ...
 
-    def open(self, proposal: Proposal) -> Opened:
+    def open(self, proposal: Proposal) -> OpenedRequest:
         """Open the request for an existing branch; if a request is already open, update that request instead.
 
         The commit status is set before the request is written, because the mark in the body records it.
         """
         ...
 
-    def amend(self, seen: Seen, title: str, body: str, extras: Extras = ...) -> tuple[str, ...]:
+    def update_request(self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = ...) -> tuple[str, ...]:
         """Update title and body of an open request if they differ, set its attributes, and return what is refused.
 
         Labels in `request.user_requests` are removed. Attributes that users removed stay removed, even if
@@ -199,15 +199,15 @@ class Forge(Protocol):
         """
         ...
 
-    def close(self, seen: Seen) -> None:
+    def close(self, request: RemoteRequest) -> None:
         """Close an open request without merging it; if the forge stores requests as refs, also delete its branch."""
         ...
 
-    def tell(self, seen: Seen, text: str) -> None:
+    def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Add a comment to an open request."""
         ...
 
-    def drop(self, seen: Seen) -> None:
+    def delete_branch(self, request: RemoteRequest) -> None:
         """Delete the branch if it still points to `request.head`; do nothing if the branch does not exist."""
         ...
 
@@ -215,15 +215,15 @@ class Forge(Protocol):
 class Dashboard(Protocol):
     """Operations on the dashboard issue of a repository; every method raises ForgeError."""
 
-    def read(self) -> Board | None:
+    def read(self) -> DashboardIssue | None:
         """Return the dashboard issue, whether it is open or closed; None if it was never created."""
         ...
 
-    def write(self, board: Board | None, title: str, body: str) -> None:
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:
         """Create the dashboard issue, or update and reopen the existing one."""
         ...
 
-    def close(self, board: Board, body: str) -> None:
+    def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the body of the dashboard issue and close the issue."""
         ...
 
@@ -234,31 +234,31 @@ class Registry(Protocol):
     Implementations handle mirrors, credentials and retries.
     """
 
-    def head(self, line: Line, known: Claim | None = None) -> Claim:
+    def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
         """Return the descriptor that the tag points to; `known_descriptor` if the registry says it is still valid."""
         ...
 
-    def origin(self, line: Line) -> Line:
+    def get_origin(self, tag_ref: TagRef) -> TagRef:
         """Return the tag whose digest is fetched: for a pull-through cache, the tag in the upstream registry."""
         ...
 
-    def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
+    def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
         """Fetch and hash the manifest that the tag points to; None if the tag still points to `known_digest`."""
         ...
 
-    def tags(self, repository: str) -> tuple[str, ...]:
+    def list_tags(self, repository: str) -> tuple[str, ...]:
         """Return all tags of a canonical repository."""
         ...
 
-    def fetch(self, line: Line, digest: Digest) -> Manifest:
+    def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
         """Fetch `digest` from the repository of the tag, and verify that its bytes have this digest."""
         ...
 
-    def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
+    def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the facts that an image states in its labels, annotations and config."""
         ...
 
-    def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
+    def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
         """Return the contents of the image for a platform; None if `digest` has no image for it."""
         ...
 
@@ -266,39 +266,39 @@ class Registry(Protocol):
 class RegistryFacts(Protocol):
     """Data that registries store about images; requested only if needed. Every method raises RegistryError."""
 
-    def recorded(self, line: Line, digest: Digest) -> Recorded | None:
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return the registry's record of `digest`; None if the registry offers no record."""
         ...
 
-    def end_of_life(self, line: Line, digest: Digest) -> date | None:
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the day on which the publisher says that support of `digest` ends; a hint that is often wrong."""
         ...
 
 
-class Artifacts(Protocol):
+class ArtifactStore(Protocol):
     """Artifacts attached to images of canonical repositories, such as signatures; every method raises RegistryError."""
 
-    def tagged(self, repository: str, tag: str) -> Artifact | None:
+    def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
         """Return the artifact that a tag points to, with verified bytes; None if the tag does not exist."""
         ...
 
-    def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
+    def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the artifacts that refer to `digest`.
 
         They are listed by the referrers API or, if the registry does not have it, by the referrers tag.
         """
         ...
 
-    def artifact(self, repository: str, digest: Digest) -> Artifact:
+    def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
         """Return the artifact with a digest, with verified bytes."""
         ...
 
-    def blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
+    def fetch_blob(self, repository: str, blob: Blob, limit: int = ...) -> bytes:
         """Return the bytes of a blob of an artifact, verified against its digest; at most `limit` bytes are read."""
         ...
 
 
-class Builder(Examined, Protocol):
+class ImageBuilder(Diagnosable, Protocol):
     """A registry that builds images itself, and rebuilds them when a base image is updated."""
 
     @property
@@ -306,7 +306,7 @@ class Builder(Examined, Protocol):
         """The host as in canonical references."""
         ...
 
-    def tasks(self) -> tuple[BuildTask, ...]:
+    def list_tasks(self) -> tuple[BuildTask, ...]:
         """Return the tasks that rebuild images; called once per run.
 
         Raises:
@@ -315,103 +315,103 @@ class Builder(Examined, Protocol):
         ...
 
 
-class Scanner(Examined, Protocol):
+class Scanner(Diagnosable, Protocol):
     """Finds the known vulnerabilities of an image; a failure is returned as NotScanned and never raised."""
 
-    def identity(self) -> ScannerIdentity | None:
+    def get_identity(self) -> ScannerIdentity | None:
         """Return name, version and database of the scanner; None if nothing scans, or if only reports can state it."""
         ...
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Announce the images that will be scanned, so that a scanner can query a service for all of them at once.
 
         The results of `scan` do not depend on this call; only the time that it takes does.
         """
         ...
 
-    def scan(self, subject: Subject) -> ScanOutcome: ...
+    def scan(self, subject: ScanSubject) -> ScanOutcome: ...
 
 
-class Advisories(Examined, Protocol):
+class AdvisorySource(Diagnosable, Protocol):
     """Published data about vulnerabilities; a failure is returned as a value and never raised."""
 
-    def about(self, ids: Collection[str]) -> Listed:
+    def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
         """Return the data of public lists about vulnerabilities; the lists are read once per run."""
         ...
 
-    def statements(self) -> Vex:
+    def load_statements(self) -> VexStatements:
         """Return the VEX statements of accepted authors; every call in a run returns the same value."""
         ...
 
-    def names(self, subject: Subject) -> frozenset[Digest]:
+    def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return the digests by which VEX statements may name an image, including the digest of the image itself."""
         ...
 
 
-class Verifier(Protocol):
+class SignatureVerifier(Protocol):
     """Verifies who signed an image; a failure is returned as an outcome and never raised."""
 
-    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+    def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
         """Return the signer from `trust` who signed `digest` of a repository, or why no signer could be verified.
 
         None if `trust` lists no signer whose signatures this verifier can read.
         """
 
 
-class ScannerOf(Protocol):
+class ScannerSelector(Protocol):
     """Selects the scanner for an image."""
 
-    def __call__(self, line: Line) -> Scanner:
+    def __call__(self, tag_ref: TagRef) -> Scanner:
         """Return the scanner for the images of a tag; always the same object for the same tag."""
         ...
 
 
-class Memory(Protocol):
+class StateStore(Protocol):
     """The state that runs persist. If it is lost, ages start again and runs take longer; nothing else depends on it.
 
     Every method raises StateError.
     """
 
-    def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:
+    def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
         """Return the observations of each tag, oldest first; tags without observations are missing."""
         ...
 
-    def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:
+    def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
         """Return the last descriptor of each tag; tags that were never looked up are missing."""
         ...
 
-    def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
+    def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store the digests that tags pointed to at a time; called once per run."""
         ...
 
-    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
+    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
         """Return the stored manifests; a manifest never changes, because its bytes were verified against its digest."""
         ...
 
-    def keep(self, fetched: Iterable[Kept]) -> None:
+    def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Store manifests that were fetched and verified."""
         ...
 
-    def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:
+    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
         """Return the stored scans of these images that this scanner made with exactly this database."""
         ...
 
-    def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
+    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
         """Store scans."""
         ...
 
 
-class Ends(Protocol):
+class SupersededStore(Protocol):
     """Superseded tags that earlier runs found; a run checks only some tags, because each check costs requests.
 
     Both methods raise StateError.
     """
 
-    def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
+    def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
         """Return the superseded tags among `tag_refs`; tags for which nothing is stored are missing."""
         ...
 
-    def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
+    def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Store the results of checks made at a time; None deletes the stored entry of a tag."""
         ...
 
@@ -424,11 +424,11 @@ class Clock(Protocol):
         ...
 
 
-class Progress(Protocol):
+class ProgressReporter(Protocol):
     """Receives the progress of a run, to show it if someone watches."""
 
-    def phase(self, title: str, total: int) -> None: ...
+    def start_phase(self, title: str, total: int) -> None: ...
 
-    def step(self) -> None: ...
+    def advance(self) -> None: ...
 
-    def done(self) -> None: ...
+    def finish_phase(self) -> None: ...

@@ -20,22 +20,22 @@ DEFAULT_TIMEOUT = 60.0
 """Seconds; git commands take milliseconds, so a minute means that the child hangs."""
 MAX_OUTPUT = 256 * 1024 * 1024
 """Bytes per stream; the report of a large image has some ten megabytes."""
-MAX_ERROR_TEXT = 2000
+MAX_ERROR_CHARACTERS = 2000
 """Characters of a child's stderr that are kept."""
-GRACE = 2.0
+DRAIN_TIMEOUT = 2.0
 """Seconds to read the remaining output of a child that has ended."""
-_CHUNK = 64 * 1024
-_LIVE: set[subprocess.Popen[bytes]] = set()
+_CHUNK_BYTES = 64 * 1024
+_RUNNING: set[subprocess.Popen[bytes]] = set()
 """Children that a thread waits for."""
 
 
 @dataclass(frozen=True, slots=True)
-class Completed:
+class ProcessResult:
     """The result of a child process that ended by itself."""
 
     status: int
     output: bytes
-    errors: str
+    error_text: str
     """The end of the stderr output, at most MAX_ERROR_CHARACTERS characters."""
 
 
@@ -47,7 +47,7 @@ def run(
     stdin: bytes = b"",
     timeout: float = DEFAULT_TIMEOUT,
     max_output: int = MAX_OUTPUT,
-) -> Completed:
+) -> ProcessResult:
     """Run a program and wait until it ends.
 
     `environment` is added to the variables in ALLOWED_ENVIRONMENT; `timeout` is in seconds.
@@ -60,83 +60,83 @@ def run(
         child = subprocess.Popen(  # noqa: S603 - an argument list without a shell, built by our own adapters
             arguments,
             cwd=cwd,
-            env=_environment(environment or {}),
+            env=_build_environment(environment or {}),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,  # makes a process group, so that the child's own children can be killed with it
         )
     except OSError as error:
-        missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
+        is_missing = isinstance(error, FileNotFoundError) and error.filename == program  # otherwise `cwd` is missing
         gone = "command not found; hint: install it, or add its folder to PATH"
-        why = gone if missing else f"{error.strerror} ({error.filename})"
-        raise ProcessError(f"{program} could not be started: {why}", missing=missing) from error
-    with child, _live(child):
-        readers: list[_Reader] = []
+        why = gone if is_missing else f"{error.strerror} ({error.filename})"
+        raise ProcessError(f"{program} could not be started: {why}", is_missing=is_missing) from error
+    with child, _track_child(child):
+        readers: list[_StreamReader] = []
         try:
-            readers.extend(_Reader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream)
-            feeder = _started(_feed, child.stdin, stdin)
-            waiter = _started(child.wait)  # in a thread, because child.wait with a timeout polls and returns late
+            readers.extend(_StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream)
+            writer = _start_thread(_write_input, child.stdin, stdin)
+            waiter = _start_thread(child.wait)  # in a thread, because child.wait with a timeout polls and returns late
             waiter.join(timeout)
         except KeyboardInterrupt:  # the child did not receive the signal, because it has its own session
-            _kill(child)
-            _finish(child, readers)
+            _kill_group(child)
+            _join_threads(child, readers)
             raise
-        timed_out = waiter.is_alive()
-        if timed_out:
-            _kill(child)
-        _finish(child, (waiter, *readers, feeder))
-        if timed_out:
-            raise ProcessError(f"{program} did not finish within {timeout:g} seconds", timed_out=True)
+        is_timeout = waiter.is_alive()
+        if is_timeout:
+            _kill_group(child)
+        _join_threads(child, (waiter, *readers, writer))
+        if is_timeout:
+            raise ProcessError(f"{program} did not finish within {timeout:g} seconds", is_timeout=True)
     output, errors = readers
-    if output.overflowed or errors.overflowed:
+    if output.has_overflowed or errors.has_overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was killed")
-    return Completed(child.returncode, output.read, errors.read.decode(errors="replace").strip()[-MAX_ERROR_TEXT:])
+    return ProcessResult(child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:])
 
 
 def end_children() -> None:
     """Kill every child that a thread waits for, with all processes that it started."""
-    for child in tuple(_LIVE):
+    for child in tuple(_RUNNING):
         if child.returncode is None:  # otherwise the process id may already belong to another process
-            _kill(child)
+            _kill_group(child)
 
 
 @contextlib.contextmanager
-def _live(child: subprocess.Popen[bytes]) -> Iterator[None]:
-    _LIVE.add(child)
+def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
+    _RUNNING.add(child)
     try:
         yield
     finally:
-        _LIVE.discard(child)
+        _RUNNING.discard(child)
 
 
-def _finish(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
+def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
     """Wait for the threads of a child that ended; kill its remaining processes if they keep the streams open."""
     for thread in threads:
-        thread.join(GRACE)
+        thread.join(DRAIN_TIMEOUT)
     if any(thread.is_alive() for thread in threads):
-        _kill(child)
+        _kill_group(child)
         for thread in threads:
             thread.join()
 
 
-def _kill(child: subprocess.Popen[bytes]) -> None:
+def _kill_group(child: subprocess.Popen[bytes]) -> None:
     """Kill the child and all processes that it started; processes that already ended are ignored."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
 
-def _environment(extra: Mapping[str, str]) -> dict[str, str]:
+def _build_environment(extra: Mapping[str, str]) -> dict[str, str]:
     return {name: os.environ[name] for name in ALLOWED_ENVIRONMENT if name in os.environ} | dict(extra)
 
 
-def _started(work: Callable[..., object], *arguments: object) -> threading.Thread:
+def _start_thread(work: Callable[..., object], *arguments: object) -> threading.Thread:
     thread = threading.Thread(target=work, args=arguments, daemon=True)
     thread.start()
     return thread
 
 
-def _feed(stream: IO[bytes] | None, content: bytes) -> None:
+def _write_input(stream: IO[bytes] | None, content: bytes) -> None:
     if stream is None:
         return
     try:
@@ -146,26 +146,26 @@ def _feed(stream: IO[bytes] | None, content: bytes) -> None:
         pass  # the child ended without reading all input; its exit status shows whether that is an error
 
 
-class _Reader(threading.Thread):
+class _StreamReader(threading.Thread):
     """Reads one stream to its end, and kills the child if it writes more than the limit."""
 
     def __init__(self, stream: IO[bytes], limit: int, child: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)
         self._stream, self._limit, self._child = stream, limit, child
         self._chunks: list[bytes] = []
-        self.overflowed = False
+        self.has_overflowed = False
         self.start()
 
     def run(self) -> None:
         size = 0
-        while chunk := self._stream.read(_CHUNK):
+        while chunk := self._stream.read(_CHUNK_BYTES):
             size += len(chunk)
             if size > self._limit:
-                self.overflowed = True
-                _kill(self._child)
+                self.has_overflowed = True
+                _kill_group(self._child)
                 break
             self._chunks.append(chunk)
 
     @property
-    def read(self) -> bytes:
+    def content(self) -> bytes:
         return b"".join(self._chunks)

@@ -7,22 +7,22 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 
 
-def template(path: str) -> str:
+def read_template(path: str) -> str:
     """Return the content of a file in `templates/`, such as `body.md.j2`."""
-    return _folder("templates").joinpath(path).read_text(encoding="utf-8")
+    return _find_folder("templates").joinpath(path).read_text(encoding="utf-8")
 
 
-def behind_macros(source: str) -> str:
+def prepend_macros(source: str) -> str:
     """Return a template with the macros prepended that request bodies and comparisons share."""
-    return template("evidence.md.j2") + source
+    return read_template("evidence.md.j2") + source
 
 
-def config(path: str) -> str:
+def read_config(path: str) -> str:
     """Return the content of a file in `config/`, such as `default.yaml`."""
-    return _folder("config").joinpath(path).read_text(encoding="utf-8")
+    return _find_folder("config").joinpath(path).read_text(encoding="utf-8")
 
 
-def _folder(kind: str) -> Traversable:
+def _find_folder(kind: str) -> Traversable:
     """Return the folder in the wheel, or in the checkout if the package is not installed from a wheel."""
     packaged = files("bot").joinpath("_data", kind)
     return packaged if packaged.is_dir() else Path(__file__).resolve().parent.parent / kind

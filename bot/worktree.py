@@ -13,7 +13,7 @@ from bot import process
 from bot.core.git_ownership import explain_refusal
 from bot.core.places.diff import EVERY_LINE, changed_lines
 from bot.model.errors import ProcessError, TreeError, UsageError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 MAX_CHECKOUTS = 1_000
@@ -21,22 +21,22 @@ MAX_CHECKOUTS = 1_000
 MAX_PATHS = 200
 """Paths in one git command: Linux limits arguments to two megabytes, and a path has at most 4096 bytes."""
 
-_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
+_BASE_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
 """Messages in English, because they are parsed; no prompts and no fetching of missing objects."""
-_GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+_GIT_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
 """Settings that prevent a repository's own config from making git start a program."""
-_DIFF = (
+_DIFF_OPTIONS = (
     *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
     *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
 )
 """Shows the changed lines of every file, regardless of attributes and the repository's display settings."""
-_ENCODING = "working-tree-encoding"
-_NO_ENCODING = frozenset({b"unspecified", b"unset"})
+_ENCODING_ATTRIBUTE = "working-tree-encoding"
+_UNSET_VALUES = frozenset({b"unspecified", b"unset"})
 """Lines differ in another encoding: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
-_NO_CHECKOUT = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
+_NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
 """Messages of git outside of a checkout; git reports a `.git` file with an invalid target differently."""
-_CLOSED = re.compile(r"could not open directory '(.+?)/?': (.+)")
+_CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
 """A warning of git about a folder that it skips while it lists the others."""
 
 
@@ -47,18 +47,18 @@ class WorkTree:
     like a folder outside of any checkout.
     """
 
-    complete = True
+    is_complete = True
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._unlisted: dict[FilePath, TreeError] = {}
 
     @property
-    def unlisted(self) -> Sequence[tuple[FilePath, TreeError]]:
+    def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
         """Folders that could not be listed, with the error; complete once `list_entries` is exhausted."""
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
 
-    def entries(self) -> Iterable[Entry]:
+    def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files below the folder, sorted by path.
 
         Raises:
@@ -66,17 +66,17 @@ class WorkTree:
         """
         self._unlisted.clear()
         folders: dict[str, bool] = {"": True}
-        for path in sorted(self._listed()):
+        for path in sorted(self._list_files()):
             if self._is_folder(path.rpartition("/")[0], folders):
-                found = self._status(path)
+                found = self._get_status(path)
                 if found is not None and stat.S_ISREG(found.st_mode):
-                    yield Entry(path, found.st_size)
+                    yield TreeEntry(path, found.st_size)
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry in the given order, or the error if a file cannot be read."""
         for entry in entries:
             try:
-                yield self._content(entry.path)
+                yield self._read_content(entry.path)
             except TreeError as error:
                 yield error
 
@@ -89,18 +89,18 @@ class WorkTree:
             TreeError: If the file no longer contains `old`, or cannot be written.
         """
         target = self._root / path
-        if self._content(path) != old:
+        if self._read_content(path) != old:
             raise TreeError("the file changed during the run; hint: run basebump again")
         try:
             status = target.stat()
             if status.st_nlink > 1:
-                _overwrite(target, new)
+                _overwrite_file(target, new)
             else:
-                _replace(target, status, new)
+                _replace_file(target, status, new)
         except OSError as error:
             raise TreeError(f"the file could not be written: {error.strerror}") from error
 
-    def _content(self, path: FilePath) -> bytes:
+    def _read_content(self, path: FilePath) -> bytes:
         try:
             descriptor = os.open(f"{self._root}/{path}", os.O_RDONLY | os.O_NOFOLLOW)
             with os.fdopen(descriptor, "rb", buffering=0) as file:
@@ -108,14 +108,14 @@ class WorkTree:
         except OSError as error:
             raise TreeError(f"the file could not be read: {error.strerror}") from error
 
-    def _is_folder(self, path: str, known: dict[str, bool]) -> bool:
+    def _is_folder(self, path: str, known_folders: dict[str, bool]) -> bool:
         """Return True if `path` is a folder not reached through links; results are cached in `known_folders`."""
-        if path not in known:
-            found = self._status(path) if self._is_folder(path.rpartition("/")[0], known) else None
-            known[path] = found is not None and stat.S_ISDIR(found.st_mode)
-        return known[path]
+        if path not in known_folders:
+            found = self._get_status(path) if self._is_folder(path.rpartition("/")[0], known_folders) else None
+            known_folders[path] = found is not None and stat.S_ISDIR(found.st_mode)
+        return known_folders[path]
 
-    def _status(self, path: str) -> os.stat_result | None:
+    def _get_status(self, path: str) -> os.stat_result | None:
         """Return the status of a path without following links; None if it does not exist or cannot be accessed."""
         try:
             return os.lstat(f"{self._root}/{path}")
@@ -123,10 +123,10 @@ class WorkTree:
             return None
         except OSError as error:
             folder = path.rpartition("/")[0]
-            self._miss(folder, _unlistable(self._root / folder, error.strerror))
+            self._record_unlisted(folder, _make_unlistable_error(self._root / folder, error.strerror))
             return None
 
-    def _miss(self, folder: str, why: TreeError) -> None:
+    def _record_unlisted(self, folder: str, error: TreeError) -> None:
         """Record a folder that could not be listed.
 
         Raises:
@@ -134,10 +134,10 @@ class WorkTree:
         """
         inside = FilePath(folder.rstrip("/"))
         if inside in ("", "."):
-            raise why
-        self._unlisted.setdefault(inside, why)
+            raise error
+        self._unlisted.setdefault(inside, error)
 
-    def _listed(self) -> set[FilePath]:
+    def _list_files(self) -> set[FilePath]:
         """Return the files of the folder and of every checkout in it.
 
         Raises:
@@ -151,21 +151,21 @@ class WorkTree:
             checkouts += 1
             if checkouts > MAX_CHECKOUTS:
                 why = f"the tree contains more than {MAX_CHECKOUTS} checkouts; hint: scan this one by itself"
-                self._miss(folder, TreeError(why))
+                self._record_unlisted(folder, TreeError(why))
                 continue
             try:
-                found = self._listed_by_git(folder)
+                listed_paths = self._list_with_git(folder)
             except TreeError as error:
-                self._miss(folder, error)
+                self._record_unlisted(folder, error)
                 continue
-            for path in self._walked(folder) if found is None else found:
+            for path in self._walk_folder(folder) if listed_paths is None else listed_paths:
                 if path.endswith("/"):
                     pending.append(path)
                 else:
                     files.add(FilePath(path))
         return files
 
-    def _listed_by_git(self, folder: str) -> list[str] | None:
+    def _list_with_git(self, folder: str) -> list[str] | None:
         """Return the files of `folder` as git lists them; nested checkouts are included as paths that end with a slash.
 
         None if the folder is not a checkout, the surrounding checkout ignores it, or git is not installed.
@@ -173,44 +173,44 @@ class WorkTree:
         Raises:
             TreeError: If git cannot list the files.
         """
-        listed = self._ask_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        if listed is None or (listed.status and any(words in listed.errors for words in _NO_CHECKOUT)):
+        git_result = self._query_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        if git_result is None or (git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS)):
             return None
-        if listed.status:
+        if git_result.status:
             raise TreeError(
-                explain_refusal(listed.errors)
-                or f"git could not list {self._root / folder}, and only git knows the ignored files: {listed.errors}"
+                explain_refusal(git_result.error_text)
+                or f"git could not list {self._root / folder}, and only git knows the ignored files: {git_result.error_text}"
             )
-        self._miss_closed(folder, listed.errors)
-        paths = [folder + os.fsdecode(path) for path in listed.output.split(b"\0") if path]
+        self._record_closed_folders(folder, git_result.error_text)
+        paths = [folder + os.fsdecode(path) for path in git_result.output.split(b"\0") if path]
         if not paths:
-            ignored = self._ask_git(folder, "check-ignore", "--quiet", ".")
+            ignored = self._query_git(folder, "check-ignore", "--quiet", ".")
             if ignored is not None and ignored.status == 0:
                 return None
         return paths
 
-    def _miss_closed(self, folder: str, warnings: str) -> None:
+    def _record_closed_folders(self, folder: str, warnings: str) -> None:
         """Record the folders that git warns it could not open; git names them relative to the root of the checkout."""
-        closed = _CLOSED.findall(warnings)
-        top = self._ask_git(folder, "rev-parse", "--show-prefix") if closed else None
+        closed = _CLOSED_FOLDER.findall(warnings)
+        top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None
         prefix = os.fsdecode(top.output).rstrip("\n") if top is not None else ""
         for place, why in closed:
             inside = folder + place.removeprefix(prefix)
-            self._miss(inside, _unlistable(self._root / inside, why))
+            self._record_unlisted(inside, _make_unlistable_error(self._root / inside, why))
 
-    def _ask_git(self, folder: str, *arguments: str) -> process.Completed | None:
+    def _query_git(self, folder: str, *arguments: str) -> process.ProcessResult | None:
         """Run git in `folder` and return the result with any status; None if git is not installed.
 
         Raises:
             TreeError: If git cannot be run.
         """
         place = self._root / folder
-        return _git(place, *arguments, failure=f"{place} could not be listed")
+        return _run_git(place, *arguments, failure=f"{place} could not be listed")
 
-    def _walked(self, folder: str) -> Iterator[str]:
+    def _walk_folder(self, folder: str) -> Iterator[str]:
         """Yield the files below `folder`; nested checkouts are yielded as paths that end with a slash."""
         top = self._root / folder
-        for place, folders, files in os.walk(top, onerror=self._miss_unwalked):
+        for place, folders, files in os.walk(top, onerror=self._record_walk_error):
             inside = Path(place).relative_to(self._root)
             if Path(place) != top and ".git" in (*folders, *files):
                 folders.clear()
@@ -219,13 +219,13 @@ class WorkTree:
             folders[:] = [each for each in folders if each != ".git"]
             yield from ((inside / each).as_posix() for each in files)
 
-    def _miss_unwalked(self, error: OSError) -> None:
+    def _record_walk_error(self, error: OSError) -> None:
         folder = Path(error.filename or self._root)
-        self._miss(folder.relative_to(self._root).as_posix(), _unlistable(folder, error.strerror))
+        self._record_unlisted(folder.relative_to(self._root).as_posix(), _make_unlistable_error(folder, error.strerror))
 
 
 @dataclass(frozen=True, slots=True)
-class SinceRevision:
+class GitRevisionDiff:
     """The lines that changed in a checkout since a commit; files that git does not track count as changed."""
 
     root: Path
@@ -234,7 +234,7 @@ class SinceRevision:
     """The commit that the revision resolves to."""
 
     @classmethod
-    def of(cls, root: Path, revision: str) -> SinceRevision:
+    def resolve_revision(cls, root: Path, revision: str) -> GitRevisionDiff:
         """Resolve a revision and return the difference to it.
 
         Raises:
@@ -243,47 +243,47 @@ class SinceRevision:
         """
         if not revision or revision.startswith("-"):
             raise UsageError(f"{revision!r} is not a revision; hint: name a commit, a branch or a tag")
-        asked = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
-        found = _git(root, *asked, failure=f"{revision!r} could not be looked up in {root}")
-        if found is None:
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        git_result = _run_git(root, *arguments, failure=f"{revision!r} could not be looked up in {root}")
+        if git_result is None:
             raise UsageError("--since needs git, which is not installed; hint: install git")
-        if found.status and any(words in found.errors for words in _NO_CHECKOUT):
+        if git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS):
             raise UsageError(f"--since needs a git checkout, and {root} is not one")
-        if found.status and (refusal := explain_refusal(found.errors)):
+        if git_result.status and (refusal := explain_refusal(git_result.error_text)):
             raise TreeError(refusal)
-        commit = found.output.decode(errors="replace").strip()
-        if found.status or not _COMMIT.fullmatch(commit):
+        commit = git_result.output.decode(errors="replace").strip()
+        if git_result.status or not _COMMIT.fullmatch(commit):
             raise UsageError(f"{revision!r} is not a revision of {root}; hint: in a shallow clone, fetch it first")
         return cls(root, revision, commit)
 
-    def changed(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
+    def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
         """Return the ranges of changed line numbers of each file.
 
         Raises:
             TreeError: If git cannot compute the difference.
         """
-        whole = self._incomparable(paths)
+        whole = self._list_incomparable(paths)
         changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (EVERY_LINE,))
         others = sorted(set(paths) - whole)
-        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._without_filters()} if others else {}
+        environment = {"GIT_LITERAL_PATHSPECS": "1", **self._build_filterless_environment()} if others else {}
         for first in range(0, len(others), MAX_PATHS):
             batch = others[first : first + MAX_PATHS]
-            patch = self._ask("diff", *_DIFF, self.commit, "--", *batch, environment=environment)
+            patch = self._query_git("diff", *_DIFF_OPTIONS, self.commit, "--", *batch, environment=environment)
             changed |= {FilePath(os.fsdecode(path)): lines for path, lines in changed_lines(patch).items()}
         return changed
 
-    def _incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
+    def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
         """Return the files that git does not track, or would compare in another encoding than their own."""
-        tracked = {os.fsdecode(path) for path in self._ask("ls-files", "-z", "--cached").split(b"\0")}
+        tracked = {os.fsdecode(path) for path in self._query_git("ls-files", "-z", "--cached").split(b"\0")}
         asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        said = self._ask("check-attr", "-z", "--stdin", _ENCODING, stdin=asked).split(b"\0")
+        said = self._query_git("check-attr", "-z", "--stdin", _ENCODING_ATTRIBUTE, stdin=asked).split(b"\0")
         values = dict(zip(said[0::3], said[2::3], strict=False))  # path, attribute, value
-        return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _NO_ENCODING}
+        return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _UNSET_VALUES}
 
-    def _without_filters(self) -> Mapping[str, str]:
+    def _build_filterless_environment(self) -> Mapping[str, str]:
         """Return environment variables that disable all filters from git configs for files that git compares."""
         asked = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
-        found = _git(self.root, *asked, failure=self._failure)
+        found = _run_git(self.root, *asked, failure=self._failure_message)
         keys = sorted({os.fsdecode(key) for key in found.output.split(b"\0") if key} if found is not None else ())
         environment = {"GIT_CONFIG_COUNT": str(len(keys))}
         for number, key in enumerate(keys):
@@ -291,43 +291,43 @@ class SinceRevision:
             environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         return environment
 
-    def _ask(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-        found = _git(self.root, *arguments, failure=self._failure, environment=environment, stdin=stdin)
+    def _query_git(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
+        found = _run_git(self.root, *arguments, failure=self._failure_message, environment=environment, stdin=stdin)
         if found is None or found.status:
-            raise TreeError(f"{self._failure}: {found.errors if found is not None else 'git is not installed'}")
+            raise TreeError(f"{self._failure_message}: {found.error_text if found is not None else 'git is not installed'}")
         return found.output
 
     @property
-    def _failure(self) -> str:
+    def _failure_message(self) -> str:
         return f"the changes in {self.root} since {self.revision} could not be determined"
 
 
-def _git(
+def _run_git(
     folder: Path,
     *arguments: str,
     failure: str,
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
-) -> process.Completed | None:
+) -> process.ProcessResult | None:
     """Run git in `folder` and return the result with any status; None if git is not installed.
 
     Raises:
         TreeError: If git cannot be run; the message begins with `failure`.
     """
-    given = {**_GIT_ENVIRONMENT, **(environment or {})}
+    full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
     try:
-        return process.run([*_GIT, *arguments], cwd=folder, environment=given, stdin=stdin)
+        return process.run([*_GIT_COMMAND, *arguments], cwd=folder, environment=full_environment, stdin=stdin)
     except ProcessError as error:
-        if error.missing:
+        if error.is_missing:
             return None
         raise TreeError(f"{failure}: {error}") from error
 
 
-def _unlistable(folder: Path, why: str | None) -> TreeError:
+def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:
     return TreeError(f"{folder} could not be listed: {why}; hint: let the user that runs basebump read it")
 
 
-def _overwrite(target: Path, content: bytes) -> None:
+def _overwrite_file(target: Path, content: bytes) -> None:
     """Write into the existing file, so that all of its hard links have the new content.
 
     Raises:
@@ -338,7 +338,7 @@ def _overwrite(target: Path, content: bytes) -> None:
         file.truncate()
 
 
-def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
+def _replace_file(target: Path, status: os.stat_result, content: bytes) -> None:
     """Replace a file by a new one with the same mode, owner and group.
 
     Raises:
@@ -348,26 +348,26 @@ def _replace(target: Path, status: os.stat_result, content: bytes) -> None:
     import tempfile  # slow to import, and only needed for writing
 
     file = tempfile.NamedTemporaryFile(dir=target.parent, prefix=".basebump-", delete=False)  # noqa: SIM115 - below
-    beside = Path(file.name)
+    new_file = Path(file.name)
     try:
         with file:
             file.write(content)
-        _give(beside, status)
-        beside.chmod(stat.S_IMODE(status.st_mode))  # after chown, which clears the setuid and setgid bits
-        beside.replace(target)
+        _set_owner(new_file, status)
+        new_file.chmod(stat.S_IMODE(status.st_mode))  # after chown, which clears the setuid and setgid bits
+        new_file.replace(target)
     except (OSError, TreeError):
-        beside.unlink(missing_ok=True)
+        new_file.unlink(missing_ok=True)
         raise
 
 
-def _give(file: Path, status: os.stat_result) -> None:
+def _set_owner(file: Path, status: os.stat_result) -> None:
     """Set owner and group of a file to those in `status`.
 
     Raises:
         TreeError: If the operating system does not permit that.
     """
-    made = file.stat()
-    if (made.st_uid, made.st_gid) == (status.st_uid, status.st_gid):
+    current = file.stat()
+    if (current.st_uid, current.st_gid) == (status.st_uid, status.st_gid):
         return
     try:
         os.chown(file, status.st_uid, status.st_gid)

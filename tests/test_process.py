@@ -8,7 +8,7 @@ import time
 import pytest
 
 from bot.model.errors import ProcessError
-from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_TEXT, run
+from bot.process import ALLOWED_ENVIRONMENT, MAX_ERROR_CHARACTERS, run
 
 
 def python(script: str, **options):
@@ -17,7 +17,7 @@ def python(script: str, **options):
 
 def test_output_status_and_complaint_are_returned():
     completed = python("import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)")
-    assert (completed.status, completed.output, completed.errors) == (3, b"out\n", "err")
+    assert (completed.status, completed.output, completed.error_text) == (3, b"out\n", "err")
 
 
 def test_an_environment_variable_that_is_not_allowed_stays_out(monkeypatch):
@@ -61,19 +61,19 @@ def test_both_streams_may_be_large_at_once():
 
 def test_of_a_long_complaint_the_end_is_kept():
     completed = python("import sys; sys.stderr.write('x' * 100000 + 'the reason')")
-    assert completed.errors.endswith("the reason")
-    assert len(completed.errors) == MAX_ERROR_TEXT
+    assert completed.error_text.endswith("the reason")
+    assert len(completed.error_text) == MAX_ERROR_CHARACTERS
 
 
 def test_a_complaint_that_is_no_text_is_still_shown():
-    assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").errors == "bad \N{REPLACEMENT CHARACTER}"
+    assert python("import sys; sys.stderr.buffer.write(b'bad \\xff')").error_text == "bad \N{REPLACEMENT CHARACTER}"
 
 
 def test_a_timeout_ends_what_the_child_started_too():
     start = time.monotonic()
     with pytest.raises(ProcessError) as raised:
         run(["sh", "-c", "sleep 60; true"], timeout=0.3)
-    assert raised.value.timed_out
+    assert raised.value.is_timeout
     assert time.monotonic() - start < 30
 
 
@@ -86,26 +86,26 @@ def test_what_a_child_leaves_behind_does_not_hold_us():
 def test_a_program_that_is_missing_says_so():
     with pytest.raises(ProcessError, match=r"basebump-no-such-program could not be started: .*install it") as raised:
         run(["basebump-no-such-program"])
-    assert raised.value.missing
+    assert raised.value.is_missing
 
 
 def test_a_folder_that_is_missing_is_no_missing_program(tmp_path):
     with pytest.raises(ProcessError, match=rf"No such file or directory \({tmp_path}/gone\)") as raised:
         run(["true"], cwd=tmp_path / "gone")
-    assert not raised.value.missing
+    assert not raised.value.is_missing
 
 
 def test_a_program_that_may_not_be_run_is_not_missing(tmp_path):
     with pytest.raises(ProcessError, match="could not be started") as raised:
         run([str(tmp_path)])
-    assert not raised.value.missing
+    assert not raised.value.is_missing
 
 
 def test_a_child_that_hangs_is_ended():
     before = time.monotonic()
     with pytest.raises(ProcessError, match=r"0\.2 seconds") as raised:
         python("import time; time.sleep(60)", timeout=0.2)
-    assert raised.value.timed_out
+    assert raised.value.is_timeout
     assert time.monotonic() - before < 30
 
 

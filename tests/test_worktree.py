@@ -11,14 +11,14 @@ from support.runs.worlds import write_tree
 
 from bot import worktree
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
-from bot.worktree import SinceRevision, WorkTree
+from bot.model.forge import TreeEntry
+from bot.worktree import GitRevisionDiff, WorkTree
 
 IS_ROOT = os.geteuid() == 0
 
 
 def _paths(folder):
-    return [entry.path for entry in WorkTree(folder).entries()]
+    return [entry.path for entry in WorkTree(folder).list_entries()]
 
 
 def _without(capabilities, *arguments):
@@ -168,8 +168,8 @@ def test_a_checkout_inside_that_git_cannot_read_costs_only_itself(checkout):
     _git(checkout / "sub", "add", "Dockerfile")
     (checkout / "sub" / ".git" / "index").write_bytes(b"no index")
     tree = WorkTree(checkout)
-    assert [entry.path for entry in tree.entries()] == CLONED
-    ((folder, why),) = tree.unlisted
+    assert [entry.path for entry in tree.list_entries()] == CLONED
+    ((folder, why),) = tree.unlisted_folders
     assert folder == "sub"
     assert "only git knows" in str(why)
 
@@ -180,9 +180,9 @@ def test_the_number_of_checkouts_in_a_folder_is_bounded_and_what_is_left_out_is_
     for number in range(4):
         _clone(tmp_path / f"clone-{number}")
     tree = WorkTree(tmp_path)
-    assert len(list(tree.entries())) == 2 * len(CLONED)
-    assert len(tree.unlisted) == 2
-    assert all("more than 3 checkouts" in str(why) for _, why in tree.unlisted)
+    assert len(list(tree.list_entries())) == 2 * len(CLONED)
+    assert len(tree.unlisted_folders) == 2
+    assert all("more than 3 checkouts" in str(why) for _, why in tree.unlisted_folders)
 
 
 # Folders that cannot be looked into
@@ -240,7 +240,7 @@ def test_links_are_not_followed(tmp_path):
     (folder / "Dockerfile").symlink_to(tmp_path / "outside" / "Dockerfile")
     (folder / "linked").symlink_to(tmp_path / "outside")
     assert _paths(folder) == ["real/Dockerfile"]
-    (refused,) = WorkTree(folder).read([Entry("Dockerfile", None)])
+    (refused,) = WorkTree(folder).read([TreeEntry("Dockerfile", None)])
     assert isinstance(refused, TreeError)
 
 
@@ -332,6 +332,6 @@ def test_a_file_that_changed_in_between_is_not_written(tmp_path):
 def test_a_question_about_changes_that_has_no_answer_is_called_so(tmp_path):
     gone = tmp_path / "gone"
     with pytest.raises(TreeError, match=rf"^the changes in {gone} since main could not be determined: git "):
-        SinceRevision(gone, "main", "0" * 40).changed(["Dockerfile"])
+        GitRevisionDiff(gone, "main", "0" * 40).list_changed_lines(["Dockerfile"])
     with pytest.raises(TreeError, match=rf"^'main' could not be looked up in {gone}: "):
-        SinceRevision.of(gone, "main")
+        GitRevisionDiff.resolve_revision(gone, "main")

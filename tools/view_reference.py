@@ -10,7 +10,7 @@ from tools.checkout import ROOT, with_part
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
 MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "view/trust", "words", "dashboard")
-ROOM = ROOT / "bot" / "core" / "proposal"
+FOLDER = ROOT / "bot" / "core" / "proposal"
 
 
 def page(text: str) -> str:
@@ -21,7 +21,7 @@ def page(text: str) -> str:
 def reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every view class."""
     for module in MODULES:
-        tree = ast.parse((ROOM / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for shape in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
             yield from (f"### `{shape.name}`", "", ast.get_docstring(shape) or "", "")
             yield from ("| name | type | description |", "|---|---|---|")

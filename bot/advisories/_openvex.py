@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
-from bot.model.vex import Product, Purl, VexStatement, VexStatus
+from bot.model.vex import VexProduct, Purl, VexStatement, VexStatus
 
 MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes; a distribution's document about one image has a few hundred thousand."""
@@ -60,10 +60,10 @@ def _statement(entry: object, document: Object) -> VexStatement:
     return VexStatement(
         names=frozenset(_names(entry.get("vulnerability"))),
         status=status,
-        why=_why(entry, status),
+        justification=_why(entry, status),
         products=tuple(_products(entry)),
         author=str(document["author"]),
-        at=_moment(entry, document),
+        stated_at=_moment(entry, document),
     )
 
 
@@ -89,14 +89,14 @@ def _why(entry: Object, status: VexStatus) -> str:
     return ""
 
 
-def _products(entry: Object) -> Iterator[Product]:
+def _products(entry: Object) -> Iterator[VexProduct]:
     """Yield the products that have package URLs; others cannot be matched, and omitting them suppresses nothing."""
     for product in _listed(entry, "products"):
         image = _purl(product)
         if image is not None:
             parts = [*_listed(entry, "subcomponents"), *_listed(product, "subcomponents")]
             packages = tuple(purl for purl in map(_purl, parts) if purl is not None)
-            yield Product(image, packages if parts else None)
+            yield VexProduct(image, packages if parts else None)
 
 
 def _purl(component: object) -> Purl | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.advisories._openvex import MAX_DOCUMENT, parse_document
 from bot.advisories.source import MalformedError, Source, UnreadableError
 from bot.core.globs import matches
-from bot.model.vex import Vex, VexStatement
+from bot.model.vex import VexStatements, VexStatement
 
 MAX_DOCUMENTS = 2000
 """Limit of the documents in one folder and its subfolders; enough for one document per image of a large fleet."""
@@ -37,10 +37,10 @@ class VexDocuments:
 
     def __init__(self, accepted: Sequence[Accepted], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
-        self._vex: Vex | None = None
+        self._vex: VexStatements | None = None
         self._digests: frozenset[str] | None = None
 
-    def statements(self) -> Vex:
+    def statements(self) -> VexStatements:
         """Return the statements of accepted authors, and errors for documents that could not be read."""
         if self._vex is None:
             self._vex = self._read()
@@ -53,7 +53,7 @@ class VexDocuments:
             self._digests = frozenset(product.image.version for product in products if product.image.version)
         return self._digests
 
-    def _read(self) -> Vex:
+    def _read(self) -> VexStatements:
         statements: list[VexStatement] = []
         troubles: list[tuple[str, str]] = []
         for each in self._accepted:
@@ -66,7 +66,7 @@ class VexDocuments:
             if of_this:
                 more = f" (and {len(of_this) - 1} more like it)" if len(of_this) > 1 else ""
                 troubles.append((each.key, f"{of_this[0]}{more}"))
-        return Vex(tuple(statements), tuple(troubles))
+        return VexStatements(tuple(statements), tuple(troubles))
 
     def _said(self, accepted: Accepted, troubles: list[str]) -> Iterator[VexStatement]:
         """Yield the statements at one location.

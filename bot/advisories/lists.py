@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.advisories._epss import MAX_SCORES, Scores, parse_scores
 from bot.advisories._kev import MAX_CATALOGUE, Catalogue, parse_catalogue
 from bot.advisories.source import MalformedError, Source, UnreadableError
-from bot.model.advisory import Asked, Listed, Listing
+from bot.model.advisory import ListVersions, AdvisoryResult, AdvisoryList
 
 T = TypeVar("T")
 
@@ -21,28 +21,28 @@ class PublicLists:
         self._is_read = False
         self._catalogue: Catalogue | None = None
         self._scores: Scores | None = None
-        self._troubles: dict[Listing, str] = {}
+        self._troubles: dict[AdvisoryList, str] = {}
 
-    def about(self, ids: Collection[str]) -> Listed:
+    def about(self, ids: Collection[str]) -> AdvisoryResult:
         """Return the entries of the lists for `ids`."""
         if not self._is_read:
             self._is_read = True
-            self._catalogue = self._read(Listing.KEV, self._kev, MAX_CATALOGUE, parse_catalogue)
-            self._scores = self._read(Listing.EPSS, self._epss, MAX_SCORES, parse_scores)
+            self._catalogue = self._read(AdvisoryList.KEV, self._kev, MAX_CATALOGUE, parse_catalogue)
+            self._scores = self._read(AdvisoryList.EPSS, self._epss, MAX_SCORES, parse_scores)
         scores = self._scores_of(ids)
         catalogue = self._catalogue
-        return Listed(
-            exploited=catalogue.ids.intersection(ids) if catalogue else None,
-            scores=scores,
-            asked=Asked(
-                exploited=catalogue.day if catalogue else None,
-                scores=self._scores.day if self._scores else None,
-                unread=frozenset(self._troubles),
+        return AdvisoryResult(
+            exploited_ids=catalogue.ids.intersection(ids) if catalogue else None,
+            epss_scores=scores,
+            list_versions=ListVersions(
+                kev_date=catalogue.day if catalogue else None,
+                epss_date=self._scores.day if self._scores else None,
+                unread_lists=frozenset(self._troubles),
             ),
-            troubles=dict(self._troubles),
+            errors=dict(self._troubles),
         )
 
-    def _read(self, listing: Listing, source: Source | None, limit: int, parse: Callable[[bytes], T]) -> T | None:
+    def _read(self, listing: AdvisoryList, source: Source | None, limit: int, parse: Callable[[bytes], T]) -> T | None:
         """Return the list; None if it is not configured, or if it cannot be read, which is recorded as an error."""
         if source is None:
             return None
@@ -60,6 +60,6 @@ class PublicLists:
         try:
             return self._scores.of(ids)
         except MalformedError as error:
-            self._troubles[Listing.EPSS] = f"{self._epss} {error}"
+            self._troubles[AdvisoryList.EPSS] = f"{self._epss} {error}"
             self._scores = None
         return None

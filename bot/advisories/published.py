@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from bot.advisories.documents import VexDocuments
 from bot.advisories.lists import PublicLists
-from bot.model.advisory import Listed, Listing
-from bot.model.diagnosis import Aim, Check, ok, problem
+from bot.model.advisory import AdvisoryResult, AdvisoryList
+from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
 from bot.model.errors import RegistryError
-from bot.model.evidence import Subject
+from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest
-from bot.model.vex import Vex
+from bot.model.vex import VexStatements
 
-Names = Callable[[Subject], frozenset[Digest]]
+Names = Callable[[ScanSubject], frozenset[Digest]]
 """Returns all digests of a subject's image: those of its index, manifest and config.
 
 Raises RegistryError.
@@ -27,27 +27,27 @@ class PublishedAdvisories:
     def __init__(self, lists: PublicLists, documents: VexDocuments, names: Names) -> None:
         self._lists, self._documents, self._names = lists, documents, names
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
         """Read the lists and the documents."""
         listed = self._lists.about(())
-        for listing, day in ((Listing.KEV, listed.asked.exploited), (Listing.EPSS, listed.asked.scores)):
+        for listing, day in ((AdvisoryList.KEV, listed.list_versions.kev_date), (AdvisoryList.EPSS, listed.list_versions.epss_date)):
             if day is not None:
-                yield ok(listing.value, "read the list", f"the list is of {day:%Y-%m-%d}")
-            elif listing in listed.troubles:
-                yield problem(listing.value, "read the list", listed.troubles[listing])
+                yield report_ok(listing.value, "read the list", f"the list is of {day:%Y-%m-%d}")
+            elif listing in listed.errors:
+                yield report_problem(listing.value, "read the list", listed.errors[listing])
         vex = self._documents.statements()
-        for key, trouble in vex.troubles:
-            yield problem(key, "read its documents", trouble)
+        for key, trouble in vex.errors:
+            yield report_problem(key, "read its documents", trouble)
         if vex.statements:
             count = len(vex.statements)
             statements = "1 statement" if count == 1 else f"{count} statements"
-            yield ok(Listing.VEX.value, "read its documents", f"{statements} by accepted authors")
+            yield report_ok(AdvisoryList.VEX.value, "read its documents", f"{statements} by accepted authors")
 
-    def statements(self) -> Vex:
+    def load_statements(self) -> VexStatements:
         """Return the statements of accepted authors about images."""
         return self._documents.statements()
 
-    def names(self, subject: Subject) -> frozenset[Digest]:
+    def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return the digests of an image. Its registry is contacted only if statements name digests other than its own.
 
         Registry errors are ignored here; the image then has only its own digest.
@@ -60,9 +60,9 @@ class PublishedAdvisories:
         except RegistryError:  # findings then count as usual, and the inspection of the image reports the error
             return own
 
-    def about(self, ids: Collection[str]) -> Listed:
+    def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
         """Return the entries of public lists for `ids`."""
         listed = self._lists.about(ids)
-        if not self._documents.statements().troubles:
+        if not self._documents.statements().errors:
             return listed
-        return replace(listed, asked=replace(listed.asked, unread=listed.asked.unread | {Listing.VEX}))
+        return replace(listed, list_versions=replace(listed.list_versions, unread_lists=listed.list_versions.unread_lists | {AdvisoryList.VEX}))

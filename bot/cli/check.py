@@ -17,8 +17,8 @@ from bot.core.durations import read_age
 from bot.model.check import CheckReport
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
-from bot.pipeline.check import Terms, check
-from bot.worktree import SinceRevision, WorkTree
+from bot.pipeline.check import CheckOptions, check_tree
+from bot.worktree import GitRevisionDiff, WorkTree
 
 CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 
@@ -62,10 +62,10 @@ def command(
         raise UsageError(f"{path} is not a folder; hint: name the folder that contains the files")
     if offline and max_age is not None:
         raise UsageError("--max-age needs registries; hint: remove --offline")
-    revision = SinceRevision.of(path, since) if since is not None else None
+    revision = GitRevisionDiff.resolve_revision(path, since) if since is not None else None
     world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
-    terms = Terms(_fix(path, config_file), revision, max_age)
-    report = check(WorkTree(path), str(path), world, rulebook, terms)
+    terms = CheckOptions(_fix(path, config_file), revision, max_age)
+    report = check_tree(WorkTree(path), str(path), world, rulebook, terms)
     is_whole = deliver(partial(_rendered, report), output_format, exports)
     if report.failed or not is_whole:
         return ExitCode.FAILED

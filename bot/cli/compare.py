@@ -32,7 +32,7 @@ def _markdown(comparison: Comparison) -> str:
     from bot.core.proposal.render import render_comparison
     from bot.core.proposal.view.comparison import comparison_view
 
-    template = resources.behind_macros(resources.template("compare.md.j2"))
+    template = resources.prepend_macros(resources.read_template("compare.md.j2"))
     text = render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS)
     return without_commands(text).strip()
 

@@ -10,7 +10,7 @@ from bot.cli import options
 from bot.cli.outputs import show
 from bot.cli.terminal import progress
 from bot.model.reference import ImageReference
-from bot.model.vocabulary import ExitCode, Level
+from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
 from bot.reports.diagnosis import diagnosis_document, diagnosis_text
 from bot.wiring.doctor import parts_of
@@ -20,8 +20,8 @@ from bot.wiring.doctor import parts_of
 @options.required_config
 @click.option(
     "--level",
-    type=click.Choice([level.word for level in Level]),
-    default=Level.PROPOSE.word,
+    type=click.Choice([level.word for level in RunLevel]),
+    default=RunLevel.PROPOSE.word,
     show_default=True,
     help="Check what runs of this level need.",
 )
@@ -39,7 +39,7 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
 
     Each line is one check with its result; a problem has a hint.
     """
-    aim, parts = parts_of(config_file, Level[level.upper()], images)
+    aim, parts = parts_of(config_file, RunLevel[level.upper()], images)
     diagnosis = diagnose(parts, aim, progress())
     show(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
-    return ExitCode.DONE if diagnosis.is_well else ExitCode.FAILED
+    return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED

@@ -13,7 +13,7 @@ from typing import Any
 
 from bot.cli.app import main
 from bot.model.errors import UsageError
-from bot.model.vocabulary import MOVING, ExitCode
+from bot.model.vocabulary import UPDATABLE_STATUSES, ExitCode
 
 TOKEN, APP_KEY = "BASEBUMP_TOKEN", "BASEBUMP_APP_KEY"
 """The environment variables with the inputs `token` and `app-private-key`, which a config can name."""
@@ -120,7 +120,7 @@ def outputs(report: Mapping[str, Any]) -> dict[str, str]:
         {"repository": tree["name"]} | {key: each[key] for key in ("path", "line", "reference", "new_digest")}
         for tree in trees
         for each in tree["occurrences"]
-        if each["status"] in MOVING and each["new_digest"] is not None
+        if each["status"] in UPDATABLE_STATUSES and each["new_digest"] is not None
     ]
     return {"proposals": _fitting(proposals), "updates": _fitting(updates), "failed": _fitting(report["failed"])}
 

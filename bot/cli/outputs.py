@@ -145,7 +145,7 @@ def page(runs: Sequence[RunFacts]) -> str:
     from bot.reports.html import PageParts, html_page
 
     files = ("report.html.j2", "report.css", "report.js")
-    return html_page(runs, PageParts(*map(resources.template, files)))
+    return html_page(runs, PageParts(*map(resources.read_template, files)))
 
 
 def rendered(report: RunReport, output_format: str) -> str:

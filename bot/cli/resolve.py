@@ -10,7 +10,7 @@ from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import show
 from bot.model.image import ImageFacts
-from bot.model.reference import DEFAULT_TAG, ImageReference, Line
+from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.reports.image import image_document, image_text
 
 
@@ -26,7 +26,7 @@ def command(reference: ImageReference, config_file: Path | None, output_format: 
 
 def _facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:
     registry = wiring.registry_for(config_file, reference.host)
-    line = Line(reference.repository, reference.tag or DEFAULT_TAG)
+    line = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
     is_pin_alone = reference.tag is None and reference.digest is not None
-    digest = reference.digest if is_pin_alone and reference.digest else registry.head(line).digest
-    return registry.describe(line, registry.fetch(line, digest))
+    digest = reference.digest if is_pin_alone and reference.digest else registry.fetch_descriptor(line).digest
+    return registry.describe_image(line, registry.fetch_manifest(line, digest))

@@ -14,9 +14,9 @@ from bot.cli.scope import scoped
 from bot.cli.screen import run_on_screen
 from bot.cli.terminal import Log, log_end, progress
 from bot.model.report import RunReport
-from bot.model.scope import Scope
-from bot.model.vocabulary import ExitCode, Level
-from bot.pipeline.run import run
+from bot.model.scope import RunScope
+from bot.model.vocabulary import ExitCode, RunLevel
+from bot.pipeline.run import run_fleets
 from bot.reports.json_document import run_document
 from bot.reports.text import run_text
 
@@ -25,8 +25,8 @@ from bot.reports.text import run_text
 @options.required_config
 @click.option(
     "--level",
-    type=click.Choice([level.word for level in Level]),
-    default=Level.REPORT.word,
+    type=click.Choice([level.word for level in RunLevel]),
+    default=RunLevel.REPORT.word,
     show_default=True,
     help="Only report; also push branches; also open requests.",
 )
@@ -37,14 +37,14 @@ from bot.reports.text import run_text
 def command(
     config_file: Path,
     level: str,
-    scope: Scope,
+    scope: RunScope,
     output_format: str,
     exports: tuple[Export, ...],
     log: Log,
 ) -> int:
     """Propose newer images to the repositories of a config."""
-    wired = wiring.fleet_world(config_file, Level[level.upper()], scope, progress(log))
-    report = run(wired.fleets, wired.world, wired.orders)
+    wired = wiring.fleet_world(config_file, RunLevel[level.upper()], scope, progress(log))
+    report = run_fleets(wired.fleets, wired.world, wired.orders)
     is_whole = deliver(partial(_rendered, report), output_format, exports, partial(run_on_screen, report))
     code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
     log_end(log, report.failed, code)

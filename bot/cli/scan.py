@@ -15,10 +15,10 @@ from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
 from bot.cli.screen import coloured
 from bot.cli.terminal import Log, log_end, progress
 from bot.model.errors import TreeError, UsageError
-from bot.model.report import Failed, RunReport
+from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath
-from bot.model.vocabulary import ExitCode, Stage
-from bot.pipeline.scan import Scanned, scan
+from bot.model.vocabulary import ExitCode, FailureStage
+from bot.pipeline.scan import TreeScanResult, scan_tree
 from bot.worktree import WorkTree
 
 
@@ -50,9 +50,9 @@ def command(
         raise UsageError("--write needs registries; hint: remove --offline")
     tree = WorkTree(path)
     world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress(log))
-    scanned = scan(tree, str(path), world, rulebook)
+    scanned = scan_tree(tree, str(path), world, rulebook)
     written, failed = _write(tree, scanned) if write else (None, ())
-    report = scanned.report.with_failures(failed)
+    report = scanned.report.add_failures(failed)
     render = partial(_rendered, report, written, config_file is not None)
     is_whole = deliver(render, output_format, exports, lambda: coloured(render("text"), sys.stdout))
     code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
@@ -83,15 +83,15 @@ def _rendered(
             return rendered(report, output_format)
 
 
-def _write(tree: WorkTree, scanned: Scanned) -> tuple[tuple[FilePath, ...], tuple[Failed, ...]]:
+def _write(tree: WorkTree, scanned: TreeScanResult) -> tuple[tuple[FilePath, ...], tuple[RunFailure, ...]]:
     """Write every proved change; a file that cannot be written does not stop the others."""
-    contents = {reading.file.path: reading.file.content for reading in scanned.survey.readings}
+    contents = {reading.file.path: reading.file.content for reading in scanned.extract_result.readings}
     written: list[FilePath] = []
-    failed: list[Failed] = []
+    failed: list[RunFailure] = []
     for change in scanned.changes:
         try:
             tree.write(change.path, contents[change.path], change.content)
             written.append(change.path)
         except TreeError as error:
-            failed.append(Failed(change.path, Stage.EDIT, str(error)))
+            failed.append(RunFailure(change.path, FailureStage.EDIT, str(error)))
     return tuple(written), tuple(failed)

@@ -12,7 +12,7 @@ import click
 
 from bot.cli import options
 from bot.model.reference import ImageReference
-from bot.model.scope import Scope, Shard
+from bot.model.scope import RunScope, Shard
 
 MAX_SHARDS = 1000
 AUTO = "auto"
@@ -67,7 +67,7 @@ def scoped(command: Callable[..., int]) -> Callable[..., int]:
     def with_scope(
         *, only: tuple[str, ...], image: ImageReference | None, shard: Shard | None, **others: object
     ) -> int:
-        return command(scope=Scope(frozenset(only), shard, image), **others)
+        return command(scope=RunScope(frozenset(only), shard, image), **others)
 
     return with_scope
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TextIO, assert_never
 
-from bot.model.report import SCHEMA, Failed
+from bot.model.report import SCHEMA, RunFailure
 from bot.model.vocabulary import ExitCode
-from bot.ports import Progress
+from bot.ports import ProgressReporter
 
 BAR_WIDTH = 30
 """Characters of the bar; with its title and two numbers it fits a terminal of 80 columns."""
@@ -29,11 +29,11 @@ def is_terminal(stream: TextIO) -> bool:
 class NoProgress:
     """Shows nothing; for logs and pipes."""
 
-    def phase(self, title: str, total: int) -> None: ...
+    def start_phase(self, title: str, total: int) -> None: ...
 
-    def step(self) -> None: ...
+    def advance(self) -> None: ...
 
-    def done(self) -> None: ...
+    def finish_phase(self) -> None: ...
 
 
 class Bar:
@@ -43,19 +43,19 @@ class Bar:
         self._title, self._total, self._count = "", 0, 0
         self._lock = threading.Lock()
 
-    def phase(self, title: str, total: int) -> None:
+    def start_phase(self, title: str, total: int) -> None:
         """Begin a phase of `total` steps."""
         with self._lock:
             self._title, self._total, self._count = title, total, 0
             self._draw()
 
-    def step(self) -> None:
+    def advance(self) -> None:
         """Count one step; called from many threads."""
         with self._lock:
             self._count += 1
             self._draw()
 
-    def done(self) -> None:
+    def finish_phase(self) -> None:
         """Remove the bar."""
         with self._lock:
             sys.stderr.write("\r\x1b[K")
@@ -78,18 +78,18 @@ class JsonLines:
         self._began = 0.0
         self._lock = threading.Lock()
 
-    def phase(self, title: str, total: int) -> None:
+    def start_phase(self, title: str, total: int) -> None:
         """Log that a phase of `total` steps begins."""
         with self._lock:
             self._title, self._total, self._count, self._began = title, total, 0, time.monotonic()
         log_line("phase", title=title, total=total)
 
-    def step(self) -> None:
+    def advance(self) -> None:
         """Count one step; called from many threads."""
         with self._lock:
             self._count += 1
 
-    def done(self) -> None:
+    def finish_phase(self) -> None:
         """Log the number of steps that were done, and how long the phase took."""
         lasted = round(time.monotonic() - self._began, 3)
         log_line("phase-done", title=self._title, total=self._total, steps=self._count, seconds=lasted)
@@ -111,7 +111,7 @@ class Log(StrEnum):
     NONE = "none"
 
 
-def progress(log: Log = Log.AUTO) -> Progress:
+def progress(log: Log = Log.AUTO) -> ProgressReporter:
     """Return the progress display for a run; `auto` is a bar on a terminal, and nothing otherwise."""
     match log:
         case Log.AUTO:
@@ -124,7 +124,7 @@ def progress(log: Log = Log.AUTO) -> Progress:
             assert_never(log)
 
 
-def log_end(log: Log, failed: Sequence[Failed], code: ExitCode) -> None:
+def log_end(log: Log, failed: Sequence[RunFailure], code: ExitCode) -> None:
     """Log each failure and the exit code, if the log is JSON."""
     if log is Log.JSONL:
         for each in failed:

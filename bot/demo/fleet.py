@@ -100,7 +100,7 @@ def git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return its output. Raises ProcessError."""
     done = process.run(["git", *arguments], cwd=folder, environment=_ENVIRONMENT)
     if done.status:
-        raise ProcessError(f"git {arguments[0]} failed: {done.errors}")
+        raise ProcessError(f"git {arguments[0]} failed: {done.error_text}")
     return done.output.decode()
 
 

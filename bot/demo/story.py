@@ -11,10 +11,10 @@ from bot.demo.fleet import REPOSITORIES, git, make_repositories, write_config
 from bot.demo.library import stock
 from bot.demo.registry import LoopbackRegistry
 from bot.model.report import ProposalReport, RepositoryReport, RunReport
-from bot.model.scope import Scope
-from bot.model.vocabulary import Level, ProposalOutcome
-from bot.pipeline.run import run
-from bot.ports import Progress
+from bot.model.scope import RunScope
+from bot.model.vocabulary import RunLevel, ProposalOutcome
+from bot.pipeline.run import run_fleets
+from bot.ports import ProgressReporter
 from bot.reports.text import run_text
 from bot.wiring.clock import SystemClock
 
@@ -28,7 +28,7 @@ _SHOWN = "api"
 """The repository whose first proposal the demo shows."""
 
 
-def tell(folder: Path, say: Say, progress: Progress) -> bool:
+def tell(folder: Path, say: Say, progress: ProgressReporter) -> bool:
     """Run the demo in `folder`, on loopback alone; return True if everything happened as described."""
     clock = SystemClock()
     library = stock(clock.now())
@@ -57,9 +57,9 @@ def tell(folder: Path, say: Say, progress: Progress) -> bool:
     return is_quiet and _all(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
 
 
-def _run(config: Path, progress: Progress) -> RunReport:
-    wired = wiring.fleet_world(config, Level.PROPOSE, Scope(), progress, cache=config.parent / "cache")
-    return run(wired.fleets, wired.world, wired.orders)
+def _run(config: Path, progress: ProgressReporter) -> RunReport:
+    wired = wiring.fleet_world(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
+    return run_fleets(wired.fleets, wired.world, wired.orders)
 
 
 def _head(say: Say, title: str) -> None:

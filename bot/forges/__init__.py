@@ -1,1 +1,1 @@
-"""Forges, a folder each: verbs without judgement. What several of them share lies beside the folders."""
+"""Adapters for forges, one folder each; they carry out steps and decide nothing. Shared modules lie beside them."""

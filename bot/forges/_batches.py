@@ -1,18 +1,18 @@
-"""Entries in portions that one question takes."""
+"""Split the entries of a tree into batches that one request can read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 
 
-def batches(entries: Sequence[Entry], most_bytes: int, most_files: int | None = None) -> Iterator[list[Entry]]:
-    """Split entries so that none has more than these bytes, unless one entry alone has, nor more files.
+def batches(entries: Sequence[TreeEntry], most_bytes: int, most_files: int | None = None) -> Iterator[list[TreeEntry]]:
+    """Split entries into batches of at most `most_bytes` bytes and `most_files` files.
 
-    An entry whose size nobody told counts as empty.
+    A single entry larger than `most_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
     """
-    batch: list[Entry] = []
+    batch: list[TreeEntry] = []
     size = 0
     for entry in entries:
         size += entry.size or 0

@@ -1,4 +1,4 @@
-"""Changed files on their way to a server: what they must be there, and how JSON carries them."""
+"""Changed files on their way to a server: the expected result of a push, and their encoding in JSON."""
 
 from __future__ import annotations
 
@@ -6,32 +6,38 @@ from collections.abc import Mapping, Sequence
 
 from bot.forges._git_objects import RegularFile, blob_name
 from bot.model.errors import ForgeError
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 MAX_INLINE = 256 * 1024
-"""Bytes of one file that are sent as text; more, and what is no text, are sent in base64."""
+"""Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
 
 
 def as_stored(
-    changes: Sequence[Change], before: Mapping[FilePath, RegularFile], repository: str
+    changes: Sequence[FileChange], before: Mapping[FilePath, RegularFile], repository: str
 ) -> dict[FilePath, RegularFile]:
-    """Return each changed file as it will be: its mode stays. `before` are those of the base branch.
+    """Return the mode and blob name that each changed file must have after the push. File modes stay.
 
-    Raises ForgeError where a path is no regular file there, or nothing would change.
+    `base_files` are the regular files of the base branch. Raises ForgeError if a path is not among them, or if no file
+    would change.
     """
     expected: dict[FilePath, RegularFile] = {}
     for change in changes:
         file = before.get(change.path)
         if file is None:
-            raise ForgeError(f"{change.path} is no regular file in the base branch of {repository}; run basebump again")
+            raise ForgeError(
+                f"{repository}: '{change.path}' is not a regular file in the base branch; hint: rerun basebump"
+            )
         expected[change.path] = RegularFile(file.mode, blob_name(change.content, like=file.oid))
     if all(before[path] == file for path, file in expected.items()):
-        raise ForgeError(f"nothing would change in {repository}: its base branch already holds what is proposed")
+        raise ForgeError(
+            f"{repository}: nothing would change: the base branch already holds the proposed files; "
+            "hint: rerun basebump"
+        )
     return expected
 
 
 def as_text(content: bytes) -> str | None:
-    """Return the content as text if JSON surely carries it as it is."""
+    """Decode the content if JSON is sure to carry it unchanged; return None otherwise."""
     if len(content) > MAX_INLINE or b"\0" in content:
         return None
     try:

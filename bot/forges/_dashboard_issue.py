@@ -1,23 +1,23 @@
-"""What the issue that is a dashboard has on every server: its label, its words, its number."""
+"""Properties of the dashboard issue on every server: its label, line ends and number."""
 
 from __future__ import annotations
 
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
 
 LABEL = "basebump-dashboard"
-"""Who may set it belongs to the repository: a stranger's issue is never taken for ours."""
+"""Only people with rights on the repository can set it, so a stranger's issue is never taken for the dashboard."""
 MAX_ISSUES = 100
-"""Issues with the label that are looked at: there is one, unless people give it to others."""
+"""Issues with the label that are inspected; there is one, unless people give the label to other issues."""
 
 
 def with_plain_ends(body: str | None) -> str:
-    """Return a body as we wrote it: servers give back what people edit in a browser with CR LF."""
+    """Normalise line ends to LF: servers return text that people edited in a browser with CR LF."""
     return (body or "").replace("\r\n", "\n")
 
 
-def number_of(board: Board, repository: str) -> int:
-    """Return the number of an issue that is there. Raises ForgeError."""
+def number_of(board: DashboardIssue, repository: str) -> int:
+    """Return the number of the dashboard issue. Raises ForgeError if the issue has no number."""
     if board.number is None:
-        raise ForgeError(f"the dashboard of {repository} has no number; run basebump again")
+        raise ForgeError(f"{repository}: dashboard issue has no number yet; hint: rerun basebump")
     return board.number

@@ -1,4 +1,4 @@
-"""Whether a request ended with its branch, which a forge closes then, or because a person closed it."""
+"""Tell requests that a forge closed because their branch was deleted from requests that a person closed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 AT_ONCE = timedelta(seconds=1)
-"""Who closes a request and deletes its branch then is slower than that."""
+"""A person who closes a request and then deletes its branch takes longer than this."""
 SOON = timedelta(minutes=1)
-"""In which a forge closes a request after its branch was deleted."""
+"""The time within which a forge closes a request after its branch was deleted."""
 
 
 def ended_with_branch(closed: datetime, deleted: Iterable[datetime]) -> bool:
-    """Say whether a request was closed just after its branch was deleted, at any of those times."""
+    """Return True if a request was closed together with the deletion of its branch.
+
+    Args:
+        closed: When the request was closed.
+        deleted: The times at which its branch was deleted.
+    """
     return any(-AT_ONCE <= closed - when <= SOON for when in deleted)

@@ -1,43 +1,54 @@
-"""What trying a forge has in common: which repositories the config selects there, and which of them are looked at."""
+"""Shared part of diagnosing a forge: list the selected repositories, and choose those whose rights are checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from bot.model.diagnosis import Check, ok, problem
+from bot.model.diagnosis import Check, report_ok, report_problem
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 MAX_LOOKED_AT = 50
-"""Repositories of one forge on which rights are tried, at some requests each."""
+"""Repositories of one forge whose rights are checked, which takes several requests each."""
 SELECT = "select repositories"
 
 
-def selected(subject: str, found: Iterable[GitRepository | Failed]) -> Iterator[GitRepository | Check]:
-    """Yield the repositories that a config selects, each once, and what came of looking for them."""
+def selected(subject: str, found: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | Check]:
+    """Yield each selected repository once, and the diagnostic results of selecting them.
+
+    `subject` names the forge in results that are about no single repository.
+    """
     seen: dict[str, GitRepository] = {}
     failures = 0
     for each in found:
-        if isinstance(each, Failed):
+        if isinstance(each, RunFailure):
             failures += 1
-            yield problem(each.subject, SELECT, each.error)
+            yield report_problem(each.subject, SELECT, each.error)
         elif each.name not in seen:
             seen[each.name] = each
             yield each
-            if each.known_as is not None:
-                yield ok(each.known_as, SELECT, f"it is called {each.name} now; write its new name in the config")
+            if each.configured_name is not None:
+                yield report_ok(
+                    each.configured_name, SELECT, f"it was renamed to '{each.name}'; hint: write the new name in the config"
+                )
     if seen:
-        yield ok(subject, SELECT, f"{len(seen)} selected{_unborn(seen.values())}")
+        yield report_ok(subject, SELECT, f"{len(seen)} selected{_unborn(seen.values())}")
     elif not failures:
-        yield problem(subject, SELECT, "none is selected; see whether the names, globs and topics of the config fit")
+        yield report_problem(
+            subject, SELECT, "no repository is selected; hint: check the names, globs and topics in the config"
+        )
 
 
 def examined(
     subject: str,
-    found: Iterable[GitRepository | Failed],
+    found: Iterable[GitRepository | RunFailure],
     rights: Callable[[GitRepository], Iterable[Check]],
 ) -> Iterator[Check]:
-    """Yield what came of looking for repositories, and of trying `rights` on some of them."""
+    """Yield the diagnostic results of selecting repositories, and of checking the rights on a sample of them.
+
+    `subject` names the forge in results that are about no single repository; `check_repository` checks the rights of
+    the token on one repository.
+    """
     repositories: list[GitRepository] = []
     for each in selected(subject, found):
         if isinstance(each, Check):
@@ -47,25 +58,25 @@ def examined(
     sample = _sample(repositories)
     if len(sample) < len(repositories):
         of_these = f"{len(sample)} of {len(repositories)}"
-        yield ok(subject, "try rights", f"on {of_these}: what is named, and the first of each owner")
+        yield report_ok(subject, "check rights", f"on {of_these}: the repositories named in the config, and one of each owner")
     for repository in sample:
         yield from rights(repository)
 
 
 def _sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:
-    """Return every repository that is named, and the first of each owner; no more than MAX_LOOKED_AT."""
+    """Return the repositories named in the config and the first of each owner, at most `MAX_EXAMINED_REPOSITORIES`."""
     owners: set[str] = set()
     chosen: list[GitRepository] = []
     for each in repositories:
         owner = each.name.rpartition("/")[0].lower()
-        if not each.is_selected or owner not in owners:
+        if not each.is_selected_by_owner or owner not in owners:
             chosen.append(each)
-        if each.is_selected:
+        if each.is_selected_by_owner:
             owners.add(owner)
     return chosen[:MAX_LOOKED_AT]
 
 
 def _unborn(repositories: Iterable[GitRepository]) -> str:
-    """Say how many have nothing to propose to."""
+    """Describe how many repositories have no base branch; return an empty text if all have one."""
     count = sum(each.base_branch is None for each in repositories)
-    return f", {count} without a base branch, to which nothing is proposed" if count else ""
+    return f", {count} without a base branch, which get no proposals" if count else ""

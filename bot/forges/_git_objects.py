@@ -1,4 +1,4 @@
-"""Objects of git, whoever keeps them: what they are called, and the regular files among them."""
+"""Git objects, wherever they are stored: blob names, and the regular files of a tree."""
 
 from __future__ import annotations
 
@@ -6,26 +6,28 @@ import hashlib
 from dataclasses import dataclass, field
 
 REGULAR, EXECUTABLE = "100644", "100755"
-"""Modes of regular files."""
+"""File modes of regular files."""
 
 SHA256_DIGITS = 64
-"""Of the name of an object in a repository that does not have SHA-1."""
+"""Length of an object name in a repository that uses SHA-256 instead of SHA-1."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegularFile:
-    """One regular file of a tree; two are equal that git cannot tell apart."""
+    """A regular file of a tree; two files with the same mode and content are equal."""
 
     mode: str
     oid: str
     size: int | None = field(default=None, compare=False)
-    """In bytes, where it was told."""
+    """Size in bytes; None if the source did not report it."""
 
 
 def blob_name(content: bytes, like: str = "") -> str:
-    """Return the name that git gives a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
+    """Return the name that git gives to a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
 
-    A repository has names of one kind; `like` is one of them, if it may be other than SHA-1.
+    Args:
+        content: The bytes of the file.
+        like: Any object name of the repository; its length selects SHA-256. Without it, SHA-1 is used.
     """
     stored = b"blob %d\0%b" % (len(content), content)
     if len(like) == SHA256_DIGITS:

@@ -1,4 +1,4 @@
-"""What servers with GraphQL have in common: that they may be too old for a question, or too slow."""
+"""Failures that GraphQL servers have in common: a schema that is too old for a query, and timeouts."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 from bot.forges._refusal import RefusedError
 
 TOO_MUCH = frozenset({502, 503, 504})
-"""How a server says that it did not get done with a query in its time."""
+"""Statuses with which a server reports that a query took too long."""
 UNKNOWN = re.compile(r"doesn't exist on type|isn't a defined input type|doesn't accept argument")
-"""What the library says that both GitHub and GitLab use, of what a schema does not have."""
+"""Messages of the GraphQL library of both GitHub and GitLab about names that the schema does not have."""
 
 
 class TooOldError(Exception):
-    """The server has no GraphQL, or not what we ask for."""
+    """The server has no GraphQL API, or its schema lacks something that the query uses."""
 
 
 def is_too_much(refusal: RefusedError) -> bool:
-    """Say whether less might be answered."""
+    """Return True if the server may answer a smaller query."""
     return refusal.status in TOO_MUCH

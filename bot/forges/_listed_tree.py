@@ -1,4 +1,4 @@
-"""The files of one commit on a server, listed once and each believed only by its name."""
+"""The files of one commit on a server: listed once, and their contents verified by their blob names."""
 
 from __future__ import annotations
 
@@ -8,43 +8,48 @@ from dataclasses import dataclass
 from bot.forges._git_objects import RegularFile, blob_name
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The regular files of a tree, no links and no submodules."""
+    """The regular files of a tree; links and submodules are left out."""
 
     files: Mapping[FilePath, RegularFile]
     complete: bool
-    """Whether these are all: servers cut large trees short."""
+    """False if the server truncated the list, as servers do with large trees."""
 
 
 class ListedTree:
-    """One commit of a repository, read by its name only."""
+    """The tree of one commit on a server; implements `bot.ports.Tree`."""
 
-    unlisted = ()
+    unlisted_folders = ()
 
     def __init__(
-        self, list_files: Callable[[], Listing], read: Callable[[Sequence[Entry]], Iterator[bytes | TreeError]]
+        self, list_files: Callable[[], Listing], read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]]
     ) -> None:
-        """Ask `list_files` (which raises RefusedError) once somebody wants to know, and `read` for what is in them."""
+        """Wrap the functions that list and read files.
+
+        Args:
+            list_files: Lists the tree; called once, when the list is first needed. Raises RefusedError.
+            read: Yields the content of each entry, in order, or the reason why it could not be read.
+        """
         self._list_files = list_files
         self._read = read
         self._listing: Listing | None = None
 
     @property
-    def complete(self) -> bool:
-        """Whether `entries` gave all files. Raises TreeError."""
+    def is_complete(self) -> bool:
+        """True if `entries` gives all files of the commit. Raises TreeError."""
         return self._list().complete
 
-    def entries(self) -> Iterable[Entry]:
+    def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files. Raises TreeError."""
-        return [Entry(path, file.size, file.oid) for path, file in self._list().files.items()]
+        return [TreeEntry(path, file.size, file.oid) for path, file in self._list().files.items()]
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in order, or the reason why it could not be read."""
         return self._read(entries)
 
     def _list(self) -> Listing:
@@ -56,15 +61,21 @@ class ListedTree:
         return self._listing
 
 
-def read_one(entry: Entry, ask: Callable[[str], bytes], server: str) -> bytes | TreeError:
-    """Return what `ask` (which raises RefusedError) says that an entry's blob holds, if that has the blob's name."""
+def read_one(entry: TreeEntry, ask: Callable[[str], bytes], server: str) -> bytes | TreeError:
+    """Read the blob of an entry, and check its content against the blob name.
+
+    Returns the content, or the reason why it could not be read. `fetch_blob` fetches a blob by its name and raises
+    RefusedError; `server` names the server in messages.
+    """
     oid = entry.oid
     if oid is None:
-        return TreeError(f"{entry.path} is no entry of this tree")
+        return TreeError(f"'{entry.path}' is not an entry of this tree")
     try:
         content = ask(oid)
     except RefusedError as refusal:
         return TreeError(str(refusal))
     if blob_name(content, like=oid) != oid:
-        return TreeError(f"{server} sent {entry.path} other than it is stored; run basebump again")
+        return TreeError(
+            f"'{entry.path}': {server} sent content that does not match its object name; hint: rerun basebump"
+        )
     return content

@@ -1,4 +1,4 @@
-"""What tells our commits on a server, and merges of the base above them, from what people commit."""
+"""Tell basebump's commits, and merges of the base branch above them, from commits of people."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from datetime import timedelta
 from typing import Protocol, TypeVar
 
 AMENDED_AFTER = timedelta(seconds=5)
-"""Servers date author and committer at once; a commit whose committer is later than that was made anew by somebody."""
+"""Servers date author and committer at once; a commit with a larger difference was amended by somebody."""
 MAX_MERGES = 20
-"""Merges of the base that are looked through for the commit below them; who updates a branch more often rebases it."""
+"""Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
 PARENTS_OF_MERGE = 2
 
 
 class Commit(Protocol):
-    """One commit as a server shows it."""
+    """One commit of a server's API."""
 
     @property
     def parents(self) -> tuple[str, ...]: ...
 
     @property
     def intent(self) -> str | None:
-        """None when the commit itself is not ours."""
+        """The intent in the commit's trailer; None if basebump did not make the commit."""
         ...
 
 
@@ -29,9 +29,10 @@ AnyCommit = TypeVar("AnyCommit", bound=Commit)
 
 
 def below_merges(top: AnyCommit, beyond: Mapping[str, AnyCommit]) -> AnyCommit | None:
-    """Return the commit of ours on which only merges stand, where `beyond` (what the base does not have) is just that.
+    """Find basebump's commit below merges of the base branch; None if the branch holds anything else.
 
-    What else somebody merged would be among `beyond`.
+    `tip` is the commit that the branch points to, `commits_beyond_base` are the commits that the base does not have, by
+    name. Anything else that somebody merged would be among them.
     """
     at: AnyCommit | None = top
     passed = 0
@@ -42,5 +43,5 @@ def below_merges(top: AnyCommit, beyond: Mapping[str, AnyCommit]) -> AnyCommit |
 
 
 def changed_lines(patch: str) -> tuple[str, ...]:
-    """Return the lines that were added and removed, without where: a merge moves them, and changes what is around."""
+    """Return the added and removed lines of a patch, without positions and context: a merge changes both."""
     return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))

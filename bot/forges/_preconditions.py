@@ -1,47 +1,49 @@
-"""What has to be there before a verb can do anything, and what is said where it is not."""
+"""Preconditions of forge operations, and the errors that are raised if they do not hold."""
 
 from __future__ import annotations
 
 from bot.model.errors import ForgeError
 from bot.model.forge import ForgeLimits, GitRepository
-from bot.model.proposal import Seen
+from bot.model.proposal import RemoteRequest
 
 
 def base_commit(repository: GitRepository) -> str:
-    """Return the commit of the base branch. Raises ForgeError."""
+    """Return the commit of the base branch. Raises ForgeError if there is none."""
     if repository.commit is None:
-        raise ForgeError(f"{repository.name} has no commit on its default branch; let it have one")
+        raise ForgeError(f"{repository.name}: the default branch has no commit; hint: push a first commit")
     return repository.commit
 
 
 def base_branch(repository: GitRepository) -> str:
-    """Return the name of the base branch. Raises ForgeError."""
+    """Return the name of the base branch. Raises ForgeError if there is none."""
     if repository.base_branch is None:
-        raise ForgeError(f"{repository.name} has no default branch; let it have one")
+        raise ForgeError(f"{repository.name}: there is no default branch; hint: push a first commit")
     return repository.base_branch
 
 
-def request_number(seen: Seen) -> int:
-    """Return the number of a request that is there. Raises ForgeError."""
+def request_number(seen: RemoteRequest) -> int:
+    """Return the number of a request. Raises ForgeError if the branch has no request."""
     if seen.number is None:
-        raise ForgeError(f"the branch {seen.branch} has no request; run basebump again")
+        raise ForgeError(f"branch '{seen.branch}' has no request; hint: rerun basebump")
     return seen.number
 
 
 def refuse_too_long(title: str, body: str, limits: ForgeLimits) -> None:
-    """Raise ForgeError where a forge could not keep these words."""
+    """Raise ForgeError if the title or the body is longer than the forge allows."""
     if len(title) > limits.title_characters or len(body) > limits.body_characters:
         raise ForgeError(
-            f"a title takes {limits.title_characters} characters and a body {limits.body_characters}; "
-            "let the template say less"
+            f"the title or the text is too long: at most {limits.title_characters} and {limits.body_characters} "
+            "characters are possible; hint: shorten the template"
         )
 
 
 def request_ended(number: int, repository: str) -> ForgeError:
-    """Return what is wrong where a request that is to be changed is no longer open."""
-    return ForgeError(f"request {number} of {repository} ended since basebump looked; run basebump again")
+    """Return the error for a request that must be open and is not any more."""
+    return ForgeError(
+        f"{repository}: request {number} was closed or merged since basebump read it; hint: rerun basebump"
+    )
 
 
 def branch_moved(branch: str, repository: str) -> ForgeError:
-    """Return what is wrong where a branch does not point to what it must point to."""
-    return ForgeError(f"the branch {branch} of {repository} moved since basebump looked; run basebump again")
+    """Return the error for a branch that does not point to the expected commit."""
+    return ForgeError(f"{repository}: branch '{branch}' changed since basebump read it; hint: rerun basebump")

@@ -1,4 +1,4 @@
-"""A forge that said no or did not answer, and how often it is asked again."""
+"""Refused and unanswered requests to a forge, and the rules for repeating them."""
 
 from __future__ import annotations
 
@@ -9,40 +9,44 @@ from typing import TypeVar
 from bot.model.errors import ForgeError
 
 BACKOFF = (1.0, 4.0)
-"""Seconds before a failed question is asked again; then the failure stands."""
+"""Seconds before each repetition of a failed read; after the last one the failure is final."""
 MAX_WAIT = 60.0
-"""Seconds that a rate limit may hold up a run; what takes an hour is for the next run."""
+"""Longest rate limit in seconds that a run waits for; longer ones are left to the next run."""
 LONGEST_WAIT = 10 * 365 * 86_400.0
-"""Seconds that a message can name; more is no time of anybody's."""
+"""Upper bound in seconds for the end of a rate limit in a message, so that the date can be computed."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
 CONFLICT, INVALID, TOO_MANY = 409, 422, 429
 SERVER_ERROR = 500
-"""The first status that is the server's own fault."""
+"""The first status that means a failure of the server itself."""
 
 Answer = TypeVar("Answer")
 
 
 class RefusedError(ForgeError):
-    """A forge did not do what it was asked; the text says what that means and what to do next."""
+    """A forge refused or did not answer a request; the message says what that means and what to do next."""
 
     def __init__(self, what: str, *, status: int | None, words: str = "", wait: float | None = None) -> None:
         self.status = status
-        """None where there was no answer."""
+        """The HTTP status; None if there was no answer."""
         self.words = words
-        """The forge's own, for those who know what they mean in their place."""
+        """The forge's own message, for callers that can interpret it."""
         self.wait = wait
-        """Seconds after which the same request may pass, where a rate limit refused it."""
+        """Seconds after which the same request may succeed, if a rate limit refused it."""
         super().__init__(what)
 
     @property
     def may_have_worked(self) -> bool:
-        """Whether the forge may have done it all the same: it failed, or its answer was lost."""
+        """True if the forge may have carried out the request: it failed, or its answer was lost."""
         return self.status is None or self.status >= SERVER_ERROR
 
 
 def ask(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
-    """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
+    """Make a call that changes nothing, and repeat it after failures that may pass.
+
+    A failure of the server is repeated after each time in `BACKOFF`, a short rate limit when it ends. Raises
+    RefusedError.
+    """
     for backoff in BACKOFF:
         try:
             return call()
@@ -55,9 +59,9 @@ def ask(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
 
 
 def tell(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
-    """Return the answer of a call that changes something. Raises RefusedError.
+    """Make a call that changes something; repeat it only after a short rate limit, which means that nothing was done.
 
-    It is made again only after a short rate limit, which says that nothing was done.
+    Raises RefusedError.
     """
     try:
         return call()
@@ -69,7 +73,7 @@ def tell(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
 
 
 def after(refusal: RefusedError, look: Callable[[], Answer]) -> Answer:
-    """Return what `look` finds after a write was refused; the refusal stands where nobody can say."""
+    """Read the state after a write was refused; raise the refusal if the state cannot be read."""
     try:
         return look()
     except RefusedError:
@@ -77,17 +81,21 @@ def after(refusal: RefusedError, look: Callable[[], Answer]) -> Answer:
 
 
 def seconds_until(reset: str, now: datetime) -> float:
-    """Return how long a rate limit lasts that names the second since 1970 in which it ends, and not when in it."""
+    """Return the seconds until a rate limit ends that names only the second since 1970 in which it ends."""
     return max(float(reset) - now.timestamp(), 0.0) + 1.0
 
 
 def explain_limit(wait: float, now: datetime) -> str:
-    """Say when a rate limit ends that lasts `wait` seconds from `now`."""
+    """Describe when a rate limit ends that lasts `wait` seconds from `now`."""
     until = (now + timedelta(seconds=min(wait, LONGEST_WAIT))).astimezone(UTC)
-    return f"the limit of requests is used up until {until:%Y-%m-%d %H:%M:%S} UTC; run basebump then"
+    return f"the rate limit is used up until {until:%Y-%m-%d %H:%M:%S} UTC; hint: rerun basebump then"
 
 
 def is_final(refusal: RefusedError) -> bool:
-    """Say whether asking once more for the same commit is of no use: the token may not, or the forge has no such."""
+    """Return True if repeating the request for the same commit is useless.
+
+    The token lacks a permission, or the forge does not have the feature. A rate limit, a failure of the server and an
+    invalid token are not final.
+    """
     is_answered = refusal.status is not None and refusal.status < SERVER_ERROR
     return is_answered and refusal.wait is None and refusal.status != UNAUTHORIZED

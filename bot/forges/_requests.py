@@ -1,4 +1,4 @@
-"""Which requests of a server are ours to tell of, and what has to be known of their branches for that."""
+"""Which requests of a server belong to a base branch, and which of its branches have to be read to decide that."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from bot.core.proposal.base_branches import Base
 
 
 class Head(Protocol):
-    """What one branch points to."""
+    """The content of a branch compared with the base branch."""
 
     @property
     def intent(self) -> str | None:
-        """None where it holds anything beyond the base that is not ours."""
+        """The intent of basebump's commit; None if the branch holds anything else beyond the base."""
         ...
 
     @property
     def base(self) -> str | None:
-        """The base branch that its commit says it was made for, None for the default one."""
+        """The base branch that the commit names in its trailer; None for the default branch."""
         ...
 
     @property
     def behind(self) -> bool:
-        """Whether the base has commits that it does not hold."""
+        """True if the base has commits that the branch does not have."""
         ...
 
 
 class Request(Protocol):
-    """One open request, from a branch to a base branch."""
+    """An open request to merge a branch into a base branch."""
 
     @property
     def branch(self) -> str: ...
@@ -40,7 +40,10 @@ class Request(Protocol):
 def worth_a_look(
     branches: Iterable[str], requests: Collection[Request], base: Base, wanted: Collection[str]
 ) -> Iterator[str]:
-    """Yield the branches whose head is to be read, by name: not those that only a request to another base is from."""
+    """Yield the branches whose head must be read, by name.
+
+    These are the `desired` branches, those with a request to this base branch, and those without any open request.
+    """
     spoken_for = {each.branch for each in requests}
     near = {each.branch for each in requests if each.target == base.name}
     for branch in sorted(branches):
@@ -49,7 +52,7 @@ def worth_a_look(
 
 
 def owns(base: Base, request: Request, heads: Mapping[str, Head], wanted: Collection[str]) -> bool:
-    """Say whether a request belongs to a base branch; one whose head was not read does not."""
+    """Return True if a request belongs to a base branch; False if the head of its branch was not read."""
     head = heads.get(request.branch)
     return head is not None and base.owns_request(
         request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
@@ -57,5 +60,5 @@ def owns(base: Base, request: Request, heads: Mapping[str, Head], wanted: Collec
 
 
 def may_conflict(head: Head) -> bool:
-    """Say whether it is worth asking: what a person committed is left alone anyway."""
+    """Return True if a conflict matters: branches with commits of people are left alone anyway."""
     return head.intent is not None and head.behind

@@ -1,4 +1,4 @@
-"""The status of a commit, on any forge: read before it is written, and not asked for again where it was refused."""
+"""Commit statuses on any forge: read before they are written, and not tried again once they are refused for good."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.model.extras import CommitStatus
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What came of setting a status."""
+    """The outcome of setting a status."""
 
     done: tuple[str, CommitStatus] | None = None
-    """The commit that has it now, or may not have it, and what; None where another run is to try again."""
+    """The commit and its status, if it was set or refused for good; None if another run is to try again."""
     notes: tuple[str, ...] = ()
 
     def remembered_in(self, body: str) -> str:
-        """Return the text of a request with both in its mark."""
+        """Return the text of a request with the commit and the status in its marker."""
         return body if self.done is None else with_status(body, *self.done)
 
 
@@ -27,21 +27,29 @@ NOTHING_SET = Setting()
 
 
 class StatusWriter:
-    """Sets statuses in one repository, in one run. What cannot be set is said in sentences; no method raises."""
+    """Sets commit statuses in one repository, in one run. Failures are returned as notes; no method raises."""
 
     def __init__(
         self, look: Callable[[str], CommitStatus | None], post: Callable[[str, str, CommitStatus], None]
     ) -> None:
-        """Take what reads the last status of ours on a commit, and what sets one on the commit of a branch.
+        """Wrap the functions that read and set a status. Both raise RefusedError.
 
-        Both raise RefusedError. What is there and is none of ours may be read as None.
+        `read_status` returns basebump's last status of a commit. It may return None for a status that basebump would
+        not write. `post_status` sets the status of the commit that a branch points to.
         """
         self._look, self._post = look, post
         self._refused = ""
-        """Why this token may not do it, once that turned out."""
+        """The note that says why this token cannot set statuses, once a request showed that."""
 
     def set(self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool) -> Setting:
-        """Set a status unless it is there; a commit that this run made has none, which needs no look."""
+        """Set the status of a commit unless it is set already.
+
+        Args:
+            branch: The branch that points to the commit.
+            commit: The commit; None if there is none.
+            status: The status to set; None if there is none.
+            is_new: True if this run made the commit, which then has no status that has to be read.
+        """
         if status is None or commit is None:
             return NOTHING_SET
         if self._refused:
@@ -50,7 +58,7 @@ class StatusWriter:
             if is_new or self._look(commit) != status:
                 self._post(branch, commit, status)
         except RefusedError as refusal:
-            note = f"Its status could not be set: {refusal}."
+            note = f"The status could not be set: {refusal}."
             if not is_final(refusal):
                 return Setting(notes=(note,))
             self._refused = note

@@ -1,4 +1,4 @@
-"""Which repositories of an owner are meant: one choice for every server that has owners."""
+"""The selection of repositories by owner, for every server that has owners."""
 
 from __future__ import annotations
 
@@ -7,36 +7,37 @@ from dataclasses import dataclass
 
 from bot.core.globs import matches
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Repositories of one owner; empty conditions hold for all of them.
+    """Conditions on the repositories of one owner; empty conditions accept all of them.
 
-    What is archived, disabled, empty, a fork, or about to be deleted is never among them: nobody merges what is
-    proposed there.
+    Archived, disabled and empty repositories, forks, and repositories marked for deletion are never selected: nobody
+    merges proposals there.
     """
 
     owner: str
-    """An organisation, a user, or a group with what is below it: what stands before the names that globs look at."""
+    """An organisation, a user, or a group with its subgroups: the part of the full name before the part that globs
+    match."""
     include: tuple[str, ...] = ()
-    """Globs over the name without the owner; one must match. Upper and lower case are the same, as to the servers."""
+    """Globs for the name without the owner, of which one must match. Case is ignored, as servers ignore it."""
     exclude: tuple[str, ...] = ()
-    """The same; none may match."""
+    """The same, but none may match."""
     topics: tuple[str, ...] = ()
-    """One of these must be on the repository."""
+    """Topics of which the repository must have one."""
 
     def owns(self, name: str) -> bool:
-        """Say whether a repository with this full name is below the owner."""
+        """Return True if the repository with this full name is below the owner."""
         return name.lower().startswith(f"{self.owner}/".lower())
 
     def among(self, names: Iterable[str]) -> list[str]:
-        """Return those of some full names that are below the owner, in their order."""
+        """Return the full names that are below the owner, sorted."""
         return sorted(filter(self.owns, names))
 
     def takes(self, name: str, topics: Collection[str]) -> bool:
-        """Say whether a repository with this full name and these topics is meant."""
+        """Return True if the repository with this full name and these topics is selected."""
         short = name[len(self.owner) + 1 :].lower()
         wanted = {each.lower() for each in self.topics}
         return (
@@ -47,11 +48,11 @@ class Selection:
         )
 
 
-def each_once(found: Iterable[GitRepository | Failed]) -> Iterator[GitRepository | Failed]:
-    """Yield each repository once for each of its base branches, however often the config selects it."""
+def each_once(found: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | RunFailure]:
+    """Yield each repository once for each of its base branches, though the config may select it several times."""
     done: set[tuple[str, str | None]] = set()
     for each in found:
-        key = (each.subject, None) if isinstance(each, Failed) else (each.name.lower(), each.base_branch)
+        key = (each.subject, None) if isinstance(each, RunFailure) else (each.name.lower(), each.base_branch)
         if key not in done:
             done.add(key)
             yield each

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from bot.core.globs import matches
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -45,11 +45,11 @@ class _Widened:
     def has_line_end_comments(self) -> bool:
         return self.file_format.has_line_end_comments
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the files that the format selects, and those that a glob matches."""
-        chosen = dict.fromkeys(self.file_format.selects(paths))
+        chosen = dict.fromkeys(self.file_format.select_paths(paths))
         return [path for path in paths if path in chosen or any(matches(glob, path) for glob in self.globs)]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the items that the wrapped format extracts."""
         return self.file_format.extract(file)

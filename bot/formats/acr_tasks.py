@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.keys import may_be_escaped
-from bot.model.found import Found
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
@@ -31,13 +31,13 @@ class _AcrTasks:
     name = "acr-tasks"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if path.endswith((".yaml", ".yml"))]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
             is_task = _may_be_task(file.content.replace(b"\0", b""))
-            return iter((Unsupported(file.path, 1, "", Reason.UNDECODABLE),) if is_task else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if is_task else ())
         if not _may_be_task(file.content):
             return iter(())
         from bot.formats._readers.acr_tasks import read

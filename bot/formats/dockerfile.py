@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.model.found import Found
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
@@ -29,14 +29,14 @@ class _Dockerfile:
     name = "dockerfile"
     has_line_end_comments = False
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _is_other(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
-            return iter((Unsupported(file.path, 1, "", Reason.UNDECODABLE),))
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),))
         if file.content.count(b"\n") > MAX_LINES:
-            return iter((Unsupported(file.path, 1, "", Reason.TOO_DEEP),))
+            return iter((UnsupportedText(file.path, 1, "", Reason.TOO_DEEP),))
         from bot.formats._syntax.dockerfile.reader import read_dockerfile
 
         return read_dockerfile(file.content, file.path, self.name)

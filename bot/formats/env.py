@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from posixpath import basename, dirname
 
 from bot.formats._syntax.compose.files import is_compose_file
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -17,14 +17,14 @@ class _Env:
     name = "env"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         environments = [path for path in paths if basename(path) == _FILE_NAME]
         if not environments:
             return []
         folders = {dirname(path) for path in paths if is_compose_file(path)}
         return [path for path in environments if dirname(path) in folders]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.env import read
 
         return read(file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -21,11 +21,11 @@ class _Helm:
     name = "helm"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         charts = {path.removesuffix(_CHART) for path in paths if path.rpartition("/")[2] == _CHART}
         return [path for path in paths if not charts.isdisjoint(_charts_of(path))]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if _TEMPLATE.fullmatch(file.path):
             from bot.formats._syntax.helm.templates import read_chart_template
 

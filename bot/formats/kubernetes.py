@@ -6,8 +6,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.model.found import Found
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
@@ -30,13 +30,13 @@ class _Kubernetes:
     name = "kubernetes"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         content = file.content
         if is_utf_16(content):
-            return iter((Unsupported(file.path, 1, "", Reason.UNDECODABLE),) if _UTF_16_WORD in content else ())
+            return iter((UnsupportedText(file.path, 1, "", Reason.UNDECODABLE),) if _UTF_16_WORD in content else ())
         parameters = _PARAMETERS.fullmatch(file.path)
         if parameters is not None:
             from bot.formats._readers.kubernetes import read_overrides

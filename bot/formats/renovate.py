@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -23,10 +23,10 @@ class _Renovate:
     name = "renovate"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if path in _FILES]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         is_package = file.path == _PACKAGE
         if is_package and b"renovate" not in file.content:
             return iter(())

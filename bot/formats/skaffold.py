@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -16,10 +16,10 @@ class _Skaffold:
     name = "skaffold"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.skaffold import read
 
         return read(file)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
@@ -13,10 +13,10 @@ class _Text:
     name = "text"
     has_line_end_comments = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only `files:` selects files
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:  # noqa: ARG002 - only `files:` selects files
         return ()
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if b"@sha256:" not in file.content or b"\0" in file.content:  # a file with a NUL byte is not text
             return iter(())
         from bot.formats._readers.text import read

@@ -8,7 +8,7 @@ from datetime import date
 from enum import StrEnum
 
 
-class Listing(StrEnum):
+class AdvisoryList(StrEnum):
     """A source of vulnerability data, by the name that users and configs have for it."""
 
     KEV = "kev"
@@ -20,23 +20,23 @@ class Listing(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ListVersions:
     """The dates of the lists that were read; None for a list that was not configured or could not be read."""
 
-    exploited: date | None = None
-    scores: date | None = None
-    unread: frozenset[Listing] = frozenset()
+    kev_date: date | None = None
+    epss_date: date | None = None
+    unread_lists: frozenset[AdvisoryList] = frozenset()
     """Lists that were configured and could not be read: their data is unknown, which is not the same as empty."""
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class AdvisoryResult:
     """Data that the public lists have about some vulnerabilities."""
 
-    exploited: frozenset[str] | None = None
+    exploited_ids: frozenset[str] | None = None
     """Ids that are known to be exploited; None if the list was not configured or could not be read."""
-    scores: Mapping[str, float] | None = None
+    epss_scores: Mapping[str, float] | None = None
     """The probability (0 to 1) that each id is exploited; ids without a score are missing."""
-    asked: Asked = field(default_factory=Asked)
-    troubles: Mapping[Listing, str] = field(default_factory=dict)
+    list_versions: ListVersions = field(default_factory=ListVersions)
+    errors: Mapping[AdvisoryList, str] = field(default_factory=dict)
     """The error for each list that could not be read."""

@@ -7,33 +7,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
-    from bot.model.report import Failed, Verdict
-    from bot.model.source import Unsupported
-    from bot.model.vocabulary import Breach, Fault
+    from bot.model.report import RunFailure, Verdict
+    from bot.model.source import UnsupportedText
+    from bot.model.vocabulary import ViolatedRule, ViolationKind
 
 
 @dataclass(frozen=True, slots=True)
-class Objection:
+class Violation:
     """The reason why an image reference does not pass the check."""
 
-    fault: Fault
+    kind: ViolationKind
     message: str
     """Names the image and the remedy, as the start of a sentence: `python:3.12 has no digest; … pins it`."""
-    breach: Breach | None = None
+    violated_rule: ViolatedRule | None = None
     """The policy rule that is violated, if the kind is POLICY."""
 
     @property
-    def word(self) -> str:
+    def code(self) -> str:
         """An identifier of the violation for tools: `gone`, `policy/signature`."""
-        return f"{self.fault}/{self.breach}" if self.breach is not None else self.fault.value
+        return f"{self.kind}/{self.violated_rule}" if self.violated_rule is not None else self.kind.value
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedPlace:
+class CheckedOccurrence:
     """One image reference that was checked."""
 
     verdict: Verdict
-    objections: tuple[Objection, ...] = ()
+    violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
     """Facts that could not be determined, which is not a violation."""
 
@@ -47,11 +47,11 @@ class CheckReport:
     is_offline: bool
     since: str | None
     """The revision if only lines that changed since were checked."""
-    places: tuple[CheckedPlace, ...]
-    unsupported: tuple[Unsupported, ...] = ()
-    failed: tuple[Failed, ...] = ()
+    occurrences: tuple[CheckedOccurrence, ...]
+    unsupported: tuple[UnsupportedText, ...] = ()
+    failed: tuple[RunFailure, ...] = ()
 
     @property
-    def findings(self) -> Iterator[tuple[CheckedPlace, Objection]]:
+    def findings(self) -> Iterator[tuple[CheckedOccurrence, Violation]]:
         """All violations, each with its image reference."""
-        return ((place, objection) for place in self.places for objection in place.objections)
+        return ((occurrence, violation) for occurrence in self.occurrences for violation in occurrence.violations)

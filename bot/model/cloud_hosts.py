@@ -20,16 +20,16 @@ def is_ecr(host: str) -> bool:
     return host == PUBLIC_ECR or _ECR.fullmatch(host) is not None
 
 
-def ecr_region(host: str) -> tuple[str, bool]:
+def parse_ecr_region(host: str) -> tuple[str, bool]:
     """Return the region of a private ECR registry, and True if its endpoint is FIPS-compliant.
 
     Raises:
         ValueError: If `host` is not a private ECR registry.
     """
-    found = _ECR.fullmatch(host)
-    if found is None:
+    match = _ECR.fullmatch(host)
+    if match is None:
         raise ValueError(f"{host!r} is not a private ECR registry")
-    return found[2], found[1] is not None
+    return match[2], match[1] is not None
 
 
 def is_gar(host: str) -> bool:

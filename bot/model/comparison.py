@@ -10,7 +10,7 @@ from bot.model.contents import ImageContents
 from bot.model.evidence import Evidence, Scan, ScanOutcome
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.signature import SignatureOutcome
@@ -31,11 +31,11 @@ class ComparedImage:
     """None if no entry of `trust` matches the image, so that no signature was looked up."""
 
     @property
-    def built(self) -> datetime | None:
+    def built_at(self) -> datetime | None:
         """Build time of the image for the compared platform, or of the fetched manifest if that is unknown."""
-        scanned = self.scan.created if isinstance(self.scan, Scan) else None
-        inside = self.contents.created if self.contents is not None else None
-        return scanned or inside or self.facts.created
+        scan_created = self.scan.created if isinstance(self.scan, Scan) else None
+        config_created = self.contents.created if self.contents is not None else None
+        return scan_created or config_created or self.facts.created
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Comparison:
     platform: str
     """The platform on which both images were scanned."""
     evidence: Evidence
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[RunFailure, ...] = ()
 
     @property
     def is_same(self) -> bool:

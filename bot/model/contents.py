@@ -10,7 +10,7 @@ from bot.model.reference import Digest
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Package:
+class InstalledPackage:
     """A package that a scanner lists for an image."""
 
     type: str
@@ -21,12 +21,12 @@ class Package:
     """The source package, if findings name it instead of the binary package; empty if both names are equal."""
 
     @property
-    def found_as(self) -> str:
+    def name_in_findings(self) -> str:
         """The name that findings use for this package."""
         return self.source or self.name
 
 
-class Change(StrEnum):
+class PackageChangeKind(StrEnum):
     """How a package differs between two images."""
 
     ADDED = "added"
@@ -41,7 +41,7 @@ class Change(StrEnum):
 class PackageChange:
     """The difference of one package between two images."""
 
-    change: Change
+    kind: PackageChangeKind
     type: str
     name: str
     old: tuple[str, ...]
@@ -90,7 +90,7 @@ class ImageContents:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class TransitionContents:
     """The contents of both images of a transition; None for an image whose contents could not be fetched."""
 
     old: ImageContents | None

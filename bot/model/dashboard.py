@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Ask(StrEnum):
+class UserRequest(StrEnum):
     """An action that a user requests by ticking a checkbox or by setting a label."""
 
     OPEN = "open"
@@ -18,7 +18,7 @@ class Ask(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
+class DashboardIssue:
     """The dashboard issue as the forge stores it."""
 
     title: str

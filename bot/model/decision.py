@@ -7,26 +7,26 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.model.policy import Policy
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Selected:
+class TrackedImage:
     """An image reference with the tag that it tracks and the policy that applies to it."""
 
     occurrence: Occurrence
-    line: Line
+    tag_ref: TagRef
     policy: Policy
     notes: tuple[str, ...] = ()
     """Sentences about the image itself; sentences about the image reference are in `occurrence.notes`."""
-    unlisted: str = ""
+    missing_tags_reason: str = ""
     """Why other tags that the policy allows could not be listed; empty if they were listed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class UpdateCandidate:
     """A digest to which an image reference may be updated."""
 
     digest: Digest
@@ -34,13 +34,13 @@ class Candidate:
     """Platforms of the image if it is an index, else empty."""
     tag: str | None = None
     """The tag to write together with the digest; None if the tag does not change."""
-    mature: datetime | None = None
+    matures_at: datetime | None = None
     """When the digest reaches the policy's minimum age; None if it already has. Evidence may lift the condition."""
     notes: tuple[str, ...] = ()
     """Sentences about holds that do not apply because the config accepts them."""
 
 
-class Cause(StrEnum):
+class UpdateCause(StrEnum):
     """Why an image reference is to be updated."""
 
     MOVED = "moved"
@@ -52,47 +52,47 @@ class Cause(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
+class ImageUpdate:
     """Update to the first candidate that is old enough and passes the gates; newest candidate first, never empty."""
 
-    selected: Selected
-    candidates: tuple[Candidate, ...]
-    cause: Cause = Cause.MOVED
-    doubt: str = ""
+    tracked_image: TrackedImage
+    candidates: tuple[UpdateCandidate, ...]
+    cause: UpdateCause = UpdateCause.MOVED
+    review_reason: str = ""
     """A sentence that says why a person must review the update before it is merged; empty if none has to."""
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
     """The file already contains the digest that it should contain."""
 
-    selected: Selected
+    tracked_image: TrackedImage
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class SkippedReference:
     """The image reference is left unchanged, because of the policy, the file itself, or a built-in rule."""
 
     occurrence: Occurrence
     reason: Reason
-    selected: Selected | None = None
+    tracked_image: TrackedImage | None = None
     """The tracked tag and the policy, if they are known."""
     detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class RefusedUpdate:
     """The gates refused every candidate of an update."""
 
-    update: Update
+    update: ImageUpdate
     reason: Reason
     detail: str = ""
 
@@ -102,23 +102,23 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldUpdate:
     """A newer digest exists, but it is not clearly better."""
 
-    selected: Selected
+    tracked_image: TrackedImage
     reason: Reason
     detail: str
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
-class Superseded:
+class SupersededReference:
     """The file contains the last digest of a tag that no longer receives updates, and newer tags exist."""
 
-    selected: Selected
+    tracked_image: TrackedImage
     reason: Reason
     detail: str
     successor: str | None = None
@@ -126,60 +126,60 @@ class Superseded:
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
-class Unknown:
+class UnresolvedReference:
     """The registry lookup did not give an answer."""
 
-    selected: Selected
+    tracked_image: TrackedImage
     reason: Reason
     detail: str
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
 @dataclass(frozen=True, slots=True)
-class NotChecked:
+class UncheckedReference:
     """No registry was queried, because the run is offline."""
 
-    selected: Selected
+    tracked_image: TrackedImage
 
     @property
     def occurrence(self) -> Occurrence:
-        return self.selected.occurrence
+        return self.tracked_image.occurrence
 
 
-Decision = Update | UpToDate | Superseded | Held | Skip | Refused | Unknown | NotChecked
+Decision = ImageUpdate | UpToDate | SupersededReference | HeldUpdate | SkippedReference | RefusedUpdate | UnresolvedReference | UncheckedReference
 
 
-def selected_of(decision: Decision) -> Selected | None:
+def get_tracked_image(decision: Decision) -> TrackedImage | None:
     """Return the tracked image that a decision is about; None if the reference tracks no tag."""
-    return decision.update.selected if isinstance(decision, Refused) else decision.selected
+    return decision.update.tracked_image if isinstance(decision, RefusedUpdate) else decision.tracked_image
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
     """A change from one digest to another; the unit of evidence, assessed once per run for all image references."""
 
-    line: Line
+    tag_ref: TagRef
     old: Digest | None
     """None if the file contains no digest."""
     new: Digest
     platforms: tuple[str, ...]
     """The platforms on which both images are scanned; never empty."""
-    tag: str | None = None
+    new_tag: str | None = None
     """The new tag, if the transition changes the tag."""
 
     @property
-    def goal(self) -> Line:
+    def new_tag_ref(self) -> TagRef:
         """The tag that `new` belongs to."""
-        return self.line if self.tag is None else Line(self.line.repository, self.tag)
+        return self.tag_ref if self.new_tag is None else TagRef(self.tag_ref.repository, self.new_tag)
 
     @property
-    def order(self) -> tuple[Line, bool, str, str, str, tuple[str, ...]]:
+    def sort_key(self) -> tuple[TagRef, bool, str, str, str, tuple[str, ...]]:
         """A key to sort transitions by; transitions from a digest come first."""
-        return self.line, self.old is None, self.old or "", self.tag or "", self.new, self.platforms
+        return self.tag_ref, self.old is None, self.old or "", self.new_tag or "", self.new, self.platforms

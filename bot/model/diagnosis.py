@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 
-class Mark(StrEnum):
+class CheckStatus(StrEnum):
     """The status of one check."""
 
     OK = "ok"
@@ -18,7 +18,7 @@ class Mark(StrEnum):
     """The result is unknown, because only a write would show it."""
 
 
-class Area(StrEnum):
+class ConfigArea(StrEnum):
     """The part of a config that a check is about."""
 
     CONFIG = "config"
@@ -36,20 +36,20 @@ class Check:
 
     subject: str
     """The component that was checked: a repository, a registry, a program."""
-    tried: str
+    action: str
     """The action of a run that was checked: `push branches`."""
-    mark: Mark
-    found: str
+    status: CheckStatus
+    result: str
     """The outcome and, for a problem, the next step; contains text from outside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
+class DiagnosisTarget:
     """The kind of run that is diagnosed, which determines the requirements to check."""
 
-    level: Level
+    level: RunLevel
     branch_prefix: str
-    has_status: bool = False
+    sets_commit_status: bool = False
     """True if the run sets commit statuses."""
     has_dashboards: bool = False
 
@@ -58,25 +58,25 @@ class Aim:
 class Diagnosis:
     """All checks for runs up to a level."""
 
-    level: Level
-    checks: tuple[tuple[Area, Check], ...]
+    level: RunLevel
+    checks: tuple[tuple[ConfigArea, Check], ...]
 
     @property
-    def is_well(self) -> bool:
+    def is_healthy(self) -> bool:
         """True if no check found a problem; checks with an unknown result do not count."""
-        return all(check.mark is not Mark.PROBLEM for _, check in self.checks)
+        return all(check.status is not CheckStatus.PROBLEM for _, check in self.checks)
 
-    def count(self, mark: Mark) -> int:
-        return sum(check.mark is mark for _, check in self.checks)
-
-
-def ok(subject: str, tried: str, found: str) -> Check:
-    return Check(subject, tried, Mark.OK, found)
+    def count(self, status: CheckStatus) -> int:
+        return sum(check.status is status for _, check in self.checks)
 
 
-def problem(subject: str, tried: str, found: str) -> Check:
-    return Check(subject, tried, Mark.PROBLEM, found)
+def report_ok(subject: str, action: str, result: str) -> Check:
+    return Check(subject, action, CheckStatus.OK, result)
 
 
-def cannot_tell(subject: str, tried: str, found: str) -> Check:
-    return Check(subject, tried, Mark.UNKNOWN, found)
+def report_problem(subject: str, action: str, result: str) -> Check:
+    return Check(subject, action, CheckStatus.PROBLEM, result)
+
+
+def report_unknown(subject: str, action: str, result: str) -> Check:
+    return Check(subject, action, CheckStatus.UNKNOWN, result)

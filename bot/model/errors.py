@@ -37,12 +37,12 @@ class UsageError(BasebumpError):
 class ConfigProblem:
     """One problem in a config file."""
 
-    where: str
+    key: str
     """The path of the config key: `policy[0].match.image`."""
-    what: str
+    message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if self.where else self.what
+        return f"{self.key}: {self.message}" if self.key else self.message
 
 
 class ConfigError(UsageError):
@@ -57,23 +57,23 @@ class ConfigError(UsageError):
 class InvalidReferenceError(BasebumpError):
     """A text is not an image reference."""
 
-    def __init__(self, text: str, why: str) -> None:
-        super().__init__(f"{text!r} is not an image reference: {why}")
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(f"{text!r} is not an image reference: {reason}")
 
 
 class RegistryError(BasebumpError):
     """A registry did not give an answer; `reason` is one of the reasons of `unresolved`."""
 
-    def __init__(self, host: str, reason: Reason, what: str, *, is_failure: bool, is_absent: bool = False) -> None:
+    def __init__(self, host: str, reason: Reason, message: str, *, is_failure: bool, is_absent: bool = False) -> None:
         self.host = host
         self.reason = reason
         self.is_failure = is_failure
         """True if basebump could not do its work (exit code 1); False if the error is a finding about the image."""
         self.is_absent = is_absent
         """True if the registry said that the object does not exist, and not only that it does not return it."""
-        super().__init__(what)
+        super().__init__(message)
 
-    def again(self) -> RegistryError:
+    def copy_for_raising(self) -> RegistryError:
         """Return an equal error for another thread to raise.
 
         An exception that is raised several times collects the tracebacks of all of them.
@@ -89,7 +89,7 @@ class ForgeError(BasebumpError):
     """A forge refused a request or could not be reached."""
 
 
-class GuardedError(ForgeError):
+class ProtectedFileError(ForgeError):
     """The forge does not allow this token to change some files: on GitHub, workflows."""
 
 
@@ -108,7 +108,7 @@ class EditError(BasebumpError):
 class ProcessError(BasebumpError):
     """A child process could not be started, failed, ran too long or wrote too much output."""
 
-    def __init__(self, what: str, *, missing: bool = False, timed_out: bool = False) -> None:
-        self.missing = missing
-        self.timed_out = timed_out
-        super().__init__(what)
+    def __init__(self, message: str, *, is_missing: bool = False, is_timeout: bool = False) -> None:
+        self.is_missing = is_missing
+        self.is_timeout = is_timeout
+        super().__init__(message)

@@ -8,12 +8,12 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from bot.model.advisory import Asked, Listing
-from bot.model.contents import Contents, Package, PackageChange
-from bot.model.reference import Digest, Line
+from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.contents import TransitionContents, InstalledPackage, PackageChange
+from bot.model.reference import Digest, TagRef
 
 if TYPE_CHECKING:  # only an annotation needs this import
-    from bot.model.signature import Signatures
+    from bot.model.signature import TransitionSignatures
 
 
 class Severity(IntEnum):
@@ -30,7 +30,7 @@ class Severity(IntEnum):
         return self.name.lower()
 
 
-Urgency = Severity | Literal[Listing.KEV]
+Urgency = Severity | Literal[AdvisoryList.KEV]
 """The vulnerabilities that a rule is about: those of a severity, or those that are known to be exploited."""
 
 
@@ -52,7 +52,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class SuppressedFinding:
     """A finding that a statement suppresses; it is shown separately and never counted."""
 
     finding: Finding
@@ -62,7 +62,7 @@ class SetAside:
     """Who made the statement, and where: `Microsoft Defender exemption`."""
 
 
-class Unscanned(StrEnum):
+class UnscannedReason(StrEnum):
     """Why there are no findings; none of these reasons means zero findings."""
 
     NO_SCANNER = "no-scanner"
@@ -86,35 +86,35 @@ class Unscanned(StrEnum):
     @property
     def sentence(self) -> str:
         """The reason as a sentence."""
-        return _SENTENCES[self]
+        return _UNSCANNED_SENTENCES[self]
 
 
-_SENTENCES: dict[Unscanned, str] = {
-    Unscanned.NO_SCANNER: "no scanner is configured or installed",
-    Unscanned.SCANNER_MISSING: "the scanner that the config names is not installed",
-    Unscanned.FAILED: "the scanner failed",
-    Unscanned.TIMED_OUT: "the scanner ran out of time",
-    Unscanned.OS_UNKNOWN: "the scanner did not recognise its operating system",
-    Unscanned.OS_UNSUPPORTED: "the scanner's database does not cover its operating system's release",
-    Unscanned.END_OF_LIFE: "its operating system is past its end of life, so no database lists its vulnerabilities",
-    Unscanned.DATABASE_STALE: "the scanner's database is too old",
-    Unscanned.NOT_RESCANNED: "no scan of it is recent enough",
-    Unscanned.IMAGE_GONE: "the registry no longer has it",
-    Unscanned.PLATFORM_MISSING: "it does not have the platform",
-    Unscanned.DIFFERENT_DATABASE: "another scanner, or another version of its database, scanned the other image",
-    Unscanned.DATABASE_UNKNOWN: "one of the images was scanned with an unknown database, so they are not compared",
-    Unscanned.NO_REPORT: "no report is about it",
-    Unscanned.SBOM_ABSENT: "it has no usable inventory of its packages (SBOM)",
-    Unscanned.NOT_SENT: "the config does not allow sending its packages to the scanning service",
-    Unscanned.WITHHELD: "its findings are private, and everyone can read this",
+_UNSCANNED_SENTENCES: dict[UnscannedReason, str] = {
+    UnscannedReason.NO_SCANNER: "no scanner is configured or installed",
+    UnscannedReason.SCANNER_MISSING: "the scanner that the config names is not installed",
+    UnscannedReason.FAILED: "the scanner failed",
+    UnscannedReason.TIMED_OUT: "the scanner ran out of time",
+    UnscannedReason.OS_UNKNOWN: "the scanner did not recognise its operating system",
+    UnscannedReason.OS_UNSUPPORTED: "the scanner's database does not cover its operating system's release",
+    UnscannedReason.END_OF_LIFE: "its operating system is past its end of life, so no database lists its vulnerabilities",
+    UnscannedReason.DATABASE_STALE: "the scanner's database is too old",
+    UnscannedReason.NOT_RESCANNED: "no scan of it is recent enough",
+    UnscannedReason.IMAGE_GONE: "the registry no longer has it",
+    UnscannedReason.PLATFORM_MISSING: "it does not have the platform",
+    UnscannedReason.DIFFERENT_DATABASE: "another scanner, or another version of its database, scanned the other image",
+    UnscannedReason.DATABASE_UNKNOWN: "one of the images was scanned with an unknown database, so they are not compared",
+    UnscannedReason.NO_REPORT: "no report is about it",
+    UnscannedReason.SBOM_ABSENT: "it has no usable inventory of its packages (SBOM)",
+    UnscannedReason.NOT_SENT: "the config does not allow sending its packages to the scanning service",
+    UnscannedReason.WITHHELD: "its findings are private, and everyone can read this",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ScanSubject:
     """An image to scan: a digest in a repository, for one platform."""
 
-    line: Line
+    tag_ref: TagRef
     digest: Digest
     platform: str
 
@@ -143,9 +143,9 @@ class Scan:
     """Build time of the image as its config states; None if it is missing or 1970."""
     version: str | None = None
     """The label `org.opencontainers.image.version` of the image."""
-    packages: tuple[Package, ...] | None = None
+    packages: tuple[InstalledPackage, ...] | None = None
     """Installed packages; None if the scanner does not list them."""
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[SuppressedFinding, ...] = ()
     """Findings that are not in `findings` because a statement suppresses them."""
 
 
@@ -153,9 +153,9 @@ class Scan:
 class NotScanned:
     """The result of a scan that did not succeed; the vulnerabilities of the image are unknown."""
 
-    why: Unscanned
+    reason: UnscannedReason
     detail: str = ""
-    packages: tuple[Package, ...] | None = None
+    packages: tuple[InstalledPackage, ...] | None = None
     """Installed packages, if the scanner lists them although it has no vulnerability data for the release."""
 
 
@@ -163,7 +163,7 @@ ScanOutcome = Scan | NotScanned
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
+class VulnerabilityDelta:
     """The differences between two scans; counted by distinct vulnerability."""
 
     fixed: tuple[Finding, ...]
@@ -180,19 +180,19 @@ class Evidence:
     old: ScanOutcome | None
     """None if the file contains no digest, so that there is no old image to compare with."""
     new: ScanOutcome
-    delta: Delta | None
+    delta: VulnerabilityDelta | None
     """Set only if old and new were scanned by the same scanner with the same database."""
-    known_exploited: frozenset[str] | None = None
+    exploited_ids: frozenset[str] | None = None
     """Ids in either image that are known to be exploited; None if the list was not read."""
-    epss: Mapping[str, float] | None = None
+    epss_scores: Mapping[str, float] | None = None
     """The probability (0 to 1) that each of these ids is exploited; None if the list was not read."""
-    asked: Asked | None = None
+    list_versions: ListVersions | None = None
     """The dates of the lists behind these values; None if no list is configured."""
-    signatures: Signatures | None = None
+    signatures: TransitionSignatures | None = None
     """None if no entry of `trust` matches the image, so that no signature was looked up."""
-    packages: tuple[PackageChange, ...] | None = None
+    package_changes: tuple[PackageChange, ...] | None = None
     """Package differences; None unless the packages of both images are known."""
-    contents: Contents | None = None
+    contents: TransitionContents | None = None
     """None if the contents were not inspected."""
     by_platform: Mapping[str, Evidence] = field(default_factory=dict)
     """The evidence for each platform if the images were scanned on several; the other fields are their union."""

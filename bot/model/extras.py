@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-TEAM = "team:"
+TEAM_PREFIX = "team:"
 """The prefix of team names in lists that contain both users and teams."""
 
 
@@ -28,12 +28,12 @@ class CommitStatus:
 
 STATUS_CONTEXT = "basebump/evidence"
 """Name of the commit status on every forge; users refer to it in branch protection rules."""
-MAX_DESCRIPTION = 140
+MAX_STATUS_DESCRIPTION = 140
 """Characters; GitHub's limit, which is lower than GitLab's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Extras:
+class RequestAttributes:
     """The attributes to set on a request, or the attributes that were ever set on it."""
 
     labels: tuple[str, ...] = ()
@@ -51,21 +51,21 @@ class Extras:
     workflows: tuple[str, ...] = ()
     """File names of workflows to start on the branch, before the text is written as well; empty starts none."""
 
-    def without(self, others: Extras) -> Extras:
+    def subtract(self, others: RequestAttributes) -> RequestAttributes:
         """Return the attributes without those in `others`; names are compared case-insensitively, as forges do."""
-        return Extras(
-            labels=_left(self.labels, others.labels),
-            reviewers=_left(self.reviewers, others.reviewers),
-            assignees=_left(self.assignees, others.assignees),
+        return RequestAttributes(
+            labels=_exclude(self.labels, others.labels),
+            reviewers=_exclude(self.reviewers, others.reviewers),
+            assignees=_exclude(self.assignees, others.assignees),
             milestone=self.milestone if others.milestone is None else None,
             automerge=self.automerge if others.automerge is None else None,
             status=self.status if self.status != others.status else None,
         )
 
 
-NO_EXTRAS = Extras()
+NO_ATTRIBUTES = RequestAttributes()
 
 
-def _left(wanted: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
-    known = {each.casefold() for each in others}
-    return tuple(each for each in wanted if each.casefold() not in known)
+def _exclude(values: tuple[str, ...], excluded: tuple[str, ...]) -> tuple[str, ...]:
+    excluded_folded = {each.casefold() for each in excluded}
+    return tuple(each for each in values if each.casefold() not in excluded_folded)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:  # only an annotation needs this import
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """One regular file of a tree."""
 
     path: FilePath
@@ -31,11 +31,11 @@ class GitRepository:
     """None if there is no base branch: an empty repository or a detached HEAD."""
     commit: str | None
     """The commit that the base branch points to."""
-    is_selected: bool = False
+    is_selected_by_owner: bool = False
     """True if the config selects the repository by owner or topic; False if it is named."""
     host: str | None = None
     """`host[:port]` from which git clones the repository by its name; None if it cannot be cloned by others."""
-    known_as: str | None = None
+    configured_name: str | None = None
     """The name in the config, if the repository was renamed or transferred since."""
     is_default_base: bool = True
     """True if the base branch is the default branch of the forge."""
@@ -48,7 +48,7 @@ class GitRepository:
         return self.is_public is not False
 
     @property
-    def other_base(self) -> str | None:
+    def non_default_base(self) -> str | None:
         """The base branch unless it is the default branch; part of branch names and commit trailers."""
         return None if self.is_default_base else self.base_branch
 
@@ -59,11 +59,11 @@ class ForgeLimits:
 
     body_characters: int
     title_characters: int
-    sigil: str = "#"
+    number_prefix: str = "#"
     """The character before the number of a request in text."""
-    guarded: str = ""
+    protected_folder: str = ""
     """Folder, with a trailing slash, of files that not every token may change; empty if there is none."""
-    disarms_by_push: bool = False
+    is_automerge_cancelled_by_push: bool = False
     """True if a push to the branch turns off automerge of the request, whoever pushes."""
     has_statuses: bool = False
     """True if the forge has commit statuses."""
@@ -72,7 +72,7 @@ class ForgeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedRequest:
     """A request that was opened or updated."""
 
     number: int | None

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from bot.model.source import Occurrence, Unsupported
+from bot.model.source import Occurrence, UnsupportedText
 
 if TYPE_CHECKING:
-    from bot.model.remark import Remark
+    from bot.model.remark import CrossFileFact
 
-Found: TypeAlias = "Occurrence | Unsupported | Remark"
+ExtractedItem: TypeAlias = "Occurrence | UnsupportedText | CrossFileFact"
 """An item that a format extracts from a file."""
-Places = tuple[Occurrence | Unsupported, ...]
+ExtractedReferences = tuple[Occurrence | UnsupportedText, ...]

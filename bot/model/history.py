@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class TagObservation:
     """An uninterrupted period in which a tag pointed to a digest; A, then B, then A again are three observations."""
 
-    line: Line
+    tag_ref: TagRef
     digest: Digest
     first_seen: datetime
     last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class LineEnd:
+class SupersededTag:
     """A tag that will receive no further updates, as its repository's tags or its publisher show."""
 
     digest: Digest

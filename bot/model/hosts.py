@@ -61,6 +61,6 @@ def is_acr(host: str) -> bool:
     return _ACR.fullmatch(host) is not None
 
 
-def announces_ends(host: str) -> bool:
+def has_lifecycle_data(host: str) -> bool:
     """Return True if publishers can attach end-of-life dates to images on `host`, as Microsoft does."""
     return host == LIFECYCLE_HOST or is_acr(host)

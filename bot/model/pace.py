@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ProposalLimits:
     """How many proposals may be opened; None means no limit."""
 
     new_per_repository: int | None = None
@@ -17,12 +17,12 @@ class Limits:
     """The limit of proposals open at the same time in a repository, including those of earlier runs."""
 
 
-FLEET_LIMITS = Limits(new_per_repository=2, new_per_run=50, open_per_repository=5)
+DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open_per_repository=5)
 """The default for repositories that the config selects by owner or topic."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
+class RolloutOptions:
     """How repositories that the config does not name are onboarded.
 
     None means the default for those repositories, and no effect on repositories that the config names.
@@ -36,12 +36,12 @@ class Rollout:
     """Whether only repositories that contain their own config file are processed, even if the config names them."""
 
 
-REPOSITORIES_PER_RUN = 20
+DEFAULT_REPOSITORIES_PER_RUN = 20
 """The default: as many repositories as a team can handle in a day."""
 
 
 @dataclass(frozen=True, slots=True)
-class Schedule:
+class ProposalSchedule:
     """The times at which proposals may be opened."""
 
     cron: str

@@ -12,9 +12,9 @@ from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.evidence import Urgency
-    from bot.model.pace import Schedule
-    from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, OpenWhen, Rule
-    from bot.model.trust import Trust
+    from bot.model.pace import ProposalSchedule
+    from bot.model.rules import AcceptedHold, IntroducedLimit, AutomergeConditions, ConfiguredEndOfLife, OpenCondition, PolicyRule
+    from bot.model.trust import TrustEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,15 @@ class Policy:
     require_scan: bool = False
     require_signature: bool = False
     """Whether the new image must have a signature of a trusted signer."""
-    allow_introduced: tuple[Allowance, ...] = ()
+    allow_introduced: tuple[IntroducedLimit, ...] = ()
     """How many vulnerabilities an update may introduce; unlimited for severities that are not listed."""
-    open_when: OpenWhen | None = None
+    open_when: OpenCondition | None = None
     """The condition for opening a proposal; None opens one for any newer digest."""
     when_unknown: WhenUnknown | None = None
     """What to do while fixed and introduced vulnerabilities are unknown; None waits while that may still change."""
     allow: tuple[Reason, ...] = ()
     """Reasons for skipping that do not apply: references that are not editable for one of these are updated."""
-    accept: tuple[Accepted, ...] = ()
+    accept: tuple[AcceptedHold, ...] = ()
     """Holds that do not apply until a date, because an owner accepts them."""
     min_age: timedelta = timedelta()
     """The minimum age of a digest before it is proposed."""
@@ -58,7 +58,7 @@ class Policy:
     """How often a proposal may be refreshed although a user accepted it, or although the new digest only aged."""
     paused: bool = False
     """Whether no updates are proposed for now; open proposals stay as they are."""
-    schedules: tuple[Schedule, ...] = ()
+    schedules: tuple[ProposalSchedule, ...] = ()
     """All schedules must allow opening a proposal."""
     on_close: OnClose = OnClose.DIGEST
     """What closing a proposal declines."""
@@ -68,29 +68,29 @@ class Policy:
     milestone: str | None = None
     """Title of the milestone."""
     draft: bool = False
-    automerge: Automerge | None = None
+    automerge: AutomergeConditions | None = None
     """The conditions under which the forge may merge automatically; None for never."""
     rebase: Rebase = Rebase.AUTO
     """When the branch is rebuilt because its base branch changed."""
     mandatory: bool = False
     """Whether the repository's own config and ignore comments can neither skip nor delay the update."""
-    names_own: bool = False
+    has_own_role_rule: bool = False
     """True if a matching rule has `role: own`; otherwise own images are skipped."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rulebook:
+class PolicyConfig:
     """The policy part of the operator's config, which selecting and deciding depend on."""
 
-    rules: tuple[Rule, ...] = ()
-    inner: tuple[Rule, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
+    repository_rules: tuple[PolicyRule, ...] = ()
     """Rules of the repository's own config file, which can only make the policy stricter."""
-    own: tuple[str, ...] | None = None
+    own_globs: tuple[str, ...] | None = None
     """Globs of the operator's own images; None if `own` is not set."""
-    hosts: frozenset[str] = frozenset()
+    listed_hosts: frozenset[str] = frozenset()
     """Registries listed in the config."""
-    purging: frozenset[str] = PURGING_HOSTS
+    purging_hosts: frozenset[str] = PURGING_HOSTS
     """Registries that delete untagged digests, built-in and declared."""
-    end_of_life: tuple[EndOfLife, ...] = ()
-    trust: tuple[Trust, ...] = ()
+    end_of_life: tuple[ConfiguredEndOfLife, ...] = ()
+    trust: tuple[TrustEntry, ...] = ()
     """The trusted signers of images; the first entry that matches an image applies."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bot.model.dashboard import Ask
-from bot.model.extras import NO_EXTRAS, Extras
+from bot.model.dashboard import UserRequest
+from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
-from bot.model.pace import Schedule
-from bot.model.source import Change, FilePath
+from bot.model.pace import ProposalSchedule
+from bot.model.source import FileChange, FilePath
 
 Target = str
 """`repository:tag@digest`; a user declines a proposal's targets by closing its request."""
@@ -32,14 +32,14 @@ class ProposedImage:
 
 
 @dataclass(frozen=True, slots=True)
-class Worth:
+class ProposalPriority:
     """The benefit of merging a proposal, as far as it is known; proposals with a higher priority are opened first."""
 
-    exploited: int = 0
+    exploited_fixed: int = 0
     """Number of distinct fixed vulnerabilities that are known to be exploited."""
-    critical: int = 0
+    critical_fixed: int = 0
     """Number of distinct fixed critical vulnerabilities."""
-    built: datetime | None = None
+    oldest_built_at: datetime | None = None
     """Build time of the oldest image in use."""
 
 
@@ -50,35 +50,35 @@ class Proposal:
     branch: str
     title: str
     body: str
-    message: str
+    commit_message: str
     """The commit message, including trailers."""
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     images: tuple[ProposedImage, ...]
     targets: tuple[Target, ...]
     intent: str
     """16 hexadecimal digits over (path, locator, value); a different intent requires a push."""
-    report: str
+    report_fingerprint: str
     """16 hexadecimal digits, see `bot.core.proposal.fingerprint`; a different report may require a new body."""
-    extras: Extras = NO_EXTRAS
+    attributes: RequestAttributes = NO_ATTRIBUTES
     """Labels, reviewers and other attributes; automerge is set only if the conditions of every reference are met."""
     rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = REFRESH_EVERY
     """How long an open request stays unchanged once a user accepted it, or if the new digest only aged."""
-    slides: bool = False
+    is_only_aged: bool = False
     """True if every new digest was only too young before: the publisher released it before the current request."""
-    is_first: bool = False
+    is_onboarding: bool = False
     """True if this is the first proposal of a repository, whose closing declines all proposals."""
-    asks: frozenset[Ask] = frozenset()
+    user_requests: frozenset[UserRequest] = frozenset()
     """Actions that users requested in the dashboard."""
     is_urgent: bool = False
     """True if the update must not wait although users accepted the current state of the request."""
-    schedules: tuple[Schedule, ...] = ()
+    schedules: tuple[ProposalSchedule, ...] = ()
     """All schedules must allow opening the proposal."""
     opens_at: datetime | None = None
     """When the images in use become old enough for `open_when`; None if the proposal may be opened now."""
-    is_unproven: bool = False
+    awaits_evidence: bool = False
     """True if opening waits because it is unknown which vulnerabilities the update fixes and introduces."""
-    worth: Worth = Worth()
+    priority: ProposalPriority = ProposalPriority()
     is_overdue: bool = False
     """True if a digest in use is gone from its registry, so that limits and schedules do not apply."""
     on_close: OnClose = OnClose.DIGEST
@@ -87,17 +87,17 @@ class Proposal:
     """True if the request is opened as a draft, so that nobody merges it without a review."""
     is_merge_unknown: bool = False
     """True if automerge would be set if all images could have been scanned in this run."""
-    lesser: Proposal | None = None
+    without_protected: Proposal | None = None
     """The same proposal without files in the protected folder; None if it has none, or no other files."""
-    left_out: tuple[FilePath, ...] = ()
+    protected_files: tuple[FilePath, ...] = ()
     """Files that the proposal does not change, because the forge does not allow this token to change them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unwanted:
+class NoProposal:
     """No proposal is desired for a branch, and the reason."""
 
-    why: str
+    reason: str
 
 
 class RequestState(StrEnum):
@@ -110,7 +110,7 @@ class RequestState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class RemoteRequest:
     """A branch or request of basebump as the forge shows it."""
 
     branch: str
@@ -126,75 +126,75 @@ class Seen:
     url: str | None = None
     title: str = ""
     body: str = ""
-    conflicts: bool = False
+    has_conflicts: bool = False
     """True if the forge knows that the request cannot be merged."""
-    told: bool = False
+    has_commented: bool = False
     """True if basebump already commented about commits of other people."""
-    accepted: bool = False
+    is_accepted: bool = False
     """True if a user approved the request, queued it, or enabled automerge."""
-    armed: bool = False
+    has_automerge: bool = False
     """True if basebump's own account enabled automerge."""
-    ever: Extras | None = None
+    ever_set: RequestAttributes | None = None
     """Attributes that were set at any time, even if users removed them since; None if the forge cannot tell.
 
     If the history requires additional requests to the forge, these are the current attributes; then `update_request`
     fetches the history and skips attributes that were removed.
     """
-    committed: datetime | None = None
+    committed_at: datetime | None = None
     """When basebump's commit was created; if there is none, the time of the last commit."""
-    behind: bool = False
+    is_behind: bool = False
     """True if the base branch has commits that the branch does not contain."""
-    strict: bool = False
+    must_be_current: bool = False
     """True if the forge merges only branches that are up to date; fetched only if the branch is behind."""
-    asks: frozenset[Ask] = frozenset()
+    user_requests: frozenset[UserRequest] = frozenset()
     """Actions that users requested by labels."""
-    opened: datetime | None = None
-    closed: datetime | None = None
-    vanished: bool = False
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    is_closed_by_branch_deletion: bool = False
     """True if the request was closed because its branch was deleted, which does not decline it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenRequest:
     """Open the request, after creating or updating the branch if `must_push` is set."""
 
     proposal: Proposal
-    push: bool
+    must_push: bool
     """True if the branch does not exist, contains something else, or was merged before."""
-    over: Seen | None = None
+    existing_branch: RemoteRequest | None = None
     """An existing branch of basebump without a request."""
-    withdrawn: Seen | None = None
+    withdrawn_request: RemoteRequest | None = None
     """A request that basebump closed earlier and that the new one mentions."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refresh:
+class UpdateRequest:
     """Update an open request."""
 
-    seen: Seen
+    request: RemoteRequest
     proposal: Proposal
-    push: bool
-    amend: bool
-    extras: Extras = NO_EXTRAS
+    must_push: bool
+    must_update_text: bool
+    attributes: RequestAttributes = NO_ATTRIBUTES
     """Attributes that are not set yet; `automerge` is False if the forge must no longer merge automatically."""
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class CloseRequest:
     """Withdraw an open request: record the withdrawal in its mark, close it, delete its branch."""
 
-    seen: Seen
-    why: str
+    request: RemoteRequest
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Sweep:
+class DeleteBranch:
     """Delete a branch of basebump that has no request and is not desired."""
 
-    seen: Seen
+    request: RemoteRequest
 
 
-class Deferral(StrEnum):
+class DeferralReason(StrEnum):
     """Why a proposal is not opened in this run."""
 
     SCHEDULE = "schedule"
@@ -210,29 +210,29 @@ class Deferral(StrEnum):
     @property
     def sentence(self) -> str:
         """The reason as a sentence."""
-        return _DEFERRALS[self]
+        return _DEFERRAL_SENTENCES[self]
 
 
-_DEFERRALS: dict[Deferral, str] = {
-    Deferral.SCHEDULE: "Its schedule does not allow opening it now.",
-    Deferral.NEW_PER_REPOSITORY: "The limit of new proposals per repository and run is reached.",
-    Deferral.NEW_PER_RUN: "The limit of new proposals per run is reached.",
-    Deferral.ROLLOUT: "The limit of newly onboarded repositories per run is reached.",
-    Deferral.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
-    Deferral.WORTHLESS: "It does not fix enough to be opened now.",
-    Deferral.OPEN_PER_REPOSITORY: "The limit of open proposals in this repository is reached: merge or close some.",
+_DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
+    DeferralReason.SCHEDULE: "Its schedule does not allow opening it now.",
+    DeferralReason.NEW_PER_REPOSITORY: "The limit of new proposals per repository and run is reached.",
+    DeferralReason.NEW_PER_RUN: "The limit of new proposals per run is reached.",
+    DeferralReason.ROLLOUT: "The limit of newly onboarded repositories per run is reached.",
+    DeferralReason.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
+    DeferralReason.WORTHLESS: "It does not fix enough to be opened now.",
+    DeferralReason.OPEN_PER_REPOSITORY: "The limit of open proposals in this repository is reached: merge or close some.",
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Defer:
+class DeferProposal:
     """Open the proposal in a later run."""
 
     proposal: Proposal
-    why: Deferral
+    reason: DeferralReason
 
 
-class LeaveReason(StrEnum):
+class NoChangeReason(StrEnum):
     """Why a branch or request is left unchanged."""
 
     UNCHANGED = "unchanged"
@@ -254,15 +254,15 @@ class LeaveReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Leave:
+class NoChange:
     """Do nothing, except comment once on other people's commits and restore attributes of the last commit."""
 
     branch: str
-    reason: LeaveReason
-    seen: Seen | None = None
-    tell: bool = False
-    extras: Extras = NO_EXTRAS
+    reason: NoChangeReason
+    request: RemoteRequest | None = None
+    must_comment: bool = False
+    attributes: RequestAttributes = NO_ATTRIBUTES
     """Attributes to set again, such as the commit status after a user merged the base into the branch."""
 
 
-Step = Open | Refresh | Close | Sweep | Leave | Defer
+ProposalStep = OpenRequest | UpdateRequest | CloseRequest | DeleteBranch | NoChange | DeferProposal

@@ -44,7 +44,7 @@ def is_tag(text: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Line:
+class TagRef:
     """A repository and a tag; the unit of registry lookups, of tag history and of proposals."""
 
     repository: str
@@ -80,30 +80,30 @@ class ImageReference:
         Raises:
             InvalidReferenceError: If `text` is not an image reference.
         """
-        return _parse(text)
+        return _parse_reference(text)
 
     @property
     def repository(self) -> str:
         """The canonical repository: `docker.io/library/nginx` for `nginx`."""
-        host, path = _split(self.name)
+        host, path = _split_name(self.name)
         return f"{host}/{path}"
 
     @property
     def host(self) -> str:
-        return _split(self.name)[0]
+        return _split_name(self.name)[0]
 
     @property
-    def names_a_registry(self) -> bool:
+    def has_registry_host(self) -> bool:
         """True if the name starts with a registry host, so that it means the same in every file."""
         head, slash, _ = self.name.partition("/")
         return bool(slash) and _is_host(head)
 
-    def line(self, followed: str | None = None) -> Line | None:
+    def to_tag_ref(self, default_tag: str | None = None) -> TagRef | None:
         """Return the tag that this reference tracks: its own tag, or `default_tag`; None if there is neither."""
-        tag = self.tag or followed
-        return Line(self.repository, tag) if tag else None
+        tag = self.tag or default_tag
+        return TagRef(self.repository, tag) if tag else None
 
-    def at(self, digest: Digest) -> ImageReference:
+    def with_digest(self, digest: Digest) -> ImageReference:
         """Return the same reference with another digest."""
         return replace(self, digest=digest)
 
@@ -111,7 +111,7 @@ class ImageReference:
         return self.name + (f":{self.tag}" if self.tag else "") + (f"@{self.digest}" if self.digest else "")
 
 
-def _split(name: str) -> tuple[str, str]:
+def _split_name(name: str) -> tuple[str, str]:
     """Split a name into host and path; short names of Docker Hub are expanded."""
     head, slash, rest = name.partition("/")
     if not (slash and _is_host(head)):
@@ -126,7 +126,7 @@ def _is_host(head: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str) -> ImageReference:
+def _parse_reference(text: str) -> ImageReference:
     if len(text) > MAX_REFERENCE_LENGTH:
         raise InvalidReferenceError(text[:80] + "…", "it is too long")
     if _IMAGE_ID.fullmatch(text):
@@ -139,7 +139,7 @@ def _parse(text: str) -> ImageReference:
         name, tag = rest, ""
     elif not _TAG.fullmatch(tag):
         raise InvalidReferenceError(text, "the part after the last : is not a tag")
-    host, path = _split(name)
+    host, path = _split_name(name)
     if not _HOST.fullmatch(host):
         raise InvalidReferenceError(text, "its registry is not a host name")
     if not _PATH.fullmatch(path):

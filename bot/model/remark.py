@@ -11,7 +11,7 @@ from bot.model.vocabulary import Role
 
 
 @dataclass(frozen=True, slots=True)
-class ArgumentSet:
+class BuildArgumentSetting:
     """A build file sets a build argument of a Dockerfile, so that the argument's default is not used."""
 
     path: FilePath
@@ -21,7 +21,7 @@ class ArgumentSet:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskBuild:
+class TaskFileBuild:
     """A task file of an Azure Container Registry builds a Dockerfile."""
 
     path: FilePath
@@ -33,7 +33,7 @@ class TaskBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class KnownBuild:
+class RegistryTaskBuild:
     """A task that is stored in Azure, and not necessarily in a file, builds a Dockerfile."""
 
     task: str
@@ -44,12 +44,12 @@ class KnownBuild:
 
 
 @dataclass(frozen=True, slots=True)
-class MaybeBuilt:
+class PossibleTaskBuild:
     """Tasks may build Dockerfiles, but it could not be determined which ones."""
 
     folder: FilePath
     """All Dockerfiles in this folder may be built; the root of the tree is the empty string."""
-    why: str
+    reason: str
     """The information that could not be obtained, as a sentence without its full stop."""
 
 
@@ -62,16 +62,16 @@ class Kustomization:
 
     path: FilePath
     names: frozenset[str]
-    renamed: frozenset[str] = frozenset()
+    renamed_names: frozenset[str] = frozenset()
     """The names that it replaces by another name; images of this name need not exist."""
-    gathers: tuple[FilePath, ...] = ()
+    resource_paths: tuple[FilePath, ...] = ()
     """Files and folders relative to the root of the tree; resources outside the tree are not included."""
     components: tuple[FilePath, ...] = ()
     """Folders of components; their replacements apply to all resources of this kustomization."""
 
 
 @dataclass(frozen=True, slots=True)
-class Application:
+class ArgoApplication:
     """An Argo CD Application and the folders of its repository that it deploys."""
 
     path: FilePath
@@ -83,7 +83,7 @@ class Application:
 
 
 @dataclass(frozen=True, slots=True)
-class OtherWriter:
+class ImageUpdaterConfig:
     """The configuration of Argo CD Image Updater, which writes images of some Applications."""
 
     path: FilePath
@@ -91,24 +91,24 @@ class OtherWriter:
     """A name, or a name pattern with `*`, `?` and `[…]`."""
     repositories: frozenset[str]
     """The canonical repositories that it tracks."""
-    target: str
+    write_back_target: str
     """The file that it writes, as in `writeBackTarget`: `kustomization[:FOLDER]`, `helmvalues[:FILE]`; any other value
     means a file of its own next to the deployed files."""
 
 
-Way = tuple[str, ...]
+ValuePath = tuple[str, ...]
 """Keys from a template's data down to a value: `("Values", "image", "tag")`; `*` stands for any item."""
 
 
 @dataclass(frozen=True, slots=True)
-class Inclusion:
+class TemplateInclusion:
     """A template includes the output of another template."""
 
     template: str
     """Name of the included template."""
-    given: frozenset[Way]
+    argument_paths: frozenset[ValuePath]
     """Values that may be passed to it, as paths in the including template's data."""
-    named: tuple[tuple[str, frozenset[Way]], ...] = ()
+    named_arguments: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
     """The same for values that are passed by key in a `dict`."""
 
 
@@ -134,7 +134,7 @@ class ChartTemplate:
     path: FilePath
     template: str
     """Name of a named template; empty for the output of a file."""
-    uses: frozenset[tuple[Way | Inclusion, ValueUse]]
+    uses: frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
 
 
 class ImagePart(StrEnum):
@@ -166,7 +166,7 @@ class ChartImage:
     """Locator of the image, which is the same in all values files."""
     parts: tuple[tuple[ImagePart, str], ...]
     """Locators of the values that other values files may set individually."""
-    pinned_in: ImagePart
+    digest_part: ImagePart
     """The part that contains the digest, or to which it would be added."""
     registry: str
     """The registry, which the chart has in a value of its own."""
@@ -180,7 +180,7 @@ class BuildOutput:
 
     path: FilePath
     images: frozenset[str]
-    deploys: tuple[FilePath, ...] = ()
+    deployed_paths: tuple[FilePath, ...] = ()
     """Files and folders in which `images` stand for the built images, with any tag; if empty, `images` are image
     references as written in this folder."""
 
@@ -192,12 +192,12 @@ class VariableUse:
     variable: str
     operator: str = ""
     """`-`, `+` or `?`, as in shells; with a leading `:`, an empty value counts as unset."""
-    operand: Text = ()
+    operand: InterpolatedText = ()
     """The text after the operator: a default, a replacement or an error message."""
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class LiteralText:
     """A literal text in a file."""
 
     text: str
@@ -205,11 +205,11 @@ class Literal:
     """The bytes of the text in the file; None if escapes make them differ from the text."""
 
 
-Text = tuple[Literal | VariableUse, ...]
+InterpolatedText = tuple[LiteralText | VariableUse, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolated:
+class InterpolatedImage:
     """An image in a compose file that is written with variables of its environment."""
 
     path: FilePath
@@ -217,10 +217,10 @@ class Interpolated:
     line_number: int
     locator: str
     written: str
-    text: Text
+    text: InterpolatedText
     role: Role
     platform: str | None = None
-    also_lines: tuple[int, ...] = ()
+    related_lines: tuple[int, ...] = ()
     is_shared: bool = False
     """True if the same bytes are also used where no image is named."""
 
@@ -241,11 +241,11 @@ class EnvironmentVariable:
     path: FilePath
     line_number: int
     variable: str
-    value: Text
+    value: InterpolatedText
 
 
 @dataclass(frozen=True, slots=True)
-class OnBranch:
+class TreeBranch:
     """The branch that the tree belongs to."""
 
     branch: str
@@ -273,22 +273,22 @@ class RenovateConfig:
     """None if Renovate cannot parse the file, and therefore does nothing."""
 
 
-Remark = (
-    Application
-    | ArgumentSet
+CrossFileFact = (
+    ArgoApplication
+    | BuildArgumentSetting
     | BuildOutput
     | ChartImage
     | ChartValue
     | DependabotConfig
     | Kustomization
-    | OnBranch
+    | TreeBranch
     | RenovateConfig
-    | OtherWriter
-    | TaskBuild
-    | KnownBuild
-    | MaybeBuilt
+    | ImageUpdaterConfig
+    | TaskFileBuild
+    | RegistryTaskBuild
+    | PossibleTaskBuild
     | ChartTemplate
-    | Interpolated
+    | InterpolatedImage
     | EnvironmentUse
     | EnvironmentVariable
 )

@@ -11,18 +11,18 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.evidence import Evidence
     from bot.model.proposal import ProposedImage
     from bot.model.reference import Digest
-    from bot.model.source import FilePath, Occurrence, Unsupported
-    from bot.model.vocabulary import Level, ProposalOutcome, Reason, Stage, Status
+    from bot.model.source import FilePath, Occurrence, UnsupportedText
+    from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
 
 SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class RunFailure:
     """One thing that basebump could not do; the rest of the run continued."""
 
     subject: str
-    stage: Stage
+    stage: FailureStage
     error: str
 
 
@@ -31,7 +31,7 @@ class Verdict:
     """The result of a run for one image reference."""
 
     occurrence: Occurrence
-    status: Status
+    status: OccurrenceStatus
     reason: Reason | None = None
     detail: str = ""
     new_digest: Digest | None = None
@@ -65,11 +65,11 @@ class RepositoryReport:
     name: str
     base_branch: str | None
     verdicts: tuple[Verdict, ...] = ()
-    unsupported: tuple[Unsupported, ...] = ()
+    unsupported: tuple[UnsupportedText, ...] = ()
     proposals: tuple[ProposalReport, ...] = ()
     note: str = ""
     """Why the whole repository was not processed; empty if it was."""
-    known_as: str | None = None
+    configured_name: str | None = None
     """The name in the config, if the repository was renamed since."""
 
     @property
@@ -82,14 +82,14 @@ class RepositoryReport:
 class RunReport:
     """The report of a whole run."""
 
-    level: Level
+    level: RunLevel
     repositories: tuple[RepositoryReport, ...]
     evidence: dict[Transition, Evidence] = field(default_factory=dict)
-    failed: tuple[Failed, ...] = ()
+    failed: tuple[RunFailure, ...] = ()
     started: datetime | None = None
     """None for the scan of one folder."""
     ended: datetime | None = None
 
-    def with_failures(self, failures: tuple[Failed, ...]) -> RunReport:
+    def add_failures(self, failures: tuple[RunFailure, ...]) -> RunReport:
         """Return the report with additional failures."""
         return replace(self, failed=(*self.failed, *failures))

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from bot.model.evidence import Severity, Urgency
     from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-    from bot.model.pace import Schedule
+    from bot.model.pace import ProposalSchedule
     from bot.model.vocabulary import Reason, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class RuleMatch:
     """The condition of a rule; None or empty matches everything. Texts are globs that must match the whole value."""
 
     image: tuple[str, ...] = ()
@@ -29,51 +29,51 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedHold:
     """A hold that an owner accepts until a date."""
 
     reason: Reason
     owner: str
-    because: str
+    justification: str
     until: date
     """The last day on which the hold is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Automerge:
+class AutomergeConditions:
     """The conditions under which the forge may merge a proposal automatically; all must be met."""
 
     max_update: UpdateMode
     """The largest update that any of its images may make."""
     require_scan: bool = True
     """Whether the new images must have been scanned."""
-    no_new: bool = True
+    forbids_introduced: bool = True
     """Whether the update must be known to introduce no vulnerability."""
 
 
 @dataclass(frozen=True, slots=True)
-class Allowance:
+class IntroducedLimit:
     """How many vulnerabilities of a severity an update may introduce."""
 
     severity: Severity
-    most: int
+    maximum: int
 
 
 @dataclass(frozen=True, slots=True)
-class OpenWhen:
+class OpenCondition:
     """The conditions for opening a proposal; one of them is enough."""
 
-    fixes: Urgency
+    must_fix: Urgency
     """The minimum severity of a vulnerability that it must fix, `UNKNOWN` for any; or KEV for an exploited one."""
     or_older_than: timedelta | None = None
     """The age at which the image in use is replaced regardless of what the update fixes."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PolicyRule:
     """Policy keys for the image references that `match` matches; None leaves a key to a later rule."""
 
-    match: Match = field(default_factory=Match)
+    match: RuleMatch = field(default_factory=RuleMatch)
     update: UpdateMode | None = None
     pin: bool | None = None
     tag: str | None = None
@@ -81,11 +81,11 @@ class Rule:
     labels: tuple[str, ...] | None = None
     require_scan: bool | None = None
     require_signature: bool | None = None
-    allow_introduced: tuple[Allowance, ...] | None = None
-    open_when: OpenWhen | None = None
+    allow_introduced: tuple[IntroducedLimit, ...] | None = None
+    open_when: OpenCondition | None = None
     when_unknown: WhenUnknown | None = None
     allow: tuple[Reason, ...] | None = None
-    accept: tuple[Accepted, ...] | None = None
+    accept: tuple[AcceptedHold, ...] | None = None
     min_age: timedelta | None = None
     platforms: tuple[str, ...] | None = None
     os_variants: bool | None = None
@@ -95,19 +95,19 @@ class Rule:
     split_by: SplitBy | None = None
     refresh_every: timedelta | None = None
     paused: bool | None = None
-    schedule: Schedule | None = None
+    schedule: ProposalSchedule | None = None
     on_close: OnClose | None = None
     reviewers: tuple[str, ...] | None = None
     assignees: tuple[str, ...] | None = None
     milestone: str | None = None
     draft: bool | None = None
-    automerge: Automerge | None = None
+    automerge: AutomergeConditions | None = None
     rebase: Rebase | None = None
     mandatory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class EndOfLife:
+class ConfiguredEndOfLife:
     """A date from the operator on which support of some tags ends. Texts are globs that must match the whole value."""
 
     image: str

@@ -14,22 +14,22 @@ class Shard:
 
     number: int
     """The number of this run, starting at 1."""
-    of: int
+    total: int
 
-    def has(self, name: str) -> bool:
+    def has_repository(self, name: str) -> bool:
         """Return True if a repository belongs to this run.
 
         The result depends only on the name, so that adding a repository does not reassign others.
         """
         digest = hashlib.sha256(name.lower().encode()).digest()
-        return int.from_bytes(digest[:8]) % self.of == self.number - 1
+        return int.from_bytes(digest[:8]) % self.total == self.number - 1
 
     def __str__(self) -> str:
-        return f"{self.number}/{self.of}"
+        return f"{self.number}/{self.total}"
 
 
 @dataclass(frozen=True, slots=True)
-class Scope:
+class RunScope:
     """The limits of a run; by default a run includes everything."""
 
     names: frozenset[str] = field(default_factory=frozenset)
@@ -38,13 +38,13 @@ class Scope:
     image: ImageReference | None = None
     """Only repositories that use this image: exactly its tag, or any tag if the reference has none."""
 
-    def may_have(self, name: str) -> bool:
+    def may_include(self, name: str) -> bool:
         """Return True if a repository of this name may be part of the run."""
-        return self.shard is None or self.shard.has(name)
+        return self.shard is None or self.shard.has_repository(name)
 
-    def is_about(self, reference: ImageReference) -> bool:
+    def is_image_in_scope(self, reference: ImageReference) -> bool:
         """Return True if an image reference puts its repository into the scope."""
-        wanted = self.image
-        if wanted is None:
+        image = self.image
+        if image is None:
             return True
-        return reference.repository == wanted.repository and wanted.tag in {None, reference.tag}
+        return reference.repository == image.repository and image.tag in {None, reference.tag}

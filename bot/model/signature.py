@@ -8,7 +8,7 @@ from enum import StrEnum
 from bot.model.vocabulary import Reason
 
 
-class Scheme(StrEnum):
+class SignatureScheme(StrEnum):
     """How a signature identifies its signer."""
 
     COSIGN_KEY = "cosign-key"
@@ -20,12 +20,12 @@ class Scheme(StrEnum):
 class Signer:
     """A trusted signer from the config."""
 
-    scheme: Scheme
+    scheme: SignatureScheme
     identity: str
     """For display: a key's file and fingerprint, an issuer and the identity it confirmed, a certificate's subject."""
 
 
-class Statement(StrEnum):
+class SignedStatement(StrEnum):
     """The statement that was signed."""
 
     SIGNATURE = "signature"
@@ -35,19 +35,19 @@ class Statement(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class VerifiedSignature:
     """A verified signature: a trusted signer signed exactly this digest."""
 
     signer: Signer
-    statement: Statement = Statement.SIGNATURE
+    statement: SignedStatement = SignedStatement.SIGNATURE
 
 
 @dataclass(frozen=True, slots=True)
-class Unsigned:
+class NoSignature:
     """The registry has no signature of a kind that the `trust` entry accepts."""
 
 
-class Flaw(StrEnum):
+class SignatureDefect(StrEnum):
     """Why no signature of an image is valid."""
 
     OTHER_SIGNER = "other-signer"
@@ -62,14 +62,14 @@ class Flaw(StrEnum):
     @property
     def sentence(self) -> str:
         """The defect as a sentence."""
-        return _SENTENCES[self]
+        return _DEFECT_SENTENCES[self]
 
 
-_SENTENCES: dict[Flaw, str] = {
-    Flaw.OTHER_SIGNER: "its signature is not by a signer that `trust` lists for it",
-    Flaw.OTHER_IMAGE: "its signature was made for another image",
-    Flaw.BROKEN: "its signature is damaged",
-    Flaw.UNPROVED: "no trusted authority confirms its signature",
+_DEFECT_SENTENCES: dict[SignatureDefect, str] = {
+    SignatureDefect.OTHER_SIGNER: "its signature is not by a signer that `trust` lists for it",
+    SignatureDefect.OTHER_IMAGE: "its signature was made for another image",
+    SignatureDefect.BROKEN: "its signature is damaged",
+    SignatureDefect.UNPROVED: "no trusted authority confirms its signature",
 }
 
 
@@ -77,7 +77,7 @@ _SENTENCES: dict[Flaw, str] = {
 class BadSignature:
     """There is a signature, and it is not valid."""
 
-    flaw: Flaw
+    defect: SignatureDefect
     detail: str = ""
     """The signature that is meant, and further information about it."""
 
@@ -100,11 +100,11 @@ class SignatureUnknown:
     """True if basebump could not do its work, as in RegistryError."""
 
 
-SignatureOutcome = Signed | Unsigned | BadSignature | UnsupportedSignature | SignatureUnknown
+SignatureOutcome = VerifiedSignature | NoSignature | BadSignature | UnsupportedSignature | SignatureUnknown
 
 
 @dataclass(frozen=True, slots=True)
-class Signatures:
+class TransitionSignatures:
     """The signatures of both images of a transition."""
 
     old: SignatureOutcome | None

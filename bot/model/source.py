@@ -30,24 +30,24 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class EditSlot:
     """Bytes that an edit may replace: `span` contains `old` and is replaced by `prefix` and the new value."""
 
     span: Span
     old: bytes
-    before: bytes = b""
+    prefix: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
-class Closed:
+class NotEditable:
     """A value that must not be written, because of the content of this file or another one."""
 
     reason: Reason
-    slot: Slot | None = None
+    slot: EditSlot | None = None
     """Where the value would be written if a rule in the config allows it despite the reason."""
     is_certain: bool = True
     """True if the reason is known to apply; False if that could not be determined, so that nothing is written."""
-    also: tuple[Reason, ...] = ()
+    further_reasons: tuple[Reason, ...] = ()
     """Reasons that a rule must allow in addition before the value is written."""
 
 
@@ -76,25 +76,25 @@ class Occurrence:
     reference: ImageReference
     """The reference after resolving variables, in the spelling of the user."""
     role: Role
-    digest: Slot | Closed
+    digest_slot: EditSlot | NotEditable
     """Where the digest is or would be written."""
-    tag: Slot | Closed
+    tag_slot: EditSlot | NotEditable
     """Where the tag is or would be written."""
     platform: str | None = None
     """`os/architecture[/variant]` if the file states it literally."""
     variables: tuple[str, ...] = ()
     """The build arguments or variables that determine the reference."""
-    also_lines: tuple[int, ...] = ()
+    related_lines: tuple[int, ...] = ()
     """Other lines on which the surrounding construct starts or ends; an ignore comment there applies, too."""
-    comment: IgnoreComment | None = None
+    ignore_comment: IgnoreComment | None = None
     notes: tuple[str, ...] = ()
     """Sentences about other influences on the reference, such as a file that overrides an argument."""
-    used_at: tuple[tuple[FilePath, int], ...] = ()
+    usages: tuple[tuple[FilePath, int], ...] = ()
     """Lines in other files that use this image, as (path, line number)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Unsupported:
+class UnsupportedText:
     """A text in place of an image reference, or a whole file, that basebump cannot parse and never edits."""
 
     path: FilePath
@@ -107,7 +107,7 @@ class Unsupported:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class ByteEdit:
     """Replace the bytes of `span`, which contain `old`, by `new`."""
 
     span: Span
@@ -116,7 +116,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A file with its new content."""
 
     path: FilePath

@@ -35,7 +35,7 @@ class OtherStep:
     """A step whose effect is unknown."""
 
 
-Step = DockerStep | FileStep | InlineStep | OtherStep
+TaskStep = DockerStep | FileStep | InlineStep | OtherStep
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class BuildTask:
     name: str
     context: str = field(repr=False)
     """URL of the source context as the user wrote it, which may contain a secret; empty if there is none."""
-    step: Step
+    step: TaskStep
 
     @property
     def title(self) -> str:

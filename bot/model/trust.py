@@ -35,13 +35,13 @@ class NotationTrust:
 
 
 @dataclass(frozen=True, slots=True)
-class Trust:
+class TrustEntry:
     """The trusted signers of some images; a signature of one of them is enough."""
 
-    image: tuple[str, ...]
+    image_globs: tuple[str, ...]
     """Globs over canonical repositories; one must match."""
     keys: tuple[TrustedKey, ...] = ()
     identities: tuple[TrustedIdentity, ...] = ()
-    root: str | None = None
+    trusted_root: str | None = None
     """Path of a file with the authorities and logs that confirm `identities`; None for Sigstore's public instance."""
     notation: NotationTrust | None = None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Move(StrEnum):
+class BotUpdateType(StrEnum):
     """The kind of an update; the values are Renovate's terms."""
 
     MAJOR = "major"
@@ -24,7 +24,7 @@ class IgnoredImages:
 
     name: str
     """An image name without its registry; `*` matches anything."""
-    moves: frozenset[Move] = frozenset(Move)
+    update_types: frozenset[BotUpdateType] = frozenset(BotUpdateType)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class DependabotUpdate:
     """Globs relative to the root of the tree, which is the empty string."""
     branch: str | None = None
     """The branch that the entry is for; None for the default branch."""
-    allowed: tuple[str, ...] = ()
+    allowed_names: tuple[str, ...] = ()
     """Image names in the same form as ignored ones; empty for all images."""
-    ignored: tuple[IgnoredImages, ...] = ()
+    ignored_images: tuple[IgnoredImages, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class MoveSettings:
+class UpdateTypeSettings:
     """Renovate's settings for kinds of updates at one level of its config; None if that level sets nothing."""
 
     enabled: bool | None = None
     pin_digests: bool | None = None
-    of_moves: tuple[tuple[Move, bool], ...] = ()
+    by_update_type: tuple[tuple[BotUpdateType, bool], ...] = ()
     """Kinds of updates that are enabled or disabled individually; the last entry for a kind applies."""
 
 
@@ -57,7 +57,7 @@ class MoveSettings:
 class PackageRule:
     """A package rule of Renovate; it applies where all of its matchers match."""
 
-    settings: MoveSettings
+    settings: UpdateTypeSettings
     managers: tuple[str, ...] | None = None
     """Patterns, like all matchers; None if the rule does not have this matcher."""
     datasources: tuple[str, ...] | None = None
@@ -66,7 +66,7 @@ class PackageRule:
     files: tuple[str, ...] | None = None
     tags: tuple[str, ...] | None = None
     branches: tuple[str, ...] | None = None
-    moves: tuple[str, ...] | None = None
+    update_types: tuple[str, ...] | None = None
     is_certain: bool = True
     """True if these are all matchers of the rule; if not, it may apply to less than they match."""
 
@@ -76,7 +76,7 @@ class ManagerSettings:
     """Renovate's settings for a manager, which is the part of Renovate that reads one kind of file."""
 
     manager: str
-    settings: MoveSettings = MoveSettings()
+    settings: UpdateTypeSettings = UpdateTypeSettings()
     patterns: tuple[str, ...] = ()
     """Patterns of files that it reads in addition to its default ones."""
     ignored_paths: tuple[str, ...] | None = None
@@ -87,7 +87,7 @@ class ManagerSettings:
 class RenovateSettings:
     """The Renovate configuration of a repository, including presets as far as they are known."""
 
-    settings: MoveSettings = MoveSettings()
+    settings: UpdateTypeSettings = UpdateTypeSettings()
     managers: tuple[ManagerSettings, ...] = ()
     """At most one entry for each manager."""
     enabled_managers: tuple[str, ...] = ()
@@ -100,9 +100,9 @@ class RenovateSettings:
     """Later rules override earlier ones."""
     branches: tuple[str, ...] = ()
     """Patterns of base branches; only the default branch if empty."""
-    searched: tuple[str, ...] = ()
+    custom_manager_patterns: tuple[str, ...] = ()
     """Patterns of files in which custom managers of the repository find images."""
-    unread: tuple[str, ...] = ()
+    unread_presets: tuple[str, ...] = ()
     """Presets that were not read because they are stored elsewhere."""
-    spoken_of: frozenset[str] = frozenset()
+    named_in_rules: frozenset[str] = frozenset()
     """Managers and datasources that rules name, whatever the rules set: a repository that names them uses them."""

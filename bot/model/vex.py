@@ -19,7 +19,7 @@ class VexStatus(StrEnum):
     UNDER_INVESTIGATION = "under_investigation"
 
     @property
-    def sets_aside(self) -> bool:
+    def is_suppressing(self) -> bool:
         """True if the author states that the vulnerability needs no attention."""
         return self in (VexStatus.NOT_AFFECTED, VexStatus.FIXED)
 
@@ -37,13 +37,13 @@ class Purl:
     qualifiers: tuple[tuple[str, str], ...] = ()
     """Sorted by name."""
 
-    def of(self, qualifier: str) -> str:
+    def get_qualifier(self, qualifier: str) -> str:
         """Return the value of a qualifier; empty if the purl does not have it."""
         return dict(self.qualifiers).get(qualifier, "")
 
 
 @dataclass(frozen=True, slots=True)
-class Product:
+class VexProduct:
     """The subject of a statement: an image, or some packages in it."""
 
     image: Purl
@@ -58,18 +58,18 @@ class VexStatement:
     names: frozenset[str]
     """The names of the vulnerability: its CVE id and aliases."""
     status: VexStatus
-    why: str
+    justification: str
     """The author's justification in a few words, untrusted input; empty if there is none."""
-    products: tuple[Product, ...]
+    products: tuple[VexProduct, ...]
     author: str
-    at: datetime
+    stated_at: datetime
     """When the statement was made; the latest of several applies."""
 
 
 @dataclass(frozen=True, slots=True)
-class Vex:
+class VexStatements:
     """All statements of accepted authors."""
 
     statements: tuple[VexStatement, ...] = ()
-    troubles: tuple[tuple[str, str], ...] = ()
+    errors: tuple[tuple[str, str], ...] = ()
     """Documents that could not be read: the config key that names them, and a sentence with the error."""

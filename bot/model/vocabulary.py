@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 
 
-class Status(StrEnum):
+class OccurrenceStatus(StrEnum):
     """The status of an image reference."""
 
     UP_TO_DATE = "up-to-date"
@@ -22,7 +22,7 @@ class Status(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
-MOVING = frozenset({Status.UPDATE, Status.GONE})
+UPDATABLE_STATUSES = frozenset({OccurrenceStatus.UPDATE, OccurrenceStatus.GONE})
 """The statuses of image references for which a new digest is available."""
 
 
@@ -95,10 +95,10 @@ class Reason(StrEnum):
     @property
     def sentence(self) -> str:
         """The reason as a sentence."""
-        return SENTENCES[self]
+        return REASON_SENTENCES[self]
 
 
-SENTENCES: dict[Reason, str] = {
+REASON_SENTENCES: dict[Reason, str] = {
     Reason.INDEX_CHURN: "The index was rebuilt with the same images; an update would not change anything that runs.",
     Reason.PLATFORM_LOST: "The newer image does not have a platform that is in use.",
     Reason.SEEN_BEFORE: "The tag was rolled back to an earlier digest.",
@@ -158,10 +158,10 @@ SENTENCES: dict[Reason, str] = {
     Reason.TOO_DEEP: "The file has deeper nesting or more repetitions than basebump supports.",
 }
 
-REASONS: dict[Status, tuple[Reason, ...]] = {
-    Status.UP_TO_DATE: (),
-    Status.UPDATE: (),
-    Status.HELD: (
+REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
+    OccurrenceStatus.UP_TO_DATE: (),
+    OccurrenceStatus.UPDATE: (),
+    OccurrenceStatus.HELD: (
         Reason.INDEX_CHURN,
         Reason.PLATFORM_LOST,
         Reason.SEEN_BEFORE,
@@ -171,7 +171,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.NOT_PULLABLE,
         Reason.RETENTION_RISK,
     ),
-    Status.REFUSED: (
+    OccurrenceStatus.REFUSED: (
         Reason.INTRODUCED,
         Reason.DOWNGRADE,
         Reason.NOT_SCANNED,
@@ -179,9 +179,9 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.SIGNER_CHANGED,
         Reason.SIGNATURE_FAILED,
     ),
-    Status.GONE: (Reason.DIGEST_GONE,),
-    Status.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
-    Status.SKIPPED: (
+    OccurrenceStatus.GONE: (Reason.DIGEST_GONE,),
+    OccurrenceStatus.SUPERSEDED: (Reason.TAG_STOPPED, Reason.VARIANT_DROPPED, Reason.END_OF_LIFE),
+    OccurrenceStatus.SKIPPED: (
         Reason.IGNORED,
         Reason.NO_RULE,
         Reason.PIN_OFF,
@@ -204,7 +204,7 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.OTHER_WRITER,
         Reason.NOT_AN_IMAGE,
     ),
-    Status.UNRESOLVED: (
+    OccurrenceStatus.UNRESOLVED: (
         Reason.NOT_FOUND_OR_DENIED,
         Reason.DENIED,
         Reason.RATE_LIMITED,
@@ -213,11 +213,11 @@ REASONS: dict[Status, tuple[Reason, ...]] = {
         Reason.DIGEST_MISMATCH,
         Reason.LISTS_UNREAD,
     ),
-    Status.NOT_CHECKED: (Reason.OFFLINE,),
+    OccurrenceStatus.NOT_CHECKED: (Reason.OFFLINE,),
 }
 """The reasons that each status can have; all other reasons are for unsupported text."""
 
-ALLOWABLE: tuple[Reason, ...] = (
+ALLOWABLE_REASONS: tuple[Reason, ...] = (
     Reason.CHART_UNKNOWN,
     Reason.EMBEDDED,
     Reason.IMMUTABLE_JOB,
@@ -229,7 +229,7 @@ ALLOWABLE: tuple[Reason, ...] = (
 OTHER_WRITER can be overridden only for Renovate and Dependabot.
 """
 
-ACCEPTABLE: tuple[Reason, ...] = (
+ACCEPTABLE_REASONS: tuple[Reason, ...] = (
     Reason.INDEX_CHURN,
     Reason.PLATFORM_LOST,
     Reason.SEEN_BEFORE,
@@ -254,7 +254,7 @@ UNSUPPORTED_REASONS: tuple[Reason, ...] = (
     Reason.TOO_DEEP,
 )
 
-WHOLE_FILE = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+WHOLE_FILE_REASONS = frozenset({Reason.UNPARSABLE, Reason.TOO_LARGE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """Reasons for which a whole file was not parsed, so that it may contain undetected image references."""
 
 
@@ -266,7 +266,7 @@ class Role(StrEnum):
     OWN = "own"
 
 
-class Level(IntEnum):
+class RunLevel(IntEnum):
     """How far a run goes; each level includes the lower ones."""
 
     REPORT = 0
@@ -296,7 +296,7 @@ class ProposalOutcome(StrEnum):
     WOULD_CLOSE = "would-close"
 
 
-class Stage(StrEnum):
+class FailureStage(StrEnum):
     """The stage of a run in which something failed."""
 
     SURVEY = "survey"
@@ -306,7 +306,7 @@ class Stage(StrEnum):
     PROPOSE = "propose"
 
 
-class Fault(StrEnum):
+class ViolationKind(StrEnum):
     """The kind of violation that `check` reports for an image reference."""
 
     UNPINNED = "unpinned"
@@ -317,18 +317,18 @@ class Fault(StrEnum):
     @property
     def sentence(self) -> str:
         """The violation as a sentence."""
-        return _FAULTS[self]
+        return _VIOLATION_SENTENCES[self]
 
 
-_FAULTS: dict[Fault, str] = {
-    Fault.UNPINNED: "It has no digest, and the policy requires one; or it has neither digest nor tag.",
-    Fault.GONE: "The registry no longer has the digest that the file pins.",
-    Fault.POLICY: "The image in the file violates a rule.",
-    Fault.STALE: "A newer digest is available, and the image in the file was built longer ago than `--max-age` allows.",
+_VIOLATION_SENTENCES: dict[ViolationKind, str] = {
+    ViolationKind.UNPINNED: "It has no digest, and the policy requires one; or it has neither digest nor tag.",
+    ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
+    ViolationKind.POLICY: "The image in the file violates a rule.",
+    ViolationKind.STALE: "A newer digest is available, and the image in the file was built longer ago than `--max-age` allows.",
 }
 
 
-class Breach(StrEnum):
+class ViolatedRule(StrEnum):
     """The rule that an image violates."""
 
     END_OF_LIFE = "end-of-life"
@@ -338,13 +338,13 @@ class Breach(StrEnum):
     @property
     def sentence(self) -> str:
         """The violation as a sentence."""
-        return _BREACHES[self]
+        return _RULE_SENTENCES[self]
 
 
-_BREACHES: dict[Breach, str] = {
-    Breach.END_OF_LIFE: "It is past its end of life.",
-    Breach.TAKEN_BACK: "Its publisher withdrew it by rolling the tag back to an earlier digest.",
-    Breach.SIGNATURE: "A rule requires a signature, and no signature of a trusted signer could be verified.",
+_RULE_SENTENCES: dict[ViolatedRule, str] = {
+    ViolatedRule.END_OF_LIFE: "It is past its end of life.",
+    ViolatedRule.TAKEN_BACK: "Its publisher withdrew it by rolling the tag back to an earlier digest.",
+    ViolatedRule.SIGNATURE: "A rule requires a signature, and no signature of a trusted signer could be verified.",
 }
 
 

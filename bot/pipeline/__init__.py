@@ -1,1 +1,1 @@
-"""The run: its phases in their order, and the work of each."""
+"""The phases of a run in their order, and the work of each."""

@@ -1,4 +1,4 @@
-"""What is to be done in one repository of a run, and how much of it at once."""
+"""Plan the work in each repository of a run, and apply limits to it."""
 
 from __future__ import annotations
 
@@ -10,141 +10,147 @@ from itertools import islice
 from bot.core.proposal.boxes import ticked
 from bot.core.proposal.group import first
 from bot.core.proposal.pace import Queue, deferrals
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 from bot.model.decision import Decision, Transition
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
-from bot.model.pace import FLEET_LIMITS, REPOSITORIES_PER_RUN, Limits
-from bot.model.proposal import Close, Open, RequestState, Seen
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
-from bot.pipeline.orders import Orders
-from bot.pipeline.plan import Plan, plan
-from bot.pipeline.recall import Prospect, recall
-from bot.pipeline.survey import Survey
+from bot.model.pace import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, ProposalLimits
+from bot.model.proposal import CloseRequest, OpenRequest, RequestState, RemoteRequest
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.orders import RunOptions
+from bot.pipeline.plan import ProposalPlan, plan_proposals
+from bot.pipeline.recall import BranchPlan, plan_branches
+from bot.pipeline.survey import ExtractResult
 from bot.ports import Dashboard, Fleet, Forge
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
-    """One repository that was looked at."""
+class RepositoryScan:
+    """A repository and the image references extracted from it."""
 
     fleet: Fleet
-    survey: Survey
+    extract_result: ExtractResult
 
     @property
     def repository(self) -> GitRepository:
-        return self.survey.repository
+        return self.extract_result.repository
 
 
 @dataclass(frozen=True, slots=True)
-class Agenda:
-    """What is to be done in one repository."""
+class RepositoryPlan:
+    """The planned work in one repository."""
 
-    visit: Visit
-    plan: Plan
-    failed: tuple[Failed, ...]
-    prospects: tuple[Prospect, ...] = ()
+    repository_scan: RepositoryScan
+    proposal_plan: ProposalPlan
+    failures: tuple[RunFailure, ...]
+    branch_plans: tuple[BranchPlan, ...] = ()
     forge: Forge | None = None
-    """None where nothing can be done."""
+    """None if nothing can be done in the repository."""
     dashboard: Dashboard | None = None
-    """None where it could not be read, so that nothing is written to it."""
-    board: Board | None = None
-    """The dashboard as it stood before."""
+    """None if the dashboard could not be read, so that it is not written either."""
+    dashboard_issue: DashboardIssue | None = None
+    """The dashboard issue before this run; None if there is none."""
 
 
-def draw_up(
-    visit: Visit, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence], orders: Orders, now: datetime
-) -> Agenda:
-    """Plan for one repository, and look at what its forge remembers; what breaks is said in it."""
-    surveyed, name = visit.survey, visit.repository.name
-    planned = Plan(tuple(decisions), ())
+def plan_repository(
+    repository_scan: RepositoryScan, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence], options: RunOptions, now: datetime
+) -> RepositoryPlan:
+    """Plan the branches of a repository, based on the requests on its forge; errors are recorded in the result."""
+    extract_result, name = repository_scan.extract_result, repository_scan.repository.name
+    proposal_plan = ProposalPlan(tuple(decisions), ())
     try:
-        forge = visit.fleet.forge(visit.repository)
-        wording = orders.wording(forge.limits, visit.repository)
-        planned = plan(surveyed, decisions, evidence, wording)
-        if visit.repository.base_branch is None:
-            return Agenda(visit, planned, surveyed.failed)
-        dashboard = visit.fleet.dashboard(visit.repository)
-        board, failed = _board(dashboard, surveyed, orders)
-        asks = ticked(board.body) if board is not None and board.is_open else frozenset()
-        shown = _seen(forge, planned, visit.repository, orders)
-        if _begins(shown, first(visit.repository.other_base).branch(orders.branch_prefix), visit.repository, orders):
-            planned = plan(surveyed, decisions, evidence, wording, all_at_once=True)
-        prospects = recall(shown, surveyed, planned, asks, orders.branch_prefix, now)
+        forge = repository_scan.fleet.get_forge(repository_scan.repository)
+        style = options.build_style(forge.limits, repository_scan.repository)
+        proposal_plan = plan_proposals(extract_result, decisions, evidence, style)
+        if repository_scan.repository.base_branch is None:
+            return RepositoryPlan(repository_scan, proposal_plan, extract_result.failures)
+        dashboard = repository_scan.fleet.get_dashboard(repository_scan.repository)
+        dashboard_issue, failures = _read_dashboard(dashboard, extract_result, options)
+        user_requests = ticked(dashboard_issue.body) if dashboard_issue is not None and dashboard_issue.is_open else frozenset()
+        requests = _list_requests(forge, proposal_plan, repository_scan.repository, options)
+        if _is_onboarding(requests, first(repository_scan.repository.non_default_base).branch(options.branch_prefix), repository_scan.repository, options):
+            proposal_plan = plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
+        branch_plans = plan_branches(requests, extract_result, proposal_plan, user_requests, options.branch_prefix, now)
     except BasebumpError as error:
-        return Agenda(visit, planned, (*surveyed.failed, Failed(name, Stage.PROPOSE, str(error))))
-    return Agenda(visit, planned, (*surveyed.failed, *failed), prospects, forge, None if failed else dashboard, board)
+        return RepositoryPlan(repository_scan, proposal_plan, (*extract_result.failures, RunFailure(name, FailureStage.PROPOSE, str(error))))
+    return RepositoryPlan(repository_scan, proposal_plan, (*extract_result.failures, *failures), branch_plans, forge, None if failures else dashboard, dashboard_issue)
 
 
-def _seen(forge: Forge, planned: Plan, repository: GitRepository, orders: Orders) -> tuple[Seen, ...]:
-    """Ask the forge for what is wanted, and for the request with which the repository began, if it was to begin so."""
-    wanted = frozenset(each.proposal.branch for each in planned.proposals)
-    if wanted and _begins_with_one(repository, orders):
-        wanted |= {first(repository.other_base).branch(orders.branch_prefix)}
-    return forge.seen(orders.branch_prefix, wanted)
+def _list_requests(forge: Forge, proposal_plan: ProposalPlan, repository: GitRepository, options: RunOptions) -> tuple[RemoteRequest, ...]:
+    """List the requests of the planned branches and, if the repository is onboarded by one, the onboarding request."""
+    branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
+    if branches and _has_onboarding_proposal(repository, options):
+        branches |= {first(repository.non_default_base).branch(options.branch_prefix)}
+    return forge.list_requests(options.branch_prefix, branches)
 
 
-def _begins(shown: Sequence[Seen], beginning: str, repository: GitRepository, orders: Orders) -> bool:
-    """Say whether a repository still begins: nobody merged its first request, and there is no other of ours."""
-    if not _begins_with_one(repository, orders):
+def _is_onboarding(requests: Sequence[RemoteRequest], onboarding_branch: str, repository: GitRepository, options: RunOptions) -> bool:
+    """Return True if the onboarding request is not merged yet and there are no other requests of basebump."""
+    if not _has_onboarding_proposal(repository, options):
         return False
-    is_taken_on = any(each.branch == beginning and each.state is RequestState.MERGED for each in shown)
-    return not is_taken_on and all(each.branch == beginning for each in shown)
+    is_onboarded = any(each.branch == onboarding_branch and each.state is RequestState.MERGED for each in requests)
+    return not is_onboarded and all(each.branch == onboarding_branch for each in requests)
 
 
-def _begins_with_one(repository: GitRepository, orders: Orders) -> bool:
-    """Say whether a repository begins with one proposal for everything: those do that nobody asked for by name."""
-    stated = orders.rollout.first_proposal
-    return repository.is_selected if stated is None else stated
+def _has_onboarding_proposal(repository: GitRepository, options: RunOptions) -> bool:
+    """Return True if the repository starts with one proposal for all updates.
 
-
-def _board(dashboard: Dashboard, surveyed: Survey, orders: Orders) -> tuple[Board | None, tuple[Failed, ...]]:
-    """Return the issue as it stands, where one is wanted or may have to be closed, or why it could not be read.
-
-    Where dashboards are not wanted, the issue only tells of a file of the repository that cannot be used.
+    Unless the config sets it, this applies to repositories that are selected by owner or topic.
     """
-    if not (orders.has_dashboards or surveyed.has_own_file):
+    first_proposal = options.rollout.first_proposal
+    return repository.is_selected_by_owner if first_proposal is None else first_proposal
+
+
+def _read_dashboard(dashboard: Dashboard, extract_result: ExtractResult, options: RunOptions) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
+    """Return the dashboard issue if one is enabled or may have to be closed, or the failure to read it.
+
+    If dashboards are not enabled, the issue only reports that the repository's own config file is not valid.
+    """
+    if not (options.has_dashboards or extract_result.has_repository_config):
         return None, ()
     try:
         return dashboard.read(), ()
     except ForgeError as error:
-        return None, (no_board(surveyed.repository, error),)
+        return None, (report_dashboard_failure(extract_result.repository, error),)
 
 
-def no_board(repository: GitRepository, error: ForgeError) -> Failed:
-    """Return what is said of a dashboard that could not be read or written."""
-    return Failed(f"{repository.name} dashboard", Stage.PROPOSE, str(error))
+def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> RunFailure:
+    """Return the failure for a dashboard that could not be read or written."""
+    return RunFailure(f"{repository.name} dashboard", FailureStage.PROPOSE, str(error))
 
 
-def prospects_of(agendas: Iterable[Agenda]) -> list[Prospect]:
-    """Return the prospects of all repositories in one row."""
-    return [prospect for each in agendas for prospect in each.prospects]
+def list_branch_plans(repository_plans: Iterable[RepositoryPlan]) -> list[BranchPlan]:
+    """Return the branch plans of all repositories in one list."""
+    return [branch_plan for each in repository_plans for branch_plan in each.branch_plans]
 
 
-def shared_out(agendas: Sequence[Agenda], prospects: Iterable[Prospect]) -> list[Agenda]:
-    """Return the agendas with other prospects, which are as many, and in the order of `prospects_of`."""
-    left = iter(prospects)
-    return [replace(each, prospects=tuple(islice(left, len(each.prospects)))) for each in agendas]
+def replace_branch_plans(repository_plans: Sequence[RepositoryPlan], branch_plans: Iterable[BranchPlan]) -> list[RepositoryPlan]:
+    """Return the repository plans with other branch plans, given in the number and order of `list_branch_plans`."""
+    remaining = iter(branch_plans)
+    return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
 
 
-def paced(agendas: Sequence[Agenda], orders: Orders, now: datetime) -> Iterator[Prospect]:
-    """Yield all prospects, those that have to wait with the step that says so."""
-    waiting = deferrals([_queue(each, orders) for each in agendas], now)
-    for each, deferred in zip(agendas, waiting, strict=True):
-        for prospect in each.prospects:
-            yield replace(prospect, step=deferred.get(prospect.branch, prospect.step))
+def apply_limits(repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime) -> Iterator[BranchPlan]:
+    """Yield all branch plans; the step of proposals that have to wait is replaced by a deferral."""
+    deferrals_by_plan = deferrals([_build_queue(each, options) for each in repository_plans], now)
+    for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
+        for branch_plan in each.branch_plans:
+            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
 
 
-def _queue(agenda: Agenda, orders: Orders) -> Queue:
-    """Return what would be opened for a base branch; a repository that was named has only limits that are stated."""
-    visit, stated = agenda.visit, orders.rollout.repositories_per_run
-    is_selected = visit.repository.is_selected
-    limits = orders.limits or (FLEET_LIMITS if is_selected else Limits())
-    wave = stated or (REPOSITORIES_PER_RUN if is_selected else None)
-    steps = [prospect.step for prospect in agenda.prospects]
-    seen = (each.state for prospect in agenda.prospects for each in prospect.seen)
-    open_now = sum(state is RequestState.OPEN for state in seen) - sum(isinstance(step, Close) for step in steps)
-    opens = [step for step in steps if isinstance(step, Open)]
-    return Queue((id(visit.fleet), visit.repository.name), limits, opens, open_now, wave)
+def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> Queue:
+    """Return the proposals waiting to be opened for a base branch, with their limits.
+
+    Repositories that the config names have no default limits.
+    """
+    repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
+    is_selected = repository_scan.repository.is_selected_by_owner
+    limits = options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits())
+    wave = configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None)
+    steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
+    states = (each.state for prospect in repository_plan.branch_plans for each in prospect.requests)
+    open_now = sum(state is RequestState.OPEN for state in states) - sum(isinstance(step, CloseRequest) for step in steps)
+    opens = [step for step in steps if isinstance(step, OpenRequest)]
+    return Queue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)

@@ -1,4 +1,4 @@
-"""Ask: everything that registries are asked about the places of a run, and what is decided from the answers."""
+"""Look up the tracked tags of a run in registries, and decide on image references from the results."""
 
 from __future__ import annotations
 
@@ -14,123 +14,130 @@ from bot.core.choice.holds import is_held
 from bot.core.evidence.bases import base_of, behind, is_behind
 from bot.core.notes import noted
 from bot.core.places.select import may_ask
-from bot.model.decision import Decision, Selected, Unknown, UpToDate
+from bot.model.decision import Decision, TrackedImage, UnresolvedReference, UpToDate
 from bot.model.errors import RegistryError
-from bot.model.history import LineEnd
-from bot.model.image import Resolution, Resolved, Unresolved
-from bot.model.policy import Rulebook
-from bot.model.reference import Digest, Line
-from bot.model.report import Failed
-from bot.pipeline.ends import find_ends
-from bot.pipeline.follow import Shelves, follow
-from bot.pipeline.nearer import with_nearer
-from bot.pipeline.pool import REGISTRIES
-from bot.pipeline.resolve import Answers, Sources, Wish, resolve
-from bot.ports import Progress, Registry
+from bot.model.history import SupersededTag
+from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
+from bot.model.policy import PolicyConfig
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.pipeline.ends import find_superseded_tags
+from bot.pipeline.follow import TagListings, list_tags
+from bot.pipeline.nearer import add_fallback_tags
+from bot.pipeline.pool import REGISTRY_POOL
+from bot.pipeline.resolve import ResolveResult, LookupClients, TagLookup, resolve_tags
+from bot.ports import ProgressReporter, Registry
 
 MAX_BASES = 50
-"""Distinct bases of moved images that are looked at in a run: whole fleets are built on fewer."""
+"""Base images that are looked up in a run: even large fleets use fewer distinct base images."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What the registries said."""
+class LookupResult:
+    """The results of all registry lookups."""
 
-    shelves: Shelves
-    resolutions: Mapping[Line, Resolution]
-    ends: Mapping[Line, LineEnd]
-    """Of lines that are over."""
-    notes: Mapping[Line, str]
-    """What there is to say of an image beside what is done."""
-    rulebook: Rulebook
+    tag_listings: TagListings
+    resolutions: Mapping[TagRef, Resolution]
+    superseded_tags: Mapping[TagRef, SupersededTag]
+    """The superseded tags."""
+    notes: Mapping[TagRef, str]
+    """A sentence about the image of a tag that does not affect the decision."""
+    policy_config: PolicyConfig
     now: datetime
-    failed: tuple[Failed, ...]
+    failures: tuple[RunFailure, ...]
 
-    def decide(self, selected: Selected) -> Decision:
-        """Return what is to be done at a place."""
-        lines = self.shelves.lines(selected)
-        if isinstance(lines, RegistryError):
-            return Unknown(selected, lines.reason, str(lines))
-        selected = noted(selected, self.notes.get(selected.line, ""))
-        selected = replace(selected, unlisted=self.shelves.unlisted(selected))
-        decision = decide(selected, [self.resolutions[line] for line in lines], self.now)
+    def decide(self, tracked_image: TrackedImage) -> Decision:
+        """Return the decision on a tracked image."""
+        tag_refs = self.tag_listings.list_targets(tracked_image)
+        if isinstance(tag_refs, RegistryError):
+            return UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
+        tracked_image = noted(tracked_image, self.notes.get(tracked_image.tag_ref, ""))
+        tracked_image = replace(tracked_image, missing_tags_reason=self.tag_listings.explain_missing_tags(tracked_image))
+        decision = decide(tracked_image, [self.resolutions[line] for line in tag_refs], self.now)
         if not isinstance(decision, UpToDate):
             return decision
-        return with_ending(decision, self.rulebook.end_of_life, self.ends.get(selected.line), self.now.date())
+        return with_ending(decision, self.policy_config.end_of_life, self.superseded_tags.get(tracked_image.tag_ref), self.now.date())
 
 
-def ask(selected: Sequence[Selected], sources: Sources, rulebook: Rulebook, progress: Progress, now: datetime) -> Asked:
-    """Ask for tags where places may move to others, and then for every line once. Raises StateError."""
-    known = sources.ends.known({place.line for place in selected})
-    shelves = follow(selected, sources.registry, REGISTRIES, progress, rulebook.end_of_life, now.date())
-    answers = _resolve(_places(selected, shelves), sources, progress, now)
-    wider = with_nearer(selected, shelves, answers.resolutions, sources.memory, now)
-    more = {line for course, lines in wider.goals.items() for line in lines if line not in shelves.goals[course]}
-    if more:
-        again = {wish: places for wish, places in _places(selected, wider).items() if wish.line in more}
-        nearer = _resolve(again, sources, progress, now)
-        answers = Answers({**answers.resolutions, **nearer.resolutions}, (*answers.failed, *nearer.failed))
-        shelves = wider
-    over = find_ends(shelves, answers.resolutions, known, sources, now)
-    notes = _bases(answers.resolutions, sources.registry, rulebook)
-    failed = {each.subject: each for each in (*over.failed, *shelves.failed, *answers.failed)}  # each named once
-    return Asked(shelves, answers.resolutions, over.ends, notes, rulebook, now, tuple(failed.values()))
+def run_lookups(tracked_images: Sequence[TrackedImage], clients: LookupClients, policy_config: PolicyConfig, progress: ProgressReporter, now: datetime) -> LookupResult:
+    """List tags of repositories whose references may change tags, then look up every tracked tag once.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    known_superseded = clients.superseded_store.load({place.tag_ref for place in tracked_images})
+    tag_listings = list_tags(tracked_images, clients.registry, REGISTRY_POOL, progress, policy_config.end_of_life, now.date())
+    resolved = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), clients, progress, now)
+    extended = add_fallback_tags(tracked_images, tag_listings, resolved.resolutions, clients.state_store, now)
+    additional_tags = {line for course, lines in extended.target_tags.items() for line in lines if line not in tag_listings.target_tags[course]}
+    if additional_tags:
+        additional_lookups = {wish: places for wish, places in _group_by_lookup(tracked_images, extended).items() if wish.tag_ref in additional_tags}
+        additional = _resolve_lookups(additional_lookups, clients, progress, now)
+        resolved = ResolveResult({**resolved.resolutions, **additional.resolutions}, (*resolved.failures, *additional.failures))
+        tag_listings = extended
+    superseded = find_superseded_tags(tag_listings, resolved.resolutions, known_superseded, clients, now)
+    notes = _note_outdated_bases(resolved.resolutions, clients.registry, policy_config)
+    failures = {each.subject: each for each in (*superseded.failures, *tag_listings.failures, *resolved.failures)}  # one for each
+    return LookupResult(tag_listings, resolved.resolutions, superseded.by_tag, notes, policy_config, now, tuple(failures.values()))
 
 
-def _places(selected: Iterable[Selected], shelves: Shelves) -> dict[Wish, list[Selected]]:
-    """Return what is wanted, and for which places."""
-    places: dict[Wish, list[Selected]] = defaultdict(list)
-    for place in selected:
-        for wish in _wishes(place, shelves):
-            places[wish].append(place)
+def _group_by_lookup(tracked_images: Iterable[TrackedImage], tag_listings: TagListings) -> dict[TagLookup, list[TrackedImage]]:
+    """Group tracked images by the lookups that they need."""
+    places: dict[TagLookup, list[TrackedImage]] = defaultdict(list)
+    for place in tracked_images:
+        for lookup in _list_lookups(place, tag_listings):
+            places[lookup].append(place)
     return places
 
 
-def _resolve(places: Mapping[Wish, list[Selected]], sources: Sources, progress: Progress, now: datetime) -> Answers:
-    def is_any_held(wish: Wish, resolved: Resolved) -> bool:
-        return any(is_held(place, resolved, now) for place in places[wish])
+def _resolve_lookups(places: Mapping[TagLookup, list[TrackedImage]], clients: LookupClients, progress: ProgressReporter, now: datetime) -> ResolveResult:
+    def is_any_held(lookup: TagLookup, resolved: ResolvedTag) -> bool:
+        return any(is_held(place, resolved, now) for place in places[lookup])
 
-    return resolve(places, sources, REGISTRIES, progress, now, is_any_held)
+    return resolve_tags(places, clients, REGISTRY_POOL, progress, now, is_any_held)
 
 
-def _bases(resolutions: Mapping[Line, Resolution], registry: Registry, rulebook: Rulebook) -> Mapping[Line, str]:
-    """Return what there is to say of images that moved, and are themselves behind what they are built on."""
+def _note_outdated_bases(resolutions: Mapping[TagRef, Resolution], registry: Registry, policy_config: PolicyConfig) -> Mapping[TagRef, str]:
+    """Return a note for each updated image that is built on an outdated base image."""
     bases = {
-        line: base
-        for line, resolution in resolutions.items()
-        if isinstance(resolution, Resolved) and resolution.manifest and (base := base_of(resolution.manifest))
+        tag_ref: base
+        for tag_ref, resolution in resolutions.items()
+        if isinstance(resolution, ResolvedTag) and resolution.manifest and (base := base_of(resolution.manifest))
     }
-    asked = sorted({base.line for base in bases.values() if may_ask(rulebook, base.line.host)})[:MAX_BASES]
+    base_tags = sorted({base.line for base in bases.values() if may_ask(policy_config, base.line.host)})[:MAX_BASES]
 
-    def look(line: Line) -> Resolved | None:
-        used = {base.digest for base in bases.values() if base.line == line}
-        known = resolutions.get(line)
+    def resolve_base(tag_ref: TagRef) -> ResolvedTag | None:
+        used_digests = {base.digest for base in bases.values() if base.line == tag_ref}
+        resolution = resolutions.get(tag_ref)
         with suppress(RegistryError):
-            return None if isinstance(known, Unresolved) else _with_images(line, used, known, registry)
+            return None if isinstance(resolution, UnresolvedTag) else _resolve_base(tag_ref, used_digests, resolution, registry)
         return None
 
-    found = dict(zip(asked, REGISTRIES.map(look, asked), strict=True))
+    resolved_bases = dict(zip(base_tags, REGISTRY_POOL.map(resolve_base, base_tags), strict=True))
     return {
-        line: behind(base) for line, base in bases.items() if (now := found.get(base.line)) and is_behind(base, now)
+        line: behind(base) for line, base in bases.items() if (now := resolved_bases.get(base.line)) and is_behind(base, now)
     }
 
 
-def _with_images(line: Line, used: Iterable[Digest], known: Resolved | None, registry: Registry) -> Resolved:
-    """Return what a base's line points to. Raises RegistryError.
+def _resolve_base(tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry) -> ResolvedTag:
+    """Return what the tag of a base image points to.
 
-    What the run was told already is not asked for again, and what is behind it is only fetched where that is not what
-    was `used`: it may still be an index that has the image of one platform that was.
+    A result of this run is reused. The manifest is fetched only if the digest differs from the `used_digests`: it may
+    be an index that still contains the image that was used.
+
+    Raises:
+        RegistryError: If the lookup fails.
     """
-    resolved = known or Resolved(line, registry.head(line).digest)
-    if resolved.manifest is not None or all(digest == resolved.digest for digest in used):
+    resolved = resolved_before or ResolvedTag(tag_ref, registry.fetch_descriptor(tag_ref).digest)
+    if resolved.manifest is not None or all(digest == resolved.digest for digest in used_digests):
         return resolved
-    return replace(resolved, manifest=registry.fetch(line, resolved.digest))
+    return replace(resolved, manifest=registry.fetch_manifest(tag_ref, resolved.digest))
 
 
-def _wishes(selected: Selected, shelves: Shelves) -> Iterable[Wish]:
-    lines = shelves.lines(selected)
-    if isinstance(lines, RegistryError):
+def _list_lookups(tracked_image: TrackedImage, tag_listings: TagListings) -> Iterable[TagLookup]:
+    tag_refs = tag_listings.list_targets(tracked_image)
+    if isinstance(tag_refs, RegistryError):
         return ()
-    held, min_age = selected.occurrence.reference.digest, selected.policy.min_age
-    names_platforms = bool(selected.policy.platforms) or selected.occurrence.platform is not None
-    return [Wish(line, held, min_age, line == selected.line, names_platforms) for line in lines]
+    pinned_digest, min_age = tracked_image.occurrence.reference.digest, tracked_image.policy.min_age
+    names_platforms = bool(tracked_image.policy.platforms) or tracked_image.occurrence.platform is not None
+    return [TagLookup(line, pinned_digest, min_age, line == tracked_image.tag_ref, names_platforms) for line in tag_refs]

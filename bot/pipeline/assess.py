@@ -1,4 +1,4 @@
-"""Assess: scan each distinct image once in a run, and compare old with new."""
+"""Scan each distinct image once per run, and compare old and new images."""
 
 from __future__ import annotations
 
@@ -10,131 +10,132 @@ from bot.core.evidence.compare import compare
 from bot.core.evidence.several_platforms import united
 from bot.model.decision import Transition
 from bot.model.errors import StateError
-from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.reference import Digest
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
-from bot.pipeline.enrich import answer, enrich
-from bot.pipeline.look import subjects_on
-from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import STATE, each_once
-from bot.ports import Advisories, Memory, Progress, Scanner, ScannerOf
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.enrich import apply_vex, enrich_evidence
+from bot.pipeline.look import list_subjects_on
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.troubles import STATE_SUBJECT, deduplicate_failures
+from bot.ports import AdvisorySource, StateStore, ProgressReporter, Scanner, ScannerSelector
 
-_BROKEN = frozenset({Unscanned.SCANNER_MISSING, Unscanned.FAILED, Unscanned.TIMED_OUT})
-"""What a scanner could not do; the other states are things that it found."""
+_BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
+"""States in which the scanner itself failed; the other states are results of a scan."""
 
 
 @dataclass(frozen=True, slots=True)
-class Assessment:
-    """The evidence of every transition, and what could not be scanned."""
+class AssessmentResult:
+    """The evidence of every transition, and the failures."""
 
     evidence: Mapping[Transition, Evidence]
-    failed: tuple[Failed, ...]
+    failures: tuple[RunFailure, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
-    """One image that has to be scanned."""
+class _ScanTask:
+    """One image to scan."""
 
     scanner: Scanner
     identity: ScannerIdentity | None
-    same: Sequence[Subject]
-    """It, in every repository and under every tag that has it."""
+    subjects: Sequence[ScanSubject]
+    """The image in every repository and under every tag that has it."""
 
 
 def assess(
     transitions: Iterable[Transition],
-    scanner_of: ScannerOf,
-    memory: Memory,
-    pool: Pool,
-    progress: Progress,
-    advisories: Advisories | None = None,
-) -> Assessment:
-    """Scan and compare; what a scanner has scanned before with this very database is not scanned again.
+    select_scanner: ScannerSelector,
+    state_store: StateStore,
+    pool: WorkerPool,
+    progress: ProgressReporter,
+    advisories: AdvisorySource | None = None,
+) -> AssessmentResult:
+    """Scan and compare images; scans that the scanner made earlier with the same database are reused.
 
-    `advisories` are asked about what was found, where the config names any; what is remembered knows nothing of them.
+    `advisories` adds data of public lists and VEX statements; stored scans do not contain that data.
 
-    Raises StateError when the memory cannot be read.
+    Raises:
+        StateError: If the state cannot be read.
     """
-    wanted = sorted(set(transitions), key=lambda move: move.order)
-    subjects = sorted({subject for move in wanted for subject in subjects_of(move)}, key=repr)
-    outcomes, not_kept = _scan_all(subjects, scanner_of, memory, pool, progress)
-    answered = answer(outcomes, advisories, pool)
-    compared = {move: united({on: _compared(move, on, answered.outcomes) for on in move.platforms}) for move in wanted}
-    enriched = enrich(compared, advisories)
-    failed = (*_failures(answered.outcomes), *not_kept, *answered.failed, *enriched.failed)
-    return Assessment(enriched.evidence, failed)
+    ordered = sorted(set(transitions), key=lambda move: move.sort_key)
+    subjects = sorted({subject for move in ordered for subject in list_subjects(move)}, key=repr)
+    outcomes, save_failures = _scan_all(subjects, select_scanner, state_store, pool, progress)
+    vex_result = apply_vex(outcomes, advisories, pool)
+    compared = {move: united({on: _compare_on_platform(move, on, vex_result.outcomes) for on in move.platforms}) for move in ordered}
+    enriched = enrich_evidence(compared, advisories)
+    failures = (*_list_failures(vex_result.outcomes), *save_failures, *vex_result.failures, *enriched.failures)
+    return AssessmentResult(enriched.evidence, failures)
 
 
 def _scan_all(
-    subjects: Sequence[Subject], scanner_of: ScannerOf, memory: Memory, pool: Pool, progress: Progress
-) -> tuple[Mapping[Subject, ScanOutcome], Sequence[Failed]]:
-    """Scan what the memory does not have; return all outcomes, and what could not be remembered."""
-    progress.phase("Scanning images", len(subjects))
-    outcomes: dict[Subject, ScanOutcome] = {}
-    left: list[_Task] = []
-    for scanner, theirs in _by_scanner(subjects, scanner_of).items():
-        identity = scanner.identity()
+    subjects: Sequence[ScanSubject], select_scanner: ScannerSelector, state_store: StateStore, pool: WorkerPool, progress: ProgressReporter
+) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
+    """Scan the images that have no stored scan; return all outcomes, and failures to store scans."""
+    progress.start_phase("Scanning images", len(subjects))
+    outcomes: dict[ScanSubject, ScanOutcome] = {}
+    tasks: list[_ScanTask] = []
+    for scanner, scanner_subjects in _group_by_scanner(subjects, select_scanner).items():
+        identity = scanner.get_identity()
         if identity:
-            outcomes |= memory.evidence(identity, theirs)
-        unknown = [same for same in _by_image(theirs) if same[0] not in outcomes]
-        scanner.expect([subject for same in unknown for subject in same])
-        left += [_Task(scanner, identity, same) for same in unknown]
-    not_kept: list[Failed] = []
+            outcomes |= state_store.load_scans(identity, scanner_subjects)
+        unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
+        scanner.prefetch([subject for same in unscanned for subject in same])
+        tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
+    save_failures: list[RunFailure] = []
 
-    def scan(task: _Task) -> ScanOutcome:
-        outcome = _scan(task.same, task.scanner, progress)
+    def scan(task: _ScanTask) -> ScanOutcome:
+        outcome = _scan_image(task.subjects, task.scanner, progress)
         try:
-            if isinstance(outcome, Scan) and task.identity:  # at once: a run that is killed has not scanned in vain
-                memory.keep_evidence({task.same[0]: outcome})
+            if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+                state_store.save_scans({task.subjects[0]: outcome})
         except StateError as error:
-            not_kept.append(Failed(STATE, Stage.ASSESS, str(error)))
+            save_failures.append(RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)))
         return outcome
 
-    for task, outcome in zip(left, pool.map(scan, left), strict=True):
-        outcomes |= dict.fromkeys(task.same, outcome)
-    progress.done()
-    return outcomes, not_kept[:1]  # the database says the same for every image
+    for task, outcome in zip(tasks, pool.map(scan, tasks), strict=True):
+        outcomes |= dict.fromkeys(task.subjects, outcome)
+    progress.finish_phase()
+    return outcomes, save_failures[:1]  # the error is the same for every image
 
 
-def subjects_of(move: Transition) -> list[Subject]:
-    """Return the images of a transition on all of its platforms."""
-    return [subject for platform in move.platforms for subject in subjects_on(move, platform)]
+def list_subjects(move: Transition) -> list[ScanSubject]:
+    """Return both images of a transition on all of its platforms."""
+    return [subject for platform in move.platforms for subject in list_subjects_on(move, platform)]
 
 
-def _compared(move: Transition, platform: str, outcomes: Mapping[Subject, ScanOutcome]) -> Evidence:
-    images = [outcomes[subject] for subject in subjects_on(move, platform)]
+def _compare_on_platform(move: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]) -> Evidence:
+    images = [outcomes[subject] for subject in list_subjects_on(move, platform)]
     return compare(images[0] if move.old else None, images[-1])
 
 
-def _by_scanner(subjects: Iterable[Subject], scanner_of: ScannerOf) -> Mapping[Scanner, Sequence[Subject]]:
-    scanners: dict[Scanner, list[Subject]] = defaultdict(list)
+def _group_by_scanner(subjects: Iterable[ScanSubject], select_scanner: ScannerSelector) -> Mapping[Scanner, Sequence[ScanSubject]]:
+    scanners: dict[Scanner, list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
-        scanners[scanner_of(subject.line)].append(subject)
+        scanners[select_scanner(subject.tag_ref)].append(subject)
     return scanners
 
 
-def _by_image(subjects: Iterable[Subject]) -> Iterable[Sequence[Subject]]:
-    """Return what is the same image in several repositories, or under several tags, together."""
-    images: dict[tuple[Digest, str], list[Subject]] = defaultdict(list)
+def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
+    """Group subjects that are the same image in several repositories or under several tags."""
+    images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
         images[subject.digest, subject.platform].append(subject)
     return images.values()
 
 
-def _scan(same: Sequence[Subject], scanner: Scanner, progress: Progress) -> ScanOutcome:
-    """Scan one image, in the next repository that has it where it cannot be had from the first."""
-    outcome: ScanOutcome = NotScanned(Unscanned.NO_SCANNER)
-    for subject in same:
+def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
+    """Scan an image; if a repository does not have it, try the next repository."""
+    outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
+    for subject in subjects:
         if not isinstance(outcome, Scan):
             outcome = scanner.scan(subject)
-        progress.step()
+        progress.advance()
     return outcome
 
 
-def _failures(outcomes: Mapping[Subject, ScanOutcome]) -> Iterator[Failed]:
-    return each_once(
-        Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, outcome.detail or outcome.why.sentence)
+def _list_failures(outcomes: Mapping[ScanSubject, ScanOutcome]) -> Iterator[RunFailure]:
+    return deduplicate_failures(
+        RunFailure(f"{subject.tag_ref}@{subject.digest}", FailureStage.ASSESS, outcome.detail or outcome.reason.sentence)
         for subject, outcome in outcomes.items()
-        if isinstance(outcome, NotScanned) and outcome.why in _BROKEN
+        if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
     )

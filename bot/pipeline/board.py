@@ -1,4 +1,4 @@
-"""Board: keep the one issue of a repository current."""
+"""Keep the dashboard issue of each repository up to date."""
 
 from __future__ import annotations
 
@@ -17,84 +17,84 @@ from bot.core.proposal.dashboard import (
     next_board,
 )
 from bot.core.proposal.render import render_dashboard
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
-from bot.model.report import Failed, RepositoryReport
-from bot.model.vocabulary import Level
-from bot.pipeline.agenda import Agenda, no_board
-from bot.pipeline.orders import Orders
+from bot.model.report import RunFailure, RepositoryReport
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.agenda import RepositoryPlan, report_dashboard_failure
+from bot.pipeline.orders import RunOptions
 from bot.ports import Dashboard
 
-BOARD_RESERVE = 200
-"""Characters of the issue that stay free for its mark."""
+MARKER_RESERVE = 200
+"""Characters of the issue body that are reserved for its mark."""
 
 
-def keep_board(agenda: Agenda, report: RepositoryReport, orders: Orders) -> tuple[Failed, ...]:
-    """Write the issue, or close it, where that changes anything; return why that could not be done."""
-    is_left_out = bool(report.note) and not agenda.visit.survey.has_own_file
-    if agenda.dashboard is None or agenda.forge is None or is_left_out:
+def sync_dashboard(repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions) -> tuple[RunFailure, ...]:
+    """Create, update or close the dashboard issue if its content changed; return the failures."""
+    is_skipped = bool(report.note) and not repository_plan.repository_scan.extract_result.has_repository_config
+    if repository_plan.dashboard is None or repository_plan.forge is None or is_skipped:
         return ()
     try:
-        limit = agenda.forge.limits.body_characters
-        is_public = agenda.visit.repository.may_be_public
-        _keep(agenda.dashboard, agenda.board, report, limit, orders, is_public=is_public)
+        limit = repository_plan.forge.limits.body_characters
+        is_public = repository_plan.repository_scan.repository.may_be_public
+        _sync_issue(repository_plan.dashboard, repository_plan.dashboard_issue, report, limit, options, is_public=is_public)
     except ForgeError as error:
-        return (no_board(agenda.visit.repository, error),)
+        return (report_dashboard_failure(repository_plan.repository_scan.repository, error),)
     return ()
 
 
-def one_for_each_repository(
-    agendas: Iterable[Agenda], reports: Iterable[RepositoryReport]
-) -> Iterator[tuple[Agenda, RepositoryReport]]:
-    """Yield what the issue of each repository is about: all of its base branches together."""
-    together: dict[tuple[int, str], list[tuple[Agenda, RepositoryReport]]] = {}
-    for agenda, report in zip(agendas, reports, strict=True):
-        together.setdefault((id(agenda.visit.fleet), report.name), []).append((agenda, report))
-    for (agenda, report), *others in together.values():
-        more = [each for _, each in others]
+def merge_base_branches(
+    repository_plans: Iterable[RepositoryPlan], reports: Iterable[RepositoryReport]
+) -> Iterator[tuple[RepositoryPlan, RepositoryReport]]:
+    """Yield one plan and one report for each repository, with all of its base branches merged."""
+    by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = {}
+    for repository_plan, report in zip(repository_plans, reports, strict=True):
+        by_repository.setdefault((id(repository_plan.repository_scan.fleet), report.name), []).append((repository_plan, report))
+    for (repository_plan, report), *others in by_repository.values():
+        other_reports = [each for _, each in others]
         yield (
-            next((each for each, _ in [(agenda, report), *others] if each.dashboard is not None), agenda),
+            next((each for each, _ in [(repository_plan, report), *others] if each.dashboard is not None), repository_plan),
             replace(
                 report,
-                verdicts=tuple(verdict for each in [report, *more] for verdict in each.verdicts),
-                proposals=tuple(proposal for each in [report, *more] for proposal in each.proposals),
-                note="\n".join(dict.fromkeys(each.note for each in [report, *more] if each.note)),
+                verdicts=tuple(verdict for each in [report, *other_reports] for verdict in each.verdicts),
+                proposals=tuple(proposal for each in [report, *other_reports] for proposal in each.proposals),
+                note="\n".join(dict.fromkeys(each.note for each in [report, *other_reports] if each.note)),
             ),
         )
 
 
-def _keep(
+def _sync_issue(
     dashboard: Dashboard,
-    board: Board | None,
+    issue: DashboardIssue | None,
     report: RepositoryReport,
     limit: int,
-    orders: Orders,
+    options: RunOptions,
     *,
     is_public: bool,
 ) -> None:
-    if orders.level < Level.PROPOSE or not (orders.has_dashboards or report.note or board is not None):
+    if options.level < RunLevel.PROPOSE or not (options.has_dashboards or report.note or issue is not None):
         return
-    body = _body(report, limit, orders, is_public=is_public)
-    match next_board(board, body):
+    body = _render_body(report, limit, options, is_public=is_public)
+    match next_board(issue, body):
         case BoardStep.LEAVE:
             return
         case BoardStep.WRITE:
-            dashboard.write(board, TROUBLE if report.note else TITLE, body or "")
+            dashboard.write(issue, TROUBLE if report.note else TITLE, body or "")
         case BoardStep.CLOSE:
-            if board is not None:
-                dashboard.close(board, NOTHING)
+            if issue is not None:
+                dashboard.close(issue, NOTHING)
         case step:
             assert_never(step)
 
 
-def _body(report: RepositoryReport, limit: int, orders: Orders, *, is_public: bool) -> str | None:
-    """Return what the issue should say, None where there is nothing to show."""
+def _render_body(report: RepositoryReport, limit: int, options: RunOptions, *, is_public: bool) -> str | None:
+    """Return the body of the dashboard issue; None if there is nothing to show."""
     view = build_dashboard(report, 1)
-    if view.is_empty or not (orders.has_dashboards or view.trouble):
+    if view.is_empty or not (options.has_dashboards or view.trouble):
         return None
-    template = orders.templates.dashboard
+    template = options.templates.dashboard
 
-    def view_with(rows: int) -> DashboardView:
+    def build_limited_view(rows: int) -> DashboardView:
         return build_dashboard(report, rows, is_public=is_public)
 
-    return marked(render_dashboard(template, view_with, limit - BOARD_RESERVE))
+    return marked(render_dashboard(template, build_limited_view, limit - MARKER_RESERVE))

@@ -1,4 +1,4 @@
-"""Builds: what tasks that no file has to name build of the repositories of a run, or may build for all one knows."""
+"""Add the Dockerfiles that registry tasks build; tasks are stored in the registry's cloud, not in the repositories."""
 
 from __future__ import annotations
 
@@ -11,153 +11,164 @@ from bot.core.places.git_context import GitContext, parse_context
 from bot.formats.acr_tasks import builds_of
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.remark import KnownBuild, MaybeBuilt, Remark
-from bot.model.report import Failed
+from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, CrossFileFact
+from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, StepBuild
-from bot.model.vocabulary import Stage
-from bot.pipeline.pool import REGISTRIES
-from bot.pipeline.survey import MAX_FILE_BYTES, Survey, related
-from bot.ports import Builder, Progress, Tree
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.pool import REGISTRY_POOL
+from bot.pipeline.survey import MAX_FILE_BYTES, ExtractResult, relate_references
+from bot.ports import ImageBuilder, ProgressReporter, FileTree
 
 _TOP = FilePath("")
 
 
 @dataclass(frozen=True, slots=True)
-class Builds:
-    """What registries say that they build."""
+class BuildTasks:
+    """The build tasks of all registries."""
 
     tasks: tuple[BuildTask, ...] = ()
-    silent: tuple[str, ...] = ()
-    """Registries that did not say."""
-    failed: tuple[Failed, ...] = ()
+    failed_registries: tuple[str, ...] = ()
+    """Registries whose tasks could not be listed."""
+    failures: tuple[RunFailure, ...] = ()
 
 
-def ask_builders(builders: Sequence[Builder], progress: Progress) -> Builds:
-    """Ask every builder once; one that does not answer costs the others nothing."""
+def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporter) -> BuildTasks:
+    """List the tasks of every builder once; an error of one registry does not affect the others."""
     if not builders:
-        return Builds()
-    progress.phase("Asking for tasks", len(builders))
+        return BuildTasks()
+    progress.start_phase("Listing build tasks", len(builders))
 
-    def ask(builder: Builder) -> tuple[BuildTask, ...] | Failed:
+    def list_tasks(builder: ImageBuilder) -> tuple[BuildTask, ...] | RunFailure:
         try:
-            return builder.tasks()
+            return builder.list_tasks()
         except RegistryError as error:
-            return Failed(builder.registry, Stage.SURVEY, str(error))
+            return RunFailure(builder.registry, FailureStage.SURVEY, str(error))
         finally:
-            progress.step()
+            progress.advance()
 
-    answers = REGISTRIES.map(ask, builders)
-    progress.done()
-    failed = tuple(answer for answer in answers if isinstance(answer, Failed))
-    tasks = tuple(task for answer in answers if not isinstance(answer, Failed) for task in answer)
-    return Builds(tasks, tuple(each.subject for each in failed), failed)
+    answers = REGISTRY_POOL.map(list_tasks, builders)
+    progress.finish_phase()
+    failures = tuple(answer for answer in answers if isinstance(answer, RunFailure))
+    tasks = tuple(task for answer in answers if not isinstance(answer, RunFailure) for task in answer)
+    return BuildTasks(tasks, tuple(each.subject for each in failures), failures)
 
 
-def with_builds(surveyed: Survey, tree: Tree, builds: Builds) -> Survey:
-    """Return the survey of `tree` with what tasks build of it. Raises TreeError when it cannot be listed."""
-    repository = surveyed.repository
-    if repository.host is None:  # then no context can name it
-        return surveyed
-    told: list[Remark] = [MaybeBuilt(_TOP, f"{registry} did not say which tasks it has") for registry in builds.silent]
-    failed: list[Failed] = []
-    for task in builds.tasks:
+def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:
+    """Return the extract result of `tree` with the facts that build tasks add.
+
+    Raises:
+        TreeError: If the tree cannot be listed.
+    """
+    repository = extract_result.repository
+    if repository.host is None:  # no build context can refer to the repository
+        return extract_result
+    facts: list[CrossFileFact] = [PossibleTaskBuild(_TOP, f"tasks of {registry} could not be listed") for registry in build_tasks.failed_registries]
+    failures: list[RunFailure] = []
+    for task in build_tasks.tasks:
         try:
-            told += _remarks(task, surveyed, tree)
-        except _UnreadError as error:
-            told.append(MaybeBuilt(error.folder, f"what the {task.title} does could not be read"))
-            if error.failed is not None:
-                failed.append(error.failed)
-    if not told:
-        return surveyed
+            facts += _find_builds(task, extract_result, tree)
+        except _UnreadableTaskError as error:
+            facts.append(PossibleTaskBuild(error.folder, f"the steps of the {task.title} could not be read"))
+            if error.failure is not None:
+                failures.append(error.failure)
+    if not facts:
+        return extract_result
     return replace(
-        surveyed, places=related(surveyed.readings, told, home=repository), failed=(*surveyed.failed, *failed)
+        extract_result, references=relate_references(extract_result.readings, facts, repository=repository), failures=(*extract_result.failures, *failures)
     )
 
 
-class _UnreadError(Exception):
-    """What a task does in a folder cannot be told."""
+class _UnreadableTaskError(Exception):
+    """The builds of a task in a folder cannot be determined."""
 
-    def __init__(self, folder: FilePath, failed: Failed | None = None) -> None:
-        self.folder, self.failed = folder, failed
+    def __init__(self, folder: FilePath, failure: RunFailure | None = None) -> None:
+        self.folder, self.failure = folder, failure
         super().__init__(folder)
 
 
-def _remarks(task: BuildTask, surveyed: Survey, tree: Tree) -> Iterator[Remark]:
-    """Yield what a task builds of a repository. Raises _UnreadError, TreeError."""
-    repository = surveyed.repository
-    folder = _folder_in(parse_context(task.context), repository)
+def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree) -> Iterator[CrossFileFact]:
+    """Yield the builds of a task in a repository.
+
+    Raises:
+        _UnreadableTaskError: If they cannot be determined.
+        TreeError: If the tree cannot be listed.
+    """
+    repository = extract_result.repository
+    folder = _find_folder(parse_context(task.context), repository)
     match task.step:
         case DockerStep(dockerfile, arguments):
             if folder is not None:
-                yield from _build(task, folder, dockerfile, arguments)
+                yield from _find_dockerfile_build(task, folder, dockerfile, arguments)
         case InlineStep(content):
-            yield from _steps(task, builds_of(content), folder, repository)
+            yield from _find_step_builds(task, builds_of(content), folder, repository)
         case FileStep(path):
-            if folder is not None and (file := _inside(folder, path)) is not None:
-                written = _content(surveyed, tree, file, folder)
-                yield from () if written is None else _steps(task, builds_of(written), folder, repository)
+            if folder is not None and (file := _join_inside(folder, path)) is not None:
+                task_file = _read_task_file(extract_result, tree, file, folder)
+                yield from () if task_file is None else _find_step_builds(task, builds_of(task_file), folder, repository)
         case OtherStep():
             if folder is not None:
-                raise _UnreadError(folder)
+                raise _UnreadableTaskError(folder)
         case _:
             assert_never(task.step)
 
 
-def _steps(
+def _find_step_builds(
     task: BuildTask, builds: Sequence[StepBuild] | None, folder: FilePath | None, repository: GitRepository
-) -> Iterator[Remark]:
-    """Yield what the steps of a task build that runs in `folder` of a repository, None for elsewhere."""
+) -> Iterator[CrossFileFact]:
+    """Yield the builds of the steps of a task that runs in `folder`; None if it runs outside of the repository."""
     if builds is None:
         if folder is not None:
-            raise _UnreadError(folder)
+            raise _UnreadableTaskError(folder)
         return
     for build in builds:
-        where = _folder_in(parse_context(build.context), repository) if build.context else folder
-        if where is None:
+        build_folder = _find_folder(parse_context(build.context), repository) if build.context else folder
+        if build_folder is None:
             continue
         if build.dockerfile is None:
-            yield MaybeBuilt(where, f"variables decide what the {task.title} builds")
+            yield PossibleTaskBuild(build_folder, f"variables determine what the {task.title} builds")
         else:
-            yield from _build(task, where, build.dockerfile, build.arguments)
+            yield from _find_dockerfile_build(task, build_folder, build.dockerfile, build.arguments)
 
 
-def _build(task: BuildTask, folder: FilePath, dockerfile: str, arguments: tuple[str, ...]) -> Iterator[Remark]:
-    path = _inside(folder, dockerfile)
+def _find_dockerfile_build(task: BuildTask, folder: FilePath, dockerfile: str, arguments: tuple[str, ...]) -> Iterator[CrossFileFact]:
+    path = _join_inside(folder, dockerfile)
     if path is not None:
-        yield KnownBuild(f"the {task.title}", path, arguments)
+        yield RegistryTaskBuild(f"the {task.title}", path, arguments)
 
 
-def _folder_in(context: GitContext | None, repository: GitRepository) -> FilePath | None:
+def _find_folder(context: GitContext | None, repository: GitRepository) -> FilePath | None:
     if context is None or repository.host is None or repository.base_branch is None:
         return None
     return context.folder_in(repository.host, repository.name, repository.base_branch)
 
 
-def _inside(folder: FilePath, path: str) -> FilePath | None:
-    """Return a path of the tree; None where it leaves the folder that a task is given.
+def _join_inside(folder: FilePath, path: str) -> FilePath | None:
+    """Return the path in the tree; None if it leads out of the folder that is passed to the task.
 
-    Tasks that run on Windows may have its separators.
+    Tasks that run on Windows may use its path separator.
     """
-    inner = normpath(path.replace("\\", "/"))
-    return None if inner == ".." or inner.startswith(("../", "/")) else FilePath(join(folder, inner))
+    relative_path = normpath(path.replace("\\", "/"))
+    return None if relative_path == ".." or relative_path.startswith(("../", "/")) else FilePath(join(folder, relative_path))
 
 
-def _content(surveyed: Survey, tree: Tree, path: FilePath, folder: FilePath) -> bytes | None:
-    """Return a task file; None where there is none, so that the task builds nothing of this branch.
+def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
+    """Return the content of a task file; None if the file does not exist, so that the task builds nothing.
 
-    Raises _UnreadError where it cannot be read, and TreeError.
+    Raises:
+        _UnreadableTaskError: If the file cannot be read.
+        TreeError: If the tree cannot be listed.
     """
-    for reading in surveyed.readings_of(path):
+    for reading in extract_result.get_readings(path):
         return reading.file.content
-    entry = next((each for each in tree.entries() if each.path == path), None)
+    entry = next((each for each in tree.list_entries() if each.path == path), None)
     if entry is None:
-        if tree.complete:
+        if tree.is_complete:
             return None
-        raise _UnreadError(folder)
+        raise _UnreadableTaskError(folder)
     if entry.size is not None and entry.size > MAX_FILE_BYTES:
-        raise _UnreadError(folder)
+        raise _UnreadableTaskError(folder)
     (content,) = tree.read([entry])
     if isinstance(content, TreeError):
-        raise _UnreadError(folder, Failed(f"{surveyed.repository.name}/{path}", Stage.SURVEY, str(content)))
+        raise _UnreadableTaskError(folder, RunFailure(f"{extract_result.repository.name}/{path}", FailureStage.SURVEY, str(content)))
     return content

@@ -1,4 +1,4 @@
-"""Check: one tree as a gate sees it: the decisions of a scan, and what does not pass by them."""
+"""Check one tree: list the image references that do not pass, based on the decisions of a scan."""
 
 from __future__ import annotations
 
@@ -12,83 +12,84 @@ from bot.core.choice.verdict import verdict
 from bot.core.places.reconcile import shares_with_others
 from bot.core.places.select import Home, select, unless_unknown
 from bot.core.places.touched import Change, ChangedFile
-from bot.model.check import CheckedPlace, CheckReport
-from bot.model.decision import Decision, NotChecked, Skip
+from bot.model.check import CheckedOccurrence, CheckReport
+from bot.model.decision import Decision, UncheckedReference, SkippedReference
 from bot.model.forge import GitRepository
-from bot.model.policy import Rulebook
+from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
-from bot.pipeline.scan import Offline
-from bot.pipeline.survey import Survey, survey
-from bot.ports import Since, Tree
+from bot.pipeline.scan import OfflineContext
+from bot.pipeline.survey import ExtractResult, extract_references
+from bot.ports import RevisionDiff, FileTree
 
-if TYPE_CHECKING:  # what nobody is asked about costs no start
-    from bot.pipeline.judge import World
+if TYPE_CHECKING:  # an offline check does not import this module
+    from bot.pipeline.judge import RunContext
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a check is to be, beside the policy."""
+class CheckOptions:
+    """The options of a check besides the policy."""
 
-    fix: str
-    """The command that writes what can be written."""
-    since: Since | None = None
-    """Looks only at lines that changed; None for all."""
+    fix_command: str
+    """The command that writes the possible edits; named in messages."""
+    since: RevisionDiff | None = None
+    """If set, only references on lines that changed are checked."""
     max_age: timedelta | None = None
-    """How old an image may be for which there is a newer one; None for any age."""
+    """Maximum age of an image for which an update is available; None for no maximum."""
 
 
-def check(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook, terms: Terms) -> CheckReport:
-    """Look at the places of one tree.
+def check_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig, options: CheckOptions) -> CheckReport:
+    """Check the image references of one tree.
 
-    Raises TreeError when it cannot be listed or nobody can say what changed, and ConfigError where its own file is
-    wrong.
+    Raises:
+        TreeError: If the tree cannot be listed, or its changes cannot be determined.
+        ConfigError: If the config file in the tree is not valid.
     """
-    surveyed = survey(GitRepository("", "", None, None, is_public=False), tree, world.formats, world.read_rules)
-    looked_at = surveyed if terms.since is None else _changed(surveyed, terms.since)
-    rulebook = replace(rulebook, inner=surveyed.rules)
+    extract_result = extract_references(GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules)
+    checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
+    policy_config = replace(policy_config, repository_rules=extract_result.rules)
     report = CheckReport(
         root=root,
-        is_offline=isinstance(world, Offline),
-        since=terms.since.revision if terms.since is not None else None,
-        places=(),
-        unsupported=looked_at.unsupported,
-        failed=surveyed.failed,
+        is_offline=isinstance(context, OfflineContext),
+        since=options.since.revision if options.since is not None else None,
+        occurrences=(),
+        unsupported=checked.unsupported,
+        failed=extract_result.failures,
     )
-    if isinstance(world, Offline):
-        return replace(report, places=tuple(_untold(looked_at, world, rulebook, terms)))
-    from bot.pipeline.check_asked import asked
+    if isinstance(context, OfflineContext):
+        return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))
+    from bot.pipeline.check_asked import check_online
 
-    places, failed = asked(surveyed, looked_at, world, rulebook, terms.fix, terms.max_age)
-    return replace(report, places=places, failed=(*surveyed.failed, *failed))
+    places, failures = check_online(extract_result, checked, context, policy_config, options.fix_command, options.max_age)
+    return replace(report, occurrences=places, failed=(*extract_result.failures, *failures))
 
 
-def _untold(looked_at: Survey, world: Offline, rulebook: Rulebook, terms: Terms) -> Sequence[CheckedPlace]:
-    """Return what can be said of places without asking anybody: which of them are not pinned."""
-    today = world.clock.now().date()
-    selected = (select(rulebook, Home("", ""), place, today) for place in looked_at.occurrences)
-    known = (unless_unknown(rulebook, place) for place in selected)
-    decisions: list[Decision] = [place if isinstance(place, Skip) else NotChecked(place) for place in known]
-    shared = shares_with_others(decisions)
+def _check_offline(checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions) -> Sequence[CheckedOccurrence]:
+    """Check references without network access: only missing digests are found."""
+    today = context.clock.now().date()
+    selections = (select(policy_config, Home("", ""), place, today) for place in checked.occurrences)
+    known_registry_selections = (unless_unknown(policy_config, place) for place in selections)
+    decisions: list[Decision] = [place if isinstance(place, SkippedReference) else UncheckedReference(place) for place in known_registry_selections]
+    conflicting = shares_with_others(decisions)
     return [
-        CheckedPlace(verdict(each), tuple(objections(each, terms.fix, (), today)))
+        CheckedOccurrence(verdict(each), tuple(objections(each, options.fix_command, (), today)))
         for each in (
-            Skip(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in shared else each for each in decisions
+            SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each for each in decisions
         )
     ]
 
 
-def _changed(surveyed: Survey, since: Since) -> Survey:
-    """Return the survey with the places alone that were touched, and files among them that nobody could read."""
-    paths = {place.path for place in (*surveyed.places, *surveyed.unread)}
-    paths |= {path for place in surveyed.occurrences for path, _ in place.used_at}
+def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
+    """Return the extract result with only those references and unread files that changed."""
+    paths = {place.path for place in (*extract_result.references, *extract_result.unread_files)}
+    paths |= {path for place in extract_result.occurrences for path, _ in place.usages}
     files = {
-        path: ChangedFile(readings[0].file.content if (readings := surveyed.readings_of(path)) else b"", lines)
-        for path, lines in since.changed(paths).items()
+        path: ChangedFile(readings[0].file.content if (readings := extract_result.get_readings(path)) else b"", lines)
+        for path, lines in revision_diff.list_changed_lines(paths).items()
         if lines
     }
     change = Change(files)
     return replace(
-        surveyed,
-        places=tuple(filter(change.touches, surveyed.places)),
-        unread=tuple(filter(change.touches, surveyed.unread)),
+        extract_result,
+        references=tuple(filter(change.touches, extract_result.references)),
+        unread_files=tuple(filter(change.touches, extract_result.unread_files)),
     )

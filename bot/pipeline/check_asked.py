@@ -1,4 +1,4 @@
-"""The part of a check that asks: what is newer, who signed what stands in the files, and how old it is."""
+"""The part of a check that needs network access: updates, signatures and ages of images."""
 
 from __future__ import annotations
 
@@ -9,141 +9,141 @@ from bot.core.choice.objections import cause_of, named, not_verified, objections
 from bot.core.choice.verdict import verdict
 from bot.core.evidence.trust import spoken, trust_for
 from bot.core.transition import DEFAULT_PLATFORM, transition_of
-from bot.model.check import CheckedPlace, Objection
-from bot.model.decision import Cause, Decision, Skip, Transition, Unknown, Update, selected_of
-from bot.model.evidence import Evidence, Subject
-from bot.model.image import Resolution, Resolved
-from bot.model.policy import Rulebook
-from bot.model.reference import Digest, Line
-from bot.model.report import Failed
-from bot.model.signature import SignatureOutcome, SignatureUnknown, Signed
+from bot.model.check import CheckedOccurrence, Violation
+from bot.model.decision import UpdateCause, Decision, SkippedReference, Transition, UnresolvedReference, ImageUpdate, get_tracked_image
+from bot.model.evidence import Evidence, ScanSubject
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.policy import PolicyConfig
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
-from bot.pipeline.judge import Judged, World
-from bot.pipeline.look import look_into
-from bot.pipeline.pool import REGISTRIES
-from bot.pipeline.scan import decide_all
-from bot.pipeline.survey import Survey
-from bot.pipeline.verify import verify
+from bot.pipeline.judge import DecisionResult, RunContext
+from bot.pipeline.look import fetch_contents
+from bot.pipeline.pool import REGISTRY_POOL
+from bot.pipeline.scan import decide_tree
+from bot.pipeline.survey import ExtractResult
+from bot.pipeline.verify import verify_signatures
 
-_Image = tuple[Line, Digest]
+_Image = tuple[TagRef, Digest]
 
 
-def asked(
-    surveyed: Survey, looked_at: Survey, world: World, rulebook: Rulebook, fix: str, max_age: timedelta | None
-) -> tuple[tuple[CheckedPlace, ...], tuple[Failed, ...]]:
-    """Return what there is to say of the places of `looked_at`, and what could not be done.
+def check_online(
+    extract_result: ExtractResult, checked: ExtractResult, context: RunContext, policy_config: PolicyConfig, fix_command: str, max_age: timedelta | None
+) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
+    """Return the checked references of `checked`, and the failures.
 
-    `fix` and `max_age` are those of `Terms`.
+    `fix_command` and `max_age` are those of `CheckOptions`.
     """
 
-    def decides(update: Update) -> bool:
-        """Say whether anything depends on what moving changes: nothing does where being out of date is no finding."""
+    def needs_evidence(update: ImageUpdate) -> bool:
+        """Return True if the result depends on evidence: without `max_age`, an outdated image is not a violation."""
         is_pinned = update.occurrence.reference.digest is not None
-        return max_age is not None or update.cause is not Cause.MOVED or not is_pinned
+        return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
-    decided = decide_all(surveyed, looked_at, world, rulebook, decides)
-    signatures, not_asked = _signatures(decided.decisions, decided.judged, world, rulebook)
-    built, not_looked = _built(decided.decisions, world) if max_age is not None else ({}, ())
-    now = world.clock.now()
-    places: list[CheckedPlace] = []
-    said = frozenset(each.error for each in decided.judged.failed)
-    for decision in decided.decisions:
-        found = list(objections(decision, fix, rulebook.end_of_life, now.date()))
-        found += _of_signature(decision, decided.judged.resolutions, signatures, rulebook)
-        notes = _notes(decision, said)
-        moved = _outdated(decision)
-        if moved is not None and max_age is not None:
-            created = built.get(_held(moved))
-            too_old = stale(moved, created, max_age, now, fix) if created is not None else None
-            found += [too_old] if too_old is not None else []
-            notes += [] if created is not None else [f"when {named(moved.occurrence.reference)} was built is not known"]
-        places.append(CheckedPlace(verdict(decision), tuple(found), tuple(notes)))
-    return tuple(places), tuple(dict.fromkeys((*decided.judged.failed, *not_asked, *not_looked)))
+    tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
+    signatures, signature_failures = _verify_signatures(tree_decisions.decisions, tree_decisions.decision_result, context, policy_config)
+    build_times, inspection_failures = _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
+    now = context.clock.now()
+    checked_occurrences: list[CheckedOccurrence] = []
+    reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
+    for decision in tree_decisions.decisions:
+        violations = list(objections(decision, fix_command, policy_config.end_of_life, now.date()))
+        violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
+        notes = _list_notes(decision, reported_errors)
+        outdated = _get_outdated(decision)
+        if outdated is not None and max_age is not None:
+            built_at = build_times.get(_get_pinned_subject(outdated))
+            stale_violation = stale(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
+            violations += [stale_violation] if stale_violation is not None else []
+            notes += [] if built_at is not None else [f"build time of {named(outdated.occurrence.reference)} is unknown"]
+        checked_occurrences.append(CheckedOccurrence(verdict(decision), tuple(violations), tuple(notes)))
+    return tuple(checked_occurrences), tuple(dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures)))
 
 
-def _notes(decision: Decision, said: Collection[str]) -> list[str]:
-    """Say why a place was not looked at; `said` has what stands once beneath all of them."""
-    if not isinstance(decision, Unknown):
+def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[str]:
+    """Return why a reference was not checked; `reported_errors` are shown once below all references."""
+    if not isinstance(decision, UnresolvedReference):
         return []
-    is_said = decision.detail in said or (bool(said) and decision.reason is Reason.UNREACHABLE)
-    detail = f": {decision.detail}" if decision.detail and not is_said else ""
+    is_reported = decision.detail in reported_errors or (bool(reported_errors) and decision.reason is Reason.UNREACHABLE)
+    detail = f": {decision.detail}" if decision.detail and not is_reported else ""
     return [f"{named(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
 
 
 # ---- signatures --------------------------------------------------------------------------------------------------
 
 
-def _signatures(
-    decisions: Iterable[Decision], judged: Judged, world: World, rulebook: Rulebook
-) -> tuple[Mapping[_Image, SignatureOutcome], tuple[Failed, ...]]:
-    """Return who signed what stands in the files, where a rule requires it; what the run found already is not asked."""
-    known = dict(_known(judged.evidence))
-    wanted = [image for each in decisions if (image := _must_be_signed(each, judged.resolutions)) is not None]
-    moves = {image: Transition(image[0], None, image[1], (DEFAULT_PLATFORM,)) for image in wanted if image not in known}
-    verified = verify(moves.values(), rulebook.trust, world.verifiers, REGISTRIES, world.progress)
-    found = {image: verified.signatures[move].new for image, move in moves.items() if move in verified.signatures}
-    return {**known, **found}, verified.failed
+def _verify_signatures(
+    decisions: Iterable[Decision], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
+) -> tuple[Mapping[_Image, SignatureOutcome], tuple[RunFailure, ...]]:
+    """Return the signature outcomes of images that need one; outcomes of this run are reused."""
+    known_outcomes = dict(_list_known_outcomes(decision_result.evidence))
+    images = [image for each in decisions if (image := _get_image_to_verify(each, decision_result.resolutions)) is not None]
+    transitions = {image: Transition(image[0], None, image[1], (DEFAULT_PLATFORM,)) for image in images if image not in known_outcomes}
+    verified = verify_signatures(transitions.values(), policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
+    new_outcomes = {image: verified.signatures[move].new for image, move in transitions.items() if move in verified.signatures}
+    return {**known_outcomes, **new_outcomes}, verified.failures
 
 
-def _known(evidence: Mapping[Transition, Evidence]) -> Iterator[tuple[_Image, SignatureOutcome]]:
-    for move, found in evidence.items():
-        if found.signatures is None:
+def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tuple[_Image, SignatureOutcome]]:
+    for move, move_evidence in evidence.items():
+        if move_evidence.signatures is None:
             continue
-        yield (move.line, move.new), found.signatures.new
-        if move.old is not None and found.signatures.old is not None:
-            yield (move.line, move.old), found.signatures.old
+        yield (move.tag_ref, move.new), move_evidence.signatures.new
+        if move.old is not None and move_evidence.signatures.old is not None:
+            yield (move.tag_ref, move.old), move_evidence.signatures.old
 
 
-def _must_be_signed(decision: Decision, resolutions: Mapping[Line, Resolution]) -> _Image | None:
-    """Return the image of a place that a rule wants signed: the one in the file, else what its tag points to.
+def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolution]) -> _Image | None:
+    """Return the image that a rule requires to be signed: the one in the file, or the one that its tag points to.
 
-    Of what is gone nobody can say who signed it, and nobody can use it.
+    Return None for an image that is gone, because it can be neither verified nor used.
     """
-    selected = selected_of(decision)
-    if isinstance(decision, Skip) or selected is None or not selected.policy.require_signature:
+    tracked_image = get_tracked_image(decision)
+    if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require_signature:
         return None
-    if cause_of(decision) is Cause.GONE:
+    if cause_of(decision) is UpdateCause.GONE:
         return None
-    resolution = resolutions.get(selected.line)
-    pointed_to = resolution.digest if isinstance(resolution, Resolved) else None
-    digest = selected.occurrence.reference.digest or pointed_to
-    return (selected.line, digest) if digest is not None else None
+    resolution = resolutions.get(tracked_image.tag_ref)
+    tag_digest = resolution.digest if isinstance(resolution, ResolvedTag) else None
+    digest = tracked_image.occurrence.reference.digest or tag_digest
+    return (tracked_image.tag_ref, digest) if digest is not None else None
 
 
-def _of_signature(
+def _check_signature(
     decision: Decision,
-    resolutions: Mapping[Line, Resolution],
+    resolutions: Mapping[TagRef, Resolution],
     signatures: Mapping[_Image, SignatureOutcome],
-    rulebook: Rulebook,
-) -> list[Objection]:
-    image = _must_be_signed(decision, resolutions)
+    policy_config: PolicyConfig,
+) -> list[Violation]:
+    image = _get_image_to_verify(decision, resolutions)
     if image is None:
         return []
     reference, outcome = decision.occurrence.reference, signatures.get(image)
-    if trust_for(rulebook.trust, image[0].repository) is None:
+    if trust_for(policy_config.trust, image[0].repository) is None:
         return [not_verified(reference, "no entry of `trust` is about this image")]
-    if isinstance(outcome, Signed) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
-        return []  # a failure is said as one, and is no finding
+    if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
+        return []  # reported as a failure, which is not a violation
     return [not_verified(reference, spoken(outcome))]
 
 
 # ---- ages --------------------------------------------------------------------------------------------------------
 
 
-def _built(decisions: Iterable[Decision], world: World) -> tuple[Mapping[Subject, datetime | None], tuple[Failed, ...]]:
-    """Return when the images were built for which there is something newer, as far as they say it."""
-    subjects = [_held(moved) for each in decisions if (moved := _outdated(each)) is not None]
-    contents, failed = look_into(subjects, world.registry, REGISTRIES, world.progress)
-    return {subject: inside.created if inside is not None else None for subject, inside in contents.items()}, failed
+def _fetch_build_times(decisions: Iterable[Decision], context: RunContext) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
+    """Return the build times of images that have an update; None for an image without a build time."""
+    subjects = [_get_pinned_subject(outdated) for each in decisions if (outdated := _get_outdated(each)) is not None]
+    contents, failed = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
+    return {subject: image_contents.created if image_contents is not None else None for subject, image_contents in contents.items()}, failed
 
 
-def _outdated(decision: Decision) -> Update | None:
-    """Return the update of a place whose image is there, and for which a newer one may be taken."""
-    if not isinstance(decision, Update) or decision.cause is Cause.GONE:
+def _get_outdated(decision: Decision) -> ImageUpdate | None:
+    """Return the update of an image that exists in its registry and is pinned; None for other decisions."""
+    if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None
 
 
-def _held(update: Update) -> Subject:
+def _get_pinned_subject(update: ImageUpdate) -> ScanSubject:
     move = transition_of(update)
-    return Subject(move.line, move.old or move.new, move.platforms[0])
+    return ScanSubject(move.tag_ref, move.old or move.new, move.platforms[0])

@@ -1,4 +1,4 @@
-"""Compare: look two images up, scan both in one run, and say what moving from one to the other changes."""
+"""Compare two images: look them up, scan both in one run, and determine the differences."""
 
 from __future__ import annotations
 
@@ -9,85 +9,87 @@ from bot.core.choice.platforms import is_same_platform
 from bot.core.evidence.compare import compare
 from bot.core.transition import DEFAULT_PLATFORM
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import Contents
+from bot.model.contents import TransitionContents
 from bot.model.decision import Transition
-from bot.model.evidence import ScanOutcome, Subject
+from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
-from bot.model.reference import DEFAULT_TAG, ImageReference, Line
-from bot.model.trust import Trust
+from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
+from bot.model.trust import TrustEntry
 from bot.pipeline.assess import assess
-from bot.pipeline.enrich import enrich
-from bot.pipeline.judge import World
-from bot.pipeline.look import look_into
-from bot.pipeline.pool import REGISTRIES, SCANS
-from bot.pipeline.verify import verify
+from bot.pipeline.enrich import enrich_evidence
+from bot.pipeline.judge import RunContext
+from bot.pipeline.look import fetch_contents
+from bot.pipeline.pool import REGISTRY_POOL, SCAN_POOL
+from bot.pipeline.verify import verify_signatures
 from bot.ports import Registry
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """One image in its registry."""
+class _FetchedImage:
+    """One image as fetched from its registry."""
 
     reference: ImageReference
-    line: Line
+    tag_ref: TagRef
     facts: ImageFacts
 
-    def alone(self, platform: str) -> Transition:
-        """Return it as a move from nothing: the two may be of different lines, and each is evidence of its own."""
-        return Transition(self.line, None, self.facts.digest, (platform,))
+    def make_transition(self, platform: str) -> Transition:
+        """Return a transition without an old image, because the two images may have different tags."""
+        return Transition(self.tag_ref, None, self.facts.digest, (platform,))
 
-    def on(self, platform: str) -> Subject:
-        return Subject(self.line, self.facts.digest, platform)
+    def make_subject(self, platform: str) -> ScanSubject:
+        return ScanSubject(self.tag_ref, self.facts.digest, platform)
 
 
 def compare_images(
-    old: ImageReference, new: ImageReference, platform: str | None, world: World, trusts: Sequence[Trust]
+    old: ImageReference, new: ImageReference, platform: str | None, context: RunContext, trust_entries: Sequence[TrustEntry]
 ) -> Comparison:
-    """Return what is known of moving from `old` to `new`, on `platform` or one that both have.
+    """Return the differences between two images on `platform`, or on one that both images have.
 
-    Raises RegistryError where one of them cannot be looked up, and StateError when the memory cannot be read.
+    Raises:
+        RegistryError: If an image cannot be looked up.
+        StateError: If the state cannot be read.
     """
-    world.progress.phase("Asking registries", 2)
-    before, after = (_find(reference, world) for reference in (old, new))
-    world.progress.done()
-    platform = platform or common_platform(before.facts, after.facts)
-    moves = [each.alone(platform) for each in (before, after)]
-    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
-    subjects = [each.on(platform) for each in (before, after)]
-    inside, not_looked = look_into(subjects, world.registry, REGISTRIES, world.progress)
-    verified = verify(moves, trusts, world.verifiers, REGISTRIES, world.progress)
-    compared = compare(*(assessed.evidence[move].new for move in moves))
-    evidence = replace(compared, contents=Contents(*(inside[subject] for subject in subjects)))
-    enriched = enrich({moves[1]: evidence}, world.advisories)
+    context.progress.start_phase("Looking up images", 2)
+    old_image, new_image = (_fetch_image(reference, context) for reference in (old, new))
+    context.progress.finish_phase()
+    platform = platform or choose_platform(old_image.facts, new_image.facts)
+    transitions = [each.make_transition(platform) for each in (old_image, new_image)]
+    assessed = assess(transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories)
+    subjects = [each.make_subject(platform) for each in (old_image, new_image)]
+    contents, inspection_failures = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
+    verified = verify_signatures(transitions, trust_entries, context.verifiers, REGISTRY_POOL, context.progress)
+    compared = compare(*(assessed.evidence[move].new for move in transitions))
+    evidence = replace(compared, contents=TransitionContents(*(contents[subject] for subject in subjects)))
+    enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
 
-    def image(found: _Found, scan: ScanOutcome) -> ComparedImage:
-        signed = verified.signatures.get(found.alone(platform))
-        signature = signed.new if signed is not None else None
-        return ComparedImage(found.reference, found.facts, scan, inside[found.on(platform)], signature)
+    def build_image(fetched: _FetchedImage, scan: ScanOutcome) -> ComparedImage:
+        signatures = verified.signatures.get(fetched.make_transition(platform))
+        signature = signatures.new if signatures is not None else None
+        return ComparedImage(fetched.reference, fetched.facts, scan, contents[fetched.make_subject(platform)], signature)
 
     return Comparison(
-        old=image(before, compared.old or compared.new),
-        new=image(after, compared.new),
+        old=build_image(old_image, compared.old or compared.new),
+        new=build_image(new_image, compared.new),
         platform=platform,
-        evidence=enriched.evidence[moves[1]],
-        failed=tuple(dict.fromkeys((*assessed.failed, *not_looked, *verified.failed, *enriched.failed))),
+        evidence=enriched.evidence[transitions[1]],
+        failed=tuple(dict.fromkeys((*assessed.failures, *inspection_failures, *verified.failures, *enriched.failures))),
     )
 
 
-def common_platform(old: ImageFacts, new: ImageFacts) -> str:
-    """Return amd64 where both have it or nothing in common, else the first of the new image that the old one has."""
-    common = [each for each in new.platforms if any(is_same_platform(each, other) for other in old.platforms)]
-    return DEFAULT_PLATFORM if not common or DEFAULT_PLATFORM in common else common[0]
+def choose_platform(old: ImageFacts, new: ImageFacts) -> str:
+    """Return amd64 if both images have it or they share no platform, else the first platform they share."""
+    shared_platforms = [each for each in new.platforms if any(is_same_platform(each, other) for other in old.platforms)]
+    return DEFAULT_PLATFORM if not shared_platforms or DEFAULT_PLATFORM in shared_platforms else shared_platforms[0]
 
 
-def _find(reference: ImageReference, world: World) -> _Found:
-    line = Line(reference.repository, reference.tag or DEFAULT_TAG)
-    found = _Found(reference, line, _facts(line, reference, world.registry))
-    world.progress.step()
-    return found
+def _fetch_image(reference: ImageReference, context: RunContext) -> _FetchedImage:
+    tag_ref = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
+    image = _FetchedImage(reference, tag_ref, _fetch_facts(tag_ref, reference, context.registry))
+    context.progress.advance()
+    return image
 
 
-def _facts(line: Line, reference: ImageReference, registry: Registry) -> ImageFacts:
-    """Return what the named digest says of itself, whatever its tag points to by now."""
-    digest = reference.digest or registry.head(line).digest
-    return registry.describe(line, registry.fetch(line, digest))
+def _fetch_facts(tag_ref: TagRef, reference: ImageReference, registry: Registry) -> ImageFacts:
+    """Return the facts of the digest in the reference, or of the digest that its tag points to if it has none."""
+    digest = reference.digest or registry.fetch_descriptor(tag_ref).digest
+    return registry.describe_image(tag_ref, registry.fetch_manifest(tag_ref, digest))

@@ -1,45 +1,45 @@
-"""Tries everything that a run will need, one part of the config after the other, and changes nothing."""
+"""Test everything that a run needs, one part of the config at a time, without changing anything."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.model.diagnosis import Aim, Area, Check, Diagnosis, problem
+from bot.model.diagnosis import DiagnosisTarget, ConfigArea, Check, Diagnosis, report_problem
 from bot.model.errors import BasebumpError, ConfigError
-from bot.ports import Examined, Progress
+from bot.ports import Diagnosable, ProgressReporter
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """One thing that the config names."""
+class DiagnosisPart:
+    """One component that the config names."""
 
-    area: Area
+    area: ConfigArea
     subject: str
-    """What messages call it as long as it says nothing itself."""
-    ready: Callable[[], Iterable[Examined]]
-    """Makes ready what is to be tried of it. Raises BasebumpError where that cannot be: its secret is missing."""
+    """The name in messages if the component itself cannot be prepared."""
+    prepare: Callable[[], Iterable[Diagnosable]]
+    """Prepares the components to test; raises BasebumpError if that fails, for example because a secret is missing."""
 
 
-def diagnose(parts: Sequence[Part], aim: Aim, progress: Progress) -> Diagnosis:
-    """Try every part for runs that aim at this; one that breaks is a problem, and the rest is tried all the same."""
-    progress.phase("Trying", len(parts))
-    checks: list[tuple[Area, Check]] = []
+def diagnose(parts: Sequence[DiagnosisPart], target: DiagnosisTarget, progress: ProgressReporter) -> Diagnosis:
+    """Test every part for runs with this target; a part that fails is a problem and does not stop the others."""
+    progress.start_phase("Checking", len(parts))
+    checks: list[tuple[ConfigArea, Check]] = []
     for part in parts:
-        checks += [(part.area, check) for check in dict.fromkeys(_tried(part, aim))]
-        progress.step()
-    progress.done()
-    return Diagnosis(aim.level, tuple(checks))
+        checks += [(part.area, check) for check in dict.fromkeys(_examine_part(part, target))]
+        progress.advance()
+    progress.finish_phase()
+    return Diagnosis(target.level, tuple(checks))
 
 
-def _tried(part: Part, aim: Aim) -> Iterator[Check]:
+def _examine_part(part: DiagnosisPart, target: DiagnosisTarget) -> Iterator[Check]:
     try:
-        for each in part.ready():
-            yield from each.examine(aim)
+        for each in part.prepare():
+            yield from each.examine(target)
     except BasebumpError as error:
-        yield problem(part.subject, "try it", _said(error))
+        yield report_problem(part.subject, "prepare the check", _format_error(error))
 
 
-def _said(error: BasebumpError) -> str:
-    """Return the text of an error on one line."""
+def _format_error(error: BasebumpError) -> str:
+    """Return the message of an error as one line."""
     return "; ".join(map(str, error.problems)) if isinstance(error, ConfigError) else str(error)

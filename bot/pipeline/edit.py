@@ -1,4 +1,4 @@
-"""Edit: make the edits of a tree's files, and read each file again before anything is believed."""
+"""Edit the files of a tree, and verify each edit by parsing the edited file."""
 
 from __future__ import annotations
 
@@ -7,66 +7,70 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.places.edit import apply_edits, edits_for, identity, is_misread, is_proved
-from bot.model.decision import Skip, Update
+from bot.model.decision import SkippedReference, ImageUpdate
 from bot.model.errors import EditError
-from bot.model.found import Places
-from bot.model.source import Change, FilePath, SourceFile
+from bot.model.found import ExtractedReferences
+from bot.model.source import FileChange, FilePath, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline import witness
-from bot.pipeline.survey import Reading, Survey, read_by, related
+from bot.pipeline.survey import FileReading, ExtractResult, read_with_formats, relate_references
 
 
 @dataclass(frozen=True, slots=True)
-class Edited:
-    """Changes that were proved, and the updates that could not be."""
+class EditResult:
+    """The verified changes, and the updates that could not be verified."""
 
-    changes: tuple[Change, ...]
-    made: tuple[Update, ...]
-    unproved: tuple[Skip, ...]
+    changes: tuple[FileChange, ...]
+    applied_updates: tuple[ImageUpdate, ...]
+    unproved_skips: tuple[SkippedReference, ...]
 
 
-def edit(survey: Survey, updates: Iterable[Update]) -> Edited:
-    """Make the edits of `updates`, file by file; a file whose edits cannot be proved stays as it is."""
-    by_path: dict[FilePath, list[Update]] = defaultdict(list)
+def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) -> EditResult:
+    """Apply `updates` file by file; a file whose edits cannot be verified is left unchanged."""
+    by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         by_path[update.occurrence.path].append(update)
-    changes: list[Change] = []
-    made: list[Update] = []
-    unproved: list[Skip] = []
+    changes: list[FileChange] = []
+    applied_updates: list[ImageUpdate] = []
+    unproved_skips: list[SkippedReference] = []
     for path in sorted(by_path):
         try:
-            content = _edited(survey, path, by_path[path])
+            content = _edit_file(extract_result, path, by_path[path])
         except EditError as error:
-            unproved += [Skip(each.occurrence, Reason.NOT_PROVED, each.selected, str(error)) for each in by_path[path]]
+            unproved_skips += [SkippedReference(each.occurrence, Reason.NOT_PROVED, each.tracked_image, str(error)) for each in by_path[path]]
             continue
-        changes.append(Change(path, content))
-        made += by_path[path]
-    return Edited(tuple(changes), tuple(made), tuple(unproved))
+        changes.append(FileChange(path, content))
+        applied_updates += by_path[path]
+    return EditResult(tuple(changes), tuple(applied_updates), tuple(unproved_skips))
 
 
-def _edited(survey: Survey, path: FilePath, updates: Sequence[Update]) -> bytes:
-    """Return the edited content of one file. Raises EditError when it does not show exactly what was planned."""
-    readings = survey.readings_of(path)
+def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[ImageUpdate]) -> bytes:
+    """Return the edited content of one file.
+
+    Raises:
+        EditError: If parsing the edited file does not show exactly the planned changes.
+    """
+    readings = extract_result.get_readings(path)
     content = readings[0].file.content
     if any(is_misread(content, update.occurrence, update.candidates[0]) for update in updates):
-        raise EditError("YAML would take the new tag for a number; put the tag into quotes")
+        raise EditError("YAML would parse the new tag as a number; hint: quote the tag")
     edits = [edit for update in updates for edit in edits_for(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
-    again = read_by(file, [reading.file_format for reading in readings])
-    chosen = {identity(update.occurrence): update.candidates[0] for update in updates}
-    planned = {place: candidate.digest for place, candidate in chosen.items()}
-    tags = {place: candidate.tag for place, candidate in chosen.items() if candidate.tag is not None}
-    if any(before.remarks != after.remarks for before, after in zip(readings, again, strict=True)):
-        is_shown = is_proved(survey.places, related(survey.readings_with(again)), planned, tags)
-    else:  # then no place elsewhere can have changed
-        is_shown = is_proved(_places(readings), _places(again), planned, tags)
-    if not is_shown:
-        raise EditError("reading the edited file again did not show exactly the planned change")
-    for old, new in zip(readings, again, strict=True):
-        if old.file_format.name == "dockerfile" and witness.objects(old.file, new.file, old.places, new.places):
-            raise EditError("dockerfile-parse sees another change in the edited file than the planned one")
+    new_readings = read_with_formats(file, [reading.file_format for reading in readings])
+    candidates = {identity(update.occurrence): update.candidates[0] for update in updates}
+    planned = {place: candidate.digest for place, candidate in candidates.items()}
+    tags = {place: candidate.tag for place, candidate in candidates.items() if candidate.tag is not None}
+    if any(before.facts != after.facts for before, after in zip(readings, new_readings, strict=True)):
+        is_verified = is_proved(extract_result.references, relate_references(extract_result.replace_readings(new_readings)), planned, tags)
+    else:  # without changed facts, references in other files cannot have changed
+        is_verified = is_proved(_join_references(readings), _join_references(new_readings), planned, tags)
+    if not is_verified:
+        raise EditError("parsing the edited file did not show exactly the planned change")
+    for old, new in zip(readings, new_readings, strict=True):
+        if old.file_format.name == "dockerfile" and witness.has_unplanned_change(old.file, new.file, old.references, new.references):
+            raise EditError("dockerfile-parse finds a change in the edited file that was not planned")
     return file.content
 
 
-def _places(readings: Sequence[Reading]) -> Places:
-    return tuple(place for reading in readings for place in reading.places)
+def _join_references(readings: Sequence[FileReading]) -> ExtractedReferences:
+    return tuple(place for reading in readings for place in reading.references)

@@ -1,4 +1,4 @@
-"""Ends: which lines are over, as this run finds, or as an earlier one found that looked at them."""
+"""Find superseded tags, by checks in this run or stored results of earlier runs."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from datetime import date, datetime
 
 from bot.core.choice.endings import end_of
 from bot.model.errors import RegistryError, StateError
-from bot.model.history import LineEnd
-from bot.model.hosts import announces_ends
-from bot.model.image import Resolution, Resolved
-from bot.model.reference import Digest, Line
-from bot.model.report import Failed
-from bot.model.vocabulary import Reason, Stage
-from bot.pipeline.follow import Shelves
-from bot.pipeline.resolve import Sources
-from bot.pipeline.troubles import STATE
-from bot.ports import Ends, RegistryFacts
+from bot.model.history import SupersededTag
+from bot.model.hosts import has_lifecycle_data
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.model.vocabulary import Reason, FailureStage
+from bot.pipeline.follow import TagListings
+from bot.pipeline.resolve import LookupClients
+from bot.pipeline.troubles import STATE_SUBJECT
+from bot.ports import SupersededStore, RegistryFacts
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Which lines are over."""
+class SupersededTags:
+    """The superseded tags, and the failures."""
 
-    ends: Mapping[Line, LineEnd]
-    failed: tuple[Failed, ...]
+    by_tag: Mapping[TagRef, SupersededTag]
+    failures: tuple[RunFailure, ...]
 
 
-def find_ends(
-    shelves: Shelves,
-    resolutions: Mapping[Line, Resolution],
-    known: Mapping[Line, LineEnd],
-    sources: Sources,
+def find_superseded_tags(
+    tag_listings: TagListings,
+    resolutions: Mapping[TagRef, Resolution],
+    known_superseded: Mapping[TagRef, SupersededTag],
+    clients: LookupClients,
     now: datetime,
-) -> Ended:
-    """Look at the lines whose turn it is, and remember it for the runs that do not; `known` is what earlier ones found.
+) -> SupersededTags:
+    """Check the tags whose turn it is, and store the results for runs that do not check them.
 
-    What was found stands until somebody looks again where it was found, or the line moves: tags and publishers are
-    asked in their turns, and who does not answer does not take back what he said.
+    A stored result (`known_superseded`) remains valid until the same source is checked again or the tag is updated.
+    Tags and publishers are checked in turns, and a source that does not answer does not revoke its earlier answer.
     """
-    pointed = {line: found.digest for line, found in resolutions.items() if isinstance(found, Resolved)}
-    announced = dict(_announced(shelves.watched, pointed, sources.facts))
-    ends: dict[Line, LineEnd] = {}
-    news: dict[Line, LineEnd | None] = {}
-    for line, digest in pointed.items():
-        before = known.get(line)
-        found = end_of(digest, shelves.endings.get(line), announced.get(line), now.date())
-        is_announced = before is not None and before.reason is Reason.END_OF_LIFE
-        was_asked = line in announced if is_announced else line in shelves.endings
-        if before is not None and before.digest == digest and not was_asked and (found is None or is_announced):
-            found = before
-        elif found is not None or before is not None:
-            news[line] = found
+    tag_digests = {tag_ref: found.digest for tag_ref, found in resolutions.items() if isinstance(found, ResolvedTag)}
+    announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, clients.registry_facts))
+    superseded: dict[TagRef, SupersededTag] = {}
+    changes: dict[TagRef, SupersededTag | None] = {}
+    for line, digest in tag_digests.items():
+        known_entry = known_superseded.get(line)
+        found = end_of(digest, tag_listings.endings_by_tag.get(line), announced_dates.get(line), now.date())
+        is_announced = known_entry is not None and known_entry.reason is Reason.END_OF_LIFE
+        was_checked = line in announced_dates if is_announced else line in tag_listings.endings_by_tag
+        if known_entry is not None and known_entry.digest == digest and not was_checked and (found is None or is_announced):
+            found = known_entry
+        elif found is not None or known_entry is not None:
+            changes[line] = found
         if found is not None:
-            ends[line] = found
-    return Ended(ends, tuple(_remember(sources.ends, news, now)))
+            superseded[line] = found
+    return SupersededTags(superseded, tuple(_record_changes(clients.superseded_store, changes, now)))
 
 
-def _announced(
-    watched: Iterable[Line], pointed: Mapping[Line, Digest], facts: RegistryFacts
-) -> Iterator[tuple[Line, date | None]]:
-    """Yield what publishers announce; it is a hint, so that nobody minds where it cannot be had."""
-    for line in watched:
-        if line in pointed and announces_ends(line.host):
+def _fetch_announced_dates(
+    watched_tags: Iterable[TagRef], tag_digests: Mapping[TagRef, Digest], facts: RegistryFacts
+) -> Iterator[tuple[TagRef, date | None]]:
+    """Yield the end-of-life dates that publishers announce; they are hints, so that errors are ignored."""
+    for tag_ref in watched_tags:
+        if tag_ref in tag_digests and has_lifecycle_data(tag_ref.host):
             with suppress(RegistryError):
-                yield line, facts.end_of_life(line, pointed[line])
+                yield tag_ref, facts.fetch_end_of_life(tag_ref, tag_digests[tag_ref])
 
 
-def _remember(ends: Ends, news: Mapping[Line, LineEnd | None], now: datetime) -> Iterator[Failed]:
+def _record_changes(superseded_store: SupersededStore, changes: Mapping[TagRef, SupersededTag | None], now: datetime) -> Iterator[RunFailure]:
     try:
-        ends.looked(news, now)
+        superseded_store.record(changes, now)
     except StateError as error:
-        yield Failed(STATE, Stage.RESOLVE, str(error))
+        yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))

@@ -1,4 +1,4 @@
-"""Enrich: what others publish of the vulnerabilities that scanners found."""
+"""Add published data about vulnerabilities to the results of scanners: VEX statements and public lists."""
 
 from __future__ import annotations
 
@@ -6,69 +6,69 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bot.core.evidence.vex import by_image, set_aside
-from bot.model.advisory import Listed
+from bot.model.advisory import AdvisoryResult
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, Scan, ScanOutcome, Subject
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
-from bot.pipeline.pool import Pool
-from bot.ports import Advisories
+from bot.model.evidence import Evidence, Scan, ScanOutcome, ScanSubject
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.pool import WorkerPool
+from bot.ports import AdvisorySource
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """The same scans without the findings that somebody answers for, and the documents that could not be read."""
+class VexResult:
+    """The scan outcomes without suppressed findings, and the documents that could not be read."""
 
-    outcomes: Mapping[Subject, ScanOutcome]
-    failed: tuple[Failed, ...] = ()
+    outcomes: Mapping[ScanSubject, ScanOutcome]
+    failures: tuple[RunFailure, ...] = ()
 
 
-def answer(outcomes: Mapping[Subject, ScanOutcome], advisories: Advisories | None, pool: Pool) -> Answered:
-    """Set aside what accepted authors say needs no looking at; where nothing was found, nothing is read."""
+def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], advisories: AdvisorySource | None, pool: WorkerPool) -> VexResult:
+    """Suppress findings according to VEX statements of accepted authors; without findings no statements are read."""
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
-        return Answered(outcomes)
-    vex = advisories.statements()
-    said = by_image(vex.statements)
-    failed = tuple(Failed(key, Stage.ASSESS, error) for key, error in vex.troubles)
-    if not said:
-        return Answered(outcomes, failed)
-    names = pool.map(advisories.names, outcomes)
-    answered = (
-        set_aside(outcome, subject, said, known)
-        for (subject, outcome), known in zip(outcomes.items(), names, strict=True)
+        return VexResult(outcomes)
+    vex = advisories.load_statements()
+    statements_by_image = by_image(vex.statements)
+    failures = tuple(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
+    if not statements_by_image:
+        return VexResult(outcomes, failures)
+    names = pool.map(advisories.list_digests, outcomes)
+    suppressed = (
+        set_aside(outcome, subject, statements_by_image, digests)
+        for (subject, outcome), digests in zip(outcomes.items(), names, strict=True)
     )
-    return Answered(dict(zip(outcomes, answered, strict=True)), failed)
+    return VexResult(dict(zip(outcomes, suppressed, strict=True)), failures)
 
 
 @dataclass(frozen=True, slots=True)
-class Enriched:
-    """The same evidence with what the lists say, and the lists that could not be read."""
+class EnrichResult:
+    """The evidence with data of public lists, and the lists that could not be read."""
 
     evidence: Mapping[Transition, Evidence]
-    failed: tuple[Failed, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
 
 
-def enrich(evidence: Mapping[Transition, Evidence], advisories: Advisories | None) -> Enriched:
-    """Ask the lists once about all that was found; where nothing was, they are not read."""
-    ids = {move: _ids(each) for move, each in evidence.items()}
-    found = frozenset().union(*ids.values())
-    if advisories is None or not found:
-        return Enriched(evidence)
-    listed = advisories.about(found)
-    enriched = {move: _with(each, ids[move], listed) for move, each in evidence.items()}
-    failed = (Failed(f"enrichment.{listing}", Stage.ASSESS, error) for listing, error in listed.troubles.items())
-    return Enriched(enriched, tuple(failed))
+def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EnrichResult:
+    """Query the public lists once for all findings; without findings they are not read."""
+    ids = {move: _collect_ids(each) for move, each in evidence.items()}
+    all_ids = frozenset().union(*ids.values())
+    if advisories is None or not all_ids:
+        return EnrichResult(evidence)
+    advisory_result = advisories.query_lists(all_ids)
+    enriched = {move: _add_list_data(each, ids[move], advisory_result) for move, each in evidence.items()}
+    failures = (RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error) for listing, error in advisory_result.errors.items())
+    return EnrichResult(enriched, tuple(failures))
 
 
-def _with(evidence: Evidence, ids: frozenset[str], listed: Listed) -> Evidence:
+def _add_list_data(evidence: Evidence, ids: frozenset[str], advisory_result: AdvisoryResult) -> Evidence:
     return replace(
         evidence,
-        known_exploited=None if listed.exploited is None else listed.exploited & ids,
-        epss=None if listed.scores is None else {each: listed.scores[each] for each in ids & listed.scores.keys()},
-        asked=listed.asked,
+        exploited_ids=None if advisory_result.exploited_ids is None else advisory_result.exploited_ids & ids,
+        epss_scores=None if advisory_result.epss_scores is None else {each: advisory_result.epss_scores[each] for each in ids & advisory_result.epss_scores.keys()},
+        list_versions=advisory_result.list_versions,
     )
 
 
-def _ids(evidence: Evidence) -> frozenset[str]:
+def _collect_ids(evidence: Evidence) -> frozenset[str]:
     scans = (each for each in (evidence.old, evidence.new) if isinstance(each, Scan))
     return frozenset(finding.id for scan in scans for finding in scan.findings)

@@ -1,4 +1,4 @@
-"""Follow: which lines each place may move to, by the tags that its repository has."""
+"""List the tags of repositories, and determine the tags to which each reference may be updated."""
 
 from __future__ import annotations
 
@@ -10,137 +10,137 @@ from math import ceil
 from bot.core.choice.endings import end_by_operator
 from bot.core.choice.tags import Ending, could_end, ended
 from bot.core.choice.targets import Course, course_of, nearer_tags, targets
-from bot.model.decision import Selected
+from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
-from bot.model.hosts import announces_ends, is_acr
-from bot.model.reference import Line
-from bot.model.report import Failed
-from bot.model.rules import EndOfLife
+from bot.model.hosts import has_lifecycle_data, is_acr
+from bot.model.reference import TagRef
+from bot.model.report import RunFailure
+from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import Reason
-from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import Troubles
-from bot.ports import Progress, Registry
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.troubles import RegistryFailures
+from bot.ports import ProgressReporter, Registry
 
 WATCHED_SHARE = 10
-"""Of how many lines one is looked at in a run for whether it has ended, so that looking costs little where nothing
-moved."""
+"""One of this many tags is checked in each run for whether it is superseded, so that the checks cost little if no tag
+was updated."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
-"""Multiples of it spread evenly, also every seventh or fourteenth of them: a turn that was counted in days would pass
-some lines by for good where runs are weekly, or rest at weekends."""
+"""Multiples of it are evenly distributed, also every seventh or fourteenth of them. If turns were counted in days, runs
+that are weekly or pause at weekends would never check some tags."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shelves:
-    """What the tags of repositories show: found once for each line and policy, as lists are long and places many."""
+class TagListings:
+    """The tags of repositories and the conclusions from them, computed once for each tag and policy."""
 
-    goals: Mapping[Course, tuple[Line, ...]]
-    """Of places that may move, where their tags could be had: the lines to move to, the farthest first."""
-    tags: Mapping[str, tuple[str, ...]]
-    """Of the repositories whose tags could be had."""
-    counted: frozenset[str]
-    """Repositories where bare numbers behind a tag are those of its patches."""
-    named: Mapping[Course, str | None]
-    """What the operator says comes after a line that is over."""
-    endings: Mapping[Line, Ending | None]
-    """Of the lines whose repository's tags could be had: what these show of their end."""
-    refused: Mapping[str, RegistryError]
-    """Why the tags of a repository could not be had."""
-    watched: tuple[Line, ...]
-    """Whose turn it is to be looked at for an end."""
-    failed: tuple[Failed, ...]
+    target_tags: Mapping[Course, tuple[TagRef, ...]]
+    """Tags to update to, the newest first, for references whose repository's tags could be listed."""
+    tags_by_repository: Mapping[str, tuple[str, ...]]
+    """The tags of each repository that could be listed."""
+    numbered_repositories: frozenset[str]
+    """Repositories in which a bare number after a tag is a patch number."""
+    successors: Mapping[Course, str | None]
+    """The successor that the config sets for a tag that has reached its end of life."""
+    endings_by_tag: Mapping[TagRef, Ending | None]
+    """Whether the tags of the repository show that a tag is superseded; only for repositories that could be listed."""
+    errors_by_repository: Mapping[str, RegistryError]
+    """Why the tags of a repository could not be listed."""
+    watched_tags: tuple[TagRef, ...]
+    """The tags whose turn it is to be checked for whether they are superseded."""
+    failures: tuple[RunFailure, ...]
 
-    def lines(self, selected: Selected) -> tuple[Line, ...] | RegistryError:
-        """Return the lines that a place may move to, the farthest first; the written one is the last."""
-        course = course_of(selected)
-        if course is None or self.unlisted(selected):
-            return (selected.line,)
-        return self.refused.get(course.line.repository) or self.goals[course]
+    def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
+        """Return the tags to which a reference may be updated, newest first; the tag in the file is the last one."""
+        update_range = course_of(tracked_image)
+        if update_range is None or self.explain_missing_tags(tracked_image):
+            return (tracked_image.tag_ref,)
+        return self.errors_by_repository.get(update_range.line.repository) or self.target_tags[update_range]
 
-    def nearer(self, course: Course) -> tuple[Line, ...]:
-        """Return lines that may be moved to where the farthest one is not to be had, the farthest first."""
-        tags = nearer_tags(course, self.tags[course.line.repository])
-        return tuple(Line(course.line.repository, tag) for tag in tags)
+    def list_fallback_tags(self, update_range: Course) -> tuple[TagRef, ...]:
+        """Return older tags to update to if the newest one is not available, newest first."""
+        tags = nearer_tags(update_range, self.tags_by_repository[update_range.line.repository])
+        return tuple(TagRef(update_range.line.repository, tag) for tag in tags)
 
-    def with_nearer(self, nearer: Mapping[Course, tuple[str, ...]]) -> Shelves:
-        """Return the same with more tags to move to."""
-        more = {course: self._goals(course, tags) for course, tags in nearer.items()}
-        return replace(self, goals={**self.goals, **more})
+    def add_fallback_tags(self, fallback_tags: Mapping[Course, tuple[str, ...]]) -> TagListings:
+        """Return the listings with additional tags to update to."""
+        target_tags = {course: self._compute_targets(course, tags) for course, tags in fallback_tags.items()}
+        return replace(self, target_tags={**self.target_tags, **target_tags})
 
-    def _goals(self, course: Course, nearer: Sequence[str] = ()) -> tuple[Line, ...]:
-        repository = course.line.repository
-        is_counted, named = repository in self.counted, self.named[course]
-        return targets(course, self.tags[repository], counted=is_counted, named=named, nearer=nearer)
+    def _compute_targets(self, update_range: Course, fallback_tags: Sequence[str] = ()) -> tuple[TagRef, ...]:
+        repository = update_range.line.repository
+        is_numbered, successor = repository in self.numbered_repositories, self.successors[update_range]
+        return targets(update_range, self.tags_by_repository[repository], counted=is_numbered, named=successor, nearer=fallback_tags)
 
-    def unlisted(self, selected: Selected) -> str:
-        """Say why nobody can look for the other tags of a place; empty where somebody did, or may in another run."""
-        error = self.refused.get(selected.line.repository)
-        if error is None or course_of(selected) is None:
+    def explain_missing_tags(self, tracked_image: TrackedImage) -> str:
+        """Return why other tags of a reference cannot be listed; empty if they were or may be in another run."""
+        error = self.errors_by_repository.get(tracked_image.tag_ref.repository)
+        if error is None or course_of(tracked_image) is None:
             return ""
-        will_not_tell = error.reason is Reason.DENIED or not error.is_failure
-        return f"Newer tags could not be looked for: {error}" if will_not_tell else ""
+        is_permanent = error.reason is Reason.DENIED or not error.is_failure
+        return f"Newer tags could not be looked for: {error}" if is_permanent else ""
 
 
-def follow(
-    selected: Sequence[Selected],
+def list_tags(
+    tracked_images: Sequence[TrackedImage],
     registry: Registry,
-    pool: Pool,
-    progress: Progress,
-    known: tuple[EndOfLife, ...],
+    pool: WorkerPool,
+    progress: ProgressReporter,
+    configured_ends: tuple[ConfiguredEndOfLife, ...],
     today: date,
-) -> Shelves:
-    """Ask for the tags of every repository where a place may move to another tag, and of some where a line may end."""
-    courses = {course for place in selected if (course := course_of(place)) is not None}
-    wanted = {course.line.repository for course in courses}
-    lines = {place.line for place in selected}
-    watched = tuple(_watched(lines, today))
-    repositories = sorted(wanted | {line.repository for line in watched if could_end(line.tag)})
-    found, failed = _list_tags(repositories, wanted, registry, pool, progress)
-    refused = {repository: answer for repository, answer in found.items() if isinstance(answer, RegistryError)}
-    tags = {repository: answer for repository, answer in found.items() if not isinstance(answer, RegistryError)}
-    counted = frozenset(each for each in wanted if is_acr(registry.origin(Line(each, "")).host))
-    over = {course: end_by_operator(course.line, known, today) for course in courses}
-    shelves = Shelves(
-        goals={},
-        tags=tags,
-        counted=counted,
-        named={course: end.successor if end is not None else None for course, end in over.items()},
-        endings={line: ended(line.tag, tags[line.repository]) for line in lines if line.repository in tags},
-        refused=refused,
-        watched=watched,
-        failed=failed,
+) -> TagListings:
+    """List the tags of repositories whose references may change tags, and of tags that are checked for an end."""
+    update_ranges = {course for place in tracked_images if (course := course_of(place)) is not None}
+    updatable_repositories = {course.line.repository for course in update_ranges}
+    tag_refs = {place.tag_ref for place in tracked_images}
+    watched_tags = tuple(_choose_watched_tags(tag_refs, today))
+    repositories = sorted(updatable_repositories | {line.repository for line in watched_tags if could_end(line.tag)})
+    answers, failed = _fetch_tag_lists(repositories, updatable_repositories, registry, pool, progress)
+    errors = {repository: answer for repository, answer in answers.items() if isinstance(answer, RegistryError)}
+    tags = {repository: answer for repository, answer in answers.items() if not isinstance(answer, RegistryError)}
+    numbered_repositories = frozenset(each for each in updatable_repositories if is_acr(registry.get_origin(TagRef(each, "")).host))
+    configured = {course: end_by_operator(course.line, configured_ends, today) for course in update_ranges}
+    tag_listings = TagListings(
+        target_tags={},
+        tags_by_repository=tags,
+        numbered_repositories=numbered_repositories,
+        successors={course: end.successor if end is not None else None for course, end in configured.items()},
+        endings_by_tag={line: ended(line.tag, tags[line.repository]) for line in tag_refs if line.repository in tags},
+        errors_by_repository=errors,
+        watched_tags=watched_tags,
+        failures=failed,
     )
-    return shelves.with_nearer({course: () for course in courses if course.line.repository in tags})
+    return tag_listings.add_fallback_tags({course: () for course in update_ranges if course.line.repository in tags})
 
 
-def _list_tags(
-    repositories: Sequence[str], wanted: Collection[str], registry: Registry, pool: Pool, progress: Progress
-) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[Failed, ...]]:
-    """Ask for the tags of each repository; where they cannot be had, it is a failure for those that are wanted."""
-    troubles = Troubles()
-    progress.phase("Listing tags", len(repositories))
+def _fetch_tag_lists(
+    repositories: Sequence[str], updatable_repositories: Collection[str], registry: Registry, pool: WorkerPool, progress: ProgressReporter
+) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
+    """List the tags of each repository; an error is a failure only for `updatable_repositories`."""
+    registry_failures = RegistryFailures()
+    progress.start_phase("Listing tags", len(repositories))
 
-    def ask(repository: str) -> tuple[str, ...] | RegistryError:
+    def fetch_tags(repository: str) -> tuple[str, ...] | RegistryError:
         try:
-            troubles.raise_if_silent(registry.origin(Line(repository, "")).host)
-            return registry.tags(repository)
+            registry_failures.raise_if_unreachable(registry.get_origin(TagRef(repository, "")).host)
+            return registry.list_tags(repository)
         except RegistryError as error:
-            if repository in wanted:
-                troubles.note(error.host, error)
+            if repository in updatable_repositories:
+                registry_failures.record_error(error.host, error)
             return error
         finally:
-            progress.step()
+            progress.advance()
 
-    found = dict(zip(repositories, pool.map(ask, repositories), strict=True))
-    progress.done()
-    return found, tuple(troubles.failures())
+    answers = dict(zip(repositories, pool.map(fetch_tags, repositories), strict=True))
+    progress.finish_phase()
+    return answers, tuple(registry_failures.list_failures())
 
 
-def _watched(lines: Iterable[Line], today: date) -> Iterable[Line]:
-    """Return those lines whose turn it is today."""
-    all_lines = sorted(lines)
-    may_end = [line for line in all_lines if could_end(line.tag) or announces_ends(line.host)]
-    share = min(ceil(len(all_lines) / WATCHED_SHARE), len(may_end))
+def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
+    """Return the tags whose turn it is today."""
+    ordered = sorted(tag_refs)
+    endable = [line for line in ordered if could_end(line.tag) or has_lifecycle_data(line.host)]
+    share = min(ceil(len(ordered) / WATCHED_SHARE), len(endable))
     if not share:
         return ()
-    first = int(today.toordinal() * GOLDEN_RATIO % 1 * len(may_end))
-    return [*may_end, *may_end][first : first + share]
+    first = int(today.toordinal() * GOLDEN_RATIO % 1 * len(endable))
+    return [*endable, *endable][first : first + share]

@@ -1,4 +1,4 @@
-"""Judge: from places to what is to be done with them, one phase for all surveys before the next begins."""
+"""Decide on all image references; each phase ends for all extract results before the next one begins."""
 
 from __future__ import annotations
 
@@ -9,122 +9,122 @@ from bot.core.evidence.gates import gate
 from bot.core.places.reconcile import reconcile
 from bot.core.places.select import Home, select, unless_unknown
 from bot.core.transition import transition_to
-from bot.model.decision import Decision, Selected, Skip, Transition, Update
+from bot.model.decision import Decision, TrackedImage, SkippedReference, Transition, ImageUpdate
 from bot.model.evidence import Evidence
 from bot.model.image import Resolution
-from bot.model.policy import Rulebook
-from bot.model.reference import Line
-from bot.model.report import Failed
-from bot.pipeline.ask import ask
+from bot.model.policy import PolicyConfig
+from bot.model.reference import TagRef
+from bot.model.report import RunFailure
+from bot.pipeline.ask import run_lookups
 from bot.pipeline.assess import assess
-from bot.pipeline.look import look
-from bot.pipeline.pool import REGISTRIES, SCANS
-from bot.pipeline.resolve import Sources
-from bot.pipeline.survey import Survey
-from bot.pipeline.verify import verify
+from bot.pipeline.look import inspect_images
+from bot.pipeline.pool import REGISTRY_POOL, SCAN_POOL
+from bot.pipeline.resolve import LookupClients
+from bot.pipeline.survey import ExtractResult
+from bot.pipeline.verify import verify_signatures
 from bot.ports import (
-    Advisories,
-    Builder,
+    AdvisorySource,
+    ImageBuilder,
     Clock,
-    Ends,
+    SupersededStore,
     FileFormat,
-    Memory,
-    Progress,
+    StateStore,
+    ProgressReporter,
     Registry,
     RegistryFacts,
     RulesReader,
-    ScannerOf,
-    Verifier,
+    ScannerSelector,
+    SignatureVerifier,
 )
 
 
-def _never(_: Line) -> bool:
+def _return_false(_: TagRef) -> bool:
     return False
 
 
-def _always(_: Update) -> bool:
+def _return_true(_: ImageUpdate) -> bool:
     return True
 
 
 @dataclass(frozen=True, slots=True)
-class World:
-    """All of the world that a run asks."""
+class RunContext:
+    """The services that a run uses."""
 
     formats: Sequence[FileFormat]
     registry: Registry
-    scanner_of: ScannerOf
+    select_scanner: ScannerSelector
     clock: Clock
-    progress: Progress
-    memory: Memory
-    ends: Ends
-    facts: RegistryFacts
+    progress: ProgressReporter
+    state_store: StateStore
+    superseded_store: SupersededStore
+    registry_facts: RegistryFacts
     read_rules: RulesReader
-    builders: Sequence[Builder] = ()
-    """Asked by runs over repositories that others can clone, not by a scan."""
-    verifiers: Sequence[Verifier] = ()
-    advisories: Advisories | None = None
-    """None where the config names none."""
-    is_private: Callable[[Line], bool] = _never
-    """Of which lines what is found must not be told where everybody can read it."""
+    builders: Sequence[ImageBuilder] = ()
+    """Used by runs over repositories that can be cloned from a host, not by a scan of a folder."""
+    verifiers: Sequence[SignatureVerifier] = ()
+    advisories: AdvisorySource | None = None
+    """None if the config has no lists and no VEX documents."""
+    is_private: Callable[[TagRef], bool] = _return_false
+    """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What was decided, on what evidence, and what could not be asked."""
+class DecisionResult:
+    """The decisions, the evidence that they are based on, and the failures."""
 
     decisions: tuple[tuple[Decision, ...], ...]
-    """For each survey, in its order."""
+    """One tuple for each extract result, in the given order."""
     evidence: Mapping[Transition, Evidence]
-    resolutions: Mapping[Line, Resolution]
-    """What every line points to."""
-    failed: tuple[Failed, ...]
+    resolutions: Mapping[TagRef, Resolution]
+    """The result of the lookup of every tag."""
+    failures: tuple[RunFailure, ...]
 
 
-def judge(
-    surveys: Sequence[Survey], world: World, rulebook: Rulebook, needs_evidence: Callable[[Update], bool] = _always
-) -> Judged:
-    """Return what is to be done at every place of `surveys`, and the evidence for it.
+def decide_updates(
+    extract_results: Sequence[ExtractResult], context: RunContext, policy_config: PolicyConfig, needs_evidence: Callable[[ImageUpdate], bool] = _return_true
+) -> DecisionResult:
+    """Decide on every image reference of `extract_results`, and return the evidence for the decisions.
 
-    An update that does not need evidence is not assessed, and passes no gate.
+    An update for which `needs_evidence` returns False is neither assessed nor checked by gates.
     """
-    selections = [_select(surveyed, replace(rulebook, inner=surveyed.rules), world) for surveyed in surveys]
-    sources = Sources(world.registry, world.facts, world.memory, world.ends, rulebook.purging)
-    selected = [place for places in selections for place in places if isinstance(place, Selected)]
-    asked = ask(selected, sources, rulebook, world.progress, world.clock.now())
+    selections = [_select_images(surveyed, replace(policy_config, repository_rules=surveyed.rules), context) for surveyed in extract_results]
+    clients = LookupClients(context.registry, context.registry_facts, context.state_store, context.superseded_store, policy_config.purging_hosts)
+    tracked_images = [place for places in selections for place in places if isinstance(place, TrackedImage)]
+    lookup_result = run_lookups(tracked_images, clients, policy_config, context.progress, context.clock.now())
     decisions = [
-        reconcile([place if isinstance(place, Skip) else asked.decide(place) for place in places])
+        reconcile([place if isinstance(place, SkippedReference) else lookup_result.decide(place) for place in places])
         for places in selections
     ]
-    updates = [each for places in decisions for each in places if isinstance(each, Update)]
-    moves = {
+    updates = [each for places in decisions for each in places if isinstance(each, ImageUpdate)]
+    transitions = {
         transition_to(update, candidate)
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
-    assessed = assess(moves, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
-    looked = look(assessed.evidence, world.registry, world.memory, REGISTRIES, world.progress)
-    verified = verify(moves, rulebook.trust, world.verifiers, REGISTRIES, world.progress)
+    assessed = assess(transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories)
+    inspection_result = inspect_images(assessed.evidence, context.registry, context.state_store, REGISTRY_POOL, context.progress)
+    verified = verify_signatures(transitions, policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
     evidence = {
-        move: replace(found, signatures=verified.signatures.get(move), is_private=world.is_private(move.line))
-        for move, found in looked.evidence.items()
+        move: replace(found, signatures=verified.signatures.get(move), is_private=context.is_private(move.tag_ref))
+        for move, found in inspection_result.evidence.items()
     }
-    now = world.clock.now()
-    gated = [
+    now = context.clock.now()
+    gated_decisions = [
         reconcile(
             [
                 gate(each, evidence, now, is_public=surveyed.repository.may_be_public)
-                if isinstance(each, Update) and needs_evidence(each)
+                if isinstance(each, ImageUpdate) and needs_evidence(each)
                 else each
                 for each in places
             ]
         )
-        for surveyed, places in zip(surveys, decisions, strict=True)
+        for surveyed, places in zip(extract_results, decisions, strict=True)
     ]
-    failed = (*asked.failed, *assessed.failed, *looked.failed, *verified.failed)
-    return Judged(tuple(gated), evidence, asked.resolutions, failed)
+    failures = (*lookup_result.failures, *assessed.failures, *inspection_result.failures, *verified.failures)
+    return DecisionResult(tuple(gated_decisions), evidence, lookup_result.resolutions, failures)
 
 
-def _select(surveyed: Survey, rulebook: Rulebook, world: World) -> list[Selected | Skip]:
-    home = Home(surveyed.repository.name, surveyed.repository.base_branch or "")
-    today = world.clock.now().date()
-    return [unless_unknown(rulebook, select(rulebook, home, occurrence, today)) for occurrence in surveyed.occurrences]
+def _select_images(extract_result: ExtractResult, policy_config: PolicyConfig, context: RunContext) -> list[TrackedImage | SkippedReference]:
+    repository_branch = Home(extract_result.repository.name, extract_result.repository.base_branch or "")
+    today = context.clock.now().date()
+    return [unless_unknown(policy_config, select(policy_config, repository_branch, occurrence, today)) for occurrence in extract_result.occurrences]

@@ -1,105 +1,108 @@
-"""Look: into the two images of each transition that somebody scans, for what no scanner says of them."""
+"""Inspect the images of each transition for properties that scanners do not report."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.model.contents import Contents, ImageContents
+from bot.model.contents import TransitionContents, ImageContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
-from bot.model.evidence import Evidence, NotScanned, Subject, Unscanned
-from bot.model.image import Kept
+from bot.model.evidence import Evidence, NotScanned, ScanSubject, UnscannedReason
+from bot.model.image import CachedManifest
 from bot.model.reference import Digest
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
-from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import each_once
-from bot.ports import Memory, Progress, Registry
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.troubles import deduplicate_failures
+from bot.ports import StateStore, ProgressReporter, Registry
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """The evidence with what is in the images, and what could not be asked."""
+class InspectionResult:
+    """The evidence with image contents, and the failures."""
 
     evidence: Mapping[Transition, Evidence]
-    failed: tuple[Failed, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
 
 
-def look(
-    evidence: Mapping[Transition, Evidence], registry: Registry, memory: Memory, pool: Pool, progress: Progress
-) -> Looked:
-    """Look into each distinct image once; that costs a manifest and a config, unless it is remembered.
+def inspect_images(
+    evidence: Mapping[Transition, Evidence], registry: Registry, state_store: StateStore, pool: WorkerPool, progress: ProgressReporter
+) -> InspectionResult:
+    """Fetch the contents of each distinct image once: a manifest and a config, unless they are stored.
 
-    Where nobody scans an image nobody looks into it: without a scanner a run asks one thing for what did not move, and
-    two for what did. Raises StateError when the memory cannot be read.
+    Images that no scanner scans are not inspected: without a scanner a run makes one request for an image that was not
+    updated, and two for one that was.
+
+    Raises:
+        StateError: If the state cannot be read.
     """
-    wanted = [move for move, found in evidence.items() if found.new != NotScanned(Unscanned.NO_SCANNER)]
-    subjects = dict.fromkeys(subject for move in wanted for subject in _first_of(move))
-    kept = memory.manifests({subject.digest for subject in subjects}) if subjects else {}
-    known = {subject: found for subject in subjects if (found := _remembered(subject, kept)) is not None}
-    asked, failed = look_into((subject for subject in subjects if subject not in known), registry, pool, progress)
-    memory.keep(_with_contents(asked, kept))
-    contents = {**asked, **known}
+    transitions = [move for move, found in evidence.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)]
+    subjects = dict.fromkeys(subject for move in transitions for subject in _list_first_subjects(move))
+    cached = state_store.load_manifests({subject.digest for subject in subjects}) if subjects else {}
+    known_contents = {subject: found for subject in subjects if (found := _get_cached_contents(subject, cached)) is not None}
+    fetched_contents, failures = fetch_contents((subject for subject in subjects if subject not in known_contents), registry, pool, progress)
+    state_store.save_manifests(_add_contents(fetched_contents, cached))
+    contents = {**fetched_contents, **known_contents}
 
-    def inside(move: Transition) -> Contents:
-        images = [contents[subject] for subject in _first_of(move)]
-        return Contents(images[0] if move.old else None, images[-1])
+    def build_contents(move: Transition) -> TransitionContents:
+        images = [contents[subject] for subject in _list_first_subjects(move)]
+        return TransitionContents(images[0] if move.old else None, images[-1])
 
-    more = {move: replace(evidence[move], contents=inside(move)) for move in wanted}
-    return Looked({**evidence, **more}, failed)
-
-
-def _remembered(subject: Subject, kept: Mapping[Digest, Kept]) -> ImageContents | None:
-    return kept[subject.digest].contents.get(subject.platform) if subject.digest in kept else None
+    updated = {move: replace(evidence[move], contents=build_contents(move)) for move in transitions}
+    return InspectionResult({**evidence, **updated}, failures)
 
 
-def _with_contents(asked: Mapping[Subject, ImageContents | None], kept: Mapping[Digest, Kept]) -> list[Kept]:
-    """Return what is kept of digests, with what was found in their images."""
-    more: dict[Digest, Kept] = {}
-    for subject, inside in asked.items():
-        before = more.get(subject.digest) or kept.get(subject.digest)
-        if inside is not None and before is not None:
-            more[subject.digest] = replace(before, contents={**before.contents, subject.platform: inside})
-    return list(more.values())
+def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedManifest]) -> ImageContents | None:
+    return cached[subject.digest].contents.get(subject.platform) if subject.digest in cached else None
 
 
-def look_into(
-    images: Iterable[Subject], registry: Registry, pool: Pool, progress: Progress
-) -> tuple[Mapping[Subject, ImageContents | None], tuple[Failed, ...]]:
-    """Return what is in each image, None where that could not be found out, and what broke."""
+def _add_contents(fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]) -> list[CachedManifest]:
+    """Return the stored manifests with the fetched image contents added."""
+    updated: dict[Digest, CachedManifest] = {}
+    for subject, image_contents in fetched_contents.items():
+        manifest = updated.get(subject.digest) or cached.get(subject.digest)
+        if image_contents is not None and manifest is not None:
+            updated[subject.digest] = replace(manifest, contents={**manifest.contents, subject.platform: image_contents})
+    return list(updated.values())
+
+
+def fetch_contents(
+    images: Iterable[ScanSubject], registry: Registry, pool: WorkerPool, progress: ProgressReporter
+) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
+    """Return the contents of each image, None if they could not be fetched, and the failures."""
     subjects = list(dict.fromkeys(images))
     if not subjects:
         return {}, ()
-    progress.phase("Looking into images", len(subjects))
+    progress.start_phase("Inspecting images", len(subjects))
 
-    def ask(subject: Subject) -> ImageContents | RegistryError | None:
+    def fetch(subject: ScanSubject) -> ImageContents | RegistryError | None:
         try:
-            return registry.contents(subject.line, subject.digest, subject.platform)
+            return registry.fetch_contents(subject.tag_ref, subject.digest, subject.platform)
         except RegistryError as error:
             return error
         finally:
-            progress.step()
+            progress.advance()
 
-    found = dict(zip(subjects, pool.map(ask, subjects), strict=True))
-    progress.done()
-    known = {subject: each if isinstance(each, ImageContents) else None for subject, each in found.items()}
-    return known, tuple(_failures(found))
-
-
-def subjects_on(move: Transition, platform: str) -> list[Subject]:
-    """Return the images of a transition on a platform, the older one first."""
-    return [Subject(move.line, digest, platform) for digest in (move.old, move.new) if digest]
+    outcomes = dict(zip(subjects, pool.map(fetch, subjects), strict=True))
+    progress.finish_phase()
+    contents = {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
+    return contents, tuple(_list_failures(outcomes))
 
 
-def _first_of(move: Transition) -> list[Subject]:
-    """Return the images of one platform: how an image starts is seldom the affair of a platform."""
-    return subjects_on(move, move.platforms[0])
+def list_subjects_on(move: Transition, platform: str) -> list[ScanSubject]:
+    """Return the images of a transition for one platform, the old one first."""
+    return [ScanSubject(move.tag_ref, digest, platform) for digest in (move.old, move.new) if digest]
 
 
-def _failures(found: Mapping[Subject, ImageContents | RegistryError | None]) -> Iterator[Failed]:
-    return each_once(
-        Failed(f"{subject.line}@{subject.digest}", Stage.ASSESS, str(outcome))
-        for subject, outcome in found.items()
+def _list_first_subjects(move: Transition) -> list[ScanSubject]:
+    """Return the images for the first platform; the start configuration rarely depends on the platform."""
+    return list_subjects_on(move, move.platforms[0])
+
+
+def _list_failures(outcomes: Mapping[ScanSubject, ImageContents | RegistryError | None]) -> Iterator[RunFailure]:
+    return deduplicate_failures(
+        RunFailure(f"{subject.tag_ref}@{subject.digest}", FailureStage.ASSESS, str(outcome))
+        for subject, outcome in outcomes.items()
         if isinstance(outcome, RegistryError) and outcome.is_failure
     )

@@ -1,4 +1,4 @@
-"""Nearer: where the farthest tag that a place may move to is not to be had, the next ones before it."""
+"""Offer older tags if the newest tag that a reference may be updated to is not available."""
 
 from __future__ import annotations
 
@@ -7,64 +7,67 @@ from datetime import datetime, timedelta
 
 from bot.core.choice.decide import decide
 from bot.core.choice.targets import Course, course_of
-from bot.model.decision import Cause, Held, Selected, Update, UpToDate
+from bot.model.decision import UpdateCause, HeldUpdate, TrackedImage, ImageUpdate, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
-from bot.model.image import Resolution, Unresolved
-from bot.model.reference import Line
-from bot.pipeline.follow import Shelves
-from bot.ports import Memory
+from bot.model.image import Resolution, UnresolvedTag
+from bot.model.reference import TagRef
+from bot.pipeline.follow import TagListings
+from bot.ports import StateStore
 
-MAX_TRIED = 3
-"""Nearer tags that are asked for; that several in a row are held or no image is rare."""
+MAX_FALLBACK_TAGS = 3
+"""Fallback tags that are looked up; it is rare that several in a row are held or do not exist."""
 
 
-def with_nearer(
-    selected: Iterable[Selected],
-    shelves: Shelves,
-    resolutions: Mapping[Line, Resolution],
-    memory: Memory,
+def add_fallback_tags(
+    tracked_images: Iterable[TrackedImage],
+    tag_listings: TagListings,
+    resolutions: Mapping[TagRef, Resolution],
+    state_store: StateStore,
     now: datetime,
-) -> Shelves:
-    """Return the shelves with nearer tags for those places that cannot have the farthest one. Raises StateError.
+) -> TagListings:
+    """Return the listings with fallback tags for references that cannot be updated to the newest tag.
 
-    Where a rule asks for an age, only such as an earlier run saw so long ago, when they were the farthest themselves;
-    all others would be too young, unless their registry keeps a record.
+    If a rule requires an age, only tags are added that an earlier run observed that long ago, when they were the newest
+    ones. Other tags would be too young, unless their registry records when they were pushed.
+
+    Raises:
+        StateError: If the state cannot be read.
     """
     ages: dict[Course, timedelta] = {}
-    for place in selected:
-        course = course_of(place)
-        if course is not None and _wants_nearer(place, shelves, resolutions, now):
-            ages[course] = min(place.policy.min_age, ages.get(course, place.policy.min_age))
-    found = {course: shelves.nearer(course) for course in ages}
-    seen = memory.sightings({line for course, lines in found.items() if ages[course] for line in lines})
-    first_seen = {line: min(each.first_seen for each in sightings) for line, sightings in seen.items()}
+    for place in tracked_images:
+        update_range = course_of(place)
+        if update_range is not None and _needs_fallback(place, tag_listings, resolutions, now):
+            ages[update_range] = min(place.policy.min_age, ages.get(update_range, place.policy.min_age))
+    fallback_tags = {course: tag_listings.list_fallback_tags(course) for course in ages}
+    observations = state_store.load_observations({line for course, lines in fallback_tags.items() if ages[course] for line in lines})
+    first_seen = {line: min(each.first_seen for each in sightings) for line, sightings in observations.items()}
 
-    def may_be_ripe(course: Course, line: Line) -> bool:
-        age = ages[course]
-        return not age or is_acr(line.host) or first_seen.get(line, now) + age <= now
+    def may_be_old_enough(update_range: Course, tag_ref: TagRef) -> bool:
+        age = ages[update_range]
+        return not age or is_acr(tag_ref.host) or first_seen.get(tag_ref, now) + age <= now
 
-    wanted = {
-        course: tuple(line.tag for line in lines if may_be_ripe(course, line))[:MAX_TRIED]
-        for course, lines in found.items()
+    eligible_tags = {
+        course: tuple(line.tag for line in lines if may_be_old_enough(course, line))[:MAX_FALLBACK_TAGS]
+        for course, lines in fallback_tags.items()
     }
-    return shelves.with_nearer(wanted)
+    return tag_listings.add_fallback_tags(eligible_tags)
 
 
-def _wants_nearer(place: Selected, shelves: Shelves, resolutions: Mapping[Line, Resolution], now: datetime) -> bool:
-    """Say whether a place can have none of the other tags that were asked for, and why is not just a trouble."""
-    lines = shelves.lines(place)
-    if isinstance(lines, RegistryError) or len(lines) == 1:
+def _needs_fallback(tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime) -> bool:
+    """Return True if a reference cannot be updated to any looked-up tag, and the cause is not a temporary failure."""
+    tag_refs = tag_listings.list_targets(tracked_image)
+    if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:
         return False
-    decision = decide(place, [resolutions[line] for line in lines], now)
+    decision = decide(tracked_image, [resolutions[line] for line in tag_refs], now)
     match decision:
-        case Held():
+        case HeldUpdate():
             return True
-        case Update(candidates=candidates, cause=cause):
-            return cause is not Cause.GONE and all(
-                candidate.tag is None or candidate.mature is not None for candidate in candidates
+        case ImageUpdate(candidates=candidates, cause=cause):
+            return cause is not UpdateCause.GONE and all(
+                candidate.tag is None or candidate.matures_at is not None for candidate in candidates
             )
         case UpToDate():
-            return isinstance(resolutions[lines[0]], Unresolved)
+            return isinstance(resolutions[tag_refs[0]], UnresolvedTag)
         case _:
             return False

@@ -1,38 +1,38 @@
-"""What the operator wants of a run."""
+"""The options that the operator sets for a run."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from bot.model.forge import ForgeLimits, GitRepository
-from bot.model.pace import Limits, Rollout
-from bot.model.policy import Rulebook
-from bot.model.scope import Scope
-from bot.model.vocabulary import Level
-from bot.pipeline.plan import Templates, Wording
+from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.policy import PolicyConfig
+from bot.model.scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.plan import TemplateSources, ProposalStyle
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
-    """What the operator wants of a run."""
+class RunOptions:
+    """The options that the operator sets for a run."""
 
-    rulebook: Rulebook
+    policy_config: PolicyConfig
     branch_prefix: str
-    templates: Templates
-    level: Level = Level.REPORT
-    scope: Scope = field(default_factory=Scope)
+    templates: TemplateSources
+    level: RunLevel = RunLevel.REPORT
+    scope: RunScope = field(default_factory=RunScope)
     has_dashboards: bool = False
-    """Whether each repository has an issue that shows everything."""
+    """True if each repository has a dashboard issue."""
     has_status: bool = True
-    """Whether what is known of a proposal is a status of its commit, too."""
+    """True if the evidence is also shown as a commit status."""
     trailers: tuple[str, ...] = ()
-    """Of every commit: `Signed-off-by: …`."""
-    rollout: Rollout = field(default_factory=Rollout)
-    limits: Limits | None = None
-    """None where the operator says nothing."""
+    """Trailers of every commit: `Signed-off-by: …`."""
+    rollout: RolloutOptions = field(default_factory=RolloutOptions)
+    limits: ProposalLimits | None = None
+    """None if the config sets no limits."""
 
-    def wording(self, limits: ForgeLimits, repository: GitRepository) -> Wording:
-        """Return how proposals to a repository read, on a forge with such limits."""
-        return Wording(
+    def build_style(self, limits: ForgeLimits, repository: GitRepository) -> ProposalStyle:
+        """Return how proposals to a repository are rendered on a forge with the given limits."""
+        return ProposalStyle(
             self.branch_prefix, self.templates, self.trailers, limits, self.has_status, repository.may_be_public
         )

@@ -1,4 +1,4 @@
-"""Perform: take one step of one proposal's life, as far up the ladder as the run may go."""
+"""Execute one step of a proposal, as far as the level of the run allows."""
 
 from __future__ import annotations
 
@@ -6,167 +6,169 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.proposal.mark import read_mark, with_withdrawn
-from bot.model.errors import GuardedError
-from bot.model.extras import NO_EXTRAS, Extras
-from bot.model.proposal import Close, Defer, Leave, LeaveReason, Open, Proposal, Refresh, Seen, Step, Sweep, Unwanted
+from bot.model.errors import ProtectedFileError
+from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
+from bot.model.proposal import CloseRequest, DeferProposal, NoChange, NoChangeReason, OpenRequest, Proposal, UpdateRequest, RemoteRequest, ProposalStep, DeleteBranch, NoProposal
 from bot.model.report import ProposalReport
-from bot.model.vocabulary import Level, ProposalOutcome
+from bot.model.vocabulary import RunLevel, ProposalOutcome
 from bot.ports import Forge
 
-HANDS_OFF = (
-    "Somebody else committed to this branch, or pointed this to another base branch than the one it was made for, so "
-    "basebump leaves it alone from now on: it neither pushes nor closes. What comes after it is proposed again once "
-    "this is merged or closed."
+FOREIGN_COMMIT_COMMENT = (
+    "Someone else committed to this branch, or changed the base branch of this request, so basebump no longer "
+    "pushes to it or closes it. Newer updates are proposed again once this request is merged or closed."
 )
 
-_SWEEP_NOTE = "Its branch has no request and is not wanted."
+_DELETED_BRANCH_NOTE = "Its branch has no request and is no longer needed."
 
-_LEFT: dict[LeaveReason, tuple[ProposalOutcome, str]] = {
-    LeaveReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
-    LeaveReason.DECLINED: (ProposalOutcome.DECLINED, "A person closed exactly this."),
-    LeaveReason.OPTED_OUT: (
+_NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
+    NoChangeReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
+    NoChangeReason.DECLINED: (ProposalOutcome.DECLINED, "A user closed a request with exactly these updates."),
+    NoChangeReason.OPTED_OUT: (
         ProposalOutcome.DECLINED,
-        "A person closed the first proposal of this repository, which opts it out.",
+        "A user closed the first proposal of this repository, which opts the repository out.",
     ),
-    LeaveReason.MUTED: (ProposalOutcome.DECLINED, "A person closed an earlier one, and the policy mutes what follows."),
-    LeaveReason.EDITED: (
+    NoChangeReason.MUTED: (
+        ProposalOutcome.DECLINED,
+        "A user closed an earlier proposal, and the policy mutes all later ones.",
+    ),
+    NoChangeReason.EDITED: (
         ProposalOutcome.LEFT_ALONE,
-        "Somebody else committed to its branch, or pointed it to another base branch.",
+        "Someone else committed to its branch, or changed its base branch.",
     ),
-    LeaveReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A person accepted what it proposes; the next move waits."),
-    LeaveReason.SLIDING: (
+    NoChangeReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A user accepted it as it is; the next update waits."),
+    NoChangeReason.SLIDING: (
         ProposalOutcome.LEFT_ALONE,
-        "All that is new is that a later digest is old enough now; that waits.",
+        "The only change is that a newer digest is old enough now; that update waits.",
     ),
-    LeaveReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Not all that it depends on could be looked at in this run."),
-    LeaveReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch holds commits that are not basebump's."),
+    NoChangeReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Some data that it depends on was not read in this run."),
+    NoChangeReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch contains commits that are not basebump's."),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Performer:
-    """The verbs of one repository, up to one rung. Every verb's ForgeError passes through."""
+class StepExecutor:
+    """Executes steps in one repository, up to the level of the run; every method raises the ForgeError of its calls."""
 
     forge: Forge
-    level: Level
+    level: RunLevel
 
-    def perform(self, step: Step, wanted: Proposal | Unwanted) -> ProposalReport:
-        """Take the step, and say what became of the proposal; what the forge keeps from the token is left out."""
+    def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
+        """Execute the step and return its result; leave out files that the forge does not let the token change."""
         try:
-            return self._take(step, wanted)
-        except GuardedError as error:
+            return self._dispatch_step(step, desired)
+        except ProtectedFileError as error:
             match step:
-                case Open(proposal=Proposal(lesser=Proposal() as lesser)):
-                    return self._open(replace(step, proposal=lesser))
-                case Refresh(proposal=Proposal(lesser=Proposal() as lesser), extras=extras):
+                case OpenRequest(proposal=Proposal(without_protected=Proposal() as lesser)):
+                    return self._open_request(replace(step, proposal=lesser))
+                case UpdateRequest(proposal=Proposal(without_protected=Proposal() as lesser), attributes=extras):
                     is_disarmed = extras.automerge is False
                     rest = replace(extras, automerge=None) if is_disarmed else extras
-                    rest = replace(rest, status=lesser.extras.status)
-                    return self._refresh(replace(step, proposal=lesser, amend=True, extras=rest))
-                case Open(proposal=proposal) | Refresh(proposal=proposal):
-                    return _of_wanted(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))
+                    rest = replace(rest, status=lesser.attributes.status)
+                    return self._update_request(replace(step, proposal=lesser, must_update_text=True, attributes=rest))
+                case OpenRequest(proposal=proposal) | UpdateRequest(proposal=proposal):
+                    return _report_proposal(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))
                 case _:
                     raise
 
-    def _take(self, step: Step, wanted: Proposal | Unwanted) -> ProposalReport:
+    def _dispatch_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
         match step:
-            case Open():
-                return self._open(step)
-            case Refresh():
-                return self._refresh(step)
-            case Close():
-                return self._close(step)
-            case Sweep():
-                return self._sweep(step)
-            case Leave():
-                return self._leave(step, wanted)
-            case Defer():
-                return _of_wanted(step.proposal, ProposalOutcome.DEFERRED, note=step.why.sentence)
+            case OpenRequest():
+                return self._open_request(step)
+            case UpdateRequest():
+                return self._update_request(step)
+            case CloseRequest():
+                return self._close_request(step)
+            case DeleteBranch():
+                return self._delete_branch(step)
+            case NoChange():
+                return self._report_no_change(step, desired)
+            case DeferProposal():
+                return _report_proposal(step.proposal, ProposalOutcome.DEFERRED, note=step.reason.sentence)
         assert_never(step)
 
-    def _open(self, step: Open) -> ProposalReport:
+    def _open_request(self, step: OpenRequest) -> ProposalReport:
         proposal = step.proposal
-        if self.level >= Level.PUSH and step.push:
-            self._push(proposal, step.over)
-        if self.level < Level.PROPOSE:
-            return _of_wanted(proposal, ProposalOutcome.WOULD_OPEN, note=self._pushed(push=step.push))
-        opened = self.forge.open(_following(proposal, step.withdrawn, self.forge.limits.sigil))
-        return _of_wanted(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
+        if self.level >= RunLevel.PUSH and step.must_push:
+            self._push_branch(proposal, step.existing_branch)
+        if self.level < RunLevel.PROPOSE:
+            return _report_proposal(proposal, ProposalOutcome.WOULD_OPEN, note=self._describe_push(push=step.must_push))
+        opened = self.forge.open(_mention_predecessor(proposal, step.withdrawn_request, self.forge.limits.number_prefix))
+        return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
-    def _refresh(self, step: Refresh) -> ProposalReport:
-        """Move branch and text together or not at all: a text must not prove something else than what gets merged."""
+    def _update_request(self, step: UpdateRequest) -> ProposalReport:
+        """Update branch and text together or not at all, so that the text describes what gets merged."""
         proposal = step.proposal
-        if self.level < Level.PROPOSE:
-            return _of_wanted(proposal, ProposalOutcome.WOULD_REFRESH, step.seen.url)
-        seen, extras, notes = step.seen, step.extras, list[str]()
-        if step.push and extras.automerge is False:  # else what comes might be merged before anybody looked
-            notes += self.forge.amend(replace(seen, asks=frozenset()), seen.title, seen.body, Extras(automerge=False))
-            extras = replace(extras, automerge=None)
-        if step.push:
-            self._push(proposal, seen)
-            if self.forge.limits.disarms_by_push and seen.armed and proposal.extras.automerge:
-                extras = replace(extras, automerge=True)
-        if step.amend or extras != NO_EXTRAS:
-            title, body = (proposal.title, proposal.body) if step.amend else (seen.title, seen.body)
-            notes += self.forge.amend(seen, title, body, extras)
-        return _of_wanted(proposal, ProposalOutcome.REFRESHED, seen.url, " ".join(notes))
+        if self.level < RunLevel.PROPOSE:
+            return _report_proposal(proposal, ProposalOutcome.WOULD_REFRESH, step.request.url)
+        request, attributes, notes = step.request, step.attributes, list[str]()
+        if step.must_push and attributes.automerge is False:  # otherwise the new commit might be merged before it is reviewed
+            notes += self.forge.update_request(replace(request, user_requests=frozenset()), request.title, request.body, RequestAttributes(automerge=False))
+            attributes = replace(attributes, automerge=None)
+        if step.must_push:
+            self._push_branch(proposal, request)
+            if self.forge.limits.is_automerge_cancelled_by_push and request.has_automerge and proposal.attributes.automerge:
+                attributes = replace(attributes, automerge=True)
+        if step.must_update_text or attributes != NO_ATTRIBUTES:
+            title, body = (proposal.title, proposal.body) if step.must_update_text else (request.title, request.body)
+            notes += self.forge.update_request(request, title, body, attributes)
+        return _report_proposal(proposal, ProposalOutcome.REFRESHED, request.url, " ".join(notes))
 
-    def _close(self, step: Close) -> ProposalReport:
-        """The mark comes first: whatever happens then, the close is never read as a person's."""
-        seen = step.seen
-        if self.level < Level.PROPOSE:
-            return _of_seen(seen, ProposalOutcome.WOULD_CLOSE, step.why)
-        if not read_mark(seen.body).withdrawn:
-            self.forge.amend(seen, seen.title, with_withdrawn(f"Taken back: {step.why}\n\n{seen.body}"))
-        self.forge.close(seen)
-        self.forge.drop(seen)
-        return _of_seen(seen, ProposalOutcome.CLOSED, step.why)
+    def _close_request(self, step: CloseRequest) -> ProposalReport:
+        """Record the withdrawal in the mark first, so that an interrupted close is never taken for a user's close."""
+        request = step.request
+        if self.level < RunLevel.PROPOSE:
+            return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
+        if not read_mark(request.body).withdrawn:
+            self.forge.update_request(request, request.title, with_withdrawn(f"Withdrawn: {step.reason}\n\n{request.body}"))
+        self.forge.close(request)
+        self.forge.delete_branch(request)
+        return _report_request(request, ProposalOutcome.CLOSED, step.reason)
 
-    def _sweep(self, step: Sweep) -> ProposalReport:
-        if self.level < Level.PUSH:
-            return _of_seen(step.seen, ProposalOutcome.WOULD_CLOSE, _SWEEP_NOTE)
-        self.forge.drop(step.seen)
-        return _of_seen(step.seen, ProposalOutcome.SWEPT, _SWEEP_NOTE)
+    def _delete_branch(self, step: DeleteBranch) -> ProposalReport:
+        if self.level < RunLevel.PUSH:
+            return _report_request(step.request, ProposalOutcome.WOULD_CLOSE, _DELETED_BRANCH_NOTE)
+        self.forge.delete_branch(step.request)
+        return _report_request(step.request, ProposalOutcome.SWEPT, _DELETED_BRANCH_NOTE)
 
-    def _leave(self, step: Leave, wanted: Proposal | Unwanted) -> ProposalReport:
-        if step.tell and step.seen is not None and self.level >= Level.PROPOSE:
-            self.forge.tell(step.seen, HANDS_OFF)
-        outcome, note = _LEFT[step.reason]
-        if step.extras != NO_EXTRAS and step.seen is not None and self.level >= Level.PROPOSE:
-            note = " ".join((note, *self.forge.amend(step.seen, step.seen.title, step.seen.body, step.extras)))
-        url = step.seen.url if step.seen is not None else None
-        if isinstance(wanted, Proposal):
-            return _of_wanted(wanted, outcome, url, note)
-        title = step.seen.title if step.seen is not None else ""
+    def _report_no_change(self, step: NoChange, desired: Proposal | NoProposal) -> ProposalReport:
+        if step.must_comment and step.request is not None and self.level >= RunLevel.PROPOSE:
+            self.forge.add_comment(step.request, FOREIGN_COMMIT_COMMENT)
+        outcome, note = _NO_CHANGE_OUTCOMES[step.reason]
+        if step.attributes != NO_ATTRIBUTES and step.request is not None and self.level >= RunLevel.PROPOSE:
+            note = " ".join((note, *self.forge.update_request(step.request, step.request.title, step.request.body, step.attributes)))
+        url = step.request.url if step.request is not None else None
+        if isinstance(desired, Proposal):
+            return _report_proposal(desired, outcome, url, note)
+        title = step.request.title if step.request is not None else ""
         return ProposalReport(step.branch, outcome, title, url=url, note=note)
 
-    def _pushed(self, *, push: bool) -> str:
-        if self.level < Level.PUSH:
+    def _describe_push(self, *, push: bool) -> str:
+        if self.level < RunLevel.PUSH:
             return ""
-        return "Its branch was pushed." if push else "Its branch is there already."
+        return "Its branch was pushed." if push else "Its branch already exists."
 
-    def _push(self, proposal: Proposal, over: Seen | None) -> None:
-        self.forge.push(proposal.branch, proposal.changes, proposal.message, over.head if over is not None else None)
+    def _push_branch(self, proposal: Proposal, existing_branch: RemoteRequest | None) -> None:
+        self.forge.push(proposal.branch, proposal.changes, proposal.commit_message, existing_branch.head if existing_branch is not None else None)
 
 
-def failed(wanted: Proposal | Unwanted, branch: str, note: str) -> ProposalReport:
-    """Return the report of a step that broke."""
-    if isinstance(wanted, Proposal):
-        return _of_wanted(wanted, ProposalOutcome.FAILED, note=note)
+def report_failure(desired: Proposal | NoProposal, branch: str, note: str) -> ProposalReport:
+    """Return the report of a step that failed."""
+    if isinstance(desired, Proposal):
+        return _report_proposal(desired, ProposalOutcome.FAILED, note=note)
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
 
 
-def _following(proposal: Proposal, before: Seen | None, sigil: str) -> Proposal:
-    """Return the proposal with a first sentence that names the request which it follows."""
-    if before is None or before.number is None:
+def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, sigil: str) -> Proposal:
+    """Return the proposal with a first sentence that mentions the earlier request."""
+    if predecessor is None or predecessor.number is None:
         return proposal
-    said = f"This was proposed before in {sigil}{before.number} and taken back."
-    return replace(proposal, body=f"{said}\n\n{proposal.body}")
+    sentence = f"This was proposed before in {sigil}{predecessor.number} and withdrawn."
+    return replace(proposal, body=f"{sentence}\n\n{proposal.body}")
 
 
-def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = "") -> ProposalReport:
-    left_out = (
-        f"Left out, since the token may not change it: {', '.join(proposal.left_out)}." if proposal.left_out else ""
+def _report_proposal(proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = "") -> ProposalReport:
+    exclusion_note = (
+        f"Left out, because the token may not change it: {', '.join(proposal.protected_files)}." if proposal.protected_files else ""
     )
     return ProposalReport(
         branch=proposal.branch,
@@ -175,10 +177,10 @@ def _of_wanted(proposal: Proposal, outcome: ProposalOutcome, url: str | None = N
         images=proposal.images,
         files=tuple(change.path for change in proposal.changes),
         url=url,
-        note=" ".join(filter(None, (note, left_out))),
+        note=" ".join(filter(None, (note, exclusion_note))),
         body=proposal.body,
     )
 
 
-def _of_seen(seen: Seen, outcome: ProposalOutcome, note: str) -> ProposalReport:
-    return ProposalReport(seen.branch, outcome, seen.title, url=seen.url, note=note)
+def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str) -> ProposalReport:
+    return ProposalReport(request.branch, outcome, request.title, url=request.url, note=note)

@@ -1,4 +1,4 @@
-"""Plan: put the proved edits that belong together into proposals."""
+"""Group the verified edits into proposals and render them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from bot.core.proposal.status import status_of
 from bot.core.proposal.view.proposal import ProposalView, build_view
 from bot.core.proposal.words import build_head
 from bot.core.transition import transition_of
-from bot.model.decision import Cause, Decision, Skip, Transition, Update
+from bot.model.decision import UpdateCause, Decision, SkippedReference, Transition, ImageUpdate
 from bot.model.evidence import Evidence
 from bot.model.forge import ForgeLimits
 from bot.model.proposal import Proposal, Target
 from bot.model.source import FilePath
-from bot.pipeline.edit import Edited, edit
-from bot.pipeline.survey import Survey
+from bot.pipeline.edit import EditResult, edit_files
+from bot.pipeline.survey import ExtractResult
 
-BODY_RESERVE = 900
-"""Characters of a body that stay free for what is known only when it is written: the request that it follows, and the
-status of its commit, and what has not run for it."""
-MANY_ROWS = 10_000
-"""Rows of the view that the fingerprint is made over: never cut, so that it does not depend on the forge's limit."""
+RESERVED_BODY_CHARACTERS = 900
+"""Characters of a body that are reserved for text that is added when the request is written: the earlier request that
+it follows, the status of its commit, and workflows that did not run for it."""
+FINGERPRINT_ROWS = 10_000
+"""Rows of the view that the fingerprint is computed from: not limited, so that it is the same on every forge."""
 
 
 @dataclass(frozen=True, slots=True)
-class Templates:
-    """The sources of what basebump writes."""
+class TemplateSources:
+    """The Jinja sources of the texts that basebump writes."""
 
     title: str
     body: str
@@ -45,163 +45,163 @@ class Templates:
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
-    """What proposals are called and how they read."""
+class ProposalStyle:
+    """The options that determine how proposals are named and rendered."""
 
     branch_prefix: str
-    templates: Templates
+    templates: TemplateSources
     trailers: tuple[str, ...]
-    """Of every commit, besides ours."""
+    """Trailers of every commit besides basebump's own."""
     limits: ForgeLimits
     has_status: bool = False
-    """Whether what is known of a proposal is a status of its commit, where the forge has such."""
+    """True if the evidence is also set as a commit status, if the forge supports it."""
     is_public: bool = False
-    """Whether everybody can read them."""
+    """True if everyone can read the proposals, so that private evidence is left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
-    """One proposal, and the updates that it is made of."""
+class PlannedProposal:
+    """One proposal and the updates that it contains."""
 
     proposal: Proposal
-    updates: tuple[Update, ...]
+    updates: tuple[ImageUpdate, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What is wanted of one repository."""
+class ProposalPlan:
+    """The desired proposals for one repository."""
 
     decisions: tuple[Decision, ...]
-    """Those it was made from, with what could not be proved turned into skips."""
-    proposals: tuple[Planned, ...]
+    """The given decisions; updates whose edits could not be verified are replaced by skips."""
+    proposals: tuple[PlannedProposal, ...]
 
 
-def plan(
-    survey: Survey,
+def plan_proposals(
+    extract_result: ExtractResult,
     decisions: Sequence[Decision],
     evidence: Mapping[Transition, Evidence],
-    wording: Wording,
+    style: ProposalStyle,
     *,
     all_at_once: bool = False,
-) -> Plan:
-    """Return one proposal per bundle, all its files together; or one for everything."""
-    updates = [decision for decision in decisions if isinstance(decision, Update)]
-    skips: dict[Update, Skip] = {}
-    proposals: list[Planned] = []
-    for bundle, together in group(updates, survey.repository.other_base, all_at_once=all_at_once).items():
-        edited = edit(survey, together)
-        for skip in edited.unproved:
-            skips |= {update: skip for update in together if update.occurrence == skip.occurrence}
-        if edited.made:
-            proposal = _propose(bundle, edited, evidence, wording)
-            lesser = _without_guarded(survey, bundle, edited.made, evidence, wording)
-            proposals.append(Planned(replace(proposal, lesser=lesser), edited.made))
-    settled = tuple(skips.get(each, each) if isinstance(each, Update) else each for each in decisions)
-    return Plan(settled, tuple(proposals))
+) -> ProposalPlan:
+    """Return one proposal per update group, with all files of the group; or one proposal for all updates."""
+    updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
+    skips: dict[ImageUpdate, SkippedReference] = {}
+    proposals: list[PlannedProposal] = []
+    for update_group, group_updates in group(updates, extract_result.repository.non_default_base, all_at_once=all_at_once).items():
+        edit_result = edit_files(extract_result, group_updates)
+        for skip in edit_result.unproved_skips:
+            skips |= {update: skip for update in group_updates if update.occurrence == skip.occurrence}
+        if edit_result.applied_updates:
+            proposal = _build_proposal(update_group, edit_result, evidence, style)
+            without_protected = _plan_without_protected(extract_result, update_group, edit_result.applied_updates, evidence, style)
+            proposals.append(PlannedProposal(replace(proposal, without_protected=without_protected), edit_result.applied_updates))
+    final_decisions = tuple(skips.get(each, each) if isinstance(each, ImageUpdate) else each for each in decisions)
+    return ProposalPlan(final_decisions, tuple(proposals))
 
 
-def _without_guarded(
-    survey: Survey,
-    bundle: Bundle,
-    updates: Sequence[Update],
+def _plan_without_protected(
+    extract_result: ExtractResult,
+    update_group: Bundle,
+    updates: Sequence[ImageUpdate],
     evidence: Mapping[Transition, Evidence],
-    wording: Wording,
+    style: ProposalStyle,
 ) -> Proposal | None:
-    """Return what is left without files that the forge may keep from the token; None where it is all, or nothing."""
-    guarded = wording.limits.guarded
-    kept = {update.occurrence.path for update in updates if guarded and update.occurrence.path.startswith(guarded)}
-    rest = [update for update in updates if update.occurrence.path not in kept]
-    if not kept or not rest:
+    """Return the proposal without files in the protected folder; None if it has none, or no other files."""
+    protected_folder = style.limits.protected_folder
+    protected_files = {update.occurrence.path for update in updates if protected_folder and update.occurrence.path.startswith(protected_folder)}
+    remaining_updates = [update for update in updates if update.occurrence.path not in protected_files]
+    if not protected_files or not remaining_updates:
         return None
-    return _propose(bundle, edit(survey, rest), evidence, wording, left_out=sorted(kept))
+    return _build_proposal(update_group, edit_files(extract_result, remaining_updates), evidence, style, protected_files=sorted(protected_files))
 
 
-def _propose(
-    bundle: Bundle,
-    edited: Edited,
+def _build_proposal(
+    update_group: Bundle,
+    edit_result: EditResult,
     evidence: Mapping[Transition, Evidence],
-    wording: Wording,
+    style: ProposalStyle,
     *,
-    left_out: Sequence[FilePath] = (),
+    protected_files: Sequence[FilePath] = (),
 ) -> Proposal:
-    updates = edited.made
-    moves = sorted({transition_of(update) for update in updates}, key=lambda move: move.order)
-    shown = {move: published(evidence[move]) if wording.is_public else evidence[move] for move in moves}
-    known = [(update, evidence[transition_of(update)]) for update in updates]
-    is_draft = any(update.doubt or update.selected.policy.draft for update in updates)
-    needs_people = is_draft or bundle.is_first
-    automerge = not needs_people and all(may_merge(*each) for each in known)
-    is_open_to_merge = not needs_people and all(may_merge(*each) or is_merge_unknown(*each) for each in known)
+    updates = edit_result.applied_updates
+    transitions = sorted({transition_of(update) for update in updates}, key=lambda move: move.sort_key)
+    shown_evidence = {move: published(evidence[move]) if style.is_public else evidence[move] for move in transitions}
+    updates_with_evidence = [(update, evidence[transition_of(update)]) for update in updates]
+    is_draft = any(update.review_reason or update.tracked_image.policy.draft for update in updates)
+    needs_people = is_draft or update_group.is_first
+    automerge = not needs_people and all(may_merge(*each) for each in updates_with_evidence)
+    is_open_to_merge = not needs_people and all(may_merge(*each) or is_merge_unknown(*each) for each in updates_with_evidence)
     status = None
-    if wording.has_status and wording.limits.has_statuses:
-        status = status_of(list(shown.values()), is_doubted=any(update.doubt for update in updates))
-    said = _said(bundle, updates, shown, wording, left_out, automerge=automerge)
+    if style.has_status and style.limits.has_statuses:
+        status = status_of(list(shown_evidence.values()), is_doubted=any(update.review_reason for update in updates))
+    rendered = _render_proposal(update_group, updates, shown_evidence, style, protected_files, automerge=automerge)
     return Proposal(
-        branch=bundle.branch(wording.branch_prefix),
-        title=said.title,
-        body=said.body,
-        message=said.message,
-        changes=edited.changes,
+        branch=update_group.branch(style.branch_prefix),
+        title=rendered.title,
+        body=rendered.body,
+        commit_message=rendered.commit_message,
+        changes=edit_result.changes,
         images=images_of(updates),
-        targets=said.targets,
-        intent=said.intent,
-        report=said.report,
-        extras=replace(
-            extras_of(updates), automerge=automerge or None, status=status, workflows=wording.limits.workflows
+        targets=rendered.targets,
+        intent=rendered.intent,
+        report_fingerprint=rendered.report_fingerprint,
+        attributes=replace(
+            extras_of(updates), automerge=automerge or None, status=status, workflows=style.limits.workflows
         ),
         rebase=rebase_of(updates),
-        refresh_every=max(update.selected.policy.refresh_every for update in updates),
-        slides=all(map(slides, updates)),
+        refresh_every=max(update.tracked_image.policy.refresh_every for update in updates),
+        is_only_aged=all(map(slides, updates)),
         schedules=schedules_of(updates),
-        opens_at=opens_at(known),
-        is_unproven=is_unproven(known),
-        worth=worth_of([evidence[move] for move in moves]),
-        is_overdue=any(update.cause is Cause.GONE for update in updates),
+        opens_at=opens_at(updates_with_evidence),
+        awaits_evidence=is_unproven(updates_with_evidence),
+        priority=worth_of([evidence[move] for move in transitions]),
+        is_overdue=any(update.cause is UpdateCause.GONE for update in updates),
         on_close=on_close_of(updates),
-        is_first=bundle.is_first,
+        is_onboarding=update_group.is_first,
         is_draft=is_draft,
         is_merge_unknown=is_open_to_merge and not automerge,
-        left_out=tuple(left_out),
+        protected_files=tuple(protected_files),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Said:
-    """What a proposal says, and by what it is remembered that it does."""
+class _RenderedProposal:
+    """The rendered texts of a proposal, and the values in its mark and trailer."""
 
     title: str
     body: str
-    message: str
+    commit_message: str
     targets: tuple[Target, ...]
     intent: str
-    report: str
+    report_fingerprint: str
 
 
-def _said(
-    bundle: Bundle,
-    updates: Sequence[Update],
-    shown: Mapping[Transition, Evidence],
-    wording: Wording,
-    left_out: Sequence[FilePath],
+def _render_proposal(
+    update_group: Bundle,
+    updates: Sequence[ImageUpdate],
+    shown_evidence: Mapping[Transition, Evidence],
+    style: ProposalStyle,
+    protected_files: Sequence[FilePath],
     *,
     automerge: bool,
-) -> _Said:
-    """Render a proposal; `shown` is what may be told of each move, in their order."""
+) -> _RenderedProposal:
+    """Render a proposal; `shown_evidence` is the evidence that may be published, in the order of transitions."""
 
-    def view_with(rows: int) -> ProposalView:
-        return build_view(updates, shown, rows, is_first=bundle.is_first, left_out=left_out)
+    def build_limited_view(rows: int) -> ProposalView:
+        return build_view(updates, shown_evidence, rows, is_first=update_group.is_first, left_out=protected_files)
 
     targets, intent = targets_of(updates), intent_of(updates)
-    report = fingerprint(view_with(MANY_ROWS), shown.values())
-    remembered = mark(Remembered(targets, report, automerge=automerge))
-    space = wording.limits.body_characters - len(remembered) - BODY_RESERVE
-    body = render_body(wording.templates.body, view_with, space)
-    head = build_head(bundle, updates, [each.delta for each in shown.values()], exploited_in(shown.values()))
-    return _Said(
-        title=one_line(render_line(wording.templates.title, head), wording.limits.title_characters),
-        body=f"{body.rstrip()}\n\n{remembered}\n",
-        message=signed(render_message(wording.templates.message, head), intent, wording.trailers, bundle.base),
+    report = fingerprint(build_limited_view(FINGERPRINT_ROWS), shown_evidence.values())
+    marker = mark(Remembered(targets, report, automerge=automerge))
+    space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
+    body = render_body(style.templates.body, build_limited_view, space)
+    head = build_head(update_group, updates, [each.delta for each in shown_evidence.values()], exploited_in(shown_evidence.values()))
+    return _RenderedProposal(
+        title=one_line(render_line(style.templates.title, head), style.limits.title_characters),
+        body=f"{body.rstrip()}\n\n{marker}\n",
+        commit_message=signed(render_message(style.templates.message, head), intent, style.trailers, update_group.base),
         targets=targets,
         intent=intent,
-        report=report,
+        report_fingerprint=report,
     )

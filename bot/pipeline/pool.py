@@ -1,4 +1,4 @@
-"""Bounded pools: a phase fans out over one, and everybody meets at its end."""
+"""Thread pools of limited size; a phase distributes its work over a pool and waits for all of it."""
 
 from __future__ import annotations
 
@@ -14,26 +14,27 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-PATIENCE = 3
-"""Seconds that threads have to end after an interrupt; those that still wait for an answer end with the process."""
+INTERRUPT_GRACE = 3
+"""Seconds that threads have to end after an interrupt; threads that take longer end with the process."""
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
-    """Applies a function to many items, at most `workers` at once."""
+class WorkerPool:
+    """Applies a function to many items, at most `workers` at a time."""
 
     workers: int
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the results in the items' order; the first exception that escapes ends the phase.
+        """Return the results in the order of the items; the first exception that escapes ends the phase.
 
-        An interrupt ends it, too: no more items, no child processes, and little patience with what waits for an answer.
+        An interrupt ends the phase as well: no further items are started, child processes are killed, and threads that
+        wait for a response have INTERRUPT_GRACE seconds to end.
         """
         work = list(items)
         workers = min(self.workers, len(work))
         if workers <= 1:
             return [function(item) for item in work]
-        from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - a scan that asks nobody needs none
+        from concurrent.futures import ThreadPoolExecutor, wait  # noqa: PLC0415 - an offline scan does not need it
 
         threads = ThreadPoolExecutor(workers, thread_name_prefix="basebump")
         tasks: list[Future[Result]] = []
@@ -42,7 +43,7 @@ class Pool:
             results = [task.result() for task in tasks]
         except KeyboardInterrupt:
             threads.shutdown(wait=False, cancel_futures=True)
-            for _ in range(PATIENCE):  # what lost one child may start the next
+            for _ in range(INTERRUPT_GRACE):  # a thread whose child was killed may start another one
                 process.end_children()
                 if not wait(tasks, 1.0).not_done:
                     break
@@ -54,9 +55,9 @@ class Pool:
         return results
 
 
-NETWORK = Pool(16)
-"""For phases that wait for forges: GitHub answers that many without complaint."""
-REGISTRIES = Pool(32)
-"""For phases that wait for registries; how many ask one of them at once, and how fast, is the affair of `bot.net`."""
-SCANS = Pool(2)
-"""For scanners, which unpack whole images and lock one database."""
+FORGE_POOL = WorkerPool(16)
+"""For phases that wait for forges: GitHub accepts that many parallel requests."""
+REGISTRY_POOL = WorkerPool(32)
+"""For phases that wait for registries; `bot.net` limits requests and their rate per registry."""
+SCAN_POOL = WorkerPool(2)
+"""For scanners, which unpack whole images and lock a shared database."""

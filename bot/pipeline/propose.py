@@ -1,4 +1,4 @@
-"""Propose: take the next step of every branch of one repository; one that breaks costs no other."""
+"""Execute the next step of every branch of one repository; a step that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.model.errors import ForgeError
-from bot.model.report import Failed, ProposalReport
-from bot.model.vocabulary import Level, Stage
-from bot.pipeline.perform import Performer, failed
-from bot.pipeline.recall import Prospect
+from bot.model.report import RunFailure, ProposalReport
+from bot.model.vocabulary import RunLevel, FailureStage
+from bot.pipeline.perform import StepExecutor, report_failure
+from bot.pipeline.recall import BranchPlan
 from bot.ports import Forge
 
 
 @dataclass(frozen=True, slots=True)
-class Proposed:
-    """What became of the proposals of one repository."""
+class ExecutionResult:
+    """The results of the steps in one repository, and the failures."""
 
     reports: tuple[ProposalReport, ...] = ()
-    failed: tuple[Failed, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
 
 
-def propose(subject: str, forge: Forge, prospects: Sequence[Prospect], level: Level) -> Proposed:
-    """Take the steps of one repository, which reports call `subject`."""
-    performer = Performer(forge, level)
+def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
+    """Execute the steps of one repository; `subject` is its name in reports."""
+    executor = StepExecutor(forge, level)
     reports: list[ProposalReport] = []
-    failures: list[Failed] = []
-    for prospect in prospects:
+    failures: list[RunFailure] = []
+    for branch_plan in branch_plans:
         try:
-            reports.append(performer.perform(prospect.step, prospect.wanted))
+            reports.append(executor.execute_step(branch_plan.step, branch_plan.desired))
         except ForgeError as error:
-            reports.append(failed(prospect.wanted, prospect.branch, str(error)))
-            failures.append(Failed(f"{subject} {prospect.branch}", Stage.PROPOSE, str(error)))
-    return Proposed(tuple(reports), tuple(failures))
+            reports.append(report_failure(branch_plan.desired, branch_plan.branch, str(error)))
+            failures.append(RunFailure(f"{subject} {branch_plan.branch}", FailureStage.PROPOSE, str(error)))
+    return ExecutionResult(tuple(reports), tuple(failures))

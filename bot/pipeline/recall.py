@@ -1,4 +1,4 @@
-"""Recall: what the forge remembers of the branches of one repository, and the next step of each."""
+"""Plan the next step of each branch of a repository, from the desired proposals and the requests on the forge."""
 
 from __future__ import annotations
 
@@ -10,159 +10,159 @@ from datetime import datetime
 from bot.core.proposal.group import Bundle, bundle_of, first
 from bot.core.proposal.lifecycle import as_it_stands, next_step
 from bot.core.proposal.mark import read_mark
-from bot.model.dashboard import Ask
-from bot.model.decision import Decision, Held, Refused, Skip, Unknown, Update, UpToDate, selected_of
-from bot.model.proposal import Leave, LeaveReason, Proposal, Seen, Step, Unwanted
-from bot.model.source import Closed
+from bot.model.dashboard import UserRequest
+from bot.model.decision import Decision, HeldUpdate, RefusedUpdate, SkippedReference, UnresolvedReference, ImageUpdate, UpToDate, get_tracked_image
+from bot.model.proposal import NoChange, NoChangeReason, Proposal, RemoteRequest, ProposalStep, NoProposal
+from bot.model.source import NotEditable
 from bot.model.vocabulary import Reason
-from bot.pipeline.plan import Plan, Planned
-from bot.pipeline.survey import Survey
+from bot.pipeline.plan import ProposalPlan, PlannedProposal
+from bot.pipeline.survey import ExtractResult
 
-Asks = frozenset[tuple[Ask, str]]
-"""What people ask for, and the branch that it is about."""
+BranchUserRequests = frozenset[tuple[UserRequest, str]]
+"""The actions that users requested, each with the branch that it is for."""
 
-_WAITING = frozenset({LeaveReason.ACCEPTED, LeaveReason.SLIDING})
+_WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
 
 
 @dataclass(frozen=True, slots=True)
-class Prospect:
-    """One branch: what is wanted of it, what the forge shows of it, and the step between the two."""
+class BranchPlan:
+    """One branch: the desired proposal, the requests on the forge, and the next step."""
 
     branch: str
-    wanted: Proposal | Unwanted
-    seen: tuple[Seen, ...]
-    """Newest request first."""
-    known: bool
-    """Whether everything that it depends on was looked at in this run."""
-    step: Step
-    updates: tuple[Update, ...] = ()
-    """What the wanted proposal is made of."""
+    desired: Proposal | NoProposal
+    requests: tuple[RemoteRequest, ...]
+    """The newest request comes first."""
+    is_fully_resolved: bool
+    """True if everything that the branch depends on was read in this run."""
+    step: ProposalStep
+    updates: tuple[ImageUpdate, ...] = ()
+    """The updates in the desired proposal."""
 
     @property
-    def waiting(self) -> Seen | None:
-        """The open request that is left as it is, though there is something newer."""
+    def waiting_request(self) -> RemoteRequest | None:
+        """The open request that is left unchanged although a newer update is available."""
         step = self.step
-        return step.seen if isinstance(step, Leave) and step.reason in _WAITING else None
+        return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
 
     @property
-    def muted(self) -> Seen | None:
-        """The request that a person closed, so that nothing newer is proposed."""
+    def muted_request(self) -> RemoteRequest | None:
+        """The request that a user closed, so that newer updates are not proposed."""
         step = self.step
-        return step.seen if isinstance(step, Leave) and step.reason is LeaveReason.MUTED else None
+        return step.request if isinstance(step, NoChange) and step.reason is NoChangeReason.MUTED else None
 
-    def hurried(self, now: datetime) -> Prospect:
-        """Return the same branch where people must not wait for what is wanted."""
-        if not isinstance(self.wanted, Proposal):
+    def expedite(self, now: datetime) -> BranchPlan:
+        """Return the plan with the desired proposal marked urgent, so that it does not wait."""
+        if not isinstance(self.desired, Proposal):
             return self
-        urgent = replace(self.wanted, is_urgent=True)
-        return replace(self, wanted=urgent, step=next_step(urgent, self.seen, known=self.known, now=now) or self.step)
+        urgent = replace(self.desired, is_urgent=True)
+        return replace(self, desired=urgent, step=next_step(urgent, self.requests, known=self.is_fully_resolved, now=now) or self.step)
 
 
-def recall(
-    shown: Iterable[Seen], surveyed: Survey, planned: Plan, asks: Asks, prefix: str, now: datetime
-) -> tuple[Prospect, ...]:
-    """Return every branch about which there is something to do or to say, by name; `shown` is what the forge shows."""
-    wanted = {each.proposal.branch: _asked(each, asks) for each in planned.proposals}
-    seen: dict[str, list[Seen]] = defaultdict(list)
-    for each in shown:
-        seen[each.branch].append(each)
-    places = _places_by_branch(planned.decisions, surveyed.repository.other_base, prefix)
-    prospects: list[Prospect] = []
-    for branch in sorted(wanted.keys() | seen.keys()):
-        about = places.get(branch) or _places_of(_lines_in(seen[branch]), planned.decisions)
-        prospects += _prospect(branch, wanted.get(branch), about, tuple(seen[branch]), surveyed, now)
-    return tuple(prospects)
+def plan_branches(
+    requests: Iterable[RemoteRequest], extract_result: ExtractResult, proposal_plan: ProposalPlan, user_requests: BranchUserRequests, branch_prefix: str, now: datetime
+) -> tuple[BranchPlan, ...]:
+    """Return the plans of all branches with something to do or report, sorted by name."""
+    planned_by_branch = {each.proposal.branch: _add_user_requests(each, user_requests) for each in proposal_plan.proposals}
+    requests_by_branch: dict[str, list[RemoteRequest]] = defaultdict(list)
+    for each in requests:
+        requests_by_branch[each.branch].append(each)
+    decisions_by_branch = _group_by_branch(proposal_plan.decisions, extract_result.repository.non_default_base, branch_prefix)
+    branch_plans: list[BranchPlan] = []
+    for branch in sorted(planned_by_branch.keys() | requests_by_branch.keys()):
+        decisions = decisions_by_branch.get(branch) or _find_decisions(_list_proposed_tags(requests_by_branch[branch]), proposal_plan.decisions)
+        branch_plans += _plan_branch(branch, planned_by_branch.get(branch), decisions, tuple(requests_by_branch[branch]), extract_result, now)
+    return tuple(branch_plans)
 
 
-def _asked(planned: Planned, asks: Asks) -> Planned:
-    """Return a planned proposal with what people ask of it."""
-    own = frozenset(ask for ask, branch in asks if branch == planned.proposal.branch)
-    return replace(planned, proposal=replace(planned.proposal, asks=own)) if own else planned
+def _add_user_requests(planned_proposal: PlannedProposal, user_requests: BranchUserRequests) -> PlannedProposal:
+    """Return the planned proposal with the actions that users requested for its branch."""
+    branch_requests = frozenset(user_request for user_request, branch in user_requests if branch == planned_proposal.proposal.branch)
+    return replace(planned_proposal, proposal=replace(planned_proposal.proposal, user_requests=branch_requests)) if branch_requests else planned_proposal
 
 
-def _prospect(
+def _plan_branch(
     branch: str,
-    planned: Planned | None,
-    places: Sequence[Decision],
-    seen: tuple[Seen, ...],
-    surveyed: Survey,
+    planned_proposal: PlannedProposal | None,
+    decisions: Sequence[Decision],
+    requests: tuple[RemoteRequest, ...],
+    extract_result: ExtractResult,
     now: datetime,
-) -> Iterator[Prospect]:
-    """Yield the branch if there is anything to do or to say about it."""
-    wanted = as_it_stands(planned.proposal, seen) if planned is not None else Unwanted(_why_not(places))
-    known = _is_known(planned, places, seen, surveyed)
-    step = next_step(wanted, seen, known=known, now=now)
+) -> Iterator[BranchPlan]:
+    """Yield the plan of a branch if there is something to do or report."""
+    desired = as_it_stands(planned_proposal.proposal, requests) if planned_proposal is not None else NoProposal(_explain_no_proposal(decisions))
+    is_fully_resolved = _is_fully_resolved(planned_proposal, decisions, requests, extract_result)
+    step = next_step(desired, requests, known=is_fully_resolved, now=now)
     if step is not None:
-        yield Prospect(branch, wanted, seen, known, step, planned.updates if planned is not None else ())
+        yield BranchPlan(branch, desired, requests, is_fully_resolved, step, planned_proposal.updates if planned_proposal is not None else ())
 
 
-def _places_by_branch(decisions: Sequence[Decision], base: str | None, prefix: str) -> Mapping[str, Sequence[Decision]]:
-    places: dict[Bundle, list[Decision]] = defaultdict(list)
+def _group_by_branch(decisions: Sequence[Decision], non_default_base: str | None, branch_prefix: str) -> Mapping[str, Sequence[Decision]]:
+    decisions_by_group: dict[Bundle, list[Decision]] = defaultdict(list)
     for decision in decisions:
-        selected = selected_of(decision)
-        if selected is not None:
-            places[bundle_of(selected, base)].append(decision)
-    everything = [decision for decided in places.values() for decision in decided]
-    of_bundles = {bundle.branch(prefix): decided for bundle, decided in places.items()}
-    return of_bundles | {first(base).branch(prefix): everything}
+        tracked_image = get_tracked_image(decision)
+        if tracked_image is not None:
+            decisions_by_group[bundle_of(tracked_image, non_default_base)].append(decision)
+    all_decisions = [decision for group_decisions in decisions_by_group.values() for decision in group_decisions]
+    by_branch = {bundle.branch(branch_prefix): decided for bundle, decided in decisions_by_group.items()}
+    return by_branch | {first(non_default_base).branch(branch_prefix): all_decisions}
 
 
-def _lines_in(seen: Iterable[Seen]) -> frozenset[str]:
-    """Return the lines that requests are about, as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in seen for target in read_mark(each.body).targets)
+def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
+    """Return the tags that requests propose, as `repository:tag`."""
+    return frozenset(target.rpartition("@")[0] for each in requests for target in read_mark(each.body).targets)
 
 
-def _places_of(lines: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
-    """Return the places that follow one of some lines, for a branch that none is proposed on any more."""
-    followed = ((decision, selected_of(decision)) for decision in decisions)
-    return [decision for decision, selected in followed if selected is not None and str(selected.line) in lines]
+def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Return the decisions about some tags, for a branch that no proposal is planned for any more."""
+    pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
+    return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
 
 
-def _is_known(planned: Planned | None, places: Sequence[Decision], seen: Sequence[Seen], surveyed: Survey) -> bool:
-    """Say whether all that the branch depends on was looked at: its registry, and every file that may name it."""
-    if any(map(_is_unknown, places)):
+def _is_fully_resolved(planned_proposal: PlannedProposal | None, decisions: Sequence[Decision], requests: Sequence[RemoteRequest], extract_result: ExtractResult) -> bool:
+    """Return True if everything that the branch depends on was read: its registry, and every file that may use it."""
+    if any(map(_is_undecided, decisions)):
         return False
-    if planned is not None:
-        return not surveyed.failed
-    proposed = _lines_in(seen)
-    if any(_is_to_another_tag(place, proposed) for place in places):
+    if planned_proposal is not None:
+        return not extract_result.failures
+    proposed_tags = _list_proposed_tags(requests)
+    if any(_is_retag_unverified(place, proposed_tags) for place in decisions):
         return False
-    repositories = {place.occurrence.reference.repository for place in places}
-    repositories |= {line.rpartition(":")[0] for line in proposed}
-    return not any(surveyed.may_hide(repository) for repository in repositories or {""})
+    repositories = {place.occurrence.reference.repository for place in decisions}
+    repositories |= {line.rpartition(":")[0] for line in proposed_tags}
+    return not any(extract_result.may_hide_image(repository) for repository in repositories or {""})
 
 
-def _is_unknown(place: Decision) -> bool:
-    """Say whether it was not found out what is to be done at a place: nobody could say, or nobody was to be asked."""
-    match place:
-        case Unknown() | Refused(reason=Reason.NOT_SCANNED) | Skip(reason=Reason.PAUSED):
+def _is_undecided(decision: Decision) -> bool:
+    """Return True if a decision could not be made, because a lookup failed or was not allowed."""
+    match decision:
+        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
             return True
-        case Skip(reason=reason):
-            closed = place.occurrence.digest
-            return isinstance(closed, Closed) and closed.reason is reason and not closed.is_certain
+        case SkippedReference(reason=reason):
+            digest_slot = decision.occurrence.digest_slot
+            return isinstance(digest_slot, NotEditable) and digest_slot.reason is reason and not digest_slot.is_certain
         case _:
             return False
 
 
-def _is_to_another_tag(place: Decision, proposed: Collection[str]) -> bool:
-    """Say whether a place is proposed to move to another tag, and nobody could look in this run whether it still may.
+def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:
+    """Return True if requests propose another tag for a reference, and tags could not be listed to confirm it.
 
-    `proposed` are lines, as `repository:tag`.
+    `proposed_tags` are in the form `repository:tag`.
     """
-    selected = selected_of(place)
-    if selected is None or not selected.unlisted:
+    tracked_image = get_tracked_image(decision)
+    if tracked_image is None or not tracked_image.missing_tags_reason:
         return False
-    line = selected.line
-    return any(each != str(line) and each.rpartition(":")[0] == line.repository for each in proposed)
+    tag_ref = tracked_image.tag_ref
+    return any(each != str(tag_ref) and each.rpartition(":")[0] == tag_ref.repository for each in proposed_tags)
 
 
-def _why_not(places: Sequence[Decision]) -> str:
-    """Say why nothing is wanted where the image stands now."""
-    if any(isinstance(place, Update) for place in places):
+def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
+    """Return a sentence that says why no update is proposed for these image references."""
+    if any(isinstance(place, ImageUpdate) for place in decisions):
         return "It is part of another proposal now."
-    reasons = [place.reason.sentence for place in places if isinstance(place, Skip | Refused | Held)]
+    reasons = [place.reason.sentence for place in decisions if isinstance(place, SkippedReference | RefusedUpdate | HeldUpdate)]
     if reasons:
         return reasons[0]
-    if any(isinstance(place, UpToDate) for place in places):
+    if any(isinstance(place, UpToDate) for place in decisions):
         return "The base branch already has what the tag points to."
-    return "No file names this image any more."
+    return "No file uses this image any more."

@@ -1,4 +1,4 @@
-"""Reconsider: a request that waits for people waits no longer where that would leave them with something dangerous."""
+"""Expedite updates of requests that wait for review if waiting would leave users with a dangerous image."""
 
 from __future__ import annotations
 
@@ -11,83 +11,87 @@ from bot.core.proposal.mark import read_mark
 from bot.core.transition import transition_of
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
-from bot.model.image import Resolution, Resolved
-from bot.model.proposal import Seen
-from bot.model.reference import Digest, Line, parse_sha256
-from bot.model.report import Failed
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.proposal import RemoteRequest
+from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
 from bot.pipeline.assess import assess
-from bot.pipeline.judge import World
-from bot.pipeline.pool import REGISTRIES, SCANS
-from bot.pipeline.recall import Prospect
+from bot.pipeline.judge import RunContext
+from bot.pipeline.pool import REGISTRY_POOL, SCAN_POOL
+from bot.pipeline.recall import BranchPlan
 
 
 @dataclass(frozen=True, slots=True)
-class Reconsidered:
-    """The same prospects, some of them hurried, and what could not be scanned."""
+class ExpediteResult:
+    """The branch plans, some of them expedited, and the failures."""
 
-    prospects: tuple[Prospect, ...]
-    failed: tuple[Failed, ...] = ()
+    branch_plans: tuple[BranchPlan, ...]
+    failures: tuple[RunFailure, ...] = ()
 
 
-def reconsider(prospects: Sequence[Prospect], resolutions: Mapping[Line, Resolution], world: World) -> Reconsidered:
-    """Hurry what must not wait. Raises StateError.
+def expedite_urgent(branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext) -> ExpediteResult:
+    """Expedite the updates that must not wait.
 
-    An open request is of no use to anybody once what it proposes was taken back by its publisher, or is gone. It, and
-    one that a person closed with all that follows, are hurried where what is newer fixes something pressing in it.
+    An open request is useless once the publisher rolled its digest back or the digest is gone, so such a request is
+    updated at once. A newer digest that fixes an urgent vulnerability of the proposed one is not delayed either, even
+    if a user closed the request and thereby muted later updates.
+
+    Raises:
+        StateError: If the state cannot be read.
     """
-    waiting = {move for each in prospects for move in _moves(each, each.waiting)}
-    muted = {move for each in prospects for move in _moves(each, each.muted)}
-    if not waiting and not muted:
-        return Reconsidered(tuple(prospects))
-    lost = _lost(waiting, resolutions, world)
-    left = (waiting | muted) - lost
-    assessed = assess(left, world.scanner_of, world.memory, SCANS, world.progress, world.advisories)
-    pressing = {move for move in left if is_pressing(assessed.evidence[move])}
-    now = world.clock.now()
+    waiting_transitions = {move for each in branch_plans for move in _list_transitions(each, each.waiting_request)}
+    muted_transitions = {move for each in branch_plans for move in _list_transitions(each, each.muted_request)}
+    if not waiting_transitions and not muted_transitions:
+        return ExpediteResult(tuple(branch_plans))
+    unusable = _find_unusable(waiting_transitions, resolutions, context)
+    assessable = (waiting_transitions | muted_transitions) - unusable
+    assessed = assess(assessable, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories)
+    pressing = {move for move in assessable if is_pressing(assessed.evidence[move])}
+    now = context.clock.now()
 
-    def is_hurried(prospect: Prospect) -> bool:
-        return bool((lost | pressing).intersection(_moves(prospect, prospect.waiting))) or bool(
-            pressing.intersection(_moves(prospect, prospect.muted))
+    def is_urgent(branch_plan: BranchPlan) -> bool:
+        return bool((unusable | pressing).intersection(_list_transitions(branch_plan, branch_plan.waiting_request))) or bool(
+            pressing.intersection(_list_transitions(branch_plan, branch_plan.muted_request))
         )
 
-    return Reconsidered(tuple(each.hurried(now) if is_hurried(each) else each for each in prospects), assessed.failed)
+    return ExpediteResult(tuple(each.expedite(now) if is_urgent(each) else each for each in branch_plans), assessed.failures)
 
 
-def _lost(moves: Iterable[Transition], resolutions: Mapping[Line, Resolution], world: World) -> set[Transition]:
-    """Return the moves whose old end was taken back, or is gone."""
-    taken_back = {move for move in moves if _was_taken_back(move, resolutions.get(move.line))}
-    left = sorted(set(moves) - taken_back, key=lambda move: move.order)
-    is_gone = REGISTRIES.map(lambda move: _is_gone(move, world), left)
-    return taken_back | {move for move, gone in zip(left, is_gone, strict=True) if gone}
+def _find_unusable(transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext) -> set[Transition]:
+    """Return the transitions whose old digest was rolled back or is gone."""
+    rolled_back = {move for move in transitions if _is_rolled_back(move, resolutions.get(move.tag_ref))}
+    remaining = sorted(set(transitions) - rolled_back, key=lambda move: move.sort_key)
+    is_gone = REGISTRY_POOL.map(lambda move: _is_gone(move, context), remaining)
+    return rolled_back | {move for move, gone in zip(remaining, is_gone, strict=True) if gone}
 
 
-def _moves(prospect: Prospect, request: Seen | None) -> Iterator[Transition]:
-    """Yield, for each image of a request, the move from what that proposes to what is wanted now."""
+def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
+    """Yield the transition from the proposed to the newly desired digest for each image of a request."""
     if request is None:
         return
-    proposed = _by_line(read_mark(request.body).targets)
-    for move in {transition_of(update) for update in prospect.updates}:
-        old = proposed.get(str(move.goal))
+    proposed_digests = _parse_targets(read_mark(request.body).targets)
+    for move in {transition_of(update) for update in branch_plan.updates}:
+        old = proposed_digests.get(str(move.new_tag_ref))
         if old is not None and old != move.new:
-            yield Transition(move.goal, old, move.new, move.platforms)
+            yield Transition(move.new_tag_ref, old, move.new, move.platforms)
 
 
-def _by_line(targets: Iterable[str]) -> Mapping[str, Digest]:
-    parted = (target.rpartition("@") for target in targets)
-    return {line: digest for line, _, word in parted if (digest := parse_sha256(word)) is not None}
+def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
+    parts = (target.rpartition("@") for target in targets)
+    return {line: digest for line, _, word in parts if (digest := parse_sha256(word)) is not None}
 
 
-def _was_taken_back(move: Transition, resolution: Resolution | None) -> bool:
-    """Say whether the tag went back to what it had been before it was what the request proposes."""
-    return isinstance(resolution, Resolved) and move.old in left_since(resolution.history, resolution.digest)
+def _is_rolled_back(move: Transition, resolution: Resolution | None) -> bool:
+    """Return True if the tag was rolled back from the digest that the request proposes."""
+    return isinstance(resolution, ResolvedTag) and move.old in left_since(resolution.observations, resolution.digest)
 
 
-def _is_gone(move: Transition, world: World) -> bool:
+def _is_gone(move: Transition, context: RunContext) -> bool:
     if move.old is None:
         return False
     try:
-        world.registry.fetch(move.line, move.old)
+        context.registry.fetch_manifest(move.tag_ref, move.old)
     except RegistryError as error:
         return error.reason is Reason.NOT_FOUND_OR_DENIED
     return False

@@ -1,4 +1,4 @@
-"""Resolve: ask each distinct line once in a run, and fetch only what moved."""
+"""Look up each distinct tag once per run, and fetch manifests only of tags that were updated."""
 
 from __future__ import annotations
 
@@ -10,331 +10,337 @@ from datetime import datetime, timedelta
 from bot.core.choice.ages import known_since, matured
 from bot.core.choice.platforms import image_for
 from bot.model.errors import RegistryError, StateError
-from bot.model.history import Sighting
-from bot.model.image import Claim, Kept, Kind, Manifest, Recorded, Resolution, Resolved, Unresolved
-from bot.model.reference import Digest, Line
-from bot.model.report import Failed
-from bot.model.vocabulary import Reason, Stage
-from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import STATE, Troubles
-from bot.ports import Ends, Memory, Progress, Registry, RegistryFacts
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor, CachedManifest, ManifestKind, Manifest, RegistryRecord, Resolution, ResolvedTag, UnresolvedTag
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.model.vocabulary import Reason, FailureStage
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.troubles import STATE_SUBJECT, RegistryFailures
+from bot.ports import SupersededStore, StateStore, ProgressReporter, Registry, RegistryFacts
 
 MAX_EARLIER = 3
-"""Earlier digests of one line that are tried for one age; one that cannot be fetched, or is held, is rare."""
+"""Earlier digests of a tag that are tried for one minimum age; it is rare that one is held or cannot be fetched."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What one place wants of a line."""
+class TagLookup:
+    """The lookup of a tag that one image reference needs."""
 
-    line: Line
-    held: Digest | None
+    tag_ref: TagRef
+    pinned_digest: Digest | None
     min_age: timedelta
     is_written: bool
-    """Whether this is the line that the file names."""
+    """True if this is the tag in the file."""
     names_platforms: bool = False
-    """Whether the place or its rule says which platforms are in use."""
+    """True if the file or a rule specifies the platforms in use."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """Who is asked."""
+class LookupClients:
+    """The clients and stores that lookups use."""
 
     registry: Registry
-    facts: RegistryFacts
-    memory: Memory
-    ends: Ends
-    purging: frozenset[str]
-    """Registries that delete what no tag points to."""
+    registry_facts: RegistryFacts
+    state_store: StateStore
+    superseded_store: SupersededStore
+    purging_hosts: frozenset[str]
+    """Registries that delete untagged digests."""
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
-    """What the registries said, and which of them could not."""
+class ResolveResult:
+    """The results of all lookups, and the failures."""
 
-    resolutions: Mapping[Line, Resolution]
-    failed: tuple[Failed, ...]
-
-
-IsHeld = Callable[[Wish, Resolved], bool]
-"""Says whether a place with such a wish is held from moving to what a line points to."""
+    resolutions: Mapping[TagRef, Resolution]
+    failures: tuple[RunFailure, ...]
 
 
-def resolve(
-    wishes: Iterable[Wish], sources: Sources, pool: Pool, progress: Progress, now: datetime, is_held: IsHeld
-) -> Answers:
-    """Ask for every distinct line of `wishes`. Raises StateError when the memory cannot be read."""
-    by_line: dict[Line, set[Wish]] = defaultdict(set)
-    for wish in wishes:
-        by_line[wish.line].add(wish)
-    lines = sorted(by_line)
-    asking = _Asking(sources, now, is_held, *_recall(sources.memory, by_line))
-    progress.phase("Asking registries", len(lines))
+HoldCheck = Callable[[TagLookup, ResolvedTag], bool]
+"""Returns True if a reference with this lookup is held from being updated to the tag's digest."""
 
-    def ask(line: Line) -> Resolution:
+
+def resolve_tags(
+    lookups: Iterable[TagLookup], clients: LookupClients, pool: WorkerPool, progress: ProgressReporter, now: datetime, is_held: HoldCheck
+) -> ResolveResult:
+    """Look up every distinct tag of `lookups`.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    by_tag: dict[TagRef, set[TagLookup]] = defaultdict(set)
+    for lookup in lookups:
+        by_tag[lookup.tag_ref].add(lookup)
+    tag_refs = sorted(by_tag)
+    session = _ResolveSession(clients, now, is_held, *_load_state(clients.state_store, by_tag))
+    progress.start_phase("Looking up tags", len(tag_refs))
+
+    def resolve_tag(tag_ref: TagRef) -> Resolution:
         try:
-            return asking.ask(line, by_line[line])
+            return session.resolve_tag(tag_ref, by_tag[tag_ref])
         finally:
-            progress.step()
+            progress.advance()
 
-    first = list({line.host: line for line in reversed(lines)}.values())  # what a registry says first guides the rest
-    resolutions = dict(zip(first, pool.map(ask, first), strict=True))
-    others = [line for line in lines if line not in resolutions]
-    resolutions |= zip(others, pool.map(ask, others), strict=True)
-    progress.done()
-    return Answers(resolutions, (*asking.troubles.failures(), *asking.remember()))
+    first = list({line.host: line for line in reversed(tag_refs)}.values())  # the first result of a host guides the rest
+    resolutions = dict(zip(first, pool.map(resolve_tag, first), strict=True))
+    others = [line for line in tag_refs if line not in resolutions]
+    resolutions |= zip(others, pool.map(resolve_tag, others), strict=True)
+    progress.finish_phase()
+    return ResolveResult(resolutions, (*session.registry_failures.list_failures(), *session.save_state()))
 
 
-def _recall(
-    memory: Memory, wishes: Mapping[Line, Iterable[Wish]]
-) -> tuple[Mapping[Line, Claim], Mapping[Line, Sequence[Sighting]], Mapping[Digest, Kept]]:
-    """Return what earlier runs knew of these lines, and of what they and the files point to."""
-    claims, sightings = memory.claims(wishes.keys()), memory.sightings(wishes.keys())
-    digests = {claim.digest for claim in claims.values()}
-    digests |= {wish.held for group in wishes.values() for wish in group if wish.held is not None}
-    return claims, sightings, memory.manifests(digests)
+def _load_state(
+    state_store: StateStore, lookups: Mapping[TagRef, Iterable[TagLookup]]
+) -> tuple[Mapping[TagRef, TagDescriptor], Mapping[TagRef, Sequence[TagObservation]], Mapping[Digest, CachedManifest]]:
+    """Return the stored data about these tags, and about the digests that they and the files point to."""
+    descriptors, observations = state_store.load_descriptors(lookups.keys()), state_store.load_observations(lookups.keys())
+    digests = {claim.digest for claim in descriptors.values()}
+    digests |= {wish.pinned_digest for group in lookups.values() for wish in group if wish.pinned_digest is not None}
+    return descriptors, observations, state_store.load_manifests(digests)
 
 
 @dataclass(slots=True)
-class _Asking:
-    """One phase of asking; a line is asked by one thread."""
+class _ResolveSession:
+    """The state of one resolve phase; each tag is looked up by one thread."""
 
-    sources: Sources
+    clients: LookupClients
     now: datetime
-    is_held: IsHeld
-    claims: Mapping[Line, Claim]
-    sightings: Mapping[Line, Sequence[Sighting]]
-    kept: Mapping[Digest, Kept]
-    seen: dict[Line, Claim] = field(default_factory=dict)
-    fetched: dict[tuple[Digest, str], Manifest] = field(default_factory=dict)
+    is_held: HoldCheck
+    descriptors: Mapping[TagRef, TagDescriptor]
+    observations: Mapping[TagRef, Sequence[TagObservation]]
+    cached: Mapping[Digest, CachedManifest]
+    current_descriptors: dict[TagRef, TagDescriptor] = field(default_factory=dict)
+    fetched_manifests: dict[tuple[Digest, str], Manifest] = field(default_factory=dict)
     """By digest and repository."""
-    troubles: Troubles = field(default_factory=Troubles)
-    all_moved: dict[str, bool] = field(default_factory=dict)
-    """By host: whether every place that was looked at so far had something newer."""
+    registry_failures: RegistryFailures = field(default_factory=RegistryFailures)
+    all_updated: dict[str, bool] = field(default_factory=dict)
+    """By host: True if every reference that was looked up so far had an update."""
 
-    def ask(self, line: Line, wishes: Iterable[Wish]) -> Resolution:
+    def resolve_tag(self, tag_ref: TagRef, lookups: Iterable[TagLookup]) -> Resolution:
         try:
-            for host in (line.host, self.sources.registry.origin(line).host):
-                self.troubles.raise_if_silent(host)
-            current, manifest = self._current(line, {wish.held for wish in wishes})
-            moving = [wish for wish in wishes if wish.held != current]
-            if moving:
-                self.all_moved.setdefault(line.host, True)
+            for host in (tag_ref.host, self.clients.registry.get_origin(tag_ref).host):
+                self.registry_failures.raise_if_unreachable(host)
+            current, manifest = self._fetch_current(tag_ref, {wish.pinned_digest for wish in lookups})
+            outdated = [wish for wish in lookups if wish.pinned_digest != current]
+            if outdated:
+                self.all_updated.setdefault(tag_ref.host, True)
             else:
-                self.all_moved[line.host] = False
-            return self._resolved(line, current, manifest, moving)
+                self.all_updated[tag_ref.host] = False
+            return self._build_resolved(tag_ref, current, manifest, outdated)
         except RegistryError as error:
-            self.troubles.note(error.host, error)
-            return Unresolved(line, error.reason, str(error), _is_definite(error))
+            self.registry_failures.record_error(error.host, error)
+            return UnresolvedTag(tag_ref, error.reason, str(error), _is_definite(error))
 
-    def remember(self) -> Iterator[Failed]:
-        """Write down what was seen, also where some lines failed; yield why that could not be done."""
+    def save_state(self) -> Iterator[RunFailure]:
+        """Store the results, even if some lookups failed; yield the failure if they cannot be stored."""
         try:
-            self.sources.memory.saw(self.seen, self.now)
-            self.sources.memory.keep(self._fetched())
+            self.clients.state_store.record_tags(self.current_descriptors, self.now)
+            self.clients.state_store.save_manifests(self._list_fetched())
         except StateError as error:
-            yield Failed(STATE, Stage.RESOLVE, str(error))
+            yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))
 
-    def _fetched(self) -> Iterator[Kept]:
-        """Yield what was fetched, with all names under which it ever was, as far as that is known."""
-        names: dict[Digest, set[str]] = defaultdict(set)
-        for digest, repository in self.fetched:
-            names[digest].add(repository)
-        for (digest, _), manifest in self.fetched.items():
-            before = self.kept.get(digest) or Kept(manifest, frozenset())
-            yield replace(before, repositories=before.repositories | names[digest])
+    def _list_fetched(self) -> Iterator[CachedManifest]:
+        """Yield the fetched manifests with all repositories that are known to contain them."""
+        repositories: dict[Digest, set[str]] = defaultdict(set)
+        for digest, repository in self.fetched_manifests:
+            repositories[digest].add(repository)
+        for (digest, _), manifest in self.fetched_manifests.items():
+            cached = self.cached.get(digest) or CachedManifest(manifest, frozenset())
+            yield replace(cached, repositories=cached.repositories | repositories[digest])
 
-    def _current(self, line: Line, held: set[Digest | None]) -> tuple[Digest, Manifest | None]:
-        """Return what the line points to, and what is behind it where that came along.
+    def _fetch_current(self, tag_ref: TagRef, pinned_digests: set[Digest | None]) -> tuple[Digest, Manifest | None]:
+        """Return the digest that the tag points to, and its manifest if it was fetched with it.
 
-        A HEAD is cheap everywhere. While all that a registry was asked for had moved, and so had to be fetched, too,
-        the next line is fetched at once, unless it is still what the file holds, or what a cache may be behind with.
+        A HEAD request is cheap for every registry. If all references of a registry so far had an update, so that their
+        manifests had to be fetched as well, the next tag is fetched with a single GET request, unless its digest is
+        still the one in the file. Tags of pull-through caches are excluded, because a cache may be outdated.
         """
-        if self.all_moved.get(line.host) and len(held) == 1 and not self._is_cached(line):
-            (only,) = held
+        if self.all_updated.get(tag_ref.host) and len(pinned_digests) == 1 and not self._has_pull_through_cache(tag_ref):
+            (pinned_digest,) = pinned_digests
             try:
-                manifest = self.sources.registry.get(line, only)
+                manifest = self.clients.registry.fetch_tag(tag_ref, pinned_digest)
             except RegistryError as error:
                 if error.reason is not Reason.RATE_LIMITED:
                     raise
-                manifest, only = None, None  # what is rationed is pulls; a HEAD is none
+                manifest, pinned_digest = None, None  # the limit applies to pulls, and a HEAD request is not a pull
             if manifest is not None:
-                self.fetched[manifest.digest, line.repository] = manifest
-                self.seen[line] = Claim(manifest.digest, manifest.media_type)
+                self.fetched_manifests[manifest.digest, tag_ref.repository] = manifest
+                self.current_descriptors[tag_ref] = TagDescriptor(manifest.digest, manifest.media_type)
                 return manifest.digest, manifest
-            if only is not None:
-                self.seen[line] = Claim(only, "")
-                return only, None
-        claim = self.seen[line] = self.sources.registry.head(line, self.claims.get(line))
-        return claim.digest, None
+            if pinned_digest is not None:
+                self.current_descriptors[tag_ref] = TagDescriptor(pinned_digest, "")
+                return pinned_digest, None
+        descriptor = self.current_descriptors[tag_ref] = self.clients.registry.fetch_descriptor(tag_ref, self.descriptors.get(tag_ref))
+        return descriptor.digest, None
 
-    def _is_cached(self, line: Line) -> bool:
-        """Say whether the file names a pull-through cache: who knows the tag is then not who gives the digest."""
-        return self.sources.registry.origin(line) != line
+    def _has_pull_through_cache(self, tag_ref: TagRef) -> bool:
+        """Return True if the file names a pull-through cache, so that its upstream resolves the tag."""
+        return self.clients.registry.get_origin(tag_ref) != tag_ref
 
-    def _resolved(self, line: Line, current: Digest, manifest: Manifest | None, moving: Sequence[Wish]) -> Resolved:
-        """Return what the line points to, with as much around it as those need that do not hold it."""
-        resolved = Resolved(line, current, manifest, history=tuple(self.sightings.get(line, ())))
-        if not moving:
+    def _build_resolved(self, tag_ref: TagRef, current: Digest, manifest: Manifest | None, outdated: Sequence[TagLookup]) -> ResolvedTag:
+        """Return the result for a tag, with the additional data that outdated references need."""
+        resolved = ResolvedTag(tag_ref, current, manifest, observations=tuple(self.observations.get(tag_ref, ())))
+        if not outdated:
             return resolved
         try:
-            manifest = manifest or self._proved(resolved)
+            manifest = manifest or self._fetch_verified(resolved)
         except RegistryError as error:
             if error.reason is not Reason.NOT_FOUND_OR_DENIED:
                 raise
-            return replace(resolved, not_pullable=str(error))
-        held = dict(self._held(line, {wish.held for wish in moving if wish.held is not None}, manifest))
-        platforms = dict(self._held_platforms(line, held, manifest, moving))
-        kept = dict(self._kept(line, platforms, manifest))
+            return replace(resolved, not_pullable_reason=str(error))
+        pinned_manifests = dict(self._fetch_pinned(tag_ref, {wish.pinned_digest for wish in outdated if wish.pinned_digest is not None}, manifest))
+        platforms = dict(self._fetch_pinned_platforms(tag_ref, pinned_manifests, manifest, outdated))
+        same_platform_manifests = dict(self._fetch_same_platform(tag_ref, platforms, manifest))
         held_platforms = {digest: platform for digest, platform in platforms.items() if isinstance(platform, str)}
-        recorded = {digest: record for digest in (current, *held) if (record := self._recorded(line, digest))}
-        platform = self._platform(line, manifest, held, moving)
+        registry_records = {digest: record for digest in (current, *pinned_manifests) if (record := self._fetch_record(tag_ref, digest))}
+        platform = self._fetch_needed_platform(tag_ref, manifest, pinned_manifests, outdated)
         resolved = replace(
             resolved,
             manifest=manifest,
             platform=platform,
-            held=held,
-            held_platforms=held_platforms,
-            kept=kept,
-            recorded=recorded,
+            pinned_manifests=pinned_manifests,
+            pinned_platforms=held_platforms,
+            same_platform_manifests=same_platform_manifests,
+            registry_records=registry_records,
         )
-        return self._with_earlier(resolved, moving)
+        return self._add_earlier(resolved, outdated)
 
-    def _proved(self, resolved: Resolved) -> Manifest:
-        """Return what is behind what the line points to, fetched under its own name in this run or an earlier one."""
-        line, claim = resolved.line, self.claims.get(resolved.line)
-        may_be_known = claim and claim.digest == resolved.digest and not self._is_cached(line)
-        known = self._known(line, resolved.digest) if may_be_known else None
-        return known or self._fetch(line, resolved.digest)
+    def _fetch_verified(self, resolved: ResolvedTag) -> Manifest:
+        """Return the manifest of the tag's digest, fetched from its own repository in this run or an earlier one."""
+        tag_ref, descriptor = resolved.tag_ref, self.descriptors.get(resolved.tag_ref)
+        may_be_cached = descriptor and descriptor.digest == resolved.digest and not self._has_pull_through_cache(tag_ref)
+        cached = self._get_cached(tag_ref, resolved.digest) if may_be_cached else None
+        return cached or self._fetch_manifest(tag_ref, resolved.digest)
 
-    def _known(self, line: Line, digest: Digest) -> Manifest | None:
-        """Return what an earlier run fetched under the name of this very repository."""
-        kept = self.kept.get(digest)
-        return kept.manifest if kept is not None and line.repository in kept.repositories else None
+    def _get_cached(self, tag_ref: TagRef, digest: Digest) -> Manifest | None:
+        """Return the manifest if an earlier run fetched it from exactly this repository."""
+        cached = self.cached.get(digest)
+        return cached.manifest if cached is not None and tag_ref.repository in cached.repositories else None
 
-    def _held(self, line: Line, held: Iterable[Digest], current: Manifest) -> Iterator[tuple[Digest, Manifest | None]]:
-        """Yield what is behind each digest that places hold; of what could not be asked for, nothing is known.
+    def _fetch_pinned(self, tag_ref: TagRef, pinned_digests: Iterable[Digest], current: Manifest) -> Iterator[tuple[Digest, Manifest | None]]:
+        """Yield the manifest of each pinned digest; None if it does not exist; digests whose lookup fails are left out.
 
-        What an earlier run fetched is asked for again only where registries delete what has no tag.
+        A stored manifest is fetched again only if the registry deletes untagged digests.
         """
-        for digest in sorted(held):
-            if current.holds(digest):
+        for digest in sorted(pinned_digests):
+            if current.has_child(digest):
                 continue
-            known = None if line.host in self.sources.purging else self._known(line, digest)
+            cached = None if tag_ref.host in self.clients.purging_hosts else self._get_cached(tag_ref, digest)
             try:
-                yield digest, known or self._fetch(line, digest)
+                yield digest, cached or self._fetch_manifest(tag_ref, digest)
             except RegistryError as error:
-                self.troubles.note(line.host, error)
+                self.registry_failures.record_error(tag_ref.host, error)
                 if error.is_absent:
                     yield digest, None
 
-    def _held_platforms(
-        self, line: Line, held: Mapping[Digest, Manifest | None], current: Manifest, moving: Iterable[Wish]
-    ) -> Iterator[tuple[Digest, str | Unresolved]]:
-        """Yield the platform of each held manifest, which its config says, where there is anything to compare it with.
+    def _fetch_pinned_platforms(
+        self, tag_ref: TagRef, pinned_manifests: Mapping[Digest, Manifest | None], current: Manifest, outdated: Iterable[TagLookup]
+    ) -> Iterator[tuple[Digest, str | UnresolvedTag]]:
+        """Yield the platform of each pinned single manifest, from its config, if it is needed for a comparison.
 
-        Who pinned one in place of an index keeps to it: where it cannot be found out, the line is resolved for others.
+        A reference that pins a single manifest instead of an index stays on that platform. If the platform cannot be
+        determined, the tag is still resolved for other references.
         """
-        named = {wish.held for wish in moving if wish.names_platforms}
-        for digest, old in held.items():
-            if old is None or old.kind is not Kind.MANIFEST or not (current.kind is Kind.INDEX or digest in named):
+        platform_pinned = {wish.pinned_digest for wish in outdated if wish.names_platforms}
+        for digest, pinned_manifest in pinned_manifests.items():
+            if pinned_manifest is None or pinned_manifest.kind is not ManifestKind.MANIFEST or not (current.kind is ManifestKind.INDEX or digest in platform_pinned):
                 continue
             try:
-                platform = next(iter(self.sources.registry.describe(line, old).platforms), None)
+                platform = next(iter(self.clients.registry.describe_image(tag_ref, pinned_manifest).platforms), None)
             except RegistryError as error:
-                self.troubles.note(line.host, error)
-                if current.kind is Kind.INDEX and not _is_definite(error):
-                    yield digest, Unresolved(line, error.reason, str(error))
+                self.registry_failures.record_error(tag_ref.host, error)
+                if current.kind is ManifestKind.INDEX and not _is_definite(error):
+                    yield digest, UnresolvedTag(tag_ref, error.reason, str(error))
                 continue
             if platform is not None:
                 yield digest, platform
 
-    def _kept(
-        self, line: Line, platforms: Mapping[Digest, str | Unresolved], current: Manifest
-    ) -> Iterator[tuple[Digest, Manifest | Unresolved | None]]:
-        """Yield, for each held manifest of one platform, the one of the same platform: who pinned one keeps to one."""
-        for digest, platform in platforms.items() if current.kind is Kind.INDEX else ():
-            if isinstance(platform, Unresolved):
+    def _fetch_same_platform(
+        self, tag_ref: TagRef, platforms: Mapping[Digest, str | UnresolvedTag], current: Manifest
+    ) -> Iterator[tuple[Digest, Manifest | UnresolvedTag | None]]:
+        """Yield, for each pinned single manifest, the manifest for the same platform in the new index."""
+        for digest, platform in platforms.items() if current.kind is ManifestKind.INDEX else ():
+            if isinstance(platform, UnresolvedTag):
                 yield digest, platform
                 continue
             child = image_for(current, platform)
             try:
-                yield digest, self._fetch(line, child.digest) if child is not None else None
+                yield digest, self._fetch_manifest(tag_ref, child.digest) if child is not None else None
             except RegistryError as error:
-                self.troubles.note(line.host, error)
-                yield digest, None if _is_definite(error) else Unresolved(line, error.reason, str(error))
+                self.registry_failures.record_error(tag_ref.host, error)
+                yield digest, None if _is_definite(error) else UnresolvedTag(tag_ref, error.reason, str(error))
 
-    def _platform(
-        self, line: Line, current: Manifest, held: Mapping[Digest, Manifest | None], moving: Iterable[Wish]
+    def _fetch_needed_platform(
+        self, tag_ref: TagRef, current: Manifest, pinned_manifests: Mapping[Digest, Manifest | None], outdated: Iterable[TagLookup]
     ) -> str | None:
-        """Return the platform of what is no index, which its config says, where it is known which are in use."""
-        had_more = any(old is not None and old.kind is Kind.INDEX for old in held.values())
-        if current.kind is Kind.INDEX or not (had_more or any(wish.names_platforms for wish in moving)):
+        """Return the platform of a single manifest, from its config, if the platforms in use are known."""
+        had_index = any(old is not None and old.kind is ManifestKind.INDEX for old in pinned_manifests.values())
+        if current.kind is ManifestKind.INDEX or not (had_index or any(wish.names_platforms for wish in outdated)):
             return None
-        return self._described(line, current)
+        return self._fetch_platform(tag_ref, current)
 
-    def _described(self, line: Line, manifest: Manifest) -> str | None:
-        """Return the platform of what is no index, as its config says; None where nobody can say."""
+    def _fetch_platform(self, tag_ref: TagRef, manifest: Manifest) -> str | None:
+        """Return the platform of a single manifest, from its config; None if it cannot be fetched."""
         try:
-            return next(iter(self.sources.registry.describe(line, manifest).platforms), None)
+            return next(iter(self.clients.registry.describe_image(tag_ref, manifest).platforms), None)
         except RegistryError as error:
-            self.troubles.note(line.host, error)
+            self.registry_failures.record_error(tag_ref.host, error)
             return None
 
-    def _with_earlier(self, resolved: Resolved, moving: Sequence[Wish]) -> Resolved:
-        """Add the earlier digests that may be taken by those for whom the current one is too young or held."""
-        history = resolved.history
-        since = known_since(resolved.digest, history, resolved.recorded, self.now)
+    def _add_earlier(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
+        """Add earlier digests for references for which the current digest is too young or held."""
+        observations = resolved.observations
+        since = known_since(resolved.digest, observations, resolved.registry_records, self.now)
         tried: set[Digest] = set()
-        for wish in moving:
-            if since + wish.min_age <= self.now and not self.is_held(wish, resolved):
+        for lookup in outdated:
+            if since + lookup.min_age <= self.now and not self.is_held(lookup, resolved):
                 continue
-            held = wish.held if wish.is_written else None
-            for digest in matured(history, resolved.digest, held, wish.min_age, self.now)[:MAX_EARLIER]:
+            pinned_digest = lookup.pinned_digest if lookup.is_written else None
+            for digest in matured(observations, resolved.digest, pinned_digest, lookup.min_age, self.now)[:MAX_EARLIER]:
                 if digest not in tried:
                     tried.add(digest)
-                    resolved = self._with_one_more(resolved, digest, moving)
-                manifest = next((each for each in resolved.earlier if each.digest == digest), None)
-                if manifest is not None and not self.is_held(wish, resolved.before(manifest)):
+                    resolved = self._add_earlier_digest(resolved, digest, outdated)
+                manifest = next((each for each in resolved.earlier_manifests if each.digest == digest), None)
+                if manifest is not None and not self.is_held(lookup, resolved.rewind_to(manifest)):
                     break
-        newest_first = sorted(resolved.earlier, key=lambda each: _last_seen(history, each.digest), reverse=True)
-        return replace(resolved, earlier=tuple(newest_first))
+        newest_first = sorted(resolved.earlier_manifests, key=lambda each: _get_last_seen(observations, each.digest), reverse=True)
+        return replace(resolved, earlier_manifests=tuple(newest_first))
 
-    def _with_one_more(self, resolved: Resolved, digest: Digest, moving: Sequence[Wish]) -> Resolved:
-        """Add one earlier digest, unless it cannot be fetched: that is done whether it is remembered or not."""
-        line, record = resolved.line, self._recorded(resolved.line, digest)
-        if line.host in self.sources.purging and (record is None or not (record.tags or record.is_locked)):
-            return replace(resolved, at_risk=resolved.at_risk | {digest})
+    def _add_earlier_digest(self, resolved: ResolvedTag, digest: Digest, outdated: Sequence[TagLookup]) -> ResolvedTag:
+        """Add one earlier digest unless it cannot be fetched; a stored manifest is fetched as well, to verify it."""
+        tag_ref, record = resolved.tag_ref, self._fetch_record(resolved.tag_ref, digest)
+        if tag_ref.host in self.clients.purging_hosts and (record is None or not (record.tags or record.is_locked)):
+            return replace(resolved, retention_risks=resolved.retention_risks | {digest})
         try:
-            manifest = self._fetch(line, digest)
+            manifest = self._fetch_manifest(tag_ref, digest)
         except RegistryError as error:
-            self.troubles.note(line.host, error)
+            self.registry_failures.record_error(tag_ref.host, error)
             return resolved
-        platform = self._platform(line, manifest, resolved.held, moving)
+        platform = self._fetch_needed_platform(tag_ref, manifest, resolved.pinned_manifests, outdated)
         return replace(
             resolved,
-            earlier=(*resolved.earlier, manifest),
+            earlier_manifests=(*resolved.earlier_manifests, manifest),
             earlier_platforms={**resolved.earlier_platforms, **({digest: platform} if platform else {})},
-            recorded={**resolved.recorded, **({digest: record} if record else {})},
+            registry_records={**resolved.registry_records, **({digest: record} if record else {})},
         )
 
-    def _fetch(self, line: Line, digest: Digest) -> Manifest:
-        self.fetched[digest, line.repository] = manifest = self.sources.registry.fetch(line, digest)
+    def _fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
+        self.fetched_manifests[digest, tag_ref.repository] = manifest = self.clients.registry.fetch_manifest(tag_ref, digest)
         return manifest
 
-    def _recorded(self, line: Line, digest: Digest) -> Recorded | None:
-        """Return what the registry recorded; where it cannot say, that is a failure, and no reason to stop."""
+    def _fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
+        """Return the registry's record of a digest; an error is recorded as a failure and does not stop the lookup."""
         try:
-            return self.sources.facts.recorded(line, digest)
+            return self.clients.registry_facts.fetch_record(tag_ref, digest)
         except RegistryError as error:
-            self.troubles.note(line.host, error)
+            self.registry_failures.record_error(tag_ref.host, error)
             return None
 
 
 def _is_definite(error: RegistryError) -> bool:
-    """Say whether there is no image: nothing at all, or what is none, such as a chart; asking again changes neither."""
+    """Return True if no image exists, or the object is not an image, such as a chart; a retry cannot change that."""
     return error.is_absent or (error.reason is Reason.REGISTRY_ERROR and not error.is_failure)
 
 
-def _last_seen(history: Sequence[Sighting], digest: Digest) -> datetime:
-    return max(sighting.last_seen for sighting in history if sighting.digest == digest)
+def _get_last_seen(observations: Sequence[TagObservation], digest: Digest) -> datetime:
+    return max(sighting.last_seen for sighting in observations if sighting.digest == digest)

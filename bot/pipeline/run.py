@@ -1,4 +1,4 @@
-"""One run over a fleet, readable aloud: a phase ends for everybody before the next begins."""
+"""One run over all fleets; each phase ends for all repositories before the next one begins."""
 
 from __future__ import annotations
 
@@ -10,165 +10,164 @@ from bot.core.proposal.refusals import refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.report import Failed, RepositoryReport, RunReport
-from bot.model.scope import Scope
-from bot.model.vocabulary import Stage
-from bot.pipeline.agenda import Agenda, Visit, draw_up, paced, prospects_of, shared_out
-from bot.pipeline.board import keep_board, one_for_each_repository
-from bot.pipeline.builds import Builds, ask_builders, with_builds
-from bot.pipeline.judge import Judged, World, judge
-from bot.pipeline.orders import Orders
-from bot.pipeline.pool import NETWORK
-from bot.pipeline.propose import Proposed, propose
-from bot.pipeline.reconsider import reconsider
-from bot.pipeline.survey import Survey, survey
+from bot.model.report import RunFailure, RepositoryReport, RunReport
+from bot.model.scope import RunScope
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.agenda import RepositoryPlan, RepositoryScan, plan_repository, apply_limits, list_branch_plans, replace_branch_plans
+from bot.pipeline.board import sync_dashboard, merge_base_branches
+from bot.pipeline.builds import BuildTasks, list_build_tasks, add_build_tasks
+from bot.pipeline.judge import DecisionResult, RunContext, decide_updates
+from bot.pipeline.orders import RunOptions
+from bot.pipeline.pool import FORGE_POOL
+from bot.pipeline.propose import ExecutionResult, execute_steps
+from bot.pipeline.reconsider import expedite_urgent
+from bot.pipeline.survey import ExtractResult, extract_references
 from bot.ports import Fleet
 
-OWN_FILE_BROKEN = "Nothing is done here until its own file can be used."
-NO_OWN_FILE = "It has no file of its own, without which the rollout leaves it alone."
+OWN_FILE_BROKEN = "Nothing is done in this repository until its own config file is fixed."
+NO_OWN_FILE = "It has no config file of its own, which the rollout requires."
 NO_BRANCH = (
-    "It has no base branch, so there is nothing to read: HEAD names no branch with a commit, "
-    "or none is what `base_branches` names."
+    "It has no base branch to read: HEAD points to no branch with a commit, or no branch matches `base_branches`."
 )
 
 
-def run(fleets: Sequence[Fleet], world: World, orders: Orders) -> RunReport:
-    """Run over the repositories of all fleets."""
-    started = world.clock.now()
-    builds = ask_builders(world.builders, world.progress)
-    looked = _survey_fleets(fleets, world, orders, builds)
-    judged = judge([each.survey for each in looked.visits], world, orders.rulebook)
-    agendas = _recall(looked.visits, judged, world, orders)
-    reconsidered = reconsider(prospects_of(agendas), judged.resolutions, world)
-    agendas = shared_out(agendas, reconsidered.prospects)
-    agendas = shared_out(agendas, paced(agendas, orders, world.clock.now()))
-    proposed = _propose(agendas, world, orders)
-    reports = tuple(_report(agenda, each, orders) for agenda, each in zip(agendas, proposed, strict=True))
-    failed = [*builds.failed, *looked.failed, *judged.failed]
-    failed += [each for each in reconsidered.failed if each not in judged.failed]  # a list breaks for both of them
-    failed += [failure for each in proposed for failure in each.failed]
-    for agenda, report in one_for_each_repository(agendas, reports):
-        failed += keep_board(agenda, report, orders)
-    ended = world.clock.now()
-    return RunReport(orders.level, reports, dict(judged.evidence), tuple(failed), started, ended)
+def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunReport:
+    """Run over the repositories of all fleets and return the report."""
+    started = context.clock.now()
+    build_tasks = list_build_tasks(context.builders, context.progress)
+    scan_result = _scan_fleets(fleets, context, options, build_tasks)
+    decision_result = decide_updates([each.extract_result for each in scan_result.repository_scans], context, options.policy_config)
+    repository_plans = _plan_repositories(scan_result.repository_scans, decision_result, context, options)
+    expedite_result = expedite_urgent(list_branch_plans(repository_plans), decision_result.resolutions, context)
+    repository_plans = replace_branch_plans(repository_plans, expedite_result.branch_plans)
+    repository_plans = replace_branch_plans(repository_plans, apply_limits(repository_plans, options, context.clock.now()))
+    execution_results = _execute_steps(repository_plans, context, options)
+    reports = tuple(_build_report(repository_plan, each, options) for repository_plan, each in zip(repository_plans, execution_results, strict=True))
+    failures = [*build_tasks.failures, *scan_result.failures, *decision_result.failures]
+    failures += [each for each in expedite_result.failures if each not in decision_result.failures]  # the same list may fail in both
+    failures += [failure for each in execution_results for failure in each.failures]
+    for agenda, report in merge_base_branches(repository_plans, reports):
+        failures += sync_dashboard(agenda, report, options)
+    ended = context.clock.now()
+    return RunReport(options.level, reports, dict(decision_result.evidence), tuple(failures), started, ended)
 
 
-def _recall(visits: Sequence[Visit], judged: Judged, world: World, orders: Orders) -> list[Agenda]:
-    """Plan for every repository, and look at what its forge remembers; one that breaks costs no other."""
-    world.progress.phase("Looking at proposals", len(visits))
+def _plan_repositories(repository_scans: Sequence[RepositoryScan], decision_result: DecisionResult, context: RunContext, options: RunOptions) -> list[RepositoryPlan]:
+    """Plan the work in every repository; an error in one does not stop the others."""
+    context.progress.start_phase("Reading proposals", len(repository_scans))
 
-    def look(item: tuple[Visit, Sequence[Decision]]) -> Agenda:
+    def plan_one(item: tuple[RepositoryScan, Sequence[Decision]]) -> RepositoryPlan:
         try:
             visit, decisions = item
-            return draw_up(visit, decisions, judged.evidence, orders, world.clock.now())
+            return plan_repository(visit, decisions, decision_result.evidence, options, context.clock.now())
         finally:
-            world.progress.step()
+            context.progress.advance()
 
-    agendas = NETWORK.map(look, zip(visits, judged.decisions, strict=True))
-    world.progress.done()
-    return agendas
-
-
-def _propose(agendas: Sequence[Agenda], world: World, orders: Orders) -> list[Proposed]:
-    """Take the steps of one repository after the other: forges want no two writes at once."""
-    world.progress.phase("Proposing", len(agendas))
-    proposed: list[Proposed] = []
-    for agenda in agendas:
-        name, forge = agenda.visit.repository.name, agenda.forge
-        done = propose(name, forge, agenda.prospects, orders.level) if forge is not None else Proposed()
-        proposed.append(replace(done, failed=(*agenda.failed, *done.failed)))
-        world.progress.step()
-    world.progress.done()
-    return proposed
+    repository_plans = FORGE_POOL.map(plan_one, zip(repository_scans, decision_result.decisions, strict=True))
+    context.progress.finish_phase()
+    return repository_plans
 
 
-def _report(agenda: Agenda, proposed: Proposed, orders: Orders) -> RepositoryReport:
-    repository, surveyed = agenda.visit.repository, agenda.visit.survey
-    told = {each.branch for each in proposed.reports}
-    refused = refusals(agenda.plan.decisions, repository.other_base, orders.branch_prefix, told)
+def _execute_steps(repository_plans: Sequence[RepositoryPlan], context: RunContext, options: RunOptions) -> list[ExecutionResult]:
+    """Execute the steps of one repository after the other, because forges reject parallel writes."""
+    context.progress.start_phase("Proposing", len(repository_plans))
+    results: list[ExecutionResult] = []
+    for repository_plan in repository_plans:
+        name, forge = repository_plan.repository_scan.repository.name, repository_plan.forge
+        result = execute_steps(name, forge, repository_plan.branch_plans, options.level) if forge is not None else ExecutionResult()
+        results.append(replace(result, failures=(*repository_plan.failures, *result.failures)))
+        context.progress.advance()
+    context.progress.finish_phase()
+    return results
+
+
+def _build_report(repository_plan: RepositoryPlan, execution_result: ExecutionResult, options: RunOptions) -> RepositoryReport:
+    repository, extract_result = repository_plan.repository_scan.repository, repository_plan.repository_scan.extract_result
+    reported_branches = {each.branch for each in execution_result.reports}
+    refusal_reports = refusals(repository_plan.proposal_plan.decisions, repository.non_default_base, options.branch_prefix, reported_branches)
     return RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
-        verdicts=tuple(verdict(decision) for decision in agenda.plan.decisions),
-        unsupported=surveyed.unsupported,
-        proposals=tuple(sorted((*proposed.reports, *refused), key=lambda each: each.branch)),
-        note=surveyed.note if repository.base_branch else NO_BRANCH,
-        known_as=repository.known_as,
+        verdicts=tuple(verdict(decision) for decision in repository_plan.proposal_plan.decisions),
+        unsupported=extract_result.unsupported,
+        proposals=tuple(sorted((*execution_result.reports, *refusal_reports), key=lambda each: each.branch)),
+        note=extract_result.blocked_reason if repository.base_branch else NO_BRANCH,
+        configured_name=repository.configured_name,
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Looked:
-    visits: tuple[Visit, ...]
-    failed: tuple[Failed, ...]
+class _ScanResult:
+    repository_scans: tuple[RepositoryScan, ...]
+    failures: tuple[RunFailure, ...]
 
 
-def _survey_fleets(fleets: Sequence[Fleet], world: World, orders: Orders, builds: Builds) -> _Looked:
-    scope = orders.scope
+def _scan_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions, build_tasks: BuildTasks) -> _ScanResult:
+    scope = options.scope
     selected = [
         (fleet, each)
-        for fleet, each in _each_once((fleet, each) for fleet in fleets for each in fleet.repositories(scope.names))
-        if isinstance(each, Failed) or not (each.base_branch or "").startswith(orders.branch_prefix)
+        for fleet, each in _deduplicate((fleet, each) for fleet in fleets for each in fleet.list_repositories(scope.names))
+        if isinstance(each, RunFailure) or not (each.base_branch or "").startswith(options.branch_prefix)
     ]
-    chosen = [(fleet, each) for fleet, each in selected if isinstance(each, Failed) or scope.may_have(each.name)]
-    world.progress.phase("Reading repositories", len(chosen))
+    in_scope = [(fleet, each) for fleet, each in selected if isinstance(each, RunFailure) or scope.may_include(each.name)]
+    context.progress.start_phase("Reading repositories", len(in_scope))
 
-    def look(item: tuple[Fleet, GitRepository | Failed]) -> Visit | Failed:
+    def scan_one(item: tuple[Fleet, GitRepository | RunFailure]) -> RepositoryScan | RunFailure:
         fleet, repository = item
         try:
-            return repository if isinstance(repository, Failed) else _visit(fleet, repository, world, builds, orders)
+            return repository if isinstance(repository, RunFailure) else _scan_repository(fleet, repository, context, build_tasks, options)
         finally:
-            world.progress.step()
+            context.progress.advance()
 
-    looked = NETWORK.map(look, chosen)
-    world.progress.done()
-    failed = [each for each in looked if isinstance(each, Failed)]
+    outcomes = FORGE_POOL.map(scan_one, in_scope)
+    context.progress.finish_phase()
+    failures = [each for each in outcomes if isinstance(each, RunFailure)]
     repositories = [each for _, each in selected if isinstance(each, GitRepository)]
-    names = {name for each in repositories for name in (each.name, each.known_as) if name}
-    failed += _not_selected(scope.names, names, failed)
-    visits = [each for each in looked if isinstance(each, Visit)]
-    return _Looked(tuple(visits if scope.image is None else _using(visits, scope)), tuple(failed))
+    names = {name for each in repositories for name in (each.name, each.configured_name) if name}
+    failures += _report_unselected(scope.names, names, failures)
+    repository_scans = [each for each in outcomes if isinstance(each, RepositoryScan)]
+    return _ScanResult(tuple(repository_scans if scope.image is None else _select_using(repository_scans, scope)), tuple(failures))
 
 
-def _using(visits: Iterable[Visit], scope: Scope) -> Iterable[Visit]:
-    """Return the visits to repositories that use the image of the scope on any of their base branches."""
-    found = [(visit, any(scope.is_about(each.reference) for each in visit.survey.occurrences)) for visit in visits]
-    using = {(id(visit.fleet), visit.repository.name) for visit, is_one in found if is_one}
-    return [visit for visit, _ in found if (id(visit.fleet), visit.repository.name) in using]
+def _select_using(repository_scans: Iterable[RepositoryScan], scope: RunScope) -> Iterable[RepositoryScan]:
+    """Return the scans of repositories that use the image of the scope on any of their base branches."""
+    matches = [(visit, any(scope.is_image_in_scope(each.reference) for each in visit.extract_result.occurrences)) for visit in repository_scans]
+    using = {(id(visit.fleet), visit.repository.name) for visit, is_using in matches if is_using}
+    return [visit for visit, _ in matches if (id(visit.fleet), visit.repository.name) in using]
 
 
-def _each_once(
-    found: Iterable[tuple[Fleet, GitRepository | Failed]],
-) -> Iterator[tuple[Fleet, GitRepository | Failed]]:
-    """Yield what fleets have; what several entries of a config select belongs to the first of them."""
-    done: set[tuple[str, str, str, str | None]] = set()
-    for fleet, each in found:
+def _deduplicate(
+    repositories: Iterable[tuple[Fleet, GitRepository | RunFailure]],
+) -> Iterator[tuple[Fleet, GitRepository | RunFailure]]:
+    """Yield the repositories of all fleets; a repository that several config entries select is yielded once."""
+    known_keys: set[tuple[str, str, str, str | None]] = set()
+    for fleet, each in repositories:
         if isinstance(each, GitRepository) and each.host is not None:
             key = (each.forge, each.host, each.name.lower(), each.base_branch)
-            if key in done:
+            if key in known_keys:
                 continue
-            done.add(key)
+            known_keys.add(key)
         yield fleet, each
 
 
-def _not_selected(only: frozenset[str], found: Iterable[str], failed: Iterable[Failed]) -> list[Failed]:
-    """Return a failure for each name that was asked for and is nowhere; forges do not mind upper and lower case."""
-    known = {name.lower() for name in (*found, *(failure.subject for failure in failed))}
-    missing = sorted(name for name in only if name.lower() not in known)
-    return [Failed(name, Stage.SURVEY, "the config selects no such repository") for name in missing]
+def _report_unselected(names: frozenset[str], selected_names: Iterable[str], failures: Iterable[RunFailure]) -> list[RunFailure]:
+    """Return a failure for each requested name that is not selected; names are compared case-insensitively."""
+    known = {name.lower() for name in (*selected_names, *(failure.subject for failure in failures))}
+    missing = sorted(name for name in names if name.lower() not in known)
+    return [RunFailure(name, FailureStage.SURVEY, "the config does not select this repository") for name in missing]
 
 
-def _visit(fleet: Fleet, repository: GitRepository, world: World, builds: Builds, orders: Orders) -> Visit | Failed:
+def _scan_repository(fleet: Fleet, repository: GitRepository, context: RunContext, build_tasks: BuildTasks, options: RunOptions) -> RepositoryScan | RunFailure:
     if repository.base_branch is None:
-        return Visit(fleet, Survey(repository, is_blind=True))
+        return RepositoryScan(fleet, ExtractResult(repository, has_unread_files=True))
     try:
-        tree = fleet.tree(repository)
-        surveyed = survey(repository, tree, world.formats, world.read_rules)
-        if orders.rollout.needs_own_file and not surveyed.has_own_file:
-            return Visit(fleet, Survey(repository, note=NO_OWN_FILE, is_blind=True))
-        return Visit(fleet, with_builds(surveyed, tree, builds))
+        tree = fleet.open_tree(repository)
+        extract_result = extract_references(repository, tree, context.formats, context.read_rules)
+        if options.rollout.needs_own_file and not extract_result.has_repository_config:
+            return RepositoryScan(fleet, ExtractResult(repository, blocked_reason=NO_OWN_FILE, has_unread_files=True))
+        return RepositoryScan(fleet, add_build_tasks(extract_result, tree, build_tasks))
     except ConfigError as error:
-        return Visit(fleet, Survey(repository, note=f"{OWN_FILE_BROKEN} {error}", has_own_file=True, is_blind=True))
+        return RepositoryScan(fleet, ExtractResult(repository, blocked_reason=f"{OWN_FILE_BROKEN} {error}", has_repository_config=True, has_unread_files=True))
     except (TreeError, ForgeError) as error:
-        return Failed(repository.name, Stage.SURVEY, str(error))
+        return RunFailure(repository.name, FailureStage.SURVEY, str(error))

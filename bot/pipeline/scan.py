@@ -1,4 +1,4 @@
-"""One run over one tree, stopped after the proof: what `scan` does."""
+"""Scan one tree: a run that ends once the edits are verified."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from bot.core.choice.verdict import verdict
 from bot.core.places.select import Home, select
-from bot.model.decision import Decision, NotChecked, Selected, Update
+from bot.model.decision import Decision, UncheckedReference, TrackedImage, ImageUpdate
 from bot.model.forge import GitRepository
-from bot.model.policy import Rulebook
+from bot.model.policy import PolicyConfig
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.source import Change
-from bot.model.vocabulary import Level
-from bot.pipeline.survey import Survey, survey
-from bot.ports import Clock, FileFormat, RulesReader, Tree
+from bot.model.source import FileChange
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.survey import ExtractResult, extract_references
+from bot.ports import Clock, FileFormat, RulesReader, FileTree
 
-if TYPE_CHECKING:  # what nobody is asked about costs no start
-    from bot.pipeline.judge import Judged, World
+if TYPE_CHECKING:  # an offline scan does not import this module
+    from bot.pipeline.judge import DecisionResult, RunContext
 
 
 @dataclass(frozen=True, slots=True)
-class Offline:
-    """All of the world that a scan needs which asks nobody."""
+class OfflineContext:
+    """The services that an offline scan uses."""
 
     formats: Sequence[FileFormat]
     clock: Clock
@@ -31,72 +31,74 @@ class Offline:
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
-    """What `scan` found, and the proved changes that `scan --write` may write."""
+class TreeScanResult:
+    """The result of a scan, and the verified changes that `scan --write` writes."""
 
     report: RunReport
-    survey: Survey
-    changes: tuple[Change, ...] = ()
+    extract_result: ExtractResult
+    changes: tuple[FileChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What is to be done at places, on what evidence, and the changes of files that were proved."""
+class TreeDecisions:
+    """The decisions, the evidence that they are based on, and the verified file changes."""
 
     decisions: tuple[Decision, ...]
-    judged: Judged
-    changes: tuple[Change, ...]
+    decision_result: DecisionResult
+    changes: tuple[FileChange, ...]
 
 
-def scan(tree: Tree, root: str, world: World | Offline, rulebook: Rulebook) -> Scanned:
-    """Run over one tree and stop after the proof.
+def scan_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig) -> TreeScanResult:
+    """Scan one tree, and stop after verifying the edits.
 
-    Raises TreeError when it cannot be listed, and ConfigError where its own file is wrong.
+    Raises:
+        TreeError: If the tree cannot be listed.
+        ConfigError: If the config file in the tree is not valid.
     """
-    surveyed = survey(GitRepository("", "", None, None, is_public=False), tree, world.formats, world.read_rules)
-    rulebook = replace(rulebook, inner=surveyed.rules)
-    if isinstance(world, Offline):
-        report = RunReport(Level.REPORT, (_of_tree(root, surveyed, _selected(surveyed, world, rulebook)),))
-        return Scanned(report.with_failures(surveyed.failed), surveyed)
-    return _asked(surveyed, root, world, rulebook)
+    extract_result = extract_references(GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules)
+    policy_config = replace(policy_config, repository_rules=extract_result.rules)
+    if isinstance(context, OfflineContext):
+        report = RunReport(RunLevel.REPORT, (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),))
+        return TreeScanResult(report.add_failures(extract_result.failures), extract_result)
+    return _scan_online(extract_result, root, context, policy_config)
 
 
-def _selected(surveyed: Survey, world: Offline, rulebook: Rulebook) -> list[Verdict]:
-    """Return what can be said of every place without asking anybody."""
-    today = world.clock.now().date()
-    selected = [select(rulebook, Home("", ""), occurrence, today) for occurrence in surveyed.occurrences]
-    return [verdict(NotChecked(place) if isinstance(place, Selected) else place) for place in selected]
+def _list_offline_verdicts(extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig) -> list[Verdict]:
+    """Return the verdict on every reference that is possible without network access."""
+    today = context.clock.now().date()
+    selections = [select(policy_config, Home("", ""), occurrence, today) for occurrence in extract_result.occurrences]
+    return [verdict(UncheckedReference(place) if isinstance(place, TrackedImage) else place) for place in selections]
 
 
-def _asked(surveyed: Survey, root: str, world: World, rulebook: Rulebook) -> Scanned:
-    """Ask the world what is newer, and prove the edits."""
-    decided = decide_all(surveyed, surveyed, world, rulebook)
-    verdicts = list(map(verdict, decided.decisions))
-    failures = (*surveyed.failed, *decided.judged.failed)
-    report = RunReport(Level.REPORT, (_of_tree(root, surveyed, verdicts),), dict(decided.judged.evidence), failures)
-    return Scanned(report, surveyed, decided.changes)
+def _scan_online(extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig) -> TreeScanResult:
+    """Look up updates, and verify the edits."""
+    tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
+    verdicts = list(map(verdict, tree_decisions.decisions))
+    failures = (*extract_result.failures, *tree_decisions.decision_result.failures)
+    report = RunReport(RunLevel.REPORT, (_build_report(root, extract_result, verdicts),), dict(tree_decisions.decision_result.evidence), failures)
+    return TreeScanResult(report, extract_result, tree_decisions.changes)
 
 
-def decide_all(
-    surveyed: Survey,
-    looked_at: Survey,
-    world: World,
-    rulebook: Rulebook,
-    needs_evidence: Callable[[Update], bool] = lambda _: True,
-) -> Decided:
-    """Return what is to be done at the places of `looked_at`, which are some of those of `surveyed`.
+def decide_tree(
+    extract_result: ExtractResult,
+    decided_part: ExtractResult,
+    context: RunContext,
+    policy_config: PolicyConfig,
+    needs_evidence: Callable[[ImageUpdate], bool] = lambda _: True,
+) -> TreeDecisions:
+    """Decide on the references of `decided_part`, which is all or a part of `extract_result`.
 
-    `needs_evidence` is as for `judge`.
+    `needs_evidence` is the same as for `decide_updates`.
     """
-    from bot.pipeline.edit import edit
-    from bot.pipeline.judge import judge
+    from bot.pipeline.edit import edit_files
+    from bot.pipeline.judge import decide_updates
 
-    judged = judge([looked_at], world, rulebook, needs_evidence)
-    (decisions,) = judged.decisions
-    edited = edit(surveyed, [each for each in decisions if isinstance(each, Update)])
-    unproved = {skip.occurrence: skip for skip in edited.unproved}
-    return Decided(tuple(unproved.get(each.occurrence, each) for each in decisions), judged, edited.changes)
+    decision_result = decide_updates([decided_part], context, policy_config, needs_evidence)
+    (decisions,) = decision_result.decisions
+    edit_result = edit_files(extract_result, [each for each in decisions if isinstance(each, ImageUpdate)])
+    skips_by_occurrence = {skip.occurrence: skip for skip in edit_result.unproved_skips}
+    return TreeDecisions(tuple(skips_by_occurrence.get(each.occurrence, each) for each in decisions), decision_result, edit_result.changes)
 
 
-def _of_tree(root: str, surveyed: Survey, verdicts: Sequence[Verdict]) -> RepositoryReport:
-    return RepositoryReport("", root, None, tuple(verdicts), surveyed.unsupported)
+def _build_report(root: str, extract_result: ExtractResult, verdicts: Sequence[Verdict]) -> RepositoryReport:
+    return RepositoryReport("", root, None, tuple(verdicts), extract_result.unsupported)

@@ -1,4 +1,4 @@
-"""Survey: read one tree and find every place in it where an image is written."""
+"""Read one tree and extract all image references from it."""
 
 from __future__ import annotations
 
@@ -10,219 +10,221 @@ from typing import TYPE_CHECKING
 from bot.core.places.ignore import comment_at, lines_of
 from bot.core.places.relate import relate
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
-from bot.model.forge import Entry, GitRepository
-from bot.model.found import Places
+from bot.model.forge import TreeEntry, GitRepository
+from bot.model.found import ExtractedReferences
 from bot.model.reference import ImageReference
-from bot.model.report import Failed
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import WHOLE_FILE, Reason, Stage
-from bot.ports import FileFormat, RulesReader, Tree
+from bot.model.report import RunFailure
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, FailureStage
+from bot.ports import FileFormat, RulesReader, FileTree
 
-if TYPE_CHECKING:  # a start pays only for what it uses
-    from bot.model.remark import Remark
-    from bot.model.rules import Rule
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.remark import CrossFileFact
+    from bot.model.rules import PolicyRule
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
-"""Larger files are not read: the largest manifests in the wild (bundles of CRDs) have some five megabytes."""
+"""Larger files are not read: the largest known manifests (bundles of CRDs) have some five megabytes."""
 
-OWN_FILES = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
-"""Where a repository may say itself what it wants; the first that there is counts."""
+REPOSITORY_CONFIG_PATHS = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
+"""Paths of a repository's own config file; the first that exists is used."""
 
-_TEXT = "text"
-"""The format that knows nothing of what it reads."""
+_TEXT_FORMAT = "text"
+"""The name of the format that finds references in any text."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """One file as one format read it."""
+class FileReading:
+    """One file as read by one format."""
 
     file: SourceFile
     file_format: FileFormat
-    places: Places
-    remarks: tuple[Remark, ...] = ()
-    """What the file says of places in others."""
+    references: ExtractedReferences
+    facts: tuple[CrossFileFact, ...] = ()
+    """Facts that the file states about references in other files."""
 
 
 @dataclass(frozen=True, slots=True)
-class Survey:
-    """What one tree holds."""
+class ExtractResult:
+    """The image references of one tree."""
 
     repository: GitRepository
-    readings: tuple[Reading, ...] = ()
-    """In the order of their paths."""
-    places: Places = ()
-    """What the readings found, each place as the remarks of all files leave it."""
-    unread: tuple[Unsupported, ...] = ()
-    """Files that were not even opened."""
-    failed: tuple[Failed, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    """Of the repository's own file."""
-    note: str = ""
-    """What keeps the whole repository from being looked at, in a sentence."""
-    has_own_file: bool = False
-    """Whether the repository says itself what it wants, rightly or wrongly."""
-    is_blind: bool = False
-    """Whether there are files that nobody read: the tree was cut short, or some were too large or broken."""
+    readings: tuple[FileReading, ...] = ()
+    """Sorted by path."""
+    references: ExtractedReferences = ()
+    """The references of all readings, after cross-file facts and ignore comments were applied."""
+    unread_files: tuple[UnsupportedText, ...] = ()
+    """Files that were not read."""
+    failures: tuple[RunFailure, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
+    """Rules of the repository's own config file."""
+    blocked_reason: str = ""
+    """A sentence that says why the whole repository is not processed; empty if it is."""
+    has_repository_config: bool = False
+    """True if the repository has its own config file, valid or not."""
+    has_unread_files: bool = False
+    """True if some files were not read, because the tree was truncated or files were too large or failed."""
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
-        return tuple(each for each in self.places if isinstance(each, Occurrence))
+        return tuple(each for each in self.references if isinstance(each, Occurrence))
 
-    def may_hide(self, repository: str) -> bool:
-        """Say whether an image may stand somewhere that was not read, so that it is not gone though no place shows it.
+    def may_hide_image(self, repository: str) -> bool:
+        """Return True if an image may be used in a place that was not read, so that its absence is not certain.
 
-        A file that could not be read as a whole hides only images whose last path part its bytes hold, in any encoding.
+        A file that could not be parsed can only contain images whose last path part is in its bytes, in any encoding.
         """
         name = repository.rpartition("/")[2]
         spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
-        return self.is_blind or any(
+        return self.has_unread_files or any(
             spelling in reading.file.content
             for reading in self.readings
-            if any(map(_is_unread, reading.places))
+            if any(map(_is_unread, reading.references))
             for spelling in spellings
         )
 
-    def readings_of(self, path: FilePath) -> Sequence[Reading]:
-        """Return one file as each format read it."""
-        first = bisect_left(self.readings, path, key=_path_of)
-        return self.readings[first : bisect_right(self.readings, path, key=_path_of)]
+    def get_readings(self, path: FilePath) -> Sequence[FileReading]:
+        """Return the readings of one file by each format."""
+        first = bisect_left(self.readings, path, key=_get_path)
+        return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
 
-    def readings_with(self, again: Sequence[Reading]) -> Sequence[Reading]:
-        """Return all readings, with those of one file replaced."""
-        path = again[0].file.path
-        first = bisect_left(self.readings, path, key=_path_of)
-        last = bisect_right(self.readings, path, key=_path_of)
-        return (*self.readings[:first], *again, *self.readings[last:])
+    def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
+        """Return all readings, with the readings of one file replaced."""
+        path = new_readings[0].file.path
+        first = bisect_left(self.readings, path, key=_get_path)
+        last = bisect_right(self.readings, path, key=_get_path)
+        return (*self.readings[:first], *new_readings, *self.readings[last:])
 
     @property
-    def unsupported(self) -> tuple[Unsupported, ...]:
-        found = [each for each in self.places if isinstance(each, Unsupported)]
-        return tuple(sorted([*found, *self.unread], key=lambda each: (each.path, each.line_number)))
+    def unsupported(self) -> tuple[UnsupportedText, ...]:
+        found = [each for each in self.references if isinstance(each, UnsupportedText)]
+        return tuple(sorted([*found, *self.unread_files], key=lambda each: (each.path, each.line_number)))
 
 
-def survey(
-    repository: GitRepository, tree: Tree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
-) -> Survey:
-    """Read the files that any format selects, and the repository's own word on what may be done, if it is asked for.
+def extract_references(
+    repository: GitRepository, tree: FileTree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
+) -> ExtractResult:
+    """Read the files that any format selects, and the repository's own config file if `read_rules` is given.
 
-    Raises TreeError when the tree cannot be listed or its own file not be read, and ConfigError where that is wrong.
+    Raises:
+        TreeError: If the tree cannot be listed, or its config file cannot be read.
+        ConfigError: If its config file is not valid.
     """
-    entries = {entry.path: entry for entry in tree.entries()}
-    rules = _rules(entries, tree, read_rules) if read_rules is not None else None
-    selected = _selected(entries, formats)
-    readings: list[Reading] = []
-    unread = [Unsupported(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
-    failed = [Failed(_subject(repository, folder), Stage.SURVEY, str(why)) for folder, why in tree.unlisted]
-    wanted = [each for each in selected if not each.is_too_large]
-    for chosen, content in zip(wanted, tree.read([each.entry for each in wanted]), strict=True):
-        path = chosen.entry.path
+    entries = {entry.path: entry for entry in tree.list_entries()}
+    rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
+    selected = _select_files(entries, formats)
+    readings: list[FileReading] = []
+    unread_files = [UnsupportedText(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
+    failures = [RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(why)) for folder, why in tree.unlisted_folders]
+    readable = [each for each in selected if not each.is_too_large]
+    for selected_file, content in zip(readable, tree.read([each.entry for each in readable]), strict=True):
+        path = selected_file.entry.path
         if isinstance(content, TreeError):
-            failed.append(Failed(_subject(repository, path), Stage.SURVEY, str(content)))
+            failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(content)))
         elif len(content) > MAX_FILE_BYTES:
-            unread.append(Unsupported(path, 1, "", Reason.TOO_LARGE))
+            unread_files.append(UnsupportedText(path, 1, "", Reason.TOO_LARGE))
         else:
-            read_by_each = read_by(SourceFile(path, content), chosen.formats)
-            readings += [reading for reading in read_by_each if reading.places or reading.remarks]
-    return Survey(
+            read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
+            readings += [reading for reading in read_by_each if reading.references or reading.facts]
+    return ExtractResult(
         repository=repository,
         readings=tuple(readings),
-        places=related(readings, home=repository),
-        unread=tuple(unread),
-        failed=tuple(failed),
+        references=relate_references(readings, repository=repository),
+        unread_files=tuple(unread_files),
+        failures=tuple(failures),
         rules=rules or (),
-        has_own_file=rules is not None,
-        is_blind=not tree.complete or bool(unread) or bool(failed),
+        has_repository_config=rules is not None,
+        has_unread_files=not tree.is_complete or bool(unread_files) or bool(failures),
     )
 
 
-def _rules(entries: Mapping[FilePath, Entry], tree: Tree, read_rules: RulesReader) -> tuple[Rule, ...] | None:
-    """Return what the repository says itself, None where it has no such file."""
-    own = next((entries[path] for path in OWN_FILES if path in entries), None)
-    if own is None:
+def _load_repository_rules(entries: Mapping[FilePath, TreeEntry], tree: FileTree, read_rules: RulesReader) -> tuple[PolicyRule, ...] | None:
+    """Return the rules of the repository's own config file; None if it has none."""
+    config_entry = next((entries[path] for path in REPOSITORY_CONFIG_PATHS if path in entries), None)
+    if config_entry is None:
         return None
-    if own.size is not None and own.size > MAX_FILE_BYTES:
-        raise ConfigError(own.path, (ConfigProblem("", f"has more than {MAX_FILE_BYTES} bytes, and is not read"),))
-    (content,) = tree.read([own])
+    if config_entry.size is not None and config_entry.size > MAX_FILE_BYTES:
+        raise ConfigError(config_entry.path, (ConfigProblem("", f"has more than {MAX_FILE_BYTES} bytes, so it is not read"),))
+    (content,) = tree.read([config_entry])
     if isinstance(content, TreeError):
         raise content
-    return read_rules(content, own.path)
+    return read_rules(content, config_entry.path)
 
 
-def read_by(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[Reading]:
-    """Read one file as each of `formats` does; what `text` finds is another's where that has the same image there."""
-    readings = [read(file, file_format) for file_format in formats]
-    told = {
+def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
+    """Read one file with each of `formats`; drop references of `text` that another format has as well."""
+    readings = [read_file(file, file_format) for file_format in formats]
+    known_references = {
         (place.line_number, place.reference)
         for reading in readings
-        for place in reading.places
-        if isinstance(place, Occurrence) and reading.file_format.name != _TEXT
+        for place in reading.references
+        if isinstance(place, Occurrence) and reading.file_format.name != _TEXT_FORMAT
     }
     return [
-        replace(reading, places=tuple(each for each in reading.places if not _is_told(each, told)))
-        if reading.file_format.name == _TEXT
+        replace(reading, references=tuple(each for each in reading.references if not _is_known_reference(each, known_references)))
+        if reading.file_format.name == _TEXT_FORMAT
         else reading
         for reading in readings
     ]
 
 
-def _is_told(place: Occurrence | Unsupported, told: Collection[tuple[int, ImageReference]]) -> bool:
-    return isinstance(place, Occurrence) and (place.line_number, place.reference) in told
+def _is_known_reference(place: Occurrence | UnsupportedText, known_references: Collection[tuple[int, ImageReference]]) -> bool:
+    return isinstance(place, Occurrence) and (place.line_number, place.reference) in known_references
 
 
-def read(file: SourceFile, file_format: FileFormat) -> Reading:
-    """Read one file as one format does, and the comments of people at its places."""
-    places: list[Occurrence | Unsupported] = []
-    remarks: list[Remark] = []
+def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
+    """Read one file with one format."""
+    references: list[Occurrence | UnsupportedText] = []
+    facts: list[CrossFileFact] = []
     for found in file_format.extract(file):
-        if isinstance(found, Occurrence | Unsupported):
-            places.append(found)
+        if isinstance(found, Occurrence | UnsupportedText):
+            references.append(found)
         else:
-            remarks.append(found)
-    return Reading(file, file_format, tuple(places), tuple(remarks))
+            facts.append(found)
+    return FileReading(file, file_format, tuple(references), tuple(facts))
 
 
-def related(readings: Sequence[Reading], told: Sequence[Remark] = (), *, home: GitRepository | None = None) -> Places:
-    """Return the places of a tree as the remarks of all its files, of others and the comments of people leave them.
+def relate_references(readings: Sequence[FileReading], additional_facts: Sequence[CrossFileFact] = (), *, repository: GitRepository | None = None) -> ExtractedReferences:
+    """Return the references of a tree after applying cross-file facts and ignore comments.
 
-    `home` says which branch the tree is of, where that is known.
+    `repository` determines the branch that the tree belongs to, if it is given.
     """
-    remarks = [*(remark for reading in readings for remark in reading.remarks), *told]
-    if remarks and home is not None and home.base_branch is not None:
-        from bot.model.remark import OnBranch
+    facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
+    if facts and repository is not None and repository.base_branch is not None:
+        from bot.model.remark import TreeBranch
 
-        remarks.append(OnBranch(home.base_branch, home.is_default_base))
-    places = relate((reading.places for reading in readings), remarks)
-    commented = {
+        facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
+    references = relate((reading.references for reading in readings), facts)
+    files_with_comments = {
         reading.file.path: (lines, reading.file_format.has_line_end_comments)
         for reading in readings
         if (lines := lines_of(reading.file.content)) is not None
     }
-    return tuple(_commented(place, commented) for place in places) if commented else places
+    return tuple(_add_ignore_comment(place, files_with_comments) for place in references) if files_with_comments else references
 
 
-def _commented(
-    place: Occurrence | Unsupported, commented: Mapping[FilePath, tuple[Sequence[bytes], bool]]
-) -> Occurrence | Unsupported:
-    if isinstance(place, Unsupported) or place.path not in commented:
+def _add_ignore_comment(
+    place: Occurrence | UnsupportedText, files_with_comments: Mapping[FilePath, tuple[Sequence[bytes], bool]]
+) -> Occurrence | UnsupportedText:
+    if isinstance(place, UnsupportedText) or place.path not in files_with_comments:
         return place
-    lines, at_line_end = commented[place.path]
-    numbers = (place.line_number, *place.also_lines)
-    return replace(place, comment=comment_at(lines, numbers, at_line_end=at_line_end))
+    lines, at_line_end = files_with_comments[place.path]
+    numbers = (place.line_number, *place.related_lines)
+    return replace(place, ignore_comment=comment_at(lines, numbers, at_line_end=at_line_end))
 
 
-def _path_of(reading: Reading) -> FilePath:
+def _get_path(reading: FileReading) -> FilePath:
     return reading.file.path
 
 
-def _is_unread(found: Occurrence | Unsupported) -> bool:
-    return isinstance(found, Unsupported) and found.reason in WHOLE_FILE
+def _is_unread(reference: Occurrence | UnsupportedText) -> bool:
+    return isinstance(reference, UnsupportedText) and reference.reason in WHOLE_FILE_REASONS
 
 
 @dataclass(frozen=True, slots=True)
-class _Selected:
-    """A file, and the formats that read it."""
+class _SelectedFile:
+    """A file and the formats that read it."""
 
-    entry: Entry
+    entry: TreeEntry
     formats: tuple[FileFormat, ...]
 
     @property
@@ -230,13 +232,13 @@ class _Selected:
         return self.entry.size is not None and self.entry.size > MAX_FILE_BYTES
 
 
-def _selected(entries: Mapping[FilePath, Entry], formats: Sequence[FileFormat]) -> list[_Selected]:
-    selecting: dict[FilePath, list[FileFormat]] = {}
+def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[_SelectedFile]:
+    formats_by_path: dict[FilePath, list[FileFormat]] = {}
     for file_format in formats:
-        for path in file_format.selects(entries.keys()):
-            selecting.setdefault(path, []).append(file_format)
-    return [_Selected(entries[path], tuple(selecting[path])) for path in sorted(selecting)]
+        for path in file_format.select_paths(entries.keys()):
+            formats_by_path.setdefault(path, []).append(file_format)
+    return [_SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
 
 
-def _subject(repository: GitRepository, path: FilePath) -> str:
+def _format_subject(repository: GitRepository, path: FilePath) -> str:
     return f"{repository.name}/{path}" if repository.name else path

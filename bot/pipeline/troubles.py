@@ -1,4 +1,4 @@
-"""Troubles: what failed at registries in a run, each said once."""
+"""Collect the failures of registries in a run, and report each only once."""
 
 from __future__ import annotations
 
@@ -7,46 +7,50 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bot.model.errors import RegistryError
-from bot.model.report import Failed
-from bot.model.vocabulary import Reason, Stage
+from bot.model.report import RunFailure
+from bot.model.vocabulary import Reason, FailureStage
 
-STATE = "state"
-"""What failed where the memory could not be written."""
+STATE_SUBJECT = "state"
+"""The subject of failures to store state."""
 
 
-def each_once(failures: Iterable[Failed]) -> Iterator[Failed]:
-    """Yield each error with the first subject that it is about: it may have come up for every image."""
-    said: set[str] = set()
+def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:
+    """Yield each distinct error with its first subject; the same error may have occurred for every image."""
+    known_errors: set[str] = set()
     for failed in failures:
-        if failed.error not in said:
-            said.add(failed.error)
+        if failed.error not in known_errors:
+            known_errors.add(failed.error)
             yield failed
 
 
 @dataclass(slots=True)
-class Troubles:
-    """The first failure of each registry; one that cannot be reached is not tried again for every image."""
+class RegistryFailures:
+    """The first error of each registry; an unreachable registry is not contacted again for every image."""
 
-    by_host: dict[str, RegistryError] = field(default_factory=dict)
-    silent: dict[str, RegistryError] = field(default_factory=dict)
-    """Those that could not be reached, whatever failed there before."""
+    first_errors: dict[str, RegistryError] = field(default_factory=dict)
+    unreachable: dict[str, RegistryError] = field(default_factory=dict)
+    """Registries that could not be reached, even if another error occurred before."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, host: str, error: RegistryError) -> None:
-        """Remember an error that is a failure; others are findings."""
+    def record_error(self, host: str, error: RegistryError) -> None:
+        """Record an error if it is a failure; other errors are findings about images."""
         if error.is_failure:
             with self.lock:
-                self.by_host.setdefault(host, error)
+                self.first_errors.setdefault(host, error)
                 if error.reason is Reason.UNREACHABLE:
-                    self.silent.setdefault(host, error)
+                    self.unreachable.setdefault(host, error)
 
-    def raise_if_silent(self, host: str) -> None:
-        """Raise a RegistryError for a host that could not be reached before; what was asked then says nothing here."""
-        if error := self.silent.get(host):
-            what = f"{error.host} was not asked again, since it had not answered"
+    def raise_if_unreachable(self, host: str) -> None:
+        """Raise an error if an earlier request could not reach the host; its message does not repeat that request.
+
+        Raises:
+            RegistryError: If the host could not be reached.
+        """
+        if error := self.unreachable.get(host):
+            what = f"{error.host} was not contacted again, because it did not respond before"
             raise RegistryError(error.host, error.reason, what, is_failure=error.is_failure)
 
-    def failures(self) -> Iterator[Failed]:
+    def list_failures(self) -> Iterator[RunFailure]:
         """Yield one failure for each registry."""
-        for host, error in sorted(self.by_host.items()):
-            yield Failed(host, Stage.RESOLVE, str(error))
+        for host, error in sorted(self.first_errors.items()):
+            yield RunFailure(host, FailureStage.RESOLVE, str(error))

@@ -1,4 +1,4 @@
-"""Verify: look for the signatures of each distinct image once in a run, where somebody is trusted to sign it."""
+"""Verify the signatures of each distinct image once per run, if the config has a `trust` entry for it."""
 
 from __future__ import annotations
 
@@ -9,73 +9,73 @@ from bot.core.evidence.signatures import together
 from bot.core.evidence.trust import trust_for
 from bot.model.decision import Transition
 from bot.model.reference import Digest
-from bot.model.report import Failed
-from bot.model.signature import SignatureOutcome, Signatures, SignatureUnknown
-from bot.model.trust import Trust
-from bot.model.vocabulary import Stage
-from bot.pipeline.pool import Pool
-from bot.pipeline.troubles import each_once
-from bot.ports import Progress, Verifier
+from bot.model.report import RunFailure
+from bot.model.signature import SignatureOutcome, TransitionSignatures, SignatureUnknown
+from bot.model.trust import TrustEntry
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.troubles import deduplicate_failures
+from bot.ports import ProgressReporter, SignatureVerifier
 
 
 @dataclass(frozen=True, slots=True)
-class Verification:
-    """The signatures of the transitions whose images somebody is trusted to sign, and what could not be asked."""
+class VerifyResult:
+    """The signatures of transitions that a `trust` entry matches, and the failures."""
 
-    signatures: Mapping[Transition, Signatures]
-    failed: tuple[Failed, ...] = ()
+    signatures: Mapping[Transition, TransitionSignatures]
+    failures: tuple[RunFailure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Image:
+class _TrustedImage:
     repository: str
     digest: Digest
-    trust: Trust
+    trust: TrustEntry
 
 
-def verify(
+def verify_signatures(
     transitions: Iterable[Transition],
-    trusts: Sequence[Trust],
-    verifiers: Sequence[Verifier],
-    pool: Pool,
-    progress: Progress,
-) -> Verification:
-    """Look for the signatures of old and new; images that no entry of `trusts` is about are not asked for."""
+    trust_entries: Sequence[TrustEntry],
+    verifiers: Sequence[SignatureVerifier],
+    pool: WorkerPool,
+    progress: ProgressReporter,
+) -> VerifyResult:
+    """Verify the signatures of old and new images; images that no `trust` entry matches are left out."""
     trusted = {
         move: trust
-        for move in sorted(set(transitions), key=lambda move: move.order)
-        if (trust := trust_for(trusts, move.line.repository)) is not None
+        for move in sorted(set(transitions), key=lambda move: move.sort_key)
+        if (trust := trust_for(trust_entries, move.tag_ref.repository)) is not None
     }
-    images = list(dict.fromkeys(image for move, trust in trusted.items() for image in _images(move, trust)))
+    images = list(dict.fromkeys(image for move, trust in trusted.items() for image in _list_images(move, trust)))
     if not images:
-        return Verification({})
-    progress.phase("Verifying signatures", len(images))
+        return VerifyResult({})
+    progress.start_phase("Verifying signatures", len(images))
 
-    def of(image: _Image) -> SignatureOutcome:
-        found = (each.verify(image.repository, image.digest, image.trust) for each in verifiers)
-        outcome = together(each for each in found if each is not None)
-        progress.step()
+    def verify_image(image: _TrustedImage) -> SignatureOutcome:
+        outcomes = (each.verify(image.repository, image.digest, image.trust) for each in verifiers)
+        outcome = together(each for each in outcomes if each is not None)
+        progress.advance()
         return outcome
 
-    outcomes = dict(zip(images, pool.map(of, images), strict=True))
-    progress.done()
+    outcomes = dict(zip(images, pool.map(verify_image, images), strict=True))
+    progress.finish_phase()
     signatures = {
-        move: Signatures(
-            outcomes[_Image(move.line.repository, move.old, trust)] if move.old else None,
-            outcomes[_Image(move.line.repository, move.new, trust)],
+        move: TransitionSignatures(
+            outcomes[_TrustedImage(move.tag_ref.repository, move.old, trust)] if move.old else None,
+            outcomes[_TrustedImage(move.tag_ref.repository, move.new, trust)],
         )
         for move, trust in trusted.items()
     }
-    return Verification(signatures, tuple(_failures(outcomes)))
+    return VerifyResult(signatures, tuple(_list_failures(outcomes)))
 
 
-def _images(move: Transition, trust: Trust) -> Iterable[_Image]:
-    return [_Image(move.line.repository, digest, trust) for digest in (move.old, move.new) if digest]
+def _list_images(move: Transition, trust: TrustEntry) -> Iterable[_TrustedImage]:
+    return [_TrustedImage(move.tag_ref.repository, digest, trust) for digest in (move.old, move.new) if digest]
 
 
-def _failures(outcomes: Mapping[_Image, SignatureOutcome]) -> Iterator[Failed]:
-    return each_once(
-        Failed(f"{image.repository}@{image.digest}", Stage.ASSESS, outcome.detail)
+def _list_failures(outcomes: Mapping[_TrustedImage, SignatureOutcome]) -> Iterator[RunFailure]:
+    return deduplicate_failures(
+        RunFailure(f"{image.repository}@{image.digest}", FailureStage.ASSESS, outcome.detail)
         for image, outcome in outcomes.items()
         if isinstance(outcome, SignatureUnknown) and outcome.is_failure
     )

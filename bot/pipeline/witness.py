@@ -1,4 +1,4 @@
-"""A second witness of every edit of a Dockerfile: dockerfile-parse, which knows nothing of how we read."""
+"""Verify edits of Dockerfiles with dockerfile-parse, which is independent of basebump's own parser."""
 
 from __future__ import annotations
 
@@ -7,64 +7,64 @@ from dataclasses import dataclass
 from io import BytesIO
 
 from bot.core.places.stages import is_base
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.source import Occurrence, SourceFile
 
-MAX_WITNESSED_BYTES = 64 * 1024
-"""Of one file: twice the largest Dockerfile in the wild. The time that dockerfile-parse needs grows with the square."""
+MAX_PARSED_BYTES = 64 * 1024
+"""Twice the size of the largest known Dockerfile; the run time of dockerfile-parse grows quadratically with it."""
 
 _SCRATCH = "scratch"
 
 
 @dataclass(frozen=True, slots=True)
-class _Testimony:
-    """What dockerfile-parse says of a file."""
+class _DockerfileParse:
+    """The result of parsing a Dockerfile with dockerfile-parse."""
 
     images: Counter[str]
-    """What the FROM instructions name: images, stages and scratch."""
-    names: frozenset[str]
-    """Of the stages."""
+    """The values of FROM instructions: images, stages and scratch."""
+    stage_names: frozenset[str]
+    """Names of the stages."""
 
 
-def objects(before: SourceFile, after: SourceFile, places_before: Places, places_after: Places) -> bool:
-    """Say whether dockerfile-parse sees another change in the images of FROM than the places show.
+def has_unplanned_change(before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences) -> bool:
+    """Return True if dockerfile-parse finds a different change of FROM images than basebump's own parser.
 
-    It is only heard where it agreed with the places before the edit: it misreads defaults in words, arguments in
-    arguments, heredocs, byte-order marks and blank lines in instructions, and then its word is worth nothing.
+    Its result counts only if both parsers agree before the edit: dockerfile-parse misreads defaults inside words,
+    nested arguments, heredocs, byte-order marks and blank lines inside instructions.
     """
-    if max(len(before.content), len(after.content)) > MAX_WITNESSED_BYTES:
+    if max(len(before.content), len(after.content)) > MAX_PARSED_BYTES:
         return False
-    old, new = _images(places_before), _images(places_after)
-    testimony = _testimony(before.content)
-    if testimony is None or not _agrees(testimony, old):
+    old, new = _count_base_images(references_before), _count_base_images(references_after)
+    parsed_before = _parse_dockerfile(before.content)
+    if parsed_before is None or not _has_same_images(parsed_before, old):
         return False
-    changed = _testimony(after.content)
-    return changed is None or changed.images != testimony.images - old + new
+    parsed_after = _parse_dockerfile(after.content)
+    return parsed_after is None or parsed_after.images != parsed_before.images - old + new
 
 
-def _agrees(testimony: _Testimony, images: Counter[str]) -> bool:
-    """Say whether it sees our images and, besides, only stages."""
-    others = testimony.images - images
-    is_complete = images <= testimony.images
-    return is_complete and all(name == _SCRATCH or name.lower() in testimony.names for name in others)
+def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
+    """Return True if dockerfile-parse finds all of our images and, besides, only stages and scratch."""
+    others = parsed.images - images
+    is_complete = images <= parsed.images
+    return is_complete and all(name == _SCRATCH or name.lower() in parsed.stage_names for name in others)
 
 
-def _images(places: Places) -> Counter[str]:
-    """Return what FROM names; what else names images, dockerfile-parse does not look at."""
-    return Counter(str(place.reference) for place in places if isinstance(place, Occurrence) and is_base(place))
+def _count_base_images(references: ExtractedReferences) -> Counter[str]:
+    """Return the images of FROM instructions; dockerfile-parse ignores other image references."""
+    return Counter(str(place.reference) for place in references if isinstance(place, Occurrence) and is_base(place))
 
 
-def _testimony(content: bytes) -> _Testimony | None:
-    """Return what dockerfile-parse says; None where it breaks."""
-    # Imported here, so that only those pay for it who edit a Dockerfile.
+def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:
+    """Parse a Dockerfile with dockerfile-parse; None if that fails."""
+    # Imported here, so that only runs that edit a Dockerfile load it.
     from dockerfile_parse import DockerfileParser  # noqa: PLC0415
     from dockerfile_parse.parser import image_from  # noqa: PLC0415
 
-    # Of bytes in memory: without them it would open ./Dockerfile, and write one if there is none.
-    parser = DockerfileParser(fileobj=BytesIO(content))  # type: ignore[arg-type]  # its stubs want text; it decodes
+    # Parses bytes in memory: without `fileobj` it would open ./Dockerfile, and create it if it does not exist.
+    parser = DockerfileParser(fileobj=BytesIO(content))  # type: ignore[arg-type]  # stubs require str
     try:
         images = parser.parent_images
         names = [image_from(each["value"])[1] for each in parser.structure if each["instruction"] == "FROM"]
-    except Exception:  # noqa: BLE001 it breaks in many ways; then it has nothing to say
+    except Exception:  # noqa: BLE001 it fails with many types of exceptions, and has no result then
         return None
-    return _Testimony(Counter(images), frozenset(name.lower() for name in names if name))
+    return _DockerfileParse(Counter(images), frozenset(name.lower() for name in names if name))

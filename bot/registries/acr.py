@@ -17,8 +17,8 @@ from urllib.parse import quote, urlencode
 
 from bot.model.errors import RegistryError
 from bot.model.hosts import LIFECYCLE_HOST
-from bot.model.image import Recorded
-from bot.model.reference import Digest, Line
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response, plain
 from bot.registries.access import Access, Endpoint, account_of
@@ -46,7 +46,7 @@ class AcrFacts:
         self._access = access
         self._authenticator = authenticator
 
-    def recorded(self, line: Line, digest: Digest) -> Recorded | None:
+    def fetch_record(self, line: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return what an Azure registry recorded for `digest`. Costs two requests, and one token per repository.
 
         Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
@@ -70,7 +70,7 @@ class AcrFacts:
                 return None
             raise
 
-    def end_of_life(self, line: Line, digest: Digest) -> date | None:
+    def fetch_end_of_life(self, line: TagRef, digest: Digest) -> date | None:
         """Return the date on which the publisher ends support of `digest`, from the first page of its referrers.
 
         If there are several dates, the latest counts, because publishers have annotated images by mistake and
@@ -100,7 +100,7 @@ class AcrFacts:
         is_listed = self._access.entry(account) is not None
         return is_listed and endpoint.account == account and self._access.is_azure(account)
 
-    def _ask(self, endpoint: Endpoint, line: Line, digest: Digest) -> Recorded:
+    def _ask(self, endpoint: Endpoint, line: TagRef, digest: Digest) -> RegistryRecord:
         """Fetch the metadata with the library.
 
         Raises AzureError, RegistryError, and any error of the library's response parsing.
@@ -125,10 +125,10 @@ class AcrFacts:
                 tag = client.get_tag_properties(line.path, line.tag)
             except ResourceNotFoundError:
                 tag = None
-        return Recorded(
-            pushed=manifest.created_on,
-            moved=tag.last_updated_on if tag and tag.digest == digest else None,
-            tag_made=tag.created_on if tag else None,
+        return RegistryRecord(
+            pushed_at=manifest.created_on,
+            tag_updated_at=tag.last_updated_on if tag and tag.digest == digest else None,
+            tag_created_at=tag.created_on if tag else None,
             tags=tuple(manifest.tags or ())[:MAX_TAGS],
             is_locked=manifest.can_write is False or manifest.can_delete is False,
             media_type=_media_type(bodies[-1].body()) if bodies else None,

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from bot.model.diagnosis import Aim, Check, ok
+from bot.model.diagnosis import DiagnosisTarget, Check, report_ok
 from bot.model.errors import RegistryError
-from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
+from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, plain
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
@@ -53,12 +53,12 @@ class AcrTasks:
     """Environment variables for the Entra identity, the proxy and the CA file."""
     sleep: Callable[[float], None] = time.sleep
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
         """List the tasks and report their number. Raises RegistryError."""
-        count = len(self.tasks())
-        yield ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
+        count = len(self.list_tasks())
+        yield report_ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
 
-    def tasks(self) -> tuple[BuildTask, ...]:
+    def list_tasks(self) -> tuple[BuildTask, ...]:
         """Return the tasks that a base image update may start: neither the task nor its trigger is disabled.
 
         Raises RegistryError, also if there are more pages than the limit or a page link leads to another host.
@@ -138,7 +138,7 @@ class AcrTasks:
         return BuildTask(self.registry, name, context, _step(step))
 
 
-def _step(step: dict[str, Any]) -> Step:
+def _step(step: dict[str, Any]) -> TaskStep:
     """Parse the step of a task; an unknown kind becomes `OtherStep`, so that the other tasks are still read."""
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from bot.model.artifact import Artifact, Blob, Referrer
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.access import Access
@@ -37,14 +37,14 @@ class OciArtifacts:
         self._access = access
         self._authenticator = authenticator
 
-    def tagged(self, repository: str, tag: str) -> Artifact | None:
+    def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
         """Return the artifact that a tag points to; None if the tag does not exist. Raises RegistryError."""
         place = self._place(repository)
         question = place.manifest(quote(tag, safe=""))
         response = self._authenticator.ask(place.endpoint, question)
         return None if response.status == HTTPStatus.NOT_FOUND else _artifact(place, question, response, None)
 
-    def referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
+    def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the referrers of a digest, from all pages.
 
         If the registry has no referrers API, the referrers tag is read instead. Raises RegistryError, also if there
@@ -65,13 +65,13 @@ class OciArtifacts:
         why = NotAnImageError("the list is longer than the limit, or a page is missing")
         raise _odd(place, f"the referrers of {place.path}@{digest}", why)
 
-    def artifact(self, repository: str, digest: Digest) -> Artifact:
+    def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
         """Fetch an artifact by digest, and verify the digest. Raises RegistryError."""
         place = self._place(repository)
         question = place.manifest(digest)
         return _artifact(place, question, self._authenticator.ask(place.endpoint, question), digest)
 
-    def blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB) -> bytes:
+    def fetch_blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB) -> bytes:
         """Fetch a blob of an artifact, and verify its digest. Raises RegistryError, also if it exceeds `limit`."""
         place = self._place(repository)
         question = place.blob(blob.digest, limit)
@@ -119,7 +119,7 @@ class OciArtifacts:
         return found
 
     def _place(self, repository: str) -> Place:
-        return place_of(self._access, Line(repository, ""))
+        return place_of(self._access, TagRef(repository, ""))
 
 
 def _artifact(place: Place, question: Question, response: Response, digest: Digest | None) -> Artifact:

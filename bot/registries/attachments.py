@@ -19,9 +19,9 @@ from urllib.parse import quote
 from bot.core.choice.platforms import image_for
 from bot.model.artifact import Blob
 from bot.model.errors import RegistryError
-from bot.model.image import Kind
-from bot.model.reference import Digest, Line, parse_sha256
-from bot.ports import Artifacts
+from bot.model.image import ManifestKind
+from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.ports import ArtifactStore
 from bot.registries.access import Access
 from bot.registries.auth import Authenticator
 from bot.registries.manifest import ATTESTATION, NotAnImageError, parse_document
@@ -61,10 +61,10 @@ Fetched = TypeVar("Fetched")
 class Attachments:
     """Finds SBOMs attached to images. Verifies no signatures."""
 
-    def __init__(self, access: Access, authenticator: Authenticator, artifacts: Artifacts) -> None:
+    def __init__(self, access: Access, authenticator: Authenticator, artifacts: ArtifactStore) -> None:
         self._access, self._authenticator, self._artifacts = access, authenticator, artifacts
 
-    def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+    def inventories(self, line: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
 
         The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
@@ -80,7 +80,7 @@ class Attachments:
             manifest = parse_document(digest, response.body, response.headers.get("content-type", "")).manifest
         except NotAnImageError as error:
             raise place.not_an_image(question, error) from error
-        if manifest.kind is Kind.MANIFEST:
+        if manifest.kind is ManifestKind.MANIFEST:
             return frozenset({digest}), self._fetched(line.repository, (), [digest])
         child = image_for(manifest, platform)
         if child is None:
@@ -92,18 +92,18 @@ class Attachments:
         attached = chain(beside, (found for name in names for found in self._referring(repository, name)))
         for each in islice(attached, MAX_ATTACHED):
             for layer in self._layers(repository, each):
-                content = _unless_lost(partial(self._artifacts.blob, repository, layer, MAX_INVENTORY))
+                content = _unless_lost(partial(self._artifacts.fetch_blob, repository, layer, MAX_INVENTORY))
                 if content is not None:
                     yield content
 
     def _referring(self, repository: str, digest: Digest) -> Iterator[Digest]:
-        for each in self._artifacts.referrers(repository, digest):
+        for each in self._artifacts.list_referrers(repository, digest):
             if _may_be(each.type, each.annotations):
                 yield each.digest
 
     def _layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
         """Yield the layers of an attached manifest that may be SBOMs."""
-        found = _unless_lost(partial(self._artifacts.artifact, repository, digest))
+        found = _unless_lost(partial(self._artifacts.fetch_artifact, repository, digest))
         for layer in found.blobs[:MAX_LAYERS] if found is not None else ():
             if _may_be(layer.media_type, layer.annotations):
                 yield layer

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from bot.model.cloud_hosts import PUBLIC_ECR, ecr_region
+from bot.model.cloud_hosts import PUBLIC_ECR, parse_ecr_region
 from bot.registries.clouds import Cloud, CloudError, Granted, missing
 from bot.registries.credentials import Login
 
@@ -31,7 +31,7 @@ def fetch(host: str) -> Granted:
         raise missing(Cloud.ECR, "boto3") from None
     is_public = host == PUBLIC_ECR
     service = "ecr-public" if is_public else "ecr"
-    region, is_fips = (PUBLIC_REGION, False) if is_public else ecr_region(host)
+    region, is_fips = (PUBLIC_REGION, False) if is_public else parse_ecr_region(host)
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,

@@ -71,7 +71,7 @@ class EntraLogins:
                 except RegistryError as error:
                     login.failed, login.expires = error, self._now() + FAILURE_KEPT
             if login.failed:
-                raise login.failed.again()
+                raise login.failed.copy_for_raising()
             return login.token
 
     def _entra_token(self, host: str) -> str:

@@ -50,7 +50,7 @@ class CredentialHelpers:
                 self._answers[helper, account] = error
         answer = self._answers[helper, account]
         if isinstance(answer, RegistryError):
-            raise answer.again()
+            raise answer.copy_for_raising()
         return answer
 
     def _run(self, helper: str, account: str) -> Credential | None:

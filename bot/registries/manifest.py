@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model.image import Child, Kind, Manifest
+from bot.model.image import ChildManifest, ManifestKind, Manifest
 from bot.model.reference import Digest, parse_sha256
 from bot.net import plain
 
@@ -79,12 +79,12 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
     if not isinstance(document, dict):
         raise NotARegistryError("it is not a JSON object")
     kind, named = _kind(document, media_type(content_type))
-    if kind is Kind.MANIFEST:
+    if kind is ManifestKind.MANIFEST:
         return Document(Manifest(digest, kind, named, (), _annotations(document)), _config(document), _size(document))
     return Document(Manifest(digest, kind, named, _children(document), _annotations(document)))
 
 
-def _kind(document: dict[str, Any], declared: str) -> tuple[Kind, str]:
+def _kind(document: dict[str, Any], declared: str) -> tuple[ManifestKind, str]:
     """Return the kind and the media type of a document; its header, its mediaType and its shape must agree.
 
     A document that can be read as both an index and a manifest would be two images (CVE-2021-41190).
@@ -109,10 +109,10 @@ def _kind(document: dict[str, Any], declared: str) -> tuple[Kind, str]:
     named = says.pop() if says else types[0]
     if named not in types:
         raise NotAnImageError(f"its type is {named}, but it has another structure")
-    return (Kind.INDEX if is_index else Kind.MANIFEST), named
+    return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), named
 
 
-def _children(document: dict[str, Any]) -> tuple[Child, ...]:
+def _children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
     listed = document["manifests"]
     if not isinstance(listed, list):
         raise NotAnImageError("its `manifests` is not a list")
@@ -122,7 +122,7 @@ def _children(document: dict[str, Any]) -> tuple[Child, ...]:
     return tuple(child for child in children if child is not None)
 
 
-def _child(descriptor: Any) -> Child | None:
+def _child(descriptor: Any) -> ChildManifest | None:
     """Parse a descriptor of an index; None for an attestation."""
     if not isinstance(descriptor, dict):
         raise NotAnImageError("one of its descriptors is not an object")
@@ -130,7 +130,7 @@ def _child(descriptor: Any) -> Child | None:
     platform = _platform(descriptor.get("platform"))
     if platform == NO_PLATFORM or ATTESTATION in dict(annotations):
         return None
-    return Child(_digest(descriptor), platform, annotations)
+    return ChildManifest(_digest(descriptor), platform, annotations)
 
 
 def _config(document: dict[str, Any]) -> Digest:

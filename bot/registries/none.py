@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from datetime import date
 
-from bot.model.image import Recorded
-from bot.model.reference import Digest, Line
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
 
 
 class NoFacts:
     """Implements `bot.ports.RegistryFacts` without any request."""
 
-    def recorded(self, line: Line, digest: Digest) -> Recorded | None:  # noqa: ARG002 - the signature of the port
+    def fetch_record(self, line: TagRef, digest: Digest) -> RegistryRecord | None:  # noqa: ARG002 - the signature of the port
         """Return None: nothing is recorded."""
         return None
 
-    def end_of_life(self, line: Line, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
+    def fetch_end_of_life(self, line: TagRef, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
         """Return None: no end of life is announced."""
         return None

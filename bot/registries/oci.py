@@ -16,11 +16,11 @@ from urllib.parse import quote
 
 from bot.core.choice.platforms import image_for
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.image import Child, Claim, ImageFacts, Kind, Manifest, PullAddress
-from bot.model.reference import Digest, ImageReference, Line, parse_sha256
+from bot.model.image import ChildManifest, TagDescriptor, ImageFacts, ManifestKind, Manifest, PullAddress
+from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import Resolve, resolve
-from bot.ports import Artifacts, RegistryFacts
+from bot.ports import ArtifactStore, RegistryFacts
 from bot.registries import facts
 from bot.registries.access import Access, Endpoint, RegistryEntry
 from bot.registries.acr import AcrFacts
@@ -76,13 +76,13 @@ class OciRegistry:
         self._lock = threading.Lock()
         self._documents: dict[Digest, Document] = {}
 
-    def head(self, line: Line, known: Claim | None = None) -> Claim:
+    def fetch_descriptor(self, line: TagRef, known: TagDescriptor | None = None) -> TagDescriptor:
         """Return the registry's descriptor of a tag: one HEAD request, which Docker Hub does not count as a pull.
 
         For a repository in a pull-through cache, the upstream is asked, because the cache may be outdated. If the
         response has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
         """
-        place = place_of(self._access, self.origin(line))
+        place = place_of(self._access, self.get_origin(line))
         etag = known.etag if known else None
         question = replace(place.manifest(quote(line.tag, safe=""), method="HEAD"), etag=etag)
         response = self._authenticator.ask(place.endpoint, question)
@@ -92,13 +92,13 @@ class OciRegistry:
             digest = parse_sha256(response.headers.get("docker-content-digest", ""))
             declared = media_type(response.headers.get("content-type", ""))
             if digest is not None and declared in {*INDEX_TYPES, *MANIFEST_TYPES}:
-                return Claim(digest, declared, _etag(response))
+                return TagDescriptor(digest, declared, _etag(response))
         elif response.status not in {HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}:
             raise place.refusal(response, question)
         manifest = self._document(place, line.tag, None).manifest
-        return Claim(manifest.digest, manifest.media_type)
+        return TagDescriptor(manifest.digest, manifest.media_type)
 
-    def get(self, line: Line, unless: Digest | None = None) -> Manifest | None:
+    def fetch_tag(self, line: TagRef, unless: Digest | None = None) -> Manifest | None:
         """Fetch the manifest of a tag, and hash it; None if its digest is still `known_digest`. Raises RegistryError.
 
         Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
@@ -111,13 +111,13 @@ class OciRegistry:
         manifest = self._read(place, question, response, None).manifest
         return None if manifest.digest == unless else manifest
 
-    def tags(self, repository: str) -> tuple[str, ...]:
+    def list_tags(self, repository: str) -> tuple[str, ...]:
         """Return every tag of a canonical repository, from all pages, without invalid tags.
 
         Raises RegistryError, also if the pages are circular or exceed the limits.
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
-        place = place_of(self._access, self.origin(Line(repository, "")))
+        place = place_of(self._access, self.get_origin(TagRef(repository, "")))
         actions = METADATA_READ if self._access.is_azure(place.endpoint.account) else "pull"
         found: dict[str, None] = {}
         asked: set[str] = set()
@@ -139,18 +139,18 @@ class OciRegistry:
                 raise place.no_list(str(error), is_failure=True) from error
         return tuple(found)
 
-    def origin(self, line: Line) -> Line:
+    def get_origin(self, line: TagRef) -> TagRef:
         """Return the tag that `fetch_descriptor` looks up: the upstream's, if the repository is in a cache."""
         return replace(line, repository=self._access.origin(line.repository))
 
-    def fetch(self, line: Line, digest: Digest) -> Manifest:
+    def fetch_manifest(self, line: TagRef, digest: Digest) -> Manifest:
         """Fetch a manifest by digest from the repository as written in the file, and verify it.
 
         Raises RegistryError.
         """
         return self._document(place_of(self._access, line), digest, digest).manifest
 
-    def describe(self, line: Line, manifest: Manifest) -> ImageFacts:
+    def describe_image(self, line: TagRef, manifest: Manifest) -> ImageFacts:
         """Return the metadata of an image; for an index, that of its linux/amd64 image or else of its first.
 
         The image is fetched only if the index lacks some of the metadata. Raises RegistryError.
@@ -158,7 +158,7 @@ class OciRegistry:
         place = place_of(self._access, line)
         document = self._known(place, manifest.digest)
         said: list[facts.Statements] = [dict(document.manifest.annotations)]
-        image = document if manifest.kind is Kind.MANIFEST else None
+        image = document if manifest.kind is ManifestKind.MANIFEST else None
         if child := _speaker(manifest.children):
             said.append(dict(child.annotations))
             if not _is_told(said):
@@ -166,7 +166,7 @@ class OciRegistry:
                 said.append(dict(image.manifest.annotations))
         config = self._config(place, image.config) if image and image.config else None
         all_said = [*said, config.labels] if config else said
-        own_platform = (config.platform,) if config and config.platform and manifest.kind is Kind.MANIFEST else ()
+        own_platform = (config.platform,) if config and config.platform and manifest.kind is ManifestKind.MANIFEST else ()
         return ImageFacts(
             digest=manifest.digest,
             kind=manifest.kind,
@@ -178,7 +178,7 @@ class OciRegistry:
             base=facts.base_image(all_said),
         )
 
-    def contents(self, line: Line, digest: Digest, platform: str) -> ImageContents | None:
+    def fetch_contents(self, line: TagRef, digest: Digest, platform: str) -> ImageContents | None:
         """Return the contents of a platform's image behind `digest`, or None if an index has no image for the platform.
 
         Annotations of the index take precedence over those of its image. Raises RegistryError.
@@ -186,7 +186,7 @@ class OciRegistry:
         place = place_of(self._access, line)
         document = self._known(place, digest)
         index, said = document.manifest, []
-        if index.kind is Kind.INDEX:
+        if index.kind is ManifestKind.INDEX:
             child = image_for(index, platform)
             if child is None:
                 return None
@@ -206,7 +206,7 @@ class OciRegistry:
             platforms=index.platforms,
         )
 
-    def pull_address(self, line: Line, digest: Digest) -> PullAddress:
+    def pull_address(self, line: TagRef, digest: Digest) -> PullAddress:
         """Return the address of an image for other programs: same mirror, same credential. Raises RegistryError.
 
         Docker Hub keeps its canonical name, which every tool supports. Identity tokens are passed on only for Azure's
@@ -215,14 +215,14 @@ class OciRegistry:
         place = place_of(self._access, line)
         return self._address(place.endpoint, place.path, f"@{digest}")
 
-    def names(self, line: Line, digest: Digest, platform: str) -> frozenset[Digest]:
+    def names(self, line: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
         """Return every digest that tools use for a platform's image: those of its index, manifest and config.
 
         `digest` is that of the index or of the manifest. Raises RegistryError.
         """
         place = place_of(self._access, line)
         document = self._known(place, digest)
-        if document.manifest.kind is Kind.INDEX:
+        if document.manifest.kind is ManifestKind.INDEX:
             child = image_for(document.manifest, platform)
             if child is None:
                 return frozenset({digest})
@@ -230,13 +230,13 @@ class OciRegistry:
         own = {document.config} if document.config else set()
         return frozenset({digest, document.manifest.digest, *own})
 
-    def image_of(self, line: Line, digest: Digest, platform: str) -> Digest | None:
+    def image_of(self, line: TagRef, digest: Digest, platform: str) -> Digest | None:
         """Return the digest of a platform's manifest in an index, or None if the index has no image for the platform.
 
         If `digest` is a manifest and not an index, it is returned itself. Raises RegistryError.
         """
         manifest = self._known(place_of(self._access, line), digest).manifest
-        if manifest.kind is Kind.MANIFEST:
+        if manifest.kind is ManifestKind.MANIFEST:
             return digest
         child = image_for(manifest, platform)
         return child.digest if child else None
@@ -265,7 +265,7 @@ class OciRegistry:
         """Return the client for metadata that only registries have, which shares this client's tokens."""
         return AcrFacts(self._access, self._authenticator)
 
-    def artifacts(self) -> Artifacts:
+    def artifacts(self) -> ArtifactStore:
         """Return the client for signatures and other artifacts, which shares this client's tokens."""
         return OciArtifacts(self._access, self._authenticator)
 
@@ -316,7 +316,7 @@ def _etag(response: Response) -> str | None:
     return found[0] if found else None
 
 
-def _speaker(children: tuple[Child, ...]) -> Child | None:
+def _speaker(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
     preferred = (child for child in children if child.platform == PREFERRED_PLATFORM)
     return next(preferred, None) or next(iter(children), None)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.access import Access, Endpoint
@@ -29,7 +29,7 @@ class Place:
     """A repository at the endpoint that serves it."""
 
     endpoint: Endpoint
-    line: Line
+    line: TagRef
 
     @property
     def path(self) -> str:
@@ -58,7 +58,7 @@ class Place:
         return RegistryError(self.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)
 
 
-def place_of(access: Access, line: Line) -> Place:
+def place_of(access: Access, line: TagRef) -> Place:
     """Return the endpoint for the repository of a tag reference.
 
     Raises RegistryError if the registry's host must not be contacted.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.evidence.compare import count_by_severity, distinct, exploited
-from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 
 def effect(evidence: Evidence | None) -> str:
@@ -11,18 +11,18 @@ def effect(evidence: Evidence | None) -> str:
 
     A missing scanner is reported once for the whole run, not for each image.
     """
-    if evidence is None or evidence.new == NotScanned(Unscanned.NO_SCANNER):
+    if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):
         return ""
     if isinstance(evidence.new, NotScanned):
-        return f"not scanned: {evidence.new.why.sentence}"
+        return f"not scanned: {evidence.new.reason.sentence}"
     if evidence.delta is None:
         if isinstance(evidence.old, NotScanned):
-            return f"old image not scanned: {evidence.old.why.sentence}"
+            return f"old image not scanned: {evidence.old.reason.sentence}"
         count = distinct(evidence.new.findings)
         return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
     counts = {
         "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
-        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.known_exploited)),
+        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.exploited_ids)),
     }
     worst = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return (

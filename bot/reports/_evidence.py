@@ -10,9 +10,9 @@ from bot.core.proposal.view.trust import signature_view
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome
 from bot.model.proposal import ProposedImage
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.report import Verdict
-from bot.model.signature import SignatureOutcome, Signatures
+from bot.model.signature import SignatureOutcome, TransitionSignatures
 from bot.reports._json import JsonValue, moment_value
 
 SCANNED = "scanned"
@@ -21,7 +21,7 @@ SCANNED = "scanned"
 
 def state_of(outcome: ScanOutcome) -> str:
     """Return the state of a scan as one word."""
-    return outcome.why.value if isinstance(outcome, NotScanned) else SCANNED
+    return outcome.reason.value if isinstance(outcome, NotScanned) else SCANNED
 
 
 def counts_of(findings: Iterable[Finding]) -> JsonValue:
@@ -63,7 +63,7 @@ def _dated(outcome: ScanOutcome) -> JsonValue:
     return {**scan_value(outcome), "created": moment_value(created)}
 
 
-def _signatures(found: Signatures) -> JsonValue:
+def _signatures(found: TransitionSignatures) -> JsonValue:
     return {"old": signature_value(found.old) if found.old is not None else None, "new": signature_value(found.new)}
 
 
@@ -77,9 +77,9 @@ class Known:
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
-        moves = sorted(evidence, key=lambda move: move.order, reverse=True)
-        self._by_image: dict[tuple[Line, str | None, str], Transition] = {
-            (move.goal, move.old, move.new): move for move in moves
+        moves = sorted(evidence, key=lambda move: move.sort_key, reverse=True)
+        self._by_image: dict[tuple[TagRef, str | None, str], Transition] = {
+            (move.new_tag_ref, move.old, move.new): move for move in moves
         }
 
     def of_place(self, verdict: Verdict) -> JsonValue:
@@ -91,7 +91,7 @@ class Known:
 
         If the image references of the image differ in their platforms, this is the evidence of the first platforms.
         """
-        return self._of(self._by_image.get((Line(image.canonical, image.tag), image.old, image.new)))
+        return self._of(self._by_image.get((TagRef(image.canonical, image.tag), image.old, image.new)))
 
     def _of(self, move: Transition | None) -> JsonValue:
         evidence = self._evidence.get(move) if move is not None else None
@@ -107,7 +107,7 @@ def scanner_value(scanner: ScannerIdentity | None) -> JsonValue:
 
 def finding_value(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
     """Return one vulnerability in one package, with data of public lists; null if a list could not be read."""
-    known, scores = evidence.known_exploited, evidence.epss
+    known, scores = evidence.exploited_ids, evidence.epss_scores
     return {
         "id": finding.id,
         "package": finding.package,
@@ -122,7 +122,7 @@ def finding_value(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _exploited_counts(evidence: Evidence) -> JsonValue:
-    delta, known = evidence.delta, evidence.known_exploited
+    delta, known = evidence.delta, evidence.exploited_ids
     if delta is None or known is None:
         return None
     lists = {"fixed": delta.fixed, "introduced": delta.introduced, "remaining": delta.remaining}

@@ -12,7 +12,7 @@ from bot.core.markdown import is_address, one_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.reference import Digest
-from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
 from bot.reports._page_charts import At, Chart, ImageKey, charts, moves_now
 from bot.reports.run_facts import FailureFacts, PlaceFacts, ProposalFacts, RepositoryFacts, RunFacts
 
@@ -21,7 +21,7 @@ MAX_PLACES = 50
 
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
-_NOT_MOVED = (Status.GONE, Status.REFUSED, Status.HELD, Status.SUPERSEDED, Status.UNRESOLVED)
+_NOT_MOVED = (OccurrenceStatus.GONE, OccurrenceStatus.REFUSED, OccurrenceStatus.HELD, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED)
 """Statuses of references that are not updated, most urgent first."""
 _GROUPS: Mapping[str, frozenset[ProposalOutcome]] = {
     "Open": frozenset(
@@ -253,7 +253,7 @@ def _image_row(key: ImageKey, anchor: str, users: Sequence[At]) -> ImageRow:
         places=len(users),
         repositories=len({(at.tree.forge, at.tree.name) for at in users}),
         pinned=sum(at.place.digest is not None for at in users),
-        statuses=", ".join(f"{count} {_line(status)}" for status, count in statuses.most_common(len(Status))),
+        statuses=", ".join(f"{count} {_line(status)}" for status, count in statuses.most_common(len(OccurrenceStatus))),
         users=_cut(users, MAX_PLACES, _user),
     )
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bot.core.markdown import one_line
 from bot.model.evidence import Severity
-from bot.model.vocabulary import MOVING, Status
+from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
 from bot.reports.run_facts import MoveFacts, PlaceFacts, RepositoryFacts
 
 ImageKey = tuple[str, str]
@@ -59,12 +59,12 @@ class At:
 
 
 def moves_now(place: PlaceFacts) -> bool:
-    return place.status in MOVING and place.new_digest is not None
+    return place.status in UPDATABLE_STATUSES and place.new_digest is not None
 
 
 def charts(every: Sequence[At]) -> tuple[Chart, ...]:
     found = Counter(at.place.status for at in every)
-    words = [*(status.value for status in Status if found[status.value]), *sorted(found.keys() - set(Status))]
+    words = [*(status.value for status in OccurrenceStatus if found[status.value]), *sorted(found.keys() - set(OccurrenceStatus))]
     statuses = _chart("What is true of the places", ("places",), [(one_line(word), (found[word],)) for word in words])
     return tuple(chart for chart in (statuses, _vulnerabilities(every), _ages(every)) if chart.bars or chart.note)
 

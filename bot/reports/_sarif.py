@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bot import __version__
 from bot.core.markdown import console_line
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 from bot.reports._json import JsonValue, json_text
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -35,7 +35,7 @@ def sarif_text(runs: Sequence[SarifObject]) -> str:
 def run_value(
     rules: Iterable[Rule],
     results: Sequence[SarifObject] | None,
-    failed: Sequence[Failed],
+    failed: Sequence[RunFailure],
     notes: Iterable[str] = (),
     **more: JsonValue,
 ) -> SarifObject:
@@ -119,7 +119,7 @@ def _note(text: str) -> SarifObject:
     return {"level": "note", "message": message(text)}
 
 
-def _failure(failed: Failed) -> SarifObject:
+def _failure(failed: RunFailure) -> SarifObject:
     return {
         "level": "error",
         "message": message(f"{failed.subject}: {failed.error}"),

@@ -17,7 +17,7 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 def check_annotations(report: CheckReport) -> str:
     """Return the output of `check --format github`: one command a line, and a summary."""
     found = (
-        _command("error", objection.message, f"basebump: {objection.word}", where.path, where.line_number)
+        _command("error", objection.message, f"basebump: {objection.code}", where.path, where.line_number)
         for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)
     )
     noted = (_command("notice", text, "basebump", path, line) for path, line, text in notes(report))

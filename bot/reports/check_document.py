@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.check import CheckedPlace, CheckReport, Objection
+from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.report import SCHEMA
 from bot.reports._check import notes
 from bot.reports._json import JsonValue, json_text
@@ -19,18 +19,18 @@ def check_document(report: CheckReport) -> str:
             "since": report.since,
             "findings": [_finding(*each) for each in report.findings],
             "notes": [{"path": path, "line": line_number, "text": text} for path, line_number, text in notes(report)],
-            "occurrences": [place_value(place.verdict, None) for place in report.places],
+            "occurrences": [place_value(place.verdict, None) for place in report.occurrences],
             "unsupported": [unsupported_value(each) for each in report.unsupported],
             "failed": [failed_value(each) for each in report.failed],
         }
     )
 
 
-def _finding(place: CheckedPlace, objection: Objection) -> dict[str, JsonValue]:
+def _finding(place: CheckedOccurrence, objection: Violation) -> dict[str, JsonValue]:
     where = place.verdict.occurrence
     return {
-        "finding": objection.fault.value,
-        "reason": objection.breach.value if objection.breach is not None else None,
+        "finding": objection.kind.value,
+        "reason": objection.violated_rule.value if objection.violated_rule is not None else None,
         "path": where.path,
         "line": where.line_number,
         "locator": where.locator,

@@ -8,9 +8,9 @@ from __future__ import annotations
 from xml.etree import ElementTree as ET
 
 from bot.core.markdown import console_line
-from bot.model.check import CheckedPlace, CheckReport
-from bot.model.report import Failed
-from bot.model.vocabulary import Status
+from bot.model.check import CheckedOccurrence, CheckReport
+from bot.model.report import RunFailure
+from bot.model.vocabulary import OccurrenceStatus
 
 MAX_MESSAGE = 600
 """Characters of one attribute."""
@@ -18,7 +18,7 @@ MAX_MESSAGE = 600
 
 def check_junit(report: CheckReport) -> str:
     """Return the output of `check --format junit`, in ASCII."""
-    cases = [*map(_case, report.places), *map(_broken, report.failed)]
+    cases = [*map(_case, report.occurrences), *map(_broken, report.failed)]
     counts = {
         "tests": len(cases),
         "failures": sum(case.find("failure") is not None for case in cases),
@@ -34,17 +34,17 @@ def check_junit(report: CheckReport) -> str:
     return written_out.decode("ascii")
 
 
-def _case(place: CheckedPlace) -> ET.Element:
+def _case(place: CheckedOccurrence) -> ET.Element:
     where, verdict = place.verdict.occurrence, place.verdict
     name = f"{where.reference} (line {where.line_number}, {where.locator})"
     case = ET.Element("testcase", {"classname": _text(where.path), "name": _text(name)})
     case.attrib |= {"file": _text(where.path), "line": str(where.line_number)}
-    if place.objections:
-        messages = [_text(f"{each.fault}: {each.message}") for each in place.objections]
-        kind = ", ".join(each.word for each in place.objections)
+    if place.violations:
+        messages = [_text(f"{each.kind}: {each.message}") for each in place.violations]
+        kind = ", ".join(each.code for each in place.violations)
         failure = ET.SubElement(case, "failure", {"message": "; ".join(messages), "type": kind})
         failure.text = "\n".join(f"{_text(where.path)}:{where.line_number}: {each}" for each in messages)
-    elif verdict.status is Status.SKIPPED:
+    elif verdict.status is OccurrenceStatus.SKIPPED:
         why = verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")
         ET.SubElement(case, "skipped", {"message": _text(f"{verdict.reason}: {why}")})
     if place.notes:
@@ -52,7 +52,7 @@ def _case(place: CheckedPlace) -> ET.Element:
     return case
 
 
-def _broken(failed: Failed) -> ET.Element:
+def _broken(failed: RunFailure) -> ET.Element:
     case = ET.Element("testcase", {"classname": failed.stage.value, "name": _text(failed.subject)})
     ET.SubElement(case, "error", {"message": _text(failed.error), "type": failed.stage.value})
     return case

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.model.check import CheckedPlace, CheckReport, Objection
-from bot.model.vocabulary import Fault
+from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.vocabulary import ViolationKind
 from bot.reports._check import notes
 from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
 
-_LEVELS: dict[Fault, str] = {
-    Fault.UNPINNED: "warning",
-    Fault.GONE: "error",
-    Fault.POLICY: "error",
-    Fault.STALE: "warning",
+_LEVELS: dict[ViolationKind, str] = {
+    ViolationKind.UNPINNED: "warning",
+    ViolationKind.GONE: "error",
+    ViolationKind.POLICY: "error",
+    ViolationKind.STALE: "warning",
 }
-_WHAT_TO_DO: dict[Fault, str] = {
-    Fault.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
-    Fault.GONE: "Write the new digest: the image in the file can no longer be pulled.",
-    Fault.POLICY: "Use an image that the rule allows.",
-    Fault.STALE: "Write the newer digest, or let basebump propose it.",
+_WHAT_TO_DO: dict[ViolationKind, str] = {
+    ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
+    ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    ViolationKind.POLICY: "Use an image that the rule allows.",
+    ViolationKind.STALE: "Write the newer digest, or let basebump propose it.",
 }
 
 
@@ -31,20 +31,20 @@ def check_sarif(report: CheckReport) -> str:
 
 
 def _rules(report: CheckReport) -> Iterator[Rule]:
-    used = {objection.word: objection for _, objection in report.findings}
+    used = {objection.code: objection for _, objection in report.findings}
     for word, each in sorted(used.items()):
-        title = each.breach.sentence if each.breach is not None else each.fault.sentence
-        yield Rule(word, title, _WHAT_TO_DO[each.fault], _LEVELS[each.fault])
+        title = each.violated_rule.sentence if each.violated_rule is not None else each.kind.sentence
+        yield Rule(word, title, _WHAT_TO_DO[each.kind], _LEVELS[each.kind])
 
 
-def _result(place: CheckedPlace, objection: Objection) -> SarifObject:
+def _result(place: CheckedOccurrence, objection: Violation) -> SarifObject:
     where = place.verdict.occurrence
     return {
-        "ruleId": objection.word,
-        "level": _LEVELS[objection.fault],
+        "ruleId": objection.code,
+        "level": _LEVELS[objection.kind],
         "message": message(objection.message),
         "locations": [location(where.path, where.line_number)],
-        "partialFingerprints": fingerprint(where.path, where.locator, objection.word),
+        "partialFingerprints": fingerprint(where.path, where.locator, objection.code),
         "properties": {
             "reference": str(where.reference),
             "canonical": where.reference.repository,

@@ -8,7 +8,7 @@ from itertools import groupby
 
 from bot.core.markdown import console_line
 from bot.model.check import CheckReport
-from bot.model.vocabulary import Fault
+from bot.model.vocabulary import ViolationKind
 from bot.reports._check import notes
 from bot.reports._failures import failure_lines
 
@@ -25,7 +25,7 @@ def check_text(report: CheckReport) -> str:
             (
                 place.verdict.occurrence.path,
                 place.verdict.occurrence.line_number,
-                objection.fault.value,
+                objection.kind.value,
                 objection.message,
             )
             for place, objection in report.findings
@@ -38,14 +38,14 @@ def check_text(report: CheckReport) -> str:
 
 def summary(report: CheckReport) -> str:
     """Return a sentence with the number of findings and image references."""
-    faults = Counter(objection.fault for _, objection in report.findings)
-    total, looked_at = faults.total(), len(report.places)
+    faults = Counter(objection.kind for _, objection in report.findings)
+    total, looked_at = faults.total(), len(report.occurrences)
     places = f"{looked_at} image reference{'' if looked_at == 1 else 's'}"
     if report.since is not None:
         places += f" on lines that changed since {console_line(report.since)}"
     if not total:
         return f"Nothing was found in {places}."
-    words = ", ".join(f"{faults[fault]} {fault}" for fault in Fault if faults[fault])
+    words = ", ".join(f"{faults[fault]} {fault}" for fault in ViolationKind if faults[fault])
     return f"{total} finding{'' if total == 1 else 's'} in {places}: {words}."
 
 

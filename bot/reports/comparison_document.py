@@ -9,8 +9,8 @@ from bot.core.evidence.compare import scanner_of
 from bot.core.evidence.contents import aspect_changes, becomes_root, origin, source_comparison
 from bot.core.evidence.rollback import rollback
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import Contents, PackageChange
-from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SetAside
+from bot.model.contents import TransitionContents, PackageChange
+from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
 from bot.model.report import SCHEMA
 from bot.reports._evidence import finding_value, scan_value, scanner_value, signature_value
 from bot.reports._json import JsonValue, json_text, moment_value
@@ -20,7 +20,7 @@ from bot.reports.json_document import failed_value
 def comparison_document(comparison: Comparison) -> str:
     """Return the output of `compare --format json`; a value that is not known is null, and never an empty list."""
     evidence = comparison.evidence
-    delta, asked = evidence.delta, evidence.asked
+    delta, asked = evidence.delta, evidence.list_versions
     return json_text(
         {
             "schema": SCHEMA,
@@ -28,14 +28,14 @@ def comparison_document(comparison: Comparison) -> str:
             "new": _image(comparison.new, comparison),
             "scanner": scanner_value(scanner_of(evidence)),
             "lists": {
-                "kev": _day(asked.exploited if asked is not None else None),
-                "epss": _day(asked.scores if asked is not None else None),
+                "kev": _day(asked.kev_date if asked is not None else None),
+                "epss": _day(asked.epss_date if asked is not None else None),
             },
             "fixed": _findings(delta.fixed, evidence) if delta is not None else None,
             "introduced": _findings(delta.introduced, evidence) if delta is not None else None,
             "remaining": _findings(delta.remaining, evidence) if delta is not None else None,
             "rollback": rollback(evidence) or None,
-            "packages": _packages(evidence.packages) if evidence.packages is not None else None,
+            "packages": _packages(evidence.package_changes) if evidence.package_changes is not None else None,
             "contents": _contents(evidence.contents),
             "failed": [failed_value(each) for each in comparison.failed],
         }
@@ -53,7 +53,7 @@ def _image(image: ComparedImage, comparison: Comparison) -> JsonValue:
         "kind": image.facts.kind.value,
         "platform": comparison.platform,
         "platforms": list(image.facts.platforms),
-        "created": moment_value(image.built),
+        "created": moment_value(image.built_at),
         "os": scan.os if isinstance(scan, Scan) else None,
         **scan_value(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,
@@ -66,14 +66,14 @@ def _findings(findings: Iterable[Finding], evidence: Evidence) -> JsonValue:
     return [finding_value(each, evidence) for each in findings]
 
 
-def _set_aside(aside: SetAside, evidence: Evidence) -> JsonValue:
+def _set_aside(aside: SuppressedFinding, evidence: Evidence) -> JsonValue:
     return {**finding_value(aside.finding, evidence), "why": aside.why, "by": aside.by}
 
 
 def _packages(changes: Iterable[PackageChange]) -> JsonValue:
     return [
         {
-            "change": each.change.value,
+            "change": each.kind.value,
             "type": each.type,
             "name": each.name,
             "old": list(each.old),
@@ -83,7 +83,7 @@ def _packages(changes: Iterable[PackageChange]) -> JsonValue:
     ]
 
 
-def _contents(contents: Contents | None) -> JsonValue:
+def _contents(contents: TransitionContents | None) -> JsonValue:
     """Return the differences between the images' configs, layers and sources; null if either could not be read."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:

@@ -12,7 +12,7 @@ from bot.core.evidence.trust import spoken
 from bot.core.markdown import console_line
 from bot.core.sizes import spoken_size
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import Change, Contents, PackageChange
+from bot.model.contents import PackageChangeKind, TransitionContents, PackageChange
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
 from bot.reports._effect import effect
 from bot.reports._failures import failure_lines
@@ -34,7 +34,7 @@ def comparison_text(comparison: Comparison) -> str:
         _findings(comparison.evidence),
         _set_aside(comparison.new.scan),
         _contents(comparison.evidence.contents),
-        _packages(comparison.evidence.packages),
+        _packages(comparison.evidence.package_changes),
         _scanned(comparison),
         failure_lines(comparison.failed),
     )
@@ -43,7 +43,7 @@ def comparison_text(comparison: Comparison) -> str:
 
 def _image(label: str, image: ComparedImage) -> Iterator[str]:
     """Render reference, digest, platforms and other properties of one image."""
-    facts, built = image.facts, image.built
+    facts, built = image.facts, image.built_at
     rows = [
         ("digest", facts.digest),
         ("platforms", ", ".join(facts.platforms)),
@@ -93,9 +93,9 @@ def _findings(evidence: Evidence) -> Iterator[str]:
 
 
 def _finding(finding: Finding, evidence: Evidence) -> Row:
-    score = evidence.epss.get(finding.id) if evidence.epss is not None else None
+    score = evidence.epss_scores.get(finding.id) if evidence.epss_scores is not None else None
     marks = (
-        "known exploited" if exploited([finding], evidence.known_exploited) else "",
+        "known exploited" if exploited([finding], evidence.exploited_ids) else "",
         f"EPSS {score:.1%}" if score is not None else "",
     )
     return (
@@ -127,7 +127,7 @@ _SAID_OF_ORIGIN: dict[Origin, str] = {
 }
 
 
-def _contents(contents: Contents | None) -> Iterator[str]:
+def _contents(contents: TransitionContents | None) -> Iterator[str]:
     """Render how the images start, what they were built from, and their sizes."""
     changes = aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
@@ -148,9 +148,9 @@ def _listed(words: Sequence[str]) -> str:
 
 def _packages(changes: Sequence[PackageChange] | None) -> Iterator[str]:
     if changes:
-        counted = Counter(each.change for each in changes)
-        yield f"Packages: {', '.join(f'{counted[change]} {change}' for change in Change if counted[change])}"
-        rows = ((each.change.value, each.name, _listed(each.old), "→", _listed(each.new)) for each in changes)
+        counted = Counter(each.kind for each in changes)
+        yield f"Packages: {', '.join(f'{counted[change]} {change}' for change in PackageChangeKind if counted[change])}"
+        rows = ((each.kind.value, each.name, _listed(each.old), "→", _listed(each.new)) for each in changes)
         yield from _table(list(rows))
 
 
@@ -176,11 +176,11 @@ def _scanned(comparison: Comparison) -> Iterator[str]:
         by = f"{scanner.name} {scanner.version}"
         of = f" with its database of {scanner.database:%Y-%m-%d %H:%M} UTC" if scanner.database else ""
         yield console_line(f"Scanned for {comparison.platform} by {by}{of}.")
-    asked = comparison.evidence.asked
+    asked = comparison.evidence.list_versions
     if asked is not None:
-        lists = (("CISA's list of exploited vulnerabilities", asked.exploited), ("FIRST's list of EPSS", asked.scores))
+        lists = (("CISA's list of exploited vulnerabilities", asked.kev_date), ("FIRST's list of EPSS", asked.epss_date))
         yield from (f"{name} is from {day}." for name, day in lists if day is not None)
-        yield from (f"The list `{listing}` could not be read." for listing in sorted(asked.unread))
+        yield from (f"The list `{listing}` could not be read." for listing in sorted(asked.unread_lists))
 
 
 def why_not(outcome: ScanOutcome) -> str | None:
@@ -188,5 +188,5 @@ def why_not(outcome: ScanOutcome) -> str | None:
     match outcome:
         case Scan():
             return None
-        case NotScanned(why=why, detail=detail):
+        case NotScanned(reason=why, detail=detail):
             return f"{why.sentence}: {detail}" if detail else why.sentence

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from bot.core.markdown import console_line
-from bot.model.diagnosis import Diagnosis, Mark
+from bot.model.diagnosis import Diagnosis, CheckStatus
 from bot.model.report import SCHEMA
 from bot.reports._json import json_text
 
@@ -25,9 +25,9 @@ def diagnosis_document(diagnosis: Diagnosis) -> str:
         {
             "area": area.value,
             "subject": check.subject,
-            "tried": check.tried,
-            "mark": check.mark.value,
-            "found": check.found,
+            "tried": check.action,
+            "mark": check.status.value,
+            "found": check.result,
         }
         for area, check in diagnosis.checks
     ]
@@ -40,25 +40,25 @@ def _lines(diagnosis: Diagnosis) -> Iterator[str]:
         if area is not before:
             yield area.value
             before = area
-        line = console_line(f"{check.subject}: {check.tried}: {check.found}", MAX_LINE)
-        yield f"  {_word(check.mark):<11}  {line}"
+        line = console_line(f"{check.subject}: {check.action}: {check.result}", MAX_LINE)
+        yield f"  {_word(check.status):<11}  {line}"
     yield ""
     yield _summary(diagnosis)
 
 
-def _word(mark: Mark) -> str:
+def _word(mark: CheckStatus) -> str:
     match mark:
-        case Mark.OK:
+        case CheckStatus.OK:
             return "ok"
-        case Mark.PROBLEM:
+        case CheckStatus.PROBLEM:
             return "problem"
-        case Mark.UNKNOWN:
+        case CheckStatus.UNKNOWN:
             return "cannot tell"
     assert_never(mark)
 
 
 def _summary(diagnosis: Diagnosis) -> str:
-    problems, unknown = diagnosis.count(Mark.PROBLEM), diagnosis.count(Mark.UNKNOWN)
+    problems, unknown = diagnosis.count(CheckStatus.PROBLEM), diagnosis.count(CheckStatus.UNKNOWN)
     count = len(diagnosis.checks)
     of_these = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"
     more = f"; {unknown} could not tell" if unknown else ""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bot.model.report import SCHEMA, Failed, ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.source import Occurrence, Slot, Unsupported
+from bot.model.report import SCHEMA, RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import Occurrence, EditSlot, UnsupportedText
 from bot.reports._json import JsonValue, json_text, moment_value
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
@@ -96,7 +96,7 @@ def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
 
     They are the reason as a sentence, the tag that is written with a digest, and the successor of a superseded tag.
     """
-    new_tag = verdict.transition.tag if verdict.transition is not None else None
+    new_tag = verdict.transition.new_tag if verdict.transition is not None else None
     more = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
     return {key: value for key, value in more.items() if value}
 
@@ -113,14 +113,14 @@ def _evidence(value: JsonValue) -> Mapping[str, JsonValue]:
 
 def _span(place: Occurrence) -> JsonValue:
     """Return the byte span of `sha256:…`, or where it would be inserted; null if the reference is not editable."""
-    if not isinstance(place.digest, Slot):
+    if not isinstance(place.digest_slot, EditSlot):
         return None
-    span = place.digest.span
+    span = place.digest_slot.span
     is_there = place.reference.digest is not None  # otherwise the slot may span a `null`
     return {"start": span.start, "end": span.end if is_there else span.start}
 
 
-def unsupported_value(unsupported: Unsupported) -> dict[str, JsonValue]:
+def unsupported_value(unsupported: UnsupportedText) -> dict[str, JsonValue]:
     """Return one text that does not name an image."""
     return {
         "path": unsupported.path,
@@ -154,6 +154,6 @@ def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, J
     }
 
 
-def failed_value(failed: Failed) -> dict[str, JsonValue]:
+def failed_value(failed: RunFailure) -> dict[str, JsonValue]:
     """Return one failure."""
     return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}

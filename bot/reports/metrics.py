@@ -13,15 +13,15 @@ from itertools import product
 
 from bot import __version__
 from bot.core.evidence.compare import count_by_severity
-from bot.model.evidence import Scan, ScanOutcome, Severity, Unscanned
+from bot.model.evidence import Scan, ScanOutcome, Severity, UnscannedReason
 from bot.model.report import RunReport
-from bot.model.vocabulary import ProposalOutcome, Stage, Status
+from bot.model.vocabulary import ProposalOutcome, FailureStage, OccurrenceStatus
 from bot.reports._evidence import SCANNED, state_of
 
 FOLDER = "folder"
 """Replaces the forge for a scanned folder: Prometheus has no empty labels."""
 IN_USE, OFFERED = "in-use", "offered"
-_STATES = (SCANNED, *(why.value for why in Unscanned))
+_STATES = (SCANNED, *(why.value for why in UnscannedReason))
 
 Labels = Mapping[str, str]
 Words = tuple[str, ...]
@@ -42,7 +42,7 @@ def _run(report: RunReport) -> Iterator[str]:
         yield from _gauge("run_end_timestamp_seconds", "End of the run.", [({}, report.ended.timestamp())])
         yield from _gauge("run_duration_seconds", "Duration of the run.", [({}, lasted)])
     stages = Counter[Words]((each.stage.value,) for each in report.failed)
-    samples = _counted(stages, ("stage",), [tuple(stage.value for stage in Stage)])
+    samples = _counted(stages, ("stage",), [tuple(stage.value for stage in FailureStage)])
     yield from _gauge("failures", "Failures of basebump, by the stage of the run.", samples)
 
 
@@ -61,7 +61,7 @@ def _found(report: RunReport) -> Iterator[str]:
         texts[forge,] += len(tree.unsupported)
         proposals.update((forge, each.outcome.value) for each in tree.proposals)
     forges = tuple(sorted(forge for (forge,) in repositories))
-    statuses, outcomes = tuple(each.value for each in Status), tuple(each.value for each in ProposalOutcome)
+    statuses, outcomes = tuple(each.value for each in OccurrenceStatus), tuple(each.value for each in ProposalOutcome)
     yield from _gauge(
         "repositories", "Repositories and base branches that were read.", _counted(repositories, ("forge",), [forges])
     )
@@ -83,12 +83,12 @@ def _found(report: RunReport) -> Iterator[str]:
 def _scanned(report: RunReport) -> Iterator[str]:
     """Yield the results of scans, counting each image once; an image that was not scanned has no number."""
     in_use = {
-        (move.line.repository, move.old, move.platforms): evidence.old
+        (move.tag_ref.repository, move.old, move.platforms): evidence.old
         for move, evidence in report.evidence.items()
         if evidence.old is not None
     }
     offered = {
-        (move.line.repository, move.new, move.platforms): evidence.new for move, evidence in report.evidence.items()
+        (move.tag_ref.repository, move.new, move.platforms): evidence.new for move, evidence in report.evidence.items()
     }
     sides = ((IN_USE, tuple(in_use.values())), (OFFERED, tuple(offered.values())))
     states = Counter[Words]((side, state_of(outcome)) for side, outcomes in sides for outcome in outcomes)

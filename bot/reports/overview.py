@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.markdown import console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import MOVING, ProposalOutcome, Status
+from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, OccurrenceStatus
 
 MAX_ROWS = 40
 """Rows that fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 _FIRST_HEAD = "repository"
 _HEADS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
-_STAYING = frozenset({Status.HELD, Status.REFUSED, Status.SUPERSEDED, Status.UNRESOLVED})
+_STAYING = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED})
 """Statuses of references that are not updated although a user may want to act."""
 _OPEN = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
@@ -55,11 +55,11 @@ def _numbers(tree: RepositoryReport) -> tuple[int, ...]:
     def proposals(outcomes: frozenset[ProposalOutcome]) -> int:
         return sum(each.outcome in outcomes for each in tree.proposals)
 
-    def places(statuses: frozenset[Status]) -> int:
+    def places(statuses: frozenset[OccurrenceStatus]) -> int:
         return sum(each.status in statuses for each in tree.verdicts)
 
     pinned = sum(map(_is_pinned, tree.verdicts))
-    counts = (places(MOVING), places(_STAYING), proposals(_OPEN), proposals(_WOULD_OPEN), proposals(_WAITING))
+    counts = (places(UPDATABLE_STATUSES), places(_STAYING), proposals(_OPEN), proposals(_WOULD_OPEN), proposals(_WAITING))
     return len(tree.verdicts), pinned, *counts
 
 

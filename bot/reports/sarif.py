@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.transition import short
-from bot.model.report import Failed, RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import REASONS, Reason, Status
+from bot.model.report import RunFailure, RepositoryReport, RunReport, Verdict
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
 from bot.reports._effect import effect
 from bot.reports._json import JsonValue
 from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
@@ -17,24 +17,24 @@ from bot.reports.json_document import known_of
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import Known
 
-LEVELS: dict[Status, str] = {
-    Status.GONE: "error",
-    Status.REFUSED: "warning",
-    Status.UPDATE: "warning",
-    Status.SUPERSEDED: "warning",
-    Status.HELD: "note",
+LEVELS: dict[OccurrenceStatus, str] = {
+    OccurrenceStatus.GONE: "error",
+    OccurrenceStatus.REFUSED: "warning",
+    OccurrenceStatus.UPDATE: "warning",
+    OccurrenceStatus.SUPERSEDED: "warning",
+    OccurrenceStatus.HELD: "note",
 }
 """Statuses that are reported as results, with their levels; the other statuses need no action."""
 
 _NOTHING = RepositoryReport("", "", None)
 """Stands in for the repositories if none was read."""
 _UPDATE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
-_WHAT_TO_DO: dict[Status, str] = {
-    Status.GONE: "Write the new digest: the image in the file can no longer be pulled.",
-    Status.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
-    Status.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
-    Status.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
-    Status.HELD: "The image stays as it is until the reason ends, or until a rule accepts it with `accept`.",
+_WHAT_TO_DO: dict[OccurrenceStatus, str] = {
+    OccurrenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
+    OccurrenceStatus.REFUSED: "The image stays as it is. The message gives the reason; a rule of the policy decides.",
+    OccurrenceStatus.UPDATE: "`basebump run` proposes the update, `basebump scan --write` writes it.",
+    OccurrenceStatus.SUPERSEDED: "Use another tag: the message names the successor if it is known.",
+    OccurrenceStatus.HELD: "The image stays as it is until the reason ends, or until a rule accepts it with `accept`.",
 }
 
 
@@ -46,8 +46,8 @@ def report_sarif(report: RunReport) -> str:
 
 
 def _shared_out(
-    trees: Sequence[RepositoryReport], failed: Iterable[Failed]
-) -> Iterator[tuple[RepositoryReport, Sequence[Failed]]]:
+    trees: Sequence[RepositoryReport], failed: Iterable[RunFailure]
+) -> Iterator[tuple[RepositoryReport, Sequence[RunFailure]]]:
     """Yield each repository with its failures; the first repository also gets the failures that name none."""
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]
@@ -55,7 +55,7 @@ def _shared_out(
         yield tree, [*(each for each in failed if each.subject == tree.name), *(() if index else others)]
 
 
-def _run(tree: RepositoryReport, report: RunReport, known: Known | None, failed: Sequence[Failed]) -> SarifObject:
+def _run(tree: RepositoryReport, report: RunReport, known: Known | None, failed: Sequence[RunFailure]) -> SarifObject:
     found = [verdict for verdict in tree.verdicts if verdict.status in LEVELS]
     details: dict[str, JsonValue] = {
         "automationDetails": {"id": "/".join(filter(None, ("basebump", tree.forge, tree.name, tree.base_branch))) + "/"}
@@ -72,7 +72,7 @@ def _run(tree: RepositoryReport, report: RunReport, known: Known | None, failed:
 def _rules(found: Iterable[Verdict]) -> Iterator[Rule]:
     used = {(verdict.status, verdict.reason) for verdict in found}
     for status, level in LEVELS.items():
-        for reason in REASONS[status] or (None,):
+        for reason in REASONS_BY_STATUS[status] or (None,):
             if (status, reason) in used:
                 yield Rule(
                     id=_rule(status, reason),
@@ -82,7 +82,7 @@ def _rules(found: Iterable[Verdict]) -> Iterator[Rule]:
                 )
 
 
-def _rule(status: Status, reason: Reason | None) -> str:
+def _rule(status: OccurrenceStatus, reason: Reason | None) -> str:
     return f"{status}/{reason}" if reason is not None else status.value
 
 
@@ -109,7 +109,7 @@ def _said(verdict: Verdict, report: RunReport) -> str:
     """Return the message about one reference: the update, the reason for or against it, and its effect."""
     reference, move = verdict.occurrence.reference, verdict.transition
     name = str(replace(reference, digest=None))
-    tag = f"{move.tag} " if move is not None and move.tag else ""
+    tag = f"{move.new_tag} " if move is not None and move.new_tag else ""
     goal = f"{tag}{short(verdict.new_digest)}" if verdict.new_digest is not None else ""
     if verdict.reason is not None:
         parts = [f"{name}: {verdict.reason.sentence}", verdict.detail]

@@ -15,7 +15,7 @@ from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import Level, Reason, Status
+from bot.model.vocabulary import RunLevel, Reason, OccurrenceStatus
 from bot.reports._effect import effect
 from bot.reports._repeated import said_once
 from bot.reports.text import summary, unscanned
@@ -25,7 +25,7 @@ MAX_BYTES = 1_000_000
 _ROWS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
 """Numbers of rows in each list, tried in turn until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
-_QUIET = frozenset({Status.UP_TO_DATE, Status.SKIPPED, Status.NOT_CHECKED})
+_QUIET = frozenset({OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED})
 """Statuses that need no action; their references are only counted."""
 
 
@@ -83,7 +83,7 @@ def _proposals(report: RunReport, rows: int) -> Iterator[str]:
 
 
 def _remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    if report.level < Level.PROPOSE and any(tree.proposals for tree in report.repositories):
+    if report.level < RunLevel.PROPOSE and any(tree.proposals for tree in report.repositories):
         yield f"Level {report.level.word}: no request was touched; `--level propose` opens them."
         yield ""
     yield from unscanned(report)
@@ -146,10 +146,10 @@ def _word(verdict: Verdict) -> str:
 
 def _what(verdict: Verdict, report: RunReport) -> str:
     """Describe the update and its effect, or why there is none."""
-    if verdict.new_digest is None or verdict.status is Status.REFUSED:
+    if verdict.new_digest is None or verdict.status is OccurrenceStatus.REFUSED:
         return str(Text(verdict.detail, MAX_NOTE)) if verdict.detail else _sentence(verdict.reason)
     held, moved = verdict.occurrence.reference.digest, verdict.transition
-    tag = f"{moved.tag} " if moved is not None and moved.tag else ""
+    tag = f"{moved.new_tag} " if moved is not None and moved.new_tag else ""
     words = Text(f"{short(held) if held else 'no digest'} → {tag}{short(verdict.new_digest)}")
     changes = effect(report.evidence.get(moved)) if moved is not None else ""
     return f"{words} {changes}".rstrip()

@@ -11,26 +11,26 @@ from bot.core.markdown import console_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.decision import Transition
-from bot.model.evidence import Evidence, NotScanned, Unscanned
+from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import MOVING, Level, ProposalOutcome, Reason, Status
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import UPDATABLE_STATUSES, RunLevel, ProposalOutcome, Reason, OccurrenceStatus
 from bot.reports._effect import effect
 from bot.reports._failures import failure_lines
 from bot.reports._repeated import said_once
 from bot.reports.folds import Fold, open_fold
 
-_MARKS: dict[Status, str] = {
-    Status.UPDATE: "↑",
-    Status.UP_TO_DATE: "✓",
-    Status.HELD: "‖",
-    Status.REFUSED: "✗",
-    Status.GONE: "†",
-    Status.SUPERSEDED: "»",
-    Status.SKIPPED: "·",
-    Status.UNRESOLVED: "?",
-    Status.NOT_CHECKED: "·",
+_MARKS: dict[OccurrenceStatus, str] = {
+    OccurrenceStatus.UPDATE: "↑",
+    OccurrenceStatus.UP_TO_DATE: "✓",
+    OccurrenceStatus.HELD: "‖",
+    OccurrenceStatus.REFUSED: "✗",
+    OccurrenceStatus.GONE: "†",
+    OccurrenceStatus.SUPERSEDED: "»",
+    OccurrenceStatus.SKIPPED: "·",
+    OccurrenceStatus.UNRESOLVED: "?",
+    OccurrenceStatus.NOT_CHECKED: "·",
 }
 
 MAX_COLUMN = 60
@@ -68,14 +68,14 @@ def run_text(report: RunReport, fold: Fold = open_fold) -> str:
 
 def _repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
     yield from (f"  {line}" for line in _places(repository, evidence) if line)
-    if repository.known_as:
-        yield console_line(f"  The config calls it {repository.known_as}: write its new name there.")
+    if repository.configured_name:
+        yield console_line(f"  The config calls it {repository.configured_name}: write its new name there.")
     yield from (f"  {console_line(line)}" for line in repository.note.splitlines())
     yield from (f"  {line}" for proposal in repository.proposals for line in _proposal(proposal))
 
 
 def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    by_path: dict[FilePath, list[Verdict | Unsupported]] = {}
+    by_path: dict[FilePath, list[Verdict | UnsupportedText]] = {}
     for verdict in repository.verdicts:
         by_path.setdefault(verdict.occurrence.path, []).append(verdict)
     for unsupported in repository.unsupported:
@@ -90,26 +90,26 @@ def _places(repository: RepositoryReport, evidence: Mapping[Transition, Evidence
             yield from others
 
 
-def _lines(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> tuple[str, ...]:
+def _lines(found: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> tuple[str, ...]:
     notes = (*_signatures(found, evidence), *_notes(found))
     return _place(found, width, evidence), *(f"{'':>7} {console_line(note, MAX_NOTE)}" for note in notes)
 
 
-def _notes(found: Verdict | Unsupported) -> Sequence[str]:
-    return found.notes if isinstance(found, Unsupported) else found.occurrence.notes
+def _notes(found: Verdict | UnsupportedText) -> Sequence[str]:
+    return found.notes if isinstance(found, UnsupportedText) else found.occurrence.notes
 
 
-def _signatures(found: Verdict | Unsupported, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
+def _signatures(found: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
     """Yield who signed the images of an update, if the config trusts signers; a refusal says so in its reason."""
-    if isinstance(found, Unsupported) or found.status not in MOVING or found.transition is None:
+    if isinstance(found, UnsupportedText) or found.status not in UPDATABLE_STATUSES or found.transition is None:
         return
     known = evidence.get(found.transition)
     if known is not None and known.signatures is not None:
         yield both_spoken(known.signatures)
 
 
-def _line_number(found: Verdict | Unsupported) -> int:
-    return found.line_number if isinstance(found, Unsupported) else found.occurrence.line_number
+def _line_number(found: Verdict | UnsupportedText) -> int:
+    return found.line_number if isinstance(found, UnsupportedText) else found.occurrence.line_number
 
 
 def _image(verdict: Verdict) -> str:
@@ -117,15 +117,15 @@ def _image(verdict: Verdict) -> str:
     return reference.name + (f":{reference.tag}" if reference.tag else "")
 
 
-def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transition, Evidence]) -> str:
+def _place(found: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> str:
     number = f"{_line_number(found):>5}"
-    if isinstance(found, Unsupported):
+    if isinstance(found, UnsupportedText):
         text = console_line(found.text, MAX_COLUMN)
         return f"{number}  ! {text.ljust(width)}  {found.reason}"
     words = f"{found.status}"
     if found.reason is not None:
         words += f" ({found.reason})" + (f": {console_line(found.detail)}" if found.detail else "")
-    if found.new_digest is not None and found.status in MOVING:
+    if found.new_digest is not None and found.status in UPDATABLE_STATUSES:
         words = _move(found, evidence)
     return f"{number}  {_MARKS[found.status]} {_image(found).ljust(width)}  {words}"
 
@@ -133,9 +133,9 @@ def _place(found: Verdict | Unsupported, width: int, evidence: Mapping[Transitio
 def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
     """Describe the update and its effect."""
     held, moved = found.occurrence.reference.digest, found.transition
-    tag = f"{moved.tag} " if moved is not None and moved.tag else ""
+    tag = f"{moved.new_tag} " if moved is not None and moved.new_tag else ""
     words = f"{short(held) if held else 'no digest'} → {tag}{short(found.new_digest or Digest(''))}"
-    if found.status is Status.GONE:
+    if found.status is OccurrenceStatus.GONE:
         words = f"{found.status}: {words}"
     changes = effect(evidence.get(moved)) if moved is not None else ""
     return f"{words}  {changes}" if changes else words
@@ -143,14 +143,14 @@ def _move(found: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
 
 def summary(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
     """Return one or two sentences that count every status; `mark` explains how texts without an image are marked."""
-    statuses: Counter[Status] = Counter()
+    statuses: Counter[OccurrenceStatus] = Counter()
     unsupported, is_whole = 0, True
     for repository in repositories:
         is_whole = is_whole and not repository.note
         statuses.update(verdict.status for verdict in repository.verdicts)
         unsupported += len(repository.unsupported)
     total = statuses.total()
-    words = [f"{statuses[status]} {status}" for status in Status if statuses[status]]
+    words = [f"{statuses[status]} {status}" for status in OccurrenceStatus if statuses[status]]
     sentence = f"{total} image reference{'' if total == 1 else 's'}: {', '.join(words)}."
     if not total:
         sentence = "No image references were found" + ("." if is_whole else " in what was looked at.")
@@ -173,7 +173,7 @@ def _explained(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
 
 def _written(written: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
     if written is None:
-        if any(verdict.status in MOVING for verdict in tree.verdicts):
+        if any(verdict.status in UPDATABLE_STATUSES for verdict in tree.verdicts):
             yield "Nothing was written; --write writes this into the files."
         return
     yield f"Wrote {len(written)} file{'' if len(written) == 1 else 's'}."
@@ -193,18 +193,18 @@ def _proposed(report: RunReport) -> Iterator[str]:
         words = ", ".join(f"{outcomes[outcome]} {outcome}" for outcome in ProposalOutcome if outcomes[outcome])
         total = outcomes.total()
         yield f"{total} proposal{'' if total == 1 else 's'}: {words}."
-    if report.level < Level.PROPOSE and outcomes:
+    if report.level < RunLevel.PROPOSE and outcomes:
         yield f"Level {report.level.word}: no request was touched; --level propose opens them."
 
 
 def unscanned(report: RunReport) -> Iterator[str]:
     """Yield one sentence if images were not scanned for lack of a scanner."""
-    states = [evidence.new.why for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
-    alone = states.count(Unscanned.NO_SCANNER)
+    states = [evidence.new.reason for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
+    alone = states.count(UnscannedReason.NO_SCANNER)
     if alone:
         count = len(report.evidence)
         what = "Nothing was scanned" if alone == count else f"{alone} of {count} moves were not scanned"
-        yield f"{what}: {Unscanned.NO_SCANNER.sentence}."
+        yield f"{what}: {UnscannedReason.NO_SCANNER.sentence}."
 
 
 def _unasked(report: RunReport) -> Iterator[str]:

@@ -94,15 +94,15 @@ def sought(package: Package) -> Sought | None:
     return Sought(ecosystem, _full_name(package), package.version) if ecosystem else None
 
 
-def listed(package: Package) -> contents.Package:
+def listed(package: Package) -> contents.InstalledPackage:
     """Return a package as evidence lists it, with the source package if it comes with a distribution.
 
     Findings name packages of distributions by their source packages.
     """
     if package.type not in SYSTEM_TYPES:
-        return contents.Package(package.type, _full_name(package), package.version)
+        return contents.InstalledPackage(package.type, _full_name(package), package.version)
     source = package.source[0] if package.source else ""
-    return contents.Package(
+    return contents.InstalledPackage(
         package.type, package.name, whole_version(package), source if source != package.name else ""
     )
 

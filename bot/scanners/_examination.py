@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.diagnosis import Check, ok, problem
+from bot.model.diagnosis import Check, report_ok, report_problem
 from bot.model.evidence import NotScanned, ScannerIdentity
 
 TRIED = "make it ready"
@@ -14,11 +14,11 @@ def readiness(program: str, ready: ScannerIdentity | NotScanned) -> Check:
     Preparing the scanner has downloaded its database, as a run does.
     """
     if isinstance(ready, NotScanned):
-        return problem(program, TRIED, unready(ready))
+        return report_problem(program, TRIED, unready(ready))
     built = f", with a database that was built on {ready.database:%Y-%m-%d %H:%M} UTC" if ready.database else ""
-    return ok(program, TRIED, f"{ready.name} {ready.version}{built}")
+    return report_ok(program, TRIED, f"{ready.name} {ready.version}{built}")
 
 
 def unready(state: NotScanned) -> str:
     """Return the reason for a missing scan as one sentence."""
-    return f"{state.why.sentence}{f': {state.detail}' if state.detail else ''}"
+    return f"{state.reason.sentence}{f': {state.detail}' if state.detail else ''}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.evidence.canonical import key
-from bot.model.evidence import Finding, SetAside, Severity
+from bot.model.evidence import Finding, SuppressedFinding, Severity
 
 MAX_TITLE = 200
 """Characters; a title is one line of a table."""
@@ -35,7 +35,7 @@ def line(text: str, limit: int = MAX_TITLE) -> str:
     return " ".join(text.split())[:limit]
 
 
-def not_counted(set_aside: Iterable[SetAside], findings: Iterable[Finding]) -> tuple[SetAside, ...]:
+def not_counted(set_aside: Iterable[SuppressedFinding], findings: Iterable[Finding]) -> tuple[SuppressedFinding, ...]:
     """Return each suppressed finding once, without those that also count.
 
     A finding counts although it is suppressed if another package of the same source has it, too.

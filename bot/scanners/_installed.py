@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bot.model.diagnosis import Aim, Check
+from bot.model.diagnosis import DiagnosisTarget, Check
 from bot.model.errors import ProcessError, RegistryError
-from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
 from bot.model.image import PullAddress
 from bot.model.reference import Digest
 from bot.scanners._examination import readiness
@@ -38,12 +38,12 @@ class InstalledScanner(ABC, Generic[_Ready]):
         self._prepared: Once[None, _Ready | NotScanned] = Once()
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Check that the program and its database are available; downloads the database if it is missing or old."""
         ready = self._ready()
         yield readiness(self._called, ready if isinstance(ready, NotScanned) else ready.scanner)
 
-    def identity(self) -> ScannerIdentity | None:
+    def get_identity(self) -> ScannerIdentity | None:
         """Return the program and its database; downloads the database if it is missing or old.
 
         None if the scanner cannot be prepared.
@@ -51,23 +51,23 @@ class InstalledScanner(ABC, Generic[_Ready]):
         ready = self._ready()
         return None if isinstance(ready, NotScanned) else ready.scanner
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since a program scans one image at a time."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the outcome for `subject`; repeated calls return the first outcome.
 
         The old image of one update may be the new image of another.
         """
-        key = (subject.line.repository, subject.digest, subject.platform)
+        key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scans.get(key, lambda: self._scanned(subject))
 
-    def _scanned(self, subject: Subject) -> ScanOutcome:
+    def _scanned(self, subject: ScanSubject) -> ScanOutcome:
         ready = self._ready()
         if isinstance(ready, NotScanned):
             return ready
         try:
-            return self._scan(subject, self._pull(subject.line, subject.digest), ready)
+            return self._scan(subject, self._pull(subject.tag_ref, subject.digest), ready)
         except ProcessError as error:
             return not_run(error)
         except (RegistryError, UnreadableReportError) as error:
@@ -90,5 +90,5 @@ class InstalledScanner(ABC, Generic[_Ready]):
         """
 
     @abstractmethod
-    def _scan(self, subject: Subject, address: PullAddress, ready: _Ready) -> ScanOutcome:
+    def _scan(self, subject: ScanSubject, address: PullAddress, ready: _Ready) -> ScanOutcome:
         """Scan the image at `address`. Raises ProcessError, UnreadableReportError."""

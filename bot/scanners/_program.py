@@ -13,10 +13,10 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from bot.model.errors import ProcessError
-from bot.model.evidence import NotScanned, Unscanned
+from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, Line
-from bot.process import Completed, run
+from bot.model.reference import Digest, TagRef
+from bot.process import ProcessResult, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
@@ -37,7 +37,7 @@ _IS_GONE = re.compile(r"\b(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN)\b|unexp
 _NO_PLATFORM = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
 
-Pull = Callable[[Line, Digest], PullAddress]
+Pull = Callable[[TagRef, Digest], PullAddress]
 """Returns the address that an image is pulled from; raises RegistryError."""
 
 _Key = TypeVar("_Key")
@@ -85,7 +85,7 @@ class Program:
         *,
         timeout: float,
         more: Mapping[str, str] | None = None,
-    ) -> Completed:
+    ) -> ProcessResult:
         """Run the binary with the given arguments. Raises ProcessError.
 
         The binary gets the credential and the CA of `address`, the image or database that it pulls, and the variables
@@ -129,11 +129,11 @@ def _token(address: PullAddress) -> str:
 def complaint(errors: str) -> NotScanned | None:
     """Translate the error output of a Go registry client; None if the reason is not recognised."""
     if _IS_GONE.search(errors):
-        return NotScanned(Unscanned.IMAGE_GONE)
+        return NotScanned(UnscannedReason.IMAGE_GONE)
     if _NO_PLATFORM.search(errors):
-        return NotScanned(Unscanned.PLATFORM_MISSING)
+        return NotScanned(UnscannedReason.PLATFORM_MISSING)
     if _TIMED_OUT.search(errors):
-        return NotScanned(Unscanned.TIMED_OUT)
+        return NotScanned(UnscannedReason.TIMED_OUT)
     return None
 
 
@@ -148,16 +148,16 @@ def said(errors: str, address: PullAddress | None) -> str:
 
 def not_run(error: ProcessError) -> NotScanned:
     """Return the outcome for a program that could not be run, or did not end in time."""
-    if error.missing:
-        return NotScanned(Unscanned.NO_SCANNER, str(error))
-    if error.timed_out:
-        return NotScanned(Unscanned.TIMED_OUT)
+    if error.is_missing:
+        return NotScanned(UnscannedReason.NO_SCANNER, str(error))
+    if error.is_timeout:
+        return NotScanned(UnscannedReason.TIMED_OUT)
     return failed(str(error))
 
 
 def failed(what: str) -> NotScanned:
     """Return a failure with `reason` as one short line."""
-    return NotScanned(Unscanned.FAILED, _line(what)[:MAX_DETAIL])
+    return NotScanned(UnscannedReason.FAILED, _line(what)[:MAX_DETAIL])
 
 
 def _line(text: str) -> str:

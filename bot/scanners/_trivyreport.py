@@ -8,7 +8,7 @@ from datetime import datetime
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
-from bot.model.contents import Package
+from bot.model.contents import InstalledPackage
 from bot.model.evidence import Finding, Severity
 from bot.scanners._findings import MAX_WORD, line
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text, texts
@@ -48,7 +48,7 @@ class TrivyReport:
     """Build time of the image, from its config."""
     version: str | None
     """Version of the image, from the label `org.opencontainers.image.version` in its config."""
-    packages: tuple[Package, ...] | None = None
+    packages: tuple[InstalledPackage, ...] | None = None
     """Packages of the image; None if the report lists only vulnerable packages."""
 
 
@@ -81,21 +81,21 @@ def _version(image_config: Object) -> str | None:
     return text(labels.get("org.opencontainers.image.version"))[:MAX_WORD] or None
 
 
-def _listed(results: Sequence[Object]) -> tuple[Package, ...] | None:
+def _listed(results: Sequence[Object]) -> tuple[InstalledPackage, ...] | None:
     """Return the packages of all results; None if there are none, or a result has vulnerabilities but no packages."""
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None
     return tuple(sorted({package for result in results for package in _packages(result)})) or None
 
 
-def _packages(result: Object) -> Iterator[Package]:
+def _packages(result: Object) -> Iterator[InstalledPackage]:
     """Yield the packages of a result, with epoch, version and release joined to one version."""
     for found in objects(result.get("Packages")):
         name, version, release = (text(found.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = found.get("Epoch"), text(found.get("SrcName"))
         if name and version:
             whole = (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
-            yield Package(text(result.get("Type")), name, whole, source if source != name else "")
+            yield InstalledPackage(text(result.get("Type")), name, whole, source if source != name else "")
 
 
 def _system(described: Object) -> OperatingSystem | None:

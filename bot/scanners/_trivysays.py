@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from bot.core.choice.platforms import is_same_platform
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.scanners._program import complaint, failed, said
 from bot.scanners._trivyreport import OperatingSystem, TrivyReport
@@ -20,20 +20,20 @@ Lacks = Callable[[OperatingSystem], str]
 """Returns the release that Trivy's database lacks, empty if the database has it; may raise ProcessError."""
 
 
-def judge(report: TrivyReport, subject: Subject, scanner: ScannerIdentity, lacks: Lacks) -> ScanOutcome:
+def judge(report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, lacks: Lacks) -> ScanOutcome:
     """Return the findings of a report as a scan, or the reason why they are not reliable."""
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest for any platform
-        return NotScanned(Unscanned.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}")
+        return NotScanned(UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}")
     system = report.system
     if system is None:
-        return NotScanned(Unscanned.OS_UNKNOWN)
+        return NotScanned(UnscannedReason.OS_UNKNOWN)
     if system.end_of_life:
-        return NotScanned(Unscanned.END_OF_LIFE, str(system), report.packages)
+        return NotScanned(UnscannedReason.END_OF_LIFE, str(system), report.packages)
     missing = lacks(system)
     if missing:
-        return NotScanned(Unscanned.OS_UNSUPPORTED, missing, report.packages)
+        return NotScanned(UnscannedReason.OS_UNSUPPORTED, missing, report.packages)
     if report.os_packages == 0:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
+        return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
     return Scan(scanner, str(system), report.findings, report.created, report.version, report.packages)
 
 

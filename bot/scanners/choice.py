@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.core.globs import matches
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.ports import Scanner
 from bot.scanners.none import NoScanner
 
@@ -31,14 +31,14 @@ class Choice:
     def __init__(self, entries: Sequence[Entry]) -> None:
         self._entries, self._nobody = tuple(entries), Entry((), NoScanner())
 
-    def __call__(self, line: Line) -> Scanner:
-        return self._entry(line).scanner
+    def __call__(self, tag_ref: TagRef) -> Scanner:
+        return self._entry(tag_ref).scanner
 
-    def is_private(self, line: Line) -> bool:
+    def is_private(self, line: TagRef) -> bool:
         """Return True if the findings in images of a tag must not be shown where everybody can read them."""
         return self._entry(line).is_private
 
-    def _entry(self, line: Line) -> Entry:
+    def _entry(self, line: TagRef) -> Entry:
         for entry in self._entries:
             if not entry.globs or any(matches(glob, line.repository) for glob in entry.globs):
                 return entry

@@ -12,9 +12,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime, timedelta
 from threading import Lock
 
-from bot.model.diagnosis import Aim, Check, ok, problem
+from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.reference import Digest
 from bot.scanners._defender.graph import ResourceGraph, ResourceGraphError
 from bot.scanners._defender.rows import (
@@ -48,7 +48,7 @@ SCANNED_AGAIN = timedelta(days=30)
 https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
 """
 
-Manifests = Callable[[Sequence[Subject]], Sequence[Digest | RegistryError | None]]
+Manifests = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
 """Returns for each image its platform's manifest, why it cannot be fetched, or None if the index lacks the platform."""
 
 
@@ -74,36 +74,36 @@ class DefenderScanner:
         self._current = ScannerIdentity(NAME, graph.manager, None, now().isoformat())
         self._undated = ScannerIdentity(NAME, graph.manager, None)
         self._lock = Lock()
-        self._known: dict[Subject, Digest | NotScanned] = {}
+        self._known: dict[ScanSubject, Digest | NotScanned] = {}
         self._outcomes: dict[Digest, ScanOutcome] = {}
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Query the service for an image that does not exist, which takes the same permissions as any other."""
         tried = "ask for an image"
         try:
             for model, query in questions([NO_IMAGE]):
                 list(self._graph.rows(query, PAGES[model]))
         except ResourceGraphError as error:
-            yield problem(NAME, tried, str(error))
+            yield report_problem(NAME, tried, str(error))
         else:
-            yield ok(NAME, tried, f"{self._graph.manager} answers; it shows no more than the identity may read")
+            yield report_ok(NAME, tried, f"{self._graph.manager} answers; it shows no more than the identity may read")
 
-    def identity(self) -> None:
+    def get_identity(self) -> None:
         """Return None, since the rows of an image decide whether its scan is comparable with others."""
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Query the rows of all images at once."""
         with self._lock:
             self._learn(subjects)
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the findings of Defender in the image of `subject`, on its platform."""
         with self._lock:
             self._learn([subject])
             known = self._known[subject]
             return known if isinstance(known, NotScanned) else self._outcomes[known]
 
-    def _learn(self, subjects: Iterable[Subject]) -> None:
+    def _learn(self, subjects: Iterable[ScanSubject]) -> None:
         new = [subject for subject in subjects if subject not in self._known]
         for subject, manifest in zip(new, self._manifests(new), strict=True):
             self._known[subject] = _found(manifest)
@@ -137,10 +137,10 @@ class DefenderScanner:
 
     def _judge(self, digest: Digest, said: Sequence[Said]) -> ScanOutcome:
         if not said:
-            return NotScanned(Unscanned.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
+            return NotScanned(UnscannedReason.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
         recent, newest = self._recent(said)
         if not recent:
-            return NotScanned(Unscanned.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}")
+            return NotScanned(UnscannedReason.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}")
         findings = united(found for each in recent for found in each.findings)
         set_aside = not_counted((aside for each in recent for aside in each.set_aside), findings)
         if len(findings) + len(set_aside) > MAX_FINDINGS:
@@ -148,7 +148,7 @@ class DefenderScanner:
         is_current = self._is_current(recent)
         if not is_current and not findings:
             why = "Defender lists no vulnerability that counts, and does not say when it last scanned the image"
-            return NotScanned(Unscanned.NOT_RESCANNED, why)
+            return NotScanned(UnscannedReason.NOT_RESCANNED, why)
         system = next((each.system for each in recent if each.system), UNNAMED)
         return Scan(self._current if is_current else self._undated, system, findings, set_aside=set_aside)
 
@@ -207,7 +207,7 @@ securityresources
 
 def _found(manifest: Digest | RegistryError | None) -> Digest | NotScanned:
     if manifest is None:
-        return NotScanned(Unscanned.PLATFORM_MISSING)
+        return NotScanned(UnscannedReason.PLATFORM_MISSING)
     if isinstance(manifest, RegistryError):
-        return NotScanned(Unscanned.IMAGE_GONE) if manifest.is_absent else failed(str(manifest))
+        return NotScanned(UnscannedReason.IMAGE_GONE) if manifest.is_absent else failed(str(manifest))
     return manifest

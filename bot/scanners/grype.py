@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bot.core.choice.platforms import is_same_platform
 from bot.model.errors import ProcessError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.scanners._installed import InstalledScanner, Ready
 from bot.scanners._json import UnreadableReportError, document, moment, text
@@ -76,26 +76,26 @@ class GrypeScanner(InstalledScanner[Ready]):
         self._now, self._timeout = now, timeout
         self._releases: Once[str, bool] = Once()
 
-    def _scan(self, subject: Subject, address: PullAddress, ready: Ready) -> ScanOutcome:
+    def _scan(self, subject: ScanSubject, address: PullAddress, ready: Ready) -> ScanOutcome:
         arguments = [f"registry:{address.reference}", "--platform", subject.platform, "--output", "json"]
-        more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.insecure else {}
+        more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.is_insecure else {}
         completed = self._program.run(arguments, address, timeout=self._timeout, more=more)
         if completed.status != 0:
-            return complaint(completed.errors) or failed(said(completed.errors, address))
+            return complaint(completed.error_text) or failed(said(completed.error_text, address))
         return self._judged(parse_report(completed.output), subject, ready.scanner)
 
-    def _judged(self, report: Said, subject: Subject, scanner: ScannerIdentity) -> ScanOutcome:
+    def _judged(self, report: Said, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
         """Return the findings of a report as a scan, or the reason why they are not reliable. Raises ProcessError."""
         if report.database != scanner.database:
-            return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
+            return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(
-                Unscanned.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
+                UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
             )
         if report.flaw:
             return report.flaw
         if not report.shows_release and not self._releases.get(report.system, lambda: self._knows(report.system)):
-            return NotScanned(Unscanned.OS_UNSUPPORTED, report.system)
+            return NotScanned(UnscannedReason.OS_UNSUPPORTED, report.system)
         return Scan(scanner, report.system, report.findings, report.created, report.label)
 
     def _knows(self, system: str) -> bool:
@@ -129,11 +129,11 @@ class GrypeScanner(InstalledScanner[Ready]):
         status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
         built = moment(_text_of(status.output, "built"))
         if status.status != 0 or built is None:
-            why = _text_of(status.output, "error") or said(status.errors, None)
+            why = _text_of(status.output, "error") or said(status.error_text, None)
             return trouble or failed(f"Grype has no usable database: {why}")
         if self._now() - built > MAX_DATABASE_AGE:
             age = f"it was built on {built:%Y-%m-%d}"
-            return NotScanned(Unscanned.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
+            return NotScanned(UnscannedReason.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
         return Ready(ScannerIdentity("grype", version, built))
 
     def _download(self) -> NotScanned | None:
@@ -141,12 +141,12 @@ class GrypeScanner(InstalledScanner[Ready]):
         try:
             completed = self._program.run(["db", "update"], timeout=self._timeout)
         except ProcessError as error:
-            if error.missing:
+            if error.is_missing:
                 raise
             return failed(f"Grype's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return failed(f"Grype's database could not be downloaded: {said(completed.errors, None)}")
+        return failed(f"Grype's database could not be downloaded: {said(completed.error_text, None)}")
 
 
 def _text_of(output: bytes, key: str) -> str:

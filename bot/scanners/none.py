@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from bot.model.diagnosis import Aim, Check, ok, problem
-from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
+from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
+from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.scanners._examination import TRIED
 
 
 class NoScanner:
     """Implements `bot.ports.Scanner` if no scan is configured, or `auto` found no scanner."""
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
         """Report that no scanner is configured or installed."""
         without = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
-        yield ok("nobody", "find a scanner", f"{Unscanned.NO_SCANNER.sentence}, {without}")
+        yield report_ok("nobody", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {without}")
 
-    def identity(self) -> None:
+    def get_identity(self) -> None:
         """Return None, since nothing scans."""
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since nothing scans."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
+    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
-        return NotScanned(Unscanned.NO_SCANNER)
+        return NotScanned(UnscannedReason.NO_SCANNER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,19 +38,19 @@ class MissingScanner:
 
     program: str
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Report that the scanner is missing."""
-        yield problem(self.program, TRIED, self._how)
+        yield report_problem(self.program, TRIED, self._how)
 
-    def identity(self) -> None:
+    def get_identity(self) -> None:
         """Return None, since nothing scans."""
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since nothing scans."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
+    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
-        return NotScanned(Unscanned.SCANNER_MISSING, self._how)
+        return NotScanned(UnscannedReason.SCANNER_MISSING, self._how)
 
     @property
     def _how(self) -> str:

@@ -11,11 +11,11 @@ from datetime import datetime
 from typing import Protocol
 
 from bot.core.evidence.canonical import merged
-from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
+from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
 from bot.model.errors import RegistryError
-from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.hosts import PUBLIC_HOSTS
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.net import HostTrust, HttpClient, Url
 from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, listed, release_of, sought
 from bot.scanners._inventory import Package, parse_inventory
@@ -33,7 +33,7 @@ A_PACKAGE = Sought("Debian:12", "openssl", FIRST_VERSION)
 class Inventories(Protocol):
     """Fetches the inventories that are attached to images."""
 
-    def inventories(self, line: Line, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+    def inventories(self, line: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of an image, and its possible inventories, fetched one after another.
 
         The call and the iterator raise RegistryError.
@@ -69,44 +69,44 @@ class OsvScanner:
         self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
         self._releases: Once[str, bool] = Once()
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Query the API for one common package."""
         tried = "ask for a package"
         try:
             self._api.vulnerabilities([A_PACKAGE])
         except OsvError as error:
             what = f"{error}; hint: see that `url` is that of an OSV API"
-            no = cannot_tell if self._may_be_missing and isinstance(error, OsvUnreachableError) else problem
+            no = report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
             yield no(NAME, tried, what)
         else:
-            yield ok(NAME, tried, f"{self._scanner.version} answers")
+            yield report_ok(NAME, tried, f"{self._scanner.version} answers")
 
-    def identity(self) -> ScannerIdentity:
+    def get_identity(self) -> ScannerIdentity:
         """Return the API, with the start of this run in place of a database."""
         return self._scanner
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since each image has an inventory of its own."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""
-        if subject.line.host not in PUBLIC_HOSTS | self._send:
+        if subject.tag_ref.host not in PUBLIC_HOSTS | self._send:
             return NotScanned(
-                Unscanned.NOT_SENT, f"{subject.line.host} is not a public registry; hint: list it under `send`"
+                UnscannedReason.NOT_SENT, f"{subject.tag_ref.host} is not a public registry; hint: list it under `send`"
             )
         if self._missing is not None:
             return self._missing
-        key = (subject.line.repository, subject.digest, subject.platform)
+        key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scans.get(key, lambda: self._scan(subject))
 
-    def _scan(self, subject: Subject) -> ScanOutcome:
+    def _scan(self, subject: ScanSubject) -> ScanOutcome:
         try:
-            names, documents = self._attached.inventories(subject.line, subject.digest, subject.platform)
+            names, documents = self._attached.inventories(subject.tag_ref, subject.digest, subject.platform)
             packages, why = _read(documents, names)
         except RegistryError as error:
-            return NotScanned(Unscanned.IMAGE_GONE) if error.is_absent else failed(str(error))
+            return NotScanned(UnscannedReason.IMAGE_GONE) if error.is_absent else failed(str(error))
         if not packages:
-            return NotScanned(Unscanned.SBOM_ABSENT, why)
+            return NotScanned(UnscannedReason.SBOM_ABSENT, why)
         of_system = [package for package in packages if package.type in SYSTEM_TYPES]
         flaw = _flaw(of_system)
         if flaw:
@@ -117,14 +117,14 @@ class OsvScanner:
             known = any(finding.package_type in SYSTEM_TYPES for finding in findings) or self._knows(family, release)
         except OsvError as error:
             if self._may_be_missing and isinstance(error, OsvUnreachableError):
-                self._missing = NotScanned(Unscanned.NO_SCANNER, str(error))
+                self._missing = NotScanned(UnscannedReason.NO_SCANNER, str(error))
                 return self._missing
             return failed(str(error))
         except UnreadableReportError as error:
             return failed(f"{self._scanner.version} answered something that cannot be read: {error}")
         system = f"{family} {release}".rstrip()
         if not known:
-            return NotScanned(Unscanned.OS_UNSUPPORTED, system)
+            return NotScanned(UnscannedReason.OS_UNSUPPORTED, system)
         return Scan(self._scanner, system, merged(findings), packages=tuple(sorted(set(map(listed, packages)))))
 
     def _findings(self, packages: Sequence[Package]) -> Iterator[Finding]:
@@ -165,12 +165,12 @@ def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[P
 def _flaw(of_system: Sequence[Package]) -> NotScanned | None:
     """Return the reason why a distribution's packages in an inventory cannot be looked up; None if they can."""
     if not of_system:
-        return NotScanned(Unscanned.OS_UNKNOWN, "the inventory has no packages of a distribution")
+        return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory has no packages of a distribution")
     releases = {release_of(package) for package in of_system}
     family, release = release_of(of_system[0])
     if len(releases) > 1 or ecosystem_of(family, release) is None:
         named = sorted(" ".join(each).strip() or "no distribution" for each in releases)
-        return NotScanned(Unscanned.OS_UNSUPPORTED, ", ".join(named))
+        return NotScanned(UnscannedReason.OS_UNSUPPORTED, ", ".join(named))
     if not is_rolling(family) and not any(package.source for package in of_system):
-        return NotScanned(Unscanned.SBOM_ABSENT, "the inventory does not name the source packages that OSV lists")
+        return NotScanned(UnscannedReason.SBOM_ABSENT, "the inventory does not name the source packages that OSV lists")
     return None

@@ -13,9 +13,9 @@ from pathlib import Path
 from threading import Lock
 
 from bot.core.choice.platforms import is_same_platform
-from bot.model.diagnosis import Aim, Check, cannot_tell, ok, problem
+from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.reference import Digest
 from bot.scanners._reports import Said, UnreadableReportError, parse_reports
 from bot.scanners._reports._said import digests_in
@@ -27,7 +27,7 @@ MAX_REPORT = 64 * 1024 * 1024
 NO_REPORT_BUT = "no report is about it, but "
 SUFFIXES = frozenset({".json", ".sarif"})
 
-Names = Callable[[Subject], frozenset[Digest]]
+Names = Callable[[ScanSubject], frozenset[Digest]]
 """Returns all digests by which the image of a subject is known; raises RegistryError."""
 
 
@@ -70,25 +70,25 @@ class ReportScanner:
         self._lock = Lock()
         self._found: tuple[tuple[_Found, ...], NotScanned | None] | None = None
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
         """Read all reports, as a run does for its first image."""
         subject, tried = str(self._path), "read its reports"
         found, trouble = self._read()
         if trouble is not None:
-            yield problem(subject, tried, trouble.detail.removeprefix(NO_REPORT_BUT))
+            yield report_problem(subject, tried, trouble.detail.removeprefix(NO_REPORT_BUT))
         if found:
             newest = max(each.at for each in found)
-            yield ok(subject, tried, f"there are {len(found)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
+            yield report_ok(subject, tried, f"there are {len(found)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
         elif trouble is None:
-            yield cannot_tell(subject, tried, "there are none; hint: see that a pipeline writes them before a run")
+            yield report_unknown(subject, tried, "there are none; hint: see that a pipeline writes them before a run")
 
-    def identity(self) -> None:
+    def get_identity(self) -> None:
         """Return None, since each report names the scanner that made it."""
 
-    def expect(self, subjects: Collection[Subject]) -> None:
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since all reports are read with the first of them."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the findings of the newest report about `subject`."""
         found, trouble = self._read()
         about = [each for each in found if subject.digest in each.digests]
@@ -96,14 +96,14 @@ class ReportScanner:
             try:
                 names = self._names(subject)
             except RegistryError as error:
-                return NotScanned(Unscanned.FAILED, str(error))
+                return NotScanned(UnscannedReason.FAILED, str(error))
             about = [each for each in found if each.digests & names]
         fitting = [each for each in about if self._is_for(each, subject.platform)]
         if not about:
-            return trouble or NotScanned(Unscanned.NO_REPORT)
+            return trouble or NotScanned(UnscannedReason.NO_REPORT)
         if not fitting:
             platforms = sorted({each.said.platform or self._platform for each in about})
-            return NotScanned(Unscanned.PLATFORM_MISSING, f"its reports are about {', '.join(platforms)}")
+            return NotScanned(UnscannedReason.PLATFORM_MISSING, f"its reports are about {', '.join(platforms)}")
         newest = max(fitting, key=lambda each: (each.at, each.scanner.name, each.place))
         return self._judged(newest, found)
 
@@ -114,16 +114,16 @@ class ReportScanner:
         """Return the findings of a report as a scan, or the reason why they are not reliable."""
         said = found.said
         if self._now() - found.at > self._max_age:
-            return NotScanned(Unscanned.DATABASE_STALE, f"{found.place} is from {found.at:%Y-%m-%d}")
+            return NotScanned(UnscannedReason.DATABASE_STALE, f"{found.place} is from {found.at:%Y-%m-%d}")
         if said.flaw:
             return said.flaw
         if not said.shows_release and not _is_known(found, all_found):
             why = f"nothing in the reports of {said.tool} shows that its database knows {said.release}"
-            return NotScanned(Unscanned.OS_UNSUPPORTED, why)
+            return NotScanned(UnscannedReason.OS_UNSUPPORTED, why)
         try:
             whole = parse_reports(_content(found.path))[found.number]
         except (OSError, UnreadableReportError, IndexError) as error:
-            return NotScanned(Unscanned.FAILED, f"{found.place} changed while it was read: {error}")
+            return NotScanned(UnscannedReason.FAILED, f"{found.place} changed while it was read: {error}")
         return Scan(
             found.scanner,
             said.system,
@@ -155,7 +155,7 @@ class ReportScanner:
         except OSError as error:
             troubles.append(f"{error.filename or self._path} could not be read: {error.strerror}")
         more = f" (and {len(troubles) - 1} more like it)" if len(troubles) > 1 else ""
-        trouble = NotScanned(Unscanned.FAILED, f"{NO_REPORT_BUT}{troubles[0]}{more}") if troubles else None
+        trouble = NotScanned(UnscannedReason.FAILED, f"{NO_REPORT_BUT}{troubles[0]}{more}") if troubles else None
         return tuple(found), trouble
 
     def _files(self, troubles: list[str]) -> Iterator[Path]:

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from bot.model.errors import ProcessError
-from bot.model.evidence import NotScanned, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
 from bot.scanners._installed import InstalledScanner, Ready
@@ -87,24 +87,24 @@ class TrivyScanner(InstalledScanner[_Ready]):
         self._file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout
 
-    def _scan(self, subject: Subject, address: PullAddress, ready: _Ready) -> ScanOutcome:
+    def _scan(self, subject: ScanSubject, address: PullAddress, ready: _Ready) -> ScanOutcome:
         arguments = self._scan_arguments(subject, address)
         completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
         if completed.status != 0:
-            return complaint_of(completed.errors, address)
+            return complaint_of(completed.error_text, address)
         if _stamp(self._file) != ready.stamp:
-            return NotScanned(Unscanned.DIFFERENT_DATABASE, "another process replaced it during this run")
+            return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         report = parse_report(completed.output)
-        return judge(report, subject, ready.scanner, partial(_lacks, ready, completed.errors))
+        return judge(report, subject, ready.scanner, partial(_lacks, ready, completed.error_text))
 
-    def _scan_arguments(self, subject: Subject, address: PullAddress) -> list[str]:
+    def _scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
             *("image", "--image-src", "remote", "--scanners", "vuln", "--platform", subject.platform),
             *("--format", "json", "--list-all-pkgs", "--no-progress", "--timeout", f"{self._timeout:g}s"),
             *("--skip-db-update", "--skip-java-db-update", "--offline-scan"),
             # the other cache backend can be used by one process at a time, the others give up after some seconds
             *("--cache-dir", str(self._cache), "--cache-backend", "memory"),
-            *(["--insecure"] if address.insecure else []),
+            *(["--insecure"] if address.is_insecure else []),
             address.reference,
         ]
 
@@ -123,7 +123,7 @@ class TrivyScanner(InstalledScanner[_Ready]):
         age = self._now() - identity.database
         if age > MAX_DATABASE_AGE:
             built = f"it was built on {identity.database:%Y-%m-%d}"
-            return NotScanned(Unscanned.DATABASE_STALE, f"{built}; {trouble.detail}" if trouble else built)
+            return NotScanned(UnscannedReason.DATABASE_STALE, f"{built}; {trouble.detail}" if trouble else built)
         try:
             return _Ready(identity, bucket_names(self._file), _stamp(self._file))
         except (BrokenDatabaseError, OSError) as error:
@@ -136,16 +136,16 @@ class TrivyScanner(InstalledScanner[_Ready]):
         place = self._database
         arguments = ["image", "--download-db-only", "--no-progress", "--cache-dir", str(self._cache)]
         if place:
-            arguments += ["--db-repository", place.reference, *(["--insecure"] if place.insecure else [])]
+            arguments += ["--db-repository", place.reference, *(["--insecure"] if place.is_insecure else [])]
         try:
             completed = self._program.run(arguments, place, timeout=self._timeout)
         except ProcessError as error:
-            if error.missing:
+            if error.is_missing:
                 raise
             return failed(f"Trivy's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return failed(f"Trivy's database could not be downloaded: {last_said(completed.errors, place)}")
+        return failed(f"Trivy's database could not be downloaded: {last_said(completed.error_text, place)}")
 
 
 def _stamp(file: Path) -> tuple[int, int]:

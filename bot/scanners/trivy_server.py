@@ -15,7 +15,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, Subject, Unscanned
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.net import HostTrust, HttpClient, HttpError, Url
 from bot.scanners._installed import InstalledScanner, Ready
@@ -74,11 +74,11 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         self._cache, self._now, self._timeout = cache.absolute(), now, timeout
         self._lacking: Once[OperatingSystem, str] = Once()
 
-    def _scan(self, subject: Subject, address: PullAddress, ready: Ready) -> ScanOutcome:
+    def _scan(self, subject: ScanSubject, address: PullAddress, ready: Ready) -> ScanOutcome:
         arguments = self._scan_arguments(subject, address)
         completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
         if completed.status != 0:
-            return complaint_of(completed.errors, address)
+            return complaint_of(completed.error_text, address)
         report = parse_report(completed.output)
         family = report.system.family if report.system else ""
         is_shown = any(finding.package_type == family for finding in report.findings)
@@ -86,14 +86,14 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         after = self._asked()
         if after == ready.scanner:
             return found
-        replaced = NotScanned(Unscanned.DIFFERENT_DATABASE, "the server replaced it during this run")
+        replaced = NotScanned(UnscannedReason.DIFFERENT_DATABASE, "the server replaced it during this run")
         return after if isinstance(after, NotScanned) else replaced
 
-    def _scan_arguments(self, subject: Subject, address: PullAddress) -> list[str]:
+    def _scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
             *("image", "--image-src", "remote", "--platform", subject.platform, "--list-all-pkgs"),
             *self._common(),
-            *(["--insecure"] if address.insecure else []),
+            *(["--insecure"] if address.is_insecure else []),
             address.reference,
         ]
 
@@ -108,7 +108,7 @@ class TrivyServerScanner(InstalledScanner[Ready]):
             return found
         if found.database is not None and self._now() - found.database > MAX_DATABASE_AGE:
             return NotScanned(
-                Unscanned.DATABASE_STALE, f"the database of {self._host} was built on {found.database:%Y-%m-%d}"
+                UnscannedReason.DATABASE_STALE, f"the database of {self._host} was built on {found.database:%Y-%m-%d}"
             )
         return Ready(found)
 
@@ -142,7 +142,7 @@ class TrivyServerScanner(InstalledScanner[Ready]):
             asked = self._program.run(["sbom", *self._common(), str(probe)], timeout=self._timeout + GRACE)
         if asked.status != 0:
             raise UnreadableReportError(
-                f"the Trivy server could not be asked about {system}: {last_said(asked.errors, None)}"
+                f"the Trivy server could not be asked about {system}: {last_said(asked.error_text, None)}"
             )
         return bool(parse_report(asked.output).findings)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.model.rules import Rule
+from bot.model.rules import PolicyRule
 from bot.settings.values import (
     DEFAULT_BRANCH_PREFIX,
     DEFAULT_SCAN_TIMEOUT,
@@ -94,7 +94,7 @@ def load(path: Path, *, need_forges: bool) -> Settings:
     return file.load(path, need_forges=need_forges)
 
 
-def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None = None) -> tuple[Rule, ...]:
+def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None = None) -> tuple[PolicyRule, ...]:
     """Return the rules of a repository's own config file.
 
     Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from bot.model.advisory import Listing
+from bot.model.advisory import AdvisoryList
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
@@ -295,9 +295,9 @@ def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Che
 def _exploited(where: str, rule: dict[str, Any]) -> Check:
     """Yield every key of a rule that depends on CISA's catalogue, which the config does not name."""
     bypassing, opening = rule.get("bypass_min_age_for"), rule.get("open_when")
-    if isinstance(bypassing, list) and Listing.KEV in bypassing:
-        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypassing.index(Listing.KEV)}]", _NOBODY_KNOWS)
-    if isinstance(opening, dict) and opening.get("fixes") == Listing.KEV:
+    if isinstance(bypassing, list) and AdvisoryList.KEV in bypassing:
+        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypassing.index(AdvisoryList.KEV)}]", _NOBODY_KNOWS)
+    if isinstance(opening, dict) and opening.get("fixes") == AdvisoryList.KEV:
         yield ConfigProblem(f"{where}.open_when.fixes", _NOBODY_KNOWS)
 
 

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from bot.model.errors import ConfigError, ConfigProblem
 from bot.model.evidence import Severity
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.pace import Limits, Rollout, Schedule
-from bot.model.policy import Rulebook
-from bot.model.rules import Accepted, Allowance, Automerge, EndOfLife, Match, OpenWhen, Rule
+from bot.model.pace import ProposalLimits, RolloutOptions, ProposalSchedule
+from bot.model.policy import PolicyConfig
+from bot.model.rules import AcceptedHold, IntroducedLimit, AutomergeConditions, ConfiguredEndOfLife, RuleMatch, OpenCondition, PolicyRule
 from bot.settings import ages, enrichment, fields, handling, rules, scanners, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
@@ -46,8 +46,8 @@ def config_of(document: Document, *, need_forges: bool) -> tuple[schema.Config |
         config = schema.Config.model_validate(document)
     except ValidationError as error:
         invalid = tuple(problems_of(document, error))
-    places = {problem.where for problem in invalid}
-    between = (each for each in problems_between(document, need_forges=need_forges) if each.where not in places)
+    places = {problem.key for problem in invalid}
+    between = (each for each in problems_between(document, need_forges=need_forges) if each.key not in places)
     return config, (*invalid, *between)
 
 
@@ -57,11 +57,11 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
     return values.Settings(
         forges=tuple(_forge(each, folder) for each in config.forges),
         registries=registries,
-        rulebook=Rulebook(
-            rules=(*([Rule(paused=True)] if config.rollout.paused else []), *map(_rule, config.policy)),
-            own=config.own,
-            hosts=frozenset(each.host for each in registries),
-            purging=_purging(config.registries),
+        rulebook=PolicyConfig(
+            rules=(*([PolicyRule(paused=True)] if config.rollout.paused else []), *map(_rule, config.policy)),
+            own_globs=config.own,
+            listed_hosts=frozenset(each.host for each in registries),
+            purging_hosts=_purging(config.registries),
             end_of_life=_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
             trust=trusted(config.trust, path),
         ),
@@ -75,12 +75,12 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
         trailers=config.proposals.trailers,
         has_dashboards=config.proposals.dashboard,
         has_status=config.proposals.status,
-        rollout=Rollout(
+        rollout=RolloutOptions(
             config.rollout.repositories_per_run,
             config.rollout.first_proposal,
             needs_own_file=config.rollout.mode is values.RolloutMode.OPT_IN,
         ),
-        limits=Limits(**config.limits.model_dump()) if config.limits else None,
+        limits=ProposalLimits(**config.limits.model_dump()) if config.limits else None,
         state=_state(config.state, folder) if config.state else None,
         source=str(path),
     )
@@ -154,10 +154,10 @@ def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySetting
     )
 
 
-def _rule(rule: rules.Rule) -> Rule:
+def _rule(rule: rules.Rule) -> PolicyRule:
     match = rule.match
-    return Rule(
-        match=Match(
+    return PolicyRule(
+        match=RuleMatch(
             image=match.image or (),
             path=match.path or (),
             format=match.format or (),
@@ -176,7 +176,7 @@ def _rule(rule: rules.Rule) -> Rule:
         draft=rule.draft,
         automerge=_automerge(rule.automerge),
         rebase=rule.rebase,
-        open_when=OpenWhen(rule.open_when.fixes, rule.open_when.or_older_than) if rule.open_when else None,
+        open_when=OpenCondition(rule.open_when.fixes, rule.open_when.or_older_than) if rule.open_when else None,
         when_unknown=rule.when_unknown,
         allow=rule.allow,
         accept=tuple(map(_accepted, rule.accept)) if rule.accept is not None else None,
@@ -198,7 +198,7 @@ def _rule(rule: rules.Rule) -> Rule:
     )
 
 
-def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None) -> tuple[Rule, ...]:
+def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None) -> tuple[PolicyRule, ...]:
     """Return the rules of a repository's own file, as `bot.settings.repository_rules` does."""
     document, doubled = parse_document(content, source)
     try:
@@ -211,10 +211,10 @@ def repository_rules(content: bytes, source: str, known_at: frozenset[str] | Non
     return tuple(map(_inner_rule, inner.policy))
 
 
-def _inner_rule(rule: rules.InnerRule) -> Rule:
+def _inner_rule(rule: rules.InnerRule) -> PolicyRule:
     match = rule.match
-    return Rule(
-        match=Match(image=match.image or (), path=match.path or (), format=match.format or ()),
+    return PolicyRule(
+        match=RuleMatch(image=match.image or (), path=match.path or (), format=match.format or ()),
         update=rule.update,
         pin=rule.pin,
         ignore=rule.ignore,
@@ -231,15 +231,15 @@ def _inner_rule(rule: rules.InnerRule) -> Rule:
     )
 
 
-def _schedule(schedule: handling.Schedule | None) -> Schedule | None:
-    return Schedule(schedule.cron, schedule.timezone) if schedule else None
+def _schedule(schedule: handling.Schedule | None) -> ProposalSchedule | None:
+    return ProposalSchedule(schedule.cron, schedule.timezone) if schedule else None
 
 
-def _automerge(automerge: handling.Automerge | None) -> Automerge | None:
-    return Automerge(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
+def _automerge(automerge: handling.Automerge | None) -> AutomergeConditions | None:
+    return AutomergeConditions(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
 
 
-def _allowances(allowed: rules.AllowIntroduced | None) -> tuple[Allowance, ...] | None:
+def _allowances(allowed: rules.AllowIntroduced | None) -> tuple[IntroducedLimit, ...] | None:
     if allowed is None:
         return None
     named = {
@@ -248,14 +248,14 @@ def _allowances(allowed: rules.AllowIntroduced | None) -> tuple[Allowance, ...] 
         Severity.MEDIUM: allowed.medium,
         Severity.LOW: allowed.low,
     }
-    return tuple(Allowance(severity, most) for severity, most in named.items() if most is not None)
+    return tuple(IntroducedLimit(severity, most) for severity, most in named.items() if most is not None)
 
 
-def _accepted(accept: rules.Accept) -> Accepted:
-    return Accepted(accept.hold, accept.owner, accept.reason, accept.until)
+def _accepted(accept: rules.Accept) -> AcceptedHold:
+    return AcceptedHold(accept.hold, accept.owner, accept.reason, accept.until)
 
 
-def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
+def _end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
     """Read the file that `end_of_life` names. Raises ConfigError with every problem of that file."""
     document, doubled = read_document(path)
     try:
@@ -264,7 +264,7 @@ def _end_of_life(path: Path) -> tuple[EndOfLife, ...]:
         raise ConfigError(str(path), (*doubled, *problems_of(document, error, schema.EndOfLifeFile))) from None
     if doubled:
         raise ConfigError(str(path), doubled)
-    return tuple(EndOfLife(each.image, each.tag, each.date, each.successor) for each in known.images)
+    return tuple(ConfiguredEndOfLife(each.image, each.tag, each.date, each.successor) for each in known.images)
 
 
 def _purging(registries: tuple[schema.Registry, ...]) -> frozenset[str]:

@@ -40,7 +40,7 @@ class Automerge(Section):
 
     max_update: UpdateMode
     """How far its images may be updated: only along their tags (`digest`), or to newer tags; `none` means never."""
-    require_scan: StrictBool = rules.Automerge(UpdateMode.NONE).require_scan
+    require_scan: StrictBool = rules.AutomergeConditions(UpdateMode.NONE).require_scan
     """Whether the new image must have been scanned."""
-    no_new: StrictBool = rules.Automerge(UpdateMode.NONE).no_new
+    no_new: StrictBool = rules.AutomergeConditions(UpdateMode.NONE).forbids_introduced
     """Whether the new image, compared with the old one, must have no new vulnerabilities."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.trust import NotationTrust, Trust, TrustedIdentity, TrustedKey
+from bot.model.trust import NotationTrust, TrustEntry, TrustedIdentity, TrustedKey
 from bot.settings import schema
 from bot.settings.named_file import UnreadableError, content_of
 
@@ -14,7 +14,7 @@ MAX_FILE = 1024 * 1024
 """Bytes; a public key has some hundred, and all certificate authorities of a browser have two hundred thousand."""
 
 
-def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[Trust, ...]:
+def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[TrustEntry, ...]:
     """Read the files that `trust` names, relative to the config. Raises ConfigError with every problem of them."""
     problems: list[ConfigProblem] = []
     read = tuple(
@@ -25,12 +25,12 @@ def trusted(entries: tuple[schema.Trust, ...], config: Path) -> tuple[Trust, ...
     return read
 
 
-def _trust(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> Trust:
-    return Trust(
-        image=entry.image,
+def _trust(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigProblem]) -> TrustEntry:
+    return TrustEntry(
+        image_globs=entry.image,
         keys=tuple(_keys(entry, folder, where, problems)),
         identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless or ()),
-        root=_root(entry, folder, where, problems),
+        trusted_root=_root(entry, folder, where, problems),
         notation=_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
     )
 

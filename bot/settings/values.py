@@ -10,8 +10,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.pace import Limits, Rollout
-from bot.model.policy import Rulebook
+from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.policy import PolicyConfig
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
@@ -302,7 +302,7 @@ class Settings:
 
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
-    rulebook: Rulebook = field(default_factory=Rulebook)
+    rulebook: PolicyConfig = field(default_factory=PolicyConfig)
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of formats, each with globs over the paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
@@ -319,8 +319,8 @@ class Settings:
     """Whether each repository has an issue that lists everything."""
     has_status: bool = True
     """Whether a proposal's evidence is also a commit status."""
-    rollout: Rollout = field(default_factory=Rollout)
-    limits: Limits | None = None
+    rollout: RolloutOptions = field(default_factory=RolloutOptions)
+    limits: ProposalLimits | None = None
     """None if the config has no limits."""
     state: StateSettings | None = None
     """None if no state is kept."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from bot.model.extras import TEAM
+from bot.model.extras import TEAM_PREFIX
 from bot.settings.patterns import matching, pattern_schema
 
 _WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
@@ -16,7 +16,7 @@ _TRAILER = re.compile(
     r"(?!(?i:Basebump-(?:Intent|Base)):)[A-Za-z0-9-]{1,60}: [^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,300})"
 )
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
-_REVIEWER = re.compile(rf"(?:{TEAM})?{_LOGIN.pattern}", re.ASCII)
+_REVIEWER = re.compile(rf"(?:{TEAM_PREFIX})?{_LOGIN.pattern}", re.ASCII)
 
 Workflow = Annotated[
     str,

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, select
 
-from bot.model.history import LineEnd
-from bot.model.reference import Digest, Line
-from bot.model.vocabulary import REASONS, Reason, Status
+from bot.model.history import SupersededTag
+from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
 from bot.state.database import Database
 from bot.state.tables import ENDS, batches, upsert
 
-_WORDS = {reason.value: reason for reason in REASONS[Status.SUPERSEDED]}
+_WORDS = {reason.value: reason for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]}
 
 
 class DatabaseEnds:
@@ -23,13 +23,13 @@ class DatabaseEnds:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def known(self, lines: Collection[Line]) -> Mapping[Line, LineEnd]:
+    def load(self, lines: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
         """Return the superseded tags among `lines`; those with a reason that only another release has are left out."""
         with self._database.reading() as connection:
             rows = _rows(connection, lines)
         return {line: _end(row, _WORDS[row.reason]) for line, row in rows.items() if row.reason in _WORDS}
 
-    def looked(self, found: Mapping[Line, LineEnd | None], at: datetime) -> None:
+    def record(self, found: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Store the results of checks made `at` a time; results of a later check by another run stay."""
         if not found:
             return
@@ -43,21 +43,21 @@ class DatabaseEnds:
                 connection.execute(delete(ENDS).where(*is_over), over)
 
 
-def _rows(connection: Connection, lines: Collection[Line]) -> dict[Line, Row[Any]]:
+def _rows(connection: Connection, lines: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
     wanted = set(lines)
-    found: dict[Line, Row[Any]] = {}
+    found: dict[TagRef, Row[Any]] = {}
     for some in batches(sorted({line.repository for line in wanted})):
         for row in connection.execute(select(ENDS).where(ENDS.c.repository.in_(some))):
-            if (line := Line(row.repository, row.tag)) in wanted:
+            if (line := TagRef(row.repository, row.tag)) in wanted:
                 found[line] = row
     return found
 
 
-def _end(row: Row[Any], reason: Reason) -> LineEnd:
-    return LineEnd(Digest(row.digest), reason, row.detail, row.successor)
+def _end(row: Row[Any], reason: Reason) -> SupersededTag:
+    return SupersededTag(Digest(row.digest), reason, row.detail, row.successor)
 
 
-def _row(line: Line, end: LineEnd, at: datetime) -> dict[str, Any]:
+def _row(line: TagRef, end: SupersededTag, at: datetime) -> dict[str, Any]:
     return {
         "repository": line.repository,
         "tag": line.tag,

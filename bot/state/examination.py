@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bot.model.diagnosis import Aim, Check, ok, problem
+from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
 from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
 from bot.state.migration import MIGRATIONS, version_of
 
@@ -24,19 +24,19 @@ class StateFileExamination:
 
     path: Path
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
         """Check that the file can be read and written. Raises StateError if it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-            yield problem(shown, WRITE, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
+            yield report_problem(shown, WRITE, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
         elif not self.path.exists():
-            yield ok(shown, WRITE, "it does not exist yet; the next run creates it")
+            yield report_ok(shown, WRITE, "it does not exist yet; the next run creates it")
         else:
             yield _of_version(shown, Database.sqlite_as_it_is(self.path))
             if os.access(self.path, os.W_OK):
-                yield ok(shown, WRITE, "it is writable")
+                yield report_ok(shown, WRITE, "it is writable")
             else:
-                yield problem(shown, WRITE, f"it is read-only; hint: {FOLDER_ADVICE}")
+                yield report_problem(shown, WRITE, f"it is read-only; hint: {FOLDER_ADVICE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,16 @@ class StateServerExamination:
 
     url: str
 
-    def examine(self, aim: Aim) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
         """Check that the database can be read and written. Raises StateError if it cannot be read."""
         database = Database.postgresql_as_it_is(self.url)
         yield _of_version(database.shown, database)
         with database.reading() as connection:
             may_make = bool(connection.execute(text(_MAY_MAKE)).scalar_one())
         if may_make:
-            yield ok(database.shown, WRITE, "its user may create tables")
+            yield report_ok(database.shown, WRITE, "its user may create tables")
         else:
-            yield problem(database.shown, WRITE, f"its user may not create tables; hint: {TABLES_ADVICE}")
+            yield report_problem(database.shown, WRITE, f"its user may not create tables; hint: {TABLES_ADVICE}")
 
 
 def _of_version(shown: str, database: Database) -> Check:
@@ -63,10 +63,10 @@ def _of_version(shown: str, database: Database) -> Check:
     with database.reading() as connection:
         found = version_of(connection)
     if found is None:
-        return ok(shown, READ, "it has no tables yet; the next run creates them")
+        return report_ok(shown, READ, "it has no tables yet; the next run creates them")
     if found > present:
         what = f"its tables have version {found}, and this release supports {present}"
-        return problem(shown, READ, f"{what}; hint: update basebump, or configure another database")
+        return report_problem(shown, READ, f"{what}; hint: update basebump, or configure another database")
     if found < present:
-        return ok(shown, READ, f"its tables have version {found}; the next run migrates them to version {present}")
-    return ok(shown, READ, f"its tables have version {found}, that of this release")
+        return report_ok(shown, READ, f"its tables have version {found}; the next run migrates them to version {present}")
+    return report_ok(shown, READ, f"its tables have version {found}, that of this release")

@@ -12,10 +12,10 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, from_json
 from sqlalchemy import Connection, Row, and_, delete, func, select
 
-from bot.model.evidence import Scan, ScannerIdentity, Subject
-from bot.model.history import Sighting
-from bot.model.image import Claim, Kept
-from bot.model.reference import Digest, Line
+from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor, CachedManifest
+from bot.model.reference import Digest, TagRef
 from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert
 
@@ -26,7 +26,7 @@ EVIDENCE_KEPT = timedelta(days=5)
 MAX_DOCUMENT = 4 * 1024 * 1024
 """Characters; five thousand findings take a third of it. A longer document is not stored."""
 
-_KEPT = TypeAdapter(Kept)
+_KEPT = TypeAdapter(CachedManifest)
 _SCAN = TypeAdapter(Scan)
 _OF_A_SCAN = frozenset(each.name for each in fields(Scan))
 _Item = TypeVar("_Item")
@@ -38,28 +38,28 @@ class DatabaseMemory:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
 
-    def sightings(self, lines: Collection[Line]) -> Mapping[Line, tuple[Sighting, ...]]:
+    def load_observations(self, lines: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
         """Return the observations of each tag, oldest first; tags without any are left out."""
-        wanted, found = set(lines), defaultdict[Line, list[Sighting]](list)
+        wanted, found = set(lines), defaultdict[TagRef, list[TagObservation]](list)
         order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
         with self._database.reading() as connection:
             for some in batches(sorted({line.repository for line in wanted})):
                 rows = connection.execute(select(SIGHTINGS).where(SIGHTINGS.c.repository.in_(some)).order_by(*order))
                 for row in rows:
-                    if (line := Line(row.repository, row.tag)) in wanted:
+                    if (line := TagRef(row.repository, row.tag)) in wanted:
                         found[line].append(_sighting(row))
         return {line: tuple(sightings) for line, sightings in found.items()}
 
-    def claims(self, lines: Collection[Line]) -> Mapping[Line, Claim]:
+    def load_descriptors(self, lines: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
         """Return the last answer of the registry for each tag; tags without one are left out."""
-        found: dict[Line, Claim] = {}
+        found: dict[TagRef, TagDescriptor] = {}
         with self._database.reading() as connection:
             for some in batches(sorted({line.repository for line in lines})):
                 for row in connection.execute(select(ANSWERS).where(ANSWERS.c.repository.in_(some))):
-                    found[Line(row.repository, row.tag)] = Claim(Digest(row.digest), row.media_type, row.etag)
+                    found[TagRef(row.repository, row.tag)] = TagDescriptor(Digest(row.digest), row.media_type, row.etag)
         return {line: found[line] for line in lines if line in found}
 
-    def saw(self, claims: Mapping[Line, Claim], at: datetime) -> None:
+    def record_tags(self, claims: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Store which digests tags pointed to `at` a time, and delete what is too old to be of use.
 
         An answer that is older than what another run stored is ignored: otherwise it would look as if the tag had
@@ -73,9 +73,9 @@ class DatabaseMemory:
             upsert(connection, ANSWERS, [_answer(line, claims[line], at) for line in news])
             _prune(connection, at)
 
-    def manifests(self, digests: Collection[Digest]) -> Mapping[Digest, Kept]:
+    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
         """Return the stored manifests among `digests`."""
-        found: dict[Digest, Kept] = {}
+        found: dict[Digest, CachedManifest] = {}
         with self._database.reading() as connection:
             for some in batches(sorted(set(digests))):
                 for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(some))):
@@ -84,7 +84,7 @@ class DatabaseMemory:
                         found[Digest(row.digest)] = kept
         return found
 
-    def keep(self, fetched: Iterable[Kept]) -> None:
+    def save_manifests(self, fetched: Iterable[CachedManifest]) -> None:
         """Store manifests whose digests were verified."""
         documents = {kept.manifest.digest: _document(_KEPT, kept) for kept in fetched}
         at = self._now()
@@ -92,7 +92,7 @@ class DatabaseMemory:
         with self._database.writing() as connection:
             upsert(connection, MANIFESTS, rows)
 
-    def evidence(self, scanner: ScannerIdentity, subjects: Collection[Subject]) -> Mapping[Subject, Scan]:
+    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
         """Return the scans of images by the same version of the scanner with the same database."""
         found: dict[tuple[str, str], Scan] = {}
         by_scanner = and_(
@@ -109,7 +109,7 @@ class DatabaseMemory:
         keys = {subject: (subject.digest, subject.platform) for subject in subjects}
         return {subject: found[key] for subject, key in keys.items() if key in found}
 
-    def keep_evidence(self, scans: Mapping[Subject, Scan]) -> None:
+    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
         """Store scans, except those of a scanner without a date of its database, which could never be looked up."""
         at = self._now()
         rows = {
@@ -128,24 +128,24 @@ class DatabaseMemory:
             upsert(connection, EVIDENCE, [row for row in rows.values() if row["document"] and row["database_built"]])
 
 
-def _sighting(row: Row[Any]) -> Sighting:
-    return Sighting(Line(row.repository, row.tag), Digest(row.digest), row.first_seen, row.last_seen)
+def _sighting(row: Row[Any]) -> TagObservation:
+    return TagObservation(TagRef(row.repository, row.tag), Digest(row.digest), row.first_seen, row.last_seen)
 
 
-def _last_sightings(connection: Connection, lines: Collection[Line]) -> dict[Line, Row[Any]]:
+def _last_sightings(connection: Connection, lines: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
     newest = select(SIGHTINGS.c.repository, SIGHTINGS.c.tag, func.max(SIGHTINGS.c.ordinal).label("ordinal")).group_by(
         SIGHTINGS.c.repository, SIGHTINGS.c.tag
     )
-    found: dict[Line, Row[Any]] = {}
+    found: dict[TagRef, Row[Any]] = {}
     for some in batches(sorted({line.repository for line in lines})):
         ends = newest.where(SIGHTINGS.c.repository.in_(some)).subquery()
         same = and_(*(SIGHTINGS.c[name] == ends.c[name] for name in ("repository", "tag", "ordinal")))
         for row in connection.execute(select(SIGHTINGS).join(ends, same)):
-            found[Line(row.repository, row.tag)] = row
+            found[TagRef(row.repository, row.tag)] = row
     return found
 
 
-def _seen(line: Line, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
+def _seen(line: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
     """Return the row of a tag's last observation, extended to `at`, or of a new one if the digest changed."""
     row = {"repository": line.repository, "tag": line.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:
@@ -153,7 +153,7 @@ def _seen(line: Line, digest: Digest, last: Row[Any] | None, at: datetime) -> di
     return row | {"ordinal": last.ordinal + 1 if last else 0, "first_seen": at}
 
 
-def _answer(line: Line, claim: Claim, at: datetime) -> dict[str, Any]:
+def _answer(line: TagRef, claim: TagDescriptor, at: datetime) -> dict[str, Any]:
     return {
         "repository": line.repository,
         "tag": line.tag,

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from bot.model.trust import Trust
-from bot.ports import Artifacts, Verifier
+from bot.model.trust import TrustEntry
+from bot.ports import ArtifactStore, SignatureVerifier
 
 
-def verifiers_for(trusts: Sequence[Trust], artifacts: Artifacts, now: Callable[[], datetime]) -> tuple[Verifier, ...]:
+def verifiers_for(trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]) -> tuple[SignatureVerifier, ...]:
     """Return the verifiers for the kinds of signatures that are trusted, importing only those.
 
     Raises UsageError if a kind needs a library that is not installed.
     """
-    found: list[Verifier] = []
+    found: list[SignatureVerifier] = []
     if any(trust.keys or trust.identities for trust in trusts):
         from bot.verifiers.cosign import CosignVerifier  # noqa: PLC0415 - imported only if signers are trusted
 

@@ -8,8 +8,8 @@ from bot.core.evidence.signatures import together
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest
-from bot.model.signature import SignatureOutcome, SignatureUnknown, Signed, UnsupportedSignature
-from bot.ports import Artifacts
+from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature, UnsupportedSignature
+from bot.ports import ArtifactStore
 
 VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
 """Artifact types in referrers lists whose author did not set the type; the artifact itself then states it."""
@@ -20,14 +20,14 @@ MAX_FETCHED = 64
 class Attached:
     """The artifacts attached to one image, fetched on demand; every blob is fetched once."""
 
-    def __init__(self, artifacts: Artifacts, repository: str, digest: Digest) -> None:
+    def __init__(self, artifacts: ArtifactStore, repository: str, digest: Digest) -> None:
         self._artifacts, self._repository, self.digest = artifacts, repository, digest
         self._left = MAX_FETCHED
         self._contents: dict[Digest, bytes] = {}
 
     def tagged(self, suffix: str) -> Iterator[Artifact]:
         """Yield the artifact at the tag that consists of the digest and `suffix`, if it exists."""
-        found = self._artifacts.tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
+        found = self._artifacts.fetch_tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
         if found is not None:
             yield found
 
@@ -37,7 +37,7 @@ class Attached:
         An artifact that cannot be read becomes an outcome, so that it does not hide others; so does reaching the limit
         of fetches. Raises RegistryError.
         """
-        listed = self._artifacts.referrers(self._repository, self.digest)
+        listed = self._artifacts.list_referrers(self._repository, self.digest)
         likely = [each for each in listed if each.type in types]
         for referrer in (*likely, *(each for each in listed if each.type in VAGUE_TYPES)):
             if not self._left:
@@ -45,7 +45,7 @@ class Attached:
                 return
             self._left -= 1
             try:
-                yield self._artifacts.artifact(self._repository, referrer.digest)
+                yield self._artifacts.fetch_artifact(self._repository, referrer.digest)
             except RegistryError as error:
                 yield _passed_over(error)
 
@@ -56,7 +56,7 @@ class Attached:
                 return _TOO_MANY
             self._left -= 1
             try:
-                self._contents[blob.digest] = self._artifacts.blob(self._repository, blob)
+                self._contents[blob.digest] = self._artifacts.fetch_blob(self._repository, blob)
             except RegistryError as error:
                 return _passed_over(error)
         return self._contents[blob.digest]
@@ -81,7 +81,7 @@ def concluded(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
     try:
         for outcome in outcomes:
             found.append(outcome)
-            if isinstance(outcome, Signed):
+            if isinstance(outcome, VerifiedSignature):
                 break
     except RegistryError as error:
         found.append(SignatureUnknown(error.reason, str(error), error.is_failure))

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.core.evidence.keys import PublicKey
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed, UnsupportedSignature
+from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature, UnsupportedSignature
 from bot.verifiers._encoding import as_object, json_object
 from bot.verifiers._statement import Envelope, read_envelope, read_statement
 
@@ -53,8 +53,8 @@ def check_bundle(bundle: Bundle, digest: Digest, keys: Iterable[PublicKey]) -> S
     if statement is None:
         return None
     if not is_about_it:
-        return BadSignature(Flaw.OTHER_IMAGE)
+        return BadSignature(SignatureDefect.OTHER_IMAGE)
     for key in keys:
         if any(key.made(signature, envelope.signed) for signature in envelope.signatures):
-            return Signed(key.signer, statement)
-    return BadSignature(Flaw.OTHER_SIGNER)
+            return VerifiedSignature(key.signer, statement)
+    return BadSignature(SignatureDefect.OTHER_SIGNER)

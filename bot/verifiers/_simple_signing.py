@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from bot.core.evidence.keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, SignatureOutcome, Signed
+from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature
 from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
@@ -29,13 +29,13 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
         signature = decoded(blob.annotations.get(SIGNATURE))
         named = _named_digest(payload)
     except BrokenError as error:
-        return BadSignature(Flaw.BROKEN, str(error))
+        return BadSignature(SignatureDefect.BROKEN, str(error))
     if named != digest:
-        return BadSignature(Flaw.OTHER_IMAGE)
+        return BadSignature(SignatureDefect.OTHER_IMAGE)
     for key in keys:
         if key.made(signature, payload):
-            return Signed(key.signer)
-    return BadSignature(Flaw.OTHER_SIGNER)
+            return VerifiedSignature(key.signer)
+    return BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 def _named_digest(payload: bytes) -> object:

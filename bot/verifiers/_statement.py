@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.model.reference import Digest
-from bot.model.signature import Statement
+from bot.model.signature import SignedStatement
 from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
 
 IN_TOTO = "application/vnd.in-toto+json"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
-PREDICATES: dict[str, Statement] = {
-    "https://sigstore.dev/cosign/sign/v1": Statement.SIGNATURE,
-    "https://slsa.dev/provenance/v0.2": Statement.PROVENANCE,
-    "https://slsa.dev/provenance/v1": Statement.PROVENANCE,
+PREDICATES: dict[str, SignedStatement] = {
+    "https://sigstore.dev/cosign/sign/v1": SignedStatement.SIGNATURE,
+    "https://slsa.dev/provenance/v0.2": SignedStatement.PROVENANCE,
+    "https://slsa.dev/provenance/v1": SignedStatement.PROVENANCE,
 }
 """Predicate types of statements about the origin of a whole image. A signed SBOM, scan or test does not prove that the
 signer made the image."""
@@ -50,7 +50,7 @@ def read_envelope(document: dict[str, Any]) -> Envelope:
     return Envelope(payload, signatures, signed)
 
 
-def read_statement(payload: bytes, digest: Digest) -> tuple[Statement | None, bool]:
+def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
     """Return the kind of a statement, and whether `digest` is one of its subjects. Raises BrokenError.
 
     The kind is None if its predicate type is not in STATEMENTS_BY_PREDICATE.

@@ -14,9 +14,9 @@ from bot.core.evidence.keys import PublicKey
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, SignatureOutcome, UnsupportedSignature
-from bot.model.trust import Trust, TrustedKey
-from bot.ports import Artifacts
+from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature
+from bot.model.trust import TrustEntry, TrustedKey
+from bot.ports import ArtifactStore
 from bot.verifiers._attached import Attached, concluded
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
@@ -34,14 +34,14 @@ TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
 class CosignVerifier:
     """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
-    def __init__(self, artifacts: Artifacts, keyless: Keyless | None = None) -> None:
+    def __init__(self, artifacts: ArtifactStore, keyless: Keyless | None = None) -> None:
         """Take the verifier of certificates; None if no identities are trusted."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
-    def for_all(cls, trusts: Iterable[Trust], artifacts: Artifacts) -> CosignVerifier:
+    def for_all(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
         """Return a verifier for all trusted keys and identities. Raises UsageError if identities cannot be verified."""
-        roots = {trust.root for trust in trusts if trust.identities}
+        roots = {trust.trusted_root for trust in trusts if trust.identities}
         if not roots:
             return cls(artifacts)
         try:
@@ -54,7 +54,7 @@ class CosignVerifier:
         except UnusableRootError as error:
             raise UsageError(f"`trusted_root`: {error}") from None
 
-    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+    def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
         """Return which of the listed keys and identities signed `digest`; None if none is listed.
 
         The signature must be of exactly this digest: the images of an index may be signed too, but the index is pinned.
@@ -68,7 +68,7 @@ class CosignVerifier:
 class _Check:
     """The check of all signatures of one image, one by one."""
 
-    def __init__(self, attached: Attached, keyless: Keyless | None, trust: Trust) -> None:
+    def __init__(self, attached: Attached, keyless: Keyless | None, trust: TrustEntry) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
         self._keys = tuple(map(_key, trust.keys))
 
@@ -85,7 +85,7 @@ class _Check:
             try:
                 outcome = self._of(blob)
             except BrokenError as error:
-                outcome = BadSignature(Flaw.BROKEN, str(error))
+                outcome = BadSignature(SignatureDefect.BROKEN, str(error))
             if outcome is not None:
                 yield outcome
 
@@ -111,7 +111,7 @@ class _Check:
         """Return the outcome of a signature in the older form. Raises BrokenError."""
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
         keyless = self._keyless if CERTIFICATE in blob.annotations and self._trust.identities else None
-        if keyless is not None and outcome == BadSignature(Flaw.OTHER_SIGNER):
+        if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
             return keyless.check_payload(blob, content, self._trust)
         return outcome
 

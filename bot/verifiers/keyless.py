@@ -28,15 +28,15 @@ from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
+    SignatureDefect,
+    SignatureScheme,
     SignatureOutcome,
-    Signed,
+    VerifiedSignature,
     Signer,
-    Statement,
+    SignedStatement,
     UnsupportedSignature,
 )
-from bot.model.trust import Trust, TrustedKey
+from bot.model.trust import TrustEntry, TrustedKey
 from bot.net import plain
 from bot.verifiers._certificates import UntrustedError, trusted_chain
 from bot.verifiers._encoding import BrokenError, decoded
@@ -79,7 +79,7 @@ class Keyless:
         """Read the files of trusted roots; None is the root in sigstore-python. Raises UnusableRootError."""
         self._roots: Mapping[str | None, _Root] = {root: _root(root) for root in roots}
 
-    def check(self, content: bytes, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+    def check(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
         """Return which listed identity signed a statement about `digest`; None if the statement is of another kind.
 
         Raises BrokenError if the statement cannot be parsed.
@@ -89,17 +89,17 @@ class Keyless:
         except InvalidBundle as error:
             return UnsupportedSignature(f"a Sigstore bundle that cannot be verified offline: {_said(error)}")
         try:
-            kind, payload = self._roots[trust.root].verifier.verify_dsse(bundle, _AnySigner())
+            kind, payload = self._roots[trust.trusted_root].verifier.verify_dsse(bundle, _AnySigner())
         except SigstoreError as error:
-            return BadSignature(Flaw.UNPROVED, _said(error))
+            return BadSignature(SignatureDefect.UNPROVED, _said(error))
         statement, is_about_it = read_statement(payload, digest)
         if kind != IN_TOTO or statement is None:
             return None
         if not is_about_it:
-            return BadSignature(Flaw.OTHER_IMAGE)
+            return BadSignature(SignatureDefect.OTHER_IMAGE)
         return _of_signer(bundle.signing_certificate, trust, statement)
 
-    def check_payload(self, blob: Blob, payload: bytes, trust: Trust) -> SignatureOutcome:
+    def check_payload(self, blob: Blob, payload: bytes, trust: TrustEntry) -> SignatureOutcome:
         """Return which listed identity made a signature of `payload` in the older form.
 
         The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain beside
@@ -114,13 +114,13 @@ class Keyless:
         signature = decoded(blob.annotations[SIGNATURE])
         why = entry.why_other(payload, signature, certificate)
         if why:
-            return BadSignature(Flaw.BROKEN, why)
-        why = _why_unproved(entry, certificate, self._roots[trust.root])
+            return BadSignature(SignatureDefect.BROKEN, why)
+        why = _why_unproved(entry, certificate, self._roots[trust.trusted_root])
         if why:
-            return BadSignature(Flaw.UNPROVED, why)
+            return BadSignature(SignatureDefect.UNPROVED, why)
         if not _key_of(certificate).made(signature, payload):
-            return BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
-        return _of_signer(certificate, trust, Statement.SIGNATURE)
+            return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
+        return _of_signer(certificate, trust, SignedStatement.SIGNATURE)
 
 
 def _why_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Root) -> str:
@@ -149,14 +149,14 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
         raise BrokenError(f"its certificate {error}") from None
 
 
-def _of_signer(certificate: x509.Certificate, trust: Trust, statement: Statement) -> SignatureOutcome:
+def _of_signer(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
     """Return the outcome for a valid certificate: the listed identity that it is for, if any."""
     names = _names(certificate)
     for each in trust.identities:
         found = next((name for name in names if matches(each.identity, name)), None)
         if found is not None and _is_of_issuer(certificate, each.issuer):
-            return Signed(Signer(Scheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
-    return BadSignature(Flaw.OTHER_SIGNER, plain(", ".join(names)))
+            return VerifiedSignature(Signer(SignatureScheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
+    return BadSignature(SignatureDefect.OTHER_SIGNER, plain(", ".join(names)))
 
 
 def _root(path: str | None) -> _Root:

@@ -16,16 +16,16 @@ from bot.model.artifact import Artifact
 from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
+    SignatureDefect,
+    SignatureScheme,
     SignatureOutcome,
-    Signed,
+    VerifiedSignature,
     Signer,
     UnsupportedSignature,
 )
-from bot.model.trust import NotationTrust, Trust
+from bot.model.trust import NotationTrust, TrustEntry
 from bot.net import plain
-from bot.ports import Artifacts
+from bot.ports import ArtifactStore
 from bot.verifiers._attached import Attached, concluded
 from bot.verifiers._certificates import attributes_of, why_not_trusted
 from bot.verifiers._encoding import BrokenError, as_object, json_object
@@ -38,10 +38,10 @@ TYPES = frozenset({SIGNATURE})
 class NotationVerifier:
     """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
-    def __init__(self, artifacts: Artifacts, now: Callable[[], datetime]) -> None:
+    def __init__(self, artifacts: ArtifactStore, now: Callable[[], datetime]) -> None:
         self._artifacts, self._now = artifacts, now
 
-    def verify(self, repository: str, digest: Digest, trust: Trust) -> SignatureOutcome | None:
+    def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
         """Return which listed subject signed `digest`; None if none is listed."""
         if trust.notation is None:
             return None
@@ -56,7 +56,7 @@ class NotationVerifier:
 
     def _of(self, artifact: Artifact, attached: Attached, trust: NotationTrust) -> SignatureOutcome:
         if len(artifact.blobs) != 1:
-            return BadSignature(Flaw.BROKEN, "it does not have exactly one envelope")
+            return BadSignature(SignatureDefect.BROKEN, "it does not have exactly one envelope")
         (blob,) = artifact.blobs
         content = attached.content(blob)
         if not isinstance(content, bytes):
@@ -64,7 +64,7 @@ class NotationVerifier:
         try:
             return check_envelope(blob.media_type, content, attached.digest, trust, self._now())
         except BrokenError as error:
-            return BadSignature(Flaw.BROKEN, str(error))
+            return BadSignature(SignatureDefect.BROKEN, str(error))
 
 
 def check_envelope(
@@ -77,9 +77,9 @@ def check_envelope(
     if envelope.content_type != PAYLOAD:
         raise BrokenError("its payload is not a Notation payload")
     if as_object(json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
-        return BadSignature(Flaw.OTHER_IMAGE)
+        return BadSignature(SignatureDefect.OTHER_IMAGE)
     if not envelope.holds():
-        return BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
+        return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
     if envelope.scheme != X509 or not envelope.critical <= UNDERSTOOD:
         return UnsupportedSignature("a Notation signature with another scheme, or for a plug-in")
     return _of_signer(envelope, trust, now)
@@ -89,7 +89,7 @@ def _of_signer(envelope: Envelope, trust: NotationTrust, now: datetime) -> Signa
     """Return the outcome for a signature that the key of its certificate made. Raises BrokenError."""
     ends = envelope.expiry
     if ends is not None and ends <= now:
-        return BadSignature(Flaw.UNPROVED, f"it expired on {ends:%Y-%m-%d}, according to its signer")
+        return BadSignature(SignatureDefect.UNPROVED, f"it expired on {ends:%Y-%m-%d}, according to its signer")
     signer = envelope.chain[0]
     why = why_not_trusted(envelope.chain, trust.certificates, now)
     if why and signer.not_valid_after_utc < now and envelope.has_timestamp:
@@ -97,11 +97,11 @@ def _of_signer(envelope: Envelope, trust: NotationTrust, now: datetime) -> Signa
             f"its certificate expired on {signer.not_valid_after_utc:%Y-%m-%d}, and it needs a timestamp"
         )
     if why:
-        return BadSignature(Flaw.UNPROVED, why)
+        return BadSignature(SignatureDefect.UNPROVED, why)
     subject = plain(signer.subject.rfc4514_string())
     if any(_named(each) <= attributes_of(signer.subject) for each in trust.subjects):
-        return Signed(Signer(Scheme.NOTATION, subject))
-    return BadSignature(Flaw.OTHER_SIGNER, subject)
+        return VerifiedSignature(Signer(SignatureScheme.NOTATION, subject))
+    return BadSignature(SignatureDefect.OTHER_SIGNER, subject)
 
 
 @cache

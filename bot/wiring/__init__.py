@@ -1,4 +1,7 @@
-"""From settings to what a command needs: the only room that names all adapters, and imports each when it is used."""
+"""Build the objects that each command needs from the settings.
+
+This is the only package that names all adapters; each adapter is imported inside the function that uses it.
+"""
 
 from __future__ import annotations
 
@@ -11,43 +14,43 @@ from typing import TYPE_CHECKING
 
 from bot.formats import all_formats, formats_with
 from bot.model.errors import UsageError
-from bot.model.policy import Rulebook
-from bot.model.vocabulary import Level
-from bot.pipeline.scan import Offline
-from bot.ports import Advisories, Fleet, Progress, Registry, RulesReader
+from bot.model.policy import PolicyConfig
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.scan import OfflineContext
+from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader
 from bot.wiring.clock import SystemClock
 from bot.wiring.registries import builders_of, registry_of
 
 if TYPE_CHECKING:
-    from bot.model.rules import Rule
-    from bot.model.scope import Scope
-    from bot.model.trust import Trust
-    from bot.pipeline.judge import World
-    from bot.pipeline.orders import Orders
-    from bot.pipeline.plan import Templates
+    from bot.model.rules import PolicyRule
+    from bot.model.scope import RunScope
+    from bot.model.trust import TrustEntry
+    from bot.pipeline.judge import RunContext
+    from bot.pipeline.orders import RunOptions
+    from bot.pipeline.plan import TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
 
 
-def scan_world(config_file: Path | None, *, offline: bool, progress: Progress) -> tuple[World | Offline, Rulebook]:
-    """Return what a scan of one folder needs; offline there is no registry and no scanner."""
+def scan_world(config_file: Path | None, *, offline: bool, progress: ProgressReporter) -> tuple[RunContext | OfflineContext, PolicyConfig]:
+    """Return the context for a scan of one folder; offline, it has no registry and no scanner."""
     if offline and config_file is None:
-        return Offline(all_formats(), SystemClock(), _read_rules), Rulebook()
+        return OfflineContext(all_formats(), SystemClock(), _read_rules), PolicyConfig()
     settings = _settings(config_file, need_forges=False)
     if offline:
-        return Offline(formats_with(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
+        return OfflineContext(formats_with(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
     return _world(settings, progress, None), settings.rulebook
 
 
-def _read_rules(content: bytes, source: str) -> tuple[Rule, ...]:
-    """Read a repository's own file, for which alone the reader of configs is imported."""
+def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
+    """Parse a repository's own config file; the config parser is imported only for that."""
     from bot.settings import repository_rules
 
     return repository_rules(content, source)
 
 
 def _reader_of_rules(settings: Settings) -> RulesReader:
-    """Return a reader that refuses ages which no run of these settings could ever see."""
+    """Return a parser of repositories' own files that refuses ages which no run with these settings could determine."""
     from bot.settings import repository_rules
 
     return partial(repository_rules, known_at=settings.ages_known_at)
@@ -55,22 +58,25 @@ def _reader_of_rules(settings: Settings) -> RulesReader:
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """What a run over a fleet needs."""
+    """The fleets, services and options of a run over repositories."""
 
     fleets: tuple[Fleet, ...]
-    world: World
-    orders: Orders
+    world: RunContext
+    orders: RunOptions
 
 
-def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progress, cache: Path | None = None) -> Wired:
-    """Return what a run over the repositories of a config needs; `cache` is where a scanner keeps its database."""
-    from bot.pipeline.orders import Orders
+def fleet_world(config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None) -> Wired:
+    """Return everything that a run over a config's repositories needs.
+
+    `cache` is the folder in which scanners keep their databases. Raises UsageError.
+    """
+    from bot.pipeline.orders import RunOptions
     from bot.wiring.forges import fleets_of
 
     settings = _settings(config_file, need_forges=True)
     world = _world(settings, progress, cache)
-    orders = Orders(
-        rulebook=settings.rulebook,
+    orders = RunOptions(
+        policy_config=settings.rulebook,
         level=level,
         scope=scope,
         limits=settings.limits,
@@ -88,22 +94,22 @@ def fleet_world(config_file: Path, level: Level, scope: Scope, progress: Progres
     )
 
 
-def _templates(settings: Settings) -> Templates:
-    """Return the operator's templates, and ours where there are none. Raises ConfigError where one cannot be used."""
+def _templates(settings: Settings) -> TemplateSources:
+    """Return the operator's templates, with the built-in ones as defaults. Raises ConfigError if one is unusable."""
     from bot import resources
-    from bot.pipeline.plan import Templates
+    from bot.pipeline.plan import TemplateSources
 
     own = settings.templates
-    return Templates(
-        title=own.get("title") or resources.template("title.txt.j2"),
-        body=resources.behind_macros(own.get("body") or resources.template("body.md.j2")),
-        message=own.get("message") or resources.template("message.txt.j2"),
-        dashboard=own.get("dashboard") or resources.template("dashboard.md.j2"),
+    return TemplateSources(
+        title=own.get("title") or resources.read_template("title.txt.j2"),
+        body=resources.prepend_macros(own.get("body") or resources.read_template("body.md.j2")),
+        message=own.get("message") or resources.read_template("message.txt.j2"),
+        dashboard=own.get("dashboard") or resources.read_template("dashboard.md.j2"),
     )
 
 
-def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
-    from bot.pipeline.judge import World
+def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
+    from bot.pipeline.judge import RunContext
     from bot.verifiers import verifiers_for
     from bot.wiring.memory import remembered
     from bot.wiring.scanners import scanner_of
@@ -111,24 +117,24 @@ def _world(settings: Settings, progress: Progress, cache: Path | None) -> World:
     registry = registry_of(settings)
     scanners = scanner_of(settings, registry, cache)
     memory, ends = remembered(settings)
-    return World(
+    return RunContext(
         formats=formats_with(dict(settings.files)),
         registry=registry,
-        scanner_of=scanners,
+        select_scanner=scanners,
         is_private=scanners.is_private,
         clock=SystemClock(),
         progress=progress,
-        memory=memory,
-        ends=ends,
-        facts=registry.registry_facts(),
+        state_store=memory,
+        superseded_store=ends,
+        registry_facts=registry.registry_facts(),
         read_rules=_read_rules,
         advisories=advisories_of(settings.enrichment, registry),
         verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
     )
 
 
-def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> Advisories | None:
-    """Return who knows more of vulnerabilities than scanners do; None where the config names nobody."""
+def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
+    """Return the sources of public lists and VEX documents; None if the config names none."""
     from bot.settings import EnrichmentSettings
 
     if named == EnrichmentSettings():
@@ -145,24 +151,24 @@ def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> Advisorie
     return PublishedAdvisories(
         PublicLists(at(named.kev), at(named.epss)),
         VexDocuments(vex, os.environ),
-        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
+        lambda subject: registry.names(subject.tag_ref, subject.digest, subject.platform),
     )
 
 
 def registry_for(config_file: Path | None, host: str) -> Registry:
-    """Return the registries of a config. Raises UsageError when `host` is none of them."""
+    """Return the registries of a config. Raises UsageError if `host` is not among those that may be contacted."""
     settings = _settings(config_file, need_forges=False)
     refuse_unlisted(settings, host)
     return registry_of(settings)
 
 
 def comparing_world(
-    config_file: Path | None, hosts: Sequence[str], progress: Progress
-) -> tuple[World, tuple[Trust, ...]]:
-    """Return what a comparison of two images needs, and who is trusted to sign them.
+    config_file: Path | None, hosts: Sequence[str], progress: ProgressReporter
+) -> tuple[RunContext, tuple[TrustEntry, ...]]:
+    """Return the context for a comparison of two images, and the signers that the config trusts.
 
-    Whoever compares wants a scan: without scanners in the config whatever is installed scans, and nobody else is told
-    anything. Raises UsageError when one of `hosts` is no registry of the config.
+    A comparison always scans: without scanners in the config an installed one is used, and no service is asked. Raises
+    UsageError if one of `hosts` may not be contacted.
     """
     from bot.settings import AutoSettings
 
@@ -175,18 +181,18 @@ def comparing_world(
 
 
 def refuse_unlisted(settings: Settings, host: str) -> None:
-    """Raise UsageError when `host` is no registry that these settings let anybody contact."""
+    """Raise UsageError if `host` is not a registry that these settings allow to contact."""
     from bot.core.places.select import may_ask
 
     if not may_ask(settings.rulebook, host):
         raise UsageError(
-            f"{host} is no well-known registry, so it is not contacted: list it under `registries:` in a config file, "
-            "and name that with --config"
+            f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; hint: list it "
+            "under `registries:` in a config file, and pass that file with --config"
         )
 
 
 def decline(config_file: Path, name: str, branch: str) -> bool:
-    """Decline a proposal of a local forge; say whether its branch is gone, too. Raises UsageError and ForgeError."""
+    """Decline a proposal of a local forge. Return True if its branch is gone. Raises UsageError and ForgeError."""
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
 
@@ -194,9 +200,11 @@ def decline(config_file: Path, name: str, branch: str) -> bool:
     for forge in settings.forges:
         if isinstance(forge, LocalSettings):
             fleet = LocalFleet(forge.folder, forge.repositories or ())
-            if any(fleet.repositories(frozenset({name}))):
+            if any(fleet.list_repositories(frozenset({name}))):
                 return fleet.decline(name, branch)
-    raise UsageError(f"{config_file} has no local forge with a repository {name}; close requests of others there")
+    raise UsageError(
+        f"{config_file}: no local forge has a repository '{name}'; hint: close requests of other forges there"
+    )
 
 
 def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:

@@ -1,4 +1,4 @@
-"""The time of this machine."""
+"""The clock of the machine."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """Implements `bot.ports.Clock`."""
+    """The clock of the machine; implements `bot.ports.Clock`."""
 
     def now(self) -> datetime:
-        """Return it, in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""From settings to what can be tried of them; what is heavy is imported when it is used."""
+"""Build the parts that `basebump doctor` diagnoses from the settings; adapters are imported when they are used."""
 
 from __future__ import annotations
 
@@ -10,51 +10,51 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from bot.core.places.left_out import is_left_out
-from bot.model.diagnosis import Aim, Area
-from bot.model.reference import DEFAULT_TAG, ImageReference, Line
-from bot.model.vocabulary import Level
-from bot.pipeline.doctor import Part
+from bot.model.diagnosis import DiagnosisTarget, ConfigArea
+from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.doctor import DiagnosisPart
 from bot.settings import EnrichmentSettings, Settings, load, secret_in
 from bot.wiring import advisories_of, refuse_unlisted
 from bot.wiring.forges import fleets_of
 from bot.wiring.registries import builders_of, registry_of
 
 if TYPE_CHECKING:
-    from bot.ports import Examined
+    from bot.ports import Diagnosable
     from bot.settings import ForgeSettings, RegistrySettings, ScannerSettings, StateSettings
 
 
-HUB_IMAGE = Line("docker.io/library/alpine", "latest")
-"""Stands for the images of Docker Hub where nobody names one; to ask what a tag points to counts as no pull."""
+HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
+"""Stands for Docker Hub if the user names no image; reading what a tag points to does not count as a pull."""
 
 
-def parts_of(config_file: Path, level: Level, images: Sequence[ImageReference]) -> tuple[Aim, list[Part]]:
-    """Return what runs of a config aim at, and all that they need. Raises UsageError."""
+def parts_of(config_file: Path, level: RunLevel, images: Sequence[ImageReference]) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
+    """Return the target of the diagnosis and the parts that runs of a config need. Raises UsageError."""
     settings = load(config_file, need_forges=True)
     for image in images:
         refuse_unlisted(settings, image.host)
-    aim = Aim(
+    aim = DiagnosisTarget(
         level,
         settings.branch_prefix,
-        has_status=settings.has_status and bool(settings.scanners or settings.rulebook.trust),
+        sets_commit_status=settings.has_status and bool(settings.scanners or settings.rulebook.trust),
         has_dashboards=settings.has_dashboards,
     )
     return aim, list(_parts(settings, images))
 
 
-def _parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[Part]:
+def _parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
     from bot.settings.examination import SettingsExamination, TrustExamination
 
-    yield Part(Area.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
+    yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
     for forge in settings.forges:
-        yield Part(Area.FORGES, _called(forge), partial(fleets_of, settings, forge))
+        yield DiagnosisPart(ConfigArea.FORGES, _called(forge), partial(fleets_of, settings, forge))
     yield from _registries(settings, images)
     yield from _scanners(settings)
-    yield Part(Area.TRUST, "trust", lambda: [TrustExamination(settings)])
+    yield DiagnosisPart(ConfigArea.TRUST, "trust", lambda: [TrustExamination(settings)])
     if settings.enrichment != EnrichmentSettings():
-        yield Part(Area.ENRICHMENT, "enrichment", partial(_advisories, settings))
+        yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_advisories, settings))
     if settings.state is not None:
-        yield Part(Area.STATE, "state", partial(_state, settings.state))
+        yield DiagnosisPart(ConfigArea.STATE, "state", partial(_state, settings.state))
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------
@@ -69,42 +69,42 @@ def _called(forge: ForgeSettings) -> str:
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterator[Part]:
-    """Yield each listed registry once, and the images; one whose secret is missing is not asked without it."""
+def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
+    """Yield each listed registry once, and the images. A registry whose secret is missing is not contacted."""
     from bot.registries.examination import ImageExamination, NoImage
 
     shut = {each.host: each for each in settings.registries if _lacks_secret(each)}
     registry = registry_of(_open(settings))
 
-    def login(host: str) -> Iterator[Examined]:
+    def login(host: str) -> Iterator[Diagnosable]:
         _demand_secrets(settings, shut.get(host))
         yield registry.login_examination(host)
 
-    def image(line: Line, *, is_named: bool) -> Iterator[Examined]:
+    def image(line: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
         _demand_secrets(settings, shut.get(line.host))
         yield ImageExamination(registry, line, is_named=is_named)
 
     for host in dict.fromkeys(each.host for each in settings.registries):
-        yield Part(Area.REGISTRIES, host, partial(login, host))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(login, host))
     for builder in builders_of(settings):
-        yield Part(Area.REGISTRIES, builder.registry, partial(_just, builder))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_just, builder))
     for each in images:
-        line = Line(each.repository, each.tag or DEFAULT_TAG)
-        yield Part(Area.REGISTRIES, str(each), partial(image, line, is_named=True))
+        line = TagRef(each.repository, each.tag or DEFAULT_TAG)
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(image, line, is_named=True))
     if images:
         return
     if is_left_out(settings.rulebook, HUB_IMAGE.repository):
-        yield Part(Area.REGISTRIES, "images", lambda: [NoImage()])
+        yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImage()])
     else:
-        yield Part(Area.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
 
 
-def _just(examined: Examined) -> list[Examined]:
+def _just(examined: Diagnosable) -> list[Diagnosable]:
     return [examined]
 
 
 def _open(settings: Settings) -> Settings:
-    """Return the same without the registries whose secrets are missing."""
+    """Return the settings without the registries whose secrets are missing."""
     return replace(settings, registries=tuple(each for each in settings.registries if not _lacks_secret(each)))
 
 
@@ -113,7 +113,7 @@ def _lacks_secret(registry: RegistrySettings) -> bool:
 
 
 def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
-    """Raise ConfigError where a secret of a registry is missing."""
+    """Raise ConfigError if a secret of a registry is missing."""
     for named in (registry.username_env, registry.password_env) if registry is not None else ():
         if named is not None:
             settings.secret(named, os.environ)
@@ -122,20 +122,20 @@ def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> No
 # ---- scanners and lists ------------------------------------------------------------------------------------------
 
 
-def _scanners(settings: Settings) -> Iterator[Part]:
+def _scanners(settings: Settings) -> Iterator[DiagnosisPart]:
     from bot.settings import NobodySettings
 
     for index, chosen in enumerate(settings.scanners or (NobodySettings(),)):
-        yield Part(Area.SCANNERS, f"scanners[{index}]", partial(_scanner, settings, chosen))
+        yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_scanner, settings, chosen))
 
 
-def _scanner(settings: Settings, chosen: ScannerSettings) -> Iterator[Examined]:
+def _scanner(settings: Settings, chosen: ScannerSettings) -> Iterator[Diagnosable]:
     from bot.wiring.scanners import cache_folder, scanner_for
 
     yield scanner_for(chosen, settings, registry_of(_open(settings)), cache_folder())
 
 
-def _advisories(settings: Settings) -> Iterator[Examined]:
+def _advisories(settings: Settings) -> Iterator[Diagnosable]:
     advisories = advisories_of(settings.enrichment, registry_of(_open(settings)))
     if advisories is not None:
         yield advisories
@@ -144,7 +144,7 @@ def _advisories(settings: Settings) -> Iterator[Examined]:
 # ---- state -------------------------------------------------------------------------------------------------------
 
 
-def _state(state: StateSettings) -> Iterator[Examined]:
+def _state(state: StateSettings) -> Iterator[Diagnosable]:
     from bot.settings import StateFile, StateServer
     from bot.state.examination import StateFileExamination, StateServerExamination
 

@@ -1,4 +1,4 @@
-"""From settings to the fleets of repositories on forges."""
+"""Build the fleets of repositories on forges from the settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield what is named on a forge and what is selected there. Raises ConfigError where its secret is not set."""
+    """Yield the fleets of a forge's named and selected repositories. Raises ConfigError if its secret is not set."""
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
     match forge:
@@ -68,9 +68,9 @@ def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]
 def by_pace(
     settings: Settings, forge: GithubSettings | GitlabSettings
 ) -> Iterator[tuple[Sequence[str | Selection], float]]:
-    """Yield what is named and what is selected by owner, each with the seconds between writes there.
+    """Yield the named repositories and the selections by owner, each with the seconds between two writes.
 
-    What is named is not selected again.
+    Repositories that are named are excluded from the selections.
     """
     from bot.forges.selection import Selection
 
@@ -85,20 +85,20 @@ def by_pace(
 
 
 def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
-    """Return the token or the App. Raises ConfigError."""
+    """Return the token, or the key of the App; None if the config has neither. Raises ConfigError."""
     if forge.app is not None:
         from bot.forges.github.fleet import AppKey, InvalidKeyError
 
         try:
             return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))
         except InvalidKeyError:
-            what = f"the environment variable {forge.app.key_env} holds no private RSA key in PEM form"
+            what = f"environment variable {forge.app.key_env} does not hold a private RSA key in PEM form"
             raise settings.unusable(forge.app.key_env, what) from None
     return settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
 def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
-    """Yield the repositories of an owner that are named one by one, without the owner."""
+    """Yield the repositories of an owner that the config names one by one, without the owner."""
     prefix = f"{owner}/"
     for full in forge.repositories:
         if full.lower().startswith(prefix.lower()):

@@ -1,18 +1,18 @@
-"""From settings to what runs remember."""
+"""Build the stores of state from the settings."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bot.ports import Ends, Memory
+from bot.ports import SupersededStore, StateStore
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.settings import Settings
 
 
-def remembered(settings: Settings) -> tuple[Memory, Ends]:
-    """Return what runs remember, ready for use, so that a run without its memory does not begin. Raises StateError."""
+def remembered(settings: Settings) -> tuple[StateStore, SupersededStore]:
+    """Open the stores of state, so that a run does not start if its state is unusable. Raises StateError."""
     from bot.settings import StateFile, StateServer
     from bot.state.none import NoEnds, NoMemory
 

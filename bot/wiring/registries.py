@@ -1,4 +1,4 @@
-"""From settings to registries, and to those that build images themselves."""
+"""Build the registries from the settings, and those that build images themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
-from bot.ports import Builder
+from bot.ports import ImageBuilder
 
 if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def registry_of(settings: Settings) -> OciRegistry:
-    """Return the registries of a config. Raises ConfigError where a secret is not set."""
+    """Return the registries of a config. Raises ConfigError if a secret is not set."""
     from bot.registries.oci import OciRegistry
 
     return OciRegistry([_entry(settings, registry) for registry in settings.registries])
@@ -45,7 +45,7 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
     )
 
 
-def builders_of(settings: Settings) -> Iterator[Builder]:
+def builders_of(settings: Settings) -> Iterator[ImageBuilder]:
     """Yield the registries that build images themselves."""
     for registry in settings.registries:
         if registry.tasks is not None:

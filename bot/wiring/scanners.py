@@ -1,4 +1,4 @@
-"""From the scanners of a config to who scans which image; what is heavy is imported when it is used."""
+"""Build the scanners from the settings; each scanner is imported when it is used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from bot.model.errors import RegistryError
-from bot.model.evidence import Subject
+from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest, ImageReference
 from bot.ports import Scanner
 from bot.wiring.clock import SystemClock
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     )
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-"""Of a checkout; `make` keeps Trivy in a virtual environment of its own beside it."""
+"""The folder of a checkout; `make` keeps Trivy in a virtual environment of its own in it."""
 TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
-"""What a scanner is told of the way out; our own requests read the same, lower case first."""
+"""The proxy variables that scanners get; basebump's own requests read the same ones, lower case first."""
 
 
 def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> Choice:
-    """Return who scans which image: the first that the config has for it; without one, nothing is scanned."""
+    """Return the selector of scanners: the first entry that matches an image; without entries, no scanner."""
     from bot.scanners.choice import Choice, Entry
 
     cache = cache or cache_folder()
@@ -47,7 +47,7 @@ def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) ->
 
 
 def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
-    """Return the scanner that one entry of the config names. Raises ConfigError where its secret is not set."""
+    """Return the scanner of one entry of the config. Raises ConfigError if its secret is not set."""
     from bot.scanners.none import MissingScanner, NoScanner
     from bot.settings import (
         AutoSettings,
@@ -84,7 +84,7 @@ def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegist
 
 
 def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return Trivy; None where it is not installed."""
+    """Return a local Trivy; None if it is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
@@ -103,7 +103,7 @@ def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner
 
 
 def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a Trivy whose server has the database; None where Trivy is not installed. Raises ConfigError."""
+    """Return a Trivy client whose server has the database; None if Trivy is not installed. Raises ConfigError."""
     from bot.scanners.trivy import find_trivy
     from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
@@ -123,7 +123,7 @@ def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegist
 
 
 def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return Grype; None where it is not installed."""
+    """Return a local Grype; None if it is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
     binary = find_grype(chosen.binary)
@@ -167,7 +167,10 @@ def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = F
 
 
 def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
-    """Return Defender, asked by whoever we are to the cloud of AZURE_AUTHORITY_HOST, else to the public one."""
+    """Return Defender, queried with the Azure identity that the environment determines.
+
+    It is queried in the cloud of `AZURE_AUTHORITY_HOST`, by default in the public one.
+    """
     from bot.net import HostTrust, HttpClient
     from bot.registries.azure_identity import ManagerLogin
     from bot.scanners._defender.graph import ResourceGraph
@@ -185,17 +188,17 @@ def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
     )
 
 
-def platform_manifests(registry: OciRegistry, subjects: Sequence[Subject]) -> list[Digest | RegistryError | None]:
-    """Return the manifests of many images on their platforms, asked for at once, or why one cannot be had."""
-    from bot.pipeline.pool import REGISTRIES
+def platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSubject]) -> list[Digest | RegistryError | None]:
+    """Return the manifest digests of many images on their platforms, or the errors, by parallel requests."""
+    from bot.pipeline.pool import REGISTRY_POOL
 
-    def manifest(subject: Subject) -> Digest | RegistryError | None:
+    def manifest(subject: ScanSubject) -> Digest | RegistryError | None:
         try:
-            return registry.image_of(subject.line, subject.digest, subject.platform)
+            return registry.image_of(subject.tag_ref, subject.digest, subject.platform)
         except RegistryError as error:
             return error
 
-    return REGISTRIES.map(manifest, subjects)
+    return REGISTRY_POOL.map(manifest, subjects)
 
 
 def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
@@ -203,7 +206,7 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
 
     return ReportScanner(
         chosen.path,
-        lambda subject: registry.names(subject.line, subject.digest, subject.platform),
+        lambda subject: registry.names(subject.tag_ref, subject.digest, subject.platform),
         now=SystemClock().now,
         platform=chosen.platform,
         max_age=chosen.max_age,
@@ -212,12 +215,12 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
 
 
 def cache_folder() -> Path:
-    """Return where databases of scanners outlive a run (https://specifications.freedesktop.org/basedir-spec/)."""
+    """Return the folder for scanner databases (https://specifications.freedesktop.org/basedir-spec/)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
 
 
 def _cache_name(database: str | None) -> str:
-    """Return a name for the cache of one database: what one database does not know, another may."""
+    """Return the name of the cache folder for one database, since the contents of databases differ."""
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]

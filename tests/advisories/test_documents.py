@@ -15,14 +15,14 @@ from bot.advisories._openvex import MAX_REASON, parse_document
 from bot.advisories.documents import Accepted, VexDocuments
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
-from bot.model.vex import Product, Vex, VexStatement, VexStatus
+from bot.model.vex import VexProduct, VexStatements, VexStatement, VexStatus
 
 CVE = "CVE-2026-0001"
 IMAGE = "pkg:oci/web?repository_url=ghcr.io/acme/web"
 CURL = "pkg:deb/debian/curl"
 
 
-def accepted(*places, authors=("Acme *",)) -> Vex:
+def accepted(*places, authors=("Acme *",)) -> VexStatements:
     entries = [Accepted(f"enrichment.vex[{index}]", place, authors) for index, place in enumerate(places)]
     return VexDocuments(entries, {}).statements()
 
@@ -33,10 +33,10 @@ def test_a_document_says_what_its_author_says_of_which_images(tmp_path):
     assert found == VexStatement(
         names=frozenset({CVE}),
         status=VexStatus.NOT_AFFECTED,
-        why="vulnerable code not present",
-        products=(Product(parse_purl(IMAGE), (parse_purl(CURL),)),),
+        justification="vulnerable code not present",
+        products=(VexProduct(parse_purl(IMAGE), (parse_purl(CURL),)),),
         author="Acme Security",
-        at=datetime(2026, 11, 1, 10, tzinfo=UTC),
+        stated_at=datetime(2026, 11, 1, 10, tzinfo=UTC),
     )
 
 
@@ -44,11 +44,11 @@ def test_only_the_words_of_authors_that_the_config_accepts_count(tmp_path):
     (tmp_path / "ours.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "theirs.json").write_bytes(vex(statement(CVE, IMAGE), author="Mallory"))
     assert [each.author for each in accepted(tmp_path).statements] == ["Acme Security"]
-    assert accepted(tmp_path).troubles == ()
+    assert accepted(tmp_path).errors == ()
     alone = accepted(tmp_path / "theirs.json")
     assert alone.statements == ()
     path = tmp_path / "theirs.json"
-    assert alone.troubles == (("enrichment.vex[0]", f"{path} is by `Mallory`, who is not listed in `authors`"),)
+    assert alone.errors == (("enrichment.vex[0]", f"{path} is by `Mallory`, who is not listed in `authors`"),)
 
 
 def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
@@ -68,7 +68,7 @@ def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
     (tmp_path / "c.json").write_text("{}")
     found = accepted(tmp_path, tmp_path / "gone.json")
     assert len(found.statements) == 1
-    assert found.troubles == (
+    assert found.errors == (
         ("enrichment.vex[0]", f"{tmp_path / 'a.json'} is not JSON (and 1 more like it)"),
         ("enrichment.vex[1]", f"{tmp_path / 'gone.json'} could not be read: No such file or directory"),
     )
@@ -81,11 +81,11 @@ def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
         (tmp_path / f"{number}.json").write_bytes(vex(statement(CVE, IMAGE)))
     found = accepted(tmp_path)
     assert len(found.statements) == 2
-    assert found.troubles == (("enrichment.vex[0]", f"{tmp_path} has more than 2 documents; the rest is not read"),)
+    assert found.errors == (("enrichment.vex[0]", f"{tmp_path} has more than 2 documents; the rest is not read"),)
     (tmp_path / "0.json").write_bytes(vex(*[statement(CVE, IMAGE)] * 4))
     found = accepted(tmp_path)
     assert len(found.statements) == 3
-    assert found.troubles == (("enrichment.vex[0]", "there are more than 3 statements; the rest is not read"),)
+    assert found.errors == (("enrichment.vex[0]", "there are more than 3 statements; the rest is not read"),)
 
 
 # ---- the shape of documents --------------------------------------------------------------------------------------
@@ -97,23 +97,23 @@ def test_a_statement_may_have_its_own_time_aliases_and_reason():
     said |= {"timestamp": "2026-11-02T10:00:00.123456789Z", "last_updated": "2026-11-03T10:00:00"}
     (found,) = parse_document(vex(said)).statements
     assert found.names == {CVE, "GHSA-aaaa-bbbb-cccc"}
-    assert found.at == datetime(2026, 11, 3, 10, tzinfo=UTC)
-    assert found.why.startswith("nobody calls it x")
-    assert len(found.why) == MAX_REASON
+    assert found.stated_at == datetime(2026, 11, 3, 10, tzinfo=UTC)
+    assert found.justification.startswith("nobody calls it x")
+    assert len(found.justification) == MAX_REASON
 
 
 def test_earlier_documents_name_things_by_texts_and_packages_beside_their_images():
     said = {"vulnerability": CVE, "products": [IMAGE], "subcomponents": [CURL], "status": "fixed"}
     (found,) = parse_document(vex(said, **{"@context": "https://openvex.dev/ns"})).statements
     assert found.names == {CVE}
-    assert found.products == (Product(parse_purl(IMAGE), (parse_purl(CURL),)),)
+    assert found.products == (VexProduct(parse_purl(IMAGE), (parse_purl(CURL),)),)
 
 
 def test_products_that_are_no_package_urls_are_passed_over_and_packages_that_are_none_widen_nothing():
     said = statement(CVE, IMAGE, "curl")
     said["products"] += [{"@id": "acme-web"}, {"@id": "x", "identifiers": {"purl": IMAGE}}, 7]
     (found,) = parse_document(vex(said)).statements
-    assert found.products == (Product(parse_purl(IMAGE), ()), Product(parse_purl(IMAGE), None))
+    assert found.products == (VexProduct(parse_purl(IMAGE), ()), VexProduct(parse_purl(IMAGE), None))
 
 
 @pytest.mark.parametrize(

@@ -9,13 +9,13 @@ from support.values import digest
 from bot.advisories.documents import Accepted, VexDocuments
 from bot.advisories.lists import PublicLists
 from bot.advisories.published import PublishedAdvisories
-from bot.model.advisory import Listing
+from bot.model.advisory import AdvisoryList
 from bot.model.errors import RegistryError
-from bot.model.evidence import Subject
-from bot.model.reference import Line
+from bot.model.evidence import ScanSubject
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 
-IMAGE = Subject(Line("ghcr.io/acme/web", "1"), digest("index"), "linux/amd64")
+IMAGE = ScanSubject(TagRef("ghcr.io/acme/web", "1"), digest("index"), "linux/amd64")
 CVE = "CVE-2026-0001"
 
 
@@ -60,6 +60,6 @@ def test_a_registry_that_does_not_answer_leaves_the_digest_that_is_pinned(publis
 
 def test_documents_that_cannot_be_read_are_among_what_was_not_read(published):
     advisories, _ = published(b"<html>")
-    assert advisories.about({CVE}).asked.unread == {Listing.VEX}
+    assert advisories.about({CVE}).asked.unread_lists == {AdvisoryList.VEX}
     advisories, _ = published(vex())
-    assert advisories.about({CVE}).asked.unread == frozenset()
+    assert advisories.about({CVE}).asked.unread_lists == frozenset()

@@ -32,7 +32,7 @@ def body(tmp_path, basebump, config, loopback):
 
 
 def test_a_copy_of_the_body_that_ships_gives_the_very_same_text(tmp_path, body):
-    (tmp_path / "own.md.j2").write_text(resources.template("body.md.j2"))
+    (tmp_path / "own.md.j2").write_text(resources.read_template("body.md.j2"))
     assert body("proposals: {templates: {body: own.md.j2}}\n") == body()
 
 

@@ -20,18 +20,18 @@ NAMES = [f"acme/service-{number}" for number in range(200)]
 @given(st.lists(st.text(), unique_by=str.lower), st.integers(1, 20))
 def test_every_repository_is_in_exactly_one_part(names, of):
     for name in names:
-        assert sum(Shard(number, of).has(name) for number in range(1, of + 1)) == 1
+        assert sum(Shard(number, of).has_repository(name) for number in range(1, of + 1)) == 1
 
 
 def test_parts_are_of_similar_size_and_one_more_repository_moves_no_other():
-    parts = [[name for name in NAMES if Shard(number, 4).has(name)] for number in range(1, 5)]
+    parts = [[name for name in NAMES if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert all(25 < len(part) < 75 for part in parts)
-    more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has(name)] for number in range(1, 5)]
+    more = [[name for name in [*NAMES, "acme/new"] if Shard(number, 4).has_repository(name)] for number in range(1, 5)]
     assert [[name for name in part if name != "acme/new"] for part in more] == parts
 
 
 def test_the_spelling_of_a_forge_does_not_matter():
-    assert Shard(1, 2).has("Acme/Web") is Shard(1, 2).has("acme/web")
+    assert Shard(1, 2).has_repository("Acme/Web") is Shard(1, 2).has_repository("acme/web")
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from support.runs.reports import HOSTILE, hostile_report, repository, run_report
 from support.runs.worlds import write_tree
 
 from bot.cli.screen import coloured, fold_of
-from bot.model.vocabulary import Reason, Status
+from bot.model.vocabulary import Reason, OccurrenceStatus
 from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
@@ -108,7 +108,7 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
 
 
 def test_every_skip_is_in_its_fold_with_its_reason():
-    mine = verdict(Status.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
+    mine = verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
         text = run_text(run_report(repository(mine)), fold_of(environment))
         assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
@@ -165,7 +165,7 @@ def test_colours_add_nothing_but_colours(monkeypatch):
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
-    text = run_text(run_report(repository(update(), verdict(Status.SKIPPED, Reason.OWN, line_number=2))))
+    text = run_text(run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=2))))
     painted = coloured(text, Screen())
     assert len(COLOUR.findall(painted)) == 4
     assert COLOUR.sub("", painted) == text

@@ -12,20 +12,20 @@ from support.parts import ROOT
 from support.runs.worlds import write_tree
 from support.values import digest
 
-from bot.model.history import LineEnd
-from bot.model.reference import Line
+from bot.model.history import SupersededTag
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
 from bot.state.ends import DatabaseEnds
 from bot.state.memory import DatabaseMemory
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
-PYTHON = Line("docker.io/library/python", "3.12")
+PYTHON = TagRef("docker.io/library/python", "3.12")
 
 
 def sightings(path) -> list[str]:
     memory = DatabaseMemory(Database.sqlite(path), lambda: None)
-    return [sighting.digest for sighting in memory.sightings([PYTHON]).get(PYTHON, ())]
+    return [sighting.digest for sighting in memory.load_observations([PYTHON]).get(PYTHON, ())]
 
 
 @pytest.mark.real("git")
@@ -42,13 +42,13 @@ def test_scan_and_run_remember_in_one_file_beside_the_config(tmp_path, basebump,
 
 
 def test_a_scan_remembers_which_lines_are_over(tmp_path, basebump, loopback, config):
-    line, pinned = Line("docker.io/library/nginx", "1.27.1"), loopback.move("nginx", "1.27.1", "old")
+    line, pinned = TagRef("docker.io/library/nginx", "1.27.1"), loopback.move("nginx", "1.27.1", "old")
     loopback.move("nginx", "1.27.3", "new")
     tree = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
     code, _, _ = basebump("scan", tree, "--config", config("state: sqlite:///state.db\n"))
     assert code == 0
-    known = DatabaseEnds(Database.sqlite(tmp_path / "state.db")).known([line])
-    assert known == {line: LineEnd(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
+    known = DatabaseEnds(Database.sqlite(tmp_path / "state.db")).load([line])
+    assert known == {line: SupersededTag(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
 
 
 def test_a_scan_that_asks_nobody_remembers_nothing(tmp_path, basebump, config):

@@ -18,10 +18,10 @@ def test_a_terminal_gets_one(monkeypatch):
 
 def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
     bar = Bar()
-    bar.phase("Asking registries", 4)
-    bar.step()
-    bar.step()
-    bar.done()
+    bar.start_phase("Asking registries", 4)
+    bar.advance()
+    bar.advance()
+    bar.finish_phase()
     out, err = capsys.readouterr()
     frames = err.split("\r\x1b[K")
     assert out == ""
@@ -32,13 +32,13 @@ def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
 
 def test_a_phase_of_nothing_draws_nothing(capsys):
     bar = Bar()
-    bar.phase("Scanning images", 0)
+    bar.start_phase("Scanning images", 0)
     assert capsys.readouterr().err == ""
 
 
 def test_silence_is_silent(capsys):
     silent = NoProgress()
-    silent.phase("Scanning images", 3)
-    silent.step()
-    silent.done()
+    silent.start_phase("Scanning images", 3)
+    silent.advance()
+    silent.finish_phase()
     assert capsys.readouterr().err == ""

@@ -209,7 +209,7 @@ def test_each_pod_of_the_job_takes_a_part_of_its_own(built):
     )
     parts = [shard_of(said, {"JOB_COMPLETION_INDEX": str(index)}) for index in range(job["completions"])]
     assert [part.number for part in parts] == list(range(1, job["completions"] + 1))
-    assert {part.of for part in parts} == {job["completions"]}
+    assert {part.total for part in parts} == {job["completions"]}
     assert 0 < job["parallelism"] <= job["completions"]
 
 

@@ -8,7 +8,7 @@ from support.docs.written import COMMANDS, said
 from support.parts import ROOT
 
 from bot.formats import all_formats
-from bot.model.evidence import Unscanned
+from bot.model.evidence import UnscannedReason
 from bot.model.vocabulary import Reason
 from bot.settings import load
 from bot.settings.scanners import KINDS
@@ -66,7 +66,7 @@ def test_the_readmes_config_is_a_valid_one(tmp_path):
 def test_the_page_of_evidence_has_every_state_that_is_not_zero():
     table = (ROOT / "docs" / "evidence.md").read_text(encoding="utf-8").partition("## Images that were not scanned")[2]
     named = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
-    assert sorted(named) == sorted(state.value for state in Unscanned)
+    assert sorted(named) == sorted(state.value for state in UnscannedReason)
 
 
 def test_the_page_of_evidence_has_every_kind_of_scanner():

@@ -13,17 +13,17 @@ from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.evidence.compare import compare
 from bot.formats._syntax.places import Place
-from bot.model.check import CheckedPlace, CheckReport, Objection
+from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import Contents, ImageConfig, ImageContents, Package
+from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
 from bot.model.decision import Transition
-from bot.model.image import ImageFacts, Kind
+from bot.model.image import ImageFacts, ManifestKind
 from bot.model.proposal import ProposedImage
-from bot.model.reference import Digest, ImageReference, Line
-from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.signature import Scheme, Signed, Signer
-from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import Fault, Level, ProposalOutcome, Reason, Role, Stage, Status
+from bot.model.reference import Digest, ImageReference, TagRef
+from bot.model.report import RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.signature import SignatureScheme, VerifiedSignature, Signer
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import ViolationKind, RunLevel, ProposalOutcome, Reason, Role, FailureStage, OccurrenceStatus
 from bot.reports.check_document import check_document
 from bot.reports.comparison_document import comparison_document
 from bot.reports.decisions import decision_lines
@@ -43,14 +43,14 @@ def keys_under(heading):
 def report():
     path = FilePath("Dockerfile")
     place = replace(Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5), notes=("a note",))
-    moved = Transition(Line("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
+    moved = Transition(TagRef("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
-    unsupported = Unsupported(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
-    verdicts = (Verdict(place, Status.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
+    unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
+    verdicts = (Verdict(place, OccurrenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     known = {moved: compare(None, scan(finding("CVE-1")))}
-    return RunReport(Level.PROPOSE, (repository,), known, (Failed("docker.io", Stage.RESOLVE, "no answer"),))
+    return RunReport(RunLevel.PROPOSE, (repository,), known, (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),))
 
 
 def test_the_page_has_the_keys_of_scan():
@@ -76,13 +76,13 @@ def test_the_page_has_the_keys_of_run():
 
 def test_the_page_has_the_keys_of_check():
     place = report().repositories[0].verdicts[0]
-    checked = CheckedPlace(place, (Objection(Fault.UNPINNED, "a sentence"),), ("a note",))
-    document = json.loads(check_document(CheckReport(".", is_offline=False, since=None, places=(checked,))))
+    checked = CheckedOccurrence(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
+    document = json.loads(check_document(CheckReport(".", is_offline=False, since=None, occurrences=(checked,))))
     assert list(document) == keys_under("## `check`")
     assert list(document["findings"][0]) == keys_under("### A finding of a check")
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
     words = re.search(r"^\| `finding` \| (.*?):", PAGE, re.MULTILINE)[1]
-    assert re.findall(r"`(\w+)`", words) == [fault.value for fault in Fault]
+    assert re.findall(r"`(\w+)`", words) == [fault.value for fault in ViolationKind]
     assert ["text", "json", *keys_under("### A check in other formats")] == list(CHECK_FORMATS)
 
 
@@ -95,18 +95,18 @@ def test_the_page_has_every_format_every_kind_of_line_and_every_level():
 
 
 def test_the_page_has_the_keys_of_resolve():
-    facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
+    facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
     document = json.loads(image_document(ImageReference.parse("node:22"), facts))
     assert list(document) == keys_under("## `resolve`")
 
 
 def test_the_page_has_the_keys_of_compare():
-    facts = ImageFacts(DIGEST, Kind.INDEX, ("linux/amd64",), None, None, None, None, None)
-    old, new = scan(finding("CVE-1"), packages=(Package("debian", "tar", "1"),)), scan(packages=())
-    signed = Signed(Signer(Scheme.COSIGN_KEY, "team.pub"))
+    facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
+    old, new = scan(finding("CVE-1"), packages=(InstalledPackage("debian", "tar", "1"),)), scan(packages=())
+    signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))
     images = [ComparedImage(ImageReference.parse("node:22"), facts, each, signature=signed) for each in (old, new)]
     inside = [ImageContents(DIGEST, ImageConfig(user), 1) for user in ("app", "root")]
-    evidence = replace(compare(old, new), contents=Contents(*inside))
+    evidence = replace(compare(old, new), contents=TransitionContents(*inside))
     document = json.loads(comparison_document(Comparison(*images, "linux/amd64", evidence)))
     assert list(document) == keys_under("## `compare`")
     assert list(document["old"]) == keys_under("### A compared image")

@@ -12,7 +12,7 @@ from support.forges.stands import LocalStand
 from bot.core.proposal.mark import signed
 from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 pytestmark = pytest.mark.over_forges
 
@@ -62,7 +62,7 @@ def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
         (stand.name, "main", heads["main"]),
         (stand.name, RELEASE, heads[RELEASE]),
     ]
-    assert [(each.is_default_base, each.other_base) for each in found] == [(True, None), (False, RELEASE)]
+    assert [(each.is_default_base, each.non_default_base) for each in found] == [(True, None), (False, RELEASE)]
 
 
 def test_each_base_branch_has_its_own_files(stand):
@@ -80,14 +80,14 @@ def test_without_globs_the_default_branch_is_the_only_one(stand):
 def test_the_default_branch_is_none_unless_a_glob_matches_it(stand):
     stand.base_branches = ("release/*",)
     (found,) = stand.fleet().repositories(frozenset())
-    assert (found.base_branch, found.other_base) == (RELEASE, RELEASE)
+    assert (found.base_branch, found.non_default_base) == (RELEASE, RELEASE)
 
 
 def test_a_repository_where_no_glob_matches_is_offered_without_a_base_branch(stand):
     stand.base_branches = ("trunk", "v*")
     (found,) = stand.fleet().repositories(frozenset())
     assert isinstance(found, GitRepository)
-    assert not isinstance(found, Failed)
+    assert not isinstance(found, RunFailure)
     assert (found.name, found.base_branch, found.commit) == (stand.name, None, None)
 
 

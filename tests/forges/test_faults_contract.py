@@ -22,12 +22,12 @@ from support.listener import Listener, Reply
 from bot.forges._refusal import BACKOFF, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, Seen
-from bot.model.report import Failed
+from bot.model.proposal import RequestState, RemoteRequest
+from bot.model.report import RunFailure
 
 pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
 
-Act = Callable[[Watched, Seen], object]
+Act = Callable[[Watched, RemoteRequest], object]
 
 
 @dataclass(frozen=True)
@@ -59,24 +59,24 @@ class Kind:
     """What is refused, how many writes are tried by then, and what tries them."""
 
 
-def _push(watched: Watched, seen: Seen) -> None:
+def _push(watched: Watched, seen: RemoteRequest) -> None:
     watched.push(NEWER_CHANGES, seen.head)
 
 
-def _amend(watched: Watched, seen: Seen) -> None:
-    watched.forge().amend(seen, "Other words", "")
+def _amend(watched: Watched, seen: RemoteRequest) -> None:
+    watched.forge().update_request(seen, "Other words", "")
 
 
-def _close(watched: Watched, seen: Seen) -> None:
+def _close(watched: Watched, seen: RemoteRequest) -> None:
     watched.forge().close(seen)
 
 
-def _tell(watched: Watched, seen: Seen) -> None:
-    watched.forge().tell(seen, "Hands off.")
+def _tell(watched: Watched, seen: RemoteRequest) -> None:
+    watched.forge().add_comment(seen, "Hands off.")
 
 
-def _drop(watched: Watched, seen: Seen) -> None:
-    watched.forge().drop(seen)
+def _drop(watched: Watched, seen: RemoteRequest) -> None:
+    watched.forge().delete_branch(seen)
 
 
 GITHUB = Kind(
@@ -174,7 +174,7 @@ def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
     watched.fail(kind.find, 502, times=10)
     failed = watched.look()
     assert "502" in failed.error
-    assert "again" in failed.error
+    assert "hint: rerun basebump later" in failed.error
     assert len(watched.server.lines) == 1 + len(BACKOFF)
 
 
@@ -193,7 +193,7 @@ def test_a_server_that_is_not_there_is_a_failure_that_says_what_to_check(watched
 @pytest.mark.parametrize("status", [401, 403, 404])
 def test_a_question_that_is_refused_is_not_asked_again(watched, kind, status):
     watched.fail(kind.find, status, "No", times=10)
-    assert isinstance(watched.look(), Failed)
+    assert isinstance(watched.look(), RunFailure)
     assert watched.pauses == []
     assert len(watched.server.lines) == 1
 
@@ -315,7 +315,7 @@ def test_a_write_that_failed_is_an_error_and_never_made_again(watched, kind, wri
     request, expected, act = kind.writes[write]
     watched.fail(request, status, times=10)
     exchanges = len(watched.server.exchanges)
-    with pytest.raises(ForgeError, match=r"again later|check the network"):
+    with pytest.raises(ForgeError, match=r"hint: (rerun basebump later|check the network)"):
         act(watched, seen)
     assert (watched.stand.branches(), watched.stand.requests()) == before
     tried = [each for each in watched.server.exchanges[exchanges:] if watched.server.changes(each.asked)]
@@ -326,7 +326,7 @@ def test_a_write_that_failed_is_an_error_and_never_made_again(watched, kind, wri
 
 def test_a_branch_that_could_not_be_made_is_not_made_again(watched, kind):
     watched.fail(kind.create, 502)
-    with pytest.raises(ForgeError, match="again later"):
+    with pytest.raises(ForgeError, match="rerun basebump later"):
         watched.push()
     assert BRANCH not in watched.stand.branches()
     assert len(watched.sent(kind.create)) == 1
@@ -335,7 +335,7 @@ def test_a_branch_that_could_not_be_made_is_not_made_again(watched, kind):
 def test_a_request_that_could_not_be_opened_is_not_opened_again(watched, kind):
     watched.push()
     watched.fail(kind.open, 502)
-    with pytest.raises(ForgeError, match="again later"):
+    with pytest.raises(ForgeError, match="rerun basebump later"):
         watched.open()
     assert watched.stand.requests() == []
     assert len(watched.sent(kind.open)) == 1
@@ -383,7 +383,7 @@ def test_an_answer_that_is_not_the_servers_is_a_failure_and_no_bug(watched, kind
     try:
         fleet = watched.fleet()
         (repository,) = fleet.repositories(frozenset())
-        if isinstance(repository, Failed):
+        if isinstance(repository, RunFailure):
             errors.append(repository.error)
         else:
             tree = fleet.tree(repository)

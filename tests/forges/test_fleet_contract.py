@@ -19,9 +19,9 @@ from support.forges.server import ForgeServer
 from bot.forges.github.fleet import GitHubFleet
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.forge import Entry, GitRepository
+from bot.model.forge import TreeEntry, GitRepository
 from bot.model.source import FilePath
-from bot.model.vocabulary import Stage
+from bot.model.vocabulary import FailureStage
 from bot.ports import Fleet
 
 pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")
@@ -72,7 +72,7 @@ class Scene:
         return self.kind.fleet(self.server.url, token, names)
 
     def found(self, *names, only=(), token=TOKEN):
-        return list(self.fleet(*names, token=token).repositories(frozenset(only)))
+        return list(self.fleet(*names, token=token).list_repositories(frozenset(only)))
 
 
 @pytest.fixture(params=KINDS)
@@ -120,7 +120,7 @@ def test_a_repository_that_the_token_cannot_see_fails_and_the_others_go_on(scene
     scene.add("acme/web")
     secret, nowhere, web = scene.found("acme/secret", "acme/nowhere", "acme/web")
     for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
-        assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
+        assert (failed.subject, failed.stage) == (name, FailureStage.SURVEY)
         assert "check the name" in failed.error
         assert scene.kind.may_see in failed.error
     assert web.name == "acme/web"
@@ -140,7 +140,7 @@ def test_a_name_that_is_not_configured_is_not_looked_at(scene):
 
 def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
     (failed,) = scene.found("acme/web", token="wrong-one")
-    assert "make a new one" in failed.error
+    assert "create a new token" in failed.error
     assert "wrong-one" not in failed.error
 
 
@@ -152,9 +152,9 @@ def test_an_entry_of_another_tree_cannot_be_read(scene):
     fleet = scene.fleet("acme/web")
     (repository,) = fleet.repositories(frozenset())
     tree = fleet.tree(repository)
-    foreign, missing = tree.read([Entry(FilePath("Dockerfile"), 1), Entry(FilePath("Dockerfile"), 1, "0" * 40)])
+    foreign, missing = tree.read([TreeEntry(FilePath("Dockerfile"), 1), TreeEntry(FilePath("Dockerfile"), 1, "0" * 40)])
     assert isinstance(foreign, TreeError)
-    assert "no entry" in str(foreign)
+    assert "not an entry" in str(foreign)
     assert isinstance(missing, TreeError)
     assert "Dockerfile" in str(missing)
 

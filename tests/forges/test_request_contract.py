@@ -38,9 +38,9 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
     assert (seen.title, seen.head, seen.intent) == (proposal().title, head, INTENT)
     assert (seen.number, seen.url) == (opened.number, opened.url)
     assert read_mark(seen.body) == read_mark(BODY)
-    assert not seen.told
-    assert not seen.conflicts
-    assert not seen.accepted
+    assert not seen.has_commented
+    assert not seen.has_conflicts
+    assert not seen.is_accepted
 
 
 def test_an_open_request_is_seen_whether_wanted_or_not(stand):
@@ -207,7 +207,7 @@ def test_a_branch_that_moved_is_not_dropped(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
-    with pytest.raises(ForgeError, match="again"):
+    with pytest.raises(ForgeError, match="rerun basebump"):
         stand.forge().drop(seen)
     assert stand.branches()[BRANCH] == moved
 
@@ -227,9 +227,9 @@ def test_what_was_told_is_seen_and_read(stand):
     propose(stand)
     stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     seen = open_one(stand)
-    assert not seen.told
+    assert not seen.has_commented
     stand.forge().tell(seen, "Hands off: größer")
-    assert open_one(stand).told
+    assert open_one(stand).has_commented
     (request,) = stand.requests()
     assert len(request.comments) == 1
     assert "Hands off: größer" in request.comments[0]
@@ -240,14 +240,14 @@ def test_a_new_request_was_told_nothing(stand):
     stand.forge().tell(seen, "Hands off.")
     stand.forge().close(seen)
     stand.forge().drop(seen)
-    assert not _propose_again(stand).told
+    assert not _propose_again(stand).has_commented
 
 
 def test_a_request_made_anew_for_a_deleted_branch_was_told_nothing(stand):
     seen = propose(stand)
     stand.forge().tell(seen, "Hands off.")
     stand.delete_branch(BRANCH)
-    assert not _propose_again(stand).told
+    assert not _propose_again(stand).has_commented
 
 
 # Conflicts
@@ -256,13 +256,13 @@ def test_a_request_made_anew_for_a_deleted_branch_was_told_nothing(stand):
 def test_a_base_that_moved_elsewhere_is_no_conflict(stand):
     propose(stand)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
-    assert not open_one(stand).conflicts
+    assert not open_one(stand).has_conflicts
 
 
 def test_a_base_that_moved_in_the_same_line_is_a_conflict_until_it_is_pushed_anew(stand):
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13-slim\n"})
     seen = open_one(stand)
-    assert seen.conflicts
+    assert seen.has_conflicts
     push(stand, over=seen.head)
-    assert not open_one(stand).conflicts
+    assert not open_one(stand).has_conflicts

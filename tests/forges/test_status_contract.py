@@ -8,7 +8,7 @@ import pytest
 from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
 from bot.core.proposal.mark import Tried, read_mark, short_commit
-from bot.model.extras import CommitStatus, Extras, StatusState
+from bot.model.extras import CommitStatus, RequestAttributes, StatusState
 
 pytestmark = [
     pytest.mark.over_forges(local="it has no statuses"),
@@ -22,15 +22,15 @@ BAD = CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brin
 def propose(stand, status=GOOD):
     """Push and open as one run does; return what the next run sees of it."""
     forge = stand.forge()
-    forge.push(BRANCH, proposal().changes, proposal().message, None)
-    notes = forge.open(replace(proposal(), extras=Extras(status=status))).notes
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
+    notes = forge.open(replace(proposal(), extras=RequestAttributes(status=status))).notes
     assert notes == ()
     return open_one(stand)
 
 
 def amend(stand, seen, status, **words):
     return stand.forge().amend(
-        seen, words.get("title", seen.title), words.get("body", seen.body), Extras(status=status)
+        seen, words.get("title", seen.title), words.get("body", seen.body), RequestAttributes(status=status)
     )
 
 
@@ -73,7 +73,7 @@ def test_a_branch_that_was_pushed_by_an_earlier_run_gets_it_when_it_is_opened(st
     push(stand)
     forge = stand.forge()
     forge.seen(PREFIX, frozenset({BRANCH}))
-    forge.open(replace(proposal(), extras=Extras(status=GOOD)))
+    forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD)))
     assert stand.statuses(BRANCH) == [GOOD]
 
 
@@ -92,22 +92,22 @@ def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
 def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
     forge = stand.forge()
-    forge.push(BRANCH, proposal().changes, proposal().message, None)
-    (note,) = forge.open(replace(proposal(), extras=Extras(status=GOOD))).notes
-    assert "Its status could not be set" in note
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
+    (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
+    assert "The status could not be set" in note
     seen = open_one(stand)
     assert read_mark(seen.body).status == Tried(short_commit(seen.head), GOOD)
     tried = sum("/statuses/" in line for line in stand.server.lines)
-    forge.amend(seen, "Other words", seen.body, Extras(status=BAD))
+    forge.amend(seen, "Other words", seen.body, RequestAttributes(status=BAD))
     assert sum("/statuses/" in line for line in stand.server.lines) == tried  # once for a token that may not
 
 
 def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(502, "Bad gateway"), times=1)
     forge = stand.forge()
-    forge.push(BRANCH, proposal().changes, proposal().message, None)
-    (note,) = forge.open(replace(proposal(), extras=Extras(status=GOOD))).notes
-    assert "Its status could not be set" in note
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
+    (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
+    assert "The status could not be set" in note
     seen = open_one(stand)
     assert read_mark(seen.body).status is None
     assert amend(stand, seen, GOOD) == ()

@@ -19,7 +19,7 @@ from support.forges.contract_scene import (
 )
 
 from bot.model.proposal import RequestState
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 pytestmark = pytest.mark.over_forges
 
@@ -29,11 +29,11 @@ START = f"FROM python:3.12-slim\n{LONG}"
 
 
 def test_a_branch_on_the_newest_base_is_not_behind_and_one_on_an_older_is(stand):
-    assert not propose(stand).behind
+    assert not propose(stand).is_behind
     stand.commit("main", {"README.md": "Elsewhere.\n"})
-    assert open_one(stand).behind
+    assert open_one(stand).is_behind
     push(stand, OTHER)
-    assert not one(stand, RequestState.BRANCH, OTHER).behind
+    assert not one(stand, RequestState.BRANCH, OTHER).is_behind
 
 
 def test_a_merge_of_the_base_into_the_branch_is_no_edit(stand):
@@ -41,9 +41,9 @@ def test_a_merge_of_the_base_into_the_branch_is_no_edit(stand):
     stand.commit("main", {"README.md": "Elsewhere.\n"})
     merge = stand.update_branch(BRANCH)
     seen = open_one(stand)
-    assert (seen.head, seen.intent, seen.committed) == (merge, INTENT, before.committed)
-    assert not seen.behind
-    assert not seen.conflicts
+    assert (seen.head, seen.intent, seen.committed_at) == (merge, INTENT, before.committed_at)
+    assert not seen.is_behind
+    assert not seen.has_conflicts
 
 
 def test_the_base_may_be_merged_again_and_again_and_move_on(stand):
@@ -53,13 +53,13 @@ def test_the_base_may_be_merged_again_and_again_and_move_on(stand):
         merge = stand.update_branch(BRANCH)
     stand.commit("main", {"README.md": "Once more.\n"})
     seen = open_one(stand)
-    assert (seen.head, seen.intent, seen.behind) == (merge, INTENT, True)
+    assert (seen.head, seen.intent, seen.is_behind) == (merge, INTENT, True)
 
 
 def test_a_merge_of_a_base_that_changed_the_same_file_elsewhere_is_no_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
-    push(stand, changes=[Change(FilePath("Dockerfile"), ours.encode())])
+    push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
     stand.commit("main", {"Dockerfile": START.replace("RUN step 39", "RUN last")})
     stand.update_branch(BRANCH)
     assert one(stand, RequestState.BRANCH).intent == INTENT
@@ -95,7 +95,7 @@ def test_what_a_person_changed_in_the_merge_is_an_edit(stand, files):
 def test_what_a_person_dropped_of_the_base_in_the_merge_is_an_edit(stand):
     stand.commit("main", {"Dockerfile": START})
     ours = START.replace("slim", "slim@sha256:" + "a" * 64)
-    push(stand, changes=[Change(FilePath("Dockerfile"), ours.encode())])
+    push(stand, changes=[FileChange(FilePath("Dockerfile"), ours.encode())])
     stand.commit("main", {"Dockerfile": START.replace("RUN step 39", "RUN last")})
     stand.update_branch(BRANCH, also={"Dockerfile": ours})
     assert one(stand, RequestState.BRANCH).intent is None

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.acr_tasks import FORMAT, builds_of
-from bot.model.remark import TaskBuild
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.remark import TaskFileBuild
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.task import StepBuild
 
 PATH = FilePath("ci/acb.yaml")
@@ -18,7 +18,7 @@ def extract(text: str):
 
 def builds(step: str, top: str = ""):
     found = extract(f"version: v1.1.0\n{top}steps:\n  - {step}\n")
-    return [each for each in found if isinstance(each, TaskBuild)]
+    return [each for each in found if isinstance(each, TaskFileBuild)]
 
 
 def built(command: str):
@@ -27,7 +27,7 @@ def built(command: str):
 
 def test_any_yaml_file_may_be_a_task():
     paths = [FilePath(path) for path in ("a.yaml", "x/b.yml", "acb.json", "acb.yaml.j2")]
-    assert FORMAT.selects(paths) == paths[:2]
+    assert FORMAT.select_paths(paths) == paths[:2]
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_folders_are_those_of_the_step_else_of_the_task():
 
 def test_a_build_says_where_it_is_and_which_arguments_it_sets():
     command = ">\n      -t a --build-arg NODE=24 --build-arg=GO=$Go --build-arg TOKEN\n      ."
-    assert builds(f"build: {command}") == [TaskBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
+    assert builds(f"build: {command}") == [TaskFileBuild(PATH, 3, "Dockerfile", ("NODE", "GO", "TOKEN"))]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_build_says_where_it_is_and_which_arguments_it_sets():
     ],
 )
 def test_a_task_is_known_by_its_version_or_by_what_it_is_told_of_its_run(text):
-    assert [type(each) for each in extract(text)] == [TaskBuild]
+    assert [type(each) for each in extract(text)] == [TaskFileBuild]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_broken_file_that_is_no_task_is_nobodys_loss_here():
 def test_a_template_may_have_bytes_that_are_no_text():
     content = b"steps:\n  - cmd: a{{.Run.\xff}}:1 run\n"
     (found,) = FORMAT.extract(SourceFile(PATH, content))
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert found.text == "a{{.Run.\ufffd}}:1"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.azure_pipelines import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 
 def read(content):
@@ -27,7 +27,7 @@ def test_a_text_without_a_colon_is_an_alias(place):
 @pytest.mark.parametrize("value", ["${{ parameters.image }}", "$[ variables.image ]", "$(image)"])
 def test_an_expression_is_templated_and_no_alias(value):
     (found,) = read(f"container: {value}\n")
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
 
 
 @pytest.mark.parametrize(("local", "images"), [("true", []), ("True", []), ("false", ["acme/x:1"]), ("", ["acme/x:1"])])
@@ -58,4 +58,4 @@ def test_a_mapping_with_an_alias_names_no_image():
     ],
 )
 def test_pipelines_are_known_by_the_names_people_give_them(path, is_selected):
-    assert bool(list(FORMAT.selects([FilePath(path)]))) is is_selected
+    assert bool(list(FORMAT.select_paths([FilePath(path)]))) is is_selected

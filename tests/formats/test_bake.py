@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.bake import FORMAT
-from bot.model.remark import ArgumentSet
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.remark import BuildArgumentSetting
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -21,7 +21,7 @@ def read(text: str, path: str = "docker-bake.hcl"):
 
 def arguments(text: str, path: str = "docker-bake.hcl"):
     return [
-        (each.dockerfile, each.argument, each.line_number) for each in read(text, path) if isinstance(each, ArgumentSet)
+        (each.dockerfile, each.argument, each.line_number) for each in read(text, path) if isinstance(each, BuildArgumentSetting)
     ]
 
 
@@ -29,7 +29,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["docker-bake.hcl", "a/docker-bake.json", "docker-bake.override.hcl", "docker-bake-ci.json"]
     others = ["bake.hcl", "docker-bake.hcl.j2", "my-docker-bake.hcl", "docker-bake/x.hcl", "docker-bake.yaml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.selects(paths) == chosen
+    assert FORMAT.select_paths(paths) == chosen
 
 
 def test_arguments_belong_to_the_dockerfile_of_their_target():
@@ -92,7 +92,7 @@ def test_an_image_that_ends_in_a_variable_is_also_at_its_line():
         'variable "TAG" { default = "3" }\n\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     )
     assert isinstance(found, Occurrence)
-    assert (found.line_number, found.also_lines, found.variables) == (3, (1,), ("TAG",))
+    assert (found.line_number, found.related_lines, found.variables) == (3, (1,), ("TAG",))
 
 
 USES = ["TAG", '"${TAG}"', 'TAG == "" ? 1 : 2', "[TAG]", "{ (TAG) = 1 }", 'f("x", TAG)', "{ a = { b = TAG } }"]
@@ -104,8 +104,8 @@ def test_a_variable_that_is_used_for_something_else_takes_no_digest(use, where):
     text = 'variable "TAG" { default = "3" }\ntarget "a" { contexts = { a = "docker-image://alpine:${TAG}" } }\n'
     (alone,) = read(text)
     (shared,) = read(text + where.format(use) + "\n")
-    assert isinstance(alone.digest, Slot)
-    assert shared.digest == Closed(Reason.SHARED_ARGUMENT)
+    assert isinstance(alone.digest_slot, EditSlot)
+    assert shared.digest_slot == NotEditable(Reason.SHARED_ARGUMENT)
 
 
 NAMES = st.sampled_from(["a", "größe", "日本", "x y", '"', "\\", "/", "\n"])
@@ -137,12 +137,12 @@ def quoted(text: str) -> str:
 
 
 def describe(found):
-    if isinstance(found, Unsupported):
+    if isinstance(found, UnsupportedText):
         return (found.reason.value, "", "")
     return (
         found.locator,
         str(found.reference),
-        "open" if isinstance(found.digest, Slot) else found.digest.reason.value,
+        "open" if isinstance(found.digest, EditSlot) else found.digest.reason.value,
     )
 
 

@@ -13,8 +13,8 @@ from bot.formats._readers.compose import _read_document
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
-from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.remark import BuildArgumentSetting, BuildOutput, EnvironmentUse, InterpolatedImage, LiteralText, VariableUse
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("compose.yaml")
@@ -26,8 +26,8 @@ def extract(text: str, path: str = PATH):
 
 def places(text: str):
     found = extract(text)
-    direct = tuple(each for each in found if isinstance(each, Occurrence | Unsupported))
-    return relate([direct], [each for each in found if not isinstance(each, Occurrence | Unsupported)])
+    direct = tuple(each for each in found if isinstance(each, Occurrence | UnsupportedText))
+    return relate([direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)])
 
 
 def service(body: str) -> str:
@@ -42,7 +42,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["compose.yaml", "a/compose.prod.yml", "docker-compose.YML", "docker-compose-ci.yaml", "docker-stack.yml"]
     others = ["my-compose.yaml", "docker-compose.yml.j2", "compose/app.yaml", "compose.json", "stack.yml"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.selects(paths) == chosen
+    assert FORMAT.select_paths(paths) == chosen
 
 
 IMAGES = ["nginx", "nginx:1.27", "ghcr.io/acme/web:v2", f"redis:7@sha256:{'a' * 64}", "localhost:5000/x"]
@@ -89,11 +89,11 @@ def test_what_is_read_is_what_the_loader_says(text):
     named = {name: each for name, each in yaml.safe_load(text)["services"].items() if each.get("image")}
     outputs = {each["image"] for each in named.values() if each.get("build") is not None}
     expected = {f"0/services/{name}/image": each["image"] for name, each in named.items() if each.get("build") is None}
-    found = [each for each in extract(text) if isinstance(each, Occurrence | Unsupported | Interpolated)]
-    located = {each.locator: each.written for each in found if isinstance(each, Occurrence | Interpolated)}
+    found = [each for each in extract(text) if isinstance(each, Occurrence | UnsupportedText | InterpolatedImage)]
+    located = {each.locator: each.written for each in found if isinstance(each, Occurrence | InterpolatedImage)}
     assert {**expected, **located} == expected
     unlocated = sorted(image for locator, image in expected.items() if locator not in located)
-    assert sorted(each.text for each in found if isinstance(each, Unsupported)) == unlocated
+    assert sorted(each.text for each in found if isinstance(each, UnsupportedText)) == unlocated
     assert all(image == "$$x" for image in unlocated)
     built = [each.images for each in extract(text) if isinstance(each, BuildOutput)]
     assert set().union(*built) == outputs
@@ -141,18 +141,18 @@ def test_arguments_belong_to_the_dockerfile_of_their_service():
     build:
       args: [RUBY=3, "PYTHON"]
 """
-    assert [each for each in extract(text, "x/compose.yaml") if isinstance(each, ArgumentSet)] == [
-        ArgumentSet(FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE"),
-        ArgumentSet(FilePath("x/compose.yaml"), 8, FilePath("x/app/build/Dockerfile"), "GO"),
-        ArgumentSet(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY"),
-        ArgumentSet(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "PYTHON"),
+    assert [each for each in extract(text, "x/compose.yaml") if isinstance(each, BuildArgumentSetting)] == [
+        BuildArgumentSetting(FilePath("x/compose.yaml"), 7, FilePath("x/app/build/Dockerfile"), "NODE"),
+        BuildArgumentSetting(FilePath("x/compose.yaml"), 8, FilePath("x/app/build/Dockerfile"), "GO"),
+        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "RUBY"),
+        BuildArgumentSetting(FilePath("x/compose.yaml"), 11, FilePath("x/Dockerfile"), "PYTHON"),
     ]
 
 
 @pytest.mark.parametrize("context", ["https://x.org/a.git", "git@x.org:a.git", "github.com/a/b", "../..", "/srv", "$A"])
 def test_arguments_of_what_is_not_in_the_tree_are_dropped(context):
     found = extract(service(f"    build: {{context: '{context}', args: {{A: 1}}}}\n"), "x/compose.yaml")
-    assert not [each for each in found if isinstance(each, ArgumentSet)]
+    assert not [each for each in found if isinstance(each, BuildArgumentSetting)]
 
 
 @pytest.mark.parametrize(
@@ -183,32 +183,32 @@ def test_uses_of_variables_that_are_no_images_are_told(body, expected):
 
 def test_a_comment_above_the_key_of_a_block_is_about_the_image():
     (found,) = extract(service("    # basebump: ignore\n    image: |-\n      nginx:1.27\n"))
-    assert (found.line_number, found.also_lines) == (5, (4,))
+    assert (found.line_number, found.related_lines) == (5, (4,))
 
 
 def test_an_image_that_an_alias_also_puts_into_the_environment_is_closed():
     (found,) = places(service("    image: &i nginx:1.27\n    environment: {IMAGE: *i}\n"))
-    assert found.digest == Closed(Reason.CONFLICTING_EDITS)
+    assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
 def test_a_default_that_an_alias_also_puts_into_an_argument_is_closed():
     text = "services: {a: {image: &i '${A:-nginx:1}'}, b: {build: {args: [*i]}}}\n"
     (found,) = places(text)
-    assert found.digest == Closed(Reason.CONFLICTING_EDITS)
+    assert found.digest_slot == NotEditable(Reason.CONFLICTING_EDITS)
 
 
 def test_services_with_one_fragment_have_one_slot():
     text = "x-a: &a {image: 'nginx:1.27'}\nservices: {b: {<<: *a}, c: {<<: *a}, d: *a}\n"
     found = extract(text)
     assert [each.locator for each in found] == [f"0/services/{name}/image" for name in "bcd"]
-    assert len({each.digest for each in found}) == 1
-    assert isinstance(found[0].digest, Slot)
+    assert len({each.digest_slot for each in found}) == 1
+    assert isinstance(found[0].digest_slot, EditSlot)
 
 
 @pytest.mark.parametrize("build", ["!reset null", "", "null", "~", "''"])
 def test_a_service_whose_build_is_taken_away_is_pulled(build):
     (found,) = extract(service(f"    image: nginx:1.27\n    build: {build}\n"))
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_texts_are_split_as_compose_splits_them(text, parts):
 
 def simple(text):
     return tuple(
-        part.text if isinstance(part, Literal) else VariableUse(part.variable, part.operator, simple(part.operand))
+        part.text if isinstance(part, LiteralText) else VariableUse(part.variable, part.operator, simple(part.operand))
         for part in text
     )
 
@@ -254,7 +254,7 @@ def test_literals_stand_where_they_say_and_no_name_is_lost(text, start):
     pending = list(parts)
     while pending:
         match pending.pop():
-            case Literal(literal, span):
+            case LiteralText(literal, span):
                 assert span is None or content[span.start : span.end].decode() == literal
             case VariableUse(name, _, operand):
                 assert name in set(names_in(text))

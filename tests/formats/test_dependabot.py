@@ -11,7 +11,7 @@ from bot.formats._readers.dependabot import MAX_ENTRIES, MAX_UPDATES
 from bot.formats.dependabot import FORMAT
 from bot.model.remark import DependabotConfig
 from bot.model.source import FilePath, SourceFile
-from bot.model.updater import DependabotUpdate, IgnoredImages, Move
+from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
 
 PATH = FilePath(".github/dependabot.yml")
 WORDS = st.sampled_from(
@@ -104,21 +104,21 @@ def test_no_requests_are_no_updates():
 
 
 def test_what_is_ignored_is_ignored_for_all_moves_or_those_it_names():
-    major, every = ["version-update:semver-major"], list(Move)
-    assert update({"ignore": [{"dependency-name": "a"}]}).ignored == (IgnoredImages("a", frozenset(every)),)
+    major, every = ["version-update:semver-major"], list(BotUpdateType)
+    assert update({"ignore": [{"dependency-name": "a"}]}).ignored_images == (IgnoredImages("a", frozenset(every)),)
     for types in (major, *major):
-        ignored = update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored
-        assert ignored == (IgnoredImages("a", frozenset({Move.MAJOR})),)
-    assert update({"ignore": [{"update-types": major}]}).ignored == (IgnoredImages("*", frozenset({Move.MAJOR})),)
+        ignored = update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored_images
+        assert ignored == (IgnoredImages("a", frozenset({BotUpdateType.MAJOR})),)
+    assert update({"ignore": [{"update-types": major}]}).ignored_images == (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
 
 
 def test_versions_that_are_ignored_leave_others_to_come():
-    assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored == ()
+    assert update({"ignore": [{"dependency-name": "a", "versions": [">= 4"]}]}).ignored_images == ()
 
 
 def test_names_are_allowed_unless_something_else_allows_all():
-    assert update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed == ("a", "b*")
-    assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed == ()
+    assert update({"allow": [{"dependency-name": "a"}, {"dependency-name": "b*"}]}).allowed_names == ("a", "b*")
+    assert update({"allow": [{"dependency-name": "a"}, {"dependency-type": "direct"}]}).allowed_names == ()
 
 
 def test_more_updates_than_people_write_are_not_read():
@@ -130,4 +130,4 @@ def test_more_updates_than_people_write_are_not_read():
 def test_longer_lists_than_people_write_are_cut():
     names = [{"dependency-name": "a"}] * (MAX_ENTRIES + 10)
     found = update({"directories": ["/a"] * (MAX_ENTRIES + 10), "ignore": names, "allow": names})
-    assert len(found.folders) == len(found.ignored) == len(found.allowed) == MAX_ENTRIES
+    assert len(found.folders) == len(found.ignored_images) == len(found.allowed_names) == MAX_ENTRIES

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.devcontainer import FORMAT
-from bot.model.remark import ArgumentSet
+from bot.model.remark import BuildArgumentSetting
 from bot.model.source import FilePath, SourceFile
 
 PATH = FilePath("web/.devcontainer/devcontainer.json")
@@ -16,7 +16,7 @@ def read(content, path=PATH):
 
 
 def sets(dockerfile, *arguments):
-    return [ArgumentSet(PATH, line_number, FilePath(dockerfile), name) for line_number, name in arguments]
+    return [BuildArgumentSetting(PATH, line_number, FilePath(dockerfile), name) for line_number, name in arguments]
 
 
 @pytest.mark.parametrize(

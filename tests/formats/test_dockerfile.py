@@ -11,7 +11,7 @@ from support.soon import soon
 from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, heredocs_of
 from bot.formats._syntax.dockerfile.lexer import read_instructions
 from bot.formats.dockerfile import FORMAT, MAX_LINES
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 BREAKS = st.sampled_from(["\n", "\n", "\n", "\r\n"])
@@ -157,7 +157,7 @@ def test_the_text_of_an_instruction_is_in_the_file_where_it_says(text):
     ],
 )
 def test_dockerfiles_are_selected(path):
-    assert FORMAT.selects([FilePath(path)]) == [path]
+    assert FORMAT.select_paths([FilePath(path)]) == [path]
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_dockerfiles_are_selected(path):
     ],
 )
 def test_other_files_are_not_selected(path):
-    assert FORMAT.selects([FilePath(path)]) == []
+    assert FORMAT.select_paths([FilePath(path)]) == []
 
 
 @pytest.mark.parametrize("escape", ["\\", "`"])
@@ -245,14 +245,14 @@ def test_lines_made_to_exhaust_are_read(text):
 def test_what_is_marked_as_utf_16_is_said_to_be_no_dockerfile(encoding):
     content = "\ufeffFROM alpine:3.20\n".encode(encoding)
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), content))
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.UNDECODABLE
 
 
 def test_eight_megabytes_of_lines_are_answered_at_once():
     with soon(0.5):
         (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), b"FROM a\n" * 1_100_000))
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TOO_DEEP
 
 

@@ -14,7 +14,7 @@ from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported
+from bot.model.source import NotEditable, ByteEdit, FilePath, Occurrence, EditSlot, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 NAMES = ["V", "W", "IMG", "D", "REG", "TARGETARCH", "NONE", "A_1"]
@@ -184,11 +184,11 @@ def test_moving_every_digest_moves_what_buildkit_pulls_and_nothing_else(text):
     before = resolved(text)
     if before is None:
         reject()
-    slots = {number: each for number, each in froms(text).items() if isinstance(each.digest, Slot)}
-    edits = [write(each.digest, digest_for(each.reference)) for each in slots.values()]
+    slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
+    edits = [write(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
     after = resolved(apply_edits(text.encode(), edits).decode())
     for number, each in slots.items():
-        assert after.bases[number].text == str(each.reference.at(digest_for(each.reference)))
+        assert after.bases[number].text == str(each.reference.with_digest(digest_for(each.reference)))
     for number, base in enumerate(before.bases):
         if number not in slots:
             assert after.bases[number].text == base.text
@@ -200,8 +200,8 @@ def test_moving_every_tag_moves_what_buildkit_pulls_and_nothing_else(text):
     before = resolved(text)
     if before is None:
         reject()
-    slots = {number: each for number, each in froms(text).items() if isinstance(each.tag, Slot)}
-    edits = [Edit(each.tag.span, each.tag.old, each.tag.before + b"9.8") for each in slots.values()]
+    slots = {number: each for number, each in froms(text).items() if isinstance(each.tag_slot, EditSlot)}
+    edits = [ByteEdit(each.tag_slot.span, each.tag_slot.old, each.tag_slot.prefix + b"9.8") for each in slots.values()]
     after = resolved(apply_edits(text.encode(), edits).decode())
     for number, each in slots.items():
         assert after.bases[number].text == str(replace(each.reference, tag="9.8"))
@@ -215,9 +215,9 @@ def test_moving_every_tag_moves_what_buildkit_pulls_and_nothing_else(text):
 def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, value):
     if resolved(text) is None:
         reject()
-    slots = {number: each for number, each in froms(text).items() if isinstance(each.digest, Slot)}
+    slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
     added = {number: each for number, each in slots.items() if each.reference.digest is None}
-    edits = [write(each.digest, digest_for(each.reference)) for each in slots.values()]
+    edits = [write(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
     built = resolved(apply_edits(text.encode(), edits).decode(), {name: value})
     if built is None:
         reject()
@@ -269,7 +269,7 @@ def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():
 def test_a_default_that_buildkit_refuses_costs_only_what_depends_on_it(text):
     assert resolved(text) is None
     found = list(FORMAT.extract(SourceFile(FilePath("Dockerfile"), f"{text}FROM golang:1.23\n".encode())))
-    assert [type(each) for each in found] == [Unsupported, Occurrence]
+    assert [type(each) for each in found] == [UnsupportedText, Occurrence]
     assert found[0].reason is Reason.UNRESOLVED_ARGUMENT
 
 
@@ -284,7 +284,7 @@ def test_no_stage_of_any_platform_is_an_image():
 
 def unsupported(text):
     found = FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode()))
-    return [each for each in found if isinstance(each, Unsupported)]
+    return [each for each in found if isinstance(each, UnsupportedText)]
 
 
 @pytest.mark.parametrize(
@@ -325,9 +325,9 @@ def test_a_default_takes_a_digest_only_where_nothing_else_uses_it(other_use, rea
     text = f"ARG V=22\nARG GIVEN=1\nARG W=node:$V\nFROM node:$V\n{other_use}\nFROM $W\n"
     place = froms(text)[0]
     if reason is None:
-        assert place.digest == Slot(Span(8, 8), b"", b"@")
+        assert place.digest_slot == EditSlot(Span(8, 8), b"", b"@")
     else:
-        assert place.digest == Closed(reason)
+        assert place.digest_slot == NotEditable(reason)
 
 
 def test_an_argument_that_is_empty_for_want_of_another_is_not_taken_for_unset():

@@ -13,7 +13,7 @@ from support.witnesses.buildkit import RefusedError, pulls
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile
 
 PINNED = f"redis:7@sha256:{'a' * 64}"
 DIRECTIVES = st.sampled_from(
@@ -128,12 +128,12 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     witness = pulled(text)
     if witness is None:
         reject()
-    slots = [place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest, Slot)]
-    edits = [write(place.digest, digest_for(place.reference)) for place in slots]
+    slots = [place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot)]
+    edits = [write(place.digest_slot, digest_for(place.reference)) for place in slots]
     expected = []
     for pull in witness:
         meant = [place for place in on_its_lines(pull, slots) if str(place.reference) == pull.image.text]
-        expected.append(str(meant[0].reference.at(digest_for(meant[0].reference))) if meant else pull.image.text)
+        expected.append(str(meant[0].reference.with_digest(digest_for(meant[0].reference))) if meant else pull.image.text)
     assert [each.image.text for each in pulled(apply_edits(text.encode(), edits).decode())] == expected
 
 

@@ -13,7 +13,7 @@ from bot.formats._syntax.dockerfile.expansion import MAX_LENGTH, MAX_PARTS, MAX_
 from bot.formats._syntax.dockerfile.lexer import read_instructions
 from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand
 from bot.formats.dockerfile import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 VALUES = {"V": "1.20-a", "W": "a", "E": "", "U_1": "a.a-b/a"}
@@ -193,7 +193,7 @@ def found_in(text):
 )
 def test_what_is_beyond_the_limits_is_said_and_not_read(limit, text, reason):
     (found,) = found_in(text)
-    assert isinstance(found, Unsupported), limit
+    assert isinstance(found, UnsupportedText), limit
     assert found.reason is reason
 
 

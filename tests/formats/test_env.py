@@ -16,10 +16,10 @@ from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
 from bot.model.reference import Digest
-from bot.model.remark import EnvironmentVariable, Literal
-from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.remark import EnvironmentVariable, LiteralText
+from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import read, related
+from bot.pipeline.survey import read_file, relate_references
 
 HERE = Path(__file__).parent
 PATH = FilePath(".env")
@@ -49,7 +49,7 @@ def values(text: str) -> dict[str, str | None]:
     ],
 )
 def test_the_environment_beside_a_compose_file_is_selected(paths, chosen):
-    assert FORMAT.selects([FilePath(path) for path in paths]) == chosen
+    assert FORMAT.select_paths([FilePath(path) for path in paths]) == chosen
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_assignments_are_read_as_compose_reads_them(text, expected):
     [("A='x\n", 1), ('\nA="x\\"\n', 2), ("A B=1\n", 1), ("x\n$A=1\n", 2), ("A=1\nB=${\n", 2), ("{{ x }}\n", 1)],
 )
 def test_a_file_that_compose_refuses_sets_nothing_and_shows_nothing(text, line_number):
-    assert extract(text.encode()) == [Unsupported(PATH, line_number, "", Reason.UNPARSABLE)]
+    assert extract(text.encode()) == [UnsupportedText(PATH, line_number, "", Reason.UNPARSABLE)]
 
 
 def test_a_value_that_is_no_text_stands_nowhere():
     (variable,) = extract(b"A=\xff\n")
-    assert variable.value == (Literal("\ufffd", None),)
+    assert variable.value == (LiteralText("\ufffd", None),)
 
 
 def test_a_value_with_an_escape_stands_nowhere():
@@ -101,7 +101,7 @@ def test_a_value_with_an_escape_stands_nowhere():
 def test_a_long_value_with_variables_is_kept_whole():
     text = "x" * 10_000 + "$B"
     variable, _ = extract(f"A={text}\nC=1\n".encode())
-    assert variable.value[0] == Literal(text, None)
+    assert variable.value[0] == LiteralText(text, None)
     assert [part.variable for part in variable.value[1:]] == ["B"]
 
 
@@ -114,7 +114,7 @@ def test_literals_stand_where_they_say(lines):
     for found in extract(content):
         if isinstance(found, EnvironmentVariable):
             for part in found.value:
-                if isinstance(part, Literal) and part.span is not None:
+                if isinstance(part, LiteralText) and part.span is not None:
                     assert content[part.span.start : part.span.end].decode() == part.text
                     assert found.line_number == content.count(b"\n", 0, part.span.start) + 1
 
@@ -175,7 +175,7 @@ def damaged_folders(draw):
 def places_of(files):
     formats = (COMPOSE, FORMAT)
     paths = [FilePath(path) for path in files]
-    return related([read(SourceFile(path, files[path]), each) for each in formats for path in each.selects(paths)])
+    return relate_references([read_file(SourceFile(path, files[path]), each) for each in formats for path in each.select_paths(paths)])
 
 
 def edited(files, edits):
@@ -189,19 +189,19 @@ def test_what_environments_decide_is_edited_as_it_is_read(files):
     assert len({identity(each) for each in occurrences}) == len(occurrences)
     digests, tags = {}, {}
     for each in occurrences:
-        for slot, value, edits in ((each.digest, NEW_DIGEST, digests), (each.tag, "9.8-moved", tags)):
-            if isinstance(slot, Slot):
+        for slot, value, edits in ((each.digest_slot, NEW_DIGEST, digests), (each.tag_slot, "9.8-moved", tags)):
+            if isinstance(slot, EditSlot):
                 assert files[each.path][slot.span.start : slot.span.end] == slot.old
-                edits.setdefault(each.path, []).append(Edit(slot.span, slot.old, slot.before + value.encode()))
-    planned = {identity(each): NEW_DIGEST for each in occurrences if isinstance(each.digest, Slot)}
+                edits.setdefault(each.path, []).append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
+    planned = {identity(each): NEW_DIGEST for each in occurrences if isinstance(each.digest_slot, EditSlot)}
     assert is_proved(found, places_of(edited(files, digests)), planned)
     moved = {identity(each): each.reference for each in places_of(edited(files, tags)) if isinstance(each, Occurrence)}
     for each in occurrences:
-        expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag, Slot) else each.reference
+        expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.reference
         assert moved[identity(each)] == expected
 
 
 def test_a_file_of_too_many_lines_is_said_to_be_one():
     (found,) = FORMAT.extract(SourceFile(FilePath(".env"), b"A=1\n" * (MAX_LINES + 1)))
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert found.reason is Reason.TOO_DEEP

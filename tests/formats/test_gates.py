@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.formats.cases import CASE_FORMATS
 from support.formats.samples import SAMPLES
 
-from bot.model.source import Occurrence, SourceFile, Unsupported
-from bot.model.vocabulary import WHOLE_FILE, Reason
+from bot.model.source import Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason
 
 WITHOUT_A_GATE = {"dependabot", "dockerfile", "env", "renovate", "text"}
 NO_YAML = {"bake", "devcontainer", "quadlet", "terraform"}
@@ -62,7 +62,7 @@ def extract(file_format, path, content):
 def seen(file_format, path, content):
     """Return the items without files that cannot be read as a whole; those are not missed without an image word."""
     found = extract(file_format, path, content)
-    return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
+    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
 
 
 @by_name(GATED)
@@ -88,7 +88,7 @@ def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
     for path, document in with_images:
         for encoding, mark in (("utf-16-le", b"\xff\xfe"), ("utf-16-be", b"\xfe\xff")):
             found = extract(file_format, path, mark + document.decode().encode(encoding))
-            assert found == [Unsupported(path, 1, "", Reason.UNDECODABLE)], path
+            assert found == [UnsupportedText(path, 1, "", Reason.UNDECODABLE)], path
 
 
 @by_name(CASE_FORMATS)

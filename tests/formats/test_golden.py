@@ -19,9 +19,9 @@ from support.formats.cases import CASE_FORMATS, places_of
 
 from bot.core.places.edit import apply_edits, identity, is_proved, write
 from bot.formats._syntax.yaml import nodes, trees
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Closed, Edit, FilePath, Occurrence, Slot, Unsupported
+from bot.model.source import NotEditable, ByteEdit, FilePath, Occurrence, EditSlot, UnsupportedText
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent
@@ -52,15 +52,15 @@ class Case:
     def expected(self) -> list[dict[str, object]]:
         return json.loads((self.folder / "occurrences.json").read_text(encoding="utf-8"))
 
-    def places(self, files: Contents) -> Places:
+    def places(self, files: Contents) -> ExtractedReferences:
         """Return the items that this case's format extracts, after the cross-file facts of all formats were applied."""
         return places_of(self.file_format, files)
 
     def occurrences(self, files: Contents) -> list[Occurrence]:
         return [each for each in self.places(files) if isinstance(each, Occurrence)]
 
-    def open(self, files: Contents) -> list[tuple[Occurrence, Slot]]:
-        return [(each, each.digest) for each in self.occurrences(files) if isinstance(each.digest, Slot)]
+    def open(self, files: Contents) -> list[tuple[Occurrence, EditSlot]]:
+        return [(each, each.digest_slot) for each in self.occurrences(files) if isinstance(each.digest_slot, EditSlot)]
 
 
 CASES = [
@@ -87,7 +87,7 @@ def digest_for(reference: ImageReference) -> Digest:
 
 def moved(case: Case, files: Contents) -> Contents:
     """Return `files` with every editable digest slot set to the digest of its tag."""
-    edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
+    edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place, slot in case.open(files):
         edits[place.path].append(write(slot, digest_for(place.reference)))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
@@ -95,10 +95,10 @@ def moved(case: Case, files: Contents) -> Contents:
 
 def retagged(case: Case, files: Contents, tag: str) -> Contents:
     """Return `files` with `tag` in every editable tag slot."""
-    edits: dict[FilePath, list[Edit]] = {path: [] for path in files}
+    edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place in case.occurrences(files):
-        if isinstance(place.tag, Slot):
-            edits[place.path].append(Edit(place.tag.span, place.tag.old, place.tag.before + tag.encode()))
+        if isinstance(place.tag_slot, EditSlot):
+            edits[place.path].append(ByteEdit(place.tag_slot.span, place.tag_slot.old, place.tag_slot.prefix + tag.encode()))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
@@ -106,9 +106,9 @@ def described(case: Case, files: Contents) -> list[dict[str, object]]:
     return [{"path": found.path, **describe(found)} for found in case.places(files)]
 
 
-def describe(found: Occurrence | Unsupported) -> dict[str, object]:
+def describe(found: Occurrence | UnsupportedText) -> dict[str, object]:
     notes: dict[str, object] = {"notes": list(found.notes)} if found.notes else {}
-    if isinstance(found, Unsupported):
+    if isinstance(found, UnsupportedText):
         return {"line": found.line_number, "unsupported": found.reason.value, "text": found.text, **notes}
     told: dict[str, object] = {
         "line": found.line_number,
@@ -121,26 +121,26 @@ def describe(found: Occurrence | Unsupported) -> dict[str, object]:
     }
     if found.platform:
         told["platform"] = found.platform
-    match found.digest:
-        case Slot(span):
+    match found.digest_slot:
+        case EditSlot(span):
             told["digest_at"] = [span.start, span.end]
-        case Closed(reason):
+        case NotEditable(reason):
             told["closed"] = reason.value
-    match found.tag:
-        case Slot(span, old):
+    match found.tag_slot:
+        case EditSlot(span, old):
             if old.decode() != (found.reference.tag or ""):
                 told["tag_at"] = [span.start, span.end]
-        case Closed(reason):
-            if found.digest != found.tag:
+        case NotEditable(reason):
+            if found.digest_slot != found.tag_slot:
                 told["tag_closed"] = reason.value
     return told | notes
 
 
-def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, Slot]:
+def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]:
     """Return the slots of a file by locator, including those locked by a warning, since pinning may cause one."""
     slots = {}
     for place in case.occurrences(files):
-        slot = place.digest.slot if isinstance(place.digest, Closed) else place.digest
+        slot = place.digest_slot.slot if isinstance(place.digest_slot, NotEditable) else place.digest_slot
         if place.path == path and slot is not None:
             slots[place.locator] = slot
     return slots
@@ -213,7 +213,7 @@ def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
     for case in cases:
         files = case.before()
         tags = {
-            identity(place): "9.8-moved" if isinstance(place.tag, Slot) else place.reference.tag
+            identity(place): "9.8-moved" if isinstance(place.tag, EditSlot) else place.reference.tag
             for place in case.occurrences(files)
         }
         retagged_places = case.occurrences(retagged(case, files, "9.8-moved"))
@@ -227,7 +227,7 @@ def test_moving_again_changes_nothing(cases):
 
 def test_the_format_selects_a_file_of_its_cases(cases):
     for case in cases:
-        assert list(case.file_format.selects(list(case.before()))), case
+        assert list(case.file_format.select_paths(list(case.before()))), case
 
 
 @pytest.mark.parametrize("name", sorted(FORMATS))

@@ -13,8 +13,8 @@ from support.witnesses.helm import render
 from bot.core.places.edit import apply_edits, write
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import Edit, FilePath, Occurrence, Slot, SourceFile
-from bot.pipeline.survey import read, related
+from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, SourceFile
+from bot.pipeline.survey import read_file, relate_references
 
 CASES = Path(__file__).parent / "helm"
 IMAGE = re.compile(r"(?P<key>.*[iI]mage: *\"?)(?P<image>[^\s\"]+)(?P<rest>.*)")
@@ -39,11 +39,11 @@ def digest_for(image: ImageReference) -> Digest:
 def pin(chart: Path) -> None:
     """Write every editable digest of a chart."""
     paths = [FilePath(path.relative_to(chart).as_posix()) for path in chart.rglob("*") if path.is_file()]
-    readings = [read(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.selects(paths)]
-    edits: dict[str, list[Edit]] = {}
-    for place in related(readings):
-        if isinstance(place, Occurrence) and isinstance(place.digest, Slot) and place.reference.tag:
-            edits.setdefault(place.path, []).append(write(place.digest, digest_for(place.reference)))
+    readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
+    edits: dict[str, list[ByteEdit]] = {}
+    for place in relate_references(readings):
+        if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot) and place.reference.tag:
+            edits.setdefault(place.path, []).append(write(place.digest_slot, digest_for(place.reference)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
 

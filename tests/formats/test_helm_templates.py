@@ -11,7 +11,7 @@ from bot.core.places.relate.charts import open_what_templates_take
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
-from bot.model.remark import ChartTemplate, Inclusion, ValueUse
+from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")
@@ -31,8 +31,8 @@ def uses_of_tag(text: str, template: str = "") -> set[ValueUse]:
     return {use for source, use in templates_of(text)[template].uses if source == TAG}
 
 
-def inclusions(text: str) -> dict[Inclusion, ValueUse]:
-    return {source: use for source, use in templates_of(text)[""].uses if isinstance(source, Inclusion)}
+def inclusions(text: str) -> dict[TemplateInclusion, ValueUse]:
+    return {source: use for source, use in templates_of(text)[""].uses if isinstance(source, TemplateInclusion)}
 
 
 @pytest.mark.parametrize(
@@ -184,18 +184,18 @@ def test_a_definition_that_puts_something_before_a_tag_renders_another():
 def test_a_block_is_a_definition_and_its_use():
     text = 'image: {{ block "web.image" . }}nginx:{{ .Values.image.tag }}{{ end }}'
     assert uses_of_tag(text, "web.image") == {END}
-    assert inclusions(text) == {Inclusion("web.image", frozenset({()})): IMAGE}
+    assert inclusions(text) == {TemplateInclusion("web.image", frozenset({()})): IMAGE}
 
 
 @pytest.mark.parametrize("call", ['include "web.image" .', 'template "web.image" .', '. | include "web.image"'])
 def test_an_inclusion_is_used_where_it_stands(call):
-    inclusion = Inclusion("web.image", frozenset({()}))
+    inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert inclusions(f"image: {{{{ {call} }}}}") == {inclusion: IMAGE}
     assert inclusions(f"name: {{{{ {call} }}}}") == {inclusion: OTHER}
 
 
 def test_an_inclusion_may_be_changed_or_tested():
-    inclusion = Inclusion("web.image", frozenset({()}))
+    inclusion = TemplateInclusion("web.image", frozenset({()}))
     assert inclusions('image: {{ include "web.image" . | trunc 5 }}') == {inclusion: OTHER}
     assert inclusions('{{ if include "web.image" . }}{{ end }}') == {inclusion: ValueUse.CONDITION}
     assert not inclusions('{{ include "web.image" . | sha256sum }}')
@@ -203,14 +203,14 @@ def test_an_inclusion_may_be_changed_or_tested():
 
 def test_what_an_inclusion_is_given():
     assert inclusions('image: {{ include "a" (dict "image" .Values.image "root" $ "name" "web") }}') == {
-        Inclusion(
+        TemplateInclusion(
             "a",
             frozenset(),
             (("image", frozenset({("Values", "image")})), ("root", frozenset({()})), ("name", frozenset())),
         ): IMAGE
     }
     assert inclusions('image: {{ include "a" (list $ .Values.image) }}') == {
-        Inclusion("a", frozenset(), (("0", frozenset({()})), ("1", frozenset({("Values", "image")})))): IMAGE
+        TemplateInclusion("a", frozenset(), (("0", frozenset({()})), ("1", frozenset({("Values", "image")})))): IMAGE
     }
     changed = templates_of('image: {{ include "a" (dict "tag" (upper .Values.image.tag)) }}')[""].uses
     assert (TAG, ValueUse.UNKNOWN) in changed

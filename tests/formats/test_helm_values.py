@@ -10,7 +10,7 @@ from support.soon import soon
 
 from bot.formats.helm import FORMAT
 from bot.model.remark import ValueUse
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Span, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 TEMPLATE = FilePath("web/templates/web.yaml")
@@ -37,7 +37,7 @@ def test_files_are_selected_beside_a_chart():
         *("other/templates/web.yaml", "web/templates/web.json", "web/values.json", "web/crds/crd.yaml"),
     ]
     paths = [FilePath(path) for path in (*charts, *chosen, *others)]
-    assert list(FORMAT.selects(paths)) == chosen
+    assert list(FORMAT.select_paths(paths)) == chosen
 
 
 TEXTS = st.sampled_from(["nginx:1.27", "ghcr.io/acme/web:v1.2.3", "redis:7.2", "acme/job:1"])
@@ -89,14 +89,14 @@ def test_values_that_repeat_themselves_too_much_are_refused_whole_and_soon():
         text += f"x{level}: &x{level} [{', '.join([f'*x{level - 1}'] * 10)}]\n"
     with soon(2):
         (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
-        assert isinstance(refused, Unsupported)
+        assert isinstance(refused, UnsupportedText)
         assert refused.reason is Reason.TOO_DEEP
 
 
 def test_keys_that_no_locator_could_hold_are_refused():
     text = "".join(f"{' ' * level}{'k' * 500}:\n" for level in range(10)) + f"{' ' * 10}image: a:1\n"
     (refused,) = FORMAT.extract(SourceFile(VALUES, text.encode()))
-    assert isinstance(refused, Unsupported)
+    assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
 
 
@@ -111,11 +111,11 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image():
         "a: 1\n# above\nimage:\n  # between\n\n  registry: quay.io\n  repository: acme/web\n  tag: v1\n"
     )
     assert image.line_number == 6
-    assert set(image.also_lines) == {3, 6, 7, 8}
+    assert set(image.related_lines) == {3, 6, 7, 8}
     (image,) = images_of("image: {repository: acme/web,\n  tag: v1}\n")
-    assert set(image.also_lines) == {1, 2}
+    assert set(image.related_lines) == {1, 2}
     (image,) = images_of("images:\n- # first\n  repository: acme/web\n  tag: v1\n")
-    assert 2 in image.also_lines or 3 in image.also_lines
+    assert 2 in image.related_lines or 3 in image.related_lines
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_an_image_without_a_registry_is_on_the_one_that_the_chart_keeps(around):
 def test_a_name_under_another_key_has_to_say_more_than_a_word():
     (found,) = images_of("image: {name: quay.io/acme/web, tag: v1, digest: ''}")
     assert str(found.reference) == "quay.io/acme/web:v1"
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
     (found,) = images_of("proxyImage: {repo: acme/proxy, tag: 1.10}")
     assert str(found.reference) == "acme/proxy:1.10"
     for nothing in (
@@ -146,5 +146,5 @@ def test_a_name_under_another_key_has_to_say_more_than_a_word():
 
 def test_a_digest_behind_a_tag_waits_for_the_chart():
     (image,) = images_of("controller: {image: {repository: acme/web, tag: v1}}")
-    assert image.digest == Closed(Reason.CHART_UNKNOWN, Slot(Span(50, 50), b"", b"@"))
+    assert image.digest_slot == NotEditable(Reason.CHART_UNKNOWN, EditSlot(Span(50, 50), b"", b"@"))
     assert image.variables == ("controller.image.tag",)

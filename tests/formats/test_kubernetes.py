@@ -11,7 +11,7 @@ from support.soon import soon
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
 from bot.model.remark import Kustomization
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("pod.yaml")
@@ -117,7 +117,7 @@ def test_files_are_selected_by_their_names():
         *("composer.json", ".vscode/settings.json", "crd.schema.json", "main.min.json", "chart.yaml.bak"),
     ]
     paths = [FilePath(path) for path in (*read, *others)]
-    assert FORMAT.selects(paths) == paths[: len(read)]
+    assert FORMAT.select_paths(paths) == paths[: len(read)]
 
 
 def pod(image: str) -> bytes:
@@ -192,7 +192,7 @@ def test_a_document_that_repeats_itself_too_much_is_refused_whole_and_soon(bomb)
     content = bomb().encode() + b"---\n" + pod("nginx:1.27")
     with soon(2):
         refused, read = FORMAT.extract(SourceFile(PATH, content))
-    assert isinstance(refused, Unsupported)
+    assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
     assert isinstance(read, Occurrence)
 
@@ -224,20 +224,20 @@ def test_many_documents_are_read_in_one_go():
 )
 def test_a_comment_above_a_container_is_about_its_image(text, lines):
     found = list(FORMAT.extract(SourceFile(PATH, f"apiVersion: v1\nkind: Pod\n{text}".encode())))
-    assert [(each.line_number, each.also_lines) for each in found] == lines
+    assert [(each.line_number, each.related_lines) for each in found] == lines
 
 
 def test_a_comment_above_what_is_around_an_image_but_no_item_is_not_about_it():
     text = "apiVersion: monitoring.coreos.com/v1\nkind: Prometheus\nspec:\n  replicas: 1\n  image: prom/prometheus:v3\n"
     (found,) = FORMAT.extract(SourceFile(PATH, text.encode()))
-    assert found.also_lines == ()
+    assert found.related_lines == ()
 
 
 def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"):
     """Return the names that an object replaces, those that it renames, and the folders."""
     content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
     remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
-    return [(each.names, each.renamed, each.gathers) for each in remarks if isinstance(each, Kustomization)]
+    return [(each.names, each.renamed_names, each.resource_paths) for each in remarks if isinstance(each, Kustomization)]
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ from support.soon import soon
 from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images, may_name_images
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
-from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import WHOLE_FILE
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 PATH = FilePath("pod.yaml")
 POD = 'apiVersion: v1\nkind: Pod\nspec: {containers: [{image: "nginx:1.27"}]}\n'
@@ -42,7 +42,7 @@ PIECES = st.sampled_from(
 def places(content, **gate):
     """Return the extracted items, without files that cannot be read as a whole: without such a key none is missed."""
     found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
-    return [each for each in found if not (isinstance(each, Unsupported) and each.reason in WHOLE_FILE)]
+    return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
 
 
 def read_without(content):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.kubernetes import FORMAT
-from bot.model.source import Closed, FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("templates/pod.yaml")
@@ -25,7 +25,7 @@ def written(text):
 
 
 def reasons(text):
-    return [each.reason for each in read(text) if isinstance(each, Unsupported)]
+    return [each.reason for each in read(text) if isinstance(each, UnsupportedText)]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_first_line_that_is_yaml_for_itself_hides_nothing(first):
 def test_a_comment_above_a_container_is_about_its_image():
     container = "    - name: a\n      env:\n        - name: b\n      image: a:1\n"
     found = read(f"{HEAD}spec:\n  containers:\n{container}    - image: b:1\n")
-    assert [(each.line_number, each.also_lines) for each in found] == [(10, (7,)), (11, (11,))]
+    assert [(each.line_number, each.related_lines) for each in found] == [(10, (7,)), (11, (11,))]
 
 
 def test_a_definition_has_no_images_when_it_is_a_template_either():
@@ -124,7 +124,7 @@ def test_one_broken_document_costs_no_other():
 def test_a_job_is_a_job_in_a_template_too(annotation, is_closed):
     text = f"apiVersion: batch/v1\nkind: Job\nmetadata:\n  name: {{{{ x }}}}-y\n  annotations:\n    {annotation}\n"
     (found,) = read(f"{text}spec:\n  template:\n    spec:\n      containers:\n        - image: a:1\n")
-    assert isinstance(found.digest, Closed) is is_closed
+    assert isinstance(found.digest_slot, NotEditable) is is_closed
 
 
 def names():

@@ -12,7 +12,7 @@ from bot.core.places.edit import apply_edits, write
 from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("config.yaml")
@@ -33,13 +33,13 @@ def config_map(text, header="|"):
 
 def moved(content, reasons=(Reason.EMBEDDED,)):
     """Return `content` with a new digest in every slot that a rule allows to edit."""
-    opened = [allow(each, reasons).digest for each in read(content)]
-    return apply_edits(content, [write(slot, DIGEST) for slot in opened if isinstance(slot, Slot)])
+    opened = [allow(each, reasons).digest_slot for each in read(content)]
+    return apply_edits(content, [write(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
 
 
 def test_a_text_is_closed_as_embedded():
-    digests = [found.digest for found in read(config_map(POD))]
-    assert all(isinstance(each, Closed) for each in digests)
+    digests = [found.digest_slot for found in read(config_map(POD))]
+    assert all(isinstance(each, NotEditable) for each in digests)
     assert [each.reason for each in digests] == [Reason.EMBEDDED] * 2
 
 
@@ -89,7 +89,7 @@ def test_what_something_else_warns_of_too_is_opened_by_no_single_rule():
     job = job.split("containers: [", maxsplit=1)[0] + 'containers: [{image: "nginx:1.27"}]}}}\n'
     content = config_map(job)
     (found,) = read(content)
-    assert found.digest == Closed(Reason.IMMUTABLE_JOB)
+    assert found.digest_slot == NotEditable(Reason.IMMUTABLE_JOB)
     assert moved(content, (Reason.EMBEDDED, Reason.IMMUTABLE_JOB)) == content
 
 
@@ -128,8 +128,8 @@ def test_whatever_stands_around_it_an_opened_slot_is_true(text, indent, chomping
     content = f"{head}{body}{pod}".replace("\n", line_break).encode()
     for found in FORMAT.extract(SourceFile(PATH, content)):
         assert isinstance(found, Occurrence)
-        slot = allow(found, (Reason.EMBEDDED,)).digest
-        if isinstance(slot, Slot):
+        slot = allow(found, (Reason.EMBEDDED,)).digest_slot
+        if isinstance(slot, EditSlot):
             end = slot.span.end
             assert content[end - len(found.written) : end] == found.written.encode()
             assert content.count(b"\n", 0, end) + 1 == found.line_number

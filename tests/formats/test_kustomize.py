@@ -15,9 +15,9 @@ from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.remark import Kustomization
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import read, related
+from bot.pipeline.survey import read_file, relate_references
 
 PATH = FilePath("overlays/production/kustomization.yaml")
 CASES = Path(__file__).parent / "kustomize"
@@ -38,7 +38,7 @@ def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
 
 
 def moved(content: bytes) -> bytes:
-    slots = [(each.digest, each.reference) for each in occurrences(content) if isinstance(each.digest, Slot)]
+    slots = [(each.digest_slot, each.reference) for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)]
     return apply_edits(content, [write(slot, digest(str(reference))) for slot, reference in slots])
 
 
@@ -70,8 +70,8 @@ def check_build(folder: Path, content: bytes, names: list[str]) -> None:
     before, after = build(folder, content, names), build(folder, moved(content), names)
     assert before is not None
     assert after is not None
-    planned = {str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest, Slot)}
-    expected = [str(planned[image].at(digest(image))) if image in planned else image for image in before]
+    planned = {str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)}
+    expected = [str(planned[image].with_digest(digest(image))) if image in planned else image for image in before]
     assert after == expected
     assert after != before
 
@@ -212,11 +212,11 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
     tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
     tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
     readings = [
-        read(SourceFile(FilePath(path), content.encode()), KUBERNETES if path.endswith(PODS) else FORMAT)
+        read_file(SourceFile(FilePath(path), content.encode()), KUBERNETES if path.endswith(PODS) else FORMAT)
         for path, content in tree.items()
     ]
-    places = [each for each in related(readings) if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB]
-    pinned = [(each.path, each.digest, str(each.reference)) for each in places if isinstance(each.digest, Slot)]
+    places = [each for each in relate_references(readings) if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB]
+    pinned = [(each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)]
     assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
     for path, content in tree.items():
         edits = [write(slot, digest(written)) for of, slot, written in pinned if of == path]
@@ -253,7 +253,7 @@ patchesJson6902: [{path: json.yaml}]
 components: [../../components/tls]
 """
     )
-    assert remark.gathers == (
+    assert remark.resource_paths == (
         "overlays/production/web.yaml",
         "overlays/production/job.yaml",
         "base",
@@ -268,7 +268,7 @@ components: [../../components/tls]
 
 def test_at_the_top_of_the_tree_nothing_is_above():
     remark = remark_of(b"resources: [., deploy, ../deploy, ..]\n", FilePath("kustomization.yaml"))
-    assert remark.gathers == ("", "deploy")
+    assert remark.resource_paths == ("", "deploy")
 
 
 def test_it_says_which_names_it_replaces_and_which_it_gives_another():
@@ -286,7 +286,7 @@ images:
 """
     )
     assert remark.names == {"web", "job", "kept", "pinned", "suffixed"}
-    assert remark.renamed == {"job"}
+    assert remark.renamed_names == {"job"}
 
 
 def test_overlays_components_and_manifests_are_brought_together():
@@ -299,13 +299,13 @@ def test_overlays_components_and_manifests_are_brought_together():
         "loose/pod.yaml": manifest,
     }
     readings = [
-        read(SourceFile(FilePath(path), content), file_format)
+        read_file(SourceFile(FilePath(path), content), file_format)
         for path, content in files.items()
         for file_format in (FORMAT, KUBERNETES)
-        if FilePath(path) in file_format.selects([FilePath(path)])
+        if FilePath(path) in file_format.select_paths([FilePath(path)])
     ]
-    places = [each for each in related(readings) if isinstance(each, Occurrence)]
-    assert [(each.path, str(each.reference), isinstance(each.digest, Slot)) for each in places] == [
+    places = [each for each in relate_references(readings) if isinstance(each, Occurrence)]
+    assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("base/pod.yaml", "web:1", False),
         ("base/pod.yaml", "nginx:1", True),
         ("images/kustomization.yaml", "acme/web:v1", True),
@@ -334,10 +334,10 @@ def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(de
         "apps/kustomization.yaml": b"resources: [../base]\nimages: [{name: web, newTag: v2}]",
         "base/kustomization.yaml": b"images: [{name: web, newTag: v1}, {name: nginx, newTag: '1'}]",
     }
-    readings = [read(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
-    readings.append(read(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
-    places = [each for each in related(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name]
-    assert [(each.path, str(each.reference), isinstance(each.digest, Slot)) for each in places] == [
+    readings = [read_file(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
+    readings.append(read_file(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
+    places = [each for each in relate_references(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name]
+    assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("apps/kustomization.yaml", "web:v2", False),
         ("base/kustomization.yaml", "web:v1", False),
         ("base/kustomization.yaml", "nginx:1", True),
@@ -353,7 +353,7 @@ def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
     content = b"images:\n- &web {name: web, newTag: v1}\n"
     assert len(occurrences(content + alias * 100)) == 101
     (refused,) = found(content + alias * 60_000)
-    assert isinstance(refused, Unsupported)
+    assert isinstance(refused, UnsupportedText)
     assert refused.reason is Reason.TOO_DEEP
 
 
@@ -366,13 +366,13 @@ def test_a_patch_keeps_where_it_would_be_written_for_a_rule_that_allows_it():
     (patch,) = occurrences(
         b"patches:\n- patch: |\n    apiVersion: v1\n    kind: Pod\n    spec: {containers: [{image: 'web:1'}]}\n"
     )
-    assert isinstance(patch.digest, Closed)
-    assert patch.digest.reason is Reason.EMBEDDED
-    assert patch.digest.slot is not None
+    assert isinstance(patch.digest_slot, NotEditable)
+    assert patch.digest_slot.reason is Reason.EMBEDDED
+    assert patch.digest_slot.slot is not None
     assert patch.reference == ImageReference.parse("web:1")
 
 
 def test_files_are_selected_by_their_name():
     paths = [FilePath(path) for path in ("kustomization.yaml", "a/kustomization.yml", "a/b/Kustomization")]
     others = [FilePath(path) for path in ("Kustomization.yaml", "my-kustomization.yaml", "kustomization.yaml/a.yaml")]
-    assert FORMAT.selects([*paths, *others]) == paths
+    assert FORMAT.select_paths([*paths, *others]) == paths

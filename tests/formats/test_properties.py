@@ -15,7 +15,7 @@ from support.formats.samples import SAMPLES
 from bot.core.places.edit import apply_edits, identity, is_proved
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
-from bot.model.source import Edit, Occurrence, Slot
+from bot.model.source import ByteEdit, Occurrence, EditSlot
 
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
@@ -81,7 +81,7 @@ def edited(files, slots, value):
     """Return `files` with `value` in every slot."""
     edits = {path: [] for path in files}
     for (path, _, _), slot in slots.items():
-        edits[path].append(Edit(slot.span, slot.old, slot.before + value.encode()))
+        edits[path].append(ByteEdit(slot.span, slot.old, slot.before + value.encode()))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
@@ -92,11 +92,11 @@ def check(file_format, files):
         assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
     occurrences = {identity(each): each for each in found if isinstance(each, Occurrence)}
     assert len(occurrences) == sum(isinstance(each, Occurrence) for each in found)
-    digests = {key: each.digest for key, each in occurrences.items() if isinstance(each.digest, Slot)}
-    tags = {key: each.tag for key, each in occurrences.items() if isinstance(each.tag, Slot)}
+    digests = {key: each.digest_slot for key, each in occurrences.items() if isinstance(each.digest_slot, EditSlot)}
+    tags = {key: each.tag_slot for key, each in occurrences.items() if isinstance(each.tag_slot, EditSlot)}
     for each in occurrences.values():
-        check_slot(files[each.path], each.digest, each.reference.digest)
-        check_slot(files[each.path], each.tag, each.reference.tag)
+        check_slot(files[each.path], each.digest_slot, each.reference.digest)
+        check_slot(files[each.path], each.tag_slot, each.reference.tag)
         check_written(files[each.path], each)
     spans = {(key[0], slot.span) for slots in (digests, tags) for key, slot in slots.items()}
     for (path, first), (other, second) in pairwise(sorted(spans)):
@@ -113,7 +113,7 @@ def check(file_format, files):
 
 
 def check_slot(content, slot, value):
-    if isinstance(slot, Slot):
+    if isinstance(slot, EditSlot):
         assert 0 <= slot.span.start <= slot.span.end <= len(content)
         assert content[slot.span.start : slot.span.end] == slot.old
         assert slot.old.decode() == (value or "") or (value is None and slot.old.lower() in {b"null", b"~"})
@@ -121,7 +121,7 @@ def check_slot(content, slot, value):
 
 def check_written(content, occurrence):
     """Check that a reference that stands in the file literally is on the line, and before the slot, that it names."""
-    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest, Slot):
+    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest, EditSlot):
         return
     written = occurrence.written.encode()
     end = occurrence.digest.span.end

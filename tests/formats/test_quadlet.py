@@ -11,7 +11,7 @@ from support.soon import soon
 
 from bot.formats._syntax.units import MAX_LINES, BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -23,7 +23,7 @@ def test_units_and_their_drop_ins_are_selected():
     chosen = ["web.container", "a/web.image", "web.volume", "web.container.d/10-x.conf", "web@.container"]
     others = ["web.kube", "web.build", "web.pod", "web.network", ".container", "web.container.j2", "a/web.conf"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.selects(paths) == chosen
+    assert FORMAT.select_paths(paths) == chosen
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_each_kind_of_unit_has_its_own_section(path, section):
 def test_an_image_may_be_called_like_a_transport(value):
     (found,) = read(f"[Container]\nImage={value}\n")
     assert isinstance(found, Occurrence)
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
 
 
 def test_a_comment_above_the_continued_line_is_about_the_image():
     (found,) = read("[Container]\nImage=\\\n nginx:1.27\n")
-    assert (found.line_number, found.also_lines) == (3, (2,))
+    assert (found.line_number, found.related_lines) == (3, (2,))
 
 
 def test_a_platform_is_what_an_image_unit_asks_for():
@@ -62,7 +62,7 @@ def test_a_platform_is_what_an_image_unit_asks_for():
 )
 def test_an_image_that_podman_updates_by_its_tag_takes_no_digest(setting):
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
-    assert found.digest == found.tag == Closed(Reason.OTHER_WRITER)
+    assert found.digest_slot == found.tag_slot == NotEditable(Reason.OTHER_WRITER)
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_an_image_that_podman_updates_by_its_tag_takes_no_digest(setting):
 )
 def test_an_image_that_podman_does_not_pull_again_takes_a_digest(setting):
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27\n{setting}\n")
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
 
 
 def test_a_digest_beside_an_auto_update_that_it_stops_still_moves():
     (found,) = read(f"[Container]\nImage=docker.io/library/nginx:1.27@sha256:{'a' * 64}\nAutoUpdate=registry\n")
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
 
 
 def test_a_unit_of_more_lines_than_anybody_writes_is_refused_soon():
@@ -87,7 +87,7 @@ def test_a_unit_of_more_lines_than_anybody_writes_is_refused_soon():
 @pytest.mark.parametrize("line", ["[Container", "[a]b", "nonsense", "=x", "[]"])
 def test_a_line_that_is_nothing_makes_the_unit_unparsable(line):
     (found,) = read(f"[Container]\nImage=nginx:1.27\n{line}\n")
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert (found.reason, found.line_number, found.text) == (Reason.UNPARSABLE, 3, line)
 
 

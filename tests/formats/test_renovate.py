@@ -13,10 +13,10 @@ from bot.formats._syntax.renovate.settings import MAX_RULES, settings_of
 from bot.formats.renovate import FORMAT
 from bot.model.remark import RenovateConfig
 from bot.model.source import FilePath, SourceFile
-from bot.model.updater import Move, MoveSettings, PackageRule, RenovateSettings
+from bot.model.updater import BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
 
 MODULES = ("**/node_modules/**", "**/bower_components/**")
-OFF = MoveSettings(enabled=False)
+OFF = UpdateTypeSettings(enabled=False)
 OPTIONS = st.sampled_from(
     [
         "extends",
@@ -111,7 +111,7 @@ def test_presets_come_before_what_extends_them_each_in_its_turn():
 def test_best_practices_pin_digests_and_ignore_tests():
     settings = settings_of({"extends": ["config:best-practices"]})
     assert "**/tests/**" in settings.ignored_paths
-    assert settings.rules[0] == PackageRule(MoveSettings(pin_digests=True), datasources=("docker",))
+    assert settings.rules[0] == PackageRule(UpdateTypeSettings(pin_digests=True), datasources=("docker",))
     without = settings_of({"extends": ["config:best-practices"], "ignorePresets": ["docker:pinDigests"]})
     assert without.rules == ()
 
@@ -141,7 +141,7 @@ def test_presets_that_are_not_renovates_own_are_elsewhere(preset, is_elsewhere):
 
 def test_half_a_character_in_a_preset_is_written_as_no_character():
     (found,) = read(rb'{"extends": ["local>\ud800"]}')
-    assert found.settings.unread == ("local>?",)
+    assert found.settings.unread_presets == ("local>?",)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_spea
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
     settings = settings_of({"packageRules": rules * 1000})
     assert settings.rules == ()
-    assert settings.spoken_of == {"docker", "flux"}
+    assert settings.named_in_rules == {"docker", "flux"}
 
 
 def test_more_rules_than_people_write_are_not_read():
@@ -200,8 +200,8 @@ def test_a_manager_has_what_all_layers_say_of_it():
     assert told["dockerfile"].patterns == ("**/*.docker", "/\\.df$/")
     assert told["circleci"].settings == OFF
     assert told["kubernetes"].ignored_paths == ("a",)
-    assert told["kubernetes"].settings.of_moves == ((Move.DIGEST, False),)
-    assert settings.settings.of_moves == ((Move.MAJOR, False),)
+    assert told["kubernetes"].settings.by_update_type == ((BotUpdateType.DIGEST, False),)
+    assert settings.settings.by_update_type == ((BotUpdateType.MAJOR, False),)
 
 
 def test_what_older_releases_called_docker_is_a_rule_for_its_datasource():

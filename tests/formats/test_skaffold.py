@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.skaffold import FORMAT
-from bot.model.remark import ArgumentSet, BuildOutput
-from bot.model.source import FilePath, SourceFile, Unsupported
+from bot.model.remark import BuildArgumentSetting, BuildOutput
+from bot.model.source import FilePath, SourceFile, UnsupportedText
 
 HEAD = "apiVersion: skaffold/v4beta13\nkind: Config\n"
 
@@ -23,7 +23,7 @@ def test_files_are_selected_by_their_names():
     chosen = ["skaffold.yaml", "a/skaffold.yml", "skaffold-dev.yaml"]
     others = ["my-skaffold.yaml", "skaffold.yaml.j2", "skaffold/app.yaml", "skaffold.json"]
     paths = [FilePath(path) for path in (*chosen, *others)]
-    assert FORMAT.selects(paths) == chosen
+    assert FORMAT.select_paths(paths) == chosen
 
 
 def test_the_names_that_are_built_are_told_those_of_profiles_too():
@@ -50,8 +50,8 @@ profiles:
 """
     (output,) = remarks(text, BuildOutput, "x/y/skaffold.yaml")
     required, deployed = ["x/base/skaffold.yaml"], ["x/deploy", "x/one.yaml", "x/overlay", "", "x/chart", "x/old"]
-    assert list(output.deploys[:1]) == ["x/y"]
-    assert set(output.deploys[1:]) == {*deployed, *required}
+    assert list(output.deployed_paths[:1]) == ["x/y"]
+    assert set(output.deployed_paths[1:]) == {*deployed, *required}
 
 
 def test_arguments_belong_to_the_dockerfile_of_their_artifact():
@@ -75,7 +75,7 @@ def test_arguments_belong_to_the_dockerfile_of_their_artifact():
         - image: b
 """
     assert [
-        (each.dockerfile, each.argument, each.line_number) for each in remarks(text, ArgumentSet, "x/skaffold.yaml")
+        (each.dockerfile, each.argument, each.line_number) for each in remarks(text, BuildArgumentSetting, "x/skaffold.yaml")
     ] == [
         ("x/app/build/Dockerfile", "NODE", 10),
         ("x/app/build/Dockerfile", "GO", 11),
@@ -86,7 +86,7 @@ def test_arguments_belong_to_the_dockerfile_of_their_artifact():
 
 def test_arguments_of_what_is_not_in_the_tree_are_dropped():
     text = "build: {artifacts: [{image: a, context: ../.., docker: {buildArgs: {A: b}}}]}\n"
-    assert remarks(text, ArgumentSet) == []
+    assert remarks(text, BuildArgumentSetting) == []
 
 
 @pytest.mark.parametrize("head", ["", "apiVersion: v1\n", "kind: Config\n", "apiVersion: skaffold\n"])
@@ -98,10 +98,10 @@ def test_a_broken_document_costs_no_other():
     good = f"{HEAD}verify: [{{container: {{image: 'nginx:1'}}}}]\n"
     found = extract(f"{good}---\n{HEAD}verify: [container: image\n---\n{good}")
     places = [each for each in found if not isinstance(each, BuildOutput)]
-    assert [isinstance(each, Unsupported) for each in places] == [False, True, False]
+    assert [isinstance(each, UnsupportedText) for each in places] == [False, True, False]
 
 
 def test_a_document_that_goes_too_deep_says_nothing():
     aliases = ", ".join(["*a"] * 50_001)
     found = extract(f"{HEAD}x: &a {{image: b, kaniko: {{image: c}}}}\nbuild: {{artifacts: [{aliases}]}}\n")
-    assert [type(each) for each in found] == [Unsupported]
+    assert [type(each) for each in found] == [UnsupportedText]

@@ -6,7 +6,7 @@ import pytest
 from support.soon import soon
 
 from bot.formats.terraform import FORMAT
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath("main.tf")
@@ -39,8 +39,8 @@ def test_the_images_of_encoded_containers_have_the_bytes_of_the_file(definitions
     (found,) = read(content)
     assert found.written == "nginx:1.27"
     assert found.role is Role.THIRD_PARTY
-    assert content[: found.digest.span.start].endswith(b"nginx:1.27")
-    assert found.line_number == content[: found.digest.span.start].count(b"\n") + 1
+    assert content[: found.digest_slot.span.start].endswith(b"nginx:1.27")
+    assert found.line_number == content[: found.digest_slot.span.start].count(b"\n") + 1
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_what_is_not_encoded_in_sight_is_left_alone(definitions):
 )
 def test_a_text_that_is_no_reference_says_why(value, reason):
     (found,) = read(f'resource "docker_image" "x" {{\n  name = {value}\n}}\n')
-    assert isinstance(found, Unsupported)
+    assert isinstance(found, UnsupportedText)
     assert (found.reason, found.line_number) == (reason, 2)
 
 

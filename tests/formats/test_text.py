@@ -27,7 +27,7 @@ def written(content):
 
 
 def test_it_selects_nothing_by_itself():
-    assert list(FORMAT.selects([FilePath("Makefile"), FilePath("run.sh")])) == []
+    assert list(FORMAT.select_paths([FilePath("Makefile"), FilePath("run.sh")])) == []
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_it_finds_what_is_pinned_with_a_tag_wherever_it_stands(reference, before
     (found,) = read(text)
     assert found.written == f"{reference}@{A}"
     assert found.role is Role.BASE
-    span = found.digest.span
+    span = found.digest_slot.span
     assert text.encode()[span.start : span.end].decode() == A
 
 
@@ -114,9 +114,9 @@ def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
     content = "".join(pieces).encode()
     found = read(content)
     new = Digest(f"sha256:{'c' * 64}")
-    edited = apply_edits(content, [write(each.digest, new) for each in found])
+    edited = apply_edits(content, [write(each.digest_slot, new) for each in found])
     assert [(each.locator, each.reference) for each in read(edited)] == [
-        (each.locator, each.reference.at(new)) for each in found
+        (each.locator, each.reference.with_digest(new)) for each in found
     ]
     assert edited.count(new.encode()) == len(found)
 

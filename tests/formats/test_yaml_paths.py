@@ -19,7 +19,7 @@ from bot.formats import (
 )
 from bot.formats._syntax.yaml.walk import MAX_CONDITIONS
 from bot.formats._syntax.yaml.ways import EACH, EVERY
-from bot.model.source import FilePath, Occurrence, Slot, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MODULES = [
@@ -76,7 +76,7 @@ def test_every_path_of_a_table_is_read(file_format, images, style):
     (found,) = read(file_format, content)
     assert str(found.reference) == IMAGE
     assert found.role is Role.BASE
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest, EditSlot)
     assert content[: found.digest.span.start].endswith(IMAGE.encode())
 
 
@@ -100,7 +100,7 @@ def test_only_a_file_with_the_keys_of_a_path_is_parsed(file_format, images):
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
 def test_a_file_in_utf_16_that_names_images_is_undecodable(file_format, images, encoding):
     text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(file_format, images)))
-    assert read(file_format, text.encode(encoding)) == [Unsupported(PATH, 1, "", Reason.UNDECODABLE)]
+    assert read(file_format, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNDECODABLE)]
     assert read(file_format, "\ufeffon: push\n".encode(encoding)) == []
 
 
@@ -146,7 +146,7 @@ def test_a_key_that_is_spelled_like_a_part_of_a_path_is_a_key():
 )
 def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
     (found,) = read(gitlab_ci.FORMAT, around)
-    assert found.also_lines == (2,)
+    assert found.related_lines == (2,)
 
 
 @pytest.mark.parametrize(
@@ -154,30 +154,30 @@ def test_a_comment_above_the_key_of_a_mapping_is_about_its_image(around):
 )
 def test_a_comment_above_a_key_of_any_name_is_about_its_image(around):
     (found,) = read(github_actions.FORMAT, b"jobs:\n  a:\n    services:\n" + around)
-    assert (found.line_number, found.also_lines) == (5, (4,))
+    assert (found.line_number, found.related_lines) == (5, (4,))
 
 
 def test_an_item_of_a_list_begins_where_its_mapping_does():
     (found,) = read(gitlab_ci.FORMAT, b"build:\n  services:\n    - alias: db\n      name: node:22\n")
-    assert (found.line_number, found.also_lines) == (4, (3,))
+    assert (found.line_number, found.related_lines) == (4, (3,))
 
 
 def test_an_image_without_a_mapping_has_no_other_lines():
     (found,) = read(gitlab_ci.FORMAT, b"image: node:22\n")
-    assert found.also_lines == ()
+    assert found.related_lines == ()
 
 
 def test_the_key_of_a_mapping_behind_an_alias_is_the_place_of_its_anchor():
     found = read(gitlab_ci.FORMAT, b"image: &a\n  name: node:22\nbuild:\n  image: *a\n")
-    assert [each.also_lines for each in found] == [(1,), (1,)]
+    assert [each.related_lines for each in found] == [(1,), (1,)]
 
 
 def test_what_an_anchor_names_moves_only_where_nothing_else_is_done_with_it():
     kept = b".images:\n  - &a node:22\nbuild:\n  image: *a\n"
     used = b"variables:\n  X: &a node:22\nbuild:\n  image: *a\n"
     in_a_script = b"other:\n  script: [&a node:22]\nbuild:\n  image: *a\n"
-    reasons = [read(gitlab_ci.FORMAT, each)[0].digest for each in (kept, used, in_a_script)]
-    assert isinstance(reasons[0], Slot)
+    reasons = [read(gitlab_ci.FORMAT, each)[0].digest_slot for each in (kept, used, in_a_script)]
+    assert isinstance(reasons[0], EditSlot)
     assert [each.reason for each in reasons[1:]] == [Reason.CONFLICTING_EDITS] * 2
 
 
@@ -190,7 +190,7 @@ def test_conditions_inside_conditions_end():
 
     assert images_in(azure_pipelines.FORMAT, nested(MAX_CONDITIONS)) == ["node:22"]
     (found,) = read(azure_pipelines.FORMAT, nested(MAX_CONDITIONS + 2))
-    assert found == Unsupported(PATH, 1, "", Reason.TOO_DEEP)
+    assert found == UnsupportedText(PATH, 1, "", Reason.TOO_DEEP)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bot.model.errors import InvalidReferenceError
-from bot.model.reference import MAX_PATH_LENGTH, Digest, ImageReference, Line, is_tag, parse_sha256
+from bot.model.reference import MAX_PATH_LENGTH, Digest, ImageReference, TagRef, is_tag, parse_sha256
 
 VECTORS = json.loads((Path(__file__).parent.parent / "contracts" / "image_references_go.json").read_text())
 VALID = {text: parts for text, parts in VECTORS.items() if isinstance(parts, dict)}
@@ -136,19 +136,19 @@ def test_any_text_is_a_reference_or_is_refused(text):
 
 
 def test_a_line_is_the_tag_or_the_one_that_a_rule_names():
-    assert ImageReference.parse("node:22").line() == Line("docker.io/library/node", "22")
-    assert ImageReference.parse("node:22").line("20") == Line("docker.io/library/node", "22")
-    assert ImageReference.parse("node").line("20") == Line("docker.io/library/node", "20")
-    assert ImageReference.parse("node").line() is None
+    assert ImageReference.parse("node:22").to_tag_ref() == TagRef("docker.io/library/node", "22")
+    assert ImageReference.parse("node:22").to_tag_ref("20") == TagRef("docker.io/library/node", "22")
+    assert ImageReference.parse("node").to_tag_ref("20") == TagRef("docker.io/library/node", "20")
+    assert ImageReference.parse("node").to_tag_ref() is None
 
 
 def test_a_line_knows_its_host_and_path():
-    line = Line("127.0.0.1:5000/team/base", "1")
+    line = TagRef("127.0.0.1:5000/team/base", "1")
     assert (line.host, line.path, str(line)) == ("127.0.0.1:5000", "team/base", "127.0.0.1:5000/team/base:1")
 
 
 def test_another_digest_changes_nothing_else():
-    moved = ImageReference.parse(f"node:22@{SHA256}").at(Digest("sha256:" + "b" * 64))
+    moved = ImageReference.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
     assert str(moved) == "node:22@sha256:" + "b" * 64
 
 

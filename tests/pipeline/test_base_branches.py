@@ -15,15 +15,15 @@ from bot.core.proposal.branch import branch_name, line_key
 from bot.core.proposal.mark import base_of
 from bot.model.modes import UpdateMode
 from bot.model.proposal import RequestState
-from bot.model.reference import Line
-from bot.model.rules import Match, Rule
+from bot.model.reference import TagRef
+from bot.model.rules import RuleMatch, PolicyRule
 
 pytestmark = [
     pytest.mark.real("git"),
     pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token"),
 ]
 
-PYTHON = Line("docker.io/library/python", "3.12-slim")
+PYTHON = TagRef("docker.io/library/python", "3.12-slim")
 RELEASE = "release/1"
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
@@ -102,7 +102,7 @@ def test_a_base_branch_that_the_config_names_no_more_keeps_what_it_has(stand, mo
 
 
 def test_a_rule_can_be_about_one_base_branch(stand, moved):
-    frozen = Rule(match=Match(base_branch=("release/**",)), update=UpdateMode.NONE)
+    frozen = PolicyRule(match=RuleMatch(base_branch=("release/**",)), update=UpdateMode.NONE)
     moved.rulebook = replace(moved.rulebook, rules=(frozen,))
     of_main, of_release = moved.run([stand.fleet()]).repositories
     assert (len(of_main.proposals), len(of_release.proposals)) == (1, 0)

@@ -10,13 +10,13 @@ from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet
 from bot.formats import all_formats
 from bot.model.errors import RegistryError, TreeError
-from bot.model.forge import Entry, GitRepository
-from bot.model.source import Closed
-from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, Step
-from bot.model.vocabulary import Reason, Stage
-from bot.pipeline.builds import Builds, ask_builders, with_builds
-from bot.pipeline.survey import MAX_FILE_BYTES, Survey, survey
-from bot.ports import Tree
+from bot.model.forge import TreeEntry, GitRepository
+from bot.model.source import NotEditable
+from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
+from bot.model.vocabulary import Reason, FailureStage
+from bot.pipeline.builds import BuildTasks, list_build_tasks, add_build_tasks
+from bot.pipeline.survey import MAX_FILE_BYTES, ExtractResult, extract_references
+from bot.ports import FileTree
 from bot.worktree import WorkTree
 
 CONTOSO = "contoso.azurecr.io"
@@ -27,28 +27,28 @@ FILES = {"Dockerfile": FROM, "app/Dockerfile": FROM, "app/web/Dockerfile": FROM}
 STEPS = "steps:\n- build: -t a -f Dockerfile .\n"
 
 
-def task(step: Step, context: str = WEB) -> BuildTask:
+def task(step: TaskStep, context: str = WEB) -> BuildTask:
     return BuildTask(CONTOSO, "build-web", context, step)
 
 
 def surveyed(
-    tmp_path, builds: Builds, files=None, repository: GitRepository = HERE, tree: Tree | None = None
-) -> Survey:
+    tmp_path, builds: BuildTasks, files=None, repository: GitRepository = HERE, tree: FileTree | None = None
+) -> ExtractResult:
     tree = tree or WorkTree(write_tree(tmp_path / "tree", FILES if files is None else files))
-    return with_builds(survey(repository, tree, all_formats()), tree, builds)
+    return add_build_tasks(extract_references(repository, tree, all_formats()), tree, builds)
 
 
-def closed(found: Survey) -> dict[str, bool]:
+def closed(found: ExtractResult) -> dict[str, bool]:
     """Return the paths of what a task builds, and whether that is certain."""
     return {
-        place.path: place.digest.is_certain
+        place.path: place.digest_slot.is_certain
         for place in found.occurrences
-        if isinstance(place.digest, Closed) and place.digest.reason is Reason.ACR_TASK
+        if isinstance(place.digest_slot, NotEditable) and place.digest_slot.reason is Reason.ACR_TASK
     }
 
 
-def by(tmp_path, step: Step, context: str = WEB, files=None, **more) -> dict[str, bool]:
-    return closed(surveyed(tmp_path, Builds((task(step, context),)), files, **more))
+def by(tmp_path, step: TaskStep, context: str = WEB, files=None, **more) -> dict[str, bool]:
+    return closed(surveyed(tmp_path, BuildTasks((task(step, context),)), files, **more))
 
 
 # What is known
@@ -87,7 +87,7 @@ def test_what_is_elsewhere_is_not_meant(tmp_path, context, dockerfile):
 
 def test_a_repository_that_nobody_else_can_clone_is_in_no_context(tmp_path):
     local = GitRepository("local", "acme/web", "main", "0" * 40)
-    builds = Builds((task(DockerStep("Dockerfile")),), (CONTOSO,))
+    builds = BuildTasks((task(DockerStep("Dockerfile")),), (CONTOSO,))
     assert closed(surveyed(tmp_path, builds, repository=local)) == {}
 
 
@@ -123,18 +123,18 @@ def test_a_task_that_azure_holds_builds_in_its_context_or_wherever_its_steps_say
 
 
 def test_where_a_registry_did_not_say_anything_may_be_built(tmp_path):
-    found = surveyed(tmp_path, Builds(silent=(CONTOSO,)))
+    found = surveyed(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
     assert closed(found) == dict.fromkeys(FILES, False)
-    assert found.occurrences[0].notes == (f"{CONTOSO} did not say which tasks it has, so a task may build it",)
-    assert found.failed == (), "that is said once, for the registry"
+    assert found.occurrences[0].notes == (f"tasks of {CONTOSO} could not be listed, so a task may build it",)
+    assert found.failures == (), "that is said once, for the registry"
 
 
 @pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
 def test_what_a_task_does_that_nobody_can_tell_may_be_a_build_in_its_context(tmp_path, step):
-    found = surveyed(tmp_path, Builds((task(step, f"{WEB}:app"),)))
+    found = surveyed(tmp_path, BuildTasks((task(step, f"{WEB}:app"),)))
     assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
     assert found.occurrences[1].notes == (
-        f"what the task build-web of {CONTOSO} does could not be read, so a task may build it",
+        f"the steps of the task build-web of {CONTOSO} could not be read, so a task may build it",
     )
     assert by(tmp_path, step, "https://github.com/acme/api.git") == {}
 
@@ -153,16 +153,16 @@ def test_a_task_file_that_is_broken_or_too_large_may_build_anything(tmp_path):
 class ShortTree:
     """A tree that a forge cut short, of whose files one cannot be read."""
 
-    unlisted = ()
+    unlisted_folders = ()
 
-    def __init__(self, tree: Tree, missing: str, *, complete: bool) -> None:
-        self._tree, self._missing, self.complete = tree, missing, complete
+    def __init__(self, tree: FileTree, missing: str, *, complete: bool) -> None:
+        self._tree, self._missing, self.is_complete = tree, missing, complete
 
-    def entries(self):
-        listed = list(self._tree.entries())
-        return [each for each in listed if each.path != self._missing] if not self.complete else listed
+    def list_entries(self):
+        listed = list(self._tree.list_entries())
+        return [each for each in listed if each.path != self._missing] if not self.is_complete else listed
 
-    def read(self, entries: list[Entry]):
+    def read(self, entries: list[TreeEntry]):
         for entry, content in zip(entries, self._tree.read(entries), strict=True):
             yield TreeError("it cannot be read") if entry.path == self._missing else content
 
@@ -171,11 +171,11 @@ class ShortTree:
 def test_a_task_file_that_the_forge_did_not_give_may_build_anything(tmp_path, complete):
     whole = WorkTree(write_tree(tmp_path / "tree", FILES | {"acb.task": STEPS}))
     found = surveyed(
-        tmp_path, Builds((task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
+        tmp_path, BuildTasks((task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
     )
     assert closed(found) == dict.fromkeys(FILES, False)
-    assert [(each.subject, each.stage) for each in found.failed] == (
-        [("acme/web/acb.task", Stage.SURVEY)] if complete else []
+    assert [(each.subject, each.stage) for each in found.failures] == (
+        [("acme/web/acb.task", FailureStage.SURVEY)] if complete else []
     )
 
 
@@ -183,8 +183,8 @@ def test_a_task_file_that_the_forge_did_not_give_may_build_anything(tmp_path, co
 def test_a_task_file_is_read_from_the_commit_that_the_run_looks_at(tmp_path):
     git = Git.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
     fleet = LocalFleet(tmp_path / "fleet")
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
     git.commit("main", {"build.task": "steps: []\n"})
     assert by(tmp_path, FileStep("build.task"), tree=tree) == {"Dockerfile": True}
 
@@ -198,7 +198,7 @@ class Told:
     def __init__(self, registry: str, answer: tuple[BuildTask, ...] | RegistryError) -> None:
         self.registry, self._answer, self.asked = registry, answer, 0
 
-    def tasks(self) -> tuple[BuildTask, ...]:
+    def list_tasks(self) -> tuple[BuildTask, ...]:
         self.asked += 1
         if isinstance(self._answer, RegistryError):
             raise self._answer
@@ -209,9 +209,9 @@ def test_each_registry_is_asked_once_and_one_that_is_silent_costs_no_other():
     tasks = (task(DockerStep("Dockerfile")), task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
     builders = [Told(CONTOSO, tasks), Told("a.azurecr.io", silent)]
-    found = ask_builders(builders, NoProgress())
-    assert (found.tasks, found.silent) == (tasks, ("a.azurecr.io",))
-    (failed,) = found.failed
-    assert (failed.subject, failed.stage, failed.error) == ("a.azurecr.io", Stage.SURVEY, "no answer")
+    found = list_build_tasks(builders, NoProgress())
+    assert (found.tasks, found.failed_registries) == (tasks, ("a.azurecr.io",))
+    (failed,) = found.failures
+    assert (failed.subject, failed.stage, failed.error) == ("a.azurecr.io", FailureStage.SURVEY, "no answer")
     assert [each.asked for each in builders] == [1, 1]
-    assert ask_builders([], NoProgress()) == Builds()
+    assert list_build_tasks([], NoProgress()) == BuildTasks()

@@ -11,12 +11,12 @@ from support.runs.worlds import NOW, build, write_tree
 from support.values import digest
 
 from bot.demo.images import index
-from bot.model.image import Recorded
-from bot.model.policy import Rulebook
-from bot.model.rules import Accepted, Rule
+from bot.model.image import RegistryRecord
+from bot.model.policy import PolicyConfig
+from bot.model.rules import AcceptedHold, PolicyRule
 from bot.model.vocabulary import Reason
 from bot.pipeline import ask
-from bot.pipeline.scan import scan
+from bot.pipeline.scan import scan_tree
 from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
 from bot.worktree import WorkTree
@@ -47,10 +47,10 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     content = f"FROM python:3.12@{old}\nFROM --platform=linux/amd64 python:3.12@{old}\n"
     found, *_ = choose(tmp_path, loopback, content)
     assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
-    rule = Rule(platforms=("linux/amd64",))
+    rule = PolicyRule(platforms=("linux/amd64",))
     assert status(choose(tmp_path, loopback, content, rule)[0][1]) == ("update", None)
-    accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
-    found, _, _, text = choose(tmp_path, loopback, content, Rule(accept=(accepted,)))
+    accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "arm64 is gone", NOW.date())
+    found, _, _, text = choose(tmp_path, loopback, content, PolicyRule(accept=(accepted,)))
     assert found[1]["new_digest"] == now
     said = f"platform-lost ({now[7:19]} has no linux/arm64): arm64 is gone"
     assert found[1]["notes"] == [f"platform team answers until 2026-11-25 for a move in spite of {said}"]
@@ -75,11 +75,11 @@ def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tm
     old = loopback.store.tag("library/python", "3.12", image_of("a"))
     loopback.store.tag("library/python", "3.12", image_of("b", "linux/arm64"))
     content = f"FROM python:3.12@{old}\n"
-    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/amd64",)))[0][1]) == (
+    assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64",)))[0][1]) == (
         "held",
         "platform-lost",
     )
-    assert status(choose(tmp_path, loopback, content, Rule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
+    assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
 
 
 def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(tmp_path, loopback):
@@ -89,7 +89,7 @@ def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(
     loopback.store.tag("library/python", "3.13", index([image_of("d")]))
     loopback.store.tag("library/python", "3.14", index([image_of("e")]))
     content = f"FROM python:3.12@{old}\nFROM python:3.13@{other}\nFROM python:3.14\n"
-    found, *_ = choose(tmp_path, loopback, content, Rule(platforms=("linux/amd64", "linux/arm64")))
+    found, *_ = choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64", "linux/arm64")))
     assert [status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
 
 
@@ -127,8 +127,8 @@ def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alon
 
     with Listener(answer) as server:
         loopback.entries = (RegistryEntry("docker.io", mirror=server.host, insecure=True),)
-        rulebook = Rulebook(own=(), hosts=HUB)
-        report = scan(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
+        rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
+        report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
     document = json.loads(scan_document(report))
     assert [status(place) for place in document["occurrences"]] == [("update", None), expected]
     assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
@@ -140,20 +140,20 @@ class RecordsTold:
 
     known: dict = field(default_factory=dict)
 
-    def recorded(self, line, digest):
+    def fetch_record(self, line, digest):
         return self.known.get(digest)
 
-    def end_of_life(self, line, digest):
+    def fetch_end_of_life(self, line, digest):
         return None
 
 
 def test_an_older_image_and_one_that_is_not_locked_are_held(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     day = timedelta(days=1)
-    loopback.facts = RecordsTold({old: Recorded(NOW - day), now: Recorded(NOW - 9 * day)})
+    loopback.facts = RecordsTold({old: RegistryRecord(NOW - day), now: RegistryRecord(NOW - 9 * day)})
     content = f"FROM python:3.12@{old}\n"
     assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "older")
-    loopback.facts = RecordsTold({old: Recorded(None, is_locked=True), now: Recorded(None)})
+    loopback.facts = RecordsTold({old: RegistryRecord(None, is_locked=True), now: RegistryRecord(None)})
     assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "locked")
 
 

@@ -14,10 +14,10 @@ from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import NOTHING, TITLE, TROUBLE
 from bot.forges.local.fleet import LocalFleet
-from bot.model.dashboard import Board
-from bot.model.pace import Limits
-from bot.model.rules import Match, Rule
-from bot.model.vocabulary import Level
+from bot.model.dashboard import DashboardIssue
+from bot.model.pace import ProposalLimits
+from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
 
@@ -37,11 +37,11 @@ class Scene:
     def run(self, **orders):
         return self.loopback.run([self.stand.fleet()], **{"has_dashboards": True, **orders})
 
-    def board(self) -> Board | None:
+    def board(self) -> DashboardIssue | None:
         (repository,) = self.stand.fleet().repositories(frozenset({self.stand.name}))
         return self.stand.fleet().dashboard(repository).read()
 
-    def change(self, board: Board, **values) -> None:
+    def change(self, board: DashboardIssue, **values) -> None:
         """Change the issue as a person does."""
         changed = replace(board, **values)
         if isinstance(self.stand, GitHubStand):
@@ -53,7 +53,7 @@ class Scene:
             issue.description, issue.state = changed.body, "opened" if changed.is_open else "closed"
             return
         fleet = LocalFleet(self.stand.git.directory.parent)
-        dashboard = fleet.dashboard(fleet.look("acme"))
+        dashboard = fleet.get_dashboard(fleet.look("acme"))
         if changed.is_open:
             dashboard.write(board, board.title, changed.body)
         else:
@@ -77,7 +77,7 @@ def scene(request, tmp_path, loopback) -> Iterator[Scene]:
 
 
 def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
-    scene.run(limits=Limits(open_per_repository=1))
+    scene.run(limits=ProposalLimits(open_per_repository=1))
     board = scene.board()
     assert (board.title, board.is_open) == (TITLE, True)
     waiting, current = board.body.partition("### Open")[::2]
@@ -85,12 +85,12 @@ def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
     assert ". The limit of open proposals in this repository is reached: merge or close some.\n" in waiting
     assert f"- [ ] <!-- basebump:rebase {PYTHON} -->" in current
     before = list(scene.stand.writes)
-    scene.run(limits=Limits(open_per_repository=1))
+    scene.run(limits=ProposalLimits(open_per_repository=1))
     assert (scene.board(), scene.stand.writes) == (board, before)
 
 
 def test_a_tick_opens_what_waits_and_the_next_text_has_no_tick(scene):
-    limits = Limits(open_per_repository=1)
+    limits = ProposalLimits(open_per_repository=1)
     (first, second) = scene.run(limits=limits).repositories[0].proposals
     waiting = second if second.outcome.value == "deferred" else first
     scene.tick(f"open {waiting.branch}")
@@ -119,7 +119,7 @@ def test_a_tick_rebuilds_a_branch_that_somebody_committed_to(scene):
 def test_it_is_closed_when_there_is_nothing_to_show_and_opened_again_when_there_is(scene):
     scene.run()
     rules = scene.loopback.rulebook
-    scene.loopback.rulebook = replace(rules, rules=(Rule(ignore=True),))
+    scene.loopback.rulebook = replace(rules, rules=(PolicyRule(ignore=True),))
     scene.run()
     assert (scene.board().is_open, scene.board().body) == (False, NOTHING)
     scene.loopback.rulebook = rules
@@ -138,7 +138,7 @@ def test_one_that_a_person_closed_stays_closed(scene):
 
 def test_without_the_policy_there_is_none_and_below_the_top_rung_it_is_not_written(scene):
     scene.run(has_dashboards=False)
-    scene.run(level=Level.PUSH)
+    scene.run(level=RunLevel.PUSH)
     assert scene.board() is None
 
 
@@ -158,7 +158,7 @@ def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_wh
 
 def test_what_is_held_unknown_over_or_left_alone_is_shown_with_its_reason(scene):
     scene.loopback.rulebook = replace(
-        scene.loopback.rulebook, rules=(Rule(match=Match(image=("docker.io/library/redis",)), ignore=True),)
+        scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),)
     )
     scene.stand.commit("main", {"web/Dockerfile": f"FROM nginx:1@{OLD}\n"})
     scene.run()

@@ -23,7 +23,7 @@ from bot.core.evidence.compare import compare
 from bot.core.evidence.rollback import rollback
 from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Image, Layer, image
-from bot.model.contents import Change
+from bot.model.contents import PackageChangeKind
 from bot.model.evidence import Evidence, Scan, Severity
 
 pytestmark = [pytest.mark.slow, *map(pytest.mark.real, ("debian-pair", "docker-registry", "trivy"))]
@@ -148,9 +148,9 @@ def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
     for name in old.keys() | new.keys():
         before, after = old.get(name), new.get(name)
         if before is None or after is None:
-            wanted[name] = Change.ADDED if before is None else Change.REMOVED
+            wanted[name] = PackageChangeKind.ADDED if before is None else PackageChangeKind.REMOVED
         elif before.version != after.version:
-            wanted[name] = Change.UPGRADED if is_older(before.version, after.version) else Change.DOWNGRADED
+            wanted[name] = PackageChangeKind.UPGRADED if is_older(before.version, after.version) else PackageChangeKind.DOWNGRADED
     found = pair.evidence("older", "newer").packages
     assert {each.name: each.change for each in found} == wanted
     for each in found:

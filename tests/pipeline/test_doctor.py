@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bot.cli.terminal import NoProgress
-from bot.model.diagnosis import Aim, Area, Mark, cannot_tell, ok, problem
+from bot.model.diagnosis import DiagnosisTarget, ConfigArea, CheckStatus, report_unknown, report_ok, report_problem
 from bot.model.errors import ConfigError, ConfigProblem, ForgeError
-from bot.model.vocabulary import Level
-from bot.pipeline.doctor import Part, diagnose
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.doctor import DiagnosisPart, diagnose
 
-AIM = Aim(Level.PUSH, "basebump/")
-WELL, WRONG = ok("web", "read", "it is there"), problem("web", "write", "it is not; do this")
+AIM = DiagnosisTarget(RunLevel.PUSH, "basebump/")
+WELL, WRONG = report_ok("web", "read", "it is there"), report_problem("web", "write", "it is not; do this")
 
 
 class Told:
@@ -27,14 +27,14 @@ class Told:
             raise self.error
 
 
-def part(*examined, area=Area.FORGES):
-    return Part(area, "a forge", lambda: examined)
+def part(*examined, area=ConfigArea.FORGES):
+    return DiagnosisPart(area, "a forge", lambda: examined)
 
 
 def test_every_part_is_tried_in_its_order():
-    found = diagnose([part(Told(WELL), area=Area.CONFIG), part(Told(WRONG), Told(WELL))], AIM, NoProgress())
-    assert found.checks == ((Area.CONFIG, WELL), (Area.FORGES, WRONG), (Area.FORGES, WELL))
-    assert found.level is Level.PUSH
+    found = diagnose([part(Told(WELL), area=ConfigArea.CONFIG), part(Told(WRONG), Told(WELL))], AIM, NoProgress())
+    assert found.checks == ((ConfigArea.CONFIG, WELL), (ConfigArea.FORGES, WRONG), (ConfigArea.FORGES, WELL))
+    assert found.level is RunLevel.PUSH
 
 
 def test_what_two_of_one_part_say_is_said_once():
@@ -47,15 +47,15 @@ def test_a_part_that_breaks_is_a_problem_behind_what_it_said_and_the_rest_is_tri
     found = diagnose(parts, AIM, NoProgress())
     first, broken, last = [check for _, check in found.checks]
     assert (first, last) == (WELL, WELL)
-    assert (broken.subject, broken.mark, broken.found) == ("a forge", Mark.PROBLEM, "it is down; try again")
+    assert (broken.subject, broken.status, broken.result) == ("a forge", CheckStatus.PROBLEM, "it is down; try again")
 
 
 def test_a_part_that_cannot_be_made_is_a_problem_on_one_line():
     def unmade():
         raise ConfigError("basebump.yaml", (ConfigProblem("a.b", "no"), ConfigProblem("c", "neither")))
 
-    (check,) = [check for _, check in diagnose([Part(Area.STATE, "state", unmade)], AIM, NoProgress()).checks]
-    assert (check.mark, check.found) == (Mark.PROBLEM, "a.b: no; c: neither")
+    (check,) = [check for _, check in diagnose([DiagnosisPart(ConfigArea.STATE, "state", unmade)], AIM, NoProgress()).checks]
+    assert (check.status, check.result) == (CheckStatus.PROBLEM, "a.b: no; c: neither")
 
 
 def test_a_bug_is_no_problem_of_the_operators():
@@ -64,6 +64,6 @@ def test_a_bug_is_no_problem_of_the_operators():
 
 
 def test_only_problems_are_in_the_way():
-    unknown = cannot_tell("web", "write", "nobody says")
-    assert diagnose([part(Told(WELL, unknown))], AIM, NoProgress()).is_well
-    assert not diagnose([part(Told(WELL, unknown, WRONG))], AIM, NoProgress()).is_well
+    unknown = report_unknown("web", "write", "nobody says")
+    assert diagnose([part(Told(WELL, unknown))], AIM, NoProgress()).is_healthy
+    assert not diagnose([part(Told(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy

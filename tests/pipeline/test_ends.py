@@ -10,7 +10,7 @@ from support.runs.worlds import NOW, Loopback, build, write_tree
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.pipeline.scan import scan
+from bot.pipeline.scan import scan_tree
 from bot.registries.access import RegistryEntry
 from bot.state.database import Database
 from bot.state.ends import DatabaseEnds
@@ -34,7 +34,7 @@ def run(tmp_path, loopback: Loopback, content: str, day: int):
     world = replace(loopback.world(), clock=type("Later", (), {"now": lambda self: at})())
     before = len(loopback.registry.served)
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content}))
-    (report,) = (scanned := scan(tree, "tree", world, loopback.rulebook)).report.repositories
+    (report,) = (scanned := scan_tree(tree, "tree", world, loopback.rulebook)).report.repositories
     found = [(str(each.status), each.detail, each.successor) for each in report.verdicts]
     return found, len(loopback.registry.served) - before, scanned.report.failed
 
@@ -105,10 +105,10 @@ class Announcing:
     is_silent: bool = False
     asked: list[str] = field(default_factory=list)
 
-    def recorded(self, line, digest):
+    def fetch_record(self, line, digest):
         return None
 
-    def end_of_life(self, line, digest):
+    def fetch_end_of_life(self, line, digest):
         self.asked.append(str(line))
         if self.is_silent:
             raise RegistryError(line.host, Reason.UNREACHABLE, "silent", is_failure=True)

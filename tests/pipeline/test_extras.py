@@ -13,16 +13,16 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.pace import Rollout
-from bot.model.rules import Automerge, Match, Rule
+from bot.model.pace import RolloutOptions
+from bot.model.rules import AutomergeConditions, RuleMatch, PolicyRule
 
 pytestmark = pytest.mark.real("git")
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-RULE = Rule(labels=("docker",), reviewers=("ada", "team:platform"), assignees=("ada",), milestone="Next")
-AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+RULE = PolicyRule(labels=("docker",), reviewers=("ada", "team:platform"), assignees=("ada",), milestone="Next")
+AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def github(tmp_path):
     stand.end()
 
 
-def run(stand, loopback, *rules: Rule):
+def run(stand, loopback, *rules: PolicyRule):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()]).repositories
     (proposal,) = repository.proposals
@@ -88,17 +88,17 @@ def test_what_people_took_off_stays_off(github, moved):
 
 
 def test_what_is_refused_is_said_beside_the_request(github, moved):
-    proposal = run(github, moved, Rule(reviewers=("nobody", "ada")))
+    proposal = run(github, moved, PolicyRule(reviewers=("nobody", "ada")))
     assert proposal.outcome.value == "opened"
-    assert "The review of `nobody` could not be requested" in proposal.note
+    assert "A review of `nobody` could not be requested" in proposal.note
     assert extras(github)[1] == ["ada"]
 
 
 def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
     stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
     moved.move("redis", "7", "new")
-    for_redis = Rule(match=Match(path=("cache/**",)), labels=("cache",), draft=True)
-    run(stand, moved, for_redis, Rule(group="all", labels=("docker",), reviewers=("ada",)), Rule(group="all"))
+    for_redis = PolicyRule(match=RuleMatch(path=("cache/**",)), labels=("cache",), draft=True)
+    run(stand, moved, for_redis, PolicyRule(group="all", labels=("docker",), reviewers=("ada",)), PolicyRule(group="all"))
     (pull,) = stand.repository.pulls
     assert (pull.labels, pull.reviewers, pull.draft) == (["cache", "docker"], ["ada"], True)
     stand.end()
@@ -106,18 +106,18 @@ def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
 
 def test_whom_a_repository_names_itself_is_asked_besides_whom_the_operator_names(github, moved):
     github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
-    run(github, moved, Rule(reviewers=("team:platform",)))
+    run(github, moved, PolicyRule(reviewers=("team:platform",)))
     assert extras(github)[1] == ["ada", "team:platform"]
 
 
 def test_a_forge_without_any_of_it_says_so(tmp_path, moved):
     proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
     assert proposal.outcome.value == "opened"
-    assert "There are no labels, reviewers" in proposal.note
+    assert "A local forge has no labels, reviewers" in proposal.note
 
 
 def test_a_draft_is_opened_as_one(github, moved):
-    run(github, moved, Rule(draft=True, automerge=Automerge(UpdateMode.DIGEST, require_scan=False, no_new=False)))
+    run(github, moved, PolicyRule(draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False)))
     (pull,) = github.repository.pulls
     assert pull.draft
     assert pull.auto_merge is None
@@ -147,7 +147,7 @@ def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(github, move
 def test_the_first_proposal_of_a_repository_waits_for_people(github, moved):
     knows(moved, old=(CVE,), new=())
     moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
-    moved.run([github.fleet()], rollout=Rollout(first_proposal=True))
+    moved.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
     (pull,) = github.repository.pulls
     assert pull.auto_merge is None
 
@@ -219,7 +219,7 @@ def test_what_is_approved_is_left_and_told_so(github, moved):
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
 def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(github, moved, rebase, outcome):
-    rule = Rule(rebase=rebase)
+    rule = PolicyRule(rebase=rebase)
     github.repository.strict_rules = True
     run(github, moved, rule)
     base = github.commit("main", {"README.md": "Elsewhere.\n"})

@@ -14,14 +14,14 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.rules import Automerge, Rule
+from bot.model.rules import AutomergeConditions, PolicyRule
 
 pytestmark = pytest.mark.real("git")
 
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-RULE = Rule(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
-AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+RULE = PolicyRule(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
+AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 ALL_SET = (["docker"], ["ada"], ["ada"], "Next")
 CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
 
@@ -59,7 +59,7 @@ def knows(loopback, **findings) -> None:
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
 
 
-def run(stand, loopback, *rules: Rule):
+def run(stand, loopback, *rules: PolicyRule):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()]).repositories
     (proposal,) = repository.proposals
@@ -132,7 +132,7 @@ def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, m
     found = proposed(gitlab)
     found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
     writes = list(gitlab.writes)
-    assert "stays off" in run(gitlab, moved, RULE).note
+    assert "were not set again" in run(gitlab, moved, RULE).note
     assert gitlab.writes == writes
     moved.move("python", "3.12-slim", "newer")
     assert run(gitlab, moved, RULE).outcome.value == "refreshed"
@@ -140,7 +140,7 @@ def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, m
 
 
 def test_what_is_refused_is_said_beside_the_request(gitlab, moved):
-    proposal = run(gitlab, moved, Rule(reviewers=("nobody", "team:platform", "ada")))
+    proposal = run(gitlab, moved, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody` could not be requested" in proposal.note
     assert "`team:platform` could not be requested" in proposal.note
@@ -233,7 +233,7 @@ def test_what_a_person_called_off_stays_so(merging, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(merging, moved, AUTOMERGE)
     proposed(merging).call_off(merging.server.world.ada)
-    assert "somebody called that off" in run(merging, moved, AUTOMERGE).note
+    assert "somebody cancelled it before" in run(merging, moved, AUTOMERGE).note
     moved.move("python", "3.12-slim", "newer")
     run(merging, moved, AUTOMERGE)
     assert proposed(merging).armed_by is None
@@ -249,7 +249,7 @@ def test_what_a_person_armed_is_left_as_it_is(merging, moved):
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
 def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(gitlab, moved, rebase, outcome):
-    rule = Rule(rebase=rebase)
+    rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
     run(gitlab, moved, rule)
     base = gitlab.commit("main", {"README.md": "Elsewhere.\n"})

@@ -10,15 +10,15 @@ from support.values import occurrence
 
 from bot.cli.terminal import NoProgress
 from bot.core.choice.verdict import verdict
-from bot.model.decision import Selected
+from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, Rulebook
-from bot.model.vocabulary import Status
-from bot.pipeline.ask import ask
-from bot.pipeline.follow import follow
-from bot.pipeline.pool import REGISTRIES
-from bot.pipeline.resolve import Sources
+from bot.model.policy import Policy, PolicyConfig
+from bot.model.vocabulary import OccurrenceStatus
+from bot.pipeline.ask import run_lookups
+from bot.pipeline.follow import list_tags
+from bot.pipeline.pool import REGISTRY_POOL
+from bot.pipeline.resolve import LookupClients
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
@@ -42,14 +42,14 @@ def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
     places = [occurrence(each) for each in written]
-    selected = [Selected(place, place.reference.line(), Policy()) for place in places]
+    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy()) for place in places]
     registry = loopback.world().registry
     watched = [
-        follow(selected, registry, REGISTRIES, NoProgress(), (), START + timedelta(days=pace(run))).watched
+        list_tags(selected, registry, REGISTRY_POOL, NoProgress(), (), START + timedelta(days=pace(run))).watched_tags
         for run in range(60)
     ]
     assert {len(lines) for lines in watched} == {(count + 9) // 10}
-    assert {line for lines in watched for line in lines} == {each.line for each in selected}
+    assert {line for lines in watched for line in lines} == {each.tag_ref for each in selected}
 
 
 def refusing(status: int):
@@ -69,41 +69,41 @@ def refusing(status: int):
 def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(status, login):
     with refusing(status) as server:
         places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
-        selected = [Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH)) for place in places]
+        selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
         entry = RegistryEntry(server.host, insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
-        sources = Sources(registry, NoFacts(), NoMemory(), NoEnds(), frozenset())
-        found = ask(selected, sources, Rulebook(), NoProgress(), NOW)
+        sources = LookupClients(registry, NoFacts(), NoMemory(), NoEnds(), frozenset())
+        found = run_lookups(selected, sources, PolicyConfig(), NoProgress(), NOW)
     verdicts = [verdict(found.decide(place)) for place in selected]
-    assert {each.status for each in verdicts} == {Status.UPDATE}
+    assert {each.status for each in verdicts} == {OccurrenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
     for name, each in zip("ab", verdicts, strict=True):
         (note,) = each.occurrence.notes
         assert note.startswith(f"Newer tags could not be looked for: {'what ' if status == 405 else ''}{server.host}")
         assert f"{name}/tags/list" in note
     was_refused = bool(login) and status in {401, 403}
-    assert [failed.subject for failed in found.failed] == ([server.host] if was_refused else [])
+    assert [failed.subject for failed in found.failures] == ([server.host] if was_refused else [])
 
 
 @pytest.mark.parametrize("status", [429, 500])
 def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
     with refusing(status) as server:
         place = occurrence(f"{server.host}/a:1.2")
-        selected = Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH))
+        selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
-        shelves = follow((selected,), registry, REGISTRIES, NoProgress(), (), START)
-    assert isinstance(shelves.lines(selected), RegistryError)
-    assert shelves.unlisted(selected) == ""
+        shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
+    assert isinstance(shelves.list_targets(selected), RegistryError)
+    assert shelves.explain_missing_tags(selected) == ""
 
 
 def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
     with refusing(403) as server:
         place = occurrence(f"{server.host}/a:1.2.3")
-        selected = Selected(place, place.reference.line(), Policy())
+        selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
-        shelves = follow((selected,), registry, REGISTRIES, NoProgress(), (), START)
+        shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
     assert server.asked == ["GET /v2/a/tags/list?n=1000"]
-    assert (shelves.lines(selected), shelves.unlisted(selected)) == ((selected.line,), "")
+    assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
 
 def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_for_others(loopback):
@@ -116,10 +116,10 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
     places = [occurrence(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
-    own, cached = (Selected(place, place.reference.line(), Policy(update=UpdateMode.PATCH)) for place in places)
-    shelves = follow((own, cached), loopback.world().registry, REGISTRIES, NoProgress(), (), START)
-    assert [line.tag for line in shelves.lines(own)] == ["9.4-949", "9.4"]
-    assert [line.tag for line in shelves.lines(cached)] == ["9.4"]
+    own, cached = (TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places)
+    shelves = list_tags((own, cached), loopback.world().registry, REGISTRY_POOL, NoProgress(), (), START)
+    assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
+    assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
 
 
 def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loopback):
@@ -127,9 +127,9 @@ def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loo
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.tag("library/nginx", tag, built)
     places = [occurrence("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
-    selected = [Selected(place, place.reference.line(), Policy(update=UpdateMode.MINOR)) for place in places]
+    selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
     registry = loopback.world().registry
     with soon(2.0):
-        shelves = follow(selected, registry, REGISTRIES, NoProgress(), (), START)
-        assert {shelves.lines(place)[0].tag for place in selected} == {"1.24.39"}
-    assert shelves.endings[selected[0].line].successor == "1.2.39"
+        shelves = list_tags(selected, registry, REGISTRY_POOL, NoProgress(), (), START)
+        assert {shelves.list_targets(place)[0].tag for place in selected} == {"1.24.39"}
+    assert shelves.endings_by_tag[selected[0].tag_ref].successor == "1.2.39"

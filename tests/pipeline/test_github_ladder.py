@@ -9,7 +9,7 @@ from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.parts import ROOT
 from support.runs.worlds import build, outcomes
 
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -22,20 +22,20 @@ def _rungs():
     """Return the permissions of each rung as the page has them, each with those below it."""
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     granted = {"metadata": "read"}
-    for level, cell in zip(Level, row.split("|"), strict=True):
+    for level, cell in zip(RunLevel, row.split("|"), strict=True):
         granted |= dict(re.findall(r"`(\w+): (\w+)`", cell))
         yield level, dict(granted)
 
 
 RUNGS = dict(_rungs())
-DONE = {Level.REPORT: "would-open", Level.PUSH: "would-open", Level.PROPOSE: "opened"}
+DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
 def test_the_page_says_what_each_rung_needs():
     assert RUNGS == {
-        Level.REPORT: {"metadata": "read", "contents": "read", "pull_requests": "read"},
-        Level.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "read"},
-        Level.PROPOSE: {"metadata": "read", "contents": "write", "pull_requests": "write"},
+        RunLevel.REPORT: {"metadata": "read", "contents": "read", "pull_requests": "read"},
+        RunLevel.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "read"},
+        RunLevel.PROPOSE: {"metadata": "read", "contents": "write", "pull_requests": "write"},
     }
 
 
@@ -55,27 +55,27 @@ def _grant(stand, permissions):
         stand.token.permissions = permissions
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
     _grant(stand, RUNGS[level])
-    for expected in (DONE[level], "unchanged" if level is Level.PROPOSE else "would-open"):
+    for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
         assert (report.failed, outcomes(report)) == ((), [expected])
-    assert (len(stand.branches()) > 1) is (level is not Level.REPORT)
-    assert len(stand.requests()) == (level is Level.PROPOSE)
+    assert (len(stand.branches()) > 1) is (level is not RunLevel.REPORT)
+    assert len(stand.requests()) == (level is RunLevel.PROPOSE)
 
 
 @pytest.mark.parametrize(
-    ("level", "missing"), [(Level.PUSH, "contents: write"), (Level.PROPOSE, "pull requests: write")]
+    ("level", "missing"), [(RunLevel.PUSH, "contents: write"), (RunLevel.PROPOSE, "pull requests: write")]
 )
 def test_a_rung_that_has_only_what_the_one_below_needs_fails_and_names_what_is_missing(stand, loopback, level, missing):
-    _grant(stand, RUNGS[Level(level - 1)])
+    _grant(stand, RUNGS[RunLevel(level - 1)])
     (failure,) = loopback.run([stand.fleet()], level).failed
     assert f"`{missing}`" in failure.error.replace("pull_requests", "pull requests")
     assert stand.requests() == []
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_no_rung_works_without_what_reading_needs(stand, loopback, level):
     for permission in ("contents", "pull_requests"):
         _grant(stand, {key: value for key, value in RUNGS[level].items() if key != permission})

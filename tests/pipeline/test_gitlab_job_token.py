@@ -10,7 +10,7 @@ from support.runs.worlds import build, outcomes
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
 from bot.forges.selection import Selection
 from bot.model.errors import ForgeError
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -38,7 +38,7 @@ def _fleet(stand, *selected, secret=SECRET):
 
 def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):
     with stand.server.watched() as lines:
-        report = loopback.run([_fleet(stand)], Level.REPORT)
+        report = loopback.run([_fleet(stand)], RunLevel.REPORT)
     assert (report.failed, outcomes(report)) == ((), ["would-open"])
     by_api = [line for line in lines if ".git/" not in line]
     assert {line.split("?")[0] for line in by_api} == {
@@ -50,31 +50,31 @@ def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):
 
 
 def test_a_report_knows_what_another_token_proposed_and_what_people_declined(stand, loopback):
-    assert outcomes(loopback.run([stand.fleet()], Level.PROPOSE)) == ["opened"]
-    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["unchanged"]
+    assert outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
+    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
     loopback.move("python", "3.12-slim", "newer")
-    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["would-refresh"]
+    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["would-refresh"]
     (branch,) = [each for each in stand.branches() if each != "main"]
     stand.commit("main", {"README.md": "Moved on.\n"})
     stand.update_branch(branch)
-    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) == ["left-alone"]
+    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["left-alone"]
     stand.close_request(branch)
-    assert outcomes(loopback.run([_fleet(stand)], Level.REPORT)) != ["would-refresh"]
+    assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) != ["would-refresh"]
 
 
-@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+@pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 def test_to_go_further_it_says_which_token_is_needed_and_writes_nothing(stand, loopback, level):
     report = loopback.run([_fleet(stand)], level)
     (failed,) = report.failed
     assert "a job token cannot push to basebump/" in failed.error
-    assert "`token_env` name an access token that has the scope `api` and the role Developer" in failed.error
+    assert "`token_env` to an access token with the scope `api` and the role Developer" in failed.error
     assert outcomes(report) == ["failed"]
     assert stand.server.writes == []
 
 
 def test_an_older_gitlab_is_read_all_the_same_and_what_is_open_there_is_said_to_be_unknown(stand, loopback):
     stand.server.job_operations = frozenset()
-    report = loopback.run([_fleet(stand)], Level.REPORT)
+    report = loopback.run([_fleet(stand)], RunLevel.REPORT)
     (repository,) = report.repositories
     assert len(repository.verdicts) == 1
     (failed,) = report.failed
@@ -84,7 +84,7 @@ def test_an_older_gitlab_is_read_all_the_same_and_what_is_open_there_is_said_to_
 
 def test_a_project_that_does_not_let_the_job_in_fails_and_the_others_go_on(stand):
     stand.server.world.add_project("acme/secret", FILES, private=True)
-    secret, nowhere, web = _fleet(stand, "acme/secret", "acme/nowhere", stand.name).repositories(frozenset())
+    secret, nowhere, web = _fleet(stand, "acme/secret", "acme/nowhere", stand.name).list_repositories(frozenset())
     for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
         assert failed.subject == name
         assert "job token permissions" in failed.error
@@ -92,21 +92,21 @@ def test_a_project_that_does_not_let_the_job_in_fails_and_the_others_go_on(stand
 
 
 def test_a_token_of_a_job_that_is_over_is_never_shown(stand):
-    (failed,) = _fleet(stand, secret="glcbt-wrong").repositories(frozenset())
+    (failed,) = _fleet(stand, secret="glcbt-wrong").list_repositories(frozenset())
     assert "could not read" in failed.error
     assert "glcbt-wrong" not in failed.error
 
 
 def test_a_job_lists_no_projects(stand):
-    (failed,) = _fleet(stand, Selection("acme")).repositories(frozenset())
-    assert (failed.subject, "name them one by one" in failed.error) == ("acme", True)
+    (failed,) = _fleet(stand, Selection("acme")).list_repositories(frozenset())
+    assert (failed.subject, "name each project" in failed.error) == ("acme", True)
     assert stand.server.lines == []
 
 
 def test_no_verb_of_a_forge_and_of_a_dashboard_writes_for_a_job(stand):
     fleet = _fleet(stand)
-    (repository,) = fleet.repositories(frozenset())
-    assert fleet.dashboard(repository).read() is None
+    (repository,) = fleet.list_repositories(frozenset())
+    assert fleet.get_dashboard(repository).read() is None
     with pytest.raises(ForgeError, match="a job token cannot write the dashboard"):
-        fleet.dashboard(repository).write(None, "Title", "Body")
+        fleet.get_dashboard(repository).write(None, "Title", "Body")
     assert stand.server.writes == []

@@ -10,7 +10,7 @@ from support.parts import ROOT
 from support.runs.worlds import build, outcomes
 
 from bot.forges.gitlab.errors import READ, WRITE
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -22,24 +22,24 @@ def _rungs():
     """Return the scope and the role of each rung as the page has them."""
     (row,) = re.findall(r"^\| personal, group or project access token \|(.*)\|$", PAGE, re.MULTILINE)
     said = ""
-    for level, cell in zip(Level, row.split("|"), strict=True):
+    for level, cell in zip(RunLevel, row.split("|"), strict=True):
         said = said if "the same" in cell else cell
         ((scope, role),) = re.findall(r"the scope `(\w+)`, the role (\w+)", said)
         yield level, (scope, role)
 
 
 RUNGS = dict(_rungs())
-DONE = {Level.REPORT: "would-open", Level.PUSH: "would-open", Level.PROPOSE: "opened"}
+DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
 def test_the_page_says_what_each_rung_needs_in_the_words_of_the_messages():
     assert RUNGS == {
-        Level.REPORT: ("read_api", "Reporter"),
-        Level.PUSH: ("api", "Developer"),
-        Level.PROPOSE: ("api", "Developer"),
+        RunLevel.REPORT: ("read_api", "Reporter"),
+        RunLevel.PUSH: ("api", "Developer"),
+        RunLevel.PROPOSE: ("api", "Developer"),
     }
     words = {level: f"the scope `{scope}` and the role {role}" for level, (scope, role) in RUNGS.items()}
-    assert words == {Level.REPORT: READ, Level.PUSH: WRITE, Level.PROPOSE: WRITE}
+    assert words == {RunLevel.REPORT: READ, RunLevel.PUSH: WRITE, RunLevel.PROPOSE: WRITE}
 
 
 @pytest.fixture
@@ -55,21 +55,21 @@ def _grant(stand, scope, role):
     stand.token.scope, stand.token.can_write = scope, role == "Developer"
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
     _grant(stand, *RUNGS[level])
-    for expected in (DONE[level], "unchanged" if level is Level.PROPOSE else "would-open"):
+    for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
         assert (report.failed, outcomes(report)) == ((), [expected])
-    assert (len(stand.branches()) > 1) is (level is not Level.REPORT)
-    assert len(stand.requests()) == (level is Level.PROPOSE)
+    assert (len(stand.branches()) > 1) is (level is not RunLevel.REPORT)
+    assert len(stand.requests()) == (level is RunLevel.PROPOSE)
 
 
-@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+@pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 @pytest.mark.parametrize("lacks", ["scope", "role"])
 def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopback, level, lacks):
     scope, role = RUNGS[level]
-    below = RUNGS[Level.REPORT]
+    below = RUNGS[RunLevel.REPORT]
     _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
     (failure,) = loopback.run([stand.fleet()], level).failed
     assert WRITE in failure.error
@@ -78,7 +78,7 @@ def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopbac
 
 def test_no_rung_works_for_who_does_not_see_the_project(stand, loopback):
     stand.project.members.clear()
-    (failure,) = loopback.run([stand.fleet()], Level.REPORT).failed
+    (failure,) = loopback.run([stand.fleet()], RunLevel.REPORT).failed
     assert READ in failure.error
 
 

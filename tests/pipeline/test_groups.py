@@ -12,16 +12,16 @@ from bot.core.proposal.branch import branch_name, group_key, line_key
 from bot.core.proposal.group import MAX_TARGETS
 from bot.core.proposal.mark import read_mark
 from bot.model.modes import SplitBy
-from bot.model.reference import Line
-from bot.model.rules import Match, Rule
+from bot.model.reference import TagRef
+from bot.model.rules import RuleMatch, PolicyRule
 from bot.registries.access import RegistryEntry
 
 pytestmark = pytest.mark.real("git")
 
 PYTHON, REDIS, NGINX = (
-    Line("docker.io/library/python", "3.12"),
-    Line("docker.io/library/redis", "7"),
-    Line("docker.io/library/nginx", "1.27"),
+    TagRef("docker.io/library/python", "3.12"),
+    TagRef("docker.io/library/redis", "7"),
+    TagRef("docker.io/library/nginx", "1.27"),
 )
 OLD = build("old").digest
 FILES = {
@@ -40,13 +40,13 @@ def moved(loopback):
     return loopback
 
 
-def propose(stand: LocalStand, loopback: Loopback, *rules: Rule):
+def propose(stand: LocalStand, loopback: Loopback, *rules: PolicyRule):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()]).repositories
     return {each.branch: each for each in repository.proposals}
 
 
-def branch(line: Line, folder: str | None = None) -> str:
+def branch(line: TagRef, folder: str | None = None) -> str:
     return branch_name("basebump/", line, line_key(line, folder))
 
 
@@ -56,7 +56,7 @@ def group_branch(group: str, folder: str | None = None) -> str:
 
 def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    weekly = Rule(match=Match(image=(PYTHON.repository, REDIS.repository)), group="weekly")
+    weekly = PolicyRule(match=RuleMatch(image=(PYTHON.repository, REDIS.repository)), group="weekly")
     proposals = propose(stand, moved, weekly)
     assert set(proposals) == {group_branch("weekly"), branch(NGINX)}
     together = proposals[group_branch("weekly")]
@@ -71,7 +71,7 @@ def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_pa
 
 def test_a_line_that_is_split_by_folder_has_a_proposal_in_each(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    proposals = propose(stand, moved, Rule(split_by=SplitBy.FOLDER))
+    proposals = propose(stand, moved, PolicyRule(split_by=SplitBy.FOLDER))
     assert {name: each.files for name, each in proposals.items()} == {
         branch(PYTHON, "web"): ("web/Dockerfile",),
         branch(REDIS, "web"): ("web/Dockerfile",),
@@ -84,12 +84,12 @@ def test_a_line_that_is_split_by_folder_has_a_proposal_in_each(tmp_path, moved):
 
 
 def test_a_group_that_is_split_by_folder_is_one_proposal_in_each(tmp_path, moved):
-    proposals = propose(LocalStand(tmp_path, FILES), moved, Rule(group="weekly", split_by=SplitBy.FOLDER))
+    proposals = propose(LocalStand(tmp_path, FILES), moved, PolicyRule(group="weekly", split_by=SplitBy.FOLDER))
     assert set(proposals) == {group_branch("weekly", folder) for folder in ("", "api", "web")}
 
 
 def test_closing_a_group_declines_that_set_and_any_other_set_is_offered(tmp_path, moved):
-    stand, weekly = LocalStand(tmp_path, FILES), Rule(group="weekly")
+    stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     (name,) = propose(stand, moved, weekly)
     stand.close_request(name)
     assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["declined"]
@@ -98,23 +98,23 @@ def test_closing_a_group_declines_that_set_and_any_other_set_is_offered(tmp_path
 
 
 def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
-    stand, weekly = LocalStand(tmp_path, FILES), Rule(group="weekly")
+    stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     propose(stand, moved, weekly)
     moved.move("python", "3.12", "newer")
     moved.entries = (moved.hub(), RegistryEntry("127.0.0.1:1", insecure=True))
     stand.commit("main", {"cache/Dockerfile": f"FROM 127.0.0.1:1/team/cache:1@{OLD}\n"})
-    moved.rulebook = replace(moved.rulebook, hosts=moved.rulebook.hosts | {"127.0.0.1:1"})
+    moved.rulebook = replace(moved.rulebook, hosts=moved.rulebook.listed_hosts | {"127.0.0.1:1"})
     (left,) = propose(stand, moved, weekly).values()
     assert (left.outcome.value, left.note) == (
         "left-alone",
-        "Not all that it depends on could be looked at in this run.",
+        "Some data that it depends on was not read in this run.",
     )
 
 
 def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    propose(stand, moved, Rule(group="weekly"))
-    after = propose(stand, moved, Rule(match=Match(image=(NGINX.repository,)), group="slow"), Rule(group="weekly"))
+    propose(stand, moved, PolicyRule(group="weekly"))
+    after = propose(stand, moved, PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"), PolicyRule(group="weekly"))
     assert {name: each.outcome.value for name, each in after.items()} == {
         group_branch("weekly"): "refreshed",
         group_branch("slow"): "opened",
@@ -128,7 +128,7 @@ def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tm
 
 
 def test_a_line_that_joins_a_group_or_leaves_it_is_taken_back_with_that_reason_and_declines_nothing(tmp_path, moved):
-    stand, moves_over = LocalStand(tmp_path, FILES), (Rule(group="weekly"),)
+    stand, moves_over = LocalStand(tmp_path, FILES), (PolicyRule(group="weekly"),)
     propose(stand, moved)
     for rules in (moves_over, (), moves_over):
         after = propose(stand, moved, *rules).values()
@@ -140,7 +140,7 @@ def test_a_line_that_joins_a_group_or_leaves_it_is_taken_back_with_that_reason_a
 
 def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    propose(stand, moved, Rule(group="weekly"))
+    propose(stand, moved, PolicyRule(group="weekly"))
     moved.store.remove("library/nginx", build("new").digest)
     after = propose(stand, moved)
     assert after[group_branch("weekly")].outcome.value == "left-alone"
@@ -151,14 +151,14 @@ def test_a_group_of_very_many_images_is_proposed_and_declined_as_that_set(tmp_pa
     for name in names:
         loopback.move(name, "1", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": "".join(f"FROM {name}:1@{OLD}\n" for name in names)})
-    (opened,) = propose(stand, loopback, Rule(group="all")).values()
+    (opened,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert (opened.outcome.value, len(opened.images)) == ("opened", len(names))
     assert len(read_mark(opened.body).targets) == 1
-    (unchanged,) = propose(stand, loopback, Rule(group="all")).values()
+    (unchanged,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert unchanged.outcome.value == "unchanged"
     stand.close_request(opened.branch)
-    (declined,) = propose(stand, loopback, Rule(group="all")).values()
+    (declined,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert declined.outcome.value == "declined"
     loopback.move(names[0], "1", "newer")
-    (offered,) = propose(stand, loopback, Rule(group="all")).values()
+    (offered,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert offered.outcome.value == "opened"

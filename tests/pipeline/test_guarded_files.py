@@ -36,7 +36,7 @@ def stand(request, tmp_path) -> Iterator[GitHubStand]:
 def test_the_rest_is_proposed_and_says_what_is_left_out(stand, moved):
     (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
     assert (proposal.outcome.value, proposal.files) == ("opened", ("Dockerfile",))
-    assert proposal.note == f"Left out, since the token may not change it: {WORKFLOW}."
+    assert proposal.note == f"Left out, because the token may not change it: {WORKFLOW}."
     files = stand.files(BRANCH)
     assert files["Dockerfile"].content == f"FROM python:3.12-slim@{NEW}\n".encode()
     assert files[WORKFLOW].content == JOB.format(OLD).encode()

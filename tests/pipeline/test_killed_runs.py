@@ -22,10 +22,10 @@ from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
 
 from bot.core.proposal.mark import short_commit
-from bot.model.pace import Rollout
+from bot.model.pace import RolloutOptions
 from bot.model.proposal import RequestState
-from bot.model.rules import Match, Rule
-from bot.model.vocabulary import Level
+from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]
 
@@ -42,7 +42,7 @@ PYTHON = {
 THREE_LINES = PYTHON | {"cache/Dockerfile": "FROM redis:7\nFROM nginx:1.27\n"}
 
 PORT = re.compile(r"127\.0\.0\.1:[0-9]+")
-GROUP, NO_REDIS = Rule(group="weekly"), Rule(match=Match(image=("docker.io/library/redis",)), ignore=True)
+GROUP, NO_REDIS = PolicyRule(group="weekly"), PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True)
 
 STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
     "local": LocalStand,
@@ -66,12 +66,12 @@ class Scene:
 
     def push(self) -> None:
         """Run on the rung below: branches without requests."""
-        self.loopback.run([self.stand.fleet()], Level.PUSH, **self.orders)
+        self.loopback.run([self.stand.fleet()], RunLevel.PUSH, **self.orders)
 
     def has(self, **orders: object) -> None:
         self.orders = orders
 
-    def follows(self, *rules: Rule) -> None:
+    def follows(self, *rules: PolicyRule) -> None:
         self.loopback.rulebook = replace(self.loopback.rulebook, rules=rules)
 
     def moves(self, content: str) -> None:
@@ -95,10 +95,10 @@ class Scene:
 
     def person_ticks(self) -> None:
         """Tick the box in the body, by which a person asks for the branch to be rebuilt."""
-        (seen,) = self.stand.forge().seen("basebump/", frozenset({BRANCH}))
+        (seen,) = self.stand.forge().list_requests("basebump/", frozenset({BRANCH}))
         box = "- [ ] <!-- basebump:rebase -->"
         assert box in seen.body
-        self.stand.forge().amend(seen, seen.title, seen.body.replace(box, box.replace("[ ]", "[x]")))
+        self.stand.forge().update_request(seen, seen.title, seen.body.replace(box, box.replace("[ ]", "[x]")))
 
     def person_commits(self) -> None:
         self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
@@ -136,8 +136,8 @@ class Scene:
     def board(self) -> object:
         """Return the dashboard, without where its stand listens."""
         fleet = self.stand.fleet()
-        (repository,) = fleet.repositories(frozenset({self.stand.name}))
-        board = fleet.dashboard(repository).read()
+        (repository,) = fleet.list_repositories(frozenset({self.stand.name}))
+        board = fleet.get_dashboard(repository).read()
         return board and (board.title, board.is_open, PORT.sub("", board.body))
 
 
@@ -227,14 +227,14 @@ SCENES: dict[str, list[Act]] = {
         RUN,
     ],
     "labels on a draft": [
-        lambda scene: scene.follows(Rule(labels=("docker",), draft=True)),
+        lambda scene: scene.follows(PolicyRule(labels=("docker",), draft=True)),
         RUN,
         lambda scene: scene.moves("newer"),
         RUN,
     ],
     "the first of a repository": [
         Scene.another_line,
-        lambda scene: scene.has(rollout=Rollout(first_proposal=True)),
+        lambda scene: scene.has(rollout=RolloutOptions(first_proposal=True)),
         RUN,
     ],
     "a dashboard, until there is nothing to show": [
@@ -335,11 +335,11 @@ def test_a_request_whose_branch_somebody_deleted_is_no_decline(forge, tmp_path, 
     scene.stand.end()
 
 
-@pytest.mark.parametrize("level", [Level.REPORT, Level.PUSH])
+@pytest.mark.parametrize("level", [RunLevel.REPORT, RunLevel.PUSH])
 def test_below_the_top_rung_no_request_is_touched(level, tmp_path, loopback):
     scene = Scene(tmp_path / "scene", loopback, files=THREE_LINES)
     for _ in range(2):
         loopback.run([scene.stand.fleet()], level)
     assert scene.stand.requests() == []
-    assert {write.partition(" ")[0] for write in scene.stand.writes} == ({"push"} if level is Level.PUSH else set())
-    assert len(scene.stand.writes) == (3 if level is Level.PUSH else 0)
+    assert {write.partition(" ")[0] for write in scene.stand.writes} == ({"push"} if level is RunLevel.PUSH else set())
+    assert len(scene.stand.writes) == (3 if level is RunLevel.PUSH else 0)

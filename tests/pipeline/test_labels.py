@@ -12,7 +12,7 @@ from support.forges.stands import killed_again_and_again
 from support.runs.worlds import build, outcomes
 
 from bot.model.proposal import RequestState
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -69,7 +69,7 @@ def test_below_the_rung_that_proposes_a_label_stays(stand, moved):
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     before = list(stand.writes)
-    assert outcomes(moved.run([stand.fleet()], level=Level.PUSH)) == ["would-refresh"]
+    assert outcomes(moved.run([stand.fleet()], level=RunLevel.PUSH)) == ["would-refresh"]
     assert stand.writes == before
 
 

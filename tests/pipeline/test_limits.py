@@ -9,10 +9,10 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.evidence import NotScanned, ScanOutcome, Severity, Subject, Unscanned
-from bot.model.pace import Limits, Schedule
-from bot.model.rules import Match, OpenWhen, Rule
-from bot.model.vocabulary import Level
+from bot.model.evidence import NotScanned, ScanOutcome, Severity, ScanSubject, UnscannedReason
+from bot.model.pace import ProposalLimits, ProposalSchedule
+from bot.model.rules import RuleMatch, OpenCondition, PolicyRule
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -24,9 +24,9 @@ FILES = {f"{name}/Dockerfile": f"FROM {name}:1@{OLD}\n" for name in NAMES}
 class FailingScanner(ToldScanner):
     """Knows, and cannot say."""
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         super().scan(subject)
-        return NotScanned(Unscanned.FAILED)
+        return NotScanned(UnscannedReason.FAILED)
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def moved(loopback):
 
 
 def test_a_run_opens_as_many_as_it_may_and_the_next_ones_go_on(tmp_path, moved):
-    stand, limits = LocalStand(tmp_path, FILES), Limits(new_per_repository=2)
+    stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(new_per_repository=2)
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
     report = moved.run([stand.fleet()], limits=limits)
     assert outcomes(report) == ["unchanged", "unchanged", "opened"]
 
 
 def test_a_place_becomes_free_when_a_request_is_merged(tmp_path, moved):
-    stand, limits = LocalStand(tmp_path, FILES), Limits(open_per_repository=1)
+    stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(open_per_repository=1)
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
     (branch,) = (name for name in stand.branches() if name != "main")
@@ -56,14 +56,14 @@ def test_a_place_becomes_free_when_a_request_is_merged(tmp_path, moved):
 
 def test_one_that_waits_is_not_pushed_either(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    moved.run([stand.fleet()], Level.PUSH, limits=Limits(new_per_repository=1))
+    moved.run([stand.fleet()], RunLevel.PUSH, limits=ProposalLimits(new_per_repository=1))
     assert len(stand.branches()) == 2
 
 
 def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_repository=1)))[0] == "opened"
-    moved.rulebook = replace(rulebook, rules=(Rule(schedule=Schedule("* * 1 1 *")),))
+    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    moved.rulebook = replace(rulebook, rules=(PolicyRule(schedule=ProposalSchedule("* * 1 1 *")),))
     moved.move("nginx", "1", "newer")
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["refreshed", "deferred", "deferred"]
@@ -73,8 +73,8 @@ def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tm
 def test_what_fixes_too_little_waits_and_what_is_open_is_kept_current(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
-    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_repository=1)))[0] == "opened"
-    moved.rulebook = replace(rulebook, rules=(Rule(open_when=OpenWhen(Severity.HIGH)),))
+    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
+    moved.rulebook = replace(rulebook, rules=(PolicyRule(open_when=OpenCondition(Severity.HIGH)),))
     newer = moved.move("nginx", "1", "newer")
     moved.scanner.findings[newer] = ()
     report = moved.run([stand.fleet()])
@@ -90,7 +90,8 @@ def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["deferred"]
     assert (
-        report.repositories[0].proposals[0].note == "It is unknown what it fixes and introduces; the next run tries again."
+        report.repositories[0].proposals[0].note
+        == "It is unknown what it fixes and introduces; the next run tries again."
     )
     moved.scanner = ToldScanner(moved.scanner.findings)
     assert outcomes(moved.run([stand.fleet()])) == ["opened"]
@@ -101,15 +102,15 @@ def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
 def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
-    moved.rulebook = replace(moved.rulebook, rules=(Rule(schedule=Schedule("* * 1 1 *")),))
-    assert outcomes(moved.run([stand.fleet()], limits=Limits(new_per_run=1))) == ["deferred", "deferred", "opened"]
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedule=ProposalSchedule("* * 1 1 *")),))
+    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == ["deferred", "deferred", "opened"]
 
 
 def test_while_it_is_paused_nothing_is_proposed_and_what_is_open_stays_as_it_is(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
-    moved.run([stand.fleet()], limits=Limits(new_per_repository=1))
+    moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
     before = stand.branches()
-    moved.rulebook = replace(rulebook, rules=(Rule(match=Match(path=("nginx/*", "python/*")), paused=True),))
+    moved.rulebook = replace(rulebook, rules=(PolicyRule(match=RuleMatch(path=("nginx/*", "python/*")), paused=True),))
     moved.move("nginx", "1", "newer")
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["left-alone", "opened"]

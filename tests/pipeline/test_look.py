@@ -7,7 +7,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner
 
 from bot.demo.images import image, index, layer
-from bot.model.vocabulary import Status
+from bot.model.vocabulary import OccurrenceStatus
 
 pytestmark = pytest.mark.real("git")
 
@@ -36,7 +36,7 @@ def test_an_image_that_is_gone_says_nothing_and_is_no_failure(tmp_path, loopback
     assert evidence.contents.old is None
     assert evidence.contents.new is not None
     assert not report.failed
-    assert report.repositories[0].verdicts[0].status is Status.GONE
+    assert report.repositories[0].verdicts[0].status is OccurrenceStatus.GONE
 
 
 def test_without_a_scanner_nobody_looks_into_an_image(tmp_path, loopback):

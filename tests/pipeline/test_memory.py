@@ -14,16 +14,16 @@ from bot.core.choice.holds import VERSION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
 from bot.model.modes import UpdateMode
-from bot.model.reference import Digest, Line
-from bot.model.rules import Rule
-from bot.pipeline.pool import Pool
-from bot.pipeline.scan import scan
+from bot.model.reference import Digest, TagRef
+from bot.model.rules import PolicyRule
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.scan import scan_tree
 from bot.reports.json_document import scan_document
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 from bot.worktree import WorkTree
 
-PYTHON, REDIS = Line("docker.io/library/python", "3.12"), Line("docker.io/library/redis", "7")
+PYTHON, REDIS = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/redis", "7")
 OLD, NEW = build("old").digest, build("new").digest
 FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{NEW}\n"}
 
@@ -52,7 +52,7 @@ def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(
     world = loopback.world()
     at = NOW + after
     clock = type("Later", (), {"now": lambda self: at})()
-    return scan(WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook)
+    return scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook)
 
 
 def asked(loopback: Loopback, since: int = 0) -> list[str]:
@@ -108,7 +108,7 @@ def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
     run(tmp_path, remembering, after=timedelta(days=1))
     newer = remembering.move("python", "3.12", "newer")
     run(tmp_path, remembering, after=timedelta(days=2))
-    sightings = memory_in(state).sightings([PYTHON, REDIS])
+    sightings = memory_in(state).load_observations([PYTHON, REDIS])
     days = {line: [(each.digest, each.first_seen, each.last_seen) for each in seen] for line, seen in sightings.items()}
     day = timedelta(days=1)
     assert days == {
@@ -120,7 +120,7 @@ def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
 def test_what_was_seen_is_kept_though_another_line_failed(tmp_path, remembering, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
     run(tmp_path, remembering, files)
-    assert memory_in(state).claims([PYTHON, REDIS, Line("docker.io/library/nowhere", "1")]).keys() == {PYTHON, REDIS}
+    assert memory_in(state).load_descriptors([PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]).keys() == {PYTHON, REDIS}
 
 
 # Scans
@@ -162,7 +162,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
             raise KeyboardInterrupt
         return scan_one(subject)
 
-    monkeypatch.setattr("bot.pipeline.judge.SCANS", Pool(1))
+    monkeypatch.setattr("bot.pipeline.judge.SCANS", WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_until_killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, remembering)
@@ -206,7 +206,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     loopback.memory = memory_in(state)
     loopback.rulebook = replace(
         loopback.rulebook,
-        rules=(Rule(min_age=timedelta(days=3)),),
+        rules=(PolicyRule(min_age=timedelta(days=3)),),
         purging=frozenset({"docker.io"}) if purges else frozenset(),
     )
     held = loopback.move("python", "3.12", "old")
@@ -251,7 +251,7 @@ def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_tha
 ):
     """A release for each day; what was never seen as the newest is not asked for."""
     loopback.memory = memory_in(state)
-    rule = Rule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
+    rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
     loopback.rulebook = replace(loopback.rulebook, rules=(rule,))
     held = loopback.move("python", "3.12.0", "0")
     loopback.move("python", "3.12.1", "never the newest in a run")

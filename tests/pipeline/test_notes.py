@@ -9,7 +9,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import NOW, outcomes
 
 from bot.demo.images import image, index, layer
-from bot.model.rules import Accepted, Rule
+from bot.model.rules import AcceptedHold, PolicyRule
 from bot.model.vocabulary import Reason
 
 pytestmark = pytest.mark.real("git")
@@ -26,8 +26,8 @@ def behind(loopback, content: str):
 def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_its_hold(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     loopback.store.tag("library/python", "3.12", behind(loopback, "new"))
-    accepted = Accepted(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
-    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(accept=(accepted,)),))
+    accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(accepted,)),))
     files = {"a/Dockerfile": f"FROM python:3.12@{old}\n", "b/Dockerfile": f"FROM python:3.12@{old}\n"}
     stand = LocalStand(tmp_path, files)
     report = loopback.run([stand.fleet()])

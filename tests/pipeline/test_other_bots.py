@@ -10,12 +10,12 @@ from support.runs.worlds import write_tree
 
 from bot.core.places.select import Home, select
 from bot.formats import all_formats
-from bot.model.decision import Selected, Skip
+from bot.model.decision import TrackedImage, SkippedReference
 from bot.model.forge import GitRepository
-from bot.model.policy import Rulebook
-from bot.model.rules import Rule
+from bot.model.policy import PolicyConfig
+from bot.model.rules import PolicyRule
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import survey
+from bot.pipeline.survey import extract_references
 from bot.worktree import WorkTree
 
 TODAY = date(2027, 1, 15)
@@ -26,14 +26,14 @@ FILES = {"Dockerfile": "FROM golang:1.22\nFROM alpine:latest\n", "bake/docker-ba
 
 def surveyed(tmp_path, files, branch="main", *, is_default=True):
     repository = GitRepository("github", "acme/web", branch, "0" * 40, is_default_base=is_default)
-    return survey(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), all_formats())
+    return extract_references(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), all_formats())
 
 
 def reasons(found, *rules):
     home = Home("acme/web", "main")
-    decided = [select(Rulebook(rules=rules), home, place, TODAY) for place in found.occurrences]
-    assert all(isinstance(each, Selected | Skip) for each in decided)
-    return [each.reason if isinstance(each, Skip) else None for each in decided]
+    decided = [select(PolicyConfig(rules=rules), home, place, TODAY) for place in found.occurrences]
+    assert all(isinstance(each, TrackedImage | SkippedReference) for each in decided)
+    return [each.reason if isinstance(each, SkippedReference) else None for each in decided]
 
 
 @pytest.mark.parametrize(
@@ -63,15 +63,15 @@ def test_a_line_is_left_on_the_branches_that_the_other_bot_works_on(tmp_path, fi
 def test_a_rule_says_otherwise_for_the_places_it_is_about(tmp_path):
     found = surveyed(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
     assert reasons(found) == [Reason.OTHER_WRITER, None]
-    assert reasons(found, Rule(allow=(Reason.OTHER_WRITER,))) == [None, None]
-    assert reasons(found, Rule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
+    assert reasons(found, PolicyRule(allow=(Reason.OTHER_WRITER,))) == [None, None]
+    assert reasons(found, PolicyRule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
 
 
 def test_a_broken_config_hides_no_image_and_is_no_finding(tmp_path):
     found = surveyed(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
     assert found.unsupported == ()
-    assert found.failed == ()
-    assert not found.may_hide("docker.io/library/golang")
+    assert found.failures == ()
+    assert not found.may_hide_image("docker.io/library/golang")
     assert reasons(found) == [None, None]
     golang = found.occurrences[0]
     assert golang.notes == (

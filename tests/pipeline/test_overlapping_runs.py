@@ -13,7 +13,7 @@ from support.forges.stands import CountedFleet, LocalStand, Writes
 from support.runs.worlds import build
 
 from bot.model.report import RunReport
-from bot.model.vocabulary import Stage
+from bot.model.vocabulary import FailureStage
 
 pytestmark = pytest.mark.real("git")
 
@@ -84,8 +84,10 @@ def test_what_two_runs_at_once_leave_undone_is_said_and_done_by_the_next(past, f
             late, met = play.run_into(write)
             if not met:
                 break
-            assert {failure.stage for failure in late.failed} <= {Stage.PROPOSE}, late.failed
-            assert all(re.search("run basebump (again|to see)", failure.error) for failure in late.failed), late.failed
+            assert {failure.stage for failure in late.failed} <= {FailureStage.PROPOSE}, late.failed
+            assert all(re.search("rerun basebump|run basebump to list", failure.error) for failure in late.failed), (
+                late.failed
+            )
             after = play.run()
             assert after.failed == ()
             assert play.state() == settled, f"before write {write}"

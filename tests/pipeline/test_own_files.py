@@ -11,8 +11,8 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.rules import Allowance, Match, Rule
-from bot.pipeline.survey import MAX_FILE_BYTES, OWN_FILES
+from bot.model.rules import IntroducedLimit, RuleMatch, PolicyRule
+from bot.pipeline.survey import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
 from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
@@ -38,7 +38,7 @@ def statuses(report) -> dict[str, tuple[str, str | None]]:
     return {each.occurrence.reference.name: (each.status, each.reason) for each in repository.verdicts}
 
 
-@pytest.mark.parametrize("path", OWN_FILES)
+@pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)
 def test_a_repository_leaves_out_what_it_does_not_want(tmp_path, moved, path):
     text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
     report = moved.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
@@ -51,13 +51,13 @@ def test_the_first_of_its_files_counts(tmp_path, moved):
 
 
 def test_it_never_widens_what_the_operator_says(tmp_path, moved):
-    moved.rulebook = replace(moved.rulebook, rules=(Rule(update=UpdateMode.NONE),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(update=UpdateMode.NONE),))
     report = moved.run([LocalStand(tmp_path, own("[{update: major, ignore: false}]")).fleet()])
     assert set(statuses(report).values()) == {("skipped", "no-rule")}
 
 
 def test_it_cannot_mute_what_is_mandatory_and_still_says_how_it_is_proposed(tmp_path, moved):
-    mandatory = Rule(match=Match(image=("docker.io/library/python",)), mandatory=True)
+    mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
     moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
     files = own("[{ignore: true, update: none, group: mine}]")
     files["Dockerfile"] = f"# basebump: ignore we know\n{FILES['Dockerfile']}"
@@ -70,7 +70,7 @@ def test_it_cannot_mute_what_is_mandatory_and_still_says_how_it_is_proposed(tmp_
 
 
 def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
-    moved.rulebook = replace(moved.rulebook, rules=(Rule(labels=("docker",)),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(labels=("docker",)),))
     stand = LocalStand(tmp_path, own("[{labels: [web, docker], min_age: 3d}]"))
     assert set(statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
 
@@ -78,14 +78,14 @@ def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
 @pytest.mark.parametrize(
     ("outer", "inner", "became"),
     [
-        ((Allowance(Severity.LOW, 9),), "{low: 1}", ("refused", "introduced")),
-        ((Allowance(Severity.LOW, 1),), "{low: 9, critical: 0}", ("refused", "introduced")),
+        ((IntroducedLimit(Severity.LOW, 9),), "{low: 1}", ("refused", "introduced")),
+        ((IntroducedLimit(Severity.LOW, 1),), "{low: 9, critical: 0}", ("refused", "introduced")),
         ((), "{low: 1}", ("refused", "introduced")),
-        ((Allowance(Severity.LOW, 2),), "{high: 0}", ("update", None)),
+        ((IntroducedLimit(Severity.LOW, 2),), "{high: 0}", ("update", None)),
     ],
 )
 def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, became):
-    moved.rulebook = replace(moved.rulebook, rules=(Rule(allow_introduced=outer, mandatory=True),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),))
     brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
     moved.scanner = ToldScanner({OLD: (), build("new").digest: brought})
     stand = LocalStand(tmp_path, own(f"[{{allow_introduced: {inner}}}]"))
@@ -95,14 +95,20 @@ def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, b
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("schema: 1\npolicy: [{updates: none}]\n", "policy[0].updates: is not a key here; hint: did you mean `update`?"),
-        ("schema: 1\nregistries: []\n", "registries: can only be set by the operator; hint: set it in the config of the run"),
+        (
+            "schema: 1\npolicy: [{updates: none}]\n",
+            "policy[0].updates: is not a key here; hint: did you mean `update`?",
+        ),
+        (
+            "schema: 1\nregistries: []\n",
+            "registries: can only be set by the operator; hint: set it in the config of the run",
+        ),
         ("schema: 1\npolicy: [{accept: []}]\n", "policy[0].accept: can only be set by the operator"),
         ("schema: 1\npolicy: [{match: {role: own}}]\n", "policy[0].match.role: can only be set by the operator"),
         ("schema: 2\n", "schema: must be 1"),
         ("{", "is not valid YAML"),
         ('schema: 1\npolicy: [{labels: ["\\uD800"]}]\n', "line 2: contains an escape for U+D800"),
-        (f"schema: 1\n#{'x' * MAX_FILE_BYTES}\n", "and is not read"),
+        (f"schema: 1\n#{'x' * MAX_FILE_BYTES}\n", "so it is not read"),
         ("", "the top level must be a mapping"),
     ],
 )
@@ -113,7 +119,9 @@ def test_while_its_file_is_broken_nothing_is_done_there_and_nothing_is_taken_bac
     stand.commit("main", {".basebump.yaml": text})
     report = moved.run([stand.fleet()])
     (repository,) = report.repositories
-    assert repository.note.startswith("Nothing is done here until its own file can be used. .basebump.yaml")
+    assert repository.note.startswith(
+        "Nothing is done in this repository until its own config file is fixed. .basebump.yaml"
+    )
     assert says in repository.note
     assert "No image references were found in what was looked at." in run_text(report)
     assert (repository.verdicts, report.failed, outcomes(report)) == ((), (), ["left-alone", "left-alone"])

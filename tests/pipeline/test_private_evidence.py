@@ -12,7 +12,7 @@ from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
-from bot.model.rules import Allowance, Rule
+from bot.model.rules import IntroducedLimit, PolicyRule
 from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")
@@ -72,9 +72,7 @@ def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, s
     for told in NUMBERS:
         assert told not in request.title + request.body + message_of(stand), told
     (status,) = stand.statuses(request.branch)
-    assert status.description == (
-        "What it changes is not known: its findings are private, and everyone can read this"
-    )
+    assert status.description == ("What it changes is not known: its findings are private, and everyone can read this")
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
@@ -119,7 +117,7 @@ def test_what_changes_in_private_changes_no_text(scanned, stand):
 
 def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand):
     scanned.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
-    rule = Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
+    rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
     report = scanned.run([stand.fleet()], has_dashboards=True)
     assert outcomes(report) == ["refused"]

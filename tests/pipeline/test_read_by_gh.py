@@ -12,7 +12,7 @@ from support.parts import find_gh
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import NOTHING, TITLE
-from bot.model.rules import Match, Rule
+from bot.model.rules import RuleMatch, PolicyRule
 
 pytestmark = [pytest.mark.real("gh"), pytest.mark.real("git")]
 
@@ -27,8 +27,8 @@ OF_A_REQUEST = (
     "author,baseRefName,body,files,headRefName,headRefOid,isCrossRepository,isDraft,labels,number,state,title,url"
 )
 POLICY = (
-    Rule(match=Match(image=("docker.io/library/redis",)), ignore=True),
-    Rule(labels=("dependencies", "docker"), draft=True),
+    PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),
+    PolicyRule(labels=("dependencies", "docker"), draft=True),
 )
 
 

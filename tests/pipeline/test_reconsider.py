@@ -15,18 +15,18 @@ from support.scanners.advisories import ToldAdvisories
 from support.values import finding
 
 from bot.model.evidence import Severity
-from bot.model.image import Claim
+from bot.model.image import TagDescriptor
 from bot.model.modes import OnClose
-from bot.model.reference import Line
-from bot.model.report import Failed
-from bot.model.rules import Accepted, Rule
-from bot.model.vocabulary import Reason, Stage
+from bot.model.reference import TagRef
+from bot.model.report import RunFailure
+from bot.model.rules import AcceptedHold, PolicyRule
+from bot.model.vocabulary import Reason, FailureStage
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 
 pytestmark = pytest.mark.real("git")
 
-PYTHON = Line("docker.io/library/python", "3.12-slim")
+PYTHON = TagRef("docker.io/library/python", "3.12-slim")
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OLD, NEW, NEWER = build("old").digest, build("new").digest, build("newer").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
@@ -52,7 +52,7 @@ def remembering(path, seen: dict[int, str]) -> DatabaseMemory:
     """Return a state in which the tag was seen to point to digests, so many days ago."""
     memory = DatabaseMemory(Database.sqlite(path), lambda: NOW)
     for days, digest in seen.items():
-        memory.saw({PYTHON: Claim(digest, "")}, NOW - timedelta(days=days))
+        memory.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - timedelta(days=days))
     return memory
 
 
@@ -87,14 +87,14 @@ def test_it_waits_no_longer_when_the_registry_lost_what_it_proposes(tmp_path, lo
 def test_it_waits_no_longer_when_its_publisher_took_back_what_it_proposes(tmp_path, loopback):
     with accepted(tmp_path / "github", loopback) as stand:
         loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
-        back = Accepted(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
-        loopback.rulebook = replace(loopback.rulebook, rules=(Rule(accept=(back,)),))
+        back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
+        loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(back,)),))
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
 def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
-    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(min_age=timedelta(days=3)),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
     loopback.memory = remembering(tmp_path / "first.db", seen)
     assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
@@ -104,7 +104,7 @@ def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_pat
     (left,) = repository.proposals
     assert (left.outcome.value, left.note) == (
         "left-alone",
-        "All that is new is that a later digest is old enough now; that waits.",
+        "The only change is that a newer digest is old enough now; that update waits.",
     )
     loopback.rulebook = replace(loopback.rulebook, rules=())
     assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
@@ -115,7 +115,7 @@ def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_de
     tmp_path, loopback, fixed, outcome
 ):
     stand = LocalStand(tmp_path, FILES)
-    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(on_close=OnClose.LINE),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
@@ -128,7 +128,7 @@ def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_de
 
 def test_a_muted_line_stays_muted_when_its_registry_loses_what_was_declined(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
-    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(on_close=OnClose.LINE),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     loopback.run([stand.fleet()])
@@ -153,4 +153,4 @@ def test_a_list_that_cannot_be_read_is_one_failure_of_the_run_and_hurries_nobody
         loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")
         report = loopback.run([stand.fleet()])
         assert outcomes(report) == ["left-alone"]
-        assert report.failed == (Failed("enrichment.kev", Stage.ASSESS, "kev.json is no JSON"),)
+        assert report.failed == (RunFailure("enrichment.kev", FailureStage.ASSESS, "kev.json is no JSON"),)

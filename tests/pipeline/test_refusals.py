@@ -9,8 +9,8 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.model.rules import Match, Rule
-from bot.model.vocabulary import Level, Reason
+from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.vocabulary import RunLevel, Reason
 from bot.reports.json_document import run_document
 from bot.reports.text import run_text
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.real("git")
 OLD, NEW = build("old"), build("new")
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n", "b/Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
-UNSIGNED = Rule(match=Match(image=("docker.io/library/python",)), require_signature=True)
+UNSIGNED = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), require_signature=True)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def strict(loopback):
     return loopback
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_written(strict, tmp_path, level):
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
@@ -52,7 +52,7 @@ def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_writte
 
 
 def test_a_proposal_of_which_a_gate_refuses_a_part_is_opened_without_it_and_told_once(strict, tmp_path):
-    together = Rule(match=Match(image=("docker.io/library/*",)), group="weekly")
+    together = PolicyRule(match=RuleMatch(image=("docker.io/library/*",)), group="weekly")
     strict.rulebook = replace(strict.rulebook, rules=(*strict.rulebook.rules, together))
     files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
     report = strict.run([LocalStand(tmp_path, files).fleet()])

@@ -11,17 +11,17 @@ from support.values import digest, occurrence
 
 from bot.cli.terminal import NoProgress
 from bot.demo import images
-from bot.model.decision import Selected
-from bot.model.image import Resolved, Unresolved
+from bot.model.decision import TrackedImage
+from bot.model.image import ResolvedTag, UnresolvedTag
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.pipeline.follow import follow
-from bot.pipeline.pool import Pool
-from bot.pipeline.resolve import Answers, Sources, Wish, resolve
-from bot.ports import Memory
+from bot.pipeline.follow import list_tags
+from bot.pipeline.pool import WorkerPool
+from bot.pipeline.resolve import ResolveResult, LookupClients, TagLookup, resolve_tags
+from bot.ports import StateStore
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
@@ -35,17 +35,17 @@ IMAGE = images.image([images.layer({"a": b"b"})])
 
 
 def answers_of(
-    lines: Iterable[Line],
+    lines: Iterable[TagRef],
     entries: Iterable[RegistryEntry],
     workers: int = 1,
-    memory: Memory | None = None,
+    memory: StateStore | None = None,
     held: Digest | None = None,
     **options,
-) -> Answers:
+) -> ResolveResult:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
-    wishes = [Wish(line, held, timedelta(), is_written=True) for line in lines]
-    sources = Sources(registry, NoFacts(), memory or NoMemory(), NoEnds(), frozenset())
-    return resolve(wishes, sources, Pool(workers), NoProgress(), NOW, lambda wish, resolved: False)
+    wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
+    sources = LookupClients(registry, NoFacts(), memory or NoMemory(), NoEnds(), frozenset())
+    return resolve_tags(wishes, sources, WorkerPool(workers), NoProgress(), NOW, lambda wish, resolved: False)
 
 
 def manifest(**headers: str) -> Reply:
@@ -69,14 +69,14 @@ def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, work
         return manifest()
 
     with Listener(answer) as server:
-        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
+        lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
         answers = answers_of(lines, [RegistryEntry(server.host, insecure=True)], workers)
     (ill,) = (line for line in lines if line.path == "ill")
     found = answers.resolutions
-    assert {line for line, said in found.items() if isinstance(said, Resolved)} == set(lines) - {ill}
-    assert isinstance(found[ill], Unresolved)
+    assert {line for line, said in found.items() if isinstance(said, ResolvedTag)} == set(lines) - {ill}
+    assert isinstance(found[ill], UnresolvedTag)
     assert found[ill].reason is reason
-    assert [failed.subject for failed in answers.failed] == [server.host]
+    assert [failed.subject for failed in answers.failures] == [server.host]
 
 
 def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
@@ -88,15 +88,15 @@ def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
         return manifest(**rationed, **{"RateLimit-Remaining": f"{12 - pulls};w=21600"})
 
     with Listener(answer) as server:
-        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
+        lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
         found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
-    assert [isinstance(found[line], Resolved) for line in lines] == [True, True, False]
+    assert [isinstance(found[line], ResolvedTag) for line in lines] == [True, True, False]
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
 
 def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache():
     with Listener(lambda received: manifest()) as cache:
-        lines = [Line(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
+        lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream="127.0.0.1:9"),
             RegistryEntry(cache.host, insecure=True),
@@ -105,8 +105,8 @@ def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache()
         asked: list[int] = []
         answers = answers_of(lines, entries, resolve=lambda host, port: asked.append(port) or [host])
     assert asked.count(9) == MAX_TRIES, "the second image is not tried: who is silent for one is silent for all"
-    assert [isinstance(answers.resolutions[line], Resolved) for line in lines] == [False, False, True]
-    assert [failed.subject for failed in answers.failed] == ["127.0.0.1:9"]
+    assert [isinstance(answers.resolutions[line], ResolvedTag) for line in lines] == [False, False, True]
+    assert [failed.subject for failed in answers.failures] == ["127.0.0.1:9"]
 
 
 def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_image():
@@ -119,7 +119,7 @@ def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_ima
         return [host]
 
     with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
-        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
+        lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
         answers_of(lines, [RegistryEntry(server.host, insecure=True)], resolve=lookup)
     assert len(asked) == MAX_TRIES + 1
 
@@ -135,10 +135,10 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
     )
     places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
-    selected = [Selected(place, place.reference.line(), moving) for place in places]
-    shelves = follow(selected, registry, Pool(1), NoProgress(), (), NOW.date())
+    selected = [TrackedImage(place, place.reference.to_tag_ref(), moving) for place in places]
+    shelves = list_tags(selected, registry, WorkerPool(1), NoProgress(), (), NOW.date())
     assert len(asked) == MAX_TRIES
-    assert [failed.subject for failed in shelves.failed] == [upstream]
+    assert [failed.subject for failed in shelves.failures] == [upstream]
 
 
 @pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
@@ -147,10 +147,10 @@ def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
         return Reply(status) if received.path.endswith(HELD) else manifest()
 
     with Listener(answer) as server:
-        line = Line(f"{server.host}/a", "1")
+        line = TagRef(f"{server.host}/a", "1")
         resolved = answers_of([line], [RegistryEntry(server.host, insecure=True)], held=HELD).resolutions[line]
-    assert isinstance(resolved, Resolved)
-    assert resolved.held == known
+    assert isinstance(resolved, ResolvedTag)
+    assert resolved.pinned_manifests == known
 
 
 CHART = images.image([images.layer({"Chart.yaml": b"name: a"})]).content.replace(
@@ -169,9 +169,9 @@ CHART = images.image([images.layer({"Chart.yaml": b"name: a"})]).content.replace
 )
 def test_only_what_a_registry_says_of_a_tag_is_definite_and_not_that_it_cannot_say(reply, is_definite):
     with Listener(lambda received: reply) as server:
-        line = Line(f"{server.host}/a", "1")
+        line = TagRef(f"{server.host}/a", "1")
         found = answers_of([line], [RegistryEntry(server.host, insecure=True)]).resolutions[line]
-    assert isinstance(found, Unresolved)
+    assert isinstance(found, UnresolvedTag)
     assert found.is_definite is is_definite
 
 
@@ -182,14 +182,14 @@ def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others(
         return manifest()
 
     with Listener(answer) as server:
-        lines = [Line(f"{server.host}/{name}", "1") for name in ("a", "b")]
+        lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b")]
         found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
-    assert [isinstance(found[line], Resolved) for line in lines] == [False, True]
+    assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
 def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
-        lines = [Line(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
+        lines = [TagRef(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
             RegistryEntry(cache.host, insecure=True),
@@ -198,16 +198,16 @@ def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
         found = answers_of(lines, entries).resolutions
     for line in lines:
         resolved = found[line]
-        assert isinstance(resolved, Resolved)
+        assert isinstance(resolved, ResolvedTag)
         assert resolved.digest == IMAGE.digest
-        assert resolved.not_pullable
+        assert resolved.not_pullable_reason
     assert {received.method for received in upstream.received} == {"HEAD"}
 
 
 def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tmp_path):
     memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
-        cached, direct = Line(f"{cache.host}/hub/a", "1"), Line(f"{upstream.host}/a", "1")
+        cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
             RegistryEntry(cache.host, insecure=True),
@@ -215,8 +215,8 @@ def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tm
         ]
         for _ in range(2):
             resolved = answers_of([cached, direct], entries, memory=memory).resolutions[cached]
-            assert isinstance(resolved, Resolved)
-            assert resolved.not_pullable
+            assert isinstance(resolved, ResolvedTag)
+            assert resolved.not_pullable_reason
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -229,13 +229,13 @@ def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_
         return Reply(404) if is_missing else manifest()
 
     with Listener(answer) as server:
-        copy, source = (Line(f"{server.host}/{name}", "1") for name in ("copy", "source"))
+        copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, insecure=True)]
         for lines in ([source], [copy], [copy, source], [copy, source]):
             found = answers_of(lines, entries, memory=memory).resolutions
         resolved = found[copy]
-    assert isinstance(resolved, Resolved)
-    assert bool(resolved.not_pullable) == (status == 404)
+    assert isinstance(resolved, ResolvedTag)
+    assert bool(resolved.not_pullable_reason) == (status == 404)
     assert server.asked.count(f"GET /v2/copy/manifests/{IMAGE.digest}") == (3 if status == 404 else 1)
 
 
@@ -252,9 +252,9 @@ def test_a_held_digest_that_another_repository_gave_may_be_gone_from_this_one(tm
         return manifest()
 
     with Listener(answer) as server:
-        copy, source = (Line(f"{server.host}/{name}", "1") for name in ("copy", "source"))
+        copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
         entries = [RegistryEntry(server.host, insecure=True)]
         answers_of([source], entries, memory=memory)
         resolved = answers_of([copy], entries, memory=memory, held=IMAGE.digest).resolutions[copy]
-    assert isinstance(resolved, Resolved)
-    assert resolved.held == {IMAGE.digest: None}
+    assert isinstance(resolved, ResolvedTag)
+    assert resolved.pinned_manifests == {IMAGE.digest: None}

@@ -9,14 +9,14 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 
 from bot.forges.local.fleet import LocalFleet
-from bot.model.pace import Limits, Rollout
-from bot.model.rules import Rule
+from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.rules import PolicyRule
 
 pytestmark = pytest.mark.real("git")
 
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7\n", "web/Dockerfile": "FROM nginx:1\n"}
-FIRST = Rollout(first_proposal=True)
+FIRST = RolloutOptions(first_proposal=True)
 
 
 @pytest.fixture
@@ -69,14 +69,14 @@ def test_closing_it_opts_the_repository_out_whatever_moves(tmp_path, moved):
     left = first(moved.run([stand.fleet()], rollout=FIRST))
     assert (left.outcome.value, left.note) == (
         "declined",
-        "A person closed the first proposal of this repository, which opts it out.",
+        "A user closed the first proposal of this repository, which opts the repository out.",
     )
 
 
 def test_one_that_we_closed_ourselves_is_no_answer(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], rollout=FIRST)
-    moved.rulebook = replace(rulebook, rules=(Rule(ignore=True),))
+    moved.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "closed"
     moved.rulebook = rulebook
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
@@ -91,20 +91,20 @@ def test_a_repository_that_has_proposals_already_goes_on_with_them(tmp_path, mov
 def test_repositories_are_taken_on_in_waves(tmp_path, moved):
     for name in ("a", "b", "c"):
         LocalStand(tmp_path, FILES).git.directory.rename(tmp_path / f"{name}.git")
-    waves = Rollout(repositories_per_run=2, first_proposal=True)
+    waves = RolloutOptions(repositories_per_run=2, first_proposal=True)
 
     def run() -> list[str]:
-        return outcomes(moved.run([LocalFleet(tmp_path)], rollout=waves, limits=Limits(new_per_repository=1)))
+        return outcomes(moved.run([LocalFleet(tmp_path)], rollout=waves, limits=ProposalLimits(new_per_repository=1)))
 
     assert run() == ["opened", "opened", "deferred"]
     assert run() == ["unchanged", "unchanged", "opened"]
 
 
 def test_with_opt_in_a_repository_without_its_own_file_is_left_alone(tmp_path, moved):
-    stand, rollout = LocalStand(tmp_path, FILES), Rollout(needs_own_file=True)
+    stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(needs_own_file=True)
     report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert outcomes(report) == []
-    assert report.repositories[0].note == "It has no file of its own, without which the rollout leaves it alone."
+    assert report.repositories[0].note == "It has no config file of its own, which the rollout requires."
     assert not stand.git.refs("refs/basebump/")
     stand.commit("main", {".basebump.yaml": "schema: 1\n"})
     assert outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3

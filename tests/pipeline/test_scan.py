@@ -10,10 +10,10 @@ from support.values import digest
 
 from bot.formats import formats_with
 from bot.model.forge import ForgeLimits
-from bot.model.policy import Rulebook
-from bot.model.rules import Match, Rule
+from bot.model.policy import PolicyConfig
+from bot.model.rules import RuleMatch, PolicyRule
 from bot.model.vocabulary import Role
-from bot.pipeline.scan import scan
+from bot.pipeline.scan import scan_tree
 from bot.pipeline.survey import MAX_FILE_BYTES
 from bot.registries.access import RegistryEntry
 from bot.reports.json_document import scan_document
@@ -26,7 +26,7 @@ POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
 
 def _scan(tmp_path, loopback: Loopback, files, **more):
     tree = WorkTree(write_tree(tmp_path / "tree", files))
-    return scan(tree, "tree", loopback.world(), more.pop("rulebook", loopback.rulebook))
+    return scan_tree(tree, "tree", loopback.world(), more.pop("rulebook", loopback.rulebook))
 
 
 def _places(scanned):
@@ -138,7 +138,7 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
         RegistryEntry("docker.io", mirror=loopback.registry.host, insecure=True),
         RegistryEntry("127.0.0.1:9", insecure=True),
     )
-    loopback.rulebook = Rulebook(own=(), hosts=frozenset({"docker.io", "127.0.0.1:9"}))
+    loopback.rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io", "127.0.0.1:9"}))
     files = {"Dockerfile": "FROM 127.0.0.1:9/a:1\nFROM 127.0.0.1:9/b:1\nFROM python:3.12\n"}
     scanned = _scan(tmp_path, loopback, files)
     places = _places(scanned)
@@ -148,7 +148,7 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
     assert (failed.subject, failed.stage) == ("127.0.0.1:9", "resolve")
     assert "/v2/a/manifests/1 did not answer" in failed.error
     assert places["Dockerfile", 1]["detail"] == failed.error
-    assert places["Dockerfile", 2]["detail"] == "127.0.0.1:9 was not asked again, since it had not answered"
+    assert places["Dockerfile", 2]["detail"] == "127.0.0.1:9 was not contacted again, because it did not respond before"
 
 
 def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_other_image(tmp_path, loopback):
@@ -169,13 +169,13 @@ def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_othe
 @pytest.mark.parametrize(
     ("rule", "reason"),
     [
-        (Rule(ignore=True), "ignored"),
-        (Rule(pin=False), "pin-off"),
-        (Rule(match=Match(role=Role.BASE), ignore=True), "ignored"),
+        (PolicyRule(ignore=True), "ignored"),
+        (PolicyRule(pin=False), "pin-off"),
+        (PolicyRule(match=RuleMatch(role=Role.BASE), ignore=True), "ignored"),
     ],
 )
 def test_a_rule_skips_with_its_reason_and_asks_nobody(tmp_path, loopback, rule, reason):
-    rulebook = Rulebook(own=(), hosts=frozenset({"docker.io"}), rules=(rule,))
+    rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
     places = _places(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert places["Dockerfile", 1]["reason"] == reason
     assert loopback.registry.served == ()
@@ -232,7 +232,7 @@ def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback
     stands = [LocalStand(tmp_path / name, {"Dockerfile": "FROM python:3.12\n"}) for name in ("first", "second")]
     fleets = [stand.fleet() for stand in stands]
     cramped = ForgeLimits(body_characters=600, title_characters=80)
-    monkeypatch.setattr(type(stands[0].forge().forge), "limits", cramped)
+    monkeypatch.setattr(type(stands[0].get_forge().get_forge), "limits", cramped)
     report = loopback.run(fleets)
     assert [failed.stage for failed in report.failed] == ["propose", "propose"]
     assert all("the forge takes" in failed.error for failed in report.failed)
@@ -271,7 +271,7 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
     world = replace(loopback.world(), formats=formats_with({"dockerfile": ("build/*.docker",)}))
-    scanned = scan(tree, "tree", world, loopback.rulebook)
+    scanned = scan_tree(tree, "tree", world, loopback.rulebook)
     assert [(path, place["status"]) for (path, _), place in _places(scanned).items()] == [
         ("build/base.docker", "update")
     ]
@@ -285,7 +285,7 @@ def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
     marked = f'{POD.format(image=pinned)}  - image: {pinned} # {{"$imagepolicy": "a:b"}}\n  # {pinned}\n'
     tree = WorkTree(write_tree(tmp_path / "tree", {"pod.yaml": marked}))
     world = replace(loopback.world(), formats=formats_with({"text": ("*.yaml",)}))
-    scanned = scan(tree, "tree", world, loopback.rulebook)
+    scanned = scan_tree(tree, "tree", world, loopback.rulebook)
     found = json.loads(scan_document(scanned.report))["occurrences"]
     assert [(place["line"], place["format"], place["status"]) for place in found] == [
         (5, "kubernetes", "update"),

@@ -17,8 +17,8 @@ from support.values import finding
 from bot.model.evidence import Severity
 from bot.model.extras import CommitStatus, StatusState
 from bot.model.modes import UpdateMode
-from bot.model.rules import Allowance, Automerge, Rule
-from bot.model.trust import Trust
+from bot.model.rules import IntroducedLimit, AutomergeConditions, PolicyRule
+from bot.model.trust import TrustEntry
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="it has no statuses")]
 
@@ -48,7 +48,7 @@ def knows(loopback, **findings) -> None:
     loopback.scanner = ToldScanner({digests[key]: found for key, found in findings.items()})
 
 
-def run(stand, loopback, *rules: Rule, **orders):
+def run(stand, loopback, *rules: PolicyRule, **orders):
     loopback.rulebook = replace(loopback.rulebook, rules=rules)
     (repository,) = loopback.run([stand.fleet()], **orders).repositories
     (proposal,) = repository.proposals
@@ -98,7 +98,7 @@ def test_what_nobody_knows_is_said_and_no_failure(stand, moved):
 
 
 def test_what_a_person_must_look_at_is_a_failure_until_that_is_over(stand, moved):
-    rule = Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
+    rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
     knows(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
     run(stand, moved, rule)
@@ -120,7 +120,7 @@ def test_where_nothing_is_looked_for_or_nobody_wants_it_there_is_none(stand, mov
 
 
 def test_trust_alone_is_something_that_is_looked_for(stand, moved):
-    trust = Trust(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
+    trust = TrustEntry(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
     moved.rulebook = replace(moved.rulebook, trust=(trust,))
     run(stand, moved)
     (status,) = stand.statuses(BRANCH)
@@ -165,12 +165,12 @@ def test_a_token_that_may_not_is_told_once_and_not_asked_again_for_the_same_comm
     knows(moved, old=(CVE,), new=(), newer=())
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
     proposal = run(stand, moved)
-    assert (proposal.outcome.value, "Its status could not be set" in proposal.note) == ("opened", True)
+    assert (proposal.outcome.value, "The status could not be set" in proposal.note) == ("opened", True)
     with stand.server.watched() as lines:
         assert run(stand, moved).outcome.value == "unchanged"
     assert not any("/status" in line for line in lines)
     moved.move("python", "3.12-slim", "newer")
-    assert "Its status could not be set" in run(stand, moved).note
+    assert "The status could not be set" in run(stand, moved).note
 
 
 def test_an_app_without_the_permission_proposes_without_a_status(tmp_path, moved):
@@ -208,13 +208,13 @@ def test_the_local_forge_knows_nothing_of_it(tmp_path, moved):
 # ---- GitLab makes a pipeline of it -------------------------------------------------------------------------------
 
 
-AUTOMERGE = Rule(automerge=Automerge(UpdateMode.DIGEST))
+AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
 def test_the_pipeline_that_gitlab_makes_of_our_own_status_is_none_that_anybody_waits_for(gitlab, moved):
     knows(moved, old=(CVE,), new=())
     proposal = run(gitlab, moved, AUTOMERGE)
-    assert "there is none for its last commit yet" in proposal.note
+    assert "the last commit has none yet" in proposal.note
     (request,) = gitlab.project.requests
     assert (request.pipeline.source, request.state, request.armed_by) == ("external", "opened", None)
 

@@ -9,14 +9,14 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import outcomes
 
 from bot.model.modes import UpdateMode
-from bot.model.rules import Rule
+from bot.model.rules import PolicyRule
 
 pytestmark = pytest.mark.real("git")
 
 
 @pytest.fixture
 def patching(loopback):
-    loopback.rulebook = replace(loopback.rulebook, rules=(Rule(update=UpdateMode.PATCH),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(update=UpdateMode.PATCH),))
     return loopback
 
 

@@ -12,10 +12,10 @@ from support.values import finding
 
 from bot.core.evidence.purl import parse_purl
 from bot.model.evidence import Severity
-from bot.model.report import Failed
-from bot.model.rules import Allowance, Rule
-from bot.model.vex import Product, VexStatement, VexStatus
-from bot.model.vocabulary import Stage
+from bot.model.report import RunFailure
+from bot.model.rules import IntroducedLimit, PolicyRule
+from bot.model.vex import VexProduct, VexStatement, VexStatus
+from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 
@@ -26,7 +26,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 CRITICAL = finding("CVE-2026-1", Severity.CRITICAL)
 PYTHON = parse_purl("pkg:oci/python?repository_url=docker.io/library/python")
 ANSWER = VexStatement(
-    frozenset({CRITICAL.id}), VexStatus.NOT_AFFECTED, "code not present", (Product(PYTHON),), "Acme", NOW
+    frozenset({CRITICAL.id}), VexStatus.NOT_AFFECTED, "code not present", (VexProduct(PYTHON),), "Acme", NOW
 )
 
 
@@ -45,7 +45,7 @@ def title(report) -> str:
 
 
 def body(stand: LocalStand) -> str:
-    ((seen,),) = [stand.forge().seen("basebump/", frozenset())]
+    ((seen,),) = [stand.forge().list_requests("basebump/", frozenset())]
     return seen.body
 
 
@@ -85,12 +85,12 @@ def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(t
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["unchanged"]
     assert body(stand) == before
-    assert report.failed == (Failed("enrichment.vex[0]", Stage.ASSESS, "vex.json is no JSON"),)
+    assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
 
 def test_a_proposal_that_only_an_answer_allows_is_left_alone_while_documents_cannot_be_read(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    moved.rulebook = replace(moved.rulebook, rules=(Rule(allow_introduced=(Allowance(Severity.CRITICAL, 0),)),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),))
     moved.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
     moved.advisories = ToldAdvisories(said=[ANSWER])
     assert outcomes(moved.run([stand.fleet()])) == ["opened"]

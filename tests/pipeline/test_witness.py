@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile
 from bot.pipeline import witness
-from bot.pipeline.survey import read
+from bot.pipeline.survey import read_file
 
 DIGEST = Digest(f"sha256:{'b' * 64}")
 PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"
@@ -27,18 +27,18 @@ def file(content):
 
 
 def places(content):
-    return read(file(content), FORMAT).places
+    return read_file(file(content), FORMAT).references
 
 
 def edited(content):
     """Return `content` with every open digest moved."""
-    digests = (each.digest for each in places(content) if isinstance(each, Occurrence))
-    return apply_edits(content, [write(slot, DIGEST) for slot in digests if isinstance(slot, Slot)])
+    digests = (each.digest_slot for each in places(content) if isinstance(each, Occurrence))
+    return apply_edits(content, [write(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
 
 def objects(before, after, places_after=None):
     seen = places(after) if places_after is None else places_after
-    return witness.objects(file(before), file(after), places(before), seen)
+    return witness.has_unplanned_change(file(before), file(after), places(before), seen)
 
 
 def is_heard(content):
@@ -85,7 +85,7 @@ def test_stages_are_no_change_to_the_witness():
         ("an argument of the builder", b"FROM alpine:3.20\nFROM golang:${TARGETARCH}\n"),
         ("an argument without a value in a list", b"ARG A=3.20 B\nFROM alpine:$A\n"),
         ("bytes that are no UTF-8", b"# caf\xe9\nFROM alpine:3.20\n"),
-        ("too large a file", b"FROM alpine:3.20\n" + b"#" * witness.MAX_WITNESSED_BYTES),
+        ("too large a file", b"FROM alpine:3.20\n" + b"#" * witness.MAX_PARSED_BYTES),
     ],
 )
 def test_the_witness_is_not_heard_where_it_misreads(defect, content):

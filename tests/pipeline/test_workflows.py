@@ -8,7 +8,7 @@ from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
 from bot.forges.github.fleet import GitHubFleet
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]
 
@@ -43,7 +43,7 @@ def job(tmp_path):
     made.end()
 
 
-def run(job, loopback, level=Level.PROPOSE):
+def run(job, loopback, level=RunLevel.PROPOSE):
     return outcomes(loopback.run([job.fleet()], level))
 
 
@@ -64,7 +64,7 @@ def test_each_commit_has_them_once_and_a_run_with_nothing_to_do_asks_nothing(job
 
 
 def test_a_branch_that_was_only_pushed_has_none_until_it_is_proposed(job, moved):
-    run(job, moved, Level.PUSH)
+    run(job, moved, RunLevel.PUSH)
     assert commits(job) == []
     run(job, moved)
     assert commits(job) == [job.branches()[BRANCH]]

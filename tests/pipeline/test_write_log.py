@@ -13,7 +13,7 @@ from support.forges.write_log import documented, written
 from support.runs.worlds import Loopback, ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.rules import Rule
+from bot.model.rules import PolicyRule
 
 pytestmark = [
     pytest.mark.real("git"),
@@ -52,18 +52,18 @@ class Story:
 
     def asks_for_more(self) -> None:
         self.stand.commit("main", BEHIND)
-        self.loopback.rulebook = replace(self.loopback.rulebook, rules=(Rule(labels=("docker",), reviewers=("ada",)),))
+        self.loopback.rulebook = replace(self.loopback.rulebook, rules=(PolicyRule(labels=("docker",), reviewers=("ada",)),))
 
     def play(self) -> None:
         self.run("opens a request", "opened", lambda: self.moves("new"))
         self.run("finds nothing to do", "unchanged")
-        self.run("learns something new of the images", "refreshed", self.learns)
-        self.run("moves to a newer digest", "refreshed", lambda: self.moves("newer"))
+        self.run("learns something new about the images", "refreshed", self.learns)
+        self.run("updates to a newer digest", "refreshed", lambda: self.moves("newer"))
         self.run("finds its base merged into the branch", "refreshed", self.person_updates)
         self.run("finds that merge again", "unchanged")
-        self.run("makes the dashboard", "unchanged", has_dashboards=True)
-        self.run("finds the dashboard as it should be", "unchanged", has_dashboards=True)
-        self.run("takes a request back", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
+        self.run("creates the dashboard", "unchanged", has_dashboards=True)
+        self.run("finds the dashboard up to date", "unchanged", has_dashboards=True)
+        self.run("withdraws a request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
         self.run("opens one with a new label and a reviewer", "opened", self.asks_for_more)
         self.run(
             "finds a person's commit on its branch",

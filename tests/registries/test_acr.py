@@ -17,8 +17,8 @@ from support.registries.docker_registry import Certificate
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.image import Recorded
-from bot.model.reference import Digest, Line
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.access import Access, RegistryEntry
@@ -49,22 +49,22 @@ def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
     ).registry_facts()
 
 
-def line(acr: Acr, tag: str = "1") -> Line:
-    return Line(f"{acr.host}/team/app", tag)
+def line(acr: Acr, tag: str = "1") -> TagRef:
+    return TagRef(f"{acr.host}/team/app", tag)
 
 
 def test_times_moves_and_tags_are_the_registrys_own(acr):
     asked = facts(acr)
     made = {"tag_made": PUSHED}
-    assert asked.recorded(line(acr), NEW.digest) == Recorded(LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made)
-    assert asked.recorded(line(acr), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type, **made)
-    assert asked.recorded(line(acr, "gone"), OLD.digest) == Recorded(PUSHED, None, (), False, OLD.media_type)
+    assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made)
+    assert asked.fetch_record(line(acr), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type, **made)
+    assert asked.fetch_record(line(acr, "gone"), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type)
 
 
 def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
     asked = facts(acr)
     for digest in (NEW.digest, OLD.digest) * 3:
-        asked.recorded(line(acr), digest)
+        asked.fetch_record(line(acr), digest)
     assert acr.asked.count("POST /oauth2/exchange") == 1
     assert acr.asked.count("POST /oauth2/token") == 1
     assert len(acr.asked) == 2 + 1 + 2 * 6, "two for each, and the first challenge"
@@ -83,7 +83,7 @@ def test_a_run_of_a_day_keeps_its_logins(acr):
     asked = at(acr, clock)
     for hour in range(24):
         clock[0] = hour * 3600.0
-        assert asked.recorded(line(acr), NEW.digest) is not None
+        assert asked.fetch_record(line(acr), NEW.digest) is not None
     assert acr.asked.count("POST /oauth2/exchange") == 8, "every three hours"
 
 
@@ -92,7 +92,7 @@ def test_an_access_token_is_used_for_as_long_as_it_says(acr):
     asked = at(acr, clock)
     for minute, tokens in ((0, 1), (2, 1), (50, 1), (60, 2)):
         clock[0] = minute * 60.0
-        assert asked.recorded(line(acr), NEW.digest) is not None
+        assert asked.fetch_record(line(acr), NEW.digest) is not None
         assert acr.asked.count("POST /oauth2/token") == tokens
 
 
@@ -101,19 +101,19 @@ def test_an_access_token_is_used_for_as_long_as_it_says(acr):
 )
 def test_an_image_is_locked_where_its_owner_took_a_right_away(acr, flags, is_locked):
     acr.content.repositories["team/app"].manifests[NEW.digest].flags = flags
-    recorded = facts(acr).recorded(line(acr), NEW.digest)
+    recorded = facts(acr).fetch_record(line(acr), NEW.digest)
     assert recorded is not None
     assert recorded.is_locked is is_locked
 
 
 def test_what_the_registry_has_no_more_has_no_record(acr):
-    assert facts(acr).recorded(line(acr), NOWHERE) is None
+    assert facts(acr).fetch_record(line(acr), NOWHERE) is None
 
 
 def test_tags_are_counted(acr):
     for number in range(MAX_TAGS + 5):
         acr.push(NEW, "team/app", f"2.{number}")
-    recorded = facts(acr).recorded(line(acr), NEW.digest)
+    recorded = facts(acr).fetch_record(line(acr), NEW.digest)
     assert recorded is not None
     assert len(recorded.tags) == MAX_TAGS
 
@@ -124,10 +124,10 @@ def test_names_and_passwords_do_as_well(tmp_path):
     with Entra(certificate) as entra, Acr(certificate, entra, logins=logins) as acr:
         acr.push(NEW, "team/app", "1")
         listed = entry(acr, username="narrow", password="both")
-        assert facts(acr, listed).recorded(line(acr), NEW.digest) is not None
+        assert facts(acr, listed).fetch_record(line(acr), NEW.digest) is not None
         listed = entry(acr, username="narrow", password="content")
         with pytest.raises(RegistryError) as caught:
-            facts(acr, listed).recorded(line(acr), NEW.digest)
+            facts(acr, listed).fetch_record(line(acr), NEW.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True), "content/read without metadata/read"
     assert "POST /oauth2/exchange" not in acr.asked
 
@@ -139,7 +139,7 @@ def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
     listed = RegistryEntry("contoso.azurecr.io", username="narrow", password="both")
     oci = OciRegistry([listed], environment={}, sleep=lambda seconds: None, resolve=resolve)
     with pytest.raises(RegistryError, match=r"https://contoso.azurecr.io/acr/v1/.* did not answer"):
-        oci.registry_facts().recorded(Line("contoso.azurecr.io/team/app", "1"), NEW.digest)
+        oci.registry_facts().fetch_record(TagRef("contoso.azurecr.io/team/app", "1"), NEW.digest)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_without_a_credential_what_anybody_is_told_is_known(acr, anybody, is_tol
     acr.anonymous = anybody
     access = Access([entry(acr)])
     http = HttpClient(access.listed(), environment={})
-    recorded = AcrFacts(access, Authenticator(http, Keychain(access, {}))).recorded(line(acr), NEW.digest)
+    recorded = AcrFacts(access, Authenticator(http, Keychain(access, {}))).fetch_record(line(acr), NEW.digest)
     assert (recorded is not None) == is_told
 
 
@@ -162,7 +162,7 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
         RegistryEntry("127.0.0.1:9", entra=True, insecure=True),
     )
     for host in (acr.host, "docker.io", "127.0.0.1:9", "ghcr.io", "contoso.azurecr.io", "unlisted.azurecr.io"):
-        assert asked.recorded(Line(f"{host}/team/app", "1"), NEW.digest) is None
+        assert asked.fetch_record(TagRef(f"{host}/team/app", "1"), NEW.digest) is None
     assert acr.received == []
 
 
@@ -181,8 +181,8 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
 )
 def test_what_is_no_record_is_a_reason(acr, reply, reason):
     with Listener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
-        facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True)).recorded(
-            Line(f"{server.host}/team/app", "1"), NEW.digest
+        facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True)).fetch_record(
+            TagRef(f"{server.host}/team/app", "1"), NEW.digest
         )
     assert caught.value.reason is reason
 
@@ -196,8 +196,8 @@ def test_a_record_without_times_is_unknown_and_not_wrong(acr):
 
     with Listener(answer, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
-        recorded = asked.recorded(Line(f"{server.host}/team/app", "1"), NEW.digest)
-    assert recorded == Recorded(None, None, (), False, None)
+        recorded = asked.fetch_record(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
+    assert recorded == RegistryRecord(None, None, (), False, None)
 
 
 @pytest.mark.parametrize("url", ["http://{host}/acr/v1/x", "https://attacker.example/acr/v1/x", "https://{host}/v2/x"])
@@ -207,7 +207,7 @@ def test_the_library_reaches_nothing_but_its_registrys_records(acr, url, monkeyp
 
     monkeypatch.setattr(ContainerRegistryClient, "get_manifest_properties", astray)
     with pytest.raises(RegistryError):
-        facts(acr).recorded(line(acr), NEW.digest)
+        facts(acr).fetch_record(line(acr), NEW.digest)
     assert acr.received == []
 
 
@@ -234,7 +234,7 @@ def test_the_end_of_support_is_the_latest_day_that_the_publisher_named(acr, said
     acr.attach("team/app", NEW.digest, "application/vnd.example.sbom", end("2030-01-01"))
     for text in said:
         acr.attach("team/app", NEW.digest, LIFECYCLE, end(text))
-    assert facts(acr).end_of_life(line(acr), NEW.digest) == expected
+    assert facts(acr).fetch_end_of_life(line(acr), NEW.digest) == expected
     assert acr.received[-1].path.endswith(f"?artifactType={LIFECYCLE.replace('/', '%2F')}")
 
 
@@ -260,14 +260,14 @@ def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200
 def test_what_says_nothing_of_support_is_no_day(acr, reply):
     with Listener(lambda received: reply, acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
-        assert asked.end_of_life(Line(f"{server.host}/team/app", "1"), NEW.digest) is None
+        assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None
 
 
 def test_a_registry_that_fails_to_list_referrers_is_a_reason(acr):
     with Listener(lambda received: Reply(400), acr.certificate) as server:
         asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
         with pytest.raises(RegistryError) as caught:
-            asked.end_of_life(Line(f"{server.host}/team/app", "1"), NEW.digest)
+            asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
     assert caught.value.reason is Reason.REGISTRY_ERROR
 
 
@@ -275,5 +275,5 @@ def test_microsofts_images_are_asked_for_through_a_mirror_too(acr):
     acr.attach("team/app", NEW.digest, LIFECYCLE, end("2026-05-12"))
     mirrored = RegistryEntry("mcr.microsoft.com", mirror=acr.host)
     asked = facts(acr, entry(acr), mirrored)
-    assert asked.end_of_life(Line("mcr.microsoft.com/team/app", "1"), NEW.digest) == date(2026, 5, 12)
-    assert asked.end_of_life(Line("docker.io/team/app", "1"), NEW.digest) is None
+    assert asked.fetch_end_of_life(TagRef("mcr.microsoft.com/team/app", "1"), NEW.digest) == date(2026, 5, 12)
+    assert asked.fetch_end_of_life(TagRef("docker.io/team/app", "1"), NEW.digest) is None

@@ -17,7 +17,7 @@ from support.listener import Listener, Received, Reply
 
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
 from bot.registries.access import Access, RegistryEntry
@@ -33,7 +33,7 @@ def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
         acr.push(IMAGE, repository, "1")
     oci = client(entry(acr), environment=by_secret(entra))
     lines = [line(acr, repository) for repository in ("team/app", "team/other")] * 6
-    threads = [threading.Thread(target=oci.head, args=(each,)) for each in lines]
+    threads = [threading.Thread(target=oci.fetch_descriptor, args=(each,)) for each in lines]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -45,15 +45,15 @@ def test_one_exchange_serves_a_registry_and_one_token_a_repository(acr, entra):
 
 def test_the_tags_of_a_registry_that_is_not_named_as_azures_are_listed_by_its_own_rules(acr, entra):
     assert not is_acr(acr.host)
-    assert client(entry(acr), environment=by_secret(entra)).tags(f"{acr.host}/team/app") == ("1",)
+    assert client(entry(acr), environment=by_secret(entra)).list_tags(f"{acr.host}/team/app") == ("1",)
 
 
 def test_who_may_pull_and_not_read_metadata_is_told_that_lists_of_tags_take_it(acr, entra):
     acr.identities = {CLIENT: Identity({"*": frozenset({"pull"})})}
     oci = client(entry(acr), environment=by_secret(entra))
-    assert oci.head(line(acr)).digest == IMAGE.digest
+    assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
     with pytest.raises(RegistryError, match=r"\(this needs `metadata/read`\)$") as caught:
-        oci.tags(f"{acr.host}/team/app")
+        oci.list_tags(f"{acr.host}/team/app")
     assert caught.value.reason is Reason.DENIED
 
 
@@ -123,7 +123,7 @@ def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, 
     with Listener(answer, certificate) as server:
         listed = RegistryEntry(server.host, ca=str(certificate.path), entra=True)
         with pytest.raises(RegistryError) as caught:
-            client(listed, environment=by_secret(entra)).head(Line(f"{server.host}/a", "1"))
+            client(listed, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is reason
     assert "eyJ" not in str(caught.value), "no token stands in a message"
 
@@ -158,7 +158,7 @@ def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
     acr.push(IMAGE, "dockerhub/library/nginx", "1")
     mirrored = RegistryEntry("docker.io", mirror=f"{acr.host}/dockerhub")
     oci = client(mirrored, entry(acr), environment=by_secret(entra))
-    assert oci.head(Line("docker.io/library/nginx", "1")).digest == IMAGE.digest
+    assert oci.fetch_descriptor(TagRef("docker.io/library/nginx", "1")).digest == IMAGE.digest
 
 
 # Servers that never receive an Entra token
@@ -170,7 +170,7 @@ def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, cer
         Acr(certificate, entra, name="attacker.azurecr.io") as attacker,
         pytest.raises(RegistryError, match="list it under"),
     ):
-        oci.head(line(attacker))
+        oci.fetch_descriptor(line(attacker))
     assert attacker.received == []
     assert entra.asked == []
 
@@ -179,7 +179,7 @@ def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certif
     with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
         oci = client(entry(acr), entry(attacker, entra=False), environment=by_secret(entra))
-        assert oci.head(line(acr)).digest == oci.head(line(attacker)).digest
+        assert oci.fetch_descriptor(line(acr)).digest == oci.fetch_descriptor(line(attacker)).digest
     assert "POST /oauth2/exchange" not in attacker.asked
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
 
@@ -206,21 +206,21 @@ def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):
             ca = str(certificate.path)
             entries = RegistryEntry(server.host, ca=ca, entra=True), RegistryEntry(attacker.host, ca=ca)
             with pytest.raises(RegistryError, match="is not trusted with"):
-                client(*entries, environment=by_secret(entra)).head(Line(f"{server.host}/a", "1"))
+                client(*entries, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert len(attacker.received) == 1, "it was asked for what it gives to anybody"
     assert tokens_seen(attacker.received) == []
 
 
 def test_a_redirect_elsewhere_carries_no_token(acr, entra):
     oci = client(entry(acr), RegistryEntry(acr._data.host, ca=str(acr.certificate.path)), environment=by_secret(entra))
-    facts = oci.describe(line(acr), oci.fetch(line(acr), IMAGE.digest))
+    facts = oci.describe_image(line(acr), oci.fetch_manifest(line(acr), IMAGE.digest))
     assert facts.digest == IMAGE.digest
     assert len(acr.data_asked) == 1, "the config, from the data endpoint"
     assert tokens_seen(acr.data_asked) == []
 
 
 def test_entras_own_token_is_only_ever_exchanged(acr, entra):
-    client(entry(acr), environment=by_secret(entra)).head(line(acr))
+    client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
     carried = [each for each in acr.received if b"&access_token=" in each.body]
     assert [each.path for each in carried] == ["/oauth2/exchange"]
     (exchange,) = carried
@@ -234,7 +234,7 @@ def test_other_programs_log_in_as_nobody_with_the_refresh_token(acr, entra):
     address = client(entry(acr), environment=by_secret(entra)).pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
     again = client(entry(acr, entra=False, username=TOKEN_USER, password=address.password))
-    assert again.head(line(acr)).digest == IMAGE.digest
+    assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
@@ -243,27 +243,27 @@ def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
     acr.push(IMAGE, "team/other", "1")
     for username, password in acr.logins:
         oci = client(entry(acr, entra=False, username=username, password=password))
-        assert oci.head(line(acr)).digest == IMAGE.digest
+        assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
     with pytest.raises(RegistryError) as caught:
-        oci.head(line(acr, "team/other"))
+        oci.fetch_descriptor(line(acr, "team/other"))
     assert caught.value.reason is Reason.DENIED
 
 
 def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
     acr.anonymous = ANYBODY
-    assert client(entry(acr, entra=False)).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr, entra=False)).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert all("authorization" not in each.headers for each in acr.received if "/oauth2/" in each.path)
     with pytest.raises(RegistryError) as caught:
-        client(entry(acr, entra=False, username="contoso", password="old")).head(line(acr))
+        client(entry(acr, entra=False, username="contoso", password="old")).fetch_descriptor(line(acr))
     assert caught.value.reason is Reason.DENIED
 
 
 def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
     acr.abac = True
     with pytest.raises(RegistryError, match="check the credential and its permissions"):  # AcrPull is not honoured
-        client(entry(acr), environment=by_secret(entra)).head(line(acr))
+        client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr))
     acr.identities = {CLIENT: repository_reader("team/app")}
-    assert client(entry(acr), environment=by_secret(entra)).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_nothing_of_azure_is_imported_until_somebody_logs_in():

@@ -54,12 +54,12 @@ def builder(arm, entra, tunnel):
 
 def steps(builder: AcrTasks, arm: Arm, *tasks):
     arm.tasks.extend(tasks)
-    return [each.step for each in builder.tasks()]
+    return [each.step for each in builder.list_tasks()]
 
 
 def refused(builder: AcrTasks) -> str:
     with pytest.raises(RegistryError) as caught:
-        builder.tasks()
+        builder.list_tasks()
     assert (caught.value.host, caught.value.is_failure) == (REGISTRY, True)
     said = str(caught.value)
     assert said.startswith(f"cannot list the tasks of {REGISTRY}: ")
@@ -146,7 +146,7 @@ def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, ent
 def test_a_sovereign_cloud_has_a_resource_manager_of_its_own(certificate, entra, registry, audience):
     with Arm(certificate, entra, audience=audience) as arm, manager(arm) as tunnel:
         environment = by_secret(entra) | tunnel.environment
-        assert AcrTasks(registry, CONTOSO, environment).tasks() == ()
+        assert AcrTasks(registry, CONTOSO, environment).list_tasks() == ()
         assert set(tunnel.asked) == {f"{arm.host}:443"}
 
 

@@ -10,8 +10,8 @@ from support.listener import Listener, Received, Reply
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.image import Claim
-from bot.model.reference import Digest, Line
+from bot.model.image import TagDescriptor
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.registries.access import RegistryEntry
@@ -30,8 +30,8 @@ def client(*hosts: str, pauses: list[float] | None = None) -> OciRegistry:
     return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
 
 
-def line(server: Listener) -> Line:
-    return Line(f"{server.host}/a/b", "1")
+def line(server: Listener) -> TagRef:
+    return TagRef(f"{server.host}/a/b", "1")
 
 
 def serve(item: images.Image | images.Index, **headers: str) -> Reply:
@@ -45,8 +45,8 @@ def claimed(item: images.Image | images.Index) -> Reply:
 def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
     with Listener(lambda received: claimed(IMAGE)) as server:
         oci = client(server.host)
-        oci.head(line(server))
-        oci.fetch(line(server), IMAGE.digest)
+        oci.fetch_descriptor(line(server))
+        oci.fetch_manifest(line(server), IMAGE.digest)
     assert [received.headers["accept"] for received in server.received] == [ACCEPT, ACCEPT]
 
 
@@ -68,36 +68,36 @@ def test_every_question_about_a_manifest_accepts_all_four_types_in_one_header():
 )
 def test_where_a_head_claims_nothing_usable_the_manifest_is_fetched_and_hashed(head):
     with Listener(lambda received: head if received.method == "HEAD" else serve(IMAGE)) as server:
-        assert client(server.host).head(line(server)) == Claim(IMAGE.digest, IMAGE.media_type)
+        assert client(server.host).fetch_descriptor(line(server)) == TagDescriptor(IMAGE.digest, IMAGE.media_type)
     assert server.asked == ["HEAD /v2/a/b/manifests/1", "GET /v2/a/b/manifests/1"]
 
 
 # Unchanged responses
 
 
-KNOWN = Claim(OTHER.digest, OTHER.media_type, 'W/"other"')
+KNOWN = TagDescriptor(OTHER.digest, OTHER.media_type, 'W/"other"')
 
 
 def test_a_remembered_answer_is_asked_for_by_its_etag_and_only_by_it():
     with Listener(lambda received: Reply(304) if "if-none-match" in received.headers else claimed(IMAGE)) as server:
         oci = client(server.host)
-        assert oci.head(line(server), KNOWN) is KNOWN
-        assert oci.head(line(server), Claim(OTHER.digest, OTHER.media_type)).digest == IMAGE.digest
-        assert oci.head(line(server)).digest == IMAGE.digest
+        assert oci.fetch_descriptor(line(server), KNOWN) is KNOWN
+        assert oci.fetch_descriptor(line(server), TagDescriptor(OTHER.digest, OTHER.media_type)).digest == IMAGE.digest
+        assert oci.fetch_descriptor(line(server)).digest == IMAGE.digest
     assert [received.headers.get("if-none-match") for received in server.received] == ['W/"other"', None, None]
 
 
 def test_a_registry_that_knows_no_etags_answers_anew():
     with Listener(lambda received: claimed(IMAGE)) as server:
-        assert client(server.host).head(line(server), KNOWN) == Claim(IMAGE.digest, IMAGE.media_type)
+        assert client(server.host).fetch_descriptor(line(server), KNOWN) == TagDescriptor(IMAGE.digest, IMAGE.media_type)
     assert server.asked == ["HEAD /v2/a/b/manifests/1"]
 
 
 def test_nothing_changed_is_no_answer_to_who_remembers_nothing():
     with Listener(lambda received: Reply(304)) as server:
-        for known in (None, Claim(OTHER.digest, OTHER.media_type)):
+        for known in (None, TagDescriptor(OTHER.digest, OTHER.media_type)):
             with pytest.raises(RegistryError, match="answered 304") as caught:
-                client(server.host).head(line(server), known)
+                client(server.host).fetch_descriptor(line(server), known)
             assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
@@ -117,19 +117,19 @@ def test_nothing_changed_is_no_answer_to_who_remembers_nothing():
 def test_only_an_etag_that_can_be_sent_back_is_kept(sent, kept):
     reply = serve(IMAGE, **{"Docker-Content-Digest": IMAGE.digest, "ETag": sent})
     with Listener(lambda received: reply) as server:
-        assert client(server.host).head(line(server)).etag == kept
+        assert client(server.host).fetch_descriptor(line(server)).etag == kept
 
 
 def test_a_header_that_contradicts_the_body_is_not_believed():
     answers = {"HEAD": serve(IMAGE), "GET": serve(IMAGE, **{"Docker-Content-Digest": OTHER.digest})}
     with Listener(lambda received: answers[received.method]) as server:
-        assert client(server.host).head(line(server)).digest == IMAGE.digest
+        assert client(server.host).fetch_descriptor(line(server)).digest == IMAGE.digest
 
 
 def test_bytes_that_do_not_have_the_digest_are_a_failure():
     reply = serve(OTHER, **{"Docker-Content-Digest": IMAGE.digest})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=OTHER.digest) as caught:
-        client(server.host).fetch(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(line(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DIGEST_MISMATCH, True)
 
 
@@ -143,22 +143,22 @@ def test_bytes_that_do_not_have_the_digest_are_a_failure():
 def test_what_is_no_image_is_a_finding_and_no_failure(body, content_type, said):
     reply = Reply(200, body, {"Content-Type": content_type})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match=said) as caught:
-        client(server.host).head(line(server))
+        client(server.host).fetch_descriptor(line(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
 def test_a_page_for_browsers_is_no_registrys_answer_and_a_failure():
     reply = Reply(200, b"<html>Welcome to the guest network</html>", {"Content-Type": "text/html"})
     with Listener(lambda received: reply) as server, pytest.raises(RegistryError, match="not JSON") as caught:
-        client(server.host).head(line(server))
+        client(server.host).fetch_descriptor(line(server))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
 def test_a_manifest_without_a_type_is_sniffed():
     untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
     with Listener(lambda received: Reply(200, untyped.encode())) as server:
-        claim = client(server.host).head(line(server))
-    assert claim == Claim(images.digest_of(untyped.encode()), images.OCI_MANIFEST)
+        claim = client(server.host).fetch_descriptor(line(server))
+    assert claim == TagDescriptor(images.digest_of(untyped.encode()), images.OCI_MANIFEST)
 
 
 # Limits
@@ -170,7 +170,7 @@ def test_a_manifest_beyond_the_limit_is_not_read():
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST} bytes") as caught,
     ):
-        client(server.host).fetch(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(line(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
@@ -189,9 +189,9 @@ def by_kind(manifest: Reply, blob: Reply):
 def test_a_config_is_bounded_and_hashed_too(blob, reason):
     with Listener(by_kind(serve(IMAGE), blob)) as server:
         oci = client(server.host)
-        manifest = oci.fetch(line(server), IMAGE.digest)
+        manifest = oci.fetch_manifest(line(server), IMAGE.digest)
         with pytest.raises(RegistryError) as caught:
-            oci.describe(line(server), manifest)
+            oci.describe_image(line(server), manifest)
     assert caught.value.reason is reason
 
 
@@ -202,9 +202,9 @@ def test_a_config_that_is_none_is_a_finding():
     body = json.dumps(manifest).encode()
     with Listener(by_kind(Reply(200, body), Reply(200, blob))) as server:
         oci = client(server.host)
-        fetched = oci.fetch(line(server), images.digest_of(body))
+        fetched = oci.fetch_manifest(line(server), images.digest_of(body))
         with pytest.raises(RegistryError, match="its config is not JSON") as caught:
-            oci.describe(line(server), fetched)
+            oci.describe_image(line(server), fetched)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
@@ -214,9 +214,9 @@ def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
     blobs = {images.digest_of(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
     with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
         oci = client(server.host)
-        first = oci.fetch(line(server), IMAGE.digest)
-        oci.fetch(line(server), OTHER.digest)
-        assert oci.describe(line(server), first).created == images.DEFAULT_CREATED
+        first = oci.fetch_manifest(line(server), IMAGE.digest)
+        oci.fetch_manifest(line(server), OTHER.digest)
+        assert oci.describe_image(line(server), first).created == images.DEFAULT_CREATED
     assert server.asked.count(f"GET /v2/a/b/manifests/{IMAGE.digest}") == 2
 
 
@@ -235,8 +235,8 @@ def test_manifests_and_configs_are_followed_to_where_they_are_kept():
         )
         with Listener(moved) as server:
             oci = client(server.host, store.host)
-            manifest = oci.fetch(line(server), IMAGE.digest)
-            assert oci.describe(line(server), manifest).created == images.DEFAULT_CREATED
+            manifest = oci.fetch_manifest(line(server), IMAGE.digest)
+            assert oci.describe_image(line(server), manifest).created == images.DEFAULT_CREATED
 
 
 def test_a_redirect_inside_is_refused():
@@ -245,7 +245,7 @@ def test_a_redirect_inside_is_refused():
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"169\.254\.169\.254") as caught,
     ):
-        client(server.host).head(line(server))
+        client(server.host).fetch_descriptor(line(server))
     assert caught.value.reason is Reason.REGISTRY_ERROR
     assert "list 169" not in str(caught.value), "nobody is invited to trust a host of which only a redirect speaks"
 
@@ -269,7 +269,7 @@ def test_trouble_that_stays_is_a_failure_of_the_host(status, reason):
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=f"answered {status} for a/b/manifests/1") as caught,
     ):
-        client(server.host).head(line(server))
+        client(server.host).fetch_descriptor(line(server))
     assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (reason, True, server.host)
 
 
@@ -277,7 +277,7 @@ def test_a_registry_that_says_when_is_asked_again_then():
     replies = [Reply(429, headers={"Retry-After": "11"}), claimed(IMAGE)]
     pauses: list[float] = []
     with Listener(lambda received: replies.pop(0)) as server:
-        assert client(server.host, pauses=pauses).head(line(server)).digest == IMAGE.digest
+        assert client(server.host, pauses=pauses).fetch_descriptor(line(server)).digest == IMAGE.digest
     assert pauses == [pytest.approx(11.0, abs=1)]
 
 
@@ -287,14 +287,14 @@ def test_a_registry_that_wants_to_be_left_alone_for_long_costs_its_other_images_
         oci = client(server.host)
         for said in ("retry after 3600 seconds", "asked for a pause of another 3600 seconds"):
             with pytest.raises(RegistryError, match=said) as caught:
-                oci.head(line(server))
+                oci.fetch_descriptor(line(server))
             assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
     assert len(server.received) == 1
 
 
 def test_tries_are_few():
     with Listener(lambda received: Reply(503)) as server, pytest.raises(RegistryError):
-        client(server.host).head(line(server))
+        client(server.host).fetch_descriptor(line(server))
     assert len(server.received) == MAX_TRIES
 
 
@@ -303,7 +303,7 @@ def test_no_connection_is_a_failure_of_the_host():
         probe.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{probe.getsockname()[1]}"
     with pytest.raises(RegistryError, match="did not answer: Connection refused") as caught:
-        client(host).head(Line(f"{host}/a/b", "1"))
+        client(host).fetch_descriptor(TagRef(f"{host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 
 
@@ -311,7 +311,7 @@ def test_the_words_of_a_registry_are_one_short_line_in_a_message():
     word = "line\nbreak \x1b[31mred\u202e " + "x" * 10_000
     said = json.dumps({"errors": [{"code": "TOOMANY", "message": word}] * 9}).encode()
     with Listener(lambda received: Reply(400, said)) as server, pytest.raises(RegistryError) as caught:
-        client(server.host).fetch(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(line(server), IMAGE.digest)
     message = str(caught.value)
     assert "TOOMANY: line break [31mred x" in message
     assert message.isprintable()
@@ -327,10 +327,10 @@ def test_words_that_are_none_leave_the_status(body):
         Listener(lambda received: reply) as server,
         pytest.raises(RegistryError, match=r"answered 404 for a/b/manifests/sha256:[0-9a-f]+: it does not exist"),
     ):
-        client(server.host).fetch(line(server), IMAGE.digest)
+        client(server.host).fetch_manifest(line(server), IMAGE.digest)
 
 
 def test_a_digest_of_another_algorithm_is_a_mismatch_and_no_crash():
     with Listener(lambda received: serve(IMAGE)) as server, pytest.raises(RegistryError) as caught:
-        client(server.host).fetch(line(server), Digest("sha512:" + "a" * 128))
+        client(server.host).fetch_manifest(line(server), Digest("sha512:" + "a" * 128))
     assert caught.value.reason is Reason.DIGEST_MISMATCH

@@ -12,7 +12,7 @@ from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.access import Access, Endpoint, RegistryEntry
@@ -53,7 +53,7 @@ def listed(registry: DockerRegistry, tokens: TokenServer, **entry) -> RegistryEn
 def test_anybody_gets_a_token_for_what_is_public(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
-    assert oci.head(Line(f"{registry.host}/a/b", "1")).digest == IMAGE.digest
+    assert oci.fetch_descriptor(TagRef(f"{registry.host}/a/b", "1")).digest == IMAGE.digest
     assert tokens.scopes == ["repository:a/b:pull"]
     assert "authorization" not in tokens.received[0].headers
 
@@ -63,8 +63,8 @@ def test_one_token_for_a_repository_and_one_challenge_for_a_host(stand):
     registry, tokens = stand(("a/b", "c"))
     oci = client(listed(registry, tokens, username="user", password="right"))
     for repository in ("a/b", "a/b", "c", "c"):
-        line = Line(f"{registry.host}/{repository}", "1")
-        oci.fetch(line, oci.head(line).digest)
+        line = TagRef(f"{registry.host}/{repository}", "1")
+        oci.fetch_manifest(line, oci.fetch_descriptor(line).digest)
     assert tokens.scopes == ["repository:a/b:pull", "repository:c:pull"]
     assert [request.status for request in registry.requests()] == [401] + [200] * 8
 
@@ -73,8 +73,8 @@ def test_one_token_for_a_repository_and_one_challenge_for_a_host(stand):
 def test_one_token_serves_many_threads(stand):
     registry, tokens = stand()
     oci = client(listed(registry, tokens))
-    line = Line(f"{registry.host}/a/b", "1")
-    threads = [threading.Thread(target=oci.head, args=(line,)) for _ in range(12)]
+    line = TagRef(f"{registry.host}/a/b", "1")
+    threads = [threading.Thread(target=oci.fetch_descriptor, args=(line,)) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -86,12 +86,12 @@ def test_one_token_serves_many_threads(stand):
 @real
 def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand, tmp_path):
     registry, tokens = stand(public=False, identity_token="refresh")
-    line = Line(f"{registry.host}/a/b", "1")
-    assert client(listed(registry, tokens, username="user", password="right")).head(line).digest == IMAGE.digest
+    line = TagRef(f"{registry.host}/a/b", "1")
+    assert client(listed(registry, tokens, username="user", password="right")).fetch_descriptor(line).digest == IMAGE.digest
     config = {"auths": {registry.host: {"identitytoken": "refresh"}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
-    assert oci.head(line).digest == IMAGE.digest
+    assert oci.fetch_descriptor(line).digest == IMAGE.digest
     assert [received.method for received in tokens.received] == ["GET", "POST"]
     assert oci.pull_address(line, IMAGE.digest).password is None
 
@@ -100,7 +100,7 @@ def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand,
 def test_a_private_repository_without_a_login_is_a_finding(stand):
     registry, tokens = stand(public=False)
     with pytest.raises(RegistryError) as caught:
-        client(listed(registry, tokens)).head(Line(f"{registry.host}/a/b", "1"))
+        client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
@@ -108,7 +108,7 @@ def test_a_private_repository_without_a_login_is_a_finding(stand):
 def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the_message(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError, match=r"\[hidden\].*credential configured for") as caught:
-        client(listed(registry, tokens, username="user", password="f4ls3")).head(Line(f"{registry.host}/a/b", "1"))
+        client(listed(registry, tokens, username="user", password="f4ls3")).fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "f4ls3" not in str(caught.value)
 
@@ -117,7 +117,7 @@ def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the
 def test_the_registry_refuses_what_is_not_there_even_to_a_token(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError) as caught:
-        client(listed(registry, tokens)).head(Line(f"{registry.host}/a/b", "2"))
+        client(listed(registry, tokens)).fetch_descriptor(TagRef(f"{registry.host}/a/b", "2"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
@@ -125,8 +125,8 @@ def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
     slow = Reply(200, token().body, drip=0.005)
     with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,)))
-        oci.head(Line(f"{server.host}/first", "1"))
-        threads = [threading.Thread(target=oci.head, args=(Line(f"{server.host}/second", "1"),)) for _ in range(8)]
+        oci.fetch_descriptor(TagRef(f"{server.host}/first", "1"))
+        threads = [threading.Thread(target=oci.fetch_descriptor, args=(TagRef(f"{server.host}/second", "1"),)) for _ in range(8)]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -141,7 +141,7 @@ def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {registry.host: {"identitytoken": "st4le"}}}))
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
     with pytest.raises(RegistryError, match="credential configured for") as caught:
-        oci.head(Line(f"{registry.host}/a/b", "1"))
+        oci.fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "st4le" not in str(caught.value)
 
@@ -224,7 +224,7 @@ def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
     with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="did not return a token: it is not JSON") as caught:
-            client(entry).head(Line(f"{server.host}/a", "1"))
+            client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
@@ -241,7 +241,7 @@ def test_bearer_is_preferred_where_both_are_offered():
         entry = RegistryEntry(
             server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
-        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+        assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     assert BASIC not in {received.headers.get("authorization") for received in server.received}
 
 
@@ -252,8 +252,8 @@ def test_a_challenge_without_a_service_is_for_the_realms_host():
         return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm.url}/token"'})
 
     with Listener(lambda received: token()) as realm, Listener(answer) as server:
-        client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))).head(
-            Line(f"{server.host}/a", "1")
+        client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))).fetch_descriptor(
+            TagRef(f"{server.host}/a", "1")
         )
     assert realm.asked == ["GET /token?service=127.0.0.1&scope=repository%3Aa%3Apull"]
 
@@ -262,7 +262,7 @@ def test_a_challenge_without_a_service_is_for_the_realms_host():
 def test_a_challenge_that_cannot_be_met_ends_the_question(offered):
     headers = {"WWW-Authenticate": offered} if offered else {}
     with Listener(lambda received: Reply(401, headers=headers)) as server, pytest.raises(RegistryError) as caught:
-        client(RegistryEntry(server.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+        client(RegistryEntry(server.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
     assert len(server.received) == 1
 
@@ -273,7 +273,7 @@ def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message()
     with Listener(lambda received: basic) as server:
         entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=r"DENIED: Basic \[hidden\] user:\[hidden\]"):
-            client(entry).fetch(Line(f"{server.host}/a", "1"), IMAGE.digest)
+            client(entry).fetch_manifest(TagRef(f"{server.host}/a", "1"), IMAGE.digest)
     assert len(server.received) == 2
 
 
@@ -282,5 +282,5 @@ def test_an_identity_token_is_no_password(tmp_path):
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
         oci = client(RegistryEntry(server.host, insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
         with pytest.raises(RegistryError, match="requires a password") as caught:
-            oci.head(Line(f"{server.host}/a", "1"))
+            oci.fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.DENIED

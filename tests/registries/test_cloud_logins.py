@@ -21,7 +21,7 @@ from support.parts import ROOT
 from bot.demo import images
 from bot.model.cloud_hosts import PUBLIC_ECR, is_ecr, is_gar
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries import cloud_login
 from bot.registries.access import Access, RegistryEntry
@@ -129,9 +129,9 @@ def test_googles_are_the_whole_name_too():
 def test_a_registry_of_amazons_opens_for_whom_aws_knows(aws):
     private(ECR, "team/web", basic("AWS", aws.password))
     oci = OciRegistry([RegistryEntry(ECR, cloud=Cloud.ECR)], environment={})
-    assert oci.head(Line(f"{ECR}/team/web", "1")).digest == IMAGE.digest
+    assert oci.fetch_descriptor(TagRef(f"{ECR}/team/web", "1")).digest == IMAGE.digest
     assert aws.logins == ["ecr eu-west-1"], "the region is the one in the registry's name"
-    assert oci.pull_address(Line(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
+    assert oci.pull_address(TagRef(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
 
 
 def test_the_public_registry_logs_in_where_amazon_does_it(aws):
@@ -186,7 +186,7 @@ def test_a_registry_of_googles_opens_for_whom_google_knows(google):
     private(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
     oci = OciRegistry([RegistryEntry(GAR, cloud=Cloud.GAR)], environment={})
     for _ in range(2):
-        assert oci.head(Line(f"{GAR}/project/remote/web", "1")).digest == IMAGE.digest
+        assert oci.fetch_descriptor(TagRef(f"{GAR}/project/remote/web", "1")).digest == IMAGE.digest
     assert len(google.received) == 1
 
 
@@ -218,7 +218,7 @@ def test_who_has_no_credentials_of_google_is_told():
 def test_a_key_file_of_googles_is_a_password_too():
     private(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
     entry = RegistryEntry(GAR, username="_json_key", password='{"a": "b"}')
-    assert OciRegistry([entry], environment={}).head(Line(f"{GAR}/project/web", "1")).digest == IMAGE.digest
+    assert OciRegistry([entry], environment={}).fetch_descriptor(TagRef(f"{GAR}/project/web", "1")).digest == IMAGE.digest
 
 
 # The fakes reject the same requests as the cloud providers

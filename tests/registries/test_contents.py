@@ -7,7 +7,7 @@ from support.registries.docker_registry import DockerRegistry
 
 from bot.demo import images
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 
@@ -34,7 +34,7 @@ def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(r
     index = images.index([other, wanted], annotations={f"{PREFIX}revision": "index"})
     registry.push(index, "inside", "1")
     registry.forget()
-    found = client(registry).contents(Line(f"{registry.host}/inside", "1"), index.digest, "linux/amd64")
+    found = client(registry).fetch_contents(TagRef(f"{registry.host}/inside", "1"), index.digest, "linux/amd64")
     assert found == ImageContents(
         digest=wanted.digest,
         config=ImageConfig("1000", ("/app",), environment=("TOKEN", "TZ"), ports=("80/tcp",)),
@@ -44,11 +44,11 @@ def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(r
         platforms=("linux/arm64", "linux/amd64"),
     )
     assert len(registry.requests()) == 3, "index, manifest and config"
-    assert client(registry).contents(Line(f"{registry.host}/inside", "1"), index.digest, "linux/s390x") is None
+    assert client(registry).fetch_contents(TagRef(f"{registry.host}/inside", "1"), index.digest, "linux/s390x") is None
 
 
 def test_what_is_in_an_image_that_stands_alone_is_told_by_itself(registry):
     alone = images.image([images.layer({"a": b"s"})], docker=True, start={"Cmd": ["sh"]})
     registry.push(alone, "alone", "1")
-    found = client(registry).contents(Line(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")
+    found = client(registry).fetch_contents(TagRef(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")
     assert (found.digest, found.config.command, found.platforms) == (alone.digest, ("sh",), ())

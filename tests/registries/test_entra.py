@@ -40,7 +40,7 @@ from bot.registries.azure_identity import (
 
 def refused(acr: Acr, environment: Mapping[str, str]) -> str:
     with pytest.raises(RegistryError) as caught:
-        client(entry(acr), environment=environment).head(line(acr))
+        client(entry(acr), environment=environment).fetch_descriptor(line(acr))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     return str(caught.value)
 
@@ -49,7 +49,7 @@ def refused(acr: Acr, environment: Mapping[str, str]) -> str:
 
 
 def test_a_service_principal_logs_in_by_its_secret(acr, entra):
-    assert client(entry(acr), environment=by_secret(entra)).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_a_service_principal_logs_in_by_its_certificate(acr, entra, tmp_path):
@@ -64,17 +64,17 @@ def test_a_service_principal_logs_in_by_its_certificate(acr, entra, tmp_path):
     (tmp_path / "application.pem").write_bytes(own)
     entra.applications = {CLIENT: Application(secret=None, certificate=key.public_key())}
     environment = entra.environment | {"AZURE_CLIENT_CERTIFICATE_PATH": str(tmp_path / "application.pem")}
-    assert client(entry(acr), environment=environment).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_a_pod_logs_in_by_workload_identity(acr, entra, tmp_path):
     (tmp_path / "token").write_text(entra.vouch(WORKLOAD))
     environment = entra.environment | {"AZURE_FEDERATED_TOKEN_FILE": str(tmp_path / "token")}
-    assert client(entry(acr), environment=environment).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_a_workflow_logs_in_by_githubs_oidc(acr, entra):
-    assert client(entry(acr), environment=entra.environment | entra.workflow).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=entra.environment | entra.workflow).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert "GET /github/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange" in entra.asked
 
 
@@ -82,7 +82,7 @@ def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
     environment = {"SSL_CERT_FILE": str(acr.certificate.path)} | entra.container
     for variable, value in environment.items():  # the library reads them itself
         monkeypatch.setenv(variable, value)
-    assert client(entry(acr), environment=environment).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment=environment).fetch_descriptor(line(acr)).digest == IMAGE.digest
     (asked,) = entra.asked
     assert asked.startswith("GET /msi/token?")
 
@@ -109,7 +109,7 @@ def az(folder: Path, says: str, status: int = 0) -> None:
 def test_a_person_is_who_az_login_says(acr, entra, tmp_path, monkeypatch):
     az(tmp_path, f'{{"accessToken": "{entra.token()}", "expires_on": 4102444800}}')
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert client(entry(acr), environment={"PATH": str(tmp_path)}).head(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr), environment={"PATH": str(tmp_path)}).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 def test_az_that_is_not_logged_in_says_so(acr, tmp_path, monkeypatch):
@@ -241,7 +241,7 @@ def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
     for variable, value in by_secret(entra).items():
         monkeypatch.setenv(variable, value)
-    assert wiring.registry_for(config, acr.host).head(line(acr)).digest == IMAGE.digest
+    assert wiring.registry_for(config, acr.host).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 # Clouds by host name
@@ -258,7 +258,7 @@ def test_the_end_of_a_registrys_name_says_which_cloud_it_is_in():
 def test_a_registry_of_a_sovereign_cloud_is_logged_in_to_under_its_own_name(certificate, entra):
     with Acr(certificate, entra, name="contoso.azurecr.us") as acr:
         acr.push(IMAGE, "team/app", "1")
-        assert client(entry(acr), environment=by_secret(entra)).head(line(acr)).digest == IMAGE.digest
+        assert client(entry(acr), environment=by_secret(entra)).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from support.registries.challenges import IMAGE, client
 from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
 
-from bot.model.diagnosis import Aim, Mark
+from bot.model.diagnosis import DiagnosisTarget, CheckStatus
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
-from bot.model.vocabulary import Level
+from bot.model.reference import TagRef
+from bot.model.vocabulary import RunLevel
 from bot.registries.access import RegistryEntry
 from bot.registries.examination import ImageExamination
 
 real = pytest.mark.real("docker-registry")
-AIM = Aim(Level.REPORT, "basebump/")
+AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
 def login(listed: RegistryEntry, oci=None):
@@ -41,29 +41,29 @@ def guarded(request, tmp_path):
 @real
 def test_the_right_password_is_well(guarded):
     check = login(guarded(username="user", password="right"))
-    assert (check.mark, check.found) == (Mark.OK, "the registry accepts the login of user")
-    assert check.tried == "log in, by plain http"
+    assert (check.status, check.result) == (CheckStatus.OK, "the registry accepts the login of user")
+    assert check.action == "log in, by plain http"
 
 
 @real
 def test_a_wrong_password_is_a_problem_and_never_shown(guarded):
     check = login(guarded(username="user", password="wr0ng"))
-    assert (check.mark, "check the credential and its permissions" in check.found) == (Mark.PROBLEM, True)
-    assert "wr0ng" not in check.found
+    assert (check.status, "check the credential and its permissions" in check.result) == (CheckStatus.PROBLEM, True)
+    assert "wr0ng" not in check.result
 
 
 @real
 def test_who_has_no_password_for_a_registry_that_wants_one_is_told_so(tmp_path):
     with DockerRegistry(htpasswd={"user": "right"}) as registry:
         check = login(RegistryEntry(registry.host, insecure=True))
-    assert (check.mark, "needs a credential" in check.found) == (Mark.UNKNOWN, True)
+    assert (check.status, "needs a credential" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 @real
 def test_a_token_server_that_is_not_trusted_with_the_password_is_named(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         check = login(RegistryEntry(registry.host, insecure=True, username="user", password="right"))
-    assert check.mark is Mark.PROBLEM
+    assert check.status is CheckStatus.PROBLEM
     assert all("authorization" not in each.headers for each in tokens.received)
 
 
@@ -73,45 +73,45 @@ def test_a_token_for_a_login_is_for_no_repository(tmp_path):
         listed = RegistryEntry(
             registry.host, insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
         )
-        assert login(listed).mark is Mark.OK
+        assert login(listed).status is CheckStatus.OK
         assert "scope" not in tokens.received[-1].path
 
 
 def test_a_registry_that_asks_nobody_who_he_is_says_nothing_of_the_password():
     with Listener(lambda received: Reply(200, b"{}")) as registry:
         check = login(RegistryEntry(registry.host, insecure=True, username="user", password="any"))
-    assert (check.mark, check.found) == (Mark.OK, "the registry answers and requires no login")
+    assert (check.status, check.result) == (CheckStatus.OK, "the registry answers and requires no login")
     assert registry.asked == ["GET /v2/"]
 
 
 def test_a_mirror_is_asked_in_its_registrys_place():
     with Listener(lambda received: Reply(200, b"{}")) as mirror:
         check = login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", insecure=True))
-    assert (check.subject, check.tried) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
+    assert (check.subject, check.action) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
     assert mirror.asked == ["GET /v2/"]
 
 
 @pytest.mark.parametrize("status", [500, 429])
 def test_a_registry_that_fails_is_a_problem(status):
     with Listener(lambda received: Reply(status)) as registry:
-        assert login(RegistryEntry(registry.host, insecure=True)).mark is Mark.PROBLEM
+        assert login(RegistryEntry(registry.host, insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_a_registry_that_is_not_there_is_a_problem():
     with Listener(lambda received: Reply(200)) as registry:
         host = registry.host
-    assert login(RegistryEntry(host, insecure=True)).mark is Mark.PROBLEM
+    assert login(RegistryEntry(host, insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_https_where_only_http_is_spoken_is_a_problem():
     with Listener(lambda received: Reply(200)) as registry:
-        assert login(RegistryEntry(registry.host)).mark is Mark.PROBLEM
+        assert login(RegistryEntry(registry.host)).status is CheckStatus.PROBLEM
 
 
 def test_the_word_of_entra_is_exchanged_and_no_token_is_asked_for(acr, entra):
     listed = entry(acr)
     check = login(listed, azure_client(listed, environment=by_secret(entra)))
-    assert (check.mark, "Microsoft Entra" in check.found) == (Mark.OK, True)
+    assert (check.status, "Microsoft Entra" in check.result) == (CheckStatus.OK, True)
     assert acr.asked == ["POST /oauth2/exchange"]
 
 
@@ -124,7 +124,7 @@ def test_a_registry_that_entra_does_not_open_is_a_problem(acr, entra):
 
 def _image(registry, tag, *, is_named):
     oci = client(RegistryEntry(registry.host, insecure=True))
-    (check,) = ImageExamination(oci, Line(f"{registry.host}/a/b", tag), is_named=is_named).examine(AIM)
+    (check,) = ImageExamination(oci, TagRef(f"{registry.host}/a/b", tag), is_named=is_named).examine(AIM)
     return check
 
 
@@ -134,8 +134,8 @@ def test_an_image_is_asked_for_by_one_head():
         registry.push(IMAGE, "a/b", "1")
         registry.forget()
         check = _image(registry, "1", is_named=True)
-        assert (check.mark, IMAGE.digest in check.found) == (Mark.OK, True)
+        assert (check.status, IMAGE.digest in check.result) == (CheckStatus.OK, True)
         assert [each.method for each in registry.requests()] == ["HEAD"]
         missing = _image(registry, "2", is_named=True)
-        assert (missing.subject, missing.mark) == (f"{registry.host}/a/b:2", Mark.PROBLEM)
-        assert _image(registry, "2", is_named=False).mark is Mark.UNKNOWN
+        assert (missing.subject, missing.status) == (f"{registry.host}/a/b:2", CheckStatus.PROBLEM)
+        assert _image(registry, "2", is_named=False).status is CheckStatus.UNKNOWN

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.registries.access import Access, RegistryEntry
 from bot.registries.credentials import Login
 from bot.registries.keychain import Keychain
@@ -139,8 +139,8 @@ def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
     logins = {key: {"username": name, "password": "word"} for key, name in keys.items()}
     environment = {"DOCKER_AUTH_CONFIG": json.dumps({"auths": logins})}
     oci = OciRegistry([RegistryEntry("docker.io", mirror="m.corp/hub")], environment=environment)
-    assert oci.pull_address(Line("docker.io/library/nginx", "1"), digest).username == "part"
-    assert oci.pull_address(Line("docker.io/acme/nginx", "1"), digest).username == "host"
+    assert oci.pull_address(TagRef("docker.io/library/nginx", "1"), digest).username == "part"
+    assert oci.pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
 
 
 def test_who_has_no_home_still_has_what_is_named(tmp_path, monkeypatch):

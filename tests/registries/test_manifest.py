@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo import images
-from bot.model.image import Child, Kind, Manifest
+from bot.model.image import ChildManifest, ManifestKind, Manifest
 from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, media_type, parse_document
 
 AMD64 = images.image([images.layer({"a": b"amd64"})])
@@ -36,7 +36,7 @@ def test_all_four_types_are_asked_for_in_one_header():
 def test_a_manifest_is_of_one_platform(docker):
     image = images.image([images.layer({"a": b"b"})], docker=docker, annotations={"a": "b"})
     document = read(image)
-    assert document.manifest == Manifest(image.digest, Kind.MANIFEST, image.media_type, (), (("a", "b"),))
+    assert document.manifest == Manifest(image.digest, ManifestKind.MANIFEST, image.media_type, (), (("a", "b"),))
     assert document.config == images.digest_of(image.blobs[0])
 
 
@@ -45,9 +45,9 @@ def test_an_index_has_its_children_in_its_order_without_attestations(docker):
     index = images.index([ARM, AMD64, images.attestation(AMD64)], docker=docker, annotations={"a": "b"})
     assert read(index).manifest == Manifest(
         index.digest,
-        Kind.INDEX,
+        ManifestKind.INDEX,
         index.media_type,
-        (Child(ARM.digest, "linux/arm/v7"), Child(AMD64.digest, "linux/amd64")),
+        (ChildManifest(ARM.digest, "linux/arm/v7"), ChildManifest(AMD64.digest, "linux/amd64")),
         (("a", "b"),),
     )
 
@@ -72,9 +72,9 @@ def test_either_sign_makes_a_child_an_attestation(sign):
 def test_a_child_without_a_platform_is_a_child():
     body = json.dumps({"manifests": [{"digest": AMD64.digest}]}).encode()
     manifest = parse_document(AMD64.digest, body, images.OCI_INDEX).manifest
-    assert (manifest.children, manifest.platforms) == ((Child(AMD64.digest, None),), ())
-    assert manifest.holds(AMD64.digest)
-    assert not manifest.holds(ARM.digest)
+    assert (manifest.children, manifest.platforms) == ((ChildManifest(AMD64.digest, None),), ())
+    assert manifest.has_child(AMD64.digest)
+    assert not manifest.has_child(ARM.digest)
 
 
 @pytest.mark.parametrize("os", ["linux`@everyone", "", "a" * 65, 7, None, ["linux"]])
@@ -84,7 +84,7 @@ def test_a_platform_that_is_no_word_is_none(os):
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream", "text/plain"])
-@pytest.mark.parametrize(("item", "kind"), [(AMD64, Kind.MANIFEST), (images.index([AMD64]), Kind.INDEX)])
+@pytest.mark.parametrize(("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.index([AMD64]), ManifestKind.INDEX)])
 def test_a_document_without_a_type_is_known_by_its_shape(content_type, item, kind):
     document = parse_document(item.digest, changed(item, mediaType=None), content_type)
     assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)
@@ -151,4 +151,4 @@ KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manif
 def test_any_document_is_an_image_or_is_said_to_be_none(document, content_type):
     body = json.dumps(document).encode()
     with contextlib.suppress(NotAnImageError):
-        assert parse_document(images.digest_of(body), body, content_type).manifest.kind in Kind
+        assert parse_document(images.digest_of(body), body, content_type).manifest.kind in ManifestKind

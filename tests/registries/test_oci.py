@@ -11,8 +11,8 @@ from support.registries.docker_registry import Certificate, DockerRegistry
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.image import BaseImage, Claim, Kind, PullAddress
-from bot.model.reference import Digest, Line
+from bot.model.image import BaseImage, TagDescriptor, ManifestKind, PullAddress
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import Registry
 from bot.registries.access import RegistryEntry
@@ -45,13 +45,13 @@ def client(host: str, **entry) -> OciRegistry:
     return OciRegistry([RegistryEntry(host, **entry)], environment={}, sleep=lambda seconds: None)
 
 
-def line(registry, repository: str, tag: str = "1") -> Line:
-    return Line(f"{registry.host}/{repository}", tag)
+def line(registry, repository: str, tag: str = "1") -> TagRef:
+    return TagRef(f"{registry.host}/{repository}", tag)
 
 
-def claim_of(item: images.Image | images.Index) -> Claim:
+def claim_of(item: images.Image | images.Index) -> TagDescriptor:
     """Return the descriptor that this registry returns; it derives its ETags from digests."""
-    return Claim(item.digest, item.media_type, f'"{item.digest}"')
+    return TagDescriptor(item.digest, item.media_type, f'"{item.digest}"')
 
 
 def test_it_is_a_registry_as_the_pipeline_knows_it(registry):
@@ -63,10 +63,10 @@ def test_a_tag_that_moves_is_seen_at_once(registry):
     oci = client(registry.host)
     moving = line(registry, "moving")
     registry.push(OLD, "moving", "1")
-    assert oci.head(moving) == claim_of(OLD)
+    assert oci.fetch_descriptor(moving) == claim_of(OLD)
     registry.push(NEW, "moving", "1")
-    assert oci.head(moving) == claim_of(NEW)
-    assert oci.fetch(moving, OLD.digest).digest == OLD.digest, "what a tag left stays there by its digest"
+    assert oci.fetch_descriptor(moving) == claim_of(NEW)
+    assert oci.fetch_manifest(moving, OLD.digest).digest == OLD.digest, "what a tag left stays there by its digest"
 
 
 @pytest.mark.parametrize("docker", [False, True])
@@ -78,10 +78,10 @@ def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docke
     repository = f"types/{docker}/{index}".lower()
     registry.push(pushed, repository, "1")
     oci = client(registry.host)
-    claim = oci.head(line(registry, repository))
+    claim = oci.fetch_descriptor(line(registry, repository))
     assert claim == claim_of(pushed)
-    manifest = oci.fetch(line(registry, repository), claim.digest)
-    assert (manifest.kind, manifest.media_type) == (Kind.INDEX if index else Kind.MANIFEST, pushed.media_type)
+    manifest = oci.fetch_manifest(line(registry, repository), claim.digest)
+    assert (manifest.kind, manifest.media_type) == (ManifestKind.INDEX if index else ManifestKind.MANIFEST, pushed.media_type)
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
 
 
@@ -91,22 +91,22 @@ def test_one_head_for_a_line_and_one_get_when_it_moved(registry, asked):
     registry.forget()
     oci = client(registry.host)
     for number in range(20):
-        oci.head(line(registry, f"cheap/{number}"))
+        oci.fetch_descriptor(line(registry, f"cheap/{number}"))
     assert asked() == [f"HEAD /v2/cheap/{number}/manifests/1 200" for number in range(20)]
     registry.forget()
     for number in range(20):
-        oci.fetch(line(registry, f"cheap/{number}"), oci.head(line(registry, f"cheap/{number}")).digest)
+        oci.fetch_manifest(line(registry, f"cheap/{number}"), oci.fetch_descriptor(line(registry, f"cheap/{number}")).digest)
     assert len(asked()) == 40
 
 
 def test_an_answer_that_still_holds_is_not_given_again(registry, asked):
     registry.push(OLD, "remembered", "1")
     remembered = line(registry, "remembered")
-    claim = client(registry.host).head(remembered)
+    claim = client(registry.host).fetch_descriptor(remembered)
     registry.forget()
-    assert client(registry.host).head(remembered, claim) is claim
+    assert client(registry.host).fetch_descriptor(remembered, claim) is claim
     registry.push(NEW, "remembered", "1")
-    assert client(registry.host).head(remembered, claim) == claim_of(NEW)
+    assert client(registry.host).fetch_descriptor(remembered, claim) == claim_of(NEW)
     assert [each for each in asked() if each.startswith("HEAD /v2/remembered/manifests/1")] == [
         "HEAD /v2/remembered/manifests/1 304",
         "HEAD /v2/remembered/manifests/1 200",
@@ -115,10 +115,10 @@ def test_an_answer_that_still_holds_is_not_given_again(registry, asked):
 
 def test_an_answer_that_still_holds_is_no_way_around_a_login(private):
     oci = client(private.host, username="user", password="right")
-    claim = oci.head(line(private, "private"))
-    assert client(private.host, username="user", password="right").head(line(private, "private"), claim) is claim
+    claim = oci.fetch_descriptor(line(private, "private"))
+    assert client(private.host, username="user", password="right").fetch_descriptor(line(private, "private"), claim) is claim
     with pytest.raises(RegistryError):
-        client(private.host).head(line(private, "private"), claim)
+        client(private.host).fetch_descriptor(line(private, "private"), claim)
 
 
 def test_what_is_not_there_is_a_finding_and_no_failure(registry, asked):
@@ -126,18 +126,18 @@ def test_what_is_not_there_is_a_finding_and_no_failure(registry, asked):
     oci = client(registry.host)
     for missing in (line(registry, "there", "2"), line(registry, "nowhere")):
         with pytest.raises(RegistryError, match=r"answered 404") as caught:
-            oci.head(missing)
+            oci.fetch_descriptor(missing)
         assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
         assert caught.value.host == registry.host
     with pytest.raises(RegistryError, match="MANIFEST_UNKNOWN: manifest unknown"):
-        oci.fetch(line(registry, "there"), NEW.digest)
+        oci.fetch_manifest(line(registry, "there"), NEW.digest)
 
 
 def test_a_digest_that_was_deleted_is_not_found(registry):
     registry.push(OLD, "deleted", "1")
     registry.delete("deleted", OLD.digest)
     with pytest.raises(RegistryError) as caught:
-        client(registry.host).fetch(line(registry, "deleted"), OLD.digest)
+        client(registry.host).fetch_manifest(line(registry, "deleted"), OLD.digest)
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
 
 
@@ -145,7 +145,7 @@ def test_a_chart_is_no_image(registry):
     chart = images.artifact("application/vnd.cncf.helm.config.v1+json", [images.layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
     with pytest.raises(RegistryError, match="is not an image: its config is of type") as caught:
-        client(registry.host).fetch(line(registry, "chart"), chart.digest)
+        client(registry.host).fetch_manifest(line(registry, "chart"), chart.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
@@ -160,10 +160,10 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     index = images.index([silent, spoken], annotations={f"{PREFIX}base.name": "debian:12"})
     registry.push(index, "described", "1")
     oci = client(registry.host)
-    manifest = oci.fetch(line(registry, "described"), index.digest)
+    manifest = oci.fetch_manifest(line(registry, "described"), index.digest)
     registry.forget()
-    found = oci.describe(line(registry, "described"), manifest)
-    assert (found.digest, found.kind, found.platforms) == (index.digest, Kind.INDEX, ("linux/arm64", "linux/amd64"))
+    found = oci.describe_image(line(registry, "described"), manifest)
+    assert (found.digest, found.kind, found.platforms) == (index.digest, ManifestKind.INDEX, ("linux/arm64", "linux/amd64"))
     assert found.created == images.DEFAULT_CREATED
     assert (found.source, found.version, found.revision) == ("https://manifest.example", "1.2", "abc")
     assert found.base == BaseImage("debian:12", None)
@@ -180,7 +180,7 @@ def test_an_index_without_linux_amd64_speaks_through_its_first_image(registry):
     registry.push(index, "without", "1")
     oci = client(registry.host)
     assert (
-        oci.describe(line(registry, "without"), oci.fetch(line(registry, "without"), index.digest)).version == "first"
+        oci.describe_image(line(registry, "without"), oci.fetch_manifest(line(registry, "without"), index.digest)).version == "first"
     )
 
 
@@ -197,9 +197,9 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
     index = images.index([child])
     registry.push(index, "official", "1")
     oci = client(registry.host)
-    manifest = oci.fetch(line(registry, "official"), index.digest)
+    manifest = oci.fetch_manifest(line(registry, "official"), index.digest)
     registry.forget()
-    found = oci.describe(line(registry, "official"), manifest)
+    found = oci.describe_image(line(registry, "official"), manifest)
     assert asked() == []
     assert found.created == datetime(2026, 11, 2, 3, 4, 5, tzinfo=UTC)
     assert (found.version, found.base) == ("3.12", BaseImage("debian:bookworm-slim", OLD.digest))
@@ -209,8 +209,8 @@ def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
     image = images.image([images.layer({})], platform="linux/arm/v7", docker=True, labels={f"{PREFIX}version": "7"})
     registry.push(image, "single", "1")
     oci = client(registry.host)
-    found = oci.describe(line(registry, "single"), oci.fetch(line(registry, "single"), image.digest))
-    assert (found.kind, found.platforms, found.version) == (Kind.MANIFEST, ("linux/arm/v7",), "7")
+    found = oci.describe_image(line(registry, "single"), oci.fetch_manifest(line(registry, "single"), image.digest))
+    assert (found.kind, found.platforms, found.version) == (ManifestKind.MANIFEST, ("linux/arm/v7",), "7")
     assert found.base is None
 
 
@@ -218,13 +218,13 @@ def test_an_image_of_1970_has_no_age(registry):
     image = images.image([images.layer({})], created=datetime(1970, 1, 1, tzinfo=UTC))
     registry.push(image, "epoch", "1")
     oci = client(registry.host)
-    assert oci.describe(line(registry, "epoch"), oci.fetch(line(registry, "epoch"), image.digest)).created is None
+    assert oci.describe_image(line(registry, "epoch"), oci.fetch_manifest(line(registry, "epoch"), image.digest)).created is None
 
 
 def test_a_manifest_of_an_earlier_run_can_be_described(registry):
     registry.push(NEW, "earlier", "1")
-    manifest = client(registry.host).fetch(line(registry, "earlier"), NEW.digest)
-    found = client(registry.host).describe(line(registry, "earlier"), manifest)
+    manifest = client(registry.host).fetch_manifest(line(registry, "earlier"), NEW.digest)
+    found = client(registry.host).describe_image(line(registry, "earlier"), manifest)
     assert found.created == datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -242,16 +242,16 @@ def private(tmp_path_factory):
 def test_a_password_opens_a_registry_and_is_asked_for_once(private):
     private.forget()
     oci = client(private.host, username="user", password="right")
-    assert oci.head(line(private, "private")).digest == OLD.digest
-    assert oci.fetch(line(private, "private"), OLD.digest).digest == OLD.digest
-    assert oci.head(line(private, "other")).digest == OLD.digest
+    assert oci.fetch_descriptor(line(private, "private")).digest == OLD.digest
+    assert oci.fetch_manifest(line(private, "private"), OLD.digest).digest == OLD.digest
+    assert oci.fetch_descriptor(line(private, "other")).digest == OLD.digest
     statuses = [(request.method, request.status) for request in private.requests()]
     assert statuses == [("HEAD", 401), ("HEAD", 200), ("GET", 200), ("HEAD", 200)]
 
 
 def test_a_wrong_password_is_a_failure_that_says_which(private):
     with pytest.raises(RegistryError, match=f"the credential configured for {private.host}") as caught:
-        client(private.host, username="user", password="wrong").head(line(private, "private"))
+        client(private.host, username="user", password="wrong").fetch_descriptor(line(private, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "wrong" not in str(caught.value)
 
@@ -259,7 +259,7 @@ def test_a_wrong_password_is_a_failure_that_says_which(private):
 @pytest.mark.parametrize("entry", [{}, {"anonymous": True}])
 def test_without_a_credential_a_closed_door_is_a_finding(private, entry):
     with pytest.raises(RegistryError, match="needs a credential") as caught:
-        client(private.host, **entry).head(line(private, "private"))
+        client(private.host, **entry).fetch_descriptor(line(private, "private"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
@@ -268,13 +268,13 @@ def test_a_docker_login_opens_it_too(private, tmp_path):
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
     entries = [RegistryEntry(private.host, insecure=True)]
     oci = OciRegistry(entries, environment={"DOCKER_CONFIG": str(tmp_path)})
-    assert oci.head(line(private, "private")).digest == OLD.digest
+    assert oci.fetch_descriptor(line(private, "private")).digest == OLD.digest
 
 
 def test_netrc_is_never_used(private, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine 127.0.0.1 login user password right\n")
     with pytest.raises(RegistryError):
-        client(private.host).head(line(private, "private"))
+        client(private.host).fetch_descriptor(line(private, "private"))
 
 
 # Endpoints
@@ -282,7 +282,7 @@ def test_netrc_is_never_used(private, a_home_of_its_own):
 
 def test_a_host_that_nobody_listed_is_not_contacted(registry, asked):
     with pytest.raises(RegistryError, match=r"list it under `registries:`") as caught:
-        OciRegistry(environment={}).head(line(registry, "there"))
+        OciRegistry(environment={}).fetch_descriptor(line(registry, "there"))
     assert caught.value.reason is Reason.UNREACHABLE
     assert asked() == []
 
@@ -292,12 +292,12 @@ def test_a_mirror_is_asked_for_what_the_file_calls_docker_hub(registry, asked):
     registry.forget()
     entry = RegistryEntry("docker.io", mirror=f"{registry.host}/hub", insecure=True)
     oci = OciRegistry([entry], environment={})
-    nginx = Line("docker.io/library/nginx", "1")
-    assert oci.head(nginx).digest == NEW.digest
-    assert oci.fetch(nginx, NEW.digest).digest == NEW.digest
+    nginx = TagRef("docker.io/library/nginx", "1")
+    assert oci.fetch_descriptor(nginx).digest == NEW.digest
+    assert oci.fetch_manifest(nginx, NEW.digest).digest == NEW.digest
     assert {path.split()[1].rpartition("/")[0] for path in asked()} == {"/v2/hub/library/nginx/manifests"}
     assert oci.pull_address(nginx, NEW.digest) == PullAddress(
-        f"{registry.host}/hub/library/nginx@{NEW.digest}", insecure=True
+        f"{registry.host}/hub/library/nginx@{NEW.digest}", is_insecure=True
     )
 
 
@@ -306,10 +306,10 @@ def test_https_is_spoken_with_the_operators_own_ca(tmp_path):
     with DockerRegistry(tls=certificate) as secure:
         secure.push(OLD, "secure", "1")
         oci = client(secure.host, insecure=False, ca=str(certificate.path))
-        assert oci.head(line(secure, "secure")).digest == OLD.digest
+        assert oci.fetch_descriptor(line(secure, "secure")).digest == OLD.digest
         assert oci.pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
         with pytest.raises(RegistryError, match="certificate is not trusted") as caught:
-            client(secure.host, insecure=False).head(line(secure, "secure"))
+            client(secure.host, insecure=False).fetch_descriptor(line(secure, "secure"))
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 
 
@@ -320,14 +320,14 @@ def test_another_program_pulls_from_where_we_ask():
         RegistryEntry("r.corp:5000", insecure=True, ca="/ca", anonymous=True),
     ]
     oci = OciRegistry(entries, environment={})
-    assert oci.pull_address(Line("docker.io/library/nginx", "1"), digest) == PullAddress(
-        f"docker.io/library/nginx@{digest}", insecure=False
+    assert oci.pull_address(TagRef("docker.io/library/nginx", "1"), digest) == PullAddress(
+        f"docker.io/library/nginx@{digest}", is_insecure=False
     )
-    assert oci.pull_address(Line("ghcr.io/a/b", "1"), digest) == PullAddress(
-        f"ghcr.io/a/b@{digest}", insecure=False, username="user", password="word"
+    assert oci.pull_address(TagRef("ghcr.io/a/b", "1"), digest) == PullAddress(
+        f"ghcr.io/a/b@{digest}", is_insecure=False, username="user", password="word"
     )
-    assert oci.pull_address(Line("r.corp:5000/a", "1"), digest) == PullAddress(
-        f"r.corp:5000/a@{digest}", insecure=True, ca="/ca"
+    assert oci.pull_address(TagRef("r.corp:5000/a", "1"), digest) == PullAddress(
+        f"r.corp:5000/a@{digest}", is_insecure=True, ca="/ca"
     )
 
 
@@ -342,8 +342,8 @@ def test_one_client_serves_many_threads(registry):
     found: dict[str, Digest] = {}
 
     def ask(repository: str) -> None:
-        claim = oci.head(line(registry, repository))
-        found[repository] = oci.fetch(line(registry, repository), claim.digest).digest
+        claim = oci.fetch_descriptor(line(registry, repository))
+        found[repository] = oci.fetch_manifest(line(registry, repository), claim.digest).digest
 
     threads = [threading.Thread(target=ask, args=(repository,)) for repository in items]
     for thread in threads:
@@ -356,7 +356,7 @@ def test_one_client_serves_many_threads(registry):
 def test_a_closed_registry_is_met_by_one_thread_not_by_all(private):
     private.forget()
     oci = client(private.host, username="user", password="right")
-    threads = [threading.Thread(target=oci.head, args=(line(private, "private"),)) for _ in range(12)]
+    threads = [threading.Thread(target=oci.fetch_descriptor, args=(line(private, "private"),)) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
 from bot.registries.access import Access, RegistryEntry
@@ -44,12 +44,12 @@ def hub(left: int, limit: int = 100, window: str = SIX_HOURS):
 
 def test_pulls_end_at_the_reserve_and_heads_go_on():
     with Listener(hub(RESERVE + 2)) as server:
-        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
+        oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         for _ in range(2):
-            oci.fetch(nginx, oci.head(nginx).digest)
+            oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
         with pytest.raises(RegistryError) as caught:
-            oci.fetch(nginx, IMAGE.digest)
-        assert oci.head(nginx).digest == IMAGE.digest
+            oci.fetch_manifest(nginx, IMAGE.digest)
+        assert oci.fetch_descriptor(nginx).digest == IMAGE.digest
     assert [received.method for received in server.received] == ["HEAD", "GET", "HEAD", "GET", "HEAD"]
     assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
     assert f"{server.host} allows {RESERVE} more pulls" in str(caught.value)
@@ -59,44 +59,44 @@ def test_pulls_end_at_the_reserve_and_heads_go_on():
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
 def test_when_pulls_come_back_is_said_in_words_of_people(window, said):
     with Listener(hub(RESERVE, window=window)) as server:
-        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
-        oci.head(nginx)
+        oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
+        oci.fetch_descriptor(nginx)
         with pytest.raises(RegistryError, match=f"is renewed within {said}; hint: run again"):
-            oci.fetch(nginx, IMAGE.digest)
+            oci.fetch_manifest(nginx, IMAGE.digest)
 
 
 def test_a_small_quota_keeps_back_less():
     with Listener(hub(3, limit=20)) as server:
-        oci, nginx = client(server.host), Line(f"{server.host}/library/nginx", "1")
-        oci.head(nginx)
-        oci.fetch(nginx, IMAGE.digest)
+        oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
+        oci.fetch_descriptor(nginx)
+        oci.fetch_manifest(nginx, IMAGE.digest)
         with pytest.raises(RegistryError, match="allows 2 more pulls, and the last 2"):
-            oci.fetch(nginx, IMAGE.digest)
+            oci.fetch_manifest(nginx, IMAGE.digest)
 
 
 def test_blobs_are_not_counted():
     used_up = manifest({"RateLimit-Remaining": f"0{SIX_HOURS}"})
     config = Reply(body=IMAGE.blobs[0])
     with Listener(lambda received: used_up if "/manifests/" in received.path else config) as server:
-        oci, line = client(server.host), Line(f"{server.host}/a", "1")
-        assert oci.describe(line, oci.fetch(line, IMAGE.digest)).digest == IMAGE.digest
+        oci, line = client(server.host), TagRef(f"{server.host}/a", "1")
+        assert oci.describe_image(line, oci.fetch_manifest(line, IMAGE.digest)).digest == IMAGE.digest
 
 
 @pytest.mark.parametrize("left", ["5", "nonsense;w=21600", "", "-1;w=1", "5;w=x"])
 def test_what_is_no_quota_of_pulls_is_not_taken_for_one(left):
     with Listener(lambda received: manifest({"RateLimit-Remaining": left})) as server:
-        oci, nginx = client(server.host), Line(f"{server.host}/a", "1")
-        oci.head(nginx)
-        assert oci.fetch(nginx, IMAGE.digest).digest == IMAGE.digest
+        oci, nginx = client(server.host), TagRef(f"{server.host}/a", "1")
+        oci.fetch_descriptor(nginx)
+        assert oci.fetch_manifest(nginx, IMAGE.digest).digest == IMAGE.digest
 
 
 def test_one_registrys_quota_is_not_another_ones():
     with Listener(hub(0)) as poor, Listener(hub(100)) as rich:
         oci = client(poor.host, rich.host)
-        oci.head(Line(f"{poor.host}/a", "1"))
-        assert oci.fetch(Line(f"{rich.host}/a", "1"), IMAGE.digest).digest == IMAGE.digest
+        oci.fetch_descriptor(TagRef(f"{poor.host}/a", "1"))
+        assert oci.fetch_manifest(TagRef(f"{rich.host}/a", "1"), IMAGE.digest).digest == IMAGE.digest
         with pytest.raises(RegistryError):
-            oci.fetch(Line(f"{poor.host}/a", "1"), IMAGE.digest)
+            oci.fetch_manifest(TagRef(f"{poor.host}/a", "1"), IMAGE.digest)
 
 
 def test_pulls_that_are_under_way_are_counted():
@@ -135,11 +135,11 @@ def test_a_quota_that_others_used_up_costs_the_images_that_moved_and_no_other():
         responses.head(url.format(name, 1), headers=said)
     responses.get(url.format("nginx", IMAGE.digest), status=429, headers=used_up)
     oci = OciRegistry(environment={}, sleep=lambda seconds: pytest.fail("nothing to wait for"))
-    nginx, redis = Line("docker.io/library/nginx", "1"), Line("docker.io/library/redis", "1")
+    nginx, redis = TagRef("docker.io/library/nginx", "1"), TagRef("docker.io/library/redis", "1")
     for said_by, line in (("answered 429", nginx), ("allows 0 more pulls", redis)):
-        oci.head(line)
+        oci.fetch_descriptor(line)
         with pytest.raises(RegistryError, match=said_by) as caught:
-            oci.fetch(line, IMAGE.digest)
+            oci.fetch_manifest(line, IMAGE.digest)
         assert caught.value.reason is Reason.RATE_LIMITED
-    assert oci.head(redis).digest == IMAGE.digest
+    assert oci.fetch_descriptor(redis).digest == IMAGE.digest
     assert len(responses.calls) == 4

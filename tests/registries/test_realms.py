@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 from support.registries.challenges import BASIC, IMAGE, challenge, client, guarded, manifest, token
 
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Url
 from bot.registries.access import Access, Endpoint, RegistryEntry
@@ -22,7 +22,7 @@ def test_a_realm_elsewhere_never_sees_the_credential():
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
         oci = client(*entries, RegistryEntry(realm.host, insecure=True))
-        assert oci.head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
+        assert oci.fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
     assert [received.headers.get("authorization") for received in realm.received] == [None]
     assert all(received.headers.get("authorization") != BASIC for received in server.received)
 
@@ -31,7 +31,7 @@ def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
         entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
         with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
-            client(*entries, RegistryEntry(realm.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+            client(*entries, RegistryEntry(realm.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
 
 
@@ -40,7 +40,7 @@ def test_a_realm_that_the_operator_trusts_sees_it():
         entry = RegistryEntry(
             server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
-        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+        assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
 
 
@@ -50,7 +50,7 @@ def test_a_realm_on_the_registrys_own_origin_sees_it():
 
     with Listener(answer) as server:
         entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
-        assert client(entry).head(Line(f"{server.host}/a", "1")).digest == IMAGE.digest
+        assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     (asked,) = [received for received in server.received if received.path.startswith("/token")]
     assert asked.path == "/token?a=b&service=s&scope=repository%3Aa%3Apull", "the scope is ours, never the challenge's"
     assert asked.headers["authorization"] == BASIC
@@ -71,7 +71,7 @@ def test_a_realm_that_leads_inside_is_not_asked(realm):
     with Listener(lambda received: challenge(realm)) as server:
         entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
-            client(entry).head(Line(f"{server.host}/a", "1"))
+            client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.UNREACHABLE
     assert len(server.received) == 1
 
@@ -82,7 +82,7 @@ def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
         Listener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r"no registry is there$") as caught,
     ):
-        client(RegistryEntry(server.host, insecure=True)).head(Line(f"{server.host}/a", "1"))
+        client(RegistryEntry(server.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert "registries:" not in str(caught.value)
 
 
@@ -91,7 +91,7 @@ def test_a_token_server_that_redirects_is_not_followed():
     with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="answered 307"):
-            client(entry).head(Line(f"{server.host}/a", "1"))
+            client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert len(realm.received) == 1
 
 
@@ -100,7 +100,7 @@ def test_a_token_server_that_answers_without_end_is_not_read():
     with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match=f"has more than {MAX_TOKEN_ANSWER} bytes") as caught:
-            client(entry).head(Line(f"{server.host}/a", "1"))
+            client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.REGISTRY_ERROR
 
 
@@ -118,7 +118,7 @@ def test_a_token_that_one_registry_was_given_is_never_shown_to_another():
         hosts = (first.host, second.host)
         oci = client(*(RegistryEntry(host, insecure=True, trusted_realms=(realm.host,)) for host in hosts))
         for host in hosts:
-            oci.head(Line(f"{host}/a", "1"))
+            oci.fetch_descriptor(TagRef(f"{host}/a", "1"))
     shown = [server.received[-1].headers["authorization"] for server in (first, second)]
     assert shown == ["Bearer token-0", "Bearer token-1"]
 
@@ -163,13 +163,13 @@ def test_the_upstreams_credential_never_reaches_its_mirror():
 
     with Listener(answer) as server:
         hub = RegistryEntry("docker.io", mirror=server.host, insecure=True, username="hub", password="right")
-        line = Line("docker.io/library/nginx", "1")
-        assert client(hub).head(line).digest == IMAGE.digest
+        line = TagRef("docker.io/library/nginx", "1")
+        assert client(hub).fetch_descriptor(line).digest == IMAGE.digest
         assert client(hub).pull_address(line, IMAGE.digest).username is None
         sent = {received.headers.get("authorization") for received in server.received}
         assert sent == {None, "Bearer abc"}
         own = RegistryEntry(server.host, username="user", password="right")
-        assert client(hub, own).head(line).digest == IMAGE.digest
+        assert client(hub, own).fetch_descriptor(line).digest == IMAGE.digest
         assert client(hub, own).pull_address(line, IMAGE.digest).username == "user"
     assert BASIC in {received.headers.get("authorization") for received in server.received}
 
@@ -193,5 +193,5 @@ def test_docker_hub_is_asked_at_its_api_and_its_token_server_with_the_hubs_crede
     headers = {"Content-Type": IMAGE.media_type, "Docker-Content-Digest": IMAGE.digest}
     responses.head(url, headers=headers, match=[bearer])
     oci = client(RegistryEntry("docker.io", username="user", password="right"))
-    assert oci.head(Line("docker.io/library/nginx", "1.27")).digest == IMAGE.digest
+    assert oci.fetch_descriptor(TagRef("docker.io/library/nginx", "1.27")).digest == IMAGE.digest
     assert len(responses.calls) == 3

@@ -58,7 +58,7 @@ def test_a_real_registry_lists_what_was_pushed():
             registry.push(image, "team/base", tag)
         registry.forget()
         registries = on_loopback(RegistryEntry(registry.host, insecure=True))
-        assert sorted(registries.tags(f"{registry.host}/team/base")) == tags
+        assert sorted(registries.list_tags(f"{registry.host}/team/base")) == tags
         assert [request.path for request in registry.requests()] == ["/v2/team/base/tags/list?n=1000"]
 
 
@@ -66,7 +66,7 @@ def test_every_page_is_read_whatever_its_size_and_order(net):
     net.get(URL, **page("9", "1", link='</v2/team/base/tags/list?n=1000&last=1>; rel="next"'))
     net.get(URL, **page("8", "1", link="<?last=8>; rel=next"))
     net.get(URL, **page())
-    assert client().tags(f"{HOST}/team/base") == ("9", "1", "8")
+    assert client().list_tags(f"{HOST}/team/base") == ("9", "1", "8")
     assert asked(net) == ["n=1000", "n=1000&last=1", "last=8"]
 
 
@@ -81,14 +81,14 @@ def test_every_page_is_read_whatever_its_size_and_order(net):
 def test_a_next_page_elsewhere_is_asked_for_here_so_nobody_else_sees_a_credential(net, target):
     net.get(URL, **page("1", link=f'<{target}>; rel="next"'))
     net.get(URL, **page("2"))
-    assert client(**LOGIN).tags(f"{HOST}/team/base") == ("1", "2")
+    assert client(**LOGIN).list_tags(f"{HOST}/team/base") == ("1", "2")
     assert {call.request.url.partition("?")[0] for call in net.calls} == {URL}
 
 
 def test_pages_that_go_round_in_circles_end(net):
     net.get(URL, **page("1", link='<?last=1>; rel="next"'))
     with pytest.raises(RegistryError) as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert raised.value.reason is Reason.REGISTRY_ERROR
     assert asked(net) == ["n=1000", "last=1"]
 
@@ -100,7 +100,7 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
         net.get(URL, **page(str(number), link=f'<?last={number}>; rel="next"'))
     net.assert_all_requests_are_fired = False
     with pytest.raises(RegistryError):
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert len(net.calls) == most
 
 
@@ -109,20 +109,20 @@ def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
     with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
         registries = on_loopback(RegistryEntry(server.host, insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):
-            registries.tags(f"{server.host}/team/base")
+            registries.list_tags(f"{server.host}/team/base")
 
 
 def test_a_repository_that_is_not_there_is_a_finding(net):
     net.get(URL, status=404, body=json.dumps({"errors": [{"code": "NAME_UNKNOWN"}]}))
     with pytest.raises(RegistryError) as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.NOT_FOUND_OR_DENIED, False)
 
 
 def test_a_page_for_browsers_is_no_list(net):
     net.get(URL, body="<html>")
     with pytest.raises(RegistryError) as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert raised.value.reason is Reason.REGISTRY_ERROR
 
 
@@ -186,7 +186,7 @@ def test_a_next_page_that_cannot_be_asked_for_is_said(link):
 def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
     net.get(URL, **page("1", link="</v2/x>; rel=next"))
     with pytest.raises(RegistryError, match="not a complete list of tags") as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, True)
 
 
@@ -200,7 +200,7 @@ def test_a_header_that_is_made_to_be_slow_is_read_soon(link):
 def test_a_registry_that_lists_no_tags_is_a_finding(net, status):
     net.get(URL, status=status)
     with pytest.raises(RegistryError, match="does not list tags") as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert (raised.value.reason, raised.value.is_failure) == (Reason.REGISTRY_ERROR, False)
 
 
@@ -211,7 +211,7 @@ def test_a_refusal_on_a_later_page_is_an_error_and_no_shorter_list(net, status, 
     net.get(URL, **page("1", link="<?last=1>; rel=next"))
     net.get(URL, status=status)
     with pytest.raises(RegistryError) as raised:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert raised.value.reason is reason
 
 
@@ -219,7 +219,7 @@ def test_no_message_holds_what_a_link_asked_to_be_sent(net):
     net.get(URL, **page("1", link='</?last=1&signature=aBcD1234>; rel="next"'))
     net.get(URL, status=404)
     with pytest.raises(RegistryError, match="tags/list: ") as caught:
-        client().tags(f"{HOST}/team/base")
+        client().list_tags(f"{HOST}/team/base")
     assert "aBcD1234" not in str(caught.value)
 
 
@@ -228,17 +228,17 @@ def test_a_mirror_is_asked_with_its_prefix_on_every_page():
         mirrored = "https://mirror.example.com/v2/hub/library/nginx/tags/list"
         net.get(mirrored, **page("1", link="</v2/library/nginx/tags/list?last=1>; rel=next"))
         net.get(mirrored, **page("2"))
-        assert client("docker.io", mirror="mirror.example.com/hub").tags("docker.io/library/nginx") == ("1", "2")
+        assert client("docker.io", mirror="mirror.example.com/hub").list_tags("docker.io/library/nginx") == ("1", "2")
 
 
 def test_docker_hub_is_asked_by_the_protocol_of_all_registries(net):
     net.get("https://registry-1.docker.io/v2/library/nginx/tags/list", **page("1.27"))
-    assert OciRegistry(environment={}).tags("docker.io/library/nginx") == ("1.27",)
+    assert OciRegistry(environment={}).list_tags("docker.io/library/nginx") == ("1.27",)
 
 
 def test_an_unknown_registry_is_not_contacted():
     with pytest.raises(RegistryError, match="list it under `registries:`"):
-        OciRegistry(environment={}).tags(f"{HOST}/team/base")
+        OciRegistry(environment={}).list_tags(f"{HOST}/team/base")
 
 
 def test_the_registry_of_the_demo_lists_its_tags():
@@ -247,7 +247,7 @@ def test_the_registry_of_the_demo_lists_its_tags():
         store.tag("library/debian", tag, images.image([images.layer({})]))
     with LoopbackRegistry(store) as registry:
         registries = on_loopback(RegistryEntry("docker.io", mirror=registry.host, insecure=True))
-        assert sorted(registries.tags("docker.io/library/debian")) == ["12", "12-slim"]
+        assert sorted(registries.list_tags("docker.io/library/debian")) == ["12", "12-slim"]
 
 
 @pytest.mark.real("docker-registry")
@@ -259,5 +259,5 @@ def test_listing_asks_for_no_more_than_pulling_does(tmp_path):
         registry.push(images.image([images.layer({})]), "a/b", "1", authorization=tokens.bearer("a/b"))
         login = {"username": "user", "password": "right", "trusted_realms": (tokens.host,)}
         registries = on_loopback(RegistryEntry(registry.host, insecure=True, **login))
-        assert registries.tags(f"{registry.host}/a/b") == registries.tags(f"{registry.host}/a/b") == ("1",)
+        assert registries.list_tags(f"{registry.host}/a/b") == registries.list_tags(f"{registry.host}/a/b") == ("1",)
         assert tokens.scopes == ["repository:a/b:pull"]

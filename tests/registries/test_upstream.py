@@ -10,7 +10,7 @@ from support.listener import Listener, Received, Reply
 from bot.demo import images
 from bot.demo.images import Image
 from bot.model.errors import RegistryError
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries.access import Access, RegistryEntry
 from bot.registries.oci import OciRegistry
@@ -97,12 +97,12 @@ def sent(server: Listener) -> set[str | None]:
 def test_a_cache_that_is_behind_is_asked_for_the_digest_only_and_neither_sees_the_others_credential():
     with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
         oci = client(cache, upstream)
-        nginx = Line(f"{cache.host}/hub/nginx", "1")
-        assert oci.origin(nginx) == Line(f"{upstream.host}/up/nginx", "1")
-        digest = oci.head(nginx).digest
+        nginx = TagRef(f"{cache.host}/hub/nginx", "1")
+        assert oci.get_origin(nginx) == TagRef(f"{upstream.host}/up/nginx", "1")
+        digest = oci.fetch_descriptor(nginx).digest
         assert digest == NEW.digest
         assert not cache.received, "what the tag points to is the upstream's to say"
-        assert oci.fetch(nginx, digest).digest == NEW.digest
+        assert oci.fetch_manifest(nginx, digest).digest == NEW.digest
     assert paths(upstream) == ["HEAD /v2/up/nginx/manifests/1"]
     assert paths(cache) == [f"GET /v2/hub/nginx/manifests/{NEW.digest}"], "it is fetched under the name in the file"
     sent = {
@@ -115,7 +115,7 @@ def test_the_tags_of_a_cached_repository_are_the_upstreams():
     """A cache lists only tags that were pulled through it."""
     tags = Reply(200, b'{"tags": ["1", "2"]}')
     with Listener(lambda received: Reply(500)) as cache, Listener(lambda received: tags) as upstream:
-        assert client(cache, upstream).tags(f"{cache.host}/hub/nginx") == ("1", "2")
+        assert client(cache, upstream).list_tags(f"{cache.host}/hub/nginx") == ("1", "2")
     assert not cache.received
     assert upstream.received[0].path.startswith("/v2/up/nginx/tags/list?")
 
@@ -123,23 +123,23 @@ def test_the_tags_of_a_cached_repository_are_the_upstreams():
 def test_what_the_cache_cannot_give_is_not_taken_from_its_upstream():
     with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
         oci = client(cache, upstream)
-        nginx = Line(f"{cache.host}/hub/nginx", "1")
+        nginx = TagRef(f"{cache.host}/hub/nginx", "1")
         with pytest.raises(RegistryError, match=f"{cache.host} answered 404") as caught:
-            oci.fetch(nginx, oci.head(nginx).digest)
+            oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
     assert (caught.value.reason, caught.value.host) == (Reason.NOT_FOUND_OR_DENIED, cache.host)
 
 
 def test_an_upstream_that_does_not_answer_is_not_replaced_by_its_cache():
     with Listener(registry(OLD, "cache")) as cache, Listener(lambda received: Reply(500)) as upstream:
         with pytest.raises(RegistryError) as caught:
-            client(cache, upstream).head(Line(f"{cache.host}/hub/nginx", "1"))
+            client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/hub/nginx", "1"))
         assert not cache.received
     assert (caught.value.reason, caught.value.host) == (Reason.REGISTRY_ERROR, upstream.host)
 
 
 def test_the_rest_of_the_registry_is_asked_itself():
     with Listener(registry(OLD, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
-        assert client(cache, upstream).head(Line(f"{cache.host}/team/web", "1")).digest == OLD.digest
+        assert client(cache, upstream).fetch_descriptor(TagRef(f"{cache.host}/team/web", "1")).digest == OLD.digest
         assert not upstream.received
 
 
@@ -151,13 +151,13 @@ def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
             RegistryEntry(upstream.host, insecure=True, username="upstream", password="word"),
         ]
         oci = OciRegistry(entries, environment={}, sleep=lambda seconds: None)
-        web = Line("old.acme.io/a/web", "1")
-        assert oci.fetch(web, oci.head(web).digest).digest == NEW.digest
+        web = TagRef("old.acme.io/a/web", "1")
+        assert oci.fetch_manifest(web, oci.fetch_descriptor(web).digest).digest == NEW.digest
     assert paths(upstream) == ["HEAD /v2/a/web/manifests/1"]
     assert paths(cache) == [f"GET /v2/moved/a/web/manifests/{NEW.digest}"]
 
 
 def test_another_program_pulls_from_the_cache():
     with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
-        address = client(cache, upstream).pull_address(Line(f"{cache.host}/hub/nginx", "1"), NEW.digest)
+        address = client(cache, upstream).pull_address(TagRef(f"{cache.host}/hub/nginx", "1"), NEW.digest)
     assert (address.reference, address.username) == (f"{cache.host}/hub/nginx@{NEW.digest}", "cache")

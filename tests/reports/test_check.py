@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, failure, verdict
 from support.witnesses.sarif import read_sarif
 
-from bot.model.check import CheckedPlace, CheckReport, Objection
-from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import REASONS, Breach, Fault, Reason, Status
+from bot.model.check import CheckedOccurrence, CheckReport, Violation
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import REASONS_BY_STATUS, ViolatedRule, ViolationKind, Reason, OccurrenceStatus
 from bot.reports.check_annotations import check_annotations
 from bot.reports.check_document import check_document
 from bot.reports.check_junit import check_junit
@@ -23,28 +23,28 @@ from bot.reports.check_sarif import check_sarif
 from bot.reports.check_text import check_text
 
 
-def report(*places: CheckedPlace, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
-    return CheckReport(root, is_offline=False, since=since, places=places, unsupported=unsupported, failed=failed)
+def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
+    return CheckReport(root, is_offline=False, since=since, occurrences=places, unsupported=unsupported, failed=failed)
 
 
-def place(*faults: Fault, line_number: int = 1, message: str = "a message", **more) -> CheckedPlace:
-    objections = tuple(Objection(fault, message) for fault in faults)
+def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedOccurrence:
+    objections = tuple(Violation(fault, message) for fault in faults)
     notes = more.pop("notes", ())
-    return CheckedPlace(verdict(more.pop("status", Status.UPDATE), line_number=line_number, **more), objections, notes)
+    return CheckedOccurrence(verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more), objections, notes)
 
 
 def hostile(text: str) -> CheckReport:
     """Return a check in which every text from outside is `text`."""
     places = (
-        place(Fault.POLICY, Fault.STALE, path=text, locator=text, message=text, notes=(text,)),
-        place(status=Status.SKIPPED, reason=Reason.IGNORED, path=text, detail=text, line_number=2),
+        place(ViolationKind.POLICY, ViolationKind.STALE, path=text, locator=text, message=text, notes=(text,)),
+        place(status=OccurrenceStatus.SKIPPED, reason=Reason.IGNORED, path=text, detail=text, line_number=2),
     )
-    unread = Unsupported(FilePath(text), 1, text, Reason.UNPARSABLE, notes=(text,))
+    unread = UnsupportedText(FilePath(text), 1, text, Reason.UNPARSABLE, notes=(text,))
     return report(*places, since=text, root=text, unsupported=(unread,), failed=[failure(text, text)])
 
 
 def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
-    text = check_text(report(place(Fault.GONE, line_number=9), place(Fault.POLICY, Fault.STALE), place(line_number=2)))
+    text = check_text(report(place(ViolationKind.GONE, line_number=9), place(ViolationKind.POLICY, ViolationKind.STALE), place(line_number=2)))
     assert text.splitlines() == [
         "Dockerfile:1: policy: a message",
         "Dockerfile:1: stale: a message",
@@ -66,7 +66,7 @@ def test_what_could_not_be_done_is_said_after_the_findings():
 
 
 def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
-    places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(Fault, 1)]
+    places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)]
     (run,) = read_sarif(check_sarif(report(*places, failed=[failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
@@ -79,20 +79,20 @@ def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
 
 
 def test_rules_that_one_place_breaks_are_told_apart():
-    broken = tuple(Objection(Fault.POLICY, "a message", breach) for breach in Breach)
-    found = report(CheckedPlace(verdict(Status.UP_TO_DATE), broken))
+    broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
+    found = report(CheckedOccurrence(verdict(OccurrenceStatus.UP_TO_DATE), broken))
     (run,) = read_sarif(check_sarif(found))
-    assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in Breach]
+    assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in ViolatedRule]
     titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
-    assert titles == {f"policy/{breach}": breach.sentence for breach in Breach}
-    assert len({each["partialFingerprints"]["basebump/v1"] for each in run["results"]}) == len(Breach)
+    assert titles == {f"policy/{breach}": breach.sentence for breach in ViolatedRule}
+    assert len({each["partialFingerprints"]["basebump/v1"] for each in run["results"]}) == len(ViolatedRule)
     issues = json.loads(check_quality(found))
-    assert len({each["fingerprint"] for each in issues}) == len(Breach)
-    assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in Breach]
+    assert len({each["fingerprint"] for each in issues}) == len(ViolatedRule)
+    assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in ViolatedRule]
 
 
 def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
-    text = check_annotations(report(place(Fault.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
+    text = check_annotations(report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
     assert text.splitlines() == [
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
         "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
@@ -102,19 +102,19 @@ def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_re
 
 
 def test_places_that_share_a_line_are_annotated_once():
-    found = report(place(Fault.GONE, locator="a"), place(Fault.GONE, locator="b"))
+    found = report(place(ViolationKind.GONE, locator="a"), place(ViolationKind.GONE, locator="b"))
     assert check_annotations(found).count("::error") == 1
     assert len(json.loads(check_quality(found))) == 2
 
 
 def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
-    statuses = [(status, next(iter(REASONS[status]), None)) for status in Status]
+    statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in OccurrenceStatus]
     places = [
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
     ]
-    (suite,) = ET.fromstring(check_junit(report(*places, place(Fault.GONE, Fault.POLICY), failed=[failure()])))
+    (suite,) = ET.fromstring(check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()])))
     tags = [[each.tag for each in case] for case in suite]
-    assert tags == [*([["skipped"] if status is Status.SKIPPED else [] for status in Status]), ["failure"], ["error"]]
+    assert tags == [*([["skipped"] if status is OccurrenceStatus.SKIPPED else [] for status in OccurrenceStatus]), ["failure"], ["error"]]
     (failed,) = suite.iter("failure")
     assert failed.get("type") == "gone, policy"
     assert failed.text == "Dockerfile:1: gone: a message\nDockerfile:1: policy: a message"
@@ -126,7 +126,7 @@ def test_nothing_from_outside_acts_in_a_log():
     lines = check_text(hostile(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 9
-    assert check_text(report(place(Fault.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
+    assert check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
 
 
 def test_nothing_from_outside_acts_in_sarif():

@@ -16,19 +16,19 @@ from bot import resources
 from bot.core.evidence.compare import compare
 from bot.core.proposal.render import render_comparison
 from bot.core.proposal.view.comparison import comparison_view
-from bot.model.advisory import Asked, Listing
+from bot.model.advisory import ListVersions, AdvisoryList
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import Contents, ImageConfig, ImageContents, Package
-from bot.model.evidence import NotScanned, SetAside, Severity, Unscanned
-from bot.model.image import ImageFacts, Kind
+from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
+from bot.model.evidence import NotScanned, SuppressedFinding, Severity, UnscannedReason
+from bot.model.image import ImageFacts, ManifestKind
 from bot.model.reference import ImageReference
-from bot.model.signature import BadSignature, Flaw
+from bot.model.signature import BadSignature, SignatureDefect
 from bot.reports.comparison_document import comparison_document
 from bot.reports.comparison_sarif import comparison_sarif
 from bot.reports.comparison_text import MAX_ROWS, comparison_text
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
-TEMPLATE = resources.behind_macros(resources.template("compare.md.j2"))
+TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
 
 
 def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
@@ -44,7 +44,7 @@ def comparison(old=None, new=None, contents=None, signature=None, **evidence) ->
 
 def facts(name: str) -> ImageFacts:
     built = datetime(2026, 11, 1, tzinfo=UTC)
-    return ImageFacts(digest(name), Kind.INDEX, ("linux/amd64",), built, None, None, None, None)
+    return ImageFacts(digest(name), ManifestKind.INDEX, ("linux/amd64",), built, None, None, None, None)
 
 
 def markdown(compared: Comparison, limit: int = 65_000) -> str:
@@ -57,9 +57,9 @@ def inside(user: str, revision: str, size: int) -> ImageContents:
 
 
 def test_packages_and_how_an_image_starts_are_said():
-    old = scan(CRITICAL, packages=(Package("debian", "tar", "1"), Package("debian", "bash", "2")))
-    new = scan(packages=(Package("debian", "tar", "2"),))
-    contents = Contents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
+    old = scan(CRITICAL, packages=(InstalledPackage("debian", "tar", "1"), InstalledPackage("debian", "bash", "2")))
+    new = scan(packages=(InstalledPackage("debian", "tar", "2"),))
+    contents = TransitionContents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
     text = comparison_text(comparison(old, new, contents))
     assert "Packages: 1 removed, 1 upgraded\n  removed   bash  2  →  none\n  upgraded  tar   1  →  2" in text
     assert "The new image starts as root, which the old one does not." in text
@@ -72,7 +72,7 @@ def test_packages_and_how_an_image_starts_are_said():
 
 
 def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
-    asked = Asked(date(2026, 11, 24), date(2026, 11, 25))
+    asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(known_exploited=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
     text = comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
@@ -86,14 +86,14 @@ def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
 
 
 def test_a_list_that_could_not_be_read_makes_that_unknown_and_not_false():
-    unread = comparison(asked=Asked(unread=frozenset({Listing.KEV})))
+    unread = comparison(asked=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "The list `kev` could not be read." in comparison_text(unread)
     assert json.loads(comparison_document(unread))["fixed"][0]["exploited"] is None
     assert "Whether any of it is known to be exploited could not be looked up." in markdown(unread)
 
 
 def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
-    new = replace(scan(HIGH), set_aside=(SetAside(CRITICAL, "not affected", "acme's VEX"),))
+    new = replace(scan(HIGH), set_aside=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
     text = comparison_text(aside)
     assert "Suppressed: 1, counted nowhere\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
@@ -103,7 +103,7 @@ def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
     assert "<details><summary>Set aside: 1, which is counted nowhere</summary>" in markdown(aside)
 
 
-@pytest.mark.parametrize("why", Unscanned)
+@pytest.mark.parametrize("why", UnscannedReason)
 def test_what_was_not_scanned_is_said_and_never_a_number(why):
     unknown = comparison(old=NotScanned(why, "a detail"))
     text = comparison_text(unknown)
@@ -135,10 +135,10 @@ def test_long_lists_are_cut_and_say_so():
 
 def hostile() -> Comparison:
     bad = finding(HOSTILE, package=HOSTILE, installed=HOSTILE, fixed_in=HOSTILE, title=HOSTILE)
-    listed = (Package(HOSTILE, HOSTILE, HOSTILE),)
-    new = replace(scan(bad, packages=listed), set_aside=(SetAside(bad, HOSTILE, HOSTILE),), os=HOSTILE)
-    contents = Contents(inside("a", "a" * 40, 1), replace(inside(HOSTILE, HOSTILE, 1), source=HOSTILE))
-    return comparison(scan(HIGH, packages=()), new, contents, BadSignature(Flaw.BROKEN, HOSTILE))
+    listed = (InstalledPackage(HOSTILE, HOSTILE, HOSTILE),)
+    new = replace(scan(bad, packages=listed), set_aside=(SuppressedFinding(bad, HOSTILE, HOSTILE),), os=HOSTILE)
+    contents = TransitionContents(inside("a", "a" * 40, 1), replace(inside(HOSTILE, HOSTILE, 1), source=HOSTILE))
+    return comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
 
 
 def test_nothing_from_outside_acts_on_a_terminal():
@@ -168,7 +168,7 @@ def test_nothing_from_outside_acts_in_sarif():
 
 
 def test_a_rollback_is_an_alarm_in_every_format():
-    newer, older = (Package("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
+    newer, older = (InstalledPackage("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
     back = comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
     said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"
     assert f"This is a rollback, which `run` refuses: {said}." in comparison_text(back)

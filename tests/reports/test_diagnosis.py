@@ -6,17 +6,17 @@ import json
 
 import pytest
 
-from bot.model.diagnosis import Area, Diagnosis, cannot_tell, ok, problem
-from bot.model.vocabulary import Level
+from bot.model.diagnosis import ConfigArea, Diagnosis, report_unknown, report_ok, report_problem
+from bot.model.vocabulary import RunLevel
 from bot.reports.diagnosis import diagnosis_document, diagnosis_text
 
-WELL = ok("web", "read files", "it is answered")
-WRONG = problem("web", "push branches", "the token may not; give it the right")
-UNKNOWN = cannot_tell("web", "open requests", "nobody says")
+WELL = report_ok("web", "read files", "it is answered")
+WRONG = report_problem("web", "push branches", "the token may not; give it the right")
+UNKNOWN = report_unknown("web", "open requests", "nobody says")
 
 
-def diagnosis(*checks, area=Area.FORGES):
-    return Diagnosis(Level.PROPOSE, tuple((area, check) for check in checks))
+def diagnosis(*checks, area=ConfigArea.FORGES):
+    return Diagnosis(RunLevel.PROPOSE, tuple((area, check) for check in checks))
 
 
 def test_each_check_has_a_line_below_its_area():
@@ -43,7 +43,7 @@ def test_the_last_line_counts(checks, said):
 
 
 def test_what_a_server_says_stays_on_its_line_and_commands_nothing():
-    evil = problem("\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000)
+    evil = report_problem("\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000)
     text = diagnosis_text(diagnosis(evil))
     assert len(text.splitlines()) == 4
     assert "\x1b" not in text

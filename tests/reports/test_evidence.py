@@ -11,8 +11,8 @@ from support.values import finding, scan
 
 from bot.core.evidence.compare import compare
 from bot.core.evidence.several_platforms import united
-from bot.model.evidence import NotScanned, Severity, Unscanned
-from bot.model.signature import Scheme, Signatures, Signed, Signer, Unsigned
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.signature import SignatureScheme, TransitionSignatures, VerifiedSignature, Signer, NoSignature
 from bot.reports.json_document import run_document
 
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)
@@ -39,7 +39,7 @@ def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
     assert known["platforms"] == ["linux/amd64"]
 
 
-@pytest.mark.parametrize("why", Unscanned)
+@pytest.mark.parametrize("why", UnscannedReason)
 def test_what_was_not_scanned_is_a_state_and_null(why):
     known = said(compare(NotScanned(why), scan(LOW)))
     assert known["old"] == {"state": why.value, "counts": None, "created": None}
@@ -53,7 +53,7 @@ def test_a_place_without_a_digest_has_no_old_image():
 
 def test_what_is_exploited_is_counted_where_somebody_could_be_asked():
     known = compare(scan(CRITICAL, LOW), scan(LOW))
-    listed = said(replace(known, known_exploited=frozenset({LOW.id})))
+    listed = said(replace(known, exploited_ids=frozenset({LOW.id})))
     assert listed["known_exploited"] == {"fixed": 0, "introduced": 0, "remaining": 1}
     assert said(known)["known_exploited"] is None
 
@@ -66,7 +66,7 @@ def test_each_of_several_platforms_has_its_own_counts():
 
 
 def test_who_signed_is_said_where_somebody_is_trusted_to():
-    signed = Signatures(Unsigned(), Signed(Signer(Scheme.COSIGN_KEY, "team.pub")))
+    signed = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub")))
     known = said(replace(compare(scan(), scan()), signatures=signed))
     assert known["signatures"] == {
         "old": {"state": "unsigned", "detail": "it has no signature"},

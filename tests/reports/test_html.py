@@ -30,14 +30,14 @@ from support.witnesses.pages import Outline
 
 from bot import resources
 from bot.core.evidence.compare import compare
-from bot.model.evidence import NotScanned, Severity, Unscanned
-from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
 from bot.reports._page import MAX_PLACES, OTHER_GROUP, group_of
 from bot.reports.html import MAX_BYTES, PageParts, html_page
 from bot.reports.json_document import run_document, scan_document
 from bot.reports.run_facts import DocumentError, merged, read_document
 
-PARTS = PageParts(*map(resources.template, ("report.html.j2", "report.css", "report.js")))
+PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -50,9 +50,9 @@ def outline(*reports) -> Outline:
 
 
 def test_it_says_who_uses_an_image_and_where():
-    places = (moving(path="a/Dockerfile", line_number=3), verdict(Status.UP_TO_DATE, path="b/Dockerfile"))
+    places = (moving(path="a/Dockerfile", line_number=3), verdict(OccurrenceStatus.UP_TO_DATE, path="b/Dockerfile"))
     shown = outline(
-        run_report(repository(*places), repository(verdict(Status.UP_TO_DATE, written="redis:7"), name="x"))
+        run_report(repository(*places), repository(verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
     )
     assert shown.rows("docker.io/library/node:22", "2 places in 1 repository, 2 pinned: 1 update, 1 up-to-date")
     assert shown.rows("acme/web (main)", "a/Dockerfile:3", digest("old")[7:19], "update")
@@ -60,11 +60,11 @@ def test_it_says_who_uses_an_image_and_where():
 
 
 def test_a_page_without_scans_says_that_nothing_is_known_and_shows_no_zero():
-    unscanned = compare(None, NotScanned(Unscanned.NO_SCANNER))
+    unscanned = compare(None, NotScanned(UnscannedReason.NO_SCANNER))
     shown = outline(run_report(repository(moving()), evidence=unscanned))
     words = "Not known: there is nothing of which both images were scanned."
     assert shown.rows("Known vulnerabilities of what can move", words, "How far behind")
-    assert not outline(run_report(repository(verdict(Status.UP_TO_DATE)))).rows(words)
+    assert not outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE)))).rows(words)
 
 
 def test_no_table_is_empty_where_there_is_nothing():
@@ -74,8 +74,8 @@ def test_no_table_is_empty_where_there_is_nothing():
 
 
 def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
-    held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    gone = verdict(Status.GONE, Reason.DIGEST_GONE, line_number=2)
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    gone = verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
     shown = outline(run_report(repository(held, gone)))
     assert shown.rows("docker.io/library/node:22", "gone (digest-gone)", Reason.DIGEST_GONE.sentence)
     assert shown.rows("docker.io/library/node:22", "held (too-young)", "It is a day old.")
@@ -114,7 +114,7 @@ def test_vulnerabilities_are_those_in_use_and_those_offered():
     assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
-@pytest.mark.parametrize("evidence", [compare(None, scan()), compare(NotScanned(Unscanned.FAILED), scan())])
+@pytest.mark.parametrize("evidence", [compare(None, scan()), compare(NotScanned(UnscannedReason.FAILED), scan())])
 def test_what_was_not_scanned_has_no_number(evidence):
     assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
 
@@ -129,8 +129,8 @@ def test_it_counts_how_far_behind_places_are(days, label):
 
 
 def test_bars_are_as_long_as_their_numbers_and_readers_of_screens_get_those():
-    places = [verdict(Status.UP_TO_DATE, line_number=number) for number in range(1, 5)]
-    shown = outline(run_report(repository(*places, verdict(Status.SKIPPED, Reason.OWN, line_number=9))))
+    places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
+    shown = outline(run_report(repository(*places, verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=9))))
     assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
@@ -147,7 +147,7 @@ def test_a_time_is_shown_in_utc_however_a_document_writes_it(told):
 
 
 def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
-    stale, now = repository(moving()), repository(verdict(Status.UP_TO_DATE))
+    stale, now = repository(moving()), repository(verdict(OccurrenceStatus.UP_TO_DATE))
     run = merged(read_document(run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
     assert [place.status for tree in run.repositories for place in tree.places] == ["up-to-date"]
     assert len(run.failed) == 1
@@ -231,8 +231,8 @@ def test_headings_nest_tables_have_heads_and_whatever_is_pointed_to_is_there():
 
 def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
     def tree(number: int):
-        places = [verdict(Status.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
-        places.append(verdict(Status.UP_TO_DATE, written="shared:1"))
+        places = [verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
+        places.append(verdict(OccurrenceStatus.UP_TO_DATE, written="shared:1"))
         return repository(*places, name=f"acme/{number}{'x' * 250}", proposals=(proposal(),))
 
     shown = page(run_report(*map(tree, range(600))))

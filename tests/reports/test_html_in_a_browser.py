@@ -7,7 +7,7 @@ from support.runs.reports import failure, hostile_report, proposal, repository, 
 from support.witnesses.chromium import browser
 
 from bot.cli.outputs import html
-from bot.model.vocabulary import Reason, Status
+from bot.model.vocabulary import Reason, OccurrenceStatus
 from bot.reports.json_document import run_document
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]
@@ -40,8 +40,8 @@ CONTRAST = """
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """Write the page of a small fleet; return its path."""
-    held = verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
-    redis = verdict(Status.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
+    redis = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
     opened = proposal(url="https://github.com/acme/web/pull/7")
     report = run_report(repository(update(), held, redis, proposals=(opened,)), failed=[failure()])
     path = tmp_path_factory.mktemp("page") / "fleet.html"

@@ -14,8 +14,8 @@ from support.parts import ROOT
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.core.evidence.compare import compare
-from bot.model.evidence import NotScanned, Unscanned
-from bot.model.vocabulary import ProposalOutcome, Reason, Stage, Status
+from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.vocabulary import ProposalOutcome, Reason, FailureStage, OccurrenceStatus
 from bot.reports.metrics import report_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
@@ -37,7 +37,7 @@ def value(found, name, **labels):
 
 
 def test_it_counts_places_proposals_texts_and_failures():
-    unpinned = verdict(Status.HELD, Reason.TOO_YOUNG, written="redis:7")
+    unpinned = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
     found = samples(run_report(tree, failed=[failure()]))
     assert value(found, "places", forge="github", status="update", pinned="true") == 2
@@ -51,9 +51,9 @@ def test_it_counts_places_proposals_texts_and_failures():
 
 def test_every_word_has_its_series_even_at_zero():
     found = samples(run_report(repository()))
-    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(Status)
+    assert sum(name == "basebump_places" for name, _ in found) == 2 * len(OccurrenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
-    assert {value(found, "failures", stage=stage) for stage in Stage} == {0}
+    assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
 
 def test_vulnerabilities_are_those_of_each_scanned_image_once():
@@ -65,7 +65,7 @@ def test_vulnerabilities_are_those_of_each_scanned_image_once():
 
 
 def test_what_was_not_scanned_has_no_number_and_says_why():
-    late = NotScanned(Unscanned.TIMED_OUT)
+    late = NotScanned(UnscannedReason.TIMED_OUT)
     found = samples(run_report(repository(update()), evidence=compare(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
     assert value(found, "assessed_images", image="in-use", state="timed-out") == 1
@@ -82,7 +82,7 @@ def test_a_run_has_its_times_and_a_scan_has_none():
 
 
 def test_a_scanned_folder_has_a_label_too():
-    found = samples(run_report(repository(verdict(Status.UP_TO_DATE), forge="", name=".")))
+    found = samples(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE), forge="", name=".")))
     assert value(found, "places", forge="folder", status="up-to-date", pinned="true") == 1
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
-from bot.model.vocabulary import ProposalOutcome, Reason, Status
+from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
 from bot.reports.overview import MAX_ROWS, overview
 
 
 def test_a_line_for_each_repository_with_the_columns_that_say_something():
-    held = verdict(Status.HELD, Reason.TOO_YOUNG, written="redis:7")
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
     assert overview(run_report(*trees), 100).splitlines() == [

@@ -9,7 +9,7 @@ from support.values import digest
 from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import short
-from bot.model.vocabulary import REASONS, Reason, Status
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
 from bot.reports.sarif import report_sarif
 
 
@@ -18,14 +18,14 @@ def results(run):
 
 
 def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_against():
-    statuses = {status: next(iter(REASONS[status]), None) for status in Status}
+    statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in OccurrenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
     (run,) = read_sarif(report_sarif(run_report(repository(*places, unsupported=(text(),)))))
     levels = {rule: result["level"] for rule, result in results(run).items()}
     assert levels == {
         "update": "warning",
         "held/index-churn": "note",
-        "refused/" + REASONS[Status.REFUSED][0]: "warning",
+        "refused/" + REASONS_BY_STATUS[OccurrenceStatus.REFUSED][0]: "warning",
         "gone/digest-gone": "error",
         "superseded/tag-stopped": "warning",
     }
@@ -44,8 +44,8 @@ def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
 
 
 def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
-    held = verdict(Status.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
-    over = verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
+    over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
     unpinned = update(written="node:22", line_number=3)
     (run,) = read_sarif(report_sarif(run_report(repository(held, over, unpinned))))
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
@@ -112,7 +112,7 @@ def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
 
 
 def test_only_rules_that_something_is_about_are_listed():
-    held = verdict(Status.HELD, Reason.TOO_YOUNG)
+    held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG)
     (run,) = read_sarif(report_sarif(run_report(repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert (rule["id"], rule["shortDescription"]["text"]) == ("held/too-young", Reason.TOO_YOUNG.sentence)

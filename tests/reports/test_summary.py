@@ -7,8 +7,8 @@ from support.runs.reports import failure, hostile_report, proposal, repository, 
 from support.values import digest
 
 from bot.core.evidence.compare import compare
-from bot.model.evidence import NotScanned, Unscanned
-from bot.model.vocabulary import Level, ProposalOutcome, Reason, Status
+from bot.model.evidence import NotScanned, UnscannedReason
+from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, OccurrenceStatus
 from bot.reports.summary import MAX_BYTES, report_markdown
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
@@ -17,9 +17,9 @@ MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
     places = (
         update(),
-        verdict(Status.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
-        verdict(Status.UP_TO_DATE, line_number=3),
-        verdict(Status.SKIPPED, Reason.MAYBE_OWN, line_number=4),
+        verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
+        verdict(OccurrenceStatus.UP_TO_DATE, line_number=3),
+        verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
     )
     opened = proposal(url="https://github.com/acme/web/pull/7")
     shown = report_markdown(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
@@ -34,9 +34,9 @@ def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
 
 def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
     places = (
-        verdict(Status.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
-        verdict(Status.UNRESOLVED, Reason.DENIED, line_number=2),
-        verdict(Status.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
+        verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
+        verdict(OccurrenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
+        verdict(OccurrenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
     )
     shown = report_markdown(run_report(repository(*places, unsupported=(text(),))))
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
@@ -51,20 +51,20 @@ def test_what_failed_comes_first():
 
 
 def test_what_was_not_scanned_is_said_in_words():
-    late = NotScanned(Unscanned.TIMED_OUT)
+    late = NotScanned(UnscannedReason.TIMED_OUT)
     shown = report_markdown(run_report(repository(update()), evidence=compare(late, late)))
-    assert f"not scanned: {late.why.sentence}" in shown
+    assert f"not scanned: {late.reason.sentence}" in shown
     assert "fixes 0" not in shown
 
 
 def test_a_run_that_only_reports_says_so():
     would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
-    shown = report_markdown(run_report(repository(update(), proposals=(would,)), level=Level.REPORT))
+    shown = report_markdown(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
     assert "Level report: no request was touched" in shown
 
 
 def test_a_repository_that_needs_nothing_has_no_section():
-    assert "###" not in report_markdown(run_report(repository(verdict(Status.UP_TO_DATE))))
+    assert "###" not in report_markdown(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
 
 
 def test_nothing_from_outside_acts():

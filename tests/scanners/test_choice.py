@@ -8,16 +8,16 @@ from support.values import digest, finding
 
 from bot.cli.terminal import NoProgress
 from bot.model.decision import Transition
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import SCANS
+from bot.pipeline.pool import SCAN_POOL
 from bot.scanners.choice import Choice, Entry
 from bot.scanners.none import NoScanner
 from bot.state.none import NoMemory
 
 OURS, HUB, QUAY = (
-    Line(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
+    TagRef(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
 )
 OLD, NEW = digest("old"), digest("new")
 
@@ -28,15 +28,15 @@ class Named:
     def __init__(self, name: str) -> None:
         self.name, self.expected, self.asked = name, [], []
 
-    def identity(self) -> ScannerIdentity:
+    def get_identity(self) -> ScannerIdentity:
         return ScannerIdentity(self.name, "1", datetime(2026, 11, 25, tzinfo=UTC))
 
-    def expect(self, subjects) -> None:
+    def prefetch(self, subjects) -> None:
         self.expected = [*self.expected, *subjects]
 
-    def scan(self, subject: Subject) -> Scan:
+    def scan(self, subject: ScanSubject) -> Scan:
         self.asked.append(subject)
-        return Scan(self.identity(), "debian 12", (finding("CVE-2026-0001"),))
+        return Scan(self.get_identity(), "debian 12", (finding("CVE-2026-0001"),))
 
 
 def test_the_first_entry_that_matches_scans():
@@ -50,7 +50,7 @@ def test_the_first_entry_that_matches_scans():
 def test_what_no_entry_is_for_is_not_scanned():
     nobody = Choice([Entry(("docker.io/**",), Named("hub"))])(QUAY)
     assert isinstance(nobody, NoScanner)
-    assert nobody.scan(Subject(QUAY, NEW, ("linux/amd64",))) == NotScanned(Unscanned.NO_SCANNER)
+    assert nobody.scan(ScanSubject(QUAY, NEW, ("linux/amd64",))) == NotScanned(UnscannedReason.NO_SCANNER)
 
 
 def test_what_is_found_is_private_where_the_entry_of_the_image_says_so():
@@ -63,7 +63,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
     ours, rest = Named("ours"), Named("rest")
     choice = Choice([Entry(("registry.example.com/**",), ours), Entry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
-    assessed = assess(moves, choice, NoMemory(), SCANS, NoProgress())
+    assessed = assess(moves, choice, NoMemory(), SCAN_POOL, NoProgress())
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
         evidence = assessed.evidence[move]
         assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
@@ -74,7 +74,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
 def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     rest = Named("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
-    assess(moves, Choice([Entry((), rest)]), NoMemory(), SCANS, NoProgress())
+    assess(moves, Choice([Entry((), rest)]), NoMemory(), SCAN_POOL, NoProgress())
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
     assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)
     assert set(rest.asked) <= set(rest.expected)

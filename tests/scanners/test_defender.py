@@ -13,7 +13,7 @@ from support.clouds.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defende
 from support.clouds.resource_graph import cve, grouped, individual, of_image
 
 from bot.core.evidence.compare import compare
-from bot.model.evidence import Scan, SetAside, Severity, Subject, Unscanned
+from bot.model.evidence import Scan, SuppressedFinding, Severity, ScanSubject, UnscannedReason
 from bot.scanners import defender
 from bot.scanners._defender.rows import read_row
 from bot.scanners._json import UnreadableReportError
@@ -141,7 +141,7 @@ class TestWhatSomebodyAnswersFor:
         scanner = scene.scanner()
         evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
         assert (evidence.delta.fixed, evidence.delta.remaining) == ((), ())
-        assert isinstance(evidence.new.set_aside[0], SetAside)
+        assert isinstance(evidence.new.set_aside[0], SuppressedFinding)
 
     def test_a_status_that_nobody_knows_excuses_nothing(self, scene):
         assert found(scene.scan(grouped(NEW.digest, "CVE-2026-0001", code="Pending"))).keys() == {"CVE-2026-0001"}
@@ -150,7 +150,7 @@ class TestWhatSomebodyAnswersFor:
 class TestNeverZero:
     def test_an_image_without_a_row_is_not_clean(self, scene):
         outcome = scene.scan(grouped(OLD.digest, "CVE-2026-0001"))
-        assert why(outcome) is Unscanned.NO_REPORT
+        assert why(outcome) is UnscannedReason.NO_REPORT
         assert NEW.digest in outcome.detail
 
     @pytest.mark.parametrize(
@@ -169,13 +169,13 @@ class TestNeverZero:
 
     def test_an_image_that_nobody_says_when_to_have_been_healthy_is_not(self, scene):
         old = {"pushed": LONG_AGO, "code": "Healthy"}
-        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is Unscanned.NOT_RESCANNED
-        assert why(scene.scan(of_image(NEW.digest, at=None))) is Unscanned.NOT_RESCANNED
+        assert why(scene.scan(individual(NEW.digest, "openssl", **old))) is UnscannedReason.NOT_RESCANNED
+        assert why(scene.scan(of_image(NEW.digest, at=None))) is UnscannedReason.NOT_RESCANNED
         assert isinstance(scene.scan(individual(NEW.digest, "openssl", **old), is_pulled=True), Scan)
 
     def test_that_there_are_vulnerabilities_is_no_list_of_them(self, scene):
-        assert why(scene.scan(of_image(NEW.digest, "Unhealthy"))) is Unscanned.NO_REPORT
-        assert why(scene.scan(individual(NEW.digest, "x", code="NotApplicable"))) is Unscanned.NO_REPORT
+        assert why(scene.scan(of_image(NEW.digest, "Unhealthy"))) is UnscannedReason.NO_REPORT
+        assert why(scene.scan(individual(NEW.digest, "x", code="NotApplicable"))) is UnscannedReason.NO_REPORT
 
     @pytest.mark.parametrize(
         "row",
@@ -190,30 +190,30 @@ class TestNeverZero:
     def test_a_row_about_nothing_that_it_names_cannot_be_read_and_costs_no_other_image(self, scene, row):
         scene.graph.rows = [row, grouped(OLD.digest, "CVE-2026-0002")]
         scanner = scene.scanner()
-        assert why(scanner.scan(scene.new)) is Unscanned.FAILED
+        assert why(scanner.scan(scene.new)) is UnscannedReason.FAILED
         assert found(scanner.scan(scene.old)).keys() == {"CVE-2026-0002"}
 
     def test_a_text_that_is_no_json_cannot_be_read(self, scene):
         row = individual(NEW.digest, "openssl")
         row["properties"]["additionalData"]["CvesDetails"] = '[{"CveId": '
-        assert why(scene.scan(row)) is Unscanned.FAILED
+        assert why(scene.scan(row)) is UnscannedReason.FAILED
 
     def test_an_image_that_is_gone_or_has_no_such_platform_is_not_asked_for(self, scene):
-        gone = Subject(LINE, OLD.digest.replace("a", "b"), "linux/amd64")
-        assert why(scene.scan(of=gone)) is Unscanned.IMAGE_GONE
-        assert why(scene.scan(of=replace(scene.new, platform="linux/s390x"))) is Unscanned.PLATFORM_MISSING
+        gone = ScanSubject(LINE, OLD.digest.replace("a", "b"), "linux/amd64")
+        assert why(scene.scan(of=gone)) is UnscannedReason.IMAGE_GONE
+        assert why(scene.scan(of=replace(scene.new, platform="linux/s390x"))) is UnscannedReason.PLATFORM_MISSING
         assert scene.graph.received == []
 
     def test_too_much_is_refused(self, scene, monkeypatch):
         monkeypatch.setattr(defender, "MAX_FINDINGS", 1)
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"), grouped(NEW.digest, "CVE-2026-0002"))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
 
 
 class TestAge:
     def test_rows_that_are_too_old_say_nothing_of_today(self, scene):
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001", at=LONG_AGO))
-        assert why(outcome) is Unscanned.NOT_RESCANNED
+        assert why(outcome) is UnscannedReason.NOT_RESCANNED
         assert "2026-09-01" in outcome.detail
 
     def test_the_last_row_decides_since_what_was_found_before_stands(self, scene):
@@ -235,7 +235,7 @@ class TestAge:
         scanner = scene.scanner()
         evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
         assert evidence.delta is None
-        assert why(evidence.old) is Unscanned.DATABASE_UNKNOWN
+        assert why(evidence.old) is UnscannedReason.DATABASE_UNKNOWN
         assert len(evidence.new.findings) == 2
 
     def test_unless_the_operator_vouches_that_it_is_pulled(self, scene):

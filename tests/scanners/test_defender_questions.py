@@ -12,7 +12,7 @@ from support.clouds.resource_graph import SUBSCRIPTION, grouped
 from support.listener import Reply
 
 from bot.demo.images import image, layer
-from bot.model.evidence import Unscanned
+from bot.model.evidence import UnscannedReason
 from bot.scanners import defender
 
 
@@ -26,9 +26,9 @@ class TestQuestions:
     def test_all_that_is_expected_is_asked_for_at_once_and_nothing_twice(self, scene):
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
         scanner = scene.scanner()
-        scanner.expect([scene.old, scene.new])
+        scanner.prefetch([scene.old, scene.new])
         assert [len(found(scanner.scan(each))) for each in (scene.old, scene.new, scene.old)] == [1, 1, 1]
-        scanner.expect([scene.new])
+        scanner.prefetch([scene.new])
         assert len(scene.graph.received) == 2, "one for each model"
 
     def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
@@ -36,7 +36,7 @@ class TestQuestions:
         subjects = [scene.push(image([layer({"number": str(number).encode()})])) for number in range(5)]
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
         scanner = scene.scanner()
-        scanner.expect(subjects)
+        scanner.prefetch(subjects)
         assert all(found(scanner.scan(each)) for each in subjects)
         assert len(scene.graph.received) == 6
 
@@ -79,12 +79,12 @@ class TestQuestions:
         assert found(scene.scan(*rows, subscriptions=[SUBSCRIPTION]))
         assert scene.graph.questions[0]["subscriptions"] == [SUBSCRIPTION]
         elsewhere = "00000000-0000-0000-0000-000000000000"
-        assert why(scene.scan(*rows, subscriptions=[elsewhere])) is Unscanned.NO_REPORT
+        assert why(scene.scan(*rows, subscriptions=[elsewhere])) is UnscannedReason.NO_REPORT
 
     def test_who_has_no_role_learns_which_one_is_missing(self, scene):
         scene.graph.readers = frozenset()
         outcome = scene.scan(grouped(NEW.digest, "CVE-2026-0001"))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "AuthorizationFailed" in outcome.detail
         assert outcome.detail.endswith("give the identity the role Security Reader on the subscriptions")
 
@@ -97,12 +97,12 @@ class TestQuestions:
     @pytest.mark.parametrize("body", [b"<html>", b"[]", b'{"data": {}}', b'{"data": [1]}'])
     def test_what_is_no_answer_fails(self, scene, body):
         scene.graph.reply = Reply(200, body)
-        assert why(scene.scan()) is Unscanned.FAILED
+        assert why(scene.scan()) is UnscannedReason.FAILED
 
 
 def test_the_digest_that_is_asked_for_is_that_of_the_platform(scene):
     arm = replace(scene.new, platform="linux/arm64")
-    assert why(scene.scan(grouped(NEW.digest, "CVE-2026-0001"), of=arm)) is Unscanned.NO_REPORT
+    assert why(scene.scan(grouped(NEW.digest, "CVE-2026-0001"), of=arm)) is UnscannedReason.NO_REPORT
     assert NEW.digest not in scene.graph.questions[0]["query"]
     assert scene.new.digest not in scene.graph.questions[0]["query"]
 

@@ -12,17 +12,17 @@ from support.values import digest
 
 from bot.core.evidence.compare import compare
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Severity, Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Severity, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners.grype import find_grype
 
-LINE = Line("registry.example.com/base", "1")
+LINE = TagRef("registry.example.com/base", "1")
 OLD, NEW = digest("old"), digest("new")
 
 
-def subject(image=NEW, platform="linux/amd64") -> Subject:
-    return Subject(LINE, image, platform)
+def subject(image=NEW, platform="linux/amd64") -> ScanSubject:
+    return ScanSubject(LINE, image, platform)
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def stand(tmp_path):
     return GrypeStand(tmp_path)
 
 
-def why(outcome) -> Unscanned:
+def why(outcome) -> UnscannedReason:
     assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
+    return outcome.reason
 
 
 class TestFindings:
@@ -74,7 +74,7 @@ class TestFindings:
     def test_findings_in_other_packages_do_not_show_that_it_does(self, stand):
         npm = match("CVE-2026-0001", artifact={"name": "left-pad", "version": "1", "type": "npm"})
         stand.scene["reports"] = {NEW: report(npm)}
-        assert why(stand.scanner().scan(subject())) is Unscanned.OS_UNSUPPORTED
+        assert why(stand.scanner().scan(subject())) is UnscannedReason.OS_UNSUPPORTED
 
 
 class TestWhatItMaySee:
@@ -112,16 +112,16 @@ class TestNeverZero:
     @pytest.mark.parametrize(
         ("said", "state"),
         [
-            (report(distro={"name": "", "version": "", "idLike": None}), Unscanned.OS_UNKNOWN),
-            (report(), Unscanned.OS_UNSUPPORTED),
-            (report(match("CVE-2026-0001"), architecture="arm64"), Unscanned.PLATFORM_MISSING),
-            (report(match("CVE-2026-0001"), built=BUILT - timedelta(hours=6)), Unscanned.DIFFERENT_DATABASE),
+            (report(distro={"name": "", "version": "", "idLike": None}), UnscannedReason.OS_UNKNOWN),
+            (report(), UnscannedReason.OS_UNSUPPORTED),
+            (report(match("CVE-2026-0001"), architecture="arm64"), UnscannedReason.PLATFORM_MISSING),
+            (report(match("CVE-2026-0001"), built=BUILT - timedelta(hours=6)), UnscannedReason.DIFFERENT_DATABASE),
             (
                 report(match("CVE-2026-0001"), alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
-                Unscanned.END_OF_LIFE,
+                UnscannedReason.END_OF_LIFE,
             ),
-            ({"matches": 3, "descriptor": {}}, Unscanned.FAILED),
-            ({}, Unscanned.FAILED),
+            ({"matches": 3, "descriptor": {}}, UnscannedReason.FAILED),
+            ({}, UnscannedReason.FAILED),
         ],
     )
     def test_a_report_that_says_nothing_of_the_image_is_no_scan(self, stand, said, state):
@@ -131,10 +131,10 @@ class TestNeverZero:
     @pytest.mark.parametrize(
         ("complaint", "state"),
         [
-            ("GET https://x: MANIFEST_UNKNOWN: manifest unknown", Unscanned.IMAGE_GONE),
-            ("no child with platform linux/amd64 in index", Unscanned.PLATFORM_MISSING),
-            ("context deadline exceeded", Unscanned.TIMED_OUT),
-            ("unable to load image: UNAUTHORIZED", Unscanned.FAILED),
+            ("GET https://x: MANIFEST_UNKNOWN: manifest unknown", UnscannedReason.IMAGE_GONE),
+            ("no child with platform linux/amd64 in index", UnscannedReason.PLATFORM_MISSING),
+            ("context deadline exceeded", UnscannedReason.TIMED_OUT),
+            ("unable to load image: UNAUTHORIZED", UnscannedReason.FAILED),
         ],
     )
     def test_what_it_complains_about_has_a_name(self, stand, complaint, state):
@@ -145,25 +145,25 @@ class TestNeverZero:
         stand.address |= {"username": "robot", "password": "s3cret"}
         stand.scene["complaint"] = "401 for robot:s3cret at https://robot:s3cret@registry.example.com"
         outcome = stand.scanner().scan(subject())
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "s3cret" not in outcome.detail
 
     def test_one_that_hangs_is_ended(self, stand):
         stand.scene |= {"reports": {NEW: report(match("CVE-2026-0001"))}, "seconds": 60}
         scanner = stand.scanner(timeout=2.0)
-        assert why(scanner.scan(subject())) is Unscanned.TIMED_OUT
+        assert why(scanner.scan(subject())) is UnscannedReason.TIMED_OUT
 
     @pytest.mark.parametrize("version", ["0.105.0", "0.79.3", "[not provided]", ""])
     def test_one_that_does_not_say_what_is_out_of_support_is_not_used(self, stand, version):
         stand.scene["version"] = version
         scanner = stand.scanner()
-        assert why(scanner.scan(subject())) is Unscanned.FAILED
+        assert why(scanner.scan(subject())) is UnscannedReason.FAILED
         assert "0.106 or later" in scanner.scan(subject()).detail
         assert scanner.identity() is None
 
     def test_a_database_that_is_too_old_is_stale(self, stand):
         stand.scene["built"] = f"{NOW - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"
-        assert why(stand.scanner().scan(subject())) is Unscanned.DATABASE_STALE
+        assert why(stand.scanner().scan(subject())) is UnscannedReason.DATABASE_STALE
 
     def test_a_failed_download_does_not_matter_while_an_earlier_database_serves(self, stand):
         stand.scene |= {"update": 1, "reports": {NEW: report(match("CVE-2026-0001"))}}
@@ -172,17 +172,17 @@ class TestNeverZero:
     def test_without_any_database_the_reason_is_said(self, stand):
         stand.scene |= {"built": "", "error": "database does not exist"}
         outcome = stand.scanner().scan(subject())
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "database does not exist" in outcome.detail
 
     def test_a_program_that_is_not_there_is_no_scanner(self, stand, tmp_path):
-        assert why(stand.scanner(binary=str(tmp_path / "none")).scan(subject())) is Unscanned.NO_SCANNER
+        assert why(stand.scanner(binary=str(tmp_path / "none")).scan(subject())) is UnscannedReason.NO_SCANNER
 
     def test_an_address_that_cannot_be_had_fails(self, stand):
         def pull(line, digest):
             raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
 
-        assert stand.scanner(pull=pull).scan(subject()) == NotScanned(Unscanned.FAILED, "no credential")
+        assert stand.scanner(pull=pull).scan(subject()) == NotScanned(UnscannedReason.FAILED, "no credential")
 
 
 def test_a_binary_that_is_named_is_the_one(stand, monkeypatch, tmp_path):

@@ -26,10 +26,10 @@ from support.scanners.osv import (
 from bot.core.evidence.compare import compare
 from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
 from bot.demo.registry import LoopbackRegistry
-from bot.model.diagnosis import Aim, Mark
-from bot.model.evidence import NotScanned, Scan, Severity, Subject, Unscanned
-from bot.model.reference import Line
-from bot.model.vocabulary import Level
+from bot.model.diagnosis import DiagnosisTarget, CheckStatus
+from bot.model.evidence import NotScanned, Scan, Severity, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
+from bot.model.vocabulary import RunLevel
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners import _osvapi
@@ -37,7 +37,7 @@ from bot.scanners.osv import OsvScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
-LINE = Line("docker.io/library/base", "1")
+LINE = TagRef("docker.io/library/base", "1")
 OPENSSL = "pkg:deb/debian/libssl3@{}?arch=amd64&distro=debian-12&upstream=openssl"
 BASH = "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
 
@@ -59,10 +59,10 @@ class Scene:
     def scanner(self, stand: OsvStand, **options) -> OsvScanner:
         return OsvScanner(stand.listener.url, self.hub.attachments(), now=lambda: NOW, **options)
 
-    def push(self, item, line: Line = LINE, platform: str = "linux/amd64") -> Subject:
-        return Subject(line, self.store.put(line.path, item), platform)
+    def push(self, item, line: TagRef = LINE, platform: str = "linux/amd64") -> ScanSubject:
+        return ScanSubject(line, self.store.put(line.path, item), platform)
 
-    def inventory(self, inventory: dict, made=NEW, kind: str = SPDX) -> Subject:
+    def inventory(self, inventory: dict, made=NEW, kind: str = SPDX) -> ScanSubject:
         """Push an image with an inventory in its index, as BuildKit does."""
         return self.push(by_buildkit(made, statement(inventory, made.digest, predicate_type=kind)))
 
@@ -95,9 +95,9 @@ def ids(outcome) -> set[str]:
     return {finding.id for finding in outcome.findings}
 
 
-def why(outcome) -> Unscanned:
+def why(outcome) -> UnscannedReason:
     assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
+    return outcome.reason
 
 
 class TestFindings:
@@ -185,7 +185,7 @@ class TestInventories:
         both = by_buildkit(NEW, statement(self.inventory, NEW.digest))
         pushed = index([arm, *both.children])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
-        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is Unscanned.SBOM_ABSENT
+        assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.SBOM_ABSENT
 
     def test_after_other_statements(self, scene, api):
         provenance = statement({"buildType": "x"}, NEW.digest, predicate_type="https://slsa.dev/provenance/v1")
@@ -229,14 +229,14 @@ class TestInventories:
             hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, insecure=True)], environment={})
             stand = api(debian("CVE-2026-0002", "bash"))
             scanner = OsvScanner(stand.listener.url, hub.attachments(), now=lambda: NOW)
-            assert ids(scanner.scan(Subject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
+            assert ids(scanner.scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
         assert not any(OLD.digest in asked for asked in listener.asked), "what is something else is not fetched"
 
     def test_what_the_registry_lost_of_it_is_as_if_it_were_not_there(self, scene, api):
         subject = scene.push(NEW)
         _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
         scene.store.tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
-        assert why(scene.scanner(api()).scan(subject)) is Unscanned.SBOM_ABSENT
+        assert why(scene.scanner(api()).scan(subject)) is UnscannedReason.SBOM_ABSENT
 
     def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
@@ -251,13 +251,13 @@ class TestNeverZero:
     @pytest.mark.parametrize(
         ("inventory", "state"),
         [
-            (spdx("pkg:npm/left-pad@1"), Unscanned.OS_UNKNOWN),
-            (spdx(), Unscanned.SBOM_ABSENT),
-            (spdx(BASH, OPENSSL.format("1")), Unscanned.OS_UNSUPPORTED),
-            (spdx("pkg:rpm/fedora/bash@5?distro=fedora-42&upstream=bash-5.src.rpm"), Unscanned.OS_UNSUPPORTED),
-            (spdx(BASH, OPENSSL.format("1").replace("debian-12", "debian-13")), Unscanned.OS_UNSUPPORTED),
-            (spdx(BASH), Unscanned.SBOM_ABSENT),
-            ({"neither": 1}, Unscanned.SBOM_ABSENT),
+            (spdx("pkg:npm/left-pad@1"), UnscannedReason.OS_UNKNOWN),
+            (spdx(), UnscannedReason.SBOM_ABSENT),
+            (spdx(BASH, OPENSSL.format("1")), UnscannedReason.OS_UNSUPPORTED),
+            (spdx("pkg:rpm/fedora/bash@5?distro=fedora-42&upstream=bash-5.src.rpm"), UnscannedReason.OS_UNSUPPORTED),
+            (spdx(BASH, OPENSSL.format("1").replace("debian-12", "debian-13")), UnscannedReason.OS_UNSUPPORTED),
+            (spdx(BASH), UnscannedReason.SBOM_ABSENT),
+            ({"neither": 1}, UnscannedReason.SBOM_ABSENT),
         ],
     )
     def test_an_inventory_that_says_too_little_is_no_scan(self, scene, api, inventory, state):
@@ -265,20 +265,20 @@ class TestNeverZero:
 
     def test_an_image_without_an_inventory_is_not_scanned_and_nothing_is_asked(self, scene, api):
         stand = api()
-        assert why(scene.scanner(stand).scan(scene.push(NEW))) is Unscanned.SBOM_ABSENT
+        assert why(scene.scanner(stand).scan(scene.push(NEW))) is UnscannedReason.SBOM_ABSENT
         assert not stand.listener.received
 
     def test_an_image_that_is_gone_is_gone(self, scene, api):
-        assert why(scene.scanner(api()).scan(Subject(LINE, NEW.digest, "linux/amd64"))) is Unscanned.IMAGE_GONE
+        assert why(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) is UnscannedReason.IMAGE_GONE
 
     def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
         scanner = OsvScanner("http://127.0.0.1:1", scene.hub.attachments(), **options)
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("1")), made) for made in (OLD, NEW))
-        assert why(scanner.scan(old)) is Unscanned.NO_SCANNER
+        assert why(scanner.scan(old)) is UnscannedReason.NO_SCANNER
         served = len(scene.registry.served)
-        assert why(scanner.scan(new)) is Unscanned.NO_SCANNER
+        assert why(scanner.scan(new)) is UnscannedReason.NO_SCANNER
         assert len(scene.registry.served) == served, "no inventory is fetched in vain"
 
     @pytest.mark.parametrize("status", [400, 404, 403])
@@ -286,22 +286,22 @@ class TestNeverZero:
         stand = api()
         stand.status = status
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert str(status) in outcome.detail
 
     @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
     def test_an_api_that_answers_in_another_shape_is_a_problem_of_its_own(self, scene, result):
         with Listener(lambda _: Reply(200, json.dumps({"results": [result]}).encode())) as listener:
             scanner = OsvScanner(listener.url, scene.hub.attachments(), now=lambda: NOW)
-            (check,) = scanner.examine(Aim(Level.REPORT, "basebump/"))
-        assert check.mark is Mark.PROBLEM
-        assert "not a list of results" in check.found
+            (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
+        assert check.status is CheckStatus.PROBLEM
+        assert "not a list of results" in check.result
 
     def test_a_record_that_is_not_there_fails(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         stand.records["DEBIAN-CVE-2026-0002"]["id"] = "DEBIAN-CVE-2026-0099"
         outcome = scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
 
     def test_too_much_is_refused(self, scene, api, monkeypatch):
         monkeypatch.setattr(_osvapi, "MAX_RECORDS", 1)
@@ -311,14 +311,14 @@ class TestNeverZero:
 
 # ---- what a private image holds goes to nobody who was not named --------------------------------------------------
 
-OURS = Line("registry.example.com/base", "1")
+OURS = TagRef("registry.example.com/base", "1")
 
 
 def test_packages_of_a_private_registry_are_not_sent(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
     outcome = scene.scanner(stand).scan(scene.push(made, OURS))
-    assert why(outcome) is Unscanned.NOT_SENT
+    assert why(outcome) is UnscannedReason.NOT_SENT
     assert "registry.example.com" in outcome.detail
     assert not stand.listener.received
 
@@ -346,5 +346,5 @@ def test_nothing_is_sent_but_names_and_versions(scene, api):
 def test_an_attestation_about_another_image_is_not_believed(scene, api):
     inventory = spdx(BASH, OPENSSL.format("1"))
     outcome = scene.scanner(api()).scan(scene.push(by_buildkit(NEW, statement(inventory, OLD.digest))))
-    assert why(outcome) is Unscanned.SBOM_ABSENT
+    assert why(outcome) is UnscannedReason.SBOM_ABSENT
     assert outcome.detail == "the attestation is about another image"

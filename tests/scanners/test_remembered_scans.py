@@ -12,9 +12,9 @@ from support.scanners.trivy import NEW, OLD, database, debian, why
 from bot.cli.terminal import NoProgress
 from bot.demo.database import TAG
 from bot.model.decision import Transition
-from bot.model.evidence import Unscanned
+from bot.model.evidence import UnscannedReason
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import SCANS
+from bot.pipeline.pool import SCAN_POOL
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 
@@ -40,7 +40,7 @@ class Runs:
         self.log.write_text("")
         memory = DatabaseMemory(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
-        assessed = assess([self.move], lambda _: scanner, memory, SCANS, NoProgress())
+        assessed = assess([self.move], lambda _: scanner, memory, SCAN_POOL, NoProgress())
         return assessed.evidence[self.move], self.log.read_text().count("--image-src")
 
 
@@ -71,7 +71,7 @@ def test_another_database_means_another_scan(runs):
 
 def test_what_could_not_be_scanned_is_not_remembered(runs):
     failed, _ = runs.run(timeout=0.001)
-    assert why(failed.new) in {Unscanned.TIMED_OUT, Unscanned.FAILED}
+    assert why(failed.new) in {UnscannedReason.TIMED_OUT, UnscannedReason.FAILED}
     evidence, scans = runs.run()
     assert (scans, evidence.delta is None) == (2, False)
 

@@ -11,20 +11,20 @@ from support.values import digest
 
 from bot.core.evidence.compare import compare
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Scan, Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import report
 from bot.scanners.report import ReportScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BUILT = NOW - timedelta(hours=3)
-LINE = Line("registry.example.com/base", "1")
+LINE = TagRef("registry.example.com/base", "1")
 OLD, NEW, CHILD, CONFIG = digest("old"), digest("new"), digest("child"), digest("config")
 
 
-def subject(image=NEW, platform="linux/amd64") -> Subject:
-    return Subject(LINE, image, platform)
+def subject(image=NEW, platform="linux/amd64") -> ScanSubject:
+    return ScanSubject(LINE, image, platform)
 
 
 def grype(image, *cves: str, built=BUILT, **more) -> bytes:
@@ -84,9 +84,9 @@ def ids(outcome) -> set[str]:
     return {finding.id for finding in outcome.findings}
 
 
-def why(outcome) -> Unscanned:
+def why(outcome) -> UnscannedReason:
     assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
+    return outcome.reason
 
 
 def test_a_report_that_names_the_digest_is_about_the_image(reports):
@@ -106,7 +106,7 @@ def test_the_registry_is_not_asked_where_the_digest_is_named_or_there_is_no_repo
     def refuse(each):
         raise AssertionError(each)
 
-    assert why(reports({}, refuse).scan(subject())) is Unscanned.NO_REPORT
+    assert why(reports({}, refuse).scan(subject())) is UnscannedReason.NO_REPORT
     assert ids(reports({"a.json": grype(NEW, "CVE-2026-0001")}, refuse).scan(subject()))
 
 
@@ -115,7 +115,7 @@ def test_a_registry_that_does_not_answer_leaves_the_image_unscanned(reports):
         raise RegistryError(each.line.host, Reason.DENIED, "no credential", is_failure=True)
 
     outcome = reports({"a.json": grype(OLD, "CVE-2026-0001")}, deny).scan(subject())
-    assert outcome == NotScanned(Unscanned.FAILED, "no credential")
+    assert outcome == NotScanned(UnscannedReason.FAILED, "no credential")
 
 
 def test_a_file_may_be_named_after_the_digest_that_its_report_does_not_name(reports):
@@ -124,14 +124,14 @@ def test_a_file_may_be_named_after_the_digest_that_its_report_does_not_name(repo
 
 
 def test_an_image_without_a_report_is_not_clean(reports):
-    assert why(reports({"a.json": grype(OLD, "CVE-2026-0001")}).scan(subject())) is Unscanned.NO_REPORT
+    assert why(reports({"a.json": grype(OLD, "CVE-2026-0001")}).scan(subject())) is UnscannedReason.NO_REPORT
 
 
 def test_files_that_cannot_be_read_are_a_failure_for_the_images_that_have_no_other(reports):
     scanner = reports({"a.json": grype(OLD, "CVE-2026-0001"), "b.json": b"{}", "c.sarif": b"<xml>", "d.txt": b"-"})
     assert ids(scanner.scan(subject(OLD)))
     outcome = scanner.scan(subject())
-    assert why(outcome) is Unscanned.FAILED
+    assert why(outcome) is UnscannedReason.FAILED
     assert "reports/b.json cannot be used: the report has an unknown format" in outcome.detail
     assert "1 more" in outcome.detail
 
@@ -147,7 +147,7 @@ def test_a_folder_that_is_not_there_is_a_failure(tmp_path):
     scanner = ReportScanner(
         tmp_path / "none", lambda _: frozenset(), now=lambda: NOW, platform="linux/amd64", max_age=timedelta(days=5)
     )
-    assert why(scanner.scan(subject())) is Unscanned.FAILED
+    assert why(scanner.scan(subject())) is UnscannedReason.FAILED
 
 
 def test_one_file_may_be_named_itself(tmp_path):
@@ -170,9 +170,9 @@ def test_a_report_that_changes_under_our_hands_is_not_believed(reports, tmp_path
     scanner = reports({"a.json": grype(OLD, "CVE-2026-0001"), "b.json": grype(NEW, "CVE-2026-0001")})
     assert ids(scanner.scan(subject(OLD)))
     (tmp_path / "reports" / "b.json").write_text("{")
-    assert why(scanner.scan(subject())) is Unscanned.FAILED
+    assert why(scanner.scan(subject())) is UnscannedReason.FAILED
     (tmp_path / "reports" / "b.json").unlink()
-    assert why(scanner.scan(subject())) is Unscanned.FAILED
+    assert why(scanner.scan(subject())) is UnscannedReason.FAILED
 
 
 def test_the_newest_report_counts(reports):
@@ -183,14 +183,14 @@ def test_the_newest_report_counts(reports):
 
 def test_a_report_that_is_too_old_is_stale(reports):
     scanner = reports({"a.json": grype(NEW, "CVE-2026-0001", built=NOW - timedelta(days=6))})
-    assert why(scanner.scan(subject())) is Unscanned.DATABASE_STALE
+    assert why(scanner.scan(subject())) is UnscannedReason.DATABASE_STALE
 
 
 def test_a_report_that_says_no_time_is_as_old_as_its_file(reports, tmp_path):
     files = {"a.json": grype(NEW, "CVE-2026-0001", descriptor={"name": "grype", "version": "1"})}
     scanner = reports(files)
     os.utime(tmp_path / "reports" / "a.json", (0, (NOW - timedelta(days=6)).timestamp()))
-    assert why(scanner.scan(subject())) is Unscanned.DATABASE_STALE
+    assert why(scanner.scan(subject())) is UnscannedReason.DATABASE_STALE
     os.utime(tmp_path / "reports" / "a.json", (0, NOW.timestamp()))
     assert ids(reports(files).scan(subject()))
 
@@ -198,7 +198,7 @@ def test_a_report_that_says_no_time_is_as_old_as_its_file(reports, tmp_path):
 def test_a_report_about_another_platform_is_not_about_this_one(reports):
     scanner = reports({"a.json": grype(NEW, "CVE-2026-0001")})
     outcome = scanner.scan(subject(platform="linux/arm64"))
-    assert why(outcome) is Unscanned.PLATFORM_MISSING
+    assert why(outcome) is UnscannedReason.PLATFORM_MISSING
     assert "linux/amd64" in outcome.detail
 
 
@@ -207,19 +207,19 @@ def test_what_a_report_does_not_say_of_its_platform_the_operator_says(reports, p
     scanner = reports({"a.json": twistcli(NEW, "CVE-2026-0001")}, platform=platform)
     assert ids(scanner.scan(subject(platform=platform)))
     other = "linux/amd64" if platform == "linux/arm64" else "linux/arm64"
-    assert why(scanner.scan(subject(platform=other))) is Unscanned.PLATFORM_MISSING
+    assert why(scanner.scan(subject(platform=other))) is UnscannedReason.PLATFORM_MISSING
 
 
 def test_no_findings_are_none_only_where_the_database_is_seen_to_know_the_release(reports):
     alone = reports({"new.json": grype(NEW)})
-    assert why(alone.scan(subject())) is Unscanned.OS_UNSUPPORTED
+    assert why(alone.scan(subject())) is UnscannedReason.OS_UNSUPPORTED
     together = reports({"old.json": grype(OLD, "CVE-2026-0001")})
     assert ids(together.scan(subject())) == set()
 
 
 def test_a_report_with_another_database_shows_nothing_of_this_one(reports):
     files = {"new.json": grype(NEW), "old.json": grype(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))}
-    assert why(reports(files).scan(subject())) is Unscanned.OS_UNSUPPORTED
+    assert why(reports(files).scan(subject())) is UnscannedReason.OS_UNSUPPORTED
 
 
 class TestComparing:
@@ -238,13 +238,13 @@ class TestComparing:
         other = grype(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))
         evidence = self.delta(reports({"a.json": other, "b.json": grype(NEW, "CVE-2026-0002")}))
         assert evidence.delta is None
-        assert why(evidence.old) is Unscanned.DIFFERENT_DATABASE
+        assert why(evidence.old) is UnscannedReason.DIFFERENT_DATABASE
 
     def test_reports_that_do_not_say_which_database_they_had_are_not(self, reports):
         files = {"a.json": twistcli(OLD, "CVE-2026-0001"), "b.json": twistcli(NEW, "CVE-2026-0002")}
         evidence = self.delta(reports(files))
         assert evidence.delta is None
-        assert why(evidence.old) is Unscanned.DATABASE_UNKNOWN
+        assert why(evidence.old) is UnscannedReason.DATABASE_UNKNOWN
 
     def test_the_operator_may_vouch_for_one_run_in_each_folder(self, reports):
         files = {"run/a.json": twistcli(OLD, "CVE-2026-0001"), "run/b.json": twistcli(NEW, "CVE-2026-0002")}
@@ -253,9 +253,9 @@ class TestComparing:
     def test_and_two_folders_are_two_runs(self, reports):
         files = {"one/a.json": twistcli(OLD, "CVE-2026-0001"), "two/b.json": twistcli(NEW, "CVE-2026-0002")}
         evidence = self.delta(reports(files, one_run=True))
-        assert why(evidence.old) is Unscanned.DIFFERENT_DATABASE
+        assert why(evidence.old) is UnscannedReason.DIFFERENT_DATABASE
 
     def test_vouching_does_not_overrule_what_reports_say(self, reports):
         other = grype(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))
         evidence = self.delta(reports({"a.json": other, "b.json": grype(NEW, "CVE-2026-0002")}, one_run=True))
-        assert why(evidence.old) is Unscanned.DIFFERENT_DATABASE
+        assert why(evidence.old) is UnscannedReason.DIFFERENT_DATABASE

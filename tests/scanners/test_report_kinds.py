@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.model.evidence import Severity, Unscanned
+from bot.model.evidence import Severity, UnscannedReason
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._reports import parse_reports
 
@@ -169,7 +169,7 @@ def test_sarif_without_results_says_nothing():
     document = raw("trivy.sarif")
     document["runs"][0]["results"] = []
     (found,) = parse_reports(json.dumps(document).encode())
-    assert found.flaw.why is Unscanned.OS_UNKNOWN
+    assert found.flaw.reason is UnscannedReason.OS_UNKNOWN
 
 
 def test_sarif_about_something_else_than_packages_is_refused():
@@ -186,25 +186,25 @@ def altered(name: str, **changes) -> bytes:
 @pytest.mark.parametrize(
     ("content", "state"),
     [
-        (altered("grype.json", distro={"name": "", "version": "", "idLike": None}), Unscanned.OS_UNKNOWN),
+        (altered("grype.json", distro={"name": "", "version": "", "idLike": None}), UnscannedReason.OS_UNKNOWN),
         (
             altered("grype.json", alertsByPackage=[{"package": {}, "alerts": [{"type": "distro-eol"}]}]),
-            Unscanned.END_OF_LIFE,
+            UnscannedReason.END_OF_LIFE,
         ),
-        (altered("aqua.json", os=""), Unscanned.OS_UNKNOWN),
-        (altered("twistcli.json", results=[{"distro": "", "vulnerabilities": []}]), Unscanned.OS_UNKNOWN),
-        (altered("trivy.json", Metadata={}), Unscanned.OS_UNKNOWN),
+        (altered("aqua.json", os=""), UnscannedReason.OS_UNKNOWN),
+        (altered("twistcli.json", results=[{"distro": "", "vulnerabilities": []}]), UnscannedReason.OS_UNKNOWN),
+        (altered("trivy.json", Metadata={}), UnscannedReason.OS_UNKNOWN),
         (
             altered("trivy.json", Metadata={"OS": {"Family": "debian", "Name": "8", "EOSL": True}}),
-            Unscanned.END_OF_LIFE,
+            UnscannedReason.END_OF_LIFE,
         ),
-        (altered("trivy.json", Metadata={"OS": {"Family": "fedora", "Name": "42"}}), Unscanned.OS_UNSUPPORTED),
-        (altered("trivy.json", Results=[]), Unscanned.OS_UNKNOWN),
+        (altered("trivy.json", Metadata={"OS": {"Family": "fedora", "Name": "42"}}), UnscannedReason.OS_UNSUPPORTED),
+        (altered("trivy.json", Results=[]), UnscannedReason.OS_UNKNOWN),
     ],
 )
 def test_what_was_not_recognised_is_no_clean_image(content, state):
     (found,) = parse_reports(content)
-    assert found.flaw.why is state
+    assert found.flaw.reason is state
 
 
 def test_a_newer_grype_keeps_its_database_elsewhere():

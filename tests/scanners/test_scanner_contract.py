@@ -23,8 +23,8 @@ from support.values import digest
 
 from bot.demo.images import ImageStore, image, index, layer
 from bot.demo.registry import LoopbackRegistry
-from bot.model.evidence import NotScanned, Scan, Subject
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, Scan, ScanSubject
+from bot.model.reference import TagRef
 from bot.net import HostTrust, HttpClient
 from bot.ports import Scanner
 from bot.registries.access import RegistryEntry
@@ -36,7 +36,7 @@ from bot.scanners.osv import OsvScanner
 from bot.scanners.report import ReportScanner
 from bot.wiring.scanners import platform_manifests
 
-LINE = Line("docker.io/library/base", "1")
+LINE = TagRef("docker.io/library/base", "1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Case:
     """A scanner, and an image in which it finds something; None for a scanner that never does."""
 
     scanner: Scanner
-    subject: Subject | None
-    line: Line = LINE
+    subject: ScanSubject | None
+    line: TagRef = LINE
 
 
 @pytest.fixture
@@ -60,14 +60,14 @@ def make(request, tmp_path):
         def grype() -> Case:
             stand = GrypeStand(tmp_path)
             stand.scene["reports"] = {digest("image"): report(match("CVE-2026-0001"))}
-            return Case(stand.scanner(), Subject(LINE, digest("image"), "linux/amd64"))
+            return Case(stand.scanner(), ScanSubject(LINE, digest("image"), "linux/amd64"))
 
         def reports() -> Case:
             content = report(match("CVE-2026-0001"))
             (tmp_path / f"{digest('image').replace(':', '-')}.json").write_text(json.dumps(content))
             options = {"now": lambda: NOW, "platform": "linux/amd64", "max_age": timedelta(days=5)}
             scanner = ReportScanner(tmp_path, lambda subject: frozenset({subject.digest}), **options)
-            return Case(scanner, Subject(LINE, digest("image"), "linux/amd64"))
+            return Case(scanner, ScanSubject(LINE, digest("image"), "linux/amd64"))
 
         def osv() -> Case:
             store = ImageStore()
@@ -79,7 +79,7 @@ def make(request, tmp_path):
             pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
             hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, insecure=True)], environment={})
             scanner = OsvScanner(api.listener.url, hub.attachments(), now=lambda: datetime.now(UTC))
-            return Case(scanner, Subject(LINE, pushed, "linux/amd64"))
+            return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
 
         def from_defender() -> Case:
             certificate, store = Certificate.make(tmp_path, *MANAGERS), ImageStore()
@@ -99,7 +99,7 @@ def make(request, tmp_path):
                 now=lambda: datetime.now(UTC),
                 max_age=timedelta(days=3),
             )
-            return Case(scanner, Subject(LINE, pushed, "linux/amd64"))
+            return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
 
         kinds: dict[str, Callable[[], Case]] = {
             "trivy": trivy,
@@ -121,7 +121,7 @@ ALL = [*FINDING, "none", "missing"]
 @pytest.mark.parametrize("kind", ALL)
 def test_an_image_that_is_nowhere_is_not_scanned_and_never_clean(make, kind):
     case = make(kind)
-    assert isinstance(case.scanner.scan(Subject(case.line, digest("nowhere"), "linux/amd64")), NotScanned)
+    assert isinstance(case.scanner.scan(ScanSubject(case.line, digest("nowhere"), "linux/amd64")), NotScanned)
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -133,9 +133,9 @@ def test_it_is_the_same_all_the_time(make, kind):
 @pytest.mark.parametrize("kind", FINDING)
 def test_what_it_expects_changes_nothing_of_what_it_finds(make, kind):
     case = make(kind)
-    nowhere = Subject(case.line, digest("nowhere"), "linux/amd64")
-    case.scanner.expect([])
-    case.scanner.expect([case.subject, nowhere])
+    nowhere = ScanSubject(case.line, digest("nowhere"), "linux/amd64")
+    case.scanner.prefetch([])
+    case.scanner.prefetch([case.subject, nowhere])
     assert isinstance(case.scanner.scan(nowhere), NotScanned)
     assert isinstance(case.scanner.scan(case.subject), Scan)
 
@@ -162,5 +162,5 @@ def test_many_who_ask_at_once_are_told_the_same(make, kind):
 @pytest.mark.parametrize("kind", FINDING)
 def test_another_platform_is_another_image(make, kind):
     case = make(kind)
-    other = Subject(case.subject.line, case.subject.digest, "linux/s390x")
+    other = ScanSubject(case.subject.line, case.subject.digest, "linux/s390x")
     assert isinstance(case.scanner.scan(other), NotScanned)

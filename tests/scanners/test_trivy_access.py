@@ -25,8 +25,8 @@ from support.scanners.trivy import (
 )
 
 from bot.demo.database import TAG
-from bot.model.evidence import Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.scanners._boltbuckets import bucket_names
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
@@ -39,8 +39,8 @@ def closed(request):
     """A registry with a login, its password, and an image in it."""
     with DockerRegistry(htpasswd={"robot": request.param}) as registry:
         digest = registry.push(debian(OLD), "library/test", "tag")
-        line = Line(f"{registry.host}/library/test", "tag")
-        yield Subject(line, digest, "linux/amd64"), request.param
+        line = TagRef(f"{registry.host}/library/test", "tag")
+        yield ScanSubject(line, digest, "linux/amd64"), request.param
 
 
 class TestCredentials:
@@ -53,7 +53,7 @@ class TestCredentials:
         subject, password = closed
         wrong = f"wrong-{password}"
         outcome = stand.scanner(pull=self._pull(stand, wrong)).scan(subject)
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "UNAUTHORIZED" in outcome.detail
         assert wrong not in outcome.detail
 
@@ -75,7 +75,7 @@ def secured(tmp_path_factory):
     certificate = Certificate.make(tmp_path_factory.mktemp("certificate"))
     with DockerRegistry(tls=certificate) as registry:
         digest = registry.push(debian(OLD), "library/test", "tag")
-        yield Subject(Line(f"{registry.host}/library/test", "tag"), digest, "linux/amd64"), certificate
+        yield ScanSubject(TagRef(f"{registry.host}/library/test", "tag"), digest, "linux/amd64"), certificate
 
 
 class TestTls:
@@ -87,7 +87,7 @@ class TestTls:
     def test_without_it_the_registry_is_not(self, stand, secured):
         subject, _ = secured
         outcome = stand.scanner(pull=self._pull(stand, None)).scan(subject)
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "certificate" in outcome.detail
 
     @staticmethod

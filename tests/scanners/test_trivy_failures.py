@@ -10,8 +10,8 @@ from support.scanners.trivy import DEBIAN, DEBIAN_RELEASE, NEW, OLD, database, d
 from bot.demo.database import TAG
 from bot.demo.images import Layer, artifact, debian_root, image, index, layer
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import trivy
 from bot.scanners._program import MAX_DETAIL
@@ -23,31 +23,31 @@ class TestFailures:
     def test_an_image_that_was_deleted_is_gone(self, stand):
         subject = stand.subject(debian(OLD), repository="library/deleted")
         stand.registry.delete("library/deleted", subject.digest)
-        assert why(stand.scanner().scan(subject)) is Unscanned.IMAGE_GONE
+        assert why(stand.scanner().scan(subject)) is UnscannedReason.IMAGE_GONE
 
     def test_a_platform_that_the_index_does_not_have_is_missing(self, stand):
         subject = stand.subject(index([debian(OLD)]), "linux/s390x")
-        assert why(stand.scanner().scan(subject)) is Unscanned.PLATFORM_MISSING
+        assert why(stand.scanner().scan(subject)) is UnscannedReason.PLATFORM_MISSING
 
     def test_java_archives_are_named_as_what_they_need(self, stand):
         empty_archive = b"PK\x05\x06" + bytes(18)
         outcome = stand.scanner().scan(
             stand.subject(image([layer({**debian_root(DEBIAN, OLD), "app.jar": empty_archive})]))
         )
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "--download-java-db-only" in outcome.detail
 
     def test_a_registry_that_does_not_answer_runs_out_of_time(self, stand, monkeypatch):
         monkeypatch.setattr(trivy, "GRACE", 0.5)  # Trivy's own timeout does not hold before it has the manifest
         with socket.create_server(("127.0.0.1", 0)) as silent:
-            line = Line(f"127.0.0.1:{silent.getsockname()[1]}/library/test", "tag")
-            subject = Subject(line, stand.subject(debian(OLD)).digest, "linux/amd64")
-            assert why(stand.scanner(timeout=1.0).scan(subject)) is Unscanned.TIMED_OUT
+            line = TagRef(f"127.0.0.1:{silent.getsockname()[1]}/library/test", "tag")
+            subject = ScanSubject(line, stand.subject(debian(OLD)).digest, "linux/amd64")
+            assert why(stand.scanner(timeout=1.0).scan(subject)) is UnscannedReason.TIMED_OUT
 
     def test_a_registry_that_is_not_there_fails_in_one_short_line(self, stand):
-        subject = Subject(Line("127.0.0.1:1/library/test", "tag"), stand.subject(debian(OLD)).digest, "linux/amd64")
+        subject = ScanSubject(TagRef("127.0.0.1:1/library/test", "tag"), stand.subject(debian(OLD)).digest, "linux/amd64")
         outcome = stand.scanner().scan(subject)
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "connection refused" in outcome.detail
         assert "\n" not in outcome.detail
         assert len(outcome.detail) <= MAX_DETAIL
@@ -57,12 +57,12 @@ class TestFailures:
             raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
 
         outcome = stand.scanner(pull=pull).scan(stand.subject(debian(OLD)))
-        assert outcome == NotScanned(Unscanned.FAILED, "no credential")
+        assert outcome == NotScanned(UnscannedReason.FAILED, "no credential")
 
     def test_a_database_that_is_not_there_fails(self, stand, tmp_path):
         missing = stand.address(f"{stand.registry.host}/no-database:{TAG}")
         outcome = stand.scanner(database=missing, cache=tmp_path).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "could not be downloaded" in outcome.detail
 
     def test_a_database_of_an_earlier_run_serves_while_there_is_no_other(self, stand):
@@ -79,7 +79,7 @@ class TestFailures:
         stand.registry.push(garbage, "trivy-db-garbage", TAG)
         address = stand.address(f"{stand.registry.host}/trivy-db-garbage:{TAG}")
         outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
 
     def test_a_database_that_was_damaged_in_the_cache_fails(self, stand, tmp_path):
         scanner = stand.scanner(cache=tmp_path)
@@ -87,14 +87,14 @@ class TestFailures:
         scanner.scan(subject)
         (tmp_path / "db" / "trivy.db").write_bytes(b"no database" * 1000)
         outcome = stand.scanner(cache=tmp_path).scan(subject)
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "cannot be read" in outcome.detail
 
     def test_a_database_that_somebody_replaces_during_a_run_is_another_one(self, stand, tmp_path):
         scanner = stand.scanner(cache=tmp_path)
         assert findings(scanner.scan(stand.subject(debian(OLD))))
         (tmp_path / "db" / "trivy.db").write_bytes(database().content())
-        assert why(scanner.scan(stand.subject(debian(NEW)))) is Unscanned.DIFFERENT_DATABASE
+        assert why(scanner.scan(stand.subject(debian(NEW)))) is UnscannedReason.DIFFERENT_DATABASE
 
 
 class TestPrograms:
@@ -104,21 +104,21 @@ class TestPrograms:
         monkeypatch.setattr(trivy, "GRACE", 0.1)
         hanging = program("exec sleep 60")
         outcome = stand.scanner(binary=hanging, timeout=1.0).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.TIMED_OUT
+        assert why(outcome) is UnscannedReason.TIMED_OUT
 
     def test_one_that_says_itself_that_it_ran_out_of_time_is_believed(self, stand, program):
         slow = program("echo 'FATAL Fatal error image scan error: context deadline exceeded' >&2; exit 1")
-        assert why(stand.scanner(binary=slow).scan(stand.subject(debian(OLD)))) is Unscanned.TIMED_OUT
+        assert why(stand.scanner(binary=slow).scan(stand.subject(debian(OLD)))) is UnscannedReason.TIMED_OUT
 
     @pytest.mark.parametrize("report", ["", "no report", "[]", '{"SchemaVersion": 3}'])
     def test_one_that_prints_no_report_fails(self, stand, program, report):
         outcome = stand.scanner(binary=program(f"echo '{report}'")).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert "report" in outcome.detail
 
     def test_one_that_is_not_there_is_no_scanner(self, stand, tmp_path):
         outcome = stand.scanner(binary=str(tmp_path / "trivy")).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.NO_SCANNER
+        assert why(outcome) is UnscannedReason.NO_SCANNER
 
     def test_one_that_repeats_a_credential_is_not_repeated(self, stand, program):
         telling = program('cat "$DOCKER_CONFIG/config.json" >&2; echo "https://robot:tell@host s3cret" >&2; exit 1')
@@ -127,5 +127,5 @@ class TestPrograms:
             return stand.address(f"{line.repository}@{digest}", username="robot", password="s3cret")
 
         outcome = stand.scanner(binary=telling, pull=pull).scan(stand.subject(debian(OLD)))
-        assert why(outcome) is Unscanned.FAILED
+        assert why(outcome) is UnscannedReason.FAILED
         assert outcome.detail.endswith('{"auth": "***"}}}https://***@host ***')

@@ -30,7 +30,7 @@ from support.scanners.trivy import (
 
 from bot.demo.database import TAG, Advisory, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Package, index
-from bot.model.evidence import NotScanned, Scan, Severity, Unscanned
+from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
 from bot.scanners.trivy import MAX_DATABASE_AGE
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
@@ -47,7 +47,7 @@ class TestFindings:
         outcome = stand.scanner().scan(stand.subject(debian(NEW)))
         assert isinstance(outcome, Scan)
         assert outcome.packages is not None
-        assert {(each.name, each.version, each.found_as) for each in outcome.packages} == {
+        assert {(each.name, each.version, each.name_in_findings) for each in outcome.packages} == {
             (each.name, each.version, each.source_name) for each in NEW
         }
         assert {each.type for each in outcome.packages} == {"debian"}
@@ -103,7 +103,7 @@ class TestFalseClean:
 
     def test_an_image_without_an_operating_system_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(without_system()))
-        assert why(outcome) is Unscanned.OS_UNKNOWN
+        assert why(outcome) is UnscannedReason.OS_UNKNOWN
 
     @pytest.mark.parametrize("release", [UNLISTED_DEBIAN, ENDED_DEBIAN])
     def test_the_packages_of_a_release_that_nobody_knows_are_listed_all_the_same(self, stand, release):
@@ -113,17 +113,17 @@ class TestFalseClean:
 
     def test_an_image_without_a_list_of_packages_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(without_packages()))
-        assert why(outcome) is Unscanned.OS_UNKNOWN
+        assert why(outcome) is UnscannedReason.OS_UNKNOWN
         assert DEBIAN in outcome.detail
 
     def test_a_release_that_the_database_does_not_have_is_not_clean(self, stand):
         outcome = stand.scanner().scan(stand.subject(debian(OLD, UNLISTED_DEBIAN)))
-        assert why(outcome) is Unscanned.OS_UNSUPPORTED
+        assert why(outcome) is UnscannedReason.OS_UNSUPPORTED
         assert UNLISTED_DEBIAN in outcome.detail
 
     def test_packages_from_an_alpine_that_the_database_does_not_have_are_not_clean(self, stand):
         mixed = alpine("https://example.invalid/alpine/v3.98/main\n")
-        assert why(stand.scanner().scan(stand.subject(mixed))) is Unscanned.OS_UNSUPPORTED
+        assert why(stand.scanner().scan(stand.subject(mixed))) is UnscannedReason.OS_UNSUPPORTED
 
     def test_packages_from_the_alpine_that_it_says_it_is_are_scanned(self, stand):
         same = alpine("https://example.invalid/alpine/v3.99/main\n")
@@ -142,24 +142,24 @@ class TestFalseClean:
         (tmp_path / "report.json").write_text(json.dumps(report))
         outcome = stand.scanner(binary=program(f"cat {tmp_path}/report.json")).scan(stand.subject(debian(OLD)))
         if extended:
-            assert why(outcome) is Unscanned.OS_UNSUPPORTED
+            assert why(outcome) is UnscannedReason.OS_UNSUPPORTED
         else:
             assert findings(outcome) == set()
 
     def test_a_release_out_of_support_is_not_clean(self, stand):
-        assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is Unscanned.END_OF_LIFE
+        assert why(stand.scanner().scan(stand.subject(debian(OLD, ENDED_DEBIAN)))) is UnscannedReason.END_OF_LIFE
 
     @pytest.mark.parametrize("platform", ["linux/arm64", "windows/amd64"])
     def test_a_manifest_of_another_platform_is_not_scanned_in_its_place(self, stand, platform):
         outcome = stand.scanner().scan(stand.subject(debian(OLD), platform))
-        assert outcome == NotScanned(Unscanned.PLATFORM_MISSING, "the image is for linux/amd64")
+        assert outcome == NotScanned(UnscannedReason.PLATFORM_MISSING, "the image is for linux/amd64")
 
     def test_an_old_database_finds_nothing_new(self, stand, tmp_path):
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
         stand.registry.push(database(datetime.now(UTC) - built).image(), "trivy-db-old", TAG)
         old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
         outcome = stand.scanner(database=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
-        assert outcome == NotScanned(Unscanned.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
+        assert outcome == NotScanned(UnscannedReason.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
 
     def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
         stand.registry.push(database(MAX_DATABASE_AGE - timedelta(hours=1)).image(), "trivy-db-young", TAG)

@@ -29,7 +29,7 @@ from support.scanners.trivy import (
 
 from bot.demo.database import TAG
 from bot.demo.images import Package
-from bot.model.evidence import NotScanned, ScannerIdentity, Unscanned
+from bot.model.evidence import NotScanned, ScannerIdentity, UnscannedReason
 from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
 pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("trivy")]
@@ -106,9 +106,9 @@ def test_an_image_without_findings_is_clean_where_the_server_knows_its_release(s
 @pytest.mark.parametrize(
     ("item", "expected_why"),
     [
-        (lambda: debian(OLD, UNLISTED_DEBIAN), Unscanned.OS_UNSUPPORTED),
-        (lambda: debian(OLD, ENDED_DEBIAN), Unscanned.END_OF_LIFE),
-        (without_system, Unscanned.OS_UNKNOWN),
+        (lambda: debian(OLD, UNLISTED_DEBIAN), UnscannedReason.OS_UNSUPPORTED),
+        (lambda: debian(OLD, ENDED_DEBIAN), UnscannedReason.END_OF_LIFE),
+        (without_system, UnscannedReason.OS_UNKNOWN),
     ],
 )
 def test_what_the_server_knows_nothing_of_is_not_clean(stand, make, item, expected_why):
@@ -130,7 +130,7 @@ def test_alpine_is_scanned_too(stand, make):
 
 def test_a_wrong_token_is_a_failure_that_says_so_and_not_the_token(stand, make):
     outcome = make(token="another").scan(stand.subject(debian(OLD)))
-    assert why(outcome) is Unscanned.FAILED
+    assert why(outcome) is UnscannedReason.FAILED
     assert "invalid token" in outcome.detail
     assert "another" not in outcome.detail
 
@@ -146,13 +146,13 @@ def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
 def test_a_server_that_is_not_there_is_a_failure(stand, make):
     scanner = make(at=f"http://127.0.0.1:{free_port()}")
     assert scanner.identity() is None
-    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.FAILED
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
 
 
 def test_an_old_database_of_the_server_is_not_believed(stand, make):
     scanner = make(now=lambda: datetime.now(UTC) + timedelta(days=6))
     assert scanner.identity() is None
-    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DATABASE_STALE
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE
 
 
 def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, make, monkeypatch):
@@ -160,14 +160,14 @@ def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, m
     first = scanner.identity()
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
     monkeypatch.setattr(scanner, "_asked", lambda: newer)
-    assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DIFFERENT_DATABASE
+    assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DIFFERENT_DATABASE
 
 
 def test_a_server_that_goes_away_during_the_scan_is_a_failure_and_no_other_database(stand, make, monkeypatch):
     scanner = make()
     assert scanner.identity() is not None
-    monkeypatch.setattr(scanner, "_asked", lambda: NotScanned(Unscanned.FAILED, "no answer"))
-    assert scanner.scan(stand.subject(debian(OLD))) == NotScanned(Unscanned.FAILED, "no answer")
+    monkeypatch.setattr(scanner, "_asked", lambda: NotScanned(UnscannedReason.FAILED, "no answer"))
+    assert scanner.scan(stand.subject(debian(OLD))) == NotScanned(UnscannedReason.FAILED, "no answer")
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"Version": "1"}', b"<html>", b'{"VulnerabilityDB": 1}'])
@@ -184,4 +184,4 @@ def test_without_an_answer_from_the_database_there_is_none(stand, tmp_path):
         scanner = TrivyServerScanner(
             find_trivy(), TrivyServer(url, TOKEN), stand.pull, tmp_path / "client", now=lambda: datetime.now(UTC)
         )
-        assert why(scanner.scan(stand.subject(debian(OLD)))) is Unscanned.DATABASE_STALE
+        assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE

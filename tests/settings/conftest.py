@@ -37,6 +37,6 @@ def problems_of(write):
     def _problems_of(text: str, *, schema: bool = True, need_forges: bool = False):
         with pytest.raises(ConfigError) as raised:
             load(write(text, schema=schema), need_forges=need_forges)
-        return {problem.where: problem.what for problem in raised.value.problems}
+        return {problem.key: problem.message for problem in raised.value.problems}
 
     return _problems_of

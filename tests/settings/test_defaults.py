@@ -16,7 +16,7 @@ from support.docs.named_files import write_named_files
 from support.parts import ROOT
 
 from bot.model.policy import Policy
-from bot.model.rules import Match, Rule
+from bot.model.rules import RuleMatch, PolicyRule
 from bot.settings import (
     OWNER_WRITE_DELAY,
     AutoSettings,
@@ -110,8 +110,8 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert replace(nobody, images=()) == NobodySettings()
     assert settings.write_delay == OWNER_WRITE_DELAY
     built_in, default = settings.rulebook.rules[0], Policy()
-    assert built_in == Rule(
-        match=Match(),
+    assert built_in == PolicyRule(
+        match=RuleMatch(),
         update=default.update,
         pin=default.pin,
         tag=default.tag,

@@ -11,13 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.parts import ROOT
 from support.signing.attached import trusted
 
-from bot.model.advisory import Listing
+from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
-from bot.model.policy import Policy, Rulebook
-from bot.model.rules import Allowance, Match, OpenWhen, Rule
-from bot.model.trust import Trust
-from bot.model.vocabulary import ALLOWABLE, Role
+from bot.model.policy import Policy, PolicyConfig
+from bot.model.rules import IntroducedLimit, RuleMatch, OpenCondition, PolicyRule
+from bot.model.trust import TrustEntry
+from bot.model.vocabulary import ALLOWABLE_REASONS, Role
 from bot.settings import (
     AppSettings,
     EnrichmentSettings,
@@ -132,7 +132,7 @@ def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_pa
         RegistrySettings("localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
         RegistrySettings("[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
     )
-    assert settings.rulebook.hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
+    assert settings.rulebook.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
 def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
@@ -154,7 +154,7 @@ def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
         RegistrySettings("europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
     )
     ecr, gar = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "europe-docker.pkg.dev"
-    assert settings.rulebook.hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
+    assert settings.rulebook.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
 
 
 def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, tmp_path):
@@ -163,7 +163,7 @@ def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, 
     (tmp_path / key.name).write_bytes(key.pem)
     one, other = (f"{{image: '{glob}', keys: [keys/acme.pub]}}" for glob in ("ghcr.io/acme/**", "**"))
     settings = settings_of(f"trust: [{one}, {other}]")
-    assert settings.rulebook.trust == (Trust(("ghcr.io/acme/**",), (key,)), Trust(("**",), (key,)))
+    assert settings.rulebook.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
 def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of, tmp_path):
@@ -193,7 +193,7 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
           - {image: "ghcr.io/acme/**", keys: [team.pub]}
         """
     )
-    match = Match(
+    match = RuleMatch(
         image=("docker.io/library/*",),
         path=("deploy/**", "**/Dockerfile"),
         format=("*",),
@@ -201,29 +201,29 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
         repository=("acme/*",),
         base_branch=("main",),
     )
-    assert settings.rulebook == Rulebook(
+    assert settings.rulebook == PolicyConfig(
         rules=(
-            Rule(match, update=UpdateMode.NONE, tag="3.10"),
-            Rule(
+            PolicyRule(match, update=UpdateMode.NONE, tag="3.10"),
+            PolicyRule(
                 pin=False,
                 ignore=True,
                 labels=("docker", "on"),
                 require_scan=True,
                 require_signature=True,
-                allow_introduced=(Allowance(Severity.CRITICAL, 0), Allowance(Severity.LOW, 9)),
-                open_when=OpenWhen(Severity.UNKNOWN, timedelta(days=30)),
+                allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0), IntroducedLimit(Severity.LOW, 9)),
+                open_when=OpenCondition(Severity.UNKNOWN, timedelta(days=30)),
                 when_unknown=WhenUnknown.HOLD,
             ),
-            Rule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan, require_signature=False),
+            PolicyRule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan, require_signature=False),
         ),
-        trust=(Trust(("ghcr.io/acme/**",), (key,)),),
+        trust=(TrustEntry(("ghcr.io/acme/**",), (key,)),),
     )
 
 
 def test_a_rule_may_allow_exactly_what_the_vocabulary_lets_it(settings_of):
-    assert get_args(fields.Allowable) == ALLOWABLE
-    written = ", ".join(ALLOWABLE)
-    assert settings_of(f"policy: [{{allow: [{written}]}}]").rulebook.rules == (Rule(allow=ALLOWABLE),)
+    assert get_args(fields.Allowable) == ALLOWABLE_REASONS
+    written = ", ".join(ALLOWABLE_REASONS)
+    assert settings_of(f"policy: [{{allow: [{written}]}}]").rulebook.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
 def test_more_files_of_a_format_add_up(settings_of):
@@ -316,7 +316,7 @@ def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_pa
 def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
-    assert load(path, need_forges=False).rulebook.own == ()
+    assert load(path, need_forges=False).rulebook.own_globs == ()
 
 
 def test_there_are_examples():
@@ -367,5 +367,5 @@ def test_rules_may_ask_what_is_exploited_where_a_list_says_so(settings_of):
         policy: [{bypass_min_age_for: [kev, critical], open_when: {fixes: kev, or_older_than: 30d}}]
         """
     ).rulebook.rules
-    assert rule.bypass_min_age_for == (Listing.KEV, Severity.CRITICAL)
-    assert rule.open_when == OpenWhen(Listing.KEV, timedelta(days=30))
+    assert rule.bypass_min_age_for == (AdvisoryList.KEV, Severity.CRITICAL)
+    assert rule.open_when == OpenCondition(AdvisoryList.KEV, timedelta(days=30))

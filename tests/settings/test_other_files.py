@@ -6,7 +6,7 @@ import pytest
 
 from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
-from bot.model.rules import Match, Rule
+from bot.model.rules import RuleMatch, PolicyRule
 from bot.settings import load, repository_rules
 from bot.settings.file import MAX_TEMPLATE
 from bot.settings.trust import MAX_FILE
@@ -15,8 +15,8 @@ from bot.settings.trust import MAX_FILE
 def test_a_repositorys_own_file_gives_rules():
     text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: none}, {labels: [web]}]\n"
     assert repository_rules(text, "x") == (
-        Rule(match=Match(path=("a/**",)), update=UpdateMode.NONE),
-        Rule(labels=("web",)),
+        PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.NONE),
+        PolicyRule(labels=("web",)),
     )
 
 
@@ -59,7 +59,7 @@ def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_onc
     with pytest.raises(ConfigError) as caught:
         load(config, need_forges=False)
     assert caught.value.source == str(config)
-    assert [problem.where for problem in caught.value.problems] == [
+    assert [problem.key for problem in caught.value.problems] == [
         "proposals.templates.title",
         "proposals.templates.body",
     ]
@@ -83,7 +83,7 @@ def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, mos
     with pytest.raises(ConfigError) as caught:
         load(tmp_path / "basebump.yaml", need_forges=False)
     (problem,) = caught.value.problems
-    assert (problem.where, problem.what) == (place, f"has more than {most} bytes; hint: name a smaller file")
+    assert (problem.key, problem.message) == (place, f"has more than {most} bytes; hint: name a smaller file")
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])

@@ -383,4 +383,4 @@ TREES = st.recursive(
 def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
     config, problems = config_of(document, need_forges=False)
     assert config is not None or problems
-    assert all(problem.what for problem in problems)
+    assert all(problem.message for problem in problems)

@@ -33,7 +33,7 @@ def test_the_end_of_the_line_in_a_file_is_no_part_of_a_secret(settings_of, end):
 def test_what_cannot_stand_in_a_header_is_no_token_and_is_not_shown(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).token("LAB_TOKEN", {"LAB_TOKEN": value})
-    assert [problem.where for problem in raised.value.problems] == ["forges[2].token_env"]
+    assert [problem.key for problem in raised.value.problems] == ["forges[2].token_env"]
     assert "s3cr3t" not in str(raised.value)
 
 
@@ -42,8 +42,8 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named
     settings = settings_of(TEXT)
     with pytest.raises(ConfigError) as raised:
         settings.secret("FORGE_TOKEN", environment)
-    assert [problem.where for problem in raised.value.problems] == ["forges[1].token_env", "registries[0].password_env"]
-    assert all("FORGE_TOKEN is not set" in problem.what for problem in raised.value.problems)
+    assert [problem.key for problem in raised.value.problems] == ["forges[1].token_env", "registries[0].password_env"]
+    assert all("FORGE_TOKEN is not set" in problem.message for problem in raised.value.problems)
     assert settings.source in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 

@@ -8,18 +8,18 @@ import pytest
 from sqlalchemy import update
 from support.values import digest
 
-from bot.model.history import LineEnd
-from bot.model.image import Claim
-from bot.model.reference import Line
+from bot.model.history import SupersededTag
+from bot.model.image import TagDescriptor
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
-from bot.ports import Ends
+from bot.ports import SupersededStore
 from bot.state.ends import DatabaseEnds
 from bot.state.none import NoEnds
 from bot.state.tables import AT_ONCE, ENDS, LINES_KEPT
 
-LINE, OTHER = Line("docker.io/library/nginx", "1.27.1"), Line("docker.io/library/nginx", "1.27.2")
-STOPPED = LineEnd(digest("a"), Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")
-OVER = LineEnd(digest("b"), Reason.END_OF_LIFE, "its publisher ended it on 2026-11-01", None)
+LINE, OTHER = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.2")
+STOPPED = SupersededTag(digest("a"), Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")
+OVER = SupersededTag(digest("b"), Reason.END_OF_LIFE, "its publisher ended it on 2026-11-01", None)
 DAY = timedelta(days=1)
 
 
@@ -29,38 +29,38 @@ def ends(place) -> DatabaseEnds:
 
 
 def test_both_are_ends_as_the_pipeline_knows_them(ends):
-    known: list[Ends] = [ends, NoEnds()]
+    known: list[SupersededStore] = [ends, NoEnds()]
     for each in known:
-        assert each.known([LINE]) == {}
+        assert each.load([LINE]) == {}
 
 
 def test_what_was_found_is_known_until_a_look_finds_no_end(place, ends):
-    ends.looked({LINE: STOPPED, OTHER: OVER}, place.now)
-    assert DatabaseEnds(place.database()).known([LINE, OTHER, Line("ghcr.io/acme/web", "1")]) == {
+    ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
+    assert DatabaseEnds(place.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
         LINE: STOPPED,
         OTHER: OVER,
     }
     assert ends.known([OTHER]) == {OTHER: OVER}
-    ends.looked({LINE: OVER, OTHER: None}, place.now + DAY)
+    ends.record({LINE: OVER, OTHER: None}, place.now + DAY)
     assert ends.known([LINE, OTHER]) == {LINE: OVER}
 
 
 def test_what_a_later_look_found_stands_whoever_writes_last(place, ends):
-    ends.looked({LINE: STOPPED, OTHER: OVER}, place.now)
-    ends.looked({LINE: None, OTHER: STOPPED}, place.now - DAY)
+    ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
+    ends.record({LINE: None, OTHER: STOPPED}, place.now - DAY)
     assert ends.known([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
 
 
 def test_many_ends_at_once_are_known(place, ends):
-    found = {Line(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * AT_ONCE + 1)}
-    ends.looked(found, place.now)
+    found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * AT_ONCE + 1)}
+    ends.record(found, place.now)
     assert ends.known(found) == found
-    ends.looked(dict.fromkeys(found), place.now)
+    ends.record(dict.fromkeys(found), place.now)
     assert ends.known(found) == {}
 
 
 def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
-    ends.looked({LINE: STOPPED}, place.now)
+    ends.record({LINE: STOPPED}, place.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
         with place.database().writing() as connection:
             connection.execute(update(ENDS).values(reason=word))
@@ -68,7 +68,7 @@ def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
 
 
 def test_the_end_of_a_line_that_nobody_looked_at_for_long_is_dropped(place, ends, memory):
-    ends.looked({LINE: STOPPED}, place.now)
+    ends.record({LINE: STOPPED}, place.now)
     for later, kept in ((LINES_KEPT - DAY, {LINE: STOPPED}), (LINES_KEPT + DAY, {})):
-        memory.saw({OTHER: Claim(digest("x"), "m")}, place.now + later)
+        memory.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, place.now + later)
         assert ends.known([LINE]) == kept

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from bot.model.diagnosis import Aim, Mark
+from bot.model.diagnosis import DiagnosisTarget, CheckStatus
 from bot.model.errors import StateError
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 from bot.state.examination import StateFileExamination, StateServerExamination
 from bot.state.migration import MIGRATIONS
 from bot.state.tables import SCHEMA_VERSION
 
 PRESENT = 1 + len(MIGRATIONS)
-AIM = Aim(Level.REPORT, "basebump/")
+AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
 def examine(place):
@@ -30,17 +30,17 @@ def examine(place):
 def test_a_state_of_this_release_is_well(place):
     place.database()
     reading, writing = examine(place)
-    assert (reading.mark, writing.mark) == (Mark.OK, Mark.OK)
-    assert f"have version {PRESENT}, that of this release" in reading.found
+    assert (reading.status, writing.status) == (CheckStatus.OK, CheckStatus.OK)
+    assert f"have version {PRESENT}, that of this release" in reading.result
 
 
-@pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, Mark.OK), (PRESENT + 1, Mark.PROBLEM)])
+@pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, CheckStatus.OK), (PRESENT + 1, CheckStatus.PROBLEM)])
 def test_another_version_is_told_and_stays(place, version, mark):
     with place.database().writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     for _ in range(2):
         found = examine(place)[0]
-        assert (found.mark, f"have version {version}" in found.found) == (mark, True)
+        assert (found.status, f"have version {version}" in found.result) == (mark, True)
 
 
 def test_a_database_without_tables_is_well_and_gets_none(place):
@@ -48,7 +48,7 @@ def test_a_database_without_tables_is_well_and_gets_none(place):
         for name in ("schema_version", "ends"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
-        assert "the next run creates them" in examine(place)[0].found
+        assert "the next run creates them" in examine(place)[0].result
 
 
 def test_a_database_whose_version_is_missing_breaks_in_words(place):

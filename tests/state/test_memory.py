@@ -11,18 +11,18 @@ from sqlalchemy import select, update
 from support.values import digest
 
 from bot.demo import images
-from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, Subject
-from bot.model.history import Sighting
-from bot.model.image import Claim, Kept, Manifest
-from bot.model.reference import Line
-from bot.ports import Memory
+from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, ScanSubject
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor, CachedManifest, Manifest
+from bot.model.reference import TagRef
+from bot.ports import StateStore
 from bot.registries.manifest import parse_document
 from bot.state import memory as kept
 from bot.state.none import NoMemory
 from bot.state.tables import AT_ONCE, EVIDENCE, LINES_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
-LINE, OTHER = Line("docker.io/library/python", "3.12"), Line("docker.io/library/python", "3.13")
+LINE, OTHER = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/python", "3.13")
 TRIVY = ScannerIdentity("trivy", "0.74.0", datetime(2026, 11, 25, 6, 11, 12, 123_456, tzinfo=UTC))
 FINDING = Finding("CVE-2026-1", "openssl", "debian", "3.5.0-1", None, Severity.HIGH, "a “title” \x00 with all sorts")
 SCAN = Scan(TRIVY, "debian 13.1", (FINDING, replace(FINDING, id="CVE-2026-2", fixed_in="3.5.2-1")), TRIVY.database)
@@ -32,12 +32,12 @@ MANIFEST, OF_ONE = (parse_document(item.digest, item.content, item.media_type).m
 DAY = timedelta(days=1)
 
 
-def claim(content: str, etag: str | None = None) -> Claim:
-    return Claim(digest(content), INDEX, etag)
+def claim(content: str, etag: str | None = None) -> TagDescriptor:
+    return TagDescriptor(digest(content), INDEX, etag)
 
 
-def subject(content: str, platform: str = "linux/amd64", line: Line = LINE) -> Subject:
-    return Subject(line, digest(content), platform)
+def subject(content: str, platform: str = "linux/amd64", line: TagRef = LINE) -> ScanSubject:
+    return ScanSubject(line, digest(content), platform)
 
 
 @pytest.fixture
@@ -45,25 +45,25 @@ def now(place):
     return place.now
 
 
-def fetched(manifest: Manifest) -> Kept:
-    return Kept(manifest, frozenset({"ghcr.io/a/b"}))
+def fetched(manifest: Manifest) -> CachedManifest:
+    return CachedManifest(manifest, frozenset({"ghcr.io/a/b"}))
 
 
-def stays(memory: Memory, line: Line = LINE) -> list[tuple[str, datetime, datetime]]:
-    sightings = memory.sightings([line]).get(line, ())
+def stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datetime, datetime]]:
+    sightings = memory.load_observations([line]).get(line, ())
     return [(sighting.digest, sighting.first_seen, sighting.last_seen) for sighting in sightings]
 
 
 def test_both_memories_are_memories_as_the_pipeline_knows_them(memory):
-    known: list[Memory] = [memory, NoMemory()]
+    known: list[StateStore] = [memory, NoMemory()]
     for each in known:
-        assert each.sightings([LINE]) == each.claims([LINE]) == each.manifests([digest("a")]) == {}
-        assert each.evidence(TRIVY, [subject("a")]) == {}
+        assert each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
+        assert each.load_scans(TRIVY, [subject("a")]) == {}
 
 
 def test_a_tag_that_stays_is_one_sighting_and_one_that_comes_back_is_three(memory, now):
     for day, content in enumerate("AABA"):
-        memory.saw({LINE: claim(content)}, now + day * DAY)
+        memory.record_tags({LINE: claim(content)}, now + day * DAY)
     assert stays(memory) == [
         (digest("A"), now, now + DAY),
         (digest("B"), now + 2 * DAY, now + 2 * DAY),
@@ -72,15 +72,15 @@ def test_a_tag_that_stays_is_one_sighting_and_one_that_comes_back_is_three(memor
 
 
 def test_each_line_has_a_history_of_its_own(memory, now):
-    memory.saw({LINE: claim("A"), OTHER: claim("B")}, now)
-    memory.saw({OTHER: claim("A")}, now + DAY)
+    memory.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
+    memory.record_tags({OTHER: claim("A")}, now + DAY)
     assert [len(stays(memory, line)) for line in (LINE, OTHER)] == [1, 2]
-    assert memory.sightings([LINE]).keys() == {LINE}
-    assert memory.sightings([OTHER])[OTHER][0] == Sighting(OTHER, digest("B"), now, now)
+    assert memory.load_observations([LINE]).keys() == {LINE}
+    assert memory.load_observations([OTHER])[OTHER][0] == TagObservation(OTHER, digest("B"), now, now)
 
 
 def test_times_are_the_same_moment_in_utc_whatever_zone_they_were_given_in(memory, now):
-    memory.saw({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
+    memory.record_tags({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
     ((_, first, last),) = stays(memory)
     assert first == last == now
     assert (first.utcoffset(), first.tzinfo) == (timedelta(0), UTC)
@@ -88,30 +88,30 @@ def test_times_are_the_same_moment_in_utc_whatever_zone_they_were_given_in(memor
 
 def test_what_a_later_run_has_seen_stands(memory, now):
     """Or a slow run would make of a tag that moved once one that went back."""
-    memory.saw({LINE: claim("B", '"b"')}, now + DAY)
-    memory.saw({LINE: claim("A", '"a"')}, now)
+    memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
+    memory.record_tags({LINE: claim("A", '"a"')}, now)
     assert stays(memory) == [(digest("B"), now + DAY, now + DAY)]
     assert memory.claims([LINE]) == {LINE: claim("B", '"b"')}
 
 
 def test_the_last_answer_is_kept_with_its_etag(memory, now):
-    memory.saw({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
-    memory.saw({LINE: claim("B", '"b"')}, now + DAY)
-    assert memory.claims([LINE, OTHER, Line("ghcr.io/a/b", "1")]) == {LINE: claim("B", '"b"'), OTHER: claim("O")}
+    memory.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
+    memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
+    assert memory.claims([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {LINE: claim("B", '"b"'), OTHER: claim("O")}
 
 
 def test_more_lines_than_fit_into_one_question(memory, now):
-    lines = {Line(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * AT_ONCE + 1)}
-    memory.saw(lines, now)
-    memory.saw(lines, now + DAY)
+    lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * AT_ONCE + 1)}
+    memory.record_tags(lines, now)
+    memory.record_tags(lines, now + DAY)
     assert memory.claims(lines) == lines
-    sightings = memory.sightings(lines)
+    sightings = memory.load_observations(lines)
     assert {line: each[0].digest for line, each in sightings.items()} == {line: lines[line].digest for line in lines}
     assert all(len(each) == 1 for each in sightings.values())
 
 
 def test_a_memory_outlives_the_one_who_opened_it(place, now):
-    place.memory().saw({LINE: claim("A")}, now)
+    place.memory().record_tags({LINE: claim("A")}, now)
     assert stays(place.memory()) == [(digest("A"), now, now)]
 
 
@@ -119,26 +119,26 @@ def test_a_memory_outlives_the_one_who_opened_it(place, now):
 
 
 def test_manifests_come_back_as_they_were(memory):
-    one, two = Kept(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
-    memory.keep([fetched(MANIFEST), two])
-    memory.keep([one])
+    one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
+    memory.save_manifests([fetched(MANIFEST), two])
+    memory.save_manifests([one])
     kept_ones = memory.manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
     assert kept_ones == {MANIFEST.digest: one, OF_ONE.digest: two}
     assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
 def test_a_document_beyond_the_limit_is_not_kept(memory):
-    memory.keep([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
+    memory.save_manifests([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
     assert memory.manifests([MANIFEST.digest]) == {}
 
 
 def test_text_that_is_none_is_not_kept_and_breaks_nothing(memory):
-    memory.keep_evidence({subject("a"): replace(SCAN, os="\ud800"), subject("b"): SCAN})
+    memory.save_scans({subject("a"): replace(SCAN, os="\ud800"), subject("b"): SCAN})
     assert memory.evidence(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
 
 def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(place, memory):
-    memory.keep([fetched(MANIFEST)])
+    memory.save_manifests([fetched(MANIFEST)])
     with place.database().writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
     assert memory.manifests([MANIFEST.digest]) == {}
@@ -148,8 +148,8 @@ def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(p
 
 
 def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memory):
-    elsewhere = subject("a", line=Line("ghcr.io/mirror/python", "latest"))
-    memory.keep_evidence({subject("a"): SCAN})
+    elsewhere = subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
+    memory.save_scans({subject("a"): SCAN})
     assert memory.evidence(TRIVY, [elsewhere, subject("a", "linux/arm64"), subject("b")]) == {elsewhere: SCAN}
 
 
@@ -162,22 +162,22 @@ def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memor
     ],
 )
 def test_scans_are_those_of_one_scanner_one_version_and_one_database(memory, other):
-    memory.keep_evidence({subject("a"): SCAN})
+    memory.save_scans({subject("a"): SCAN})
     assert memory.evidence(other, [subject("a")]) == {}
-    memory.keep_evidence({subject("a"): replace(SCAN, scanner=other, findings=())})
+    memory.save_scans({subject("a"): replace(SCAN, scanner=other, findings=())})
     assert memory.evidence(TRIVY, [subject("a")]) == {subject("a"): SCAN}
     assert memory.evidence(other, [subject("a")])[subject("a")].findings == ()
 
 
 def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kept(memory):
     undated = replace(TRIVY, database=None)
-    memory.keep_evidence({subject("a"): replace(SCAN, scanner=undated)})
+    memory.save_scans({subject("a"): replace(SCAN, scanner=undated)})
     assert memory.evidence(undated, [subject("a")]) == {}
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
 def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memory, missing):
-    memory.keep_evidence({subject("a"): SCAN, subject("b"): SCAN})
+    memory.save_scans({subject("a"): SCAN, subject("b"): SCAN})
     with place.database().writing() as connection:
         row = select(EVIDENCE.c.document).where(EVIDENCE.c.digest == subject("a").digest)
         document = json.loads(connection.execute(row).scalar_one())
@@ -192,22 +192,22 @@ def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memor
 
 def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
     for day, content in enumerate("ABA"):
-        memory.saw({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
-    memory.saw({LINE: claim("B")}, now + LINES_KEPT + 2 * DAY)
+        memory.record_tags({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
+    memory.record_tags({LINE: claim("B")}, now + LINES_KEPT + 2 * DAY)
     assert [seen for seen, _, _ in stays(memory)] == [digest("A"), digest("B")]
     assert [seen for seen, _, _ in stays(memory, OTHER)] == [digest("stays")]
-    memory.saw({LINE: claim("C")}, now + 3 * LINES_KEPT)
+    memory.record_tags({LINE: claim("C")}, now + 3 * LINES_KEPT)
     assert [seen for seen, _, _ in stays(memory)] == [digest("C")]
     assert memory.claims([LINE, OTHER]) == {LINE: claim("C")}
 
 
 def test_old_scans_and_manifests_are_dropped(memory, place, now):
-    memory.keep([fetched(MANIFEST)])
-    memory.keep_evidence({subject("a"): SCAN})
-    memory.saw({}, now + kept.EVIDENCE_KEPT)
+    memory.save_manifests([fetched(MANIFEST)])
+    memory.save_scans({subject("a"): SCAN})
+    memory.record_tags({}, now + kept.EVIDENCE_KEPT)
     assert memory.evidence(TRIVY, [subject("a")])
-    memory.saw({}, now + kept.EVIDENCE_KEPT + DAY)
+    memory.record_tags({}, now + kept.EVIDENCE_KEPT + DAY)
     assert not memory.evidence(TRIVY, [subject("a")])
     assert memory.manifests([MANIFEST.digest])
-    memory.saw({}, now + kept.MANIFESTS_KEPT + DAY)
+    memory.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)
     assert not memory.manifests([MANIFEST.digest])

@@ -10,17 +10,17 @@ from sqlalchemy import inspect
 from support.values import digest
 
 from bot.model.errors import StateError
-from bot.model.history import LineEnd, Sighting
-from bot.model.image import Claim
-from bot.model.reference import Digest, Line
+from bot.model.history import SupersededTag, TagObservation
+from bot.model.image import TagDescriptor
+from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.state import migration
 from bot.state.ends import DatabaseEnds
 from bot.state.migration import NewerSchemaError, bring_up_to_date, version_of
 from bot.state.tables import METADATA
 
-LINE = Line("ghcr.io/acme/web", "1")
-PYTHON = Line("docker.io/library/python", "3.12")
+LINE = TagRef("ghcr.io/acme/web", "1")
+PYTHON = TagRef("docker.io/library/python", "3.12")
 OLD, NEW = (Digest(f"sha256:{letter * 64}") for letter in "ab")
 PRESENT = 1 + len(migration.MIGRATIONS)
 VERSION_1 = Path(__file__).parent / "version_1"
@@ -38,7 +38,7 @@ def test_the_first_start_makes_every_table(place):
 
 
 def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, memory):
-    memory.saw({LINE: Claim(digest("A"), "m")}, place.now)
+    memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     database = place.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
         with database.writing() as connection:
@@ -47,7 +47,7 @@ def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, m
     with database.reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("answers")]
     assert names[-3:] == ["one", "two", "three"]
-    assert memory.claims([LINE]) == {LINE: Claim(digest("A"), "m")}
+    assert memory.claims([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
 
 def shape(database) -> dict[str, tuple]:
@@ -71,12 +71,12 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
         for statement in filter(str.strip, made.split(";\n")):
             connection.exec_driver_sql(statement)
         assert version_of(connection) == 1
-    ends, end = DatabaseEnds(place.database()), LineEnd(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
-    ends.looked({PYTHON: end}, place.now)
-    assert ends.known([PYTHON]) == {PYTHON: end}
+    ends, end = DatabaseEnds(place.database()), SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
+    ends.record({PYTHON: end}, place.now)
+    assert ends.load([PYTHON]) == {PYTHON: end}
     assert place.memory().claims([PYTHON])[PYTHON].etag == '"b"'
-    october = Sighting(PYTHON, OLD, datetime(2026, 10, 1, 6, tzinfo=UTC), datetime(2026, 10, 31, 6, tzinfo=UTC))
-    assert place.memory().sightings([PYTHON])[PYTHON][0] == october
+    october = TagObservation(PYTHON, OLD, datetime(2026, 10, 1, 6, tzinfo=UTC), datetime(2026, 10, 31, 6, tzinfo=UTC))
+    assert place.memory().load_observations([PYTHON])[PYTHON][0] == october
     assert shape(place.database()) == shape(fresh)
 
 

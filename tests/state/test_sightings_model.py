@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.values import digest
 
-from bot.model.history import Sighting
-from bot.model.image import Claim
-from bot.model.reference import Line
+from bot.model.history import TagObservation
+from bot.model.image import TagDescriptor
+from bot.model.reference import TagRef
 
 TAGS = ("1", "2")
 STEP = timedelta(minutes=7)
@@ -22,7 +22,7 @@ class Model:
     """What a memory should know of each line: a list."""
 
     def __init__(self) -> None:
-        self.known: dict[Line, list[Sighting]] = {}
+        self.known: dict[TagRef, list[TagObservation]] = {}
 
     def saw(self, claims, at) -> None:
         for line, claim in claims.items():
@@ -30,9 +30,9 @@ class Model:
             if known and at < known[-1].last_seen:
                 continue
             if known and known[-1].digest == claim.digest:
-                known[-1] = Sighting(line, claim.digest, known[-1].first_seen, at)
+                known[-1] = TagObservation(line, claim.digest, known[-1].first_seen, at)
             else:
-                known.append(Sighting(line, claim.digest, at, at))
+                known.append(TagObservation(line, claim.digest, at, at))
 
 
 runs = st.lists(
@@ -50,11 +50,11 @@ def test_sightings_are_those_of_the_model(place, memory, runs):
     repository, model, at = f"ghcr.io/acme/{next(_names)}", Model(), place.now
     for steps, tags in runs:
         at += steps * STEP
-        claims = {Line(repository, tag): Claim(digest(content), "") for tag, content in tags.items()}
+        claims = {TagRef(repository, tag): TagDescriptor(digest(content), "") for tag, content in tags.items()}
         memory.saw(claims, at)
         model.saw(claims, at)
-    lines = [Line(repository, tag) for tag in TAGS]
-    assert memory.sightings(lines) == {line: tuple(known) for line, known in model.known.items()}
+    lines = [TagRef(repository, tag) for tag in TAGS]
+    assert memory.load_observations(lines) == {line: tuple(known) for line, known in model.known.items()}
     assert {line: claim.digest for line, claim in memory.claims(lines).items()} == {
         line: known[-1].digest for line, known in model.known.items()
     }

@@ -16,14 +16,14 @@ from support.postgresql import PASSWORD, UNPRIVILEGED
 from support.values import digest
 
 from bot.model.errors import BasebumpError, StateError
-from bot.model.image import Claim
-from bot.model.reference import Line
+from bot.model.image import TagDescriptor
+from bot.model.reference import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 from bot.state.recalled import put_away_unusable
 
-LINE = Line("ghcr.io/acme/web", "1")
+LINE = TagRef("ghcr.io/acme/web", "1")
 SECRET = "s3cr3t-word"
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_database_is_said(tmp_path):
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(StateError, match="malformed; hint: move it away"):
-        memory.claims([LINE])
+        memory.load_descriptors([LINE])
 
 
 def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
@@ -113,7 +113,7 @@ def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateError, match="another process has been writing to it"), database.writing():
         pass
-    assert DatabaseMemory(database, lambda: None).claims([LINE]) == {}, "reading goes on meanwhile"
+    assert DatabaseMemory(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
     other.close()
 
 
@@ -124,10 +124,10 @@ def test_what_a_failed_statement_was_to_write_is_not_shown(place):
 
 
 def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
-    memory.saw({LINE: Claim(digest("A"), "m")}, place.now)
+    memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     with pytest.raises(ZeroDivisionError), place.database().writing() as connection:
         connection.exec_driver_sql("DELETE FROM sightings").rowcount / 0
-    assert memory.sightings([LINE])
+    assert memory.load_observations([LINE])
 
 
 # A server
@@ -137,7 +137,7 @@ def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
 def test_the_password_comes_from_the_environment(postgresql, monkeypatch):
     address = postgresql.by_loopback(postgresql.fresh())
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    assert DatabaseMemory(Database.postgresql(address), lambda: None).claims([LINE]) == {}
+    assert DatabaseMemory(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
@@ -147,7 +147,7 @@ def test_the_password_comes_from_a_file_of_passwords(postgresql, monkeypatch, tm
     words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
     words.chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(words))
-    assert DatabaseMemory(Database.postgresql(address), lambda: None).claims([LINE]) == {}
+    assert DatabaseMemory(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")

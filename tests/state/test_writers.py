@@ -11,11 +11,11 @@ from itertools import pairwise
 from support.parts import ROOT
 from support.values import digest
 
-from bot.model.image import Claim, Kept, Kind, Manifest
-from bot.model.reference import Line
+from bot.model.image import TagDescriptor, CachedManifest, ManifestKind, Manifest
+from bot.model.reference import TagRef
 from bot.state.tables import SIGHTINGS, upsert
 
-LINES = [Line(f"ghcr.io/acme/{number}", "1") for number in range(20)]
+LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
 ROUNDS, WRITERS = 25, 2
 
 PROGRAM = """
@@ -36,7 +36,7 @@ for turn in range({rounds}):
     digest = "sha256:" + f"{{turn:064x}}"
     memory.saw({{line: Claim(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
     memory.keep([Kept(Manifest(digest, Kind.MANIFEST, "m", (), ()), frozenset())])
-    memory.sightings(lines)
+    memory.load_observations(lines)
 """
 
 
@@ -61,7 +61,7 @@ def test_two_processes_that_write_the_same_lines_lose_nothing_and_invent_no_retu
     """Both see digest after digest, one of them in the opposite order of lines; each digest is one stay."""
     assert race([start(place, ROUNDS), start(place, ROUNDS, step=-1)]) == []
     memory = place.memory()
-    for line, sightings in memory.sightings(LINES).items():
+    for line, sightings in memory.load_observations(LINES).items():
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings)), line
         assert all(earlier.last_seen <= later.first_seen for earlier, later in pairwise(sightings)), line
         assert len({sighting.digest for sighting in sightings}) == len(sightings), line
@@ -74,18 +74,18 @@ def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_pl
     for _ in range(2):
         place = new_place()
         assert race([start(place, rounds=1) for _ in range(4)]) == []
-        assert place.memory().sightings(LINES).keys() == set(LINES)
+        assert place.memory().load_observations(LINES).keys() == set(LINES)
 
 
 def test_threads_share_one_memory(memory, place):
     def write(number: int) -> None:
-        memory.saw({line: Claim(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number))
-        memory.keep([Kept(Manifest(digest(str(number)), Kind.MANIFEST, "m", (), ()), frozenset())])
+        memory.record_tags({line: TagDescriptor(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number))
+        memory.save_manifests([CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())])
         assert memory.claims(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(32)))
-    for sightings in memory.sightings(LINES).values():
+    for sightings in memory.load_observations(LINES).values():
         assert sightings[-1].digest == digest("31")
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
     assert len(memory.manifests([digest(str(number)) for number in range(32)])) == 32
@@ -98,13 +98,13 @@ def test_who_waited_sees_what_was_written_meanwhile(place):
             name = connection.engine.url.database
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     database, memory = place.database(), place.memory()
-    (line, *_), claim = LINES, Claim(digest("A"), "m")
+    (line, *_), claim = LINES, TagDescriptor(digest("A"), "m")
     first = {"repository": line.repository, "tag": line.tag, "ordinal": 0, "digest": claim.digest}
     with ThreadPoolExecutor(1) as threads:
         with database.writing() as connection:
-            waiting = threads.submit(memory.saw, {line: claim}, place.now + timedelta(hours=1))
+            waiting = threads.submit(memory.record_tags, {line: claim}, place.now + timedelta(hours=1))
             assert not wait([waiting], timeout=0.5).done
             upsert(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
         waiting.result()
-    (sighting,) = memory.sightings([line])[line]
+    (sighting,) = memory.load_observations([line])[line]
     assert (sighting.first_seen, sighting.last_seen) == (place.now, place.now + timedelta(hours=1))

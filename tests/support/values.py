@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bot.model.contents import Package
-from bot.model.decision import Candidate, Selected, Update
-from bot.model.evidence import Finding, Scan, ScannerIdentity, SetAside, Severity
+from bot.model.contents import InstalledPackage
+from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate
+from bot.model.evidence import Finding, Scan, ScannerIdentity, SuppressedFinding, Severity
 from bot.model.policy import Policy
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import FilePath, Occurrence, Slot, Span
+from bot.model.source import FilePath, Occurrence, EditSlot, Span
 from bot.model.vocabulary import Role
 
 
@@ -23,20 +23,20 @@ def digest(word: str) -> Digest:
 def occurrence(written: str, *, path: str = "Dockerfile", locator: str = "stage[0]", role: Role = Role.BASE, **more):
     reference = ImageReference.parse(written)
     at = more.pop("at", 0)
-    slot = Slot(Span(at, at), b"", b"@")
+    slot = EditSlot(Span(at, at), b"", b"@")
     if reference.digest:
-        slot = Slot(Span(at, at + len(reference.digest)), reference.digest.encode())
-    tag = Slot(Span(at, at), b"", b":")
-    values = {"line_number": 1, "format": "dockerfile", "digest": slot, "tag": tag} | more
+        slot = EditSlot(Span(at, at + len(reference.digest)), reference.digest.encode())
+    tag = EditSlot(Span(at, at), b"", b":")
+    values = {"line_number": 1, "format": "dockerfile", "digest_slot": slot, "tag_slot": tag} | more
     return Occurrence(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
 
 
-def update(written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more) -> Update:
+def update(written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more) -> ImageUpdate:
     place = occurrence(written, **more)
     policy = policy or Policy()
-    line = place.reference.line(policy.tag)
+    line = place.reference.to_tag_ref(policy.tag)
     assert line is not None
-    return Update(Selected(place, line, policy), (Candidate(digest(new), platforms),))
+    return ImageUpdate(TrackedImage(place, line, policy), (UpdateCandidate(digest(new), platforms),))
 
 
 SCANNER = ScannerIdentity("Trivy", "0.59.1", datetime(2026, 1, 1, tzinfo=UTC))
@@ -50,8 +50,8 @@ def finding(identifier: str, severity: Severity = Severity.HIGH, package: str = 
 def scan(
     *findings: Finding,
     scanner: ScannerIdentity = SCANNER,
-    packages: tuple[Package, ...] | None = None,
+    packages: tuple[InstalledPackage, ...] | None = None,
     set_aside: Iterable[Finding] = (),
 ) -> Scan:
-    aside = tuple(SetAside(each, "exempt", "somebody's exemption") for each in set_aside)
+    aside = tuple(SuppressedFinding(each, "exempt", "somebody's exemption") for each in set_aside)
     return Scan(scanner, "debian 12", findings, packages=packages, set_aside=aside)

@@ -25,14 +25,14 @@ from support.signing.attached import (
 from bot.demo import images
 from bot.model.signature import (
     BadSignature,
-    Flaw,
+    SignatureDefect,
     SignatureUnknown,
-    Signed,
-    Statement,
-    Unsigned,
+    VerifiedSignature,
+    SignedStatement,
+    NoSignature,
     UnsupportedSignature,
 )
-from bot.model.trust import Trust
+from bot.model.trust import TrustEntry
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.verifiers._attached import MAX_FETCHED
@@ -54,7 +54,7 @@ def image(registry):
 
 @pytest.fixture
 def verify(registry, artifacts, key):
-    trust = Trust(("**",), (trusted(key),))
+    trust = TrustEntry(("**",), (trusted(key),))
     return lambda image: CosignVerifier(artifacts).verify(f"{registry.host}/team/app", image.digest, trust)
 
 
@@ -71,13 +71,13 @@ def attached(registry, image):
 
 @pytest.mark.parametrize(
     ("predicate_type", "said"),
-    [(SIGN, Statement.SIGNATURE), (PROVENANCE, Statement.PROVENANCE)],
+    [(SIGN, SignedStatement.SIGNATURE), (PROVENANCE, SignedStatement.PROVENANCE)],
     ids=["signature", "provenance"],
 )
 def test_a_statement_by_a_listed_key_is_verified(image, attached, verify, key, predicate_type, said):
     attached(bundle(key, image.digest, predicate_type))
     found = verify(image)
-    assert isinstance(found, Signed)
+    assert isinstance(found, VerifiedSignature)
     assert found.statement is said
 
 
@@ -85,7 +85,7 @@ def test_a_statement_by_a_listed_key_is_verified(image, attached, verify, key, p
 def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify, key, stranger, ours):
     attached(bundle(key, image.digest, PROVENANCE))
     reference = f"{registry.host}/team/app@{image.digest}"
-    assert isinstance(verify(image), Signed)
+    assert isinstance(verify(image), VerifiedSignature)
     assert ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
     assert not ours.verify_bundle(reference, trusted(stranger).pem, PROVENANCE)
     attached(bundle(key, images.digest_of(b"another"), PROVENANCE))
@@ -96,24 +96,24 @@ def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify,
 @pytest.mark.parametrize("listed_as", [None, EMPTY], ids=["nothing", "empty"])
 def test_it_is_found_where_the_list_does_not_say_what_it_is(image, attached, verify, key, listed_as):
     attached(bundle(key, image.digest), listed_as=listed_as)
-    assert isinstance(verify(image), Signed)
+    assert isinstance(verify(image), VerifiedSignature)
 
 
 def test_a_statement_by_another_key_is_by_another_signer(image, attached, verify, stranger):
     attached(bundle(stranger, image.digest))
-    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+    assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 def test_a_statement_about_another_image_does_not_hold(image, attached, verify, key):
     attached(bundle(key, images.digest_of(b"another")))
-    assert verify(image) == BadSignature(Flaw.OTHER_IMAGE)
+    assert verify(image) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 def test_a_statement_that_was_changed_after_it_was_signed_does_not_hold(image, attached, verify, key):
     signed = bundle(key, images.digest_of(b"another"))
     signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
     attached(signed)
-    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+    assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 def test_a_signature_of_the_bare_statement_without_its_type_does_not_hold(image, attached, verify, key):
@@ -122,20 +122,20 @@ def test_a_signature_of_the_bare_statement_without_its_type_does_not_hold(image,
     other = envelope(key, payload, kind="application/json")
     signed["dsseEnvelope"]["signatures"] = other["signatures"]
     attached(signed)
-    assert verify(image) == BadSignature(Flaw.OTHER_SIGNER)
+    assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 @pytest.mark.parametrize("annotated", [True, False], ids=["annotated", "not annotated"])
 def test_an_inventory_that_somebody_signed_says_not_whose_the_image_is(image, attached, verify, key, annotated):
     said = {"dev.sigstore.bundle.predicateType": "https://spdx.dev/Document"} if annotated else {}
     attached(bundle(key, image.digest, "https://spdx.dev/Document"), **said)
-    assert verify(image) == Unsigned()
+    assert verify(image) == NoSignature()
 
 
 def test_one_good_bundle_is_enough_beside_others(image, attached, verify, key, stranger):
     other = images.digest_of(b"another")
     attached({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
-    assert isinstance(verify(image), Signed)
+    assert isinstance(verify(image), VerifiedSignature)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_a_damaged_bundle_is_told_from_none(image, attached, verify, key, damage
     attached(bundle(key, image.digest, **damage))
     found = verify(image)
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.BROKEN
+    assert found.defect is SignatureDefect.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_subjects_that_cannot_be_read_are_damage(image, attached, verify, key, s
     attached(bundle(key, image.digest, dsseEnvelope=envelope(key, payload)))
     found = verify(image)
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.BROKEN
+    assert found.defect is SignatureDefect.BROKEN
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, str
     strangers = [attachment(image, "text/plain", dump({"number": each})) for each in about]
     attach(registry, "team/app", image.digest, *strangers, kind=None)
     registry.forget()
-    assert isinstance(verify(image), Unsigned)
+    assert isinstance(verify(image), NoSignature)
     attach(registry, "team/app", image.digest, *strangers, attachment(image, "text/plain", b"one more"), kind=None)
     registry.forget()
     assert isinstance(verify(image), UnsupportedSignature)
@@ -195,7 +195,7 @@ def test_a_piece_that_cannot_be_had_hides_no_signature_that_holds(registry, imag
     lost = attachment(image, V3, dump(bundle(stranger, image.digest)))
     attach(registry, "team/app", image.digest, lost, attachment(image, V3, dump(bundle(key, image.digest))))
     registry.delete_blob("team/app", images.digest_of(lost.blobs[-1]))
-    assert isinstance(verify(image), Signed)
+    assert isinstance(verify(image), VerifiedSignature)
 
 
 class TestReferrersApi:
@@ -227,7 +227,7 @@ class TestReferrersApi:
             with Listener(answer) as server:
                 entry = RegistryEntry(server.host, insecure=True)
                 artifacts = OciRegistry([entry], environment={}, sleep=lambda seconds: None).artifacts()
-                trust = Trust(("**",), (trusted(key),))
+                trust = TrustEntry(("**",), (trusted(key),))
                 return CosignVerifier(artifacts).verify(f"{server.host}/team/app", image.digest, trust)
 
         return verify_at
@@ -235,10 +235,10 @@ class TestReferrersApi:
     def test_bundles_are_found_on_every_page(self, serve, image, key, stranger):
         first = attachment(image, V3, dump(bundle(stranger, image.digest)))
         second = attachment(image, V3, dump(bundle(key, image.digest)))
-        assert isinstance(serve([[first], [second]]), Signed)
+        assert isinstance(serve([[first], [second]]), VerifiedSignature)
 
     def test_an_empty_list_is_an_answer(self, serve):
-        assert serve([[]]) == Unsigned()
+        assert serve([[]]) == NoSignature()
 
     def test_a_list_without_end_is_unknown(self, serve, image, stranger):
         found = serve([[attachment(image, "text/plain", b"%d" % number)] for number in range(20)])
@@ -247,10 +247,10 @@ class TestReferrersApi:
 
     @pytest.mark.parametrize("status", [400, 404, 405, 406, 501])
     def test_a_registry_that_does_not_know_the_question_has_the_tag_asked_for(self, serve, status):
-        assert serve([[]], Reply(status, b"404 page not found")) == Unsigned()
+        assert serve([[]], Reply(status, b"404 page not found")) == NoSignature()
 
     def test_a_page_for_browsers_is_no_list(self, serve):
-        assert serve([[]], Reply(body=b"<html>", headers={"Content-Type": "text/html"})) == Unsigned()
+        assert serve([[]], Reply(body=b"<html>", headers={"Content-Type": "text/html"})) == NoSignature()
 
     @pytest.mark.parametrize("body", [b"[", b"[]", b"{}", json.dumps({"manifests": {}}).encode()])
     def test_a_list_that_cannot_be_read_is_unknown(self, serve, body):

@@ -8,8 +8,8 @@ import pytest
 from support.signing.cosign import Cosign
 
 from bot.demo import images
-from bot.model.signature import BadSignature, Flaw, Scheme, SignatureUnknown, Signed, Unsigned
-from bot.model.trust import Trust, TrustedKey
+from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, SignatureUnknown, VerifiedSignature, NoSignature
+from bot.model.trust import TrustEntry, TrustedKey
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("cosign")]
@@ -20,18 +20,18 @@ _numbers = count()
 def outcome_of(found) -> str:
     """Return the result of `Cosign.verify` that corresponds to an outcome."""
     match found:
-        case Signed():
+        case VerifiedSignature():
             return "good"
-        case Unsigned():
+        case NoSignature():
             return "unsigned"
         case BadSignature():
             return "bad"
     raise AssertionError(found)
 
 
-def trust_in(*parties: Cosign) -> Trust:
+def trust_in(*parties: Cosign) -> TrustEntry:
     keys = tuple(TrustedKey(f"{party.folder.name}.pub", party.public_key) for party in parties)
-    return Trust(("**",), keys)
+    return TrustEntry(("**",), keys)
 
 
 class Place:
@@ -66,8 +66,8 @@ def verify(artifacts):
 def test_what_cosign_signed_with_a_listed_key_is_verified_and_cosign_agrees(place, ours, theirs, verify):
     ours.sign(place.reference)
     found = verify(place, trust_in(theirs, ours))
-    assert isinstance(found, Signed)
-    assert found.signer.scheme is Scheme.COSIGN_KEY
+    assert isinstance(found, VerifiedSignature)
+    assert found.signer.scheme is SignatureScheme.COSIGN_KEY
     assert found.signer.identity.startswith("ours.pub (sha256 ")
     assert outcome_of(found) == ours.verify(place.reference) == "good"
 
@@ -75,13 +75,13 @@ def test_what_cosign_signed_with_a_listed_key_is_verified_and_cosign_agrees(plac
 def test_a_signature_by_another_key_is_by_another_signer_and_cosign_agrees(place, ours, theirs, verify):
     theirs.sign(place.reference)
     found = verify(place, trust_in(ours))
-    assert found == BadSignature(Flaw.OTHER_SIGNER)
+    assert found == BadSignature(SignatureDefect.OTHER_SIGNER)
     assert outcome_of(found) == ours.verify(place.reference) == "bad"
 
 
 def test_an_image_without_signatures_is_unsigned_and_cosign_agrees(place, ours, verify):
     found = verify(place, trust_in(ours))
-    assert found == Unsigned()
+    assert found == NoSignature()
     assert outcome_of(found) == ours.verify(place.reference) == "unsigned"
 
 
@@ -90,7 +90,7 @@ def test_a_signature_copied_from_another_image_does_not_hold_and_cosign_agrees(p
     ours.sign(signed.reference)
     registry.copy(signed.path, f"{signed.image.digest.replace(':', '-')}.sig", place.path, place.image.digest)
     found = verify(place, trust_in(ours))
-    assert found == BadSignature(Flaw.OTHER_IMAGE)
+    assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
     assert outcome_of(found) == ours.verify(place.reference) == "bad"
 
 
@@ -103,7 +103,7 @@ def test_one_good_signature_is_enough_beside_those_of_strangers(place, ours, the
 def test_what_cosign_attaches_as_a_referrer_is_found_and_cosign_agrees(place, ours, verify):
     ours.sign(place.reference, "--registry-referrers-mode=oci-1-1")
     assert outcome_of(verify(place, trust_in(ours))) == "good"
-    assert isinstance(verify(place, trust_in(ours)), Signed)
+    assert isinstance(verify(place, trust_in(ours)), VerifiedSignature)
 
 
 def test_that_somebody_signed_an_inventory_says_not_whose_the_image_is(place, ours, verify):
@@ -124,7 +124,7 @@ def test_an_index_is_verified_itself_and_not_by_what_it_holds(registry, ours, ve
 
 
 def test_trust_without_keys_is_about_something_else(place, verify):
-    assert verify(place, Trust(("**",))) is None
+    assert verify(place, TrustEntry(("**",))) is None
 
 
 def test_a_registry_that_cannot_be_asked_makes_it_unknown(ours, artifacts):

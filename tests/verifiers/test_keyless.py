@@ -17,13 +17,13 @@ from bot.model.errors import UsageError
 from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
-    Signed,
-    Statement,
+    SignatureDefect,
+    SignatureScheme,
+    VerifiedSignature,
+    SignedStatement,
     UnsupportedSignature,
 )
-from bot.model.trust import Trust, TrustedIdentity
+from bot.model.trust import TrustEntry, TrustedIdentity
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
@@ -42,15 +42,15 @@ SUBJECT = images.image([images.layer({"a": b"any"})])
 """Subject in the artifact's manifest; only the subject in the statement counts."""
 
 
-def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STAGING, **more) -> Trust:
-    return Trust(("**",), identities=(TrustedIdentity(issuer, identity),), root=root, **more)
+def trust(identity: str = WORKFLOW, issuer: str = ISSUER, root: str | None = STAGING, **more) -> TrustEntry:
+    return TrustEntry(("**",), identities=(TrustedIdentity(issuer, identity),), trusted_root=root, **more)
 
 
 @pytest.fixture
 def verify(registry, artifacts):
     """Attach a bundle to a digest, and verify the digest."""
 
-    def verify_it(document, who: Trust, digest: Digest = ABOUT):
+    def verify_it(document, who: TrustEntry, digest: Digest = ABOUT):
         attach(registry, "team/keyless", digest, attachment(SUBJECT, BUNDLE, dump(document)))
         verifier = CosignVerifier.for_all([who], artifacts)
         return verifier.verify(f"{registry.host}/team/keyless", digest, who)
@@ -61,9 +61,9 @@ def verify(registry, artifacts):
 @pytest.mark.parametrize("identity", [WORKFLOW, WORKFLOW.replace("main", "*"), "https://github.com/sigstore-**"])
 def test_a_bundle_by_a_listed_identity_is_verified_offline(verify, identity):
     found = verify(MADE, trust(identity))
-    assert isinstance(found, Signed)
-    assert found.statement is Statement.PROVENANCE
-    assert found.signer.scheme is Scheme.KEYLESS
+    assert isinstance(found, VerifiedSignature)
+    assert found.statement is SignedStatement.PROVENANCE
+    assert found.signer.scheme is SignatureScheme.KEYLESS
     assert found.signer.identity == f"{WORKFLOW} (by {ISSUER})"
 
 
@@ -78,11 +78,11 @@ def test_a_bundle_by_a_listed_identity_is_verified_offline(verify, identity):
     ],
 )
 def test_an_identity_counts_only_as_a_whole_and_with_its_issuer(verify, identity, issuer):
-    assert verify(MADE, trust(identity, issuer)) == BadSignature(Flaw.OTHER_SIGNER, WORKFLOW)
+    assert verify(MADE, trust(identity, issuer)) == BadSignature(SignatureDefect.OTHER_SIGNER, WORKFLOW)
 
 
 def test_a_bundle_copied_to_another_image_does_not_hold(verify):
-    assert verify(MADE, trust(), SUBJECT.digest) == BadSignature(Flaw.OTHER_IMAGE)
+    assert verify(MADE, trust(), SUBJECT.digest) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 def test_a_statement_that_was_changed_is_not_proved(verify):
@@ -90,7 +90,7 @@ def test_a_statement_that_was_changed_is_not_proved(verify):
     changed = {**MADE, "dsseEnvelope": {**MADE["dsseEnvelope"], "payload": base64_of(dump(said))}}
     found = verify(changed, trust(), SUBJECT.digest)
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.UNPROVED
+    assert found.defect is SignatureDefect.UNPROVED
 
 
 @pytest.mark.parametrize("part", ["tlogEntries", "timestampVerificationData"])
@@ -103,22 +103,22 @@ def test_without_its_entry_in_a_log_or_its_time_nothing_is_verified(verify, part
 def test_a_bundle_of_another_instance_is_not_proved(verify):
     found = verify(MADE, trust(root=None))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.UNPROVED
+    assert found.defect is SignatureDefect.UNPROVED
     assert found.detail
 
 
 def test_where_only_keys_are_trusted_a_certificate_is_another_signer(verify):
     keys = (trusted(ec.generate_private_key(ec.SECP256R1())),)
-    assert verify(MADE, Trust(("**",), keys)) == BadSignature(Flaw.OTHER_SIGNER)
+    assert verify(MADE, TrustEntry(("**",), keys)) == BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 def test_keys_and_identities_may_be_trusted_together(verify):
     key = ec.generate_private_key(ec.SECP256R1())
     both = trust(keys=(trusted(key),))
-    assert isinstance(verify(MADE, both), Signed)
+    assert isinstance(verify(MADE, both), VerifiedSignature)
     found = verify(bundle(key, SUBJECT.digest), both, SUBJECT.digest)
-    assert isinstance(found, Signed)
-    assert found.signer.scheme is Scheme.COSIGN_KEY
+    assert isinstance(found, VerifiedSignature)
+    assert found.signer.scheme is SignatureScheme.COSIGN_KEY
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ from support.signing.cosign import Witness
 from support.signing.sigstore_world import DAY, LIFETIME, Key, World, annotated, new_key, payload_about, sign
 
 from bot.demo import images
-from bot.model.signature import Signed
-from bot.model.trust import Trust, TrustedIdentity
+from bot.model.signature import VerifiedSignature
+from bot.model.trust import TrustEntry, TrustedIdentity
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = [pytest.mark.real("cosign"), pytest.mark.real("docker-registry")]
@@ -108,9 +108,9 @@ def ours(tmp_path, registry, artifacts):
 
     def takes(case: Case, repository: str, digest: str) -> bool:
         root = WORLD.write(tmp_path / "ours.json")
-        trust = Trust(("**",), identities=(TrustedIdentity(case.issuer, case.who),), root=root)
+        trust = TrustEntry(("**",), identities=(TrustedIdentity(case.issuer, case.who),), trusted_root=root)
         found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
-        return isinstance(found, Signed)
+        return isinstance(found, VerifiedSignature)
 
     return takes
 
@@ -182,6 +182,6 @@ def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry
     root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
     assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
     for trusted in (None, str(root)):
-        trust = Trust(("**",), identities=(TrustedIdentity(issuer, who),), root=trusted)
+        trust = TrustEntry(("**",), identities=(TrustedIdentity(issuer, who),), trusted_root=trusted)
         found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
-        assert isinstance(found, Signed) is (title == "good")
+        assert isinstance(found, VerifiedSignature) is (title == "good")

@@ -15,8 +15,8 @@ from support.signing.notation import COSE, EXPIRY, JWS, NOW, SCHEME, TIMESTAMP, 
 
 from bot.demo import images
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, Scheme, Signed, Unsigned, UnsupportedSignature
-from bot.model.trust import NotationTrust, Trust
+from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, VerifiedSignature, NoSignature, UnsupportedSignature
+from bot.model.trust import NotationTrust, TrustEntry
 from bot.verifiers._encoding import BrokenError
 from bot.verifiers.notation import SIGNATURE, NotationVerifier, check_envelope
 
@@ -36,12 +36,12 @@ def check(kind, content, trust=TRUST, digest=DIGEST, now=NOW):
     try:
         return check_envelope(kind, content, digest, trust, now)
     except BrokenError:
-        return BadSignature(Flaw.BROKEN)
+        return BadSignature(SignatureDefect.BROKEN)
 
 
-def flaw_of(found) -> Flaw:
+def flaw_of(found) -> SignatureDefect:
     assert isinstance(found, BadSignature)
-    return found.flaw
+    return found.defect
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
@@ -50,9 +50,9 @@ def test_what_the_notary_projects_library_signed_is_verified(made):
     content = base64.b64decode(made["content"])
     expires = made["name"].endswith("expires")
     found = check(made["media_type"], content, trust, RECORDED_DIGEST)
-    assert isinstance(found, BadSignature if expires else Signed)
-    assert isinstance(check(made["media_type"], content, trust, RECORDED_DIGEST, NOW - timedelta(days=160)), Signed)
-    assert flaw_of(check(made["media_type"], content, trust)) is Flaw.OTHER_IMAGE
+    assert isinstance(found, BadSignature if expires else VerifiedSignature)
+    assert isinstance(check(made["media_type"], content, trust, RECORDED_DIGEST, NOW - timedelta(days=160)), VerifiedSignature)
+    assert flaw_of(check(made["media_type"], content, trust)) is SignatureDefect.OTHER_IMAGE
 
 
 @pytest.mark.parametrize("made", RECORDED, ids=lambda made: made["name"])
@@ -66,7 +66,7 @@ def test_no_changed_byte_of_it_is_verified(made):
             found = check(made["media_type"], changed, trust, RECORDED_DIGEST, NOW - timedelta(days=160))
         except Exception as error:  # noqa: BLE001 - whatever it is, it must not come out
             pytest.fail(f"byte {place}: {error!r}")
-        assert not isinstance(found, Signed) or _says_the_same(made["media_type"], content, changed)
+        assert not isinstance(found, VerifiedSignature) or _says_the_same(made["media_type"], content, changed)
 
 
 def _says_the_same(kind: str, content: bytes, changed: bytes) -> bool:
@@ -82,8 +82,8 @@ def _says_the_same(kind: str, content: bytes, changed: bytes) -> bool:
 @BOTH
 def test_a_signature_by_a_listed_subject_of_a_listed_authority_is_verified(kind):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN))
-    assert found == Signed(found.signer)
-    assert found.signer.scheme is Scheme.NOTATION
+    assert found == VerifiedSignature(found.signer)
+    assert found.signer.scheme is SignatureScheme.NOTATION
     assert found.signer.identity == "CN=Images,O=Acme,C=US"
 
 
@@ -91,19 +91,19 @@ def test_a_signature_by_a_listed_subject_of_a_listed_authority_is_verified(kind)
 @pytest.mark.parametrize("subject", ["CN=Other,O=Acme", "O=Acm", "O=Acme,ST=WA"])
 def test_a_subject_that_says_less_or_something_else_is_another_signer(kind, subject):
     found = check(kind, signed(kind, payload(DIGEST), CHAIN), NotationTrust((ROOT_CA.pem,), (subject,)))
-    assert found == BadSignature(Flaw.OTHER_SIGNER, "CN=Images,O=Acme,C=US")
+    assert found == BadSignature(SignatureDefect.OTHER_SIGNER, "CN=Images,O=Acme,C=US")
 
 
 @BOTH
 def test_a_signature_of_another_image_does_not_hold(kind):
-    assert flaw_of(check(kind, signed(kind, payload(OTHER), CHAIN))) is Flaw.OTHER_IMAGE
+    assert flaw_of(check(kind, signed(kind, payload(OTHER), CHAIN))) is SignatureDefect.OTHER_IMAGE
 
 
 @BOTH
 def test_an_authority_that_is_not_listed_vouches_for_nobody(kind):
     other = party("Root", is_authority=True)
     found = check(kind, signed(kind, payload(DIGEST), (party("Images", other), other)))
-    assert flaw_of(found) is Flaw.UNPROVED
+    assert flaw_of(found) is SignatureDefect.UNPROVED
 
 
 @BOTH
@@ -118,35 +118,35 @@ def test_an_authority_that_is_not_listed_vouches_for_nobody(kind):
     ids=["a gap", "no authority", "for servers", "an authority signs"],
 )
 def test_a_chain_that_does_not_hold_vouches_for_nobody(kind, chain):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is Flaw.UNPROVED
+    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
 
 
 def test_a_certificate_that_says_nothing_of_its_use_may_sign():
     chain = (party("Images", MIDDLE, usages=None), MIDDLE, ROOT_CA)
-    assert isinstance(check(JWS, signed(JWS, payload(DIGEST), chain)), Signed)
+    assert isinstance(check(JWS, signed(JWS, payload(DIGEST), chain)), VerifiedSignature)
 
 
 @BOTH
 def test_a_signer_who_vouches_for_another_with_a_certificate_for_signing_does_not(kind):
     forged = party("Images", SIGNER)
     found = check(kind, signed(kind, payload(DIGEST), (forged, SIGNER, MIDDLE, ROOT_CA)))
-    assert flaw_of(found) is Flaw.UNPROVED
+    assert flaw_of(found) is SignatureDefect.UNPROVED
 
 
 @BOTH
 def test_a_signature_by_another_key_than_that_of_its_certificate_is_damaged(kind):
     stranger = party("Stranger").key
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, key=stranger))) is Flaw.BROKEN
+    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, key=stranger))) is SignatureDefect.BROKEN
 
 
 @BOTH
 def test_the_key_alone_says_which_algorithm_it_is(kind):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, algorithm="ES384"))) is Flaw.BROKEN
+    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, algorithm="ES384"))) is SignatureDefect.BROKEN
 
 
 @BOTH
 def test_a_payload_of_another_kind_is_damage(kind):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain"))) is Flaw.BROKEN
+    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain"))) is SignatureDefect.BROKEN
 
 
 @BOTH
@@ -160,15 +160,15 @@ def test_a_condition_that_is_not_understood_is_said_and_not_passed_over(kind, co
 
 def test_a_signature_ends_when_its_signer_said():
     content = signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "2026-11-25T12:00:00Z"})
-    assert flaw_of(check(JWS, content)) is Flaw.UNPROVED
-    assert isinstance(check(JWS, content, now=NOW - timedelta(seconds=1)), Signed)
-    assert flaw_of(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"}))) is Flaw.BROKEN
+    assert flaw_of(check(JWS, content)) is SignatureDefect.UNPROVED
+    assert isinstance(check(JWS, content, now=NOW - timedelta(seconds=1)), VerifiedSignature)
+    assert flaw_of(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"}))) is SignatureDefect.BROKEN
 
 
 @BOTH
 def test_a_signature_counts_as_long_as_its_certificate_unless_a_timestamp_says_more(kind):
     chain = (party("Images", MIDDLE, ends=NOW - timedelta(days=1)), MIDDLE, ROOT_CA)
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is Flaw.UNPROVED
+    assert flaw_of(check(kind, signed(kind, payload(DIGEST), chain))) is SignatureDefect.UNPROVED
     found = check(kind, signed(kind, payload(DIGEST), chain, header={TIMESTAMP: "a timestamp"}))
     assert isinstance(found, UnsupportedSignature)
     assert "expired on 2026-11-24" in found.detail
@@ -197,7 +197,7 @@ def test_a_signature_counts_as_long_as_its_certificate_unless_a_timestamp_says_m
     ],
 )
 def test_what_is_no_envelope_is_damage(kind, content):
-    assert flaw_of(check(kind, content)) is Flaw.BROKEN
+    assert flaw_of(check(kind, content)) is SignatureDefect.BROKEN
 
 
 @pytest.mark.real("docker-registry")
@@ -206,7 +206,7 @@ class TestInARegistry:
     def verify(self, artifacts, registry):
         verifier = NotationVerifier(artifacts, lambda: NOW)
         return lambda digest, notation=TRUST: verifier.verify(
-            f"{registry.host}/team/notation", digest, Trust(("**",), notation=notation)
+            f"{registry.host}/team/notation", digest, TrustEntry(("**",), notation=notation)
         )
 
     def push(self, registry, *envelopes, listed_as=SIGNATURE):
@@ -221,17 +221,17 @@ class TestInARegistry:
     def test_signatures_are_found_among_the_referrers(self, registry, verify, listed_as):
         other = (COSE, lambda digest: signed(COSE, payload(OTHER), CHAIN))
         ours = (JWS, lambda digest: signed(JWS, payload(digest), CHAIN))
-        assert isinstance(verify(self.push(registry, other, ours, listed_as=listed_as)), Signed)
+        assert isinstance(verify(self.push(registry, other, ours, listed_as=listed_as)), VerifiedSignature)
 
     def test_an_image_without_signatures_is_unsigned(self, verify):
-        assert verify(OTHER) == Unsigned()
+        assert verify(OTHER) == NoSignature()
 
     def test_an_envelope_of_tomorrow_is_not_taken_for_none(self, registry, verify):
         digest = self.push(registry, ("application/tomorrow", lambda digest: b"{}"))
         assert isinstance(verify(digest), UnsupportedSignature)
 
     def test_a_damaged_one_is_told_from_none(self, registry, verify):
-        assert flaw_of(verify(self.push(registry, (JWS, lambda digest: b"no JSON")))) is Flaw.BROKEN
+        assert flaw_of(verify(self.push(registry, (JWS, lambda digest: b"no JSON")))) is SignatureDefect.BROKEN
 
     def test_trust_without_subjects_is_about_something_else(self, verify):
         assert verify(OTHER, None) is None

@@ -16,8 +16,8 @@ from support.signing.sigstore_world import DAY, LIFETIME, World, annotated, new_
 
 from bot.demo import images
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, Flaw, Scheme, Signed, Statement, UnsupportedSignature
-from bot.model.trust import Trust, TrustedIdentity
+from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, VerifiedSignature, SignedStatement, UnsupportedSignature
+from bot.model.trust import TrustEntry, TrustedIdentity
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
@@ -47,8 +47,8 @@ def verify(registry, artifacts):
     return verify_it
 
 
-def trusting(identity=WHO, issuer=ISSUER, root=None) -> Trust:
-    return Trust(("**",), identities=(TrustedIdentity(issuer, identity),), root=root)
+def trusting(identity=WHO, issuer=ISSUER, root=None) -> TrustEntry:
+    return TrustEntry(("**",), identities=(TrustedIdentity(issuer, identity),), trusted_root=root)
 
 
 # A signature by Sigstore itself
@@ -56,9 +56,9 @@ def trusting(identity=WHO, issuer=ISSUER, root=None) -> Trust:
 
 def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_library_brings_along(verify):
     found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB), REAL_DIGEST)
-    assert isinstance(found, Signed)
-    assert found.signer.scheme is Scheme.KEYLESS
-    assert (found.signer.identity, found.statement) == (f"{SOMEBODY} (by {GITHUB})", Statement.SIGNATURE)
+    assert isinstance(found, VerifiedSignature)
+    assert found.signer.scheme is SignatureScheme.KEYLESS
+    assert (found.signer.identity, found.statement) == (f"{SOMEBODY} (by {GITHUB})", SignedStatement.SIGNATURE)
 
 
 @pytest.mark.parametrize(
@@ -66,12 +66,12 @@ def test_a_signature_of_2023_by_a_person_is_verified_offline_with_what_the_libra
 )
 def test_it_counts_for_nobody_else(verify, identity, issuer):
     found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(identity, issuer), REAL_DIGEST)
-    assert found == BadSignature(Flaw.OTHER_SIGNER, SOMEBODY)
+    assert found == BadSignature(SignatureDefect.OTHER_SIGNER, SOMEBODY)
 
 
 def test_it_counts_for_no_other_image(verify):
     found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB))
-    assert found == BadSignature(Flaw.OTHER_IMAGE)
+    assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 @pytest.mark.parametrize("key", ["integratedTime", "logIndex"])
@@ -80,13 +80,13 @@ def test_a_number_that_was_changed_in_what_the_log_signed_is_no_proof(verify, ke
     entry["Payload"][key] += 1
     changed = REAL["annotations"] | {ENTRY: json.dumps(entry)}
     found = verify(REAL_PAYLOAD, changed, trusting(SOMEBODY, GITHUB), REAL_DIGEST)
-    assert found == BadSignature(Flaw.UNPROVED, "no trusted log contains it")
+    assert found == BadSignature(SignatureDefect.UNPROVED, "no trusted log contains it")
 
 
 def test_another_instance_vouches_for_nothing_of_it(verify, tmp_path):
     root = WORLD.write(tmp_path / "root.json")
     found = verify(REAL_PAYLOAD, REAL["annotations"], trusting(SOMEBODY, GITHUB, root), REAL_DIGEST)
-    assert found == BadSignature(Flaw.UNPROVED, "no trusted log contains it")
+    assert found == BadSignature(SignatureDefect.UNPROVED, "no trusted log contains it")
 
 
 # Signatures by the tests' own Sigstore world, in which every part can be replaced
@@ -115,12 +115,12 @@ def check(verify, tmp_path):
 @pytest.mark.parametrize("who", [WHO, "ci@acme.example"])
 def test_a_signature_in_a_log_that_is_trusted_by_a_listed_identity_is_verified(check, who):
     found = check(Made(who=who), who)
-    assert isinstance(found, Signed)
+    assert isinstance(found, VerifiedSignature)
     assert found.signer.identity == f"{who} (by {ISSUER})"
 
 
 def test_who_is_not_listed_is_another_signer(check):
-    assert check(Made(who="https://git.example/evil")) == BadSignature(Flaw.OTHER_SIGNER, "https://git.example/evil")
+    assert check(Made(who="https://git.example/evil")) == BadSignature(SignatureDefect.OTHER_SIGNER, "https://git.example/evil")
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_an_entry_of_a_trusted_log_counts_only_for_this_payload_signature_and_ce
     own.entry = change(own, other)
     found = check(own)
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.BROKEN
+    assert found.defect is SignatureDefect.BROKEN
     assert why in found.detail
 
 
@@ -146,12 +146,12 @@ def test_who_only_copies_a_certificate_and_logs_it_has_not_signed(check):
     own = Made()
     own.signature = sign(new_key(), PAYLOAD)
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
-    assert check(own) == BadSignature(Flaw.BROKEN, "the signature was not made by the key of its certificate")
+    assert check(own) == BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
 
 
 def test_a_signature_of_other_bytes_does_not_hold(check):
     assert check(Made(signed=b"else")) == BadSignature(
-        Flaw.BROKEN, "the signature was not made by the key of its certificate"
+        SignatureDefect.BROKEN, "the signature was not made by the key of its certificate"
     )
 
 
@@ -159,7 +159,7 @@ def test_a_signature_of_other_bytes_does_not_hold(check):
 def test_a_certificate_must_be_good_when_the_log_took_the_signature_in(check, late):
     found = check(Made(logged=DAY + late))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.UNPROVED
+    assert found.defect is SignatureDefect.UNPROVED
 
 
 @pytest.mark.parametrize("part", ["authority", "certificate_log", "log"])
@@ -167,13 +167,13 @@ def test_another_authority_or_log_vouches_for_nothing(check, part):
     stranger = World(**{each: getattr(WORLD, each) for each in ("authority", "certificate_log", "log") if each != part})
     found = check(Made(stranger))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.UNPROVED
+    assert found.defect is SignatureDefect.UNPROVED
 
 
 def test_a_certificate_for_something_else_than_code_signs_nothing(check):
     found = check(Made(purpose=ExtendedKeyUsageOID.CLIENT_AUTH))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.UNPROVED
+    assert found.defect is SignatureDefect.UNPROVED
 
 
 def test_without_an_entry_in_a_log_it_cannot_be_verified(check):
@@ -218,10 +218,10 @@ def test_no_number_or_name_of_an_entry_breaks_anything(check, key, value):
     own.entry["Payload"][key] = value
     found = check(own)
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.BROKEN
+    assert found.defect is SignatureDefect.BROKEN
 
 
 def test_keys_may_be_trusted_beside_identities(verify, tmp_path):
     key, root = new_key(), WORLD.write(tmp_path / "root.json")
     both = replace(trusting(root=root), keys=(trusted(key),))
-    assert isinstance(verify(PAYLOAD, Made().annotations, both), Signed)
+    assert isinstance(verify(PAYLOAD, Made().annotations, both), VerifiedSignature)

@@ -10,9 +10,9 @@ from support.signing.attached import BUNDLE, attach, attachment, bundle, dump, t
 from support.signing.notation import COSE, JWS, NOW, party, payload, signed
 
 from bot.demo import images
-from bot.model.signature import BadSignature, Flaw, SignatureUnknown, Signed, Unsigned
-from bot.model.trust import NotationTrust, Trust
-from bot.ports import Verifier
+from bot.model.signature import BadSignature, SignatureDefect, SignatureUnknown, VerifiedSignature, NoSignature
+from bot.model.trust import NotationTrust, TrustEntry
+from bot.ports import SignatureVerifier
 from bot.verifiers import verifiers_for
 from bot.verifiers.cosign import CosignVerifier
 from bot.verifiers.notation import SIGNATURE, NotationVerifier
@@ -27,7 +27,7 @@ class Keys:
 
     implementation = CosignVerifier
     ours, theirs = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    trust = Trust(("**",), (trusted(ours),))
+    trust = TrustEntry(("**",), (trusted(ours),))
 
     def attachment(self, image, digest, *, by_stranger=False):
         return attachment(image, BUNDLE, dump(bundle(self.theirs if by_stranger else self.ours, digest)))
@@ -42,7 +42,7 @@ class Certificates:
     implementation = NotationVerifier
     root = party("Root", is_authority=True)
     ours, theirs = party("Ours", root), party("Theirs", root)
-    trust = Trust(("**",), notation=NotationTrust((root.pem,), ("CN=Ours",)))
+    trust = TrustEntry(("**",), notation=NotationTrust((root.pem,), ("CN=Ours",)))
 
     def __init__(self, kind) -> None:
         self.kind = kind
@@ -61,7 +61,7 @@ def scheme(request):
 
 
 @pytest.fixture
-def verifier(scheme, artifacts) -> Verifier:
+def verifier(scheme, artifacts) -> SignatureVerifier:
     (found,) = verifiers_for([scheme.trust], artifacts, lambda: NOW)
     assert isinstance(found, scheme.implementation)
     return found
@@ -85,41 +85,41 @@ def verify(registry, scheme, verifier, image):
 
 
 def test_what_somebody_listed_signed_is_verified(scheme, verify, image):
-    assert isinstance(verify(scheme.attachment(image, image.digest)), Signed)
+    assert isinstance(verify(scheme.attachment(image, image.digest)), VerifiedSignature)
 
 
 def test_what_has_nothing_attached_is_unsigned(verify):
-    assert verify() == Unsigned()
+    assert verify() == NoSignature()
 
 
 def test_what_is_attached_and_no_signature_does_not_count(verify, image):
-    assert verify(attachment(image, "text/plain", b"words")) == Unsigned()
+    assert verify(attachment(image, "text/plain", b"words")) == NoSignature()
 
 
 def test_what_a_stranger_signed_is_by_another_signer(scheme, verify, image):
     found = verify(scheme.attachment(image, image.digest, by_stranger=True))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.OTHER_SIGNER
+    assert found.defect is SignatureDefect.OTHER_SIGNER
 
 
 def test_what_was_signed_for_another_image_does_not_hold(scheme, verify, image):
     found = verify(scheme.attachment(image, images.digest_of(b"another")))
-    assert found == BadSignature(Flaw.OTHER_IMAGE)
+    assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 def test_what_is_damaged_is_told_from_nothing(scheme, verify, image):
     found = verify(scheme.damaged(image))
     assert isinstance(found, BadSignature)
-    assert found.flaw is Flaw.BROKEN
+    assert found.defect is SignatureDefect.BROKEN
 
 
 def test_one_that_holds_is_enough(scheme, verify, image):
     strangers = scheme.attachment(image, image.digest, by_stranger=True)
-    assert isinstance(verify(scheme.damaged(image), strangers, scheme.attachment(image, image.digest)), Signed)
+    assert isinstance(verify(scheme.damaged(image), strangers, scheme.attachment(image, image.digest)), VerifiedSignature)
 
 
 def test_trust_in_others_is_not_its_affair(registry, verifier, image):
-    assert verifier.verify(f"{registry.host}/team/contract", image.digest, Trust(("**",))) is None
+    assert verifier.verify(f"{registry.host}/team/contract", image.digest, TrustEntry(("**",))) is None
 
 
 def test_a_registry_that_may_not_be_asked_makes_it_unknown(scheme, verifier, image):

@@ -1,1 +1,1 @@
-"""What git knows, read by git itself: in a folder, and over http."""
+"""Access to git repositories by git itself: in a local folder, and over HTTP."""

@@ -1,4 +1,4 @@
-"""Git in one repository that somebody else configured: it runs no hook and no watcher, and speaks to no network."""
+"""Run git in a repository that somebody else configured, without hooks, file system watchers and network access."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from bot.core.git_ownership import explain_refusal
 from bot.model.errors import ProcessError
 
 TIMEOUT = 120.0
-"""Seconds; the slowest question (a merge of two trees of a hundred thousand files) takes some seconds."""
+"""Seconds for one command; the slowest (a merge of two trees of a hundred thousand files) takes a few."""
 
 _BATCH_FIELDS = 3
-"""Of the line before each blob: object, type, size; one that is missing has fewer."""
+"""Fields of the line before each blob: object, type, size. The line of a missing object has fewer."""
 
 _GIT = (
     "git",
@@ -22,7 +22,7 @@ _GIT = (
     *("-c", "core.fsmonitor=false"),  # no file system watcher
     *("-c", "core.splitIndex=false"),  # our index stays in one temporary file
     *("-c", "i18n.commitEncoding=UTF-8"),
-    *("-c", "safe.bareRepository=all"),  # bare ones are what we are here for; who owns them is still checked
+    *("-c", "safe.bareRepository=all"),  # bare repositories are supported; git still checks who owns them
 )
 _ENVIRONMENT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -30,16 +30,16 @@ _ENVIRONMENT = {
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_LITERAL_PATHSPECS": "1",
     "GIT_NO_REPLACE_OBJECTS": "1",  # a replaced commit is not what the branch points to
-    "GIT_ALLOW_PROTOCOL": "",  # a partial clone fetches nothing behind our back
+    "GIT_ALLOW_PROTOCOL": "",  # a partial clone must not fetch missing objects silently
     "GIT_ATTR_NOSYSTEM": "1",
-    "LC_ALL": "C",  # we read git's complaints
+    "LC_ALL": "C",  # git's error messages are parsed
     "TZ": "UTC",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who makes our commits, as git keeps it: without angle brackets, and without punctuation around it."""
+    """The author of basebump's commits, normalised as git does: without angle brackets and surrounding punctuation."""
 
     name: str
     email: str
@@ -47,7 +47,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Make one ref point to `new` if it points to `old`; None is no ref, and equal ones only check."""
+    """An update of one ref from `old` to `new`; None means no such ref, equal values only verify the ref."""
 
     ref: str
     old: str | None
@@ -55,7 +55,7 @@ class Move:
 
     @property
     def command(self) -> str:
-        """The same for `git update-ref --stdin -z` (https://git-scm.com/docs/git-update-ref)."""
+        """The update as a command for `git update-ref --stdin -z` (https://git-scm.com/docs/git-update-ref)."""
         if self.old is None:
             return f"option no-deref\0create {self.ref}\0{self.new}\0" if self.new else ""
         if self.new is None:
@@ -67,19 +67,19 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """One repository in a folder, bare or checked out; every method raises ProcessError with what to do next."""
+    """Runs git in one repository, bare or checked out. Every method raises ProcessError with what to do next."""
 
     directory: Path
     identity: Identity
     settings: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Environment variables of every command."""
+    """Environment variables for every command."""
     timeout: float = TIMEOUT
-    """Seconds."""
+    """Seconds for one command."""
 
     def ask(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
-    ) -> process.Completed:
-        """Run git, whatever its status means."""
+    ) -> process.ProcessResult:
+        """Run git, and return its result whatever its exit status is."""
         return process.run(
             [*_GIT, *arguments],
             cwd=self.directory,
@@ -89,28 +89,28 @@ class Git:
         )
 
     def read(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
-        """Run git and return what it prints."""
+        """Run git, and return its output. Raises ProcessError if it fails."""
         done = self.ask(*arguments, stdin=stdin, environment=environment)
         if done.status:
-            raise ProcessError(_explain(done.errors, self.directory))
+            raise ProcessError(_explain(done.error_text, self.directory))
         return done.output
 
     def line(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
-        """Run git and return the one line that it prints."""
+        """Run git, and return the one line of its output."""
         return decode(self.read(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
 
     def write_blob(self, content: bytes) -> str:
-        """Store a blob as it is, since filters look at paths and it has none; return its name."""
+        """Store a blob unchanged and return its name. Filters do not apply, since the blob has no path."""
         return self.line("hash-object", "-w", "--stdin", stdin=content)
 
     def read_blob(self, oid: str) -> bytes:
-        """Return a blob as it is, past every filter of the repository."""
+        """Return the stored content of a blob, unchanged by filters of the repository."""
         return self.read("cat-file", "blob", oid)
 
     def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
-        """Return many blobs in their order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output).
+        """Return many blobs in order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output).
 
-        Raises ProcessError when one of them is missing.
+        Raises ProcessError if one of them is missing.
         """
         output = self.read("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
         blobs: list[bytes] = []
@@ -119,26 +119,26 @@ class Git:
             content = output.index(b"\n", start) + 1
             head = output[start : content - 1].split(b" ")
             if len(head) != _BATCH_FIELDS:
-                raise ProcessError(f"git has no object {decode(head[0])}")
+                raise ProcessError(f"git has no object '{decode(head[0])}'")
             start = content + int(head[2]) + 1
             blobs.append(output[content : start - 1])
         return blobs
 
     def records(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
-        """Return the fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""
+        """Return the given fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""
         form = "".join(f"%({field})%00" for field in fields)
         parts = decode(self.read("for-each-ref", f"--format={form}", *options, "--", pattern)).split("\0")[:-1]
         rows = [parts[start : start + len(fields)] for start in range(0, len(parts), len(fields))]
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
     def move(self, moves: Iterable[Move], why: str) -> None:
-        """Make all moves or none; a symbolic ref is never followed to another. `why` is for the reflog."""
+        """Make all ref updates or none; symbolic refs are not followed. `why` is written to the reflog."""
         commands = "".join(move.command for move in moves)
         self.read("update-ref", "-m", why, "--stdin", "-z", stdin=encode(f"start\0{commands}commit\0"))
 
     def _ours(self) -> dict[str, str]:
         return {
-            "GIT_CEILING_DIRECTORIES": str(self.directory.parent),  # never a repository around this one
+            "GIT_CEILING_DIRECTORIES": str(self.directory.parent),  # never use a repository around this folder
             "GIT_AUTHOR_NAME": self.identity.name,
             "GIT_AUTHOR_EMAIL": self.identity.email,
             "GIT_COMMITTER_NAME": self.identity.name,
@@ -147,32 +147,41 @@ class Git:
 
 
 def decode(output: bytes) -> str:
-    """Return text of git's; what is not UTF-8 survives a round trip."""
+    """Decode text of git; bytes that are not UTF-8 survive a round trip."""
     return output.decode("utf-8", "surrogateescape")
 
 
 def encode(text: str) -> bytes:
-    """Return the bytes that `decode` made `text` of. Raises ProcessError."""
+    """Encode text that `decode` returned. Raises ProcessError if the text cannot be encoded."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:
-        raise ProcessError("a text holds characters that no encoding has") from error
+        raise ProcessError("the text holds characters that UTF-8 cannot encode") from error
 
 
 def _explain(errors: str, directory: Path) -> str:
-    """Say what git's complaint means and what to do about it."""
+    """Return what an error message of git means, and what to do about it."""
     if (refusal := explain_refusal(errors)) is not None:
         return refusal
     if "not a git repository" in errors:
-        return f"{directory} is no git repository, or a broken one; look at it with `git -C {directory} status`"
+        return f"{directory} is not a git repository, or is damaged; hint: run `git -C {directory} status`"
     if "transport" in errors and "not allowed" in errors:
-        return f"{directory} is a partial clone; run `git -C {directory} fetch --refetch --no-filter` to have all of it"
+        return (
+            f"{directory} is a partial clone; hint: run `git -C {directory} fetch --refetch --no-filter` "
+            "to fetch all objects"
+        )
     if ".lock" in errors and "File exists" in errors:
-        return f"another git process is writing to {directory}, or died there; remove the lock if none runs: {errors}"
-    if "exists; cannot create" in errors:  # git keeps branches as files, and one of a name leaves no room for a folder
-        return f"a branch is where the names of proposals begin; rename it, or change `branch_prefix`: {errors}"
+        return (
+            f"{directory} is locked: another git process is writing to it, or crashed; "
+            f"hint: remove the lock if no git process runs: {errors}"
+        )
+    if "exists; cannot create" in errors:  # git keeps branches as files, so a branch and a folder cannot share a name
+        return (
+            "a branch has the name of the folder in which proposals are stored; "
+            f"hint: rename the branch, or change `branch_prefix`: {errors}"
+        )
     if "but expected" in errors or "reference already exists" in errors or "unable to resolve reference" in errors:
-        return f"somebody moved it since basebump looked; run basebump again: {errors}"
+        return f"a ref changed since basebump read it; hint: rerun basebump: {errors}"
     if "ermission denied" in errors or "insufficient permission" in errors or "ead-only file system" in errors:
-        return f"{directory} cannot be written; let the user that runs basebump write to it: {errors}"
-    return errors or "git failed without a word"
+        return f"{directory} is not writable; hint: give the user that runs basebump write access: {errors}"
+    return errors or "git failed without an error message"

@@ -1,4 +1,4 @@
-"""One commit by plumbing: on a commit that exists, with no worktree and no index but a temporary one."""
+"""Make one commit with git's plumbing commands, without a worktree, and with a temporary index only."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from pathlib import Path
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.command import Git, decode, encode
 from bot.model.errors import ForgeError
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
-"""The last is what early versions of git wrote for files that a group may write to."""
+"""Modes of regular files; early versions of git wrote the last one for files that the group may write."""
 
 
 def regular_files(git: Git, commit: str, *, sized: bool = True) -> Mapping[FilePath, RegularFile]:
-    """Return the regular files of a commit's tree, no links and no submodules. Raises ProcessError.
+    """Return the regular files of a commit's tree; links and submodules are left out. Raises ProcessError.
 
-    Where they are not here themselves, git can tell no sizes.
+    Without `with_sizes` no file sizes are read: git can tell them only if the repository has the files.
     """
     files: dict[FilePath, RegularFile] = {}
     options = ("-l",) if sized else ()
@@ -30,17 +30,20 @@ def regular_files(git: Git, commit: str, *, sized: bool = True) -> Mapping[FileP
     return files
 
 
-def make_commit(git: Git, parent: str, changes: Sequence[Change], message: str) -> str:
-    """Return a new commit on `parent` in which exactly the files of `changes` are different; their modes stay.
+def make_commit(git: Git, parent: str, changes: Sequence[FileChange], message: str) -> str:
+    """Make a commit on `parent` in which exactly the files of `changes` differ, and return it. File modes stay.
 
-    Nothing points to it yet. Raises ProcessError; ForgeError where a path is no regular file, or nothing changes.
+    No ref points to the commit yet. Raises ProcessError, and ForgeError if a path is not a regular file of `parent` or
+    if no file would change.
     """
     files = regular_files(git, parent)
     entries = []
     for change in changes:
         file = files.get(change.path)
         if file is None:
-            raise ForgeError(f"{change.path} is no regular file of {parent}; basebump changes only those")
+            raise ForgeError(
+                f"'{change.path}' is not a regular file of commit {parent}; hint: basebump changes only regular files"
+            )
         entries.append(f"{file.mode} {git.write_blob(change.content)}\t{change.path}\0")
     with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
@@ -48,5 +51,5 @@ def make_commit(git: Git, parent: str, changes: Sequence[Change], message: str) 
         git.read("update-index", "-z", "--index-info", stdin=encode("".join(entries)), environment=index)
         tree = git.line("write-tree", environment=index)
     if tree == git.line("rev-parse", "--verify", f"{parent}^{{tree}}"):
-        raise ForgeError(f"the commit would change nothing of {parent}; run basebump again on the newest commit")
+        raise ForgeError(f"the commit would change nothing of {parent}; hint: rerun basebump on the newest commit")
     return git.line("commit-tree", tree, "-p", parent, "-F", "-", stdin=encode(message))

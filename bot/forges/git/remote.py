@@ -1,7 +1,7 @@
-"""What git gets from a server by http: where branches point, and single files of one commit without all the others.
+"""Read from a server with git over HTTP: the default branch, and single files of one commit without all the others.
 
-It takes no word of anybody's configuration, follows no redirect, and has its login from the environment alone, so that
-it stands in no list of processes and in no file.
+git uses no configuration of the machine and follows no redirects. It gets its login from the environment alone, so that
+the login appears in no list of processes and in no file.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from bot.forges.git.command import Git, Identity
 from bot.forges.git.commit import regular_files
 from bot.forges.git.tree import LocalTree
 from bot.model.errors import ProcessError, TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.net import plain
 
 TIMEOUT = 300.0
-"""Seconds for one fetch; a large tree without its files has some ten megabytes."""
+"""Seconds for one fetch; a large tree without its files has about ten megabytes."""
 SILENCE = 30
-"""Seconds without a byte after which git gives up."""
+"""Seconds without data after which git gives up."""
 
 _NOBODY = Identity("basebump", "basebump@localhost")
 _OBJECT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -38,52 +38,55 @@ _SIZES = "%(objectname) %(objectsize)"
 _FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--recurse-submodules=no", "--filter=blob:none")
 _SCHEMES = ("https", "http")
 _PROXIES = ("https_proxy", "no_proxy", "HTTPS_PROXY", "NO_PROXY")
-"""What `bot.net` reads of the way out; curl reads the same, lower case first."""
+"""The proxy variables that `bot.net` reads; curl reads the same ones, lower case first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clone:
-    """A repository in a temporary folder that has the trees of one commit, and those files that were asked for."""
+    """A temporary repository that has the trees of one commit, and the files that were fetched explicitly."""
 
     far: Git = field(repr=False)
-    """Speaks to the server."""
+    """Runs git with access to the server."""
     near: Git
-    """Speaks to nobody: what is missing stays so."""
+    """Runs git without network access, so that missing objects stay missing."""
     origin: Origin
     commit: str
 
     def listing(self) -> Listing:
-        """Return the files of the commit. Raises RefusedError."""
+        """Return the regular files of the commit. Raises RefusedError."""
         try:
             return Listing(regular_files(self.near, self.commit, sized=False), complete=True)
         except ProcessError as error:
             raise self.origin.refusal(str(error)) from error
 
-    def fetch(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Get some files in one request; return the content of each, in their order. Raises RefusedError at once."""
+    def fetch(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Fetch files in one request, and return the content of each entry in order.
+
+        Raises RefusedError before the first content is returned.
+        """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         asked = "".join(f"{oid}\n" for oid in oids).encode("ascii")
         self.origin.run(self.far, "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--stdin", "origin", stdin=asked)
         told = self.origin.run(self.near, "cat-file", f"--batch-check={_SIZES}", stdin=asked)
         said = dict(line.split() for line in told.decode("ascii").splitlines())
-        sizes = {oid: int(size) for oid, size in said.items() if size.isdigit()}  # `missing`, where none was sent
+        sizes = {oid: int(size) for oid, size in said.items() if size.isdigit()}  # `missing` if the server sent none
         known = [replace(each, size=sizes[each.oid]) if each.oid in sizes else each for each in entries]
         return LocalTree(self.near, self.commit).read(known)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """One repository on a server."""
+    """A repository on a server that git can clone."""
 
     url: str
-    """As git clones it, without a login."""
+    """The clone URL, without a login."""
     login: str | None = field(default=None, repr=False)
     """`user:password`."""
     ca: Path | None = None
-    """A file of certificates to trust instead of the usual ones."""
+    """A file with certificates to trust instead of the default ones."""
 
     def head(self) -> tuple[str, str] | None:
-        """Return the default branch and its commit; None where there is none. Raises RefusedError."""
+        """Return the default branch and its commit; None if the repository has none. Raises RefusedError."""
         with self._scratch() as folder:
             told = self.run(self._git(folder), "ls-remote", "--symref", "--", self.url, "HEAD")
         found = _HEAD.search(told.decode("utf-8", "replace"))
@@ -91,9 +94,12 @@ class Origin:
 
     @contextmanager
     def clone(self, commit: str) -> Iterator[Clone]:
-        """Get one commit with its trees and none of its files; it is gone afterwards. Raises RefusedError."""
+        """Fetch one commit with its trees and without its files into a temporary repository. Raises RefusedError.
+
+        The repository is deleted when the context ends.
+        """
         if not _OBJECT.fullmatch(commit):
-            raise self.refusal(f"{commit!r} is no commit")
+            raise self.refusal(f"{commit!r} is not a commit")
         with self._scratch() as folder:
             near = Git(folder / "repository.git", _NOBODY, _settings(folder))
             far = self._git(folder / "repository.git")
@@ -104,19 +110,19 @@ class Origin:
             yield Clone(far, near, self, commit)
 
     def run(self, git: Git, *arguments: str, stdin: bytes = b"") -> bytes:
-        """Return what git prints. Raises RefusedError."""
+        """Run git, and return its output. Raises RefusedError."""
         try:
             done = git.ask(*arguments, stdin=stdin)
         except ProcessError as error:
             raise self.refusal(str(error)) from error
         if done.status:
-            raise self.refusal(done.errors or "it failed without a word")
+            raise self.refusal(done.error_text or "git failed without an error message")
         return done.output
 
     def refusal(self, why: str) -> RefusedError:
-        """Return what to raise where git did not do it, without the login."""
+        """Return the error for a failed git command, without the login."""
         secrets = [self.login, self.login.partition(":")[2], _basic(self.login)] if self.login else []
-        return RefusedError(f"git could not read {self.url}: {plain(why, secrets)}", status=None)
+        return RefusedError(f"git could not read '{self.url}': {plain(why, secrets)}", status=None)
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
@@ -124,7 +130,7 @@ class Origin:
             yield Path(folder)
 
     def _git(self, folder: Path) -> Git:
-        """Return a git that may speak to this server, and to no other."""
+        """Return a git runner that may contact this server and no other."""
         certificates = str(self.ca) if self.ca is not None else os.environ.get("SSL_CERT_FILE")
         given = [
             ("http.followRedirects", "false"),
@@ -148,7 +154,7 @@ class Origin:
 
 
 def _settings(folder: Path) -> dict[str, str]:
-    """Return what keeps git from every configuration of this machine, and curl from its `.netrc`."""
+    """Return the environment that hides all configuration of the machine from git, and `.netrc` from curl."""
     return {"GIT_CONFIG_GLOBAL": os.devnull, "HOME": str(folder), "GIT_NO_LAZY_FETCH": "1"}
 
 

@@ -8,41 +8,41 @@ from bot.forges._batches import batches
 from bot.forges.git.command import Git
 from bot.forges.git.commit import regular_files
 from bot.model.errors import ProcessError, TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 
 MAX_BATCH = 64 * 1024 * 1024
-"""Bytes of files that one git process hands over at once."""
+"""Bytes of files that are read from one git process at once."""
 
 
 class LocalTree:
-    """One commit of a repository."""
+    """The tree of one commit of a local repository; implements `bot.ports.Tree`."""
 
-    complete = True
-    unlisted = ()
+    is_complete = True
+    unlisted_folders = ()
 
     def __init__(self, git: Git, commit: str) -> None:
         self._git = git
         self._commit = commit
 
-    def entries(self) -> Iterable[Entry]:
-        """Return the regular files; no links, no submodules. Raises TreeError."""
+    def list_entries(self) -> Iterable[TreeEntry]:
+        """Return the regular files; links and submodules are left out. Raises TreeError."""
         try:
             files = regular_files(self._git, self._commit)
         except ProcessError as error:
             raise TreeError(str(error)) from error
-        return [Entry(path, file.size, file.oid) for path, file in files.items()]
+        return [TreeEntry(path, file.size, file.oid) for path, file in files.items()]
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry as it is stored, untouched by filters, or why it could not be read."""
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the stored content of each entry, unchanged by filters, or the reason why it could not be read."""
         for batch in batches(entries, MAX_BATCH):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])
-            except ProcessError:  # one by one, each with its own reason
+            except ProcessError:  # read them one by one, so that each failure has its own reason
                 yield from map(self._read, batch)
 
-    def _read(self, entry: Entry) -> bytes | TreeError:
+    def _read(self, entry: TreeEntry) -> bytes | TreeError:
         if entry.oid is None:
-            return TreeError(f"{entry.path} is no entry of this tree")
+            return TreeError(f"'{entry.path}' is not an entry of this tree")
         try:
             return self._git.read_blob(entry.oid)
         except ProcessError as error:

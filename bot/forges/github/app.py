@@ -1,4 +1,4 @@
-"""A GitHub App: its key signs for it, and each account that installed it lends it tokens for an hour.
+"""Authenticate as a GitHub App: its private key signs requests, and its installations issue tokens for an hour.
 
 https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app
 """
@@ -21,27 +21,27 @@ from bot.forges.github.connection import Connection
 from bot.forges.github.errors import METADATA_READ, WORKFLOWS_WRITE
 
 READ: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-"""What every token may do. One for reading may do it in all that its installation sees; one for writing may do one
-thing more, in one repository: who only pushes branches needs no permission for pull requests."""
+"""Permissions of every token. A read token has them for all repositories of its installation; a write token has one
+permission more, for one repository: to push branches, no permission for pull requests is requested."""
 MIN_LEFT = timedelta(minutes=5)
-"""A token that is good for less is not used any more: it has to outlive all pages of a list, and waits between them."""
+"""Shortest remaining lifetime of a token in use: it must outlast all pages of a list and the waits between them."""
 PAGE = 100
-"""The most that GitHub gives in a page."""
+"""The largest page that GitHub returns."""
 MAX_PAGES = 100
-"""Of installations: an App of one's own has a handful."""
+"""Pages of installations; an App of one's own has few."""
 
 
 class InvalidKeyError(ValueError):
-    """A text is no key that an App can sign with."""
+    """The text is not a private key that an App can sign with."""
 
 
 @dataclass(frozen=True, slots=True)
 class AppKey:
-    """By what GitHub knows an App. Raises InvalidKeyError where the key cannot sign."""
+    """The id and the private key of a GitHub App. Raises InvalidKeyError if the key cannot sign."""
 
     id: int
     key: str = field(repr=False)
-    """The private key in PEM form; where a store of secrets keeps one line only, its line ends may be written `\\n`."""
+    """The private key in PEM form; line ends may be written as `\\n`, for stores that keep secrets in one line."""
     _signer: Auth.AppAuth = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -49,24 +49,24 @@ class AppKey:
             object.__setattr__(self, "_signer", _signer(self.id, self.key.replace("\\n", "\n")))
             self.sign()
         except Exception as error:
-            # Whatever it is: a key fails in PyGithub, in PyJWT or in cryptography, by AssertionError, TypeError,
-            # ValueError, AttributeError, and by errors right below Exception, in modules that are not ours to know.
+            # Any exception: a bad key fails in PyGithub, PyJWT or cryptography, with AssertionError, TypeError,
+            # ValueError, AttributeError, or direct subclasses of Exception in modules that are not public.
             raise InvalidKeyError from error
 
     def sign(self) -> str:
-        """Return a JSON Web Token that says who is there, good for five minutes."""
+        """Return a JSON Web Token that authenticates the App for five minutes."""
         return self._signer.create_jwt()
 
 
 def _signer(app: int, key: str) -> Auth.AppAuth:
-    """Return what signs with a key that is loaded once: OpenSSL checks its primes, which costs more than a request."""
+    """Create a signer with a key that is loaded once: OpenSSL checks its primes, which takes longer than a request."""
     loaded = serialization.load_pem_private_key(key.encode(), password=None)
-    return Auth.AppAuth(app, lambda: loaded)  # type: ignore[arg-type,return-value]  # PyJWT takes what is loaded, too
+    return Auth.AppAuth(app, lambda: loaded)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
 
 
 @dataclass(frozen=True, slots=True)
 class _Installation:
-    """One account that installed the App."""
+    """An account that installed the App."""
 
     id: int
     owner: str
@@ -75,7 +75,7 @@ class _Installation:
 
 @dataclass(frozen=True, slots=True)
 class _Lent:
-    """One token of an installation."""
+    """A token of an installation, with its expiry."""
 
     token: str = field(repr=False)
     until: datetime
@@ -83,7 +83,7 @@ class _Lent:
 
 @dataclass(frozen=True, slots=True)
 class _Signatures:
-    """The tokens by which the App speaks for itself, and not for an installation."""
+    """The tokens with which the App authenticates as itself instead of as an installation."""
 
     key: AppKey
 
@@ -95,9 +95,9 @@ class _Signatures:
 
 
 class AppTokens:
-    """Tokens that the installations of one App lend it. May be used from several threads; raises RefusedError.
+    """Tokens that the installations of one App issue. Thread-safe; methods raise RefusedError.
 
-    Whoever reads has a token for all that its installation sees, and whoever writes one for the one repository alone.
+    A read token is valid for all repositories of an installation, a write token for a single one.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class AppTokens:
         self._lent: dict[tuple[int, str | None, tuple[tuple[str, str], ...]], _Lent] = {}
 
     def token(self, about: str, needs: str) -> str:
-        """Return a token that may do what `needs` says to `about`: an owner, or an owner's repository."""
+        """Return a token that has `permission` for `about`: an owner, or a repository of an owner."""
         owner, _, short = about.partition("/")
         asked = [each.partition(": ") for each in needs.split(", ")]
         permissions = {**READ, **{name.replace(" ", "_"): level for name, _, level in asked}}
@@ -127,34 +127,37 @@ class AppTokens:
             return lent.token
 
     def bot(self) -> str:
-        """Return the login of the account that the App's commits belong to."""
-        slug: str = self._ask("tell who the App is", lambda client: _get(client, "/app")["slug"])
+        """Return the login of the account that owns the App's commits."""
+        slug: str = self._ask("identify the App", lambda client: _get(client, "/app")["slug"])
         return f"{slug}[bot]"
 
     def owners(self) -> tuple[str, ...]:
-        """Return the accounts that installed the App, suspended ones too, in the order of their names."""
+        """Return the accounts that installed the App, including suspended installations, sorted by name."""
         with self._lock:
             return tuple(sorted((each.owner for each in self._all().values()), key=str.lower))
 
     def _installation(self, owner: str) -> _Installation:
         found = self._all().get(owner.lower())
         if found is None:
-            what = f"the App {self._key.id} is not installed on {owner}; install it there, or leave {owner} out"
+            what = (
+                f"the App {self._key.id} is not installed on '{owner}'; "
+                f"hint: install it there, or remove '{owner}' from the config"
+            )
             raise RefusedError(what, status=FORBIDDEN)
         if found.is_suspended:
-            what = f"{owner} suspended the App {self._key.id}; let it work again in the settings of its installation"
+            what = f"'{owner}' suspended the App {self._key.id}; hint: unsuspend it in the settings of its installation"
             raise RefusedError(what, status=FORBIDDEN)
         return found
 
     def _all(self) -> Mapping[str, _Installation]:
-        """Return every installation by its account in lower case."""
+        """Return all installations by their accounts in lower case; fetched once."""
         if self._installations is None:
             found = self._ask("list the installations of the App", _list)
             self._installations = {each.owner.lower(): each for each in found}
         return self._installations
 
     def _lend(self, installation: _Installation, only: str | None, permissions: Mapping[str, str]) -> _Lent:
-        """Ask for a token: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
+        """Create a token: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
         wanted = {"permissions": dict(permissions)} | ({"repositories": [only]} if only is not None else {})
         address = f"/app/installations/{installation.id}/access_tokens"
 
@@ -163,7 +166,7 @@ class AppTokens:
             return _Lent(lent["token"], datetime.fromisoformat(lent["expires_at"]))
 
         try:
-            return self._ask(f"lend the App a token for {installation.owner}", ask)
+            return self._ask(f"create a token for the installation on {installation.owner}", ask)
         except RefusedError as refusal:
             if refusal.status != INVALID:
                 raise
@@ -177,8 +180,8 @@ class AppTokens:
             if refusal.status not in (UNAUTHORIZED, NOT_FOUND) or refusal.wait is not None:
                 raise
             what = (
-                f"GitHub does not know the App {self._key.id} by its key ({refusal.words or 'not found'}); check its "
-                "id, its key, the URL of the API, and the clock of this machine"
+                f"GitHub does not accept the App {self._key.id} with its key ({refusal.words or 'not found'}); "
+                "hint: check the App ID, the key, the URL of the API, and the clock of this machine"
             )
             raise RefusedError(what, status=refusal.status, words=refusal.words) from refusal
 
@@ -191,7 +194,7 @@ def _list(client: Github) -> list[_Installation]:
         found += [
             _Installation(each["id"], each["account"]["login"], each["suspended_at"] is not None)
             for each in listed
-            if "login" in (each["account"] or {})  # an enterprise has none, and no repositories
+            if "login" in (each["account"] or {})  # an enterprise has no login, and no repositories
         ]
         if len(listed) < PAGE:
             break
@@ -204,11 +207,14 @@ def _get(client: Github, address: str, **parameters: int) -> Any:
 
 
 def _why_not(words: str, owner: str, only: str | None, permissions: Mapping[str, str]) -> str:
-    """Say what is missing where GitHub takes a token's permissions or its repository for too much."""
+    """Return what is missing if GitHub refuses the permissions or the repository of a token."""
     if "not accessible" in words and only is not None:
-        return f"the installation of the App on {owner} does not include {only}; add it there, or leave it out"
+        return (
+            f"the installation of the App on '{owner}' does not include '{only}'; "
+            "hint: add the repository to the installation, or remove it from the config"
+        )
     wanted = ", ".join(f"`{name.replace('_', ' ')}: {level}`" for name, level in sorted(permissions.items()))
     return (
-        f"the installation of the App on {owner} lacks one of the permissions {wanted} ({words}); "
-        f"give them to the App, and let {owner} accept them in the settings of the installation"
+        f"the installation of the App on '{owner}' lacks one of the permissions {wanted} ({words}); "
+        f"hint: request them in the settings of the App, and let '{owner}' accept them in the installation"
     )

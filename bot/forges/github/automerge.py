@@ -1,4 +1,4 @@
-"""Letting GitHub merge a pull request by itself once it may, and no longer.
+"""Enable and disable auto-merge of pull requests.
 
 https://docs.github.com/en/graphql/reference/mutations#enablepullrequestautomerge
 """
@@ -24,45 +24,48 @@ query Automerge($owner: String!, $name: String!, $number: Int!) {
 """
 _ARM, _DISARM = "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"
 _ADVICE = (
-    ("is not allowed for this repository", "allow it in the settings of the repository, by `Allow auto-merge`"),
-    ("clean status", "there is nothing that it waits for; merge it, or require a check or a review for its branch"),
-    ("unstable status", "a check fails that is not required; look at it"),
+    (
+        "is not allowed for this repository",
+        "the repository does not allow it; hint: enable `Allow auto-merge` in its settings",
+    ),
+    ("clean status", "it waits for nothing; hint: merge it, or require a check or a review for its base branch"),
+    ("unstable status", "a check that is not required fails; hint: look at that check"),
     ("draft", "it is a draft"),
-    ("doesn't exist on type", "the server is too old for it"),
+    ("doesn't exist on type", "the server is too old for auto-merge"),
 )
-"""What GitHub's words mean, and what to do about it."""
+"""Phrases in GitHub's messages, with what they mean and what to do about them."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Pull:
-    """One pull request as GraphQL names it."""
+    """A pull request as GraphQL returns it."""
 
     node: str
     head: str
     method: str
-    """The one that the account chose last, or that the repository allows."""
+    """The merge method that the account used last, or that the repository allows."""
 
 
 @dataclass(frozen=True, slots=True)
 class Automerge:
-    """Auto-merge in one repository."""
+    """Auto-merge of pull requests in one repository."""
 
     remote: Remote
 
     def arm(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Let a pull request merge by itself while `head` is its last commit; return why not, in sentences."""
+        """Enable auto-merge while `head` is the last commit; return notes that say why it was not enabled."""
         try:
             pull = self._look(number)
             if head is not None and head != pull.head:
-                return ("It was not set to merge by itself: somebody pushed to it.",)
+                return ("Auto-merge was not enabled: somebody pushed to the branch.",)
             self._change(_ARM, number, {"mergeMethod": pull.method, "expectedHeadOid": pull.head}, pull)
         except RefusedError as refusal:
             advice = next((words for sign, words in _ADVICE if sign in refusal.words), "")
-            return (f"It could not be set to merge by itself: {advice or refusal}.",)
+            return (f"Auto-merge was not enabled: {advice or refusal}.",)
         return ()
 
     def disarm(self, number: int) -> None:
-        """Let it no longer merge by itself; one that does not is done. Raises RefusedError."""
+        """Disable auto-merge; nothing happens if it is not enabled. Raises RefusedError."""
         try:
             self._change(_DISARM, number, {}, self._look(number))
         except RefusedError as refusal:
@@ -78,12 +81,12 @@ class Automerge:
             pull = found["pullRequest"]
             return _Pull(pull["id"], pull["headRefOid"], found["viewerDefaultMergeMethod"])
 
-        return self.remote.read(f"look up pull request #{number}", ask, PULLS_READ)
+        return self.remote.read(f"read pull request #{number}", ask, PULLS_READ)
 
     def _change(self, mutation: str, number: int, words: dict[str, Any], pull: _Pull) -> None:
         change = {"pullRequestId": pull.node, **words}
         self.remote.write(
-            f"change how pull request #{number} merges",
+            f"change auto-merge of pull request #{number}",
             lambda repository: repository.requester.graphql_named_mutation(mutation, change, "clientMutationId"),
             MERGE_WRITE,
         )

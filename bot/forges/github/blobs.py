@@ -1,4 +1,4 @@
-"""The contents of many files of one repository in few requests, each believed only by its name, which is its hash."""
+"""Read many files of one repository in few requests, and verify each content by its blob name."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from bot.forges.github.connection import Remote
 from bot.forges.github.errors import understood
 from bot.forges.github.graphql import query
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 
 MAX_FILES = 50
-"""Asked for in one query, which costs one point however many they are; more make a slow server give up."""
+"""Files in one query, which costs one point however many files it has; more make a slow server give up."""
 MAX_BYTES = 1024 * 1024
-"""Of all files of one query; the answer is built in memory on both sides, within ten seconds on GitHub's."""
+"""Bytes of all files in one query; both sides hold the answer in memory, and GitHub has ten seconds to build it."""
 MAX_TEXT = 256 * 1024
-"""Bytes of one file that is asked for as text: GitHub cuts longer ones short, at twice as much."""
+"""Largest file in bytes that is read as text: GitHub truncates longer ones, at twice that size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """The files of one repository."""
+    """The file contents of one repository."""
 
     remote: Remote
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in order, or the reason why it could not be read."""
         for batch in batches(entries, MAX_BYTES, MAX_FILES):
             found = self._at_once(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
             for entry in batch:
@@ -42,8 +42,8 @@ class Blobs:
                 yield content if content is not None else self._alone(entry)
 
     def _at_once(self, oids: Sequence[str]) -> dict[str, bytes]:
-        """Return what GraphQL gives of some blobs: nothing binary, nothing cut short, nothing that lost a byte."""
-        if len(oids) < 2:  # noqa: PLR2004 - one is one request by REST, too
+        """Return the contents that GraphQL returns unchanged, by blob name; binary and truncated files are missing."""
+        if len(oids) < 2:  # noqa: PLR2004 - one file is one request by REST, too
             return {}
         parts = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(oids))]
         given = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(oids)))
@@ -69,7 +69,7 @@ class Blobs:
         half = len(left) // 2
         return found | self._at_once(left[:half]) | self._at_once(left[half:])
 
-    def _alone(self, entry: Entry) -> bytes | TreeError:
+    def _alone(self, entry: TreeEntry) -> bytes | TreeError:
         """Read one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
 
         def ask(oid: str) -> bytes:
@@ -78,14 +78,14 @@ class Blobs:
                 try:
                     return base64.b64decode(blob.content)
                 except binascii.Error as error:
-                    what = f"GitHub sent {entry.path} in an encoding that is none; run basebump again"
+                    what = f"GitHub sent '{entry.path}' with an invalid encoding; hint: rerun basebump"
                     raise RefusedError(what, status=None) from error
 
         return read_one(entry, ask, "GitHub")
 
 
 def _verified(parts: dict[str, Any]) -> dict[str, bytes]:
-    """Return the texts by the names of their bytes: what was cut short or is no UTF-8 has one that nobody asked for."""
+    """Return the texts by blob name; a text that was truncated or is not UTF-8 has a name that nobody requested."""
     texts = [each["text"] for each in parts.values() if each is not None and each.get("text") is not None]
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
     return {blob_name(content): content for content in contents}

@@ -1,4 +1,4 @@
-"""Which repositories a GitHub has, and where their default branches point, in as few requests as it takes."""
+"""List the repositories of a GitHub server and the commits of their default branches, with few requests."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from bot.forges.github.graphql import query
 Item = TypeVar("Item")
 
 PAGE = 100
-"""The most that GitHub gives in a page, or of nodes by their ids."""
+"""The largest page that GitHub returns, and the largest number of nodes in a query by ids."""
 MIN_PAGE = 10
-"""A server that is too slow for this many is asked by REST."""
+"""The smallest page; a server that is too slow for it is read by REST."""
 MAX_PAGES = 1_000
-"""Of one owner's repositories: a hundred thousand of them."""
+"""Pages of one owner's repositories, which are a hundred thousand repositories."""
 
 _FOUND = """fragment Found on Repository {
   id nameWithOwner isArchived isDisabled isFork isPrivate
   defaultBranchRef { name target { oid } }
   repositoryTopics(first: 20) { nodes { topic { name } } }
 }"""
-"""A repository has twenty topics at most; a hundred of these cost one of the five thousand points of an hour."""
+"""A repository has at most twenty topics; a page of a hundred costs one of the five thousand points of an hour."""
 _OWNED = (
     """query($owner: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $owner) {
@@ -48,41 +48,41 @@ _NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _FOUND
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One repository as GitHub describes it."""
+    """A repository as GitHub describes it."""
 
     name: str
     node: str
     default_branch: str | None
     topics: tuple[str, ...]
     is_dead: bool
-    """Whether nothing can or should be proposed to it."""
+    """True for repositories that get no proposals: archived and disabled ones, and forks."""
     head: str | None = None
-    """The commit of its default branch, where the list has it."""
+    """The commit of its default branch; None if the list does not have it."""
     is_public: bool | None = None
-    """Whether everybody can read it; what an organisation or a server shows to its own people is not public."""
+    """True if everybody can read it; internal repositories of an organisation or a server are not public."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The repositories of one GitHub. Every method raises RefusedError.
+    """The repositories of one GitHub server. Every method raises RefusedError.
 
-    GraphQL tells of a hundred at once and where their branches point; a server without it, or one that refuses to
-    answer there, is asked by REST, which lists them without their branches.
+    GraphQL returns a hundred repositories at once, with the commits of their default branches. A server that has no
+    GraphQL or refuses the query is read by REST, which returns no commits.
     """
 
     connection: Connection
 
     def named(self, names: Sequence[str]) -> Mapping[str, Listed | RefusedError]:
-        """Return what there is of some repositories, by their names as they were given."""
+        """Return the repositories with the given names, or the reason why one was not found, by the given names."""
         found: dict[str, Listed | RefusedError] = {}
         for batch in _by_owner(names):
             found |= self._named_at_once(batch) if len(batch) > 1 else {}
         return {name: found[name] if name in found else self._described(name) for name in names}
 
     def owned(self, owner: str, is_wanted: Callable[[Listed], bool]) -> list[Listed]:
-        """Return those repositories of an owner that are wanted, by name.
+        """Return the selected repositories of an owner, sorted by name.
 
-        Of an App they are those that its installation includes; public ones it may see, but not propose to.
+        For an App these are the repositories of its installation: it may see other public ones, but not write to them.
         """
         is_app = self.connection.account().is_app
         found = self._included(owner, is_wanted) if is_app else self._listed(owner)
@@ -91,7 +91,7 @@ class Catalogue:
         return sorted(wanted, key=lambda each: each.name.lower())
 
     def _named_at_once(self, names: Sequence[str]) -> dict[str, Listed | RefusedError]:
-        """Return what one query tells of some repositories of one owner; what went wrong is left to REST to explain."""
+        """Return what one query finds of the repositories of one owner; failures are left to REST to explain."""
         owner = names[0].partition("/")[0]
         parts = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
         given = ", ".join(f"$n{index}: String!" for index in range(len(names)))
@@ -124,7 +124,7 @@ class Catalogue:
             return self._owned_by_rest(owner)
 
     def _owned_by_graphql(self, owner: str) -> list[Listed]:
-        """Return what pages of its answers hold, smaller ones where the server is slow. Raises TooOldError, too."""
+        """List repositories page by page, with smaller pages if the server is slow. May raise TooOldError."""
         found: list[Listed] = []
         after: str | None = None
         size = PAGE
@@ -148,11 +148,11 @@ class Catalogue:
         answered = query(self.connection, f"list the repositories of {owner}", _OWNED, variables, owner)
         page = (answered.data.get("repositoryOwner") or {}).get("repositories")
         if not isinstance(page, Mapping):
-            raise RefusedError(f"GitHub has no owner {owner}; check the name", status=NOT_FOUND)
+            raise RefusedError(f"GitHub has no owner '{owner}'; hint: check the name", status=NOT_FOUND)
         return page
 
     def _included(self, owner: str, is_wanted: Callable[[Listed], bool]) -> list[Listed]:
-        """List by REST, which alone knows what an installation includes, and look up where the wanted ones point."""
+        """List the repositories of an installation by REST, and look up the commits of the selected ones by GraphQL."""
         listed = [each for each in self._owned_by_rest(owner) if is_wanted(each)]
         heads: dict[str, Listed] = {}
         for batch in _in_batches(listed):
@@ -160,7 +160,7 @@ class Catalogue:
         return [replace(each, head=heads[each.node].head) if each.node in heads else each for each in listed]
 
     def _nodes(self, owner: str, ids: Sequence[str]) -> dict[str, Listed]:
-        """Return repositories by their ids; those that could not be had are left out."""
+        """Return repositories by their ids; repositories that cannot be read are left out."""
         try:
             answered = query(self.connection, f"look up repositories of {owner}", _NODES, {"ids": list(ids)}, owner)
         except TooOldError:
@@ -180,8 +180,9 @@ class Catalogue:
         return self.connection.read(f"list the repositories of {owner}", ask, METADATA_READ, about=owner)
 
     def _list(self, client: Github, owner: str) -> PaginatedList[Repository]:
-        """List what the token sees of an owner: of a user's private repositories only the user's own token sees any.
+        """List the repositories of an owner that the token sees.
 
+        Only a user's own token sees private repositories of that user.
         https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
         """
         account = self.connection.account()
@@ -196,7 +197,7 @@ class Catalogue:
 
 
 def _by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the names of each owner, no more at once than one query takes."""
+    """Yield the names of each owner, in batches that fit into one query."""
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.partition("/")[0].lower(), []).append(name)
@@ -209,7 +210,7 @@ def _in_batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 def _from_graphql(node: Mapping[str, Any]) -> Listed:
-    branch = node["defaultBranchRef"]  # null where there is no commit yet
+    branch = node["defaultBranchRef"]  # null in a repository without commits
     return Listed(
         name=node["nameWithOwner"],
         node=node["id"],

@@ -1,4 +1,4 @@
-"""One commit by the Git Data API, made before any branch points to it.
+"""Create one commit with the Git Data API, before any branch points to it.
 
 https://docs.github.com/en/rest/git: a branch that is moved to a finished commit never equals its base, not even for a
 moment, which would make GitHub close its pull request for good.
@@ -18,28 +18,28 @@ from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges.github.tree import list_files
-from bot.model.errors import ForgeError, GuardedError
-from bot.model.source import Change, FilePath
+from bot.model.errors import ForgeError, ProtectedFileError
+from bot.model.source import FileChange, FilePath
 
 WORKFLOWS = ".github/workflows/"
-"""Files for which a token needs a permission of its own: GitHub refuses any tree that changes one.
+"""Folder of the files that take a token permission of their own: GitHub refuses trees that change one without it.
 
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`
 """
 
 
-def permission_for(changes: Iterable[Change]) -> str:
-    """Return what it takes to push a commit: GitHub guards the files of its workflows."""
+def permission_for(changes: Iterable[FileChange]) -> str:
+    """Return the permission that is required to push these changes; workflow files take a permission of their own."""
     touches_workflows = any(change.path.startswith(WORKFLOWS) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
 
-def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: str) -> str:
-    """Make a commit on `base` in which only `changes` differ, and return it. Raises ForgeError.
+def make_commit(remote: Remote, base: str, changes: Sequence[FileChange], message: str) -> str:
+    """Create a commit on `base` in which only `changes` differ, and return it.
 
-    That is a GuardedError where the token may not change workflows.
+    Raises ForgeError; `ProtectedFileError` if the token may not change workflow files.
 
-    Neither author nor committer is sent: GitHub fills in the token's own, and signs for Apps
+    Neither author nor committer is sent: GitHub fills in the token's account, and signs the commits of Apps
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
@@ -52,7 +52,7 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
         )
     except RefusedError as refusal:
         if needs == WORKFLOWS_WRITE and _is_for_lack_of_permission(refusal):
-            raise GuardedError(str(refusal)) from refusal
+            raise ProtectedFileError(str(refusal)) from refusal
         raise
     _check(remote, tree, expected)
     commit = remote.write(
@@ -62,11 +62,11 @@ def make_commit(remote: Remote, base: str, changes: Sequence[Change], message: s
 
 
 def _is_for_lack_of_permission(refusal: RefusedError) -> bool:
-    """Say whether the token may not; a classic one without its scope is told that there is no such thing."""
+    """Return True if the token lacks a permission; a classic token without the scope gets a 404."""
     return refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND) and "archived" not in refusal.words
 
 
-def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeElement:
+def _element(remote: Remote, change: FileChange, file: RegularFile) -> InputGitTreeElement:
     text = as_text(change.content)
     if text is not None:
         return InputGitTreeElement(change.path, file.mode, "blob", content=text)
@@ -78,11 +78,14 @@ def _element(remote: Remote, change: Change, file: RegularFile) -> InputGitTreeE
 
 
 def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
-    """Read back what GitHub stored: bytes that went through JSON and a server are believed only then."""
+    """Read back the stored files, since bytes that went through JSON and a server may have changed.
+
+    Raises ForgeError if a file differs.
+    """
     stored = list_files(remote, tree.sha).files
     for path, file in expected.items():
         if stored.get(path) != file:
             raise ForgeError(
-                f"GitHub stored {path} of {remote.name} other than it was sent, so nothing was pushed; "
-                "run basebump again, and report it if that does not help"
+                f"{remote.name}: GitHub stored '{path}' with other content than it was sent, so nothing was pushed; "
+                "hint: rerun basebump, and report a bug if the error persists"
             )

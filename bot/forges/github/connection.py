@@ -1,4 +1,4 @@
-"""A GitHub as one token sees it: a client for each thread, and how often a question is asked again."""
+"""The connection of one token to a GitHub server: one client for each thread, with rules for repeating requests."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, Refu
 from bot.forges.github.errors import CONTENTS_READ, METADATA_READ, ODD, explain
 
 API_VERSION = "2022-11-28"
-"""The version whose description the tests hold every exchange against."""
+"""The API version whose description the tests check every request and answer against."""
 PER_PAGE = 100
-"""The most that GitHub gives in a page."""
+"""The largest page that GitHub returns."""
 TIMEOUT = 30
-"""Seconds for one answer; GitHub itself gives up after ten."""
+"""Seconds to wait for one answer; GitHub itself gives up after ten."""
 _BROKEN = (
     GithubException,
-    OSError,  # what `requests` raises is one
-    AssertionError,  # how PyGithub refuses to follow a link to another host
-    RuntimeError,  # the same for a redirect
-    ValueError,  # an answer that is no JSON
-    *ODD,  # an answer that is JSON, and not GitHub's
+    OSError,  # `requests` raises subclasses of it
+    AssertionError,  # PyGithub refuses to follow a link to another host
+    RuntimeError,  # PyGithub refuses to follow a redirect to another host
+    ValueError,  # the answer is not JSON
+    *ODD,  # the answer is JSON, but not GitHub's
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who makes our commits."""
+    """The account that makes basebump's commits."""
 
     login: str | None
-    """None where only an installation's token is known, which belongs to nobody."""
+    """None for an installation's token whose App is not known: it belongs to no user."""
     is_app: bool = False
-    """Whether it is an App, which sees what its installation includes."""
+    """True for an App, which sees the repositories that its installation includes."""
 
 
 class Tokens(Protocol):
-    """What a request goes out with. Both raise RefusedError."""
+    """A source of tokens for requests. Both methods raise RefusedError."""
 
     def token(self, about: str, needs: str) -> str | None:
-        """Return what lets a request about `about` (an owner or `owner/name`) through, which `needs` a permission."""
+        """Return the token for a request that takes `permission` on `about`, an owner or `owner/name`."""
         ...
 
     def bot(self) -> str | None:
-        """Return the login of the App whose tokens these are, None where they are none of an App we know."""
+        """Return the login of the App that the tokens belong to; None if they belong to no App that is known."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class OneToken:
-    """The same token for everything, or none at all."""
+    """The same token for every request, or none."""
 
     secret: str | None = field(repr=False)
 
@@ -69,9 +69,9 @@ class OneToken:
 
 
 class _Current(Auth.Auth):
-    """The token that the request of a client goes out with: it changes from one request to the next."""
+    """The token of a client's current request; it may change from one request to the next."""
 
-    token_type = "Bearer"  # noqa: S105 - the word that stands before a token
+    token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
 
     def __init__(self) -> None:
         self.secret: str | None = None
@@ -86,7 +86,7 @@ class _Current(Auth.Auth):
 
 
 class Connection:
-    """What threads share of one GitHub: its address, the tokens, and what was learned about both."""
+    """State of one GitHub server that threads share: its address, the tokens, and features found missing."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Connection:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Connect to the API at `url`, with the certificates in `ca` instead of the usual ones where it is given."""
+        """Connect to the API at `url`; `ca` is a file with certificates to trust instead of the default ones."""
         self._url = url
         self._tokens = tokens
         self._verify = True if ca is None else str(ca)
@@ -109,36 +109,36 @@ class Connection:
         self.can_compare_and_swap = True
         """False once the server turned out to be too old for it."""
         self.can_tell_standing = True
-        """False once the server, or what the token may see, turned out not to be up to it."""
+        """False once the server or the token turned out not to allow the query for reviews."""
         self.has_graphql = True
-        """False once the server turned out to have none."""
+        """False once the server turned out to have no GraphQL API."""
         self.of_job: bool | None = None
-        """Whether the token is that of a job of GitHub Actions; None while nobody asked."""
+        """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until that was checked."""
 
     def read(
         self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ, *, about: str = ""
     ) -> Answer:
-        """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError.
+        """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError.
 
-        `about` is the owner or the `owner/name` that it is about.
+        `action` describes the call in messages, `about` is the owner or the `owner/name` that the call is about.
         """
         token = self._tokens.token(about, needs)
         return ask(lambda: self._call(action, call, needs, token), self.pause)
 
     def try_once(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
-        """Return the same for who has another way to ask where this one fails. Raises RefusedError."""
+        """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
         return self._call(action, call, needs, self._tokens.token(about, needs))
 
     def write(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
-        """Return the answer of a call that changes something. Raises RefusedError.
+        """Make a call that changes something. Raises RefusedError.
 
-        It is made again only after a short rate limit, which says that nothing was done.
+        It is repeated only after a short rate limit, which means that nothing was done.
         """
         token = self._tokens.token(about, needs)
         return tell(lambda: self._call(action, call, needs, token), self.pause)
 
     def account(self) -> Account:
-        """Return who makes our commits. Raises RefusedError."""
+        """Return the account that makes basebump's commits; fetched once. Raises RefusedError."""
         with self._lock:
             if self._account is None:
                 self._account = self._ask_account()
@@ -149,7 +149,7 @@ class Connection:
         if bot is not None:
             return Account(bot, is_app=True)
         try:
-            return Account(self.read("tell whose token it is", lambda client: client.get_user().login))
+            return Account(self.read("identify the token", lambda client: client.get_user().login))
         except RefusedError as refusal:
             if refusal.wait is None and refusal.status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
                 return Account(None, is_app=refusal.status == FORBIDDEN)
@@ -166,7 +166,7 @@ class Connection:
             current.secret = before
 
     def _client(self) -> tuple[Github, _Current]:
-        """Return this thread's client and its token: neither its connection nor its throttle can be shared."""
+        """Return the client of this thread and its token: neither its connection nor its throttle can be shared."""
         kept: tuple[Github, _Current] | None = getattr(self._threads, "client", None)
         if kept is None:
             current = _Current()
@@ -177,7 +177,7 @@ class Connection:
                 user_agent="basebump",
                 per_page=PER_PAGE,
                 verify=self._verify,
-                retry=None,  # PyGithub's own policy repeats creations, sleeps for an hour, and gives up on PATCH
+                retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
                 seconds_between_requests=0,
                 seconds_between_writes=self._seconds_between_writes,
                 lazy=True,
@@ -189,13 +189,13 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One repository on a GitHub."""
+    """One repository on a GitHub server."""
 
     connection: Connection = field(repr=False)
     name: str
     """`owner/name`."""
     node: str | None = None
-    """Its id in GraphQL, where it is known."""
+    """Its GraphQL id; None if it is not known."""
 
     @property
     def owner(self) -> str:
@@ -206,18 +206,18 @@ class Remote:
         return self.name.partition("/")[2]
 
     def read(self, action: str, call: Callable[[Repository], Answer], needs: str = CONTENTS_READ) -> Answer:
-        """Return what `call` reads; `action` stands in messages. Raises RefusedError."""
+        """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.read(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs, about=self.name
         )
 
     def write(self, action: str, call: Callable[[Repository], Answer], needs: str) -> Answer:
-        """Return what `call` answers to a write; `action` stands in messages. Raises RefusedError."""
+        """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.write(
             f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs, about=self.name
         )
 
 
 def login_of(user: NamedUser | None) -> str | None:
-    """Return whose something is, None where GitHub does not know, or not any more."""
+    """Return the login of a user; None if GitHub does not report one, as for deleted accounts."""
     return user.login if user is not None else None

@@ -1,4 +1,4 @@
-"""The dashboard of a repository on GitHub: one issue of ours, known by its label."""
+"""The dashboard of a repository on GitHub: an issue of basebump's account, found by its label."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from bot.core.proposal.dashboard import is_ours
 from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges.github.connection import Remote, login_of
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, understood
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubDashboard:
-    """Verbs for the one issue of a repository; every verb raises ForgeError."""
+    """The dashboard issue of one repository. Every method raises ForgeError."""
 
     remote: Remote
 
-    def read(self) -> Board | None:
-        """Return it, open or closed; None where there never was one.
+    def read(self) -> DashboardIssue | None:
+        """Return the dashboard issue, open or closed; None if it was never created.
 
         https://docs.github.com/en/rest/issues/issues#list-repository-issues
         """
         with understood(self.remote.name):
             login = self.remote.connection.account().login
 
-            def look(repository: Repository) -> Board | None:
+            def look(repository: Repository) -> DashboardIssue | None:
                 for issue in islice(repository.get_issues(state="all", labels=[LABEL]), MAX_ISSUES):
                     body = with_plain_ends(issue.body)
                     is_own = login is None or login_of(issue.user) == login
                     if is_own and issue.pull_request is None and is_ours(body):
-                        return Board(issue.title, body, issue.state == "open", issue.number)
+                        return DashboardIssue(issue.title, body, issue.state == "open", issue.number)
                 return None
 
-            return self.remote.read("look for the dashboard", look, ISSUES_READ)
+            return self.remote.read("find the dashboard", look, ISSUES_READ)
 
-    def write(self, board: Board | None, title: str, body: str) -> None:
-        """Make it, or change it and open it again."""
+    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
+        """Create the dashboard issue, or update and reopen it."""
 
         def write(repository: Repository) -> None:
             if board is None or board.number is None:
@@ -50,8 +50,8 @@ class GitHubDashboard:
         with understood(self.remote.name):
             self.remote.write("write the dashboard", write, ISSUES_WRITE)
 
-    def close(self, board: Board, body: str) -> None:
-        """Change what it says, and close it."""
+    def close(self, board: DashboardIssue, body: str) -> None:
+        """Update the text of the dashboard issue and close it."""
         number = number_of(board, self.remote.name)
         with understood(self.remote.name):
             self.remote.write(

@@ -1,4 +1,4 @@
-"""What GitHub's refusals mean, and what to do about each."""
+"""Translate errors of GitHub and PyGithub into messages that say what they mean and what to do."""
 
 from __future__ import annotations
 
@@ -34,41 +34,42 @@ ACTIONS_WRITE = "actions: write"
 ISSUES_READ = "issues: read"
 ISSUES_WRITE = "issues: write"
 METADATA_READ = "metadata: read"
-"""Permissions as the settings of an App or of a fine-grained token call them, `statuses` being commit statuses there.
+"""Permissions as named in the settings of Apps and fine-grained tokens; `statuses` is called commit statuses there.
 
 https://docs.github.com/en/rest/authentication/permissions-required-for-fine-grained-personal-access-tokens
 """
 
 SECONDARY_WAIT = 60.0
-"""Seconds to wait where a secondary limit does not say how long: what GitHub's documentation asks for.
+"""Seconds to wait if a secondary rate limit does not say how long; GitHub's documentation recommends this time.
 
 https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
 """
 
 _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your request again later", re.IGNORECASE)
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
-"""What an answer 200 of GraphQL would have been in REST."""
+"""HTTP statuses for the error types that GraphQL reports in an answer with status 200."""
 
 
 ODD = (BadAttributeException, AttributeError, KeyError, TypeError)
-"""What PyGithub raises when an answer has another shape than GitHub's: a redirect to a login, somebody else's JSON."""
+"""Errors of PyGithub for an answer that is not shaped like GitHub's: a redirect to a login, JSON of another server."""
 
 
 @contextmanager
 def understood(name: str) -> Iterator[None]:
-    """Turn an answer that is none of GitHub's into a RefusedError, wherever its parts are read."""
+    """Translate errors from reading an answer that is not shaped like GitHub's into RefusedError."""
     try:
         yield
     except ODD as error:
-        what = f"what was answered for {name} is not what GitHub answers; check the URL of its API"
+        what = f"{name}: the answer is not shaped like GitHub's; hint: check the URL of the API"
         raise RefusedError(what, status=None) from error
 
 
 def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Return what `error`, raised while GitHub was asked to do `action`, means; `needs` is the permission for it."""
+    """Translate an error that was raised while GitHub was asked to do `action`, which takes `permission`."""
     if not isinstance(error, GithubException):
         what = (
-            f"GitHub could not be asked to {action}: {_reason(error, secret)}; check the network and the URL of its API"
+            f"GitHub could not be asked to {action}: {_reason(error, secret)}; "
+            "hint: check the network and the URL of the API"
         )
         return RefusedError(what, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
@@ -84,7 +85,10 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
 
 
 def _reason(error: Exception, secret: str | None) -> str:
-    """Say why there is no answer of GitHub's: of what `requests` says only the cause, since it may quote a header."""
+    """Describe why there is no answer of GitHub's.
+
+    Of an error of `requests` only the cause is used, since the rest may quote a header.
+    """
     if isinstance(error, (*ODD, JSONDecodeError)):
         return "its answer is not GitHub's"
     return cause_of(error)[0] if isinstance(error, OSError) else plain(str(error), [secret or ""])
@@ -93,24 +97,28 @@ def _reason(error: Exception, secret: str | None) -> str:
 def _meaning(status: int, words: str, needs: str) -> str:
     match status:
         case 401:
-            return "it does not know the token; make a new one and set the variable that `token_env` names to it"
+            return "it does not accept the token; hint: create a new token and set the variable of `token_env` to it"
         case 403 if "is not permitted to create or approve pull requests" in words:
             return (
-                "the token of GitHub Actions may not open pull requests here; let it in the settings under Actions, by "
-                '"Allow GitHub Actions to create and approve pull requests", or use the token of an App'
+                "the token of GitHub Actions may not open pull requests here; hint: enable "
+                '"Allow GitHub Actions to create and approve pull requests" in the settings under Actions, or use the '
+                "token of an App"
             )
         case 403 if "archived" in words:
-            return "the repository is archived; unarchive it, or remove it from the config"
+            return "the repository is archived; hint: unarchive it, or remove it from the config"
         case 403 if "SAML" in words or "SSO" in words:
-            return f"{words}; let the token in by authorizing it for the organization's single sign-on"
+            return f"{words}; hint: authorize the token for the organization's single sign-on"
         case 403:
-            return f"{words or 'forbidden'}; give the token the permission `{needs}`"
+            return f"{words or 'forbidden'}; hint: give the token the permission `{needs}`"
         case 404:
-            return f"there is no such thing, or the token may not see it; check the name, and give it `{needs}`"
+            return (
+                "it does not exist, or the token may not see it; "
+                f"hint: check the name, and give the token the permission `{needs}`"
+            )
         case 410:
-            return f"{words or 'it is gone'}; let the feature be on in the settings of the repository"
+            return f"{words or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
         case _ if status >= SERVER_ERROR:
-            return f"it failed with status {status}; run basebump again later"
+            return f"it failed with status {status}; hint: rerun basebump later"
     return words or f"it answered with status {status}"
 
 
@@ -123,7 +131,7 @@ def _status(error: GithubException) -> int:
 
 
 def _messages(error: GithubException) -> Iterator[str]:
-    """Yield what GitHub says, the details of a 422 included.
+    """Yield the messages of GitHub's answer, including the details of a 422.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
@@ -142,7 +150,7 @@ def _problems(error: GithubException) -> list[Mapping[str, Any]]:
 
 
 def _wait(status: int, words: str, headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how long a rate limit lasts, None where it was none that refused."""
+    """Return how many seconds a rate limit lasts; None if the refusal was not a rate limit."""
     if status not in (FORBIDDEN, TOO_MANY):
         return None
     after = headers.get("retry-after", "")

@@ -1,4 +1,4 @@
-"""What a pull request has besides its branch and words, set one by one: what is refused is said, and costs no other."""
+"""Set labels, reviewers, assignees and milestone of a pull request, each on its own, so that failures stay separate."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from github.Repository import Repository
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ, PULLS_WRITE
-from bot.model.extras import TEAM, Extras
+from bot.model.extras import TEAM_PREFIX, RequestAttributes
 
 LABEL_COLOUR = "1d63ed"
-"""Of labels that we make: the blue of container images."""
-LABEL_DESCRIPTION = "Set by basebump on what it proposes"
+"""Colour of labels that basebump creates: the blue of container images."""
+LABEL_DESCRIPTION = "Set by basebump on its pull requests"
 MAX_MILESTONES = 500
-"""Open milestones among which one is looked for; who has more does not work by them."""
+"""Open milestones that are searched; a repository with more does not plan with them."""
 
 
 class ExtrasWriter:
-    """Sets extras in one repository, in one run. What could not be set is returned, in sentences."""
+    """Sets attributes of pull requests in one repository, in one run. Failures are returned as notes."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         self._labels: set[str] = set()
-        """Those that are known to be there, in lower case."""
+        """Labels that are known to exist, in lower case."""
 
-    def write(self, number: int, extras: Extras) -> tuple[str, ...]:
-        """Set labels, reviewers, assignees and milestone on a pull request."""
+    def write(self, number: int, extras: RequestAttributes) -> tuple[str, ...]:
+        """Set labels, reviewers, assignees and milestone of a pull request, and return notes about failures."""
         return (
             *self._add_labels(number, extras.labels),
             *self._ask_reviewers(number, extras.reviewers),
@@ -39,13 +39,13 @@ class ExtrasWriter:
         )
 
     def take_off(self, number: int, label: str) -> None:
-        """Take a label off; one that is not there is done. Raises RefusedError.
+        """Remove a label; nothing happens if it is not set. Raises RefusedError.
 
         https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
         """
         try:
             self._remote.write(
-                f"take the label {label} off pull request #{number}",
+                f"remove the label {label} from pull request #{number}",
                 lambda repository: repository.requester.requestJsonAndCheck(
                     "DELETE", f"{repository.url}/issues/{number}/labels/{quote(label, safe='')}"
                 ),
@@ -56,7 +56,7 @@ class ExtrasWriter:
                 raise
 
     def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
-        """Add labels, made first where they are missing, so that they say what they are."""
+        """Add labels; missing ones are created first, so that they get a description."""
         notes: list[str] = []
         ready: list[str] = []
         for label in labels:
@@ -64,23 +64,23 @@ class ExtrasWriter:
                 self._make_sure_of(label)
                 ready.append(label)
             except RefusedError as refusal:
-                notes.append(f"Its label `{label}` could not be made: {refusal}.")
+                notes.append(f"Label `{label}` could not be created: {refusal}.")
 
         def add(some: Sequence[str]) -> None:
             self._post(f"issues/{number}/labels", {"labels": list(some)}, f"label pull request #{number}", PULLS_WRITE)
 
-        return notes + _all_or_each(ready, add, "Its label `{}` could not be set")
+        return notes + _all_or_each(ready, add, "Label `{}` could not be set")
 
     def _make_sure_of(self, label: str) -> None:
-        """Make a label unless it is there: https://docs.github.com/en/rest/issues/labels."""
+        """Create a label unless it exists: https://docs.github.com/en/rest/issues/labels."""
         if label.lower() in self._labels:
             return
         try:
             self._remote.read(
-                f"look for the label {label}",
+                f"read the label {label}",
                 lambda repository: repository.requester.requestJsonAndCheck(
                     "GET",
-                    f"{repository.url}/labels/{quote(label, safe='')}",  # PyGithub leaves a slash as it is
+                    f"{repository.url}/labels/{quote(label, safe='')}",  # PyGithub does not escape a slash
                 ),
             )
         except RefusedError as refusal:
@@ -92,7 +92,7 @@ class ExtrasWriter:
     def _make(self, label: str) -> None:
         try:
             self._remote.write(
-                f"make the label {label}",
+                f"create the label {label}",
                 lambda repository: repository.create_label(label, LABEL_COLOUR, LABEL_DESCRIPTION),
                 PULLS_WRITE,
             )
@@ -101,22 +101,22 @@ class ExtrasWriter:
                 raise
 
     def _ask_reviewers(self, number: int, reviewers: Sequence[str]) -> list[str]:
-        """Request reviews; GitHub refuses all where one may not review, so then each is asked for alone.
+        """Request reviews. GitHub refuses all if one of them may not review; then each is requested alone.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
 
         def ask(some: Sequence[str]) -> None:
-            people = [each for each in some if not each.startswith(TEAM)]
-            teams = [each.removeprefix(TEAM) for each in some if each.startswith(TEAM)]
+            people = [each for each in some if not each.startswith(TEAM_PREFIX)]
+            teams = [each.removeprefix(TEAM_PREFIX) for each in some if each.startswith(TEAM_PREFIX)]
             asked = {key: names for key, names in (("reviewers", people), ("team_reviewers", teams)) if names}
             action = f"request reviews of pull request #{number}"
             self._post(f"pulls/{number}/requested_reviewers", asked, action, PULLS_WRITE)
 
-        return _all_or_each(reviewers, ask, "The review of `{}` could not be requested")
+        return _all_or_each(reviewers, ask, "A review of `{}` could not be requested")
 
     def _assign(self, number: int, assignees: Sequence[str]) -> list[str]:
-        """Assign people; GitHub leaves out in silence who may not be: https://docs.github.com/en/rest/issues/assignees."""
+        """Assign people; GitHub silently skips some of them: https://docs.github.com/en/rest/issues/assignees."""
         if not assignees:
             return []
         try:
@@ -127,9 +127,9 @@ class ExtrasWriter:
                 PULLS_WRITE,
             )
         except RefusedError as refusal:
-            return [f"Nobody could be assigned: {refusal}."]
+            return [f"The assignees could not be set: {refusal}."]
         there = {str(each["login"]).lower() for each in issue.get("assignees") or () if "login" in each}
-        why = "GitHub assigns only who may write to the repository"
+        why = "GitHub assigns only people who may write to the repository"
         return [f"`{each}` could not be assigned: {why}." for each in assignees if each.lower() not in there]
 
     def _plan_for(self, number: int, milestone: str) -> list[str]:
@@ -137,7 +137,7 @@ class ExtrasWriter:
         try:
             found = self._remote.read("list the milestones", lambda each: _milestone(each, milestone), PULLS_READ)
             if found is None:
-                return [f"Its milestone could not be set: no open one is called `{milestone}`; make it."]
+                return [f"The milestone could not be set: no open milestone is called `{milestone}`; hint: create it."]
             self._remote.write(
                 f"set the milestone of pull request #{number}",
                 lambda repository: repository.requester.requestJsonAndCheck(
@@ -146,11 +146,11 @@ class ExtrasWriter:
                 PULLS_WRITE,
             )
         except RefusedError as refusal:
-            return [f"Its milestone could not be set: {refusal}."]
+            return [f"The milestone could not be set: {refusal}."]
         return []
 
     def _post(self, path: str, body: Mapping[str, Any], action: str, needs: str) -> Mapping[str, Any]:
-        """Send what PyGithub would send otherwise than GitHub describes it, or only after it read the pull request."""
+        """Send a request that PyGithub would send in another form, or only after reading the pull request."""
 
         def post(repository: Repository) -> Mapping[str, Any]:
             _, answer = repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{path}", input=body)
@@ -160,7 +160,7 @@ class ExtrasWriter:
 
 
 def _all_or_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
-    """Make one call for all names; where that is refused, one for each, and return what was refused then."""
+    """Make one call for all names; if that is refused, make one for each, and return a note for each refusal."""
     if not names:
         return []
     try:

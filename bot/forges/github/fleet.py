@@ -1,4 +1,4 @@
-"""The repositories of one GitHub: github.com or an Enterprise Server, by PyGithub."""
+"""The repositories of one GitHub server, github.com or an Enterprise Server, accessed with PyGithub."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bot.forges.github.forge import GitHubForge
 from bot.forges.github.refs import Branches
 from bot.forges.github.tree import open_tree
 from bot.forges.selection import Selection, each_once
-from bot.model.diagnosis import Aim, Check
+from bot.model.diagnosis import DiagnosisTarget, Check
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
 
 __all__ = ["API", "KIND", "AppKey", "GitHubFleet", "InvalidKeyError"]
 
@@ -34,9 +34,9 @@ API = "https://api.github.com"
 
 
 class GitHubFleet:
-    """The repositories that a config names one by one or by owner, on one GitHub.
+    """The repositories of one GitHub server that a config selects by name or by owner.
 
-    May be used from several threads: each has a client of its own.
+    Thread-safe: each thread has a client of its own.
     """
 
     def __init__(  # noqa: PLR0913 - each is a key of the config, or a seam
@@ -51,13 +51,13 @@ class GitHubFleet:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Offer what is `selected`: repositories by their names (`owner/name`), then those of owners.
+        """Select repositories by their names (`owner/name`), then those of owners.
 
-        `url` is that of the REST API (`https://HOST/api/v3` on an Enterprise Server), `credential` a token or the key
-        of an App, `base_branches` globs (without any it is the default branch), `dispatch`
-        file names of workflows to be started on the branch of each proposal, `ca` a file of certificates to trust
-        instead of the usual ones, `pause` what waits. An App for which nothing is selected offers all that its
-        installations include.
+        `url` is the URL of the REST API (`https://HOST/api/v3` on an Enterprise Server), `credential` a token or the
+        key of an App. `base_branches` are globs; without them the base branch is the default branch. `dispatch` has the
+        file names of workflows to start on the branch of each proposal. `ca` is a file with certificates to trust
+        instead of the default ones, `pause` waits between requests. An App without a selection gets all repositories
+        of its installations.
         """
         self._base_branches = tuple(base_branches)
         self._dispatch = tuple(dispatch)
@@ -72,84 +72,84 @@ class GitHubFleet:
         self._catalogue = Catalogue(self._connection)
         self._nodes: dict[str, str] = {}
 
-    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what the config selects, or of that only the names in `only` when it is not empty.
+    def list_repositories(self, only: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+        """Yield the repositories that the config selects, or only those in `only` if it is not empty.
 
-        GitHub does not tell upper from lower case in names, so neither does this. Each repository is yielded once, as
-        GitHub spells it.
+        Names are compared without regard to case, as GitHub does. Each repository is yielded once for each of its base
+        branches, with the name that it has now: a renamed one is found by its old name.
         """
         yield from each_once(self._find(frozenset(name.lower() for name in only)))
 
-    def tree(self, repository: GitRepository) -> ListedTree:
+    def open_tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
         if repository.commit is None:
-            raise TreeError(f"{repository.name} has no commit on its default branch")
+            raise TreeError(f"{repository.name}: the default branch has no commit")
         return open_tree(self._remote(repository.name), repository.commit)
 
-    def forge(self, repository: GitRepository) -> GitHubForge:
-        """Return the verbs for one repository."""
+    def get_forge(self, repository: GitRepository) -> GitHubForge:
+        """Return the forge operations for one repository."""
         return GitHubForge(self._remote(repository.name), repository, self._dispatch)
 
-    def dashboard(self, repository: GitRepository) -> GitHubDashboard:
-        """Return the verbs for its one issue."""
+    def get_dashboard(self, repository: GitRepository) -> GitHubDashboard:
+        """Return the dashboard of one repository."""
         return GitHubDashboard(self._remote(repository.name))
 
-    def examine(self, aim: Aim) -> Iterator[Check]:
-        """Ask whose the token is, look for what the config selects, and try what may be done there."""
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:
+        """Identify the token, list the selected repositories, and check the rights on them."""
         examination = GitHubExamination(self._connection, self._url, self._app, self._has_token, bool(self._dispatch))
         credential, check = examination.who()
         yield check
-        found = self.repositories(frozenset())
+        found = self.list_repositories(frozenset())
         yield from examined(self._url, found, lambda repository: examination.rights(credential, repository, aim))
 
-    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         yield from self._named([name for name in self._names if not wanted or name.lower() in wanted])
         for selection in self._selections:
             yield from self._selected(selection, wanted)
         if self._app is not None and not self._names and not self._selections:
             yield from self._installed(self._app, wanted)
 
-    def _installed(self, app: AppTokens, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what all installations of an App include."""
+    def _installed(self, app: AppTokens, wanted: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+        """Yield the repositories of all installations of an App."""
         try:
             owners = app.owners()
         except RefusedError as refusal:
-            yield Failed(self._url, Stage.SURVEY, str(refusal))
+            yield RunFailure(self._url, FailureStage.SURVEY, str(refusal))
             return
         if not owners:
-            what = "nobody installed the App; install it where the repositories are"
-            yield Failed(self._url, Stage.SURVEY, what)
+            what = "no account installed the App; hint: install it where the repositories are"
+            yield RunFailure(self._url, FailureStage.SURVEY, what)
         for owner in owners:
             yield from self._selected(Selection(owner), wanted)
 
-    def _named(self, names: Sequence[str]) -> Iterator[GitRepository | Failed]:
+    def _named(self, names: Sequence[str]) -> Iterator[GitRepository | RunFailure]:
         for name, found in self._catalogue.named(names).items():
             if isinstance(found, RefusedError):
-                yield Failed(name, Stage.SURVEY, str(found))
+                yield RunFailure(name, FailureStage.SURVEY, str(found))
                 continue
             known_as = name if found.name.lower() != name.lower() else None
             for each in self._look(found):
-                yield each if isinstance(each, Failed) else replace(each, known_as=known_as)
+                yield each if isinstance(each, RunFailure) else replace(each, configured_name=known_as)
 
-    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         names = selection.among(wanted)
         if wanted and not names:
             return
         try:
             listed = self._listed(selection, names)
         except RefusedError as refusal:
-            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            yield RunFailure(selection.owner, FailureStage.SURVEY, str(refusal))
             return
         for found in (each for one in listed for each in self._look(one)):
-            if isinstance(found, Failed):
+            if isinstance(found, RunFailure):
                 yield found
             elif found.commit is not None or self._base_branches:
-                yield replace(found, is_selected=True)
+                yield replace(found, is_selected_by_owner=True)
 
     def _listed(self, selection: Selection, names: Sequence[str]) -> list[Listed]:
-        """Return what an owner has, or of that only `names` where there are some. Raises RefusedError.
+        """Return the selected repositories of an owner, or only those in `names`. Raises RefusedError.
 
-        An App may see what its installation does not include, and can do nothing there, so for it the list counts.
+        For an App the list of its installation decides: the App may see other repositories, but not write to them.
         """
         if self._app is not None or not names:
             asked_for = frozenset(names)
@@ -158,13 +158,13 @@ class GitHubFleet:
                 lambda each: _is_selected(each, selection) and (not asked_for or each.name.lower() in asked_for),
             )
         found = self._catalogue.named(names).values()
-        for each in found:  # what is not there is not selected, either
+        for each in found:  # a repository that does not exist is not selected, either
             if isinstance(each, RefusedError) and each.status != NOT_FOUND:
                 raise each
         return [each for each in found if isinstance(each, Listed) and _is_selected(each, selection)]
 
-    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
-        """Return a repository as it stands, once for each of its base branches; without any where it has none."""
+    def _look(self, listed: Listed) -> list[GitRepository | RunFailure]:
+        """Return a repository once for each of its base branches; once without any if no branch matches."""
         self._nodes[listed.name] = listed.node
         default, head = listed.default_branch, listed.head
         branches = Branches(self._remote(listed.name))
@@ -177,7 +177,7 @@ class GitHubFleet:
                 head = branches.head(default) if default is not None and head is None else head
                 bases = [(default, head)] if default is not None and head is not None else []
         except RefusedError as refusal:
-            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+            return [RunFailure(listed.name, FailureStage.SURVEY, str(refusal))]
         found = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)
         return [
             replace(found, base_branch=branch, commit=commit, is_default_base=branch == default)
@@ -189,9 +189,9 @@ class GitHubFleet:
 
 
 def _host_of(api: str) -> str:
-    """Return the host that git clones from, where its API is at `api`.
+    """Return the host that git clones from, for the URL of an API.
 
-    https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api has those of all kinds.
+    https://docs.github.com/en/rest/using-the-rest-api/getting-started-with-the-rest-api lists the URLs of all kinds.
     """
     host = urlsplit(api).netloc.lower()
     return host.removeprefix("api.") if host == "api.github.com" or host.endswith(".ghe.com") else host

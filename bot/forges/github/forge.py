@@ -1,4 +1,4 @@
-"""The verbs for one repository on GitHub."""
+"""The forge operations for one repository on GitHub."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from bot.forges.github.pull_requests import Requests
 from bot.forges.github.refs import Branches
 from bot.forges.github.status import status_writer
 from bot.forges.github.workflows import Started, WorkflowStarter, is_said
-from bot.model.extras import NO_EXTRAS, Extras
-from bot.model.forge import ForgeLimits, GitRepository, Opened
-from bot.model.proposal import NO_DRAFTS, Proposal, Seen
-from bot.model.source import Change
+from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
+from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
+from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest
+from bot.model.source import FileChange
 
 MAX_BODY = 65_536
-"""Characters; GitHub refuses longer bodies by this number."""
+"""Characters; GitHub refuses longer bodies."""
 MAX_TITLE = 256
-"""Characters; the same for titles."""
+"""Characters; GitHub refuses longer titles."""
 
 
 class GitHubForge:
-    """Verbs for one repository; every verb raises ForgeError."""
+    """The forge operations for one repository on GitHub. Every method raises ForgeError."""
 
     def __init__(self, remote: Remote, repository: GitRepository, dispatch: tuple[str, ...] = ()) -> None:
-        """Take a repository as it stands, and the workflows that have to be started on each proposal to it."""
+        """Prepare the operations; `dispatch` names the workflows that have to be started on each proposal."""
         self.limits = ForgeLimits(
             body_characters=MAX_BODY,
             title_characters=MAX_TITLE,
-            guarded=WORKFLOWS,
+            protected_folder=WORKFLOWS,
             has_statuses=True,
             workflows=dispatch,
         )
@@ -53,25 +53,26 @@ class GitHubForge:
         self._statuses = status_writer(remote)
         self._workflows = WorkflowStarter(remote)
         self._found: dict[str, str] = {}
-        """What branches pointed to when they were looked at."""
+        """The commits that branches pointed to when they were listed."""
         self._pushed: dict[str, str] = {}
-        """What branches were pointed to in this run."""
+        """The commits that this run pushed, by branch."""
 
-    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
-        """Return our branches and open requests under `prefix`, and the ended requests of the `wanted` branches.
+    def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
+        """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
-        Requests: one for the branches, one for each page of open pull requests if there are branches, one for each
-        branch's commit, and one for each wanted branch without an open request. A pull request whose base moved on is
-        asked whether it conflicts, one that somebody committed to whether we told them.
+        Only branches that begin with `prefix` are returned. It takes one request for the branches, one for each page of
+        open pull requests if there are branches, one for each branch's commit, and one for each desired branch without
+        an open request. A pull request whose base has new commits takes one more to check for conflicts, one with
+        commits of people another to find basebump's comment.
         """
         with understood(self._remote.name):
             self._found = dict(self._branches.heads(prefix))
             return self._requests.seen(self._found, wanted, self._repository)
 
-    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
-        """Make one commit on the base's commit and point `branch` to it; return the commit.
+    def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
+        """Make one commit on the base's commit, point `branch` to it, and return it.
 
-        `over` is the commit that the branch must point to, None where it must not exist: otherwise ForgeError.
+        Raises ForgeError unless the branch points to the expected commit; None means that it must not exist.
         """
         with understood(self._remote.name):
             commit = make_commit(self._remote, base_commit(self._repository), changes, message)
@@ -82,14 +83,14 @@ class GitHubForge:
         self._pushed[branch] = commit
         return commit
 
-    def open(self, proposal: Proposal) -> Opened:
-        """Make the pull request for a branch that exists; one that is already open is amended instead.
+    def open(self, proposal: Proposal) -> OpenedRequest:
+        """Create the pull request for a branch that exists; update the pull request if one is open.
 
         https://docs.github.com/en/rest/pulls/pulls#create-a-pull-request
         """
         found = self._found.get(proposal.branch)
-        setting = self._set_status(proposal.branch, found, proposal.extras)
-        started = self._start(proposal.branch, found, proposal.extras, is_quiet=True)
+        setting = self._set_status(proposal.branch, found, proposal.attributes)
+        started = self._start(proposal.branch, found, proposal.attributes, is_quiet=True)
         proposal = replace(proposal, body=started.said_in(setting.remembered_in(proposal.body)))
         notes = [*setting.notes, *started.notes]
         try:
@@ -100,12 +101,12 @@ class GitHubForge:
             number, url = self._create(replace(proposal, is_draft=False))
             notes.append(NO_DRAFTS)
         head = self._pushed.get(proposal.branch)
-        return Opened(number, url, (*notes, *self._set(number, proposal.extras, head)))
+        return OpenedRequest(number, url, (*notes, *self._set(number, proposal.attributes, head)))
 
-    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
-        """Change title and body of an open pull request where they are others, and set `extras` on it.
+    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
+        """Update title and body of an open pull request if they differ, and set attributes on it.
 
-        The labels by which people asked for that come off. What could not be set is returned in sentences.
+        The labels by which people asked for the update are removed. Returns notes about attributes that were not set.
         """
         number = request_number(seen)
         setting = self._set_status(seen.branch, seen.head, extras)
@@ -114,12 +115,12 @@ class GitHubForge:
         body = started.said_in(setting.remembered_in(body))
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
-        for label in labels_of(seen.asks):
+        for label in labels_of(seen.user_requests):
             self._extras.take_off(number, label)
         return (*setting.notes, *started.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
 
-    def close(self, seen: Seen) -> None:
-        """Close an open pull request, unmerged; its branch stays."""
+    def close(self, seen: RemoteRequest) -> None:
+        """Close an open pull request without merging it; its branch stays."""
         number = request_number(seen)
         self._remote.write(
             f"close pull request #{number}",
@@ -127,8 +128,8 @@ class GitHubForge:
             PULLS_WRITE,
         )
 
-    def tell(self, seen: Seen, text: str) -> None:
-        """Comment on an open pull request, with a hidden mark by which `seen` knows it."""
+    def add_comment(self, seen: RemoteRequest, text: str) -> None:
+        """Comment on an open pull request, with a hidden marker by which `list_requests` finds the comment."""
         number = request_number(seen)
         self._remote.write(
             f"comment on pull request #{number}",
@@ -136,11 +137,11 @@ class GitHubForge:
             PULLS_WRITE,
         )
 
-    def drop(self, seen: Seen) -> None:
-        """Delete the branch if it still points to `seen.head`; one that is gone is done.
+    def delete_branch(self, seen: RemoteRequest) -> None:
+        """Delete the branch if it still points to the head of the request; nothing happens if it does not exist.
 
-        Compared and deleted in one request where the server has GraphQL's `updateRefs`. REST has no such thing: there
-        the branch is read, then deleted, and a commit that comes in between is lost.
+        With GraphQL's `updateRefs` the server compares and deletes in one request. REST cannot do that: the branch is
+        read, then deleted, and a commit that is pushed in between is lost.
         """
         if seen.head is not None:
             self._branches.swap(seen.branch, seen.head, None)
@@ -164,34 +165,34 @@ class GitHubForge:
         return number, self._edit(number, proposal.title, proposal.body)
 
     def _open_after(self, branch: str, refusal: RefusedError) -> int:
-        """Return the request that is open after making one was refused; the refusal stands where there is none."""
+        """Return the open request after creating one was refused; raise the refusal if there is none."""
         number = after(refusal, lambda: self._requests.open_number(branch))
         if number is None:
             raise refusal
         return number
 
-    def _set_status(self, branch: str, found: str | None, extras: Extras) -> Setting:
-        """Set the status of what a branch was pointed to in this run, else of what was found there."""
+    def _set_status(self, branch: str, found: str | None, extras: RequestAttributes) -> Setting:
+        """Set the status of the commit that this run pushed to a branch, or else of the commit that was listed."""
         pushed = self._pushed.get(branch)
         return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
 
-    def _start(self, branch: str, found: str | None, extras: Extras, *, is_quiet: bool) -> Started:
-        """Start workflows for what a branch was pointed to in this run, else for what was found there."""
+    def _start(self, branch: str, found: str | None, extras: RequestAttributes, *, is_quiet: bool) -> Started:
+        """Start workflows for the commit that this run pushed to a branch, or else for the commit that was listed."""
         pushed = self._pushed.get(branch)
         head, workflows = pushed or found, extras.workflows
         return self._workflows.start(branch, head, workflows, is_new=pushed is not None, is_quiet=is_quiet)
 
-    def _set(self, number: int, extras: Extras, head: str | None) -> tuple[str, ...]:
-        """Set extras; that it merges by itself comes last, since it may then be gone. `head` is what it must hold."""
+    def _set(self, number: int, extras: RequestAttributes, head: str | None) -> tuple[str, ...]:
+        """Set attributes; auto-merge comes last, since it may merge at once. `head` is the expected last commit."""
         if extras.automerge is False:
             self._automerge.disarm(number)
         notes = self._extras.write(number, extras)
         return (*notes, *self._automerge.arm(number, head)) if extras.automerge else notes
 
     def _edit(self, number: int, title: str, body: str) -> str:
-        """Change title and body; return where people find the pull request.
+        """Update title and body of an open pull request, and return its URL.
 
-        What was merged or closed keeps its words: they are a record of what it was.
+        Raises ForgeError if it was merged or closed: its text is a record of what it was.
         """
 
         def edit(repository: Repository) -> str:

@@ -1,4 +1,4 @@
-"""Questions in GraphQL: many in one request, and what its answers mean.
+"""Send GraphQL queries, which read many things in one request, and interpret their answers.
 
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api
 """
@@ -22,19 +22,22 @@ _TIMED_OUT = re.compile(r"timeout|something went wrong|resource limits", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a query was answered: GitHub answers the rest where a part of it goes wrong."""
+    """The answer to a query. GitHub answers the rest of a query if a part of it fails."""
 
     data: Mapping[str, Any]
     problems: Sequence[Mapping[str, Any]] = ()
 
     @property
     def is_cut(self) -> bool:
-        """Whether the server gave up on a part because the whole was too much."""
+        """True if the server left out parts because the query was too large."""
         return any(_is_too_much(each) for each in self.problems)
 
 
 def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any], about: str) -> Answered:
-    """Ask one query, once: whoever is refused asks for less, or by REST. Raises RefusedError, TooOldError."""
+    """Send a query once; after a refusal the caller sends a smaller one or uses REST.
+
+    Raises RefusedError, and `UnsupportedQueryError` if the server cannot answer such queries.
+    """
     if not connection.has_graphql:
         raise TooOldError
     sent = {"query": text, "variables": dict(variables)}
@@ -56,7 +59,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
 
 
 def is_too_old(error: GithubException) -> bool:
-    """Say whether there is no GraphQL at this address, or a schema that does not know what was asked."""
+    """Return True if the server has no GraphQL at this address, or its schema lacks something in the query."""
     problems = error.data.get("errors") if isinstance(error.data, Mapping) else None
     if not isinstance(problems, list):
         return error.status == NOT_FOUND
@@ -65,7 +68,7 @@ def is_too_old(error: GithubException) -> bool:
 
 
 def _read(headers: Mapping[str, str], answer: Any) -> Answered:
-    """Take an answer apart; what is none at all is raised as PyGithub would."""
+    """Parse an answer; an answer without data is raised as PyGithub would raise it."""
     problems = [each for each in answer.get("errors") or () if isinstance(each, Mapping)]
     data = answer.get("data")
     if isinstance(data, Mapping) and not any(each.get("type") == "RATE_LIMITED" for each in problems):

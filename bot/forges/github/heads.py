@@ -1,4 +1,4 @@
-"""The commits that branches of ours point to: whose they are, and what they hold beyond the base branch."""
+"""Read the heads of basebump's branches: who made their commits, and what they hold beyond the base branch."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from bot.forges._our_commits import AMENDED_AFTER, MAX_MERGES, PARENTS_OF_MERGE,
 from bot.forges.github.connection import Account, Remote, login_of
 
 MAX_FILES = 300
-"""Files of one comparison, of which GitHub shows no more:
+"""Files of one comparison; GitHub returns no more:
 https://docs.github.com/en/rest/commits/commits#compare-two-commits."""
 
 _WEB_FLOW = "web-flow"
-"""Who commits what GitHub itself signs, for an App: https://github.com/web-flow."""
+"""The committer of commits that GitHub signs for an App: https://github.com/web-flow."""
 
 _Changes = Mapping[str, tuple[str, tuple[str, ...]] | None]
-"""What is added and removed in each file; None where GitHub does not show it."""
+"""Status and changed lines of each file; None if GitHub does not show them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What one branch points to."""
+    """The content of one branch compared with the base branch."""
 
     intent: str | None
-    """None where it holds anything beyond the base that is not ours."""
+    """The intent of basebump's commit; None if the branch holds anything else beyond the base."""
     base: str | None
-    """The base branch that its commit says it was made for, None for the default one."""
+    """The base branch that the commit names in its trailer; None for the default branch."""
     committed: datetime | None
-    """When the commit was made that carries the intent; without one, the last."""
+    """When basebump's commit was made; without one, the last commit."""
     behind: bool
-    """Whether the base has commits that it does not hold."""
+    """True if the base has commits that the branch does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """One commit as GitHub shows it."""
+    """A commit as GitHub returns it."""
 
     oid: str
     parents: tuple[str, ...]
     intent: str | None
-    """None when the commit itself is not ours."""
+    """The intent in the commit's trailer; None if basebump did not make the commit."""
     base: str | None
     committed: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """What a branch has beyond the base."""
+    """The commits and changes that a branch has beyond the base."""
 
     commits: Mapping[str, _Read]
     behind: bool
@@ -64,15 +64,15 @@ class _Compared:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The commits of one repository, seen from one commit of its base branch. Every method raises RefusedError."""
+    """Reads heads in one repository, compared with one commit of its base branch. Methods raise RefusedError."""
 
     remote: Remote
     base: str | None
 
     def look(self, commit: str) -> Head:
-        """Return what a branch points to.
+        """Read the head of a branch that points to `commit`.
 
-        One request; two more where it is a merge, which may be the base's ("Update branch").
+        It takes one request, and two more for a merge commit, which may be a merge of the base ("Update branch").
         """
         account = self.remote.connection.account()
         read = self.remote.read(
@@ -86,7 +86,7 @@ class Heads:
         return Head(read.intent, read.base, read.committed, read.parents != (self.base,))
 
     def _updated(self, merge: _Read, base: str, account: Account) -> Head | None:
-        """Return a commit of ours with merges of the base above it, and nothing else; None for all else."""
+        """Return the head if only merges of the base stand on basebump's commit; None otherwise."""
         compared = self.remote.read(
             f"compare {merge.oid} with its base branch",
             lambda repository: _compared(
@@ -103,7 +103,7 @@ class Heads:
 
 
 def _compared(comparison: Comparison, account: Account) -> _Compared | None:
-    """Return a comparison, None where it has more than is looked at."""
+    """Parse a comparison; None if it has more commits or files than are inspected."""
     if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
         return None
     commits = [_read(each, account) for each in islice(comparison.commits, comparison.total_commits)]
@@ -126,10 +126,10 @@ def _read(commit: Commit, account: Account) -> _Read:
 
 
 def _is_ours(commit: Commit, account: Account) -> bool:
-    """Say whether the token's account made this commit itself, and nobody made it anew since.
+    """Return True if the token's account made this commit, and nobody amended it.
 
-    An App commits through GitHub, which signs for it. Whoever amends a commit keeps its author, and becomes its
-    committer; the account's own person, who is both, is given away by the dates.
+    GitHub is the committer of an App's commits, since it signs them. Amending a commit keeps its author and changes its
+    committer; if the person whose token it is amends it, author and committer are equal, but their dates differ.
     """
     author, committer = login_of(commit.author), login_of(commit.committer)
     if len(commit.parents) != 1 or author is None:

@@ -1,4 +1,4 @@
-"""What GraphQL tells of many pull requests in one question."""
+"""Query many pull requests with one GraphQL request."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
 
 BATCH = 20
-"""Pull requests in one question; each is some hundred nodes of the 500,000 that GitHub allows:
+"""Pull requests in one query; each is about a hundred nodes of the 500,000 that GitHub allows:
 https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
 
 
 def ask_of_many(
     remote: Remote, action: str, numbers: Sequence[int], name: str, fields: str
 ) -> Mapping[int, Mapping[str, Any]]:
-    """Return some fields of each of at most BATCH pull requests; the question has a `name`. Raises RefusedError."""
+    """Return fields of up to `BATCH` pull requests, by number; `name` names the query. Raises RefusedError."""
     pulls = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
     query = (
         f"query {name}($owner: String!, $name: String!) {{\n"
@@ -36,6 +36,6 @@ def ask_of_many(
 
 
 def is_beyond(refusal: RefusedError) -> bool:
-    """Say whether the server knows no such question, or does not let this token ask it."""
+    """Return True if the server does not support the query, or the token may not send it."""
     is_refused = refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND)
     return is_refused or UNKNOWN.search(refusal.words) is not None

@@ -1,4 +1,4 @@
-"""What GitHub says of merging open pull requests: whether they conflict, and whether they must be up to date."""
+"""Read the merge state of open pull requests: whether they conflict, and whether they must be up to date."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from bot.forges.github.connection import Remote
 from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
 
 MERGE_CHECK = 2.0
-"""Seconds in which GitHub finds out whether a request can be merged, which it does only once it is asked."""
+"""Seconds in which GitHub computes the merge state of a pull request, which it does only when it is requested."""
 CONFLICTED, BEHIND = "dirty", "behind"
-"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus; a conflict comes first, then what blocks."""
+"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus; a conflict takes precedence over a block."""
 
 _UNKNOWN = ""
 _STATUS_CHECKS = "required_status_checks"
 
 
 def merge_states(remote: Remote, numbers: Sequence[int]) -> Mapping[int, str]:
-    """Return what GitHub says of merging each; the first question makes it find out, the second is told.
+    """Return the merge state of each pull request.
 
-    Raises RefusedError.
+    The first request makes GitHub compute the state, so unknown ones are requested again. Raises RefusedError.
     """
     states = {number: _merge_state(remote, number) for number in numbers}
     unknown = [number for number, state in states.items() if state == _UNKNOWN]
@@ -44,10 +44,10 @@ def _merge_state(remote: Remote, number: int) -> str:
 
 
 def wants_current(remote: Remote, branch: str) -> bool:
-    """Say whether a ruleset or a protection lets only what is up to date be merged into a branch.
+    """Return True if a ruleset or a branch protection allows merging only what is up to date with the branch.
 
-    Who may not see that is told no: then the forge says it only of requests that nothing else blocks. Raises
-    RefusedError.
+    Rules that the token may not read count as absent; GitHub then reports the state `behind`, but only for pull
+    requests that nothing else blocks. Raises RefusedError.
     """
     return _says(lambda: _is_ruled(remote, branch)) or _says(lambda: _is_protected(remote, branch))
 
@@ -62,7 +62,7 @@ def _says(ask: Callable[[], bool]) -> bool:
 
 
 def _is_ruled(remote: Remote, branch: str) -> bool:
-    """Look at the rulesets: https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch."""
+    """Check the rulesets: https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch."""
 
     def ask(repository: Repository) -> bool:
         rules = _get(repository, f"rules/branches/{quote(branch, safe='')}")
@@ -73,7 +73,7 @@ def _is_ruled(remote: Remote, branch: str) -> bool:
 
 
 def _is_protected(remote: Remote, branch: str) -> bool:
-    """Look at the protection, for which one must be let: https://docs.github.com/en/rest/branches/branch-protection."""
+    """Check the protection, which takes a permission: https://docs.github.com/en/rest/branches/branch-protection."""
     path = f"branches/{quote(branch, safe='')}/protection/required_status_checks"
     return remote.read(
         f"read the protection of {branch}",
@@ -83,6 +83,6 @@ def _is_protected(remote: Remote, branch: str) -> bool:
 
 
 def _get(repository: Repository, path: str) -> Any:
-    """Ask what PyGithub has no method for, or only after another question."""
+    """Send a request that PyGithub has no method for, or only one that sends another request before."""
     _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
     return answer

@@ -1,4 +1,4 @@
-"""Pull requests of ours, as GitHub shows them."""
+"""List basebump's pull requests and branches on GitHub."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from bot.forges.github.merging import BEHIND, CONFLICTED, merge_states, wants_cu
 from bot.forges.github.standing import Standing, standings
 from bot.forges.github.vanished import vanished
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, Seen
+from bot.model.proposal import RequestState, RemoteRequest
 
 MAX_ENDED = 100
-"""Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
+"""The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
 MAX_COMMENTS = 500
-"""Comments of one request in which ours is looked for; it stands near a person's first commit, among the first."""
+"""Comments of one request that are searched for basebump's comment, which follows a person's first commit closely."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What a list of pull requests tells of one."""
+    """A pull request as the list of pull requests returns it."""
 
     number: int
     branch: str
     target: str
-    """The branch that it is to be merged into, which people can change."""
+    """The branch that it is to be merged into; people can change it."""
     state: RequestState
     url: str
     title: str
@@ -46,23 +46,23 @@ class _Request:
     opened: datetime
     closed: datetime | None
     opener: str | None
-    """The login of a bot that opened it; people have no business here."""
+    """The login of the bot that opened it; None if a person did."""
     labels: tuple[str, ...]
     armed_by: str | None
-    """The login of who set it to merge by itself."""
+    """The login of the account that enabled auto-merge; None if it is not enabled."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What was found out about branches and open requests."""
+    """Everything that was read about branches and open requests."""
 
     base: Base
     heads: Mapping[str, str]
     commits: Mapping[str, Head]
     states: Mapping[int, str]
-    """What GitHub says of merging them, of those whose base moved on."""
+    """The merge states of the requests whose base has new commits."""
     strict: bool
-    """Whether only what is up to date may be merged; asked for only where something is not."""
+    """True if only branches that are up to date may be merged; read only if some branch is not."""
     standings: Mapping[int, Standing]
     vanished: frozenset[int]
     """Requests that nobody closed, but whose branch somebody deleted."""
@@ -74,15 +74,15 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository) -> tuple[Seen, ...]:
-        """Return what there is of the branches in `heads` (and their commits), and the ended requests of `wanted`.
+    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository) -> tuple[RemoteRequest, ...]:
+        """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
-        `repository` names the base branch and its commit: what stands on that cannot conflict with it, and what was
-        made for another one is left out.
+        `tips` are the branches with basebump's prefix and their commits. `repository` names the base branch and its
+        commit: a branch that stands on that commit cannot conflict, and branches made for another base are left out.
         """
-        # A pull request whose branch is deleted is closed by that: without branches none can be open.
+        # Deleting a branch closes its pull request: without branches none can be open.
         requests = [each for each in self._open() if each.branch in heads] if heads else []
-        base = Base(repository.base_branch, repository.other_base)
+        base = Base(repository.base_branch, repository.non_default_base)
         spoken_for = {each.branch for each in requests}
         look = Heads(self.remote, repository.commit).look
         commits = {branch: look(heads[branch]) for branch in worth_a_look(heads, requests, base, wanted)}
@@ -124,9 +124,9 @@ class Requests:
         return self._list(f"list the closed pull requests of {branch}", "closed", branch)
 
     def _list(self, action: str, state: str, branch: str | None = None) -> list[_Request]:
-        """List requests from the repository's own branches: https://docs.github.com/en/rest/pulls/pulls#list-pull-requests.
+        """List requests from branches of the repository, not of forks.
 
-        With a branch at most MAX_ENDED of it, newest first.
+        https://docs.github.com/en/rest/pulls/pulls#list-pull-requests. With `branch` only its newest `MAX_ENDED` ones.
         """
 
         def ask(repository: Repository) -> list[_Request]:
@@ -141,7 +141,7 @@ class Requests:
         return self.remote.read(action, ask, PULLS_READ)
 
     def _is_ours(self, login: str, request: _Request) -> bool:
-        """Say whether it is the token's account; an App does not know its name, but opened what it armed."""
+        """Return True if the login is the token's account; an App without a known login opened what it set up."""
         ours = self.remote.connection.account().login or request.opener
         return ours is not None and login.lower() == ours.lower()
 
@@ -152,7 +152,7 @@ class Requests:
 
         return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
 
-    def _of_request(self, request: _Request, context: _Context) -> Seen:
+    def _of_request(self, request: _Request, context: _Context) -> RemoteRequest:
         commit = context.commits.get(request.branch)
         is_open = request.state is RequestState.OPEN
         is_here = request.target == context.base.name
@@ -161,36 +161,36 @@ class Requests:
         armed = request.armed_by is not None and self._is_ours(request.armed_by, request)
         state = context.states.get(request.number)
         standing = context.standings.get(request.number)
-        return Seen(
+        return RemoteRequest(
             branch=request.branch,
             state=request.state,
             head=context.heads.get(request.branch),
-            intent=intent,  # what a person pointed elsewhere is left alone like what a person committed to
+            intent=intent,  # a request with another base branch is left alone, like a branch with commits of people
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
-            conflicts=state == CONFLICTED,
-            told=is_open and is_foreign and self._is_told(request.number),
-            accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
-            armed=armed,
-            ever=standing.ever if standing is not None else None,
-            committed=commit.committed if commit else None,
-            behind=commit is not None and commit.behind,
-            strict=state is not None and (context.strict or state == BEHIND),
-            asks=asked_by(request.labels),
-            opened=request.opened,
-            closed=request.closed,
-            vanished=request.number in context.vanished,
+            has_conflicts=state == CONFLICTED,
+            has_commented=is_open and is_foreign and self._is_told(request.number),
+            is_accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
+            has_automerge=armed,
+            ever_set=standing.ever if standing is not None else None,
+            committed_at=commit.committed if commit else None,
+            is_behind=commit is not None and commit.behind,
+            must_be_current=state is not None and (context.strict or state == BEHIND),
+            user_requests=asked_by(request.labels),
+            opened_at=request.opened,
+            closed_at=request.closed,
+            is_closed_by_branch_deletion=request.number in context.vanished,
         )
 
 
-def _of_branch(branch: str, commit: str, head: Head) -> Seen:
-    return Seen(branch, RequestState.BRANCH, commit, head.intent, committed=head.committed, behind=head.behind)
+def _of_branch(branch: str, commit: str, head: Head) -> RemoteRequest:
+    return RemoteRequest(branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed, is_behind=head.behind)
 
 
 def _is_own(pull: PullRequest) -> bool:
-    """Say whether a request comes from a branch of the repository itself; a deleted fork has no repository."""
+    """Return True if a request comes from a branch of the repository itself; a deleted fork has no repository."""
     return _id(pull.head.repo) == pull.base.repo.id
 
 

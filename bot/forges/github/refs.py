@@ -1,4 +1,4 @@
-"""Branches on GitHub, moved only from the commit that they are believed to point to."""
+"""Branches on GitHub, which are moved only if they point to the expected commit."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from bot.forges.github.graphql import is_too_old
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
-"""How `updateRefs` writes that a ref shall not be there."""
+"""The commit with which `updateRefs` expresses that a ref must not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """A branch that is to point elsewhere, or to be deleted."""
+    """The update of one branch; without a new commit the branch is deleted."""
 
     branch: str
     before: str
@@ -38,12 +38,12 @@ class _Move:
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The branches of one repository, read fresh by every question. Every method raises ForgeError."""
+    """The branches of one repository; every method reads them again. Every method raises ForgeError."""
 
     remote: Remote
 
     def heads(self, prefix: str) -> dict[str, str]:
-        """Return every branch that begins with `prefix`, and its commit.
+        """Return all branches that begin with `prefix`, and their commits.
 
         https://docs.github.com/en/rest/git/refs#list-matching-references
         """
@@ -55,13 +55,13 @@ class Branches:
                 ],
             )
         except RefusedError as refusal:
-            if refusal.status == CONFLICT:  # the repository is empty
+            if refusal.status == CONFLICT:  # the repository has no commits
                 return {}
             raise
         return {ref.removeprefix(BRANCHES): commit for ref, commit in found if ref.startswith(BRANCHES + prefix)}
 
     def head(self, branch: str) -> str | None:
-        """Return the commit of a branch, None where there is no such branch."""
+        """Return the commit that a branch points to; None if the branch does not exist."""
         try:
             return self.remote.read(
                 f"read the branch {branch}", lambda repository: repository.get_git_ref(f"heads/{branch}").object.sha
@@ -72,7 +72,7 @@ class Branches:
             raise
 
     def create(self, branch: str, commit: str, needs: str = CONTENTS_WRITE) -> None:
-        """Make a branch that must not exist; `needs` is the permission that its commit takes."""
+        """Create a branch that must not exist; `permission` is the permission to push its commit."""
         try:
             self.remote.write(
                 f"create the branch {branch}",
@@ -91,10 +91,11 @@ class Branches:
             raise branch_moved(branch, self.remote.name) from refusal
 
     def swap(self, branch: str, before: str, after: str | None, needs: str = CONTENTS_WRITE) -> None:
-        """Make a branch point from `before` to `after`; None deletes it, and one that is gone is deleted.
+        """Move a branch from one commit to another, or delete it if there is no new commit.
 
-        One request by GraphQL that compares and swaps. A server without it is asked where the branch points and then
-        told to move it, whatever happens in between: REST has nothing better. `needs` is as for `create`.
+        Deleting a branch that does not exist does nothing. GraphQL compares and moves in one request. With a server
+        that cannot do that, the branch is read and then moved, and a commit that is pushed in between is lost: REST
+        offers no comparison. `permission` is the permission to push the new commit.
         """
         move = _Move(branch, before, after, needs)
         connection = self.remote.connection
@@ -113,7 +114,7 @@ class Branches:
         self._settle(move, self._force)
 
     def _settle(self, move: _Move, make: Callable[[_Move], None]) -> None:
-        """Move a branch; where that is refused, where the branch points says what became of it."""
+        """Move a branch; after a refusal, read the branch to find out whether it was moved."""
         try:
             make(move)
         except RefusedError as refusal:
@@ -125,7 +126,7 @@ class Branches:
             raise
 
     def _compare_and_swap(self, move: _Move) -> None:
-        """Use the mutation that compares: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
+        """Move with comparison: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
         node = self.remote.node or self.remote.read(
             "look up the id", lambda repository: repository.node_id, METADATA_READ
         )
@@ -135,7 +136,7 @@ class Branches:
         self.remote.write(move.action, lambda repository: _update_refs(repository, change), move.needs)
 
     def _force(self, move: _Move) -> None:
-        """Use REST directly: PyGithub's `GitRef` knows the address to write to only once it was read."""
+        """Move without comparison. PyGithub's `GitRef` would have to read the branch first to know its address."""
         address = f"/git/refs/heads/{quote(move.branch)}"
         verb, body = ("DELETE", None) if move.after is None else ("PATCH", {"sha": move.after, "force": True})
         self.remote.write(

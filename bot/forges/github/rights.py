@@ -1,4 +1,4 @@
-"""What a token needs on GitHub for each rung of the ladder, and how one knows whether it has it."""
+"""The permissions that a token needs on GitHub for each level, and the kinds of tokens that may have them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from bot.forges.github.errors import (
     PULLS_WRITE,
     STATUSES_WRITE,
 )
-from bot.model.diagnosis import Aim
-from bot.model.vocabulary import Level
+from bot.model.diagnosis import DiagnosisTarget
+from bot.model.vocabulary import RunLevel
 
 REPO, PUBLIC_REPO, WORKFLOW = "repo", "public_repo", "workflow"
 """Scopes of classic tokens.
@@ -27,34 +27,34 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """One thing that a run does with a repository."""
+    """An action of a run in a repository, with the permission that it takes."""
 
     does: str
     permission: str
-    """As the settings of an App or of a fine-grained token call it."""
+    """The name of the permission in the settings of an App or a fine-grained token."""
     without: str = ""
-    """What to do where it should not have it."""
+    """What to do if the token must not have it; appended to the hint."""
 
 
-RUNGS: Mapping[Level, tuple[Need, ...]] = {
-    Level.REPORT: (Need("read files", CONTENTS_READ), Need("read pull requests", PULLS_READ)),
-    Level.PUSH: (Need("push branches", CONTENTS_WRITE),),
-    Level.PROPOSE: (Need("open pull requests", PULLS_WRITE),),
+RUNGS: Mapping[RunLevel, tuple[Need, ...]] = {
+    RunLevel.REPORT: (Need("read files", CONTENTS_READ), Need("read pull requests", PULLS_READ)),
+    RunLevel.PUSH: (Need("push branches", CONTENTS_WRITE),),
+    RunLevel.PROPOSE: (Need("open pull requests", PULLS_WRITE),),
 }
-"""What each rung needs beyond those below it; `docs/forges.md` says the same to people."""
-STATUS = Need("set the status of commits", STATUSES_WRITE, ", or say `proposals: {status: false}`")
-DASHBOARD = Need("write the dashboard", ISSUES_WRITE, ", or say `proposals: {dashboard: false}`")
+"""What each level needs beyond the levels below it; `docs/forges.md` documents the same."""
+STATUS = Need("set the status of commits", STATUSES_WRITE, ", or set `proposals: {status: false}`")
+DASHBOARD = Need("write the dashboard", ISSUES_WRITE, ", or set `proposals: {dashboard: false}`")
 
-DISPATCH = Need("start workflows", ACTIONS_WRITE, ", or leave `dispatch` out")
+DISPATCH = Need("start workflows", ACTIONS_WRITE, ", or remove `dispatch`")
 
 
-def writes_of(aim: Aim, *, dispatches: bool) -> Iterator[Need]:
-    """Yield what a run writes; what it reads is tried by reading."""
-    for level in (Level.PUSH, Level.PROPOSE):
+def writes_of(aim: DiagnosisTarget, *, dispatches: bool) -> Iterator[Need]:
+    """Yield the writing actions of a run; reading is checked by reading."""
+    for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         if level <= aim.level:
             yield from RUNGS[level]
-    if aim.level is Level.PROPOSE:
-        if aim.has_status:
+    if aim.level is RunLevel.PROPOSE:
+        if aim.sets_commit_status:
             yield STATUS
         if aim.has_dashboards:
             yield DASHBOARD
@@ -64,7 +64,7 @@ def writes_of(aim: Aim, *, dispatches: bool) -> Iterator[Need]:
 
 @dataclass(frozen=True, slots=True)
 class Classic:
-    """A classic token, of which GitHub tells the scopes."""
+    """A classic token, whose scopes GitHub reports."""
 
     login: str
     scopes: frozenset[str]
@@ -72,19 +72,19 @@ class Classic:
 
 @dataclass(frozen=True, slots=True)
 class Personal:
-    """A fine-grained token, of which GitHub tells nothing: it may do no more than whom it belongs to."""
+    """A fine-grained token, whose permissions GitHub does not report; its account's rights limit them."""
 
     login: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lent:
-    """A token that some installation lent, such as that of a job: it is told nothing of itself."""
+    """A token of an App's installation, such as that of a job; GitHub reports neither owner nor permissions."""
 
 
 @dataclass(frozen=True, slots=True)
 class App:
-    """An App by its key, whose installations lend tokens for as much as they have."""
+    """An App with its private key, whose installations issue tokens with the permissions that they have."""
 
     tokens: AppTokens = field(repr=False)
     login: str
@@ -92,7 +92,7 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Nobody:
-    """No token at all."""
+    """No token."""
 
 
 Credential = Classic | Personal | Lent | App | Nobody

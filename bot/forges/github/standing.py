@@ -1,4 +1,4 @@
-"""What people did with open pull requests: who accepted them, and what was ever set on them."""
+"""Read the review state of open pull requests: who approved them, and which attributes were ever set on them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
 from bot.forges.github.many import BATCH, ask_of_many, is_beyond
-from bot.model.extras import TEAM, Extras
+from bot.model.extras import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100
-"""Reviews of one request that are looked at: one page. Nobody's request of ours has had a tenth of that."""
+"""Reviews of one request that are read, one page; basebump's requests have far fewer."""
 
 _APPROVED, _CHANGES_REQUESTED, _DISMISSED = "APPROVED", "CHANGES_REQUESTED", "DISMISSED"
 _OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
-"""Reviews that replace what the same person said before; a comment does not."""
+"""Reviews that replace an earlier one of the same person; a comment does not."""
 _WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
-"""Whose approval counts, as REST has it: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
+"""Authors whose approval counts in REST: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
 
 _FIELDS = """
   latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
@@ -47,7 +47,7 @@ _FIELDS = """
     }
   }
 """
-"""https://docs.github.com/en/graphql/reference/objects#pullrequest; events come oldest first, so ours are early."""
+"""https://docs.github.com/en/graphql/reference/objects#pullrequest; the oldest events come first, so ours are early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,16 @@ class Standing:
     """What people did with one open request."""
 
     accepted: bool
-    """Whether somebody who may write approved it, or put it into the merge queue."""
-    ever: Extras | None
-    """What was set on it at any time, by whomever, though it may be gone; None where nobody can say."""
+    """True if somebody with write access approved it, or added it to the merge queue."""
+    ever: RequestAttributes | None
+    """All attributes that anybody ever set on it, though they may be removed; None if GitHub does not report them."""
 
 
 def standings(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
-    """Return what people did with open requests. Raises RefusedError.
+    """Return the review states of open requests, by number. Raises RefusedError.
 
-    One question by GraphQL for all of them; where the server or the token is not up to that, one by REST for each.
+    It takes one GraphQL request for each `BATCH` of them; if the server or the token does not allow that, one REST
+    request for each.
     """
     found: dict[int, Standing] = {}
     for start in range(0, len(numbers), BATCH):
@@ -90,17 +91,17 @@ def _standing(pull: Mapping[str, Any]) -> Standing:
     return Standing(approved or pull["mergeQueueEntry"] is not None, _ever(pull["timelineItems"]["nodes"]))
 
 
-def _ever(events: Sequence[Mapping[str, Any]]) -> Extras:
-    """Return all that events set; of what GitHub no longer knows the name, nothing is left."""
+def _ever(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
+    """Return all attributes that events set; values whose name GitHub does not report any more are left out."""
 
     def words(kind: str, place: str) -> Iterator[Mapping[str, Any]]:
         return (each[place] for each in events if each["__typename"] == kind and each[place])
 
     reviewers = words("ReviewRequestedEvent", "requestedReviewer")
     milestones = (each["milestoneTitle"] for each in events if each["__typename"] == "MilestonedEvent")
-    return Extras(
+    return RequestAttributes(
         labels=tuple(each["name"] for each in words("LabeledEvent", "label")),
-        reviewers=tuple(f"{TEAM}{each['slug']}" if "slug" in each else each["login"] for each in reviewers),
+        reviewers=tuple(f"{TEAM_PREFIX}{each['slug']}" if "slug" in each else each["login"] for each in reviewers),
         assignees=tuple(each["login"] for each in words("AssignedEvent", "assignee")),
         milestone=next(milestones, None),
         automerge=True if any(each["__typename"].startswith("Auto") for each in events) else None,
@@ -108,7 +109,7 @@ def _ever(events: Sequence[Mapping[str, Any]]) -> Extras:
 
 
 def _is_approved(remote: Remote, number: int) -> bool:
-    """Say whether a person with a say approved: https://docs.github.com/en/rest/pulls/reviews."""
+    """Return True if somebody with write access approved: https://docs.github.com/en/rest/pulls/reviews."""
 
     def ask(repository: Repository) -> bool:
         return _APPROVED in _latest(islice(repository.get_pull(number).get_reviews(), MAX_REVIEWS)).values()
@@ -117,7 +118,7 @@ def _is_approved(remote: Remote, number: int) -> bool:
 
 
 def _latest(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
-    """Return what each person said last; GitHub lists reviews in the order in which they came."""
+    """Return the last opinion of each person; GitHub lists reviews in chronological order."""
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
     people: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
     return {user.login: state for user, state in people if user is not None}

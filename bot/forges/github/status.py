@@ -14,10 +14,10 @@ from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
 
 
 def status_writer(remote: Remote) -> StatusWriter:
-    """Return what sets statuses in one repository."""
+    """Return the writer of commit statuses for one repository."""
 
     def look(commit: str) -> CommitStatus | None:
-        """Read the last status of every name, of which a commit has a handful: one page will do."""
+        """Read the last status of each name; a commit has few, so one page is enough."""
 
         def ask(repository: Repository) -> CommitStatus | None:
             address = f"{repository.url}/commits/{commit}/status"

@@ -1,4 +1,4 @@
-"""The files of one commit on GitHub."""
+"""The files of one commit on GitHub, listed with the Git Trees API."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.forges.github.errors import understood
 from bot.model.source import FilePath
 
 MAX_TREE_REQUESTS = 200
-"""For one commit. One is enough up to 100,000 entries; this many list some million files."""
+"""Requests for one commit. One is enough up to 100,000 entries; this many list about a million files."""
 
 
 def open_tree(remote: Remote, commit: str) -> ListedTree:
-    """Return the tree of one commit."""
+    """Return the tree of one commit, which is listed when it is first needed."""
 
     def ask() -> Listing:
         with understood(remote.name):
@@ -26,10 +26,10 @@ def open_tree(remote: Remote, commit: str) -> ListedTree:
 
 
 def list_files(remote: Remote, tree: str) -> Listing:
-    """Return the regular files of `tree`, which may be named by a commit. Raises RefusedError.
+    """Return the regular files of a tree, or of the tree of a commit. Raises RefusedError.
 
-    One request where GitHub gives all of it, else its folders one by one
-    (https://docs.github.com/en/rest/git/trees#get-a-tree says when it does not).
+    It takes one request if GitHub returns the whole tree, or else one or two for each folder
+    (https://docs.github.com/en/rest/git/trees#get-a-tree documents the limits).
     """
     files: dict[FilePath, RegularFile] = {}
     complete = True

@@ -1,4 +1,4 @@
-"""Which closed pull requests nobody closed: GitHub did, as somebody deleted their branch."""
+"""Find closed pull requests that GitHub closed because somebody deleted their branch."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _FIELDS = """
 
 
 def vanished(remote: Remote, closed: Mapping[int, datetime]) -> frozenset[int]:
-    """Return which of the requests that were closed at some time were closed by the end of their branch.
+    """Return the numbers of the requests that were closed because their branch was deleted. Raises RefusedError.
 
-    One question by GraphQL; where nobody can say, people closed them. Raises RefusedError.
+    `closed` has the time at which each was closed. It takes one GraphQL request for each `BATCH` of them; if GitHub
+    does not answer such queries, none is returned, so that all count as closed by people.
     """
     numbers, found = sorted(closed), set[int]()
     for start in range(0, len(numbers), BATCH):
@@ -36,7 +37,7 @@ def vanished(remote: Remote, closed: Mapping[int, datetime]) -> frozenset[int]:
 
 
 def _ended_with_branch(pull: Mapping[str, Any], closed: datetime) -> bool:
-    """Say whether its branch was deleted just before it was closed."""
+    """Return True if its branch was deleted just before it was closed."""
     return ended_with_branch(
         closed, (datetime.fromisoformat(each["createdAt"]) for each in pull["timelineItems"]["nodes"])
     )

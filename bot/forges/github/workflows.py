@@ -1,6 +1,6 @@
-"""CI on GitHub for proposals that start none: https://docs.github.com/en/actions/concepts/security/github_token.
+"""Start CI on proposals for which GitHub starts none: https://docs.github.com/en/actions/concepts/security/github_token.
 
-What the token of a job pushes and opens starts no workflows, but for those that it asks for by their names.
+A push or a pull request with the token of a job starts no workflows, except those that are dispatched by name.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ OF_JOB = (
     "basebump, or a GitHub App, does it for you.\n\n"
 )
 _JOBS = "github-actions[bot]"
-"""Whom the tokens of jobs belong to."""
+"""The account of the tokens of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What came of starting workflows."""
+    """The outcome of starting workflows."""
 
     commit: str | None = None
-    """The commit for which they run now, or cannot; None where another run is to try again."""
+    """The commit whose workflows run now or cannot be started; None if another run is to try again."""
     notes: tuple[str, ...] = ()
     said: str = ""
-    """What stands first in the words of the request."""
+    """A notice for the beginning of the request's text; empty if there is none."""
 
     def said_in(self, body: str) -> str:
-        """Return the text of a request with what is to be said in it, and the commit in its mark."""
+        """Return the text of a request with the notice, and with the commit in its marker."""
         body = body if self.commit is None else with_started(_without_ours(body), self.commit)
         return body if self.said in body or read_mark(body).withdrawn else f"{self.said}{body}"
 
 
 def is_said(body: str) -> bool:
-    """Say whether a text has a sentence of ours about what has not run."""
+    """Return True if a text begins with a notice of basebump about CI that has not run."""
     return body.startswith((_NOT_BY_ITSELF, _NOT_RUN))
 
 
@@ -54,7 +54,7 @@ def _without_ours(body: str) -> str:
 
 
 class WorkflowStarter:
-    """Starts workflows in one repository. What cannot be started is said in sentences; no method raises."""
+    """Starts workflows in one repository. Failures are returned as notes; no method raises."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
@@ -62,10 +62,11 @@ class WorkflowStarter:
     def start(
         self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, is_quiet: bool
     ) -> Started:
-        """Start what has not run for the commit of a branch, whoever started that.
+        """Start the workflows that have not run for the commit of a branch, whoever started those that have.
 
-        One question, which a commit that is new with this run does not take, and one write for each. Without
-        `workflows` nothing is started; `is_quiet` says whether nothing else does, either, where the token is a job's.
+        It takes one request, which is skipped for a commit that this run made (`is_new`), and one for each workflow.
+        Without workflows nothing is started; if `may_lack_ci` is true and the token is one of a job, the result has
+        the notice that CI does not run by itself.
         """
         if not workflows or commit is None:
             return Started(said=OF_JOB if is_quiet and is_of_job(self._remote.connection) else "")
@@ -87,7 +88,7 @@ class WorkflowStarter:
         return Started(commit, notes, said if refused else "")
 
     def _start(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
-        """Start each, and yield what was refused.
+        """Start each workflow, and yield those that were refused.
 
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
         """
@@ -107,7 +108,7 @@ class WorkflowStarter:
         )
 
     def _ran(self, commit: str) -> frozenset[str]:
-        """Return the file names of the workflows that ran for a commit, of which it has a handful: one page will do.
+        """Return the file names of the workflows that ran for a commit; it has few, so one page is enough.
 
         https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
         """
@@ -124,9 +125,9 @@ class WorkflowStarter:
 
 
 def is_of_job(connection: Connection) -> bool:
-    """Say whether the token is that of a job of GitHub Actions; asked once, and only of tokens that belong to no user.
+    """Return True if the token is that of a job of GitHub Actions; checked once, and only for tokens without a user.
 
-    Where that cannot be found out, it is taken for another one.
+    If that cannot be found out, the token counts as another kind.
     """
     if connection.of_job is None:
         connection.of_job = _asks_as_job(connection)

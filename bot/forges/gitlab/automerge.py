@@ -1,8 +1,8 @@
-"""Letting GitLab merge a merge request by itself once its pipeline succeeded, and no longer.
+"""Enable and disable auto-merge of merge requests.
 
-https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request: the same request merges at once what waits for no
-pipeline, so it is made only where there is one for the very commit that is meant, and not where that is made of nothing
-but the status that we set ourselves.
+https://docs.gitlab.com/api/merge_requests/#merge-a-merge-request: the same API request merges at once if there is no
+pipeline to wait for. So it is sent only if the expected commit has a pipeline, and if that pipeline has more jobs than
+the status that basebump set itself.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ _RUNNING = frozenset({
 _SUCCESS = "success"
 """Statuses: https://docs.gitlab.com/api/pipelines/."""
 
-_NO_PIPELINE = "GitLab waits for a pipeline, and there is none for its last commit yet; a later run tries again"
-_NOT = "It was not set to merge by itself"
+_NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; hint: a later run tries again"
+_NOT = "Auto-merge was not enabled"
 _ADVICE = {
-    UNAUTHORIZED: "the token may not merge into its target branch; let it in the settings of protected branches",
-    CONFLICT: "somebody pushed to it",
-    NOT_ALLOWED: "GitLab does not merge it as it stands; look at what it says there",
+    UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
+    CONFLICT: "somebody pushed to the branch",
+    NOT_ALLOWED: "GitLab does not merge it in its state; hint: look at the merge request",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Automerge:
-    """Merging by itself in one project."""
+    """Auto-merge of merge requests in one project."""
 
     remote: Remote
 
     def arm(self, number: int, head: str | None) -> tuple[str, ...]:
-        """Let a request merge by itself while `head` is its last commit; return why not, in sentences."""
+        """Enable auto-merge while `head` is the last commit; return notes that say why it was not enabled."""
         try:
             with understood(self.remote.name):
                 why = self._arm(number, head)
@@ -51,7 +51,7 @@ class Automerge:
         return (f"{_NOT}: {why}.",) if why is not None else ()
 
     def _arm(self, number: int, head: str | None) -> str | None:
-        """Do it, or say why not."""
+        """Enable auto-merge, or return the reason why it was not enabled."""
         shown = look_at(self.remote, number)
         why = _why_not(shown, head)
         if why is not None:
@@ -60,22 +60,22 @@ class Automerge:
         if pipeline.get("source") == EXTERNAL and not is_of_others(self.remote, str(pipeline["sha"])):
             return _NO_PIPELINE
         if was_called_off(self.remote, number):
-            return "somebody called that off"
+            return "somebody cancelled it before"
         made = self._merge(number, str(shown["sha"]) if head is None else head)
         is_set = made.get("merge_when_pipeline_succeeds") or made["state"] in {"merged", "locked"}
-        return None if is_set else "GitLab set nothing"
+        return None if is_set else "GitLab ignored the request"
 
     def disarm(self, number: int) -> None:
-        """Let it no longer merge by itself; one that does not is done. Raises RefusedError.
+        """Disable auto-merge; nothing happens if it is not enabled. Raises RefusedError.
 
-        https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds: some servers say in a body of
-        a success that they did not.
+        https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds: some servers report a failure
+        in the body of an answer with status 200.
         """
 
         def cancel(project: Project) -> Mapping[str, Any]:
             return project.mergerequests.get(number, lazy=True).cancel_merge_when_pipeline_succeeds()
 
-        action = f"let merge request !{number} no longer merge by itself"
+        action = f"disable auto-merge of merge request !{number}"
         try:
             answer = self.remote.write(action, cancel)
         except RefusedError as refusal:
@@ -83,32 +83,34 @@ class Automerge:
                 raise
             return
         if answer.get("status") == "error" and answer.get("http_status") != NOT_ACCEPTABLE:
-            raise RefusedError(f"GitLab did not {action} of {self.remote.name}; do it by hand", status=None)
+            raise RefusedError(f"GitLab did not {action} of {self.remote.name}; hint: disable it by hand", status=None)
 
     def _merge(self, number: int, head: str) -> Shown:
-        """Ask in both words that there are: a server that knows neither would merge at once.
+        """Send the request with both parameters that exist: a server that knows neither would merge at once.
 
-        `auto_merge` is the newer one, since 17.11.
+        `auto_merge` is the newer one, since GitLab 17.11.
         """
 
         def merge(project: Project) -> Shown:
             request = project.mergerequests.get(number, lazy=True)
             return request.merge(merge_when_pipeline_succeeds=True, auto_merge=True, sha=head)
 
-        return self.remote.write(f"let merge request !{number} merge by itself", merge)
+        return self.remote.write(f"enable auto-merge of merge request !{number}", merge)
 
 
 def _why_not(shown: Shown, head: str | None) -> str | None:
-    """Say why a request must not be told to merge: what no pipeline checks would be merged at once."""
+    """Return the reason not to request auto-merge; without a pipeline to wait for, GitLab would merge at once."""
     if shown.get("draft"):
         return "it is a draft"
     pipeline = shown.get("head_pipeline")
     if not pipeline or not _is_of(pipeline, head):
         return _NO_PIPELINE
     status = str(pipeline["status"])
-    return None if status == _SUCCESS or status in _RUNNING else f"its pipeline is `{status}`; look at it"
+    if status == _SUCCESS or status in _RUNNING:
+        return None
+    return f"the pipeline of its last commit is `{status}`; hint: look at the pipeline"
 
 
 def _is_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
-    """Say whether a pipeline is about a commit, or about what its merge would be, which GitLab makes for itself."""
+    """Return True if a pipeline is for a commit, or for the merge result that GitLab creates from it."""
     return head is None or pipeline["sha"] == head or str(pipeline.get("ref", "")).endswith("/merge")

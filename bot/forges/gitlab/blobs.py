@@ -1,4 +1,4 @@
-"""The contents of many files of one commit in few requests, each believed only by its name, which is its hash."""
+"""Read many files of one commit in few requests, and verify each content by its blob name."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.errors import understood
 from bot.forges.gitlab.graphql import query
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 
 _QUERY = """query($project: ID!, $commit: String!, $paths: [String!]!) {
   project(fullPath: $project) { repository { blobs(ref: $commit, paths: $paths) { nodes { rawTextBlob } } } }
   queryComplexity { score limit }
 }"""
-"""GitLab finds this the more complex the more paths it has, since 18.4 by fourteen points of 250 for each."""
+"""The complexity grows with the number of paths: since GitLab 18.4, each takes fourteen of 250 points."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blobs:
-    """The files of one commit of a project."""
+    """The file contents of one commit of a project."""
 
     remote: Remote
     commit: str
 
-    def read(self, entries: Sequence[Entry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry, in their order, or why it could not be read."""
+    def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
+        """Yield the content of each entry, in order, or the reason why it could not be read."""
         start = 0
         while start < len(entries):
             batch = entries[start : start + self.remote.connection.portion.files]
@@ -42,8 +42,8 @@ class Blobs:
             start += len(batch)
 
     def _at_once(self, paths: Mapping[str, str]) -> dict[str, bytes]:
-        """Return what GraphQL gives of some blobs, by their names: nothing binary, nothing that lost a byte."""
-        if len(paths) < 2:  # noqa: PLR2004 - one is one request by REST, too
+        """Return the contents that GraphQL returns unchanged, by blob name; binary files are missing."""
+        if len(paths) < 2:  # noqa: PLR2004 - one file is one request by REST, too
             return {}
         remote, portion = self.remote, self.remote.connection.portion
         variables = {"project": remote.name, "commit": self.commit, "paths": list(paths.values())}
@@ -63,7 +63,7 @@ class Blobs:
             named = list(paths.items())
             return self._at_once(dict(named[:half])) | self._at_once(dict(named[half:]))
 
-    def _alone(self, entry: Entry) -> bytes | TreeError:
+    def _alone(self, entry: TreeEntry) -> bytes | TreeError:
         """Read a blob by its name: https://docs.gitlab.com/api/repositories/#get-raw-blob-content."""
 
         def ask(oid: str) -> bytes:
@@ -73,7 +73,7 @@ class Blobs:
 
 
 def _verified(nodes: Sequence[Mapping[str, Any]], wanted: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the texts by the names of their bytes; one that lost a byte has a name that nobody asked for."""
+    """Return the texts by blob name; a text that changed on its way has a name that nobody requested."""
     texts = [each["rawTextBlob"] for each in nodes if each["rawTextBlob"] is not None]
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
     return {blob_name(content, like=next(iter(wanted))): content for content in contents}

@@ -1,4 +1,4 @@
-"""Branches on GitLab and whose their commits are; moved only from the commit that they are believed to point to."""
+"""Branches on GitLab and the authors of their commits. Branches are moved only if they point to the expected commit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bot.forges._refusal import NOT_FOUND, RefusedError, after
 from bot.forges.gitlab.connection import Account, Remote
 
 SIGNER = "noreply"
-"""Who commits what a GitLab signs by itself, before the `@`: what its documentation tells administrators to set.
+"""The local part of the committer's address of commits that GitLab signs: GitLab's documentation recommends it.
 
 https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
 """
@@ -28,20 +28,23 @@ class Tip:
     parents: tuple[str, ...]
     message: str
     intent: str | None
-    """None when the commit itself is not ours."""
+    """The intent in the commit's trailer; None if basebump did not make the commit."""
     base: str | None
-    """The base branch that it says it was made for, None for the default one."""
+    """The base branch that the commit names in its trailer; None for the default branch."""
     committed: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The branches of one project, read fresh by every question. Every method raises ForgeError."""
+    """The branches of one project; every method reads them again. Every method raises ForgeError."""
 
     remote: Remote
 
     def heads(self, prefix: str) -> dict[str, Tip]:
-        """Return every branch that begins with `prefix`: https://docs.gitlab.com/api/branches/#list-repository-branches."""
+        """Return all branches that begin with `prefix`, and their commits.
+
+        https://docs.gitlab.com/api/branches/#list-repository-branches
+        """
         words = {"search": f"^{prefix}"} if prefix else {}
         found = self.remote.read(
             f"list the branches {prefix}*",
@@ -52,7 +55,7 @@ class Branches:
         return {name: read_tip(commit, self.remote) for name, commit in found if name.startswith(prefix)}
 
     def head(self, branch: str) -> Tip | None:
-        """Return what a branch points to, None where there is no such branch."""
+        """Return the commit that a branch points to; None if the branch does not exist."""
         try:
             commit = self.remote.read(
                 f"read the branch {branch}", lambda project: dict(project.branches.get(branch).commit)
@@ -64,9 +67,9 @@ class Branches:
         return read_tip(commit, self.remote)
 
     def delete(self, branch: str, before: str) -> None:
-        """Delete a branch that points to `before`; one that is gone is deleted.
+        """Delete a branch that points to the expected commit; nothing happens if it does not exist.
 
-        GitLab cannot compare and delete in one request: what comes between the two is lost.
+        GitLab cannot compare and delete in one request: a commit that is pushed between the two is lost.
         """
         self.remote.connection.refuse_job(f"delete the branch {branch}")
         head = self.head(branch)
@@ -84,9 +87,9 @@ class Branches:
 
 
 def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
-    """Read what GitLab tells of a commit: https://docs.gitlab.com/api/commits/. Raises RefusedError.
+    """Parse a commit of GitLab's API: https://docs.gitlab.com/api/commits/. Raises RefusedError.
 
-    Whose it is matters only where it carries our trailer.
+    The account is compared only if the commit has basebump's trailer.
     """
     message = str(commit["message"])
     claimed = intent_of(message)
@@ -101,17 +104,18 @@ def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
             committed=datetime.fromisoformat(commit["committed_date"]),
         )
     except ValueError as error:
-        what = f"a commit of {remote.name} has no date that can be read; check the URL"
+        what = f"{remote.name}: a commit has a date that cannot be parsed; hint: check the URL"
         raise RefusedError(what, status=None) from error
 
 
 def _is_ours(commit: Mapping[str, Any], account: Account) -> bool:
-    """Say whether the token's account made this commit itself, and nobody made it anew since.
+    """Return True if the token's account made this commit, and nobody amended it.
 
-    Where nobody says which account that is, nothing is written either, and the trailer is believed.
+    If the account is not known, the trailer alone decides: then nothing is written either.
 
-    A GitLab that signs is the committer of what anybody commits by its API. Whoever amends a commit keeps its author
-    and becomes its committer; the account's own person, who is both, is given away by the dates.
+    A GitLab that signs commits is the committer of everything that is committed by its API. Amending a commit keeps its
+    author and changes its committer; if the person whose token it is amends it, author and committer are equal, but
+    their dates differ.
     """
     author, committer = str(commit["author_email"]).lower(), str(commit["committer_email"]).lower()
     authored, committed = (datetime.fromisoformat(commit[key]) for key in ("authored_date", "committed_date"))

@@ -1,4 +1,4 @@
-"""Which projects a GitLab has, and where their default branches point, in as few requests as it takes."""
+"""List the projects of a GitLab server and the commits of their default branches, with few requests."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from bot.forges.gitlab.errors import understood
 from bot.forges.gitlab.graphql import query
 
 MIN_PAGE = 10
-"""A server that is too slow for this many is asked by REST."""
+"""The smallest page; a server that is too slow for it is read by REST."""
 MAX_PAGES = 1_000
-"""Of one group's projects: a hundred thousand of them."""
+"""Pages of one group's projects, which are a hundred thousand projects."""
 
 _OWNERS = ("group", "namespace")
-"""What has projects: groups for who may see them, and the own namespace of a person."""
+"""The kinds of owners: groups, as far as the token may see them, and the namespace of a person."""
 _OWNED = """query($owner: ID!, $first: Int!, $after: String) {
   owner: %s(fullPath: $owner) {
     projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
@@ -30,44 +30,44 @@ _OWNED = """query($owner: ID!, $first: Int!, $after: String) {
     }
   }
 }"""
-"""A hundred of these cost some sixty of the 250 points that a query may have."""
+"""A page of a hundred costs about sixty of the 250 points that a query may have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One project as GitLab describes it."""
+    """A project as GitLab describes it."""
 
     name: str
     number: int
     default_branch: str | None
     topics: tuple[str, ...]
     is_dead: bool
-    """Whether nothing can or should be proposed to it."""
+    """True for projects that get no proposals: archived and empty ones, forks, and those marked for deletion."""
     head: str | None = None
-    """The commit of its default branch, where the list has it."""
+    """The commit of its default branch; None if the list does not have it."""
     is_public: bool | None = None
-    """Whether everybody can read it; what an organisation or a server shows to its own people is not public."""
+    """True if everybody can read it; internal projects of a server are not public. None if GitLab does not say."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalogue:
-    """The projects of one GitLab. Every method raises RefusedError.
+    """The projects of one GitLab server. Every method raises RefusedError.
 
-    GraphQL tells of a hundred at once and where their branches point; a server without it, or one that refuses to
-    answer there, is asked by REST, which lists them without their branches.
+    GraphQL returns a hundred projects at once, with the commits of their default branches. A server that has no GraphQL
+    or refuses the query is read by REST, which returns no commits.
     """
 
     connection: Connection
 
     def named(self, name: str) -> Listed:
-        """Return one project by its full path, also one that it had before."""
+        """Return one project by its full path, or by a full path that it had before."""
         with understood(name):
             return self.connection.read(
                 f"find the project {name}", lambda client: _from_rest(client.projects.get(name).attributes)
             )
 
     def owned(self, owner: str) -> list[Listed]:
-        """Return the projects of a group and its subgroups, or of a person, by name."""
+        """Return the projects of a group and its subgroups, or of a person, sorted by name."""
         try:
             found = self._owned_by_graphql(owner)
         except (TooOldError, RefusedError):
@@ -75,15 +75,15 @@ class Catalogue:
         return sorted(found, key=lambda each: each.name.lower())
 
     def _owned_by_graphql(self, owner: str) -> list[Listed]:
-        """Raises TooOldError, too."""
+        """List projects by GraphQL. May raise TooOldError."""
         for kind in _OWNERS:
             found = self._pages(owner, _OWNED % kind)
             if found is not None:
                 return found
-        raise RefusedError(f"GitLab shows no group or user {owner}", status=NOT_FOUND)
+        raise RefusedError(f"GitLab shows no group or user '{owner}'; hint: check the name", status=NOT_FOUND)
 
     def _pages(self, owner: str, text: str) -> list[Listed] | None:
-        """Return what pages of answers hold, smaller ones where the server is slow; None where there is no owner."""
+        """List projects page by page, with smaller pages if the server is slow; None if there is no such owner."""
         found: list[Listed] = []
         after: str | None = None
         size = PER_PAGE
@@ -107,7 +107,7 @@ class Catalogue:
         return found
 
     def _owned_by_rest(self, owner: str) -> list[Listed]:
-        """List a group's projects, or a person's where there is no such group.
+        """List the projects of a group, or of a person if there is no such group.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
         """
@@ -134,7 +134,11 @@ class Catalogue:
 
 
 def _from_graphql(node: Mapping[str, Any]) -> Listed:
-    repository = node["repository"] or {"empty": True, "rootRef": None, "tree": None}  # null where it is not shown
+    repository = node["repository"] or {
+        "empty": True,
+        "rootRef": None,
+        "tree": None,
+    }  # null if not visible
     commit = (repository["tree"] or {}).get("lastCommit")
     return Listed(
         name=str(node["fullPath"]),
@@ -148,7 +152,7 @@ def _from_graphql(node: Mapping[str, Any]) -> Listed:
 
 
 def _from_rest(project: Mapping[str, Any]) -> Listed:
-    """Read a project; what its reader may not see of it, or its GitLab does not know, is not there."""
+    """Parse a project; fields that the token may not see, or that the server does not have, are missing."""
     return Listed(
         name=str(project["path_with_namespace"]),
         number=int(project["id"]),
@@ -162,5 +166,5 @@ def _from_rest(project: Mapping[str, Any]) -> Listed:
 
 
 def _is_public(visibility: str | None) -> bool | None:
-    """Say whether everybody sees a project; `internal` is for who has an account, and some readers are told nothing."""
+    """Return True if everybody can see a project, not only accounts (`internal`); None if GitLab does not say."""
     return visibility == "public" if visibility is not None else None

@@ -1,4 +1,4 @@
-"""One commit by GitLab's Commits API, which makes it and moves the branch in the same request.
+"""Create one commit with the Commits API, which moves the branch in the same request.
 
 https://docs.gitlab.com/api/commits/#create-a-commit-with-multiple-files-and-actions: with `start_sha` the commit stands
 on the base whatever the branch held, so the branch never equals its base, not even for a moment.
@@ -22,16 +22,16 @@ from bot.forges.gitlab.branches import Branches
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.tree import list_files
 from bot.model.errors import ForgeError
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 
 def push_commit(
-    remote: Remote, base: str, branch: str, changes: Sequence[Change], message: str, over: str | None
+    remote: Remote, base: str, branch: str, changes: Sequence[FileChange], message: str, over: str | None
 ) -> str:
-    """Make a commit on `base` in which only `changes` differ, point `branch` to it, and return it. Raises ForgeError.
+    """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
 
-    Where `over` is None, GitLab itself refuses a branch that exists. Else it must point to `over`: it is read, and
-    forced by the next request, whatever comes between the two.
+    Raises ForgeError. Without an expected commit the branch must not exist, which GitLab itself enforces. With one, the
+    branch is read, and the next request moves it by force: a commit that is pushed in between is lost.
     """
     remote.connection.refuse_job(f"push to {branch}")
     branches = Branches(remote)
@@ -56,14 +56,14 @@ def push_commit(
     return commit
 
 
-def _expected(remote: Remote, base: str, changes: Sequence[Change]) -> dict[FilePath, RegularFile]:
-    """Return each changed file as it will be, if GitLab can store it so."""
+def _expected(remote: Remote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
+    """Return the mode and blob name that each changed file must have. Raises ForgeError if GitLab cannot store one."""
     expected = as_stored(changes, _files(remote, base, {_folder(change.path) for change in changes}), remote.name)
     for change in changes:
         if b"\r\n" in change.content and b"\0" not in change.content:
             raise ForgeError(
-                f"{change.path} of {remote.name} ends its lines with CR LF, and GitLab's API would store all of them "
-                "with LF; basebump changes nothing but the digest, so let the file have LF, or change it by hand"
+                f"{remote.name}: '{change.path}' has CR LF line ends, which GitLab's API would store as LF, but "
+                "basebump changes nothing except digests; hint: convert the file to LF, or change it by hand"
             )
     return expected
 
@@ -81,7 +81,7 @@ def _files(remote: Remote, base: str, folders: set[str]) -> Mapping[FilePath, Re
     return files
 
 
-def _action(change: Change) -> dict[str, Any]:
+def _action(change: FileChange) -> dict[str, Any]:
     text = as_text(change.content)
     if text is not None:
         return {"action": "update", "file_path": change.path, "content": text}
@@ -90,9 +90,9 @@ def _action(change: Change) -> dict[str, Any]:
 
 
 def _after(branches: Branches, branch: str, base: str, message: str, over: str | None, refusal: RefusedError) -> str:
-    """Return the commit of a push whose answer was lost, if it worked all the same.
+    """Return the commit of a push whose answer was lost, if the push worked nevertheless; raise the refusal otherwise.
 
-    A commit of ours on this base with this message holds what was sent: its intent is a hash over just that.
+    A commit of basebump on this base with this message has the same content: the intent is a hash of the changes.
     """
     head = after(refusal, lambda: branches.head(branch))
     if (head.commit if head is not None else None) == over:
@@ -105,9 +105,9 @@ def _after(branches: Branches, branch: str, base: str, message: str, over: str |
 
 
 def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
-    """Read back what GitLab stored, and take the branch away if it is not what was sent.
+    """Read back the stored files, and delete the branch if one differs from what was sent. Raises ForgeError.
 
-    This is a second look, not a promise: a run that ends before it leaves the branch as it is.
+    This is a second check without a guarantee: a run that ends before it leaves the branch as it is.
 
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
@@ -116,13 +116,13 @@ def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FileP
         if stored != file:
             branches.delete(branch, commit)
             raise ForgeError(
-                f"GitLab stored {path} of {branches.remote.name} other than it was sent, so the branch {branch} is "
-                "deleted again; let no `.gitattributes` convert the file, or change it by hand"
+                f"{branches.remote.name}: GitLab stored '{path}' with other content than it was sent, so branch "
+                f"'{branch}' was deleted again; hint: do not convert the file in `.gitattributes`, or change it by hand"
             )
 
 
 def _stored(path: str, commit: str, mode: str, project: Project) -> RegularFile:
-    """Return a file of a commit; `mode` is believed where a GitLab is too old to tell it."""
+    """Return the stored file of a commit; `mode` is assumed if the server is too old to report the mode."""
     headers = project.files.head(path, ref=commit)
     told = headers.get("X-Gitlab-Execute-Filemode")
     if told is not None:

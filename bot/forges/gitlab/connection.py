@@ -1,4 +1,4 @@
-"""A GitLab as one token sees it: a client for each thread, and the pace at which it is written to."""
+"""The connection of one token to a GitLab server: one client for each thread, and the delay between writes."""
 
 from __future__ import annotations
 
@@ -23,46 +23,46 @@ from bot.forges.gitlab.errors import ODD, READ, WRITE, explain
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100
-"""The most that GitLab gives in a page."""
+"""The largest page that GitLab returns."""
 TIMEOUT = 30.0
-"""Seconds without a byte; GitLab itself gives up after a minute, on what nobody should ask."""
+"""Seconds without data; GitLab itself gives up after a minute."""
 FIRST_PORTION, MOST_FILES = 15, 50
-"""Files of one query: as many as pass on GitLab 18.4 and later, and as many as a slow server gets done in time."""
+"""Files in one query: the number that GitLab 18.4 and later allow, and the number that a slow server can answer."""
 MAX_ANSWER = 64 * 1024 * 1024
-"""Bytes of one answer: a page of merge requests whose descriptions are as long as they may be, nearly."""
+"""Bytes of one answer; nearly a page of merge requests whose descriptions have the greatest length."""
 
 _DENIED = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
-_OR = "list its project under the job token permissions there, or let `token_env` name an access token that has"
+_OR = "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
 _BROKEN = (
     GitlabError,
-    HttpError,  # what our session refuses
-    OSError,  # what `requests` raises is one
-    ValueError,  # an answer that is no JSON, a date that is none
+    HttpError,  # our session refuses the request
+    OSError,  # `requests` raises subclasses of it
+    ValueError,  # the answer is not JSON, or a date cannot be parsed
     *ODD,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class JobToken:
-    """The token of a job of CI, which may read by git and little else, while the job runs."""
+    """The token of a CI job, which may clone by git and do little else, and is valid while the job runs."""
 
     secret: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the token belongs to; nobody where there is none."""
+    """The account that the token belongs to."""
 
     username: str | None
     emails: frozenset[str] | None
-    """The addresses that its commits carry, in lower case; None where it makes none, and nobody says who does."""
+    """The addresses of its commits in lower case; None for the token of a job, which makes no commits.
+
+    An empty set means that there is no token.
+    """
 
 
 class _Client(Gitlab):
-    """python-gitlab as we use it: nothing is asked a second time behind our back.
-
-    By itself it sleeps for as long as a rate limit says, ten times over.
-    """
+    """python-gitlab without repetitions: by itself it would sleep for as long as a rate limit says, up to ten times."""
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
         session = ApiSession(url, limit=MAX_ANSWER)
@@ -74,11 +74,11 @@ class _Client(Gitlab):
             timeout=TIMEOUT,
             per_page=PER_PAGE,
             user_agent=str(session.headers["User-Agent"]),
-            keep_base_url=True,  # else its pages are asked for wherever the server's own settings say that it is
+            keep_base_url=True,  # otherwise pages are requested from the URL in the server's own settings
             session=session,
         )
         self.answered: Mapping[str, str] = {}
-        """The headers of the last answer: python-gitlab's errors have none."""
+        """The headers of the last answer, which python-gitlab's errors do not have."""
         session.hooks["response"].append(self._remember)
 
     def http_request(self, verb: str, path: str, *words: Any, **more: Any) -> Any:
@@ -91,9 +91,9 @@ class _Client(Gitlab):
 
 
 class Portion:
-    """How many files one query in GraphQL asks for, as far as the server lets us.
+    """The number of files in one GraphQL query, adapted to the limits of the server.
 
-    Threads may share it: the worst that they do to each other is a query that is refused and asked again in halves.
+    Threads may share it: at worst a query is refused and repeated in halves.
     """
 
     def __init__(self) -> None:
@@ -101,18 +101,18 @@ class Portion:
         self._most = MOST_FILES
 
     def passed(self, files: int, score: int, limit: int) -> None:
-        """Learn from a query that was answered: a tenth of what it may cost is left as it is."""
+        """Adapt to an answered query: grow to nine tenths of the complexity limit."""
         fits = files * limit * 9 // (max(score, 1) * 10)
         self.files = max(self.files, min(fits, self._most))
 
     def refused(self, files: int) -> None:
-        """Learn from a query that was too much: never ask for as many again."""
+        """Adapt to a refused query: never request as many files again."""
         self._most = max(files // 2, 1)
         self.files = min(self.files, self._most)
 
 
 class Connection:
-    """What threads share of one GitLab: its address, the token, and what was learned about both."""
+    """State of one GitLab server that threads share: its address, the token, and features found missing."""
 
     def __init__(
         self,
@@ -124,7 +124,7 @@ class Connection:
         pause: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Connect to the GitLab at `url`, with the certificates in `ca` instead of the usual ones where it is given."""
+        """Connect to the GitLab at `url`; `ca` is a file with certificates to trust instead of the default ones."""
         self._url = url
         self._token = token
         self._secret = token.secret if isinstance(token, JobToken) else token
@@ -139,31 +139,31 @@ class Connection:
         self._users: dict[str, int | None] = {}
         self.pause = pause
         self.graphql = f"{url}/api/graphql"
-        """Where questions in GraphQL go."""
+        """The URL of the GraphQL API."""
         self.has_graphql = True
-        """False once the server turned out to have none."""
+        """False once the server turned out to have no GraphQL API."""
         self.unknown: set[str] = set()
-        """Questions for which the server turned out to be too old."""
+        """Queries for which the server turned out to be too old."""
         self.portion = Portion()
 
     @property
     def is_of_job(self) -> bool:
-        """Whether all that there is is the token of a job."""
+        """True if the token is that of a CI job."""
         return isinstance(self._token, JobToken)
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
-        """Return the answer of a call that changes nothing; what may pass later is asked again. Raises RefusedError."""
+        """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError."""
         return ask(lambda: self._call(action, call, needs), self.pause)
 
     def try_once(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
-        """Return the same for who has another way to ask where this one fails. Raises RefusedError."""
+        """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
         return self._call(action, call, needs)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], needs: str = WRITE) -> Answer:
-        """Return the answer of a call that changes something. Raises RefusedError.
+        """Make a call that changes something. Raises RefusedError.
 
-        It is made again only after a short rate limit, which says that nothing was done. Writes of all threads wait
-        for each other, and as long as was asked for.
+        It is repeated only after a short rate limit, which means that nothing was done. Writes of all threads are made
+        one after another, with the configured delay between them.
         """
         self.refuse_job(action, needs)
 
@@ -180,7 +180,7 @@ class Connection:
         return tell(call_in_turn, self.pause)
 
     def origin(self, name: str) -> Origin:
-        """Return a project as git reads it: with the token of a job the name tells what it is, else any will do.
+        """Return the clone source of a project, with the login that git takes for the kind of the token.
 
         https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token,
         https://docs.gitlab.com/ci/jobs/ci_job_token/#to-git-clone-a-private-projects-repository
@@ -190,12 +190,12 @@ class Connection:
         return Origin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
     def refuse_job(self, action: str, needs: str = WRITE) -> None:
-        """Raise RefusedError where there is but the token of a job, which writes nothing."""
+        """Raise RefusedError if the token is that of a CI job, which cannot write."""
         if self.is_of_job:
             raise RefusedError(job_cannot(action, needs), status=FORBIDDEN)
 
     def account(self) -> Account:
-        """Return who the token belongs to. Raises RefusedError."""
+        """Return the account that the token belongs to; fetched once. Raises RefusedError."""
         if self.is_of_job:
             return Account(None, None)
         with self._lock:
@@ -204,9 +204,9 @@ class Connection:
             return self._account
 
     def user(self, username: str) -> int | None:
-        """Return the id of somebody by name, None where nobody has it; asked once in a run. Raises RefusedError.
+        """Return the id of a user by name; None if there is no such user. Fetched once for each name.
 
-        https://docs.gitlab.com/api/users/#list-users
+        Raises RefusedError. https://docs.gitlab.com/api/users/#list-users
         """
         name = username.casefold()
 
@@ -216,11 +216,11 @@ class Connection:
 
         with self._lock:
             if name not in self._users:
-                self._users[name] = self.read(f"look for the user {username}", find)
+                self._users[name] = self.read(f"find the user {username}", find)
             return self._users[name]
 
     def _ask_account(self) -> Account:
-        """Ask, once in a run: https://docs.gitlab.com/api/users/#get-the-current-user."""
+        """Fetch the account: https://docs.gitlab.com/api/users/#get-the-current-user."""
 
         def whose(client: Gitlab) -> Account:
             client.auth()
@@ -230,7 +230,7 @@ class Connection:
             return Account(str(known["username"]), lowered)
 
         try:
-            return self.read("tell whose token it is", whose)
+            return self.read("identify the token", whose)
         except RefusedError as refusal:
             if refusal.status == UNAUTHORIZED and self._token is None:
                 return Account(None, frozenset())
@@ -246,12 +246,12 @@ class Connection:
             now = datetime.now(UTC)
             refusal = explain(error, action, needs, headers, secret=self._secret, now=now)
             if self.is_of_job and refusal.status in _DENIED:
-                what = f"GitLab does not let a job token {action}, which takes 18.4 or later; {_OR} {needs}"
+                what = f"GitLab does not allow a job token to {action}, which takes 18.4 or later; {_OR} {needs}"
                 refusal = RefusedError(what, status=refusal.status)
             raise refusal from error
 
     def _client(self) -> _Client:
-        """Return this thread's client: its session cannot be shared."""
+        """Return the client of this thread: its session cannot be shared."""
         client: _Client | None = getattr(self._threads, "client", None)
         if client is None:
             client = self._threads.client = _Client(self._url, self._token, self._ca)
@@ -260,20 +260,20 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """One project on a GitLab."""
+    """One project on a GitLab server."""
 
     connection: Connection = field(repr=False)
     name: str
-    """Its full path: `group/subgroup/project`."""
+    """The full path: `group/subgroup/project`."""
     number: int | None = None
-    """Its id, where it is known: it stays when the project moves."""
+    """Its id, which stays when the project moves; None if it is not known."""
 
     def read(self, action: str, call: Callable[[Project], Answer], needs: str = READ) -> Answer:
-        """Return what `call` reads; `action` stands in messages. Raises RefusedError."""
+        """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.read(f"{action} of {self.name}", lambda client: call(self._project(client)), needs)
 
     def write(self, action: str, call: Callable[[Project], Answer], needs: str = WRITE) -> Answer:
-        """Return what `call` answers to a write; `action` stands in messages. Raises RefusedError."""
+        """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.write(f"{action} of {self.name}", lambda client: call(self._project(client)), needs)
 
     def _project(self, client: Gitlab) -> Project:
@@ -281,5 +281,5 @@ class Remote:
 
 
 def job_cannot(action: str, needs: str = WRITE) -> str:
-    """Return what to say of something that the token of a job does not do."""
-    return f"a job token cannot {action}; let `token_env` name an access token that has {needs}"
+    """Return the message for an action that the token of a job cannot do."""
+    return f"a job token cannot {action}; hint: set `token_env` to an access token with {needs}"

@@ -1,4 +1,4 @@
-"""The dashboard of a project on GitLab: one issue of ours, known by its label."""
+"""The dashboard of a project on GitLab: an issue of basebump's account, found by its label."""
 
 from __future__ import annotations
 
@@ -11,18 +11,19 @@ from bot.core.proposal.dashboard import is_ours
 from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.errors import understood
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 
 
 @dataclass(frozen=True, slots=True)
 class GitLabDashboard:
-    """Verbs for the one issue of a project; every verb raises ForgeError."""
+    """The dashboard issue of one project. Every method raises ForgeError."""
 
     remote: Remote
 
-    def read(self) -> Board | None:
-        """Return it, open or closed; None where there never was one, or the token is a job's, which sees no issues.
+    def read(self) -> DashboardIssue | None:
+        """Return the dashboard issue, open or closed; None if it was never created.
 
+        The token of a job sees no issues, so the result is None, too.
         https://docs.gitlab.com/api/issues/#list-project-issues
         """
         if self.remote.connection.is_of_job:
@@ -30,17 +31,17 @@ class GitLabDashboard:
         with understood(self.remote.name):
             username = self.remote.connection.account().username
 
-            def look(project: Project) -> Board | None:
+            def look(project: Project) -> DashboardIssue | None:
                 for issue in islice(project.issues.list(labels=LABEL, state="all", iterator=True), MAX_ISSUES):
                     body = with_plain_ends(issue.description)
                     if issue.author["username"] == username and is_ours(body):
-                        return Board(str(issue.title), body, issue.state == "opened", int(issue.iid))
+                        return DashboardIssue(str(issue.title), body, issue.state == "opened", int(issue.iid))
                 return None
 
-            return self.remote.read("look for the dashboard", look)
+            return self.remote.read("find the dashboard", look)
 
-    def write(self, board: Board | None, title: str, body: str) -> None:
-        """Make it, or change it and open it again."""
+    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
+        """Create the dashboard issue, or update and reopen it."""
         words = {"title": title, "description": body}
 
         def write(project: Project) -> None:
@@ -52,8 +53,8 @@ class GitLabDashboard:
 
         self.remote.write("write the dashboard", write)
 
-    def close(self, board: Board, body: str) -> None:
-        """Change what it says, and close it."""
+    def close(self, board: DashboardIssue, body: str) -> None:
+        """Update the text of the dashboard issue and close it."""
         number = number_of(board, self.remote.name)
         self.remote.write(
             "close the dashboard",

@@ -1,4 +1,4 @@
-"""What GitLab's refusals mean, and what to do about each."""
+"""Translate errors of GitLab and python-gitlab into messages that say what they mean and what to do."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from bot.net import HttpError, cause_of, plain
 
 READ = "the scope `read_api` and the role Reporter"
 WRITE = "the scope `api` and the role Developer"
-"""What a token needs: https://docs.gitlab.com/user/permissions/#project-members-permissions."""
+"""The rights that a token needs: https://docs.gitlab.com/user/permissions/#project-members-permissions."""
 
 LIMIT_WAIT = 60.0
-"""Seconds to wait where a limit does not say how long: GitLab counts most by the minute.
+"""Seconds to wait if a rate limit does not say how long: GitLab counts most limits by the minute.
 
 https://docs.gitlab.com/security/rate_limits/
 """
@@ -26,29 +26,29 @@ https://docs.gitlab.com/security/rate_limits/
 _REDIRECT = range(300, 400)
 
 ODD = (AttributeError, KeyError, TypeError, IndexError)
-"""What comes of an answer that has another shape than GitLab's: somebody else's JSON, or none."""
+"""Errors from reading an answer that is not shaped like GitLab's, such as JSON of another server."""
 
 
 @contextmanager
 def understood(name: str) -> Iterator[None]:
-    """Turn an answer that is none of GitLab's into a RefusedError, wherever its parts are read."""
+    """Translate errors from reading an answer that is not shaped like GitLab's into RefusedError."""
     try:
         yield
     except ODD as error:
-        what = f"what was answered for {name} is not what GitLab answers; check the URL"
+        what = f"{name}: the answer is not shaped like GitLab's; hint: check the URL"
         raise RefusedError(what, status=None) from error
 
 
 def explain(
     error: Exception, action: str, needs: str, headers: Mapping[str, str], *, secret: str | None, now: datetime
 ) -> RefusedError:
-    """Return what `error`, raised while GitLab was asked to do `action`, means.
+    """Translate an error that was raised while GitLab was asked to do `action`, which takes `permission`.
 
-    `needs` is what a token must have for it, `headers` are those of the last answer.
+    `headers` are those of the last answer.
     """
     status = error.response_code if isinstance(error, GitlabError) else None
     if status is None:
-        what = f"GitLab could not be asked to {action}: {_reason(error, secret)}; check the network and the URL"
+        what = f"GitLab could not be asked to {action}: {_reason(error, secret)}; hint: check the network and the URL"
         return RefusedError(what, status=None)
     words = plain("; ".join(_words(error)), [secret or ""])
     wait = _wait(status, headers, now)
@@ -57,7 +57,10 @@ def explain(
 
 
 def _reason(error: Exception, secret: str | None) -> str:
-    """Say why there is no answer of GitLab's: of what `requests` says only the cause, since it may quote a header."""
+    """Describe why there is no answer of GitLab's.
+
+    Of an error of `requests` only the cause is used, since the rest may quote a header.
+    """
     match error:
         case HttpError():
             return plain(str(error), [secret or ""])
@@ -71,24 +74,26 @@ def _reason(error: Exception, secret: str | None) -> str:
 def _meaning(status: int, words: str, needs: str) -> str:
     match status:
         case 401:
-            return "it does not know the token; make a new one and set the variable that `token_env` names to it"
+            return "it does not accept the token; hint: create a new token and set the variable of `token_env` to it"
         case 403:
-            return f"{words or 'forbidden'}; give the token {needs}, and remove a project that is archived"
+            return f"{words or 'forbidden'}; hint: give the token {needs}, and remove archived projects from the config"
         case 404:
-            return f"there is no such thing, or the token may not see it; check the name, and give it {needs}"
+            return f"it does not exist, or the token may not see it; hint: check the name, and give the token {needs}"
         case 405:
-            return f"{words or 'not allowed'}; if the project has moved, write its new path in the config"
+            return f"{words or 'not allowed'}; hint: if the project has moved, write its new path in the config"
         case _ if status in _REDIRECT:
-            return "it has moved to another address; write that in the config"
+            return "it has moved to another address; hint: write the new address in the config"
         case _ if status >= SERVER_ERROR:
-            return f"it failed with status {status}; run basebump again later"
+            return f"it failed with status {status}; hint: rerun basebump later"
         case _ if "not allowed to push" in words:
-            return f"{words}; let the token push there in the settings of protected branches, and give it {needs}"
+            return (
+                f"{words}; hint: allow the token to push there in the protected branches settings, and give it {needs}"
+            )
     return words or f"it answered with status {status}"
 
 
 def _words(error: Exception) -> Iterator[str]:
-    """Yield what GitLab says: a text, a list of them, or texts by field; sometimes under `error` alone.
+    """Yield the messages of GitLab's answer: a text, a list of texts, or texts by field; sometimes only `error`.
 
     https://docs.gitlab.com/api/rest/troubleshooting/#status-code-400
     """
@@ -115,7 +120,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def _wait(status: int, headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how long a rate limit lasts, None where it was none that refused."""
+    """Return how many seconds a rate limit lasts; None if the refusal was not a rate limit."""
     if status != TOO_MANY:
         return None
     after, reset = headers.get("retry-after", ""), headers.get("ratelimit-reset", "")

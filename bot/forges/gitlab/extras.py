@@ -1,4 +1,4 @@
-"""What a merge request has besides its branch and words, set with them: what GitLab leaves out is said."""
+"""Set labels, reviewers, assignees and milestone of a merge request together with its text, and report omissions."""
 
 from __future__ import annotations
 
@@ -12,56 +12,59 @@ from bot.forges._refusal import RefusedError
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.history import was_set
 from bot.forges.gitlab.shown import Shown
-from bot.model.extras import NO_EXTRAS, TEAM, Extras
+from bot.model.extras import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
 MAX_MILESTONES = 100
-"""Milestones of one title that are looked at: a page. Projects and their groups have one each."""
+"""Milestones of one title that are searched, one page; a project and each group above it have at most one."""
 
-_NO_GROUPS = "GitLab asks people for reviews, and no groups; name people, or let an approval rule name the group"
-_WHO = "GitLab takes only who may see the project, and one alone without Premium"
-_ROLE = "give the token the role Developer"
+_NO_GROUPS = (
+    "GitLab requests reviews of people and not of groups; hint: name people, or add an approval rule for the group"
+)
+_WHO = "GitLab accepts only people who may see the project, and only one of them without Premium"
+_ROLE = "hint: give the token the role Developer"
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Extras in GitLab's words."""
+    """Attributes as parameters of GitLab's API."""
 
     words: Mapping[str, object] = field(default_factory=dict)
-    """Parameters of https://docs.gitlab.com/api/merge_requests/#create-mr."""
-    sent: Extras = NO_EXTRAS
-    """What they ask for."""
+    """The parameters: https://docs.gitlab.com/api/merge_requests/#create-mr."""
+    sent: RequestAttributes = NO_ATTRIBUTES
+    """The attributes that the parameters set."""
     notes: tuple[str, ...] = ()
-    """What cannot be asked for, in sentences."""
+    """Notes about attributes that cannot be set."""
 
 
 class ExtrasWriter:
-    """Puts extras into GitLab's words, for one project and one run. No method raises."""
+    """Converts attributes to API parameters, for one project and one run. No method raises."""
 
     def __init__(self, remote: Remote) -> None:
         self._remote = remote
         self._milestones: dict[str, int | None] = {}
 
-    def new(self, extras: Extras) -> Prepared:
-        """Return what sets extras on a request that is made with it. Labels that are missing GitLab makes itself."""
+    def new(self, extras: RequestAttributes) -> Prepared:
+        """Return the parameters for a new request; GitLab itself creates missing labels."""
         return self._prepare(extras, "labels", {})
 
-    def more(self, number: int, extras: Extras, shown: Shown) -> Prepared:
-        """Return what adds extras to a request that is there; what people took off stays off."""
-        wanted = replace(extras, automerge=None, status=None).without(set_on(shown))
-        if wanted == NO_EXTRAS:
+    def more(self, number: int, extras: RequestAttributes, shown: Shown) -> Prepared:
+        """Return the parameters that add attributes to an existing request, except those that people removed."""
+        wanted = replace(extras, automerge=None, status=None).subtract(set_on(shown))
+        if wanted == NO_ATTRIBUTES:
             return Prepared()
         try:
-            left = wanted.without(was_set(self._remote, number, wanted))
+            left = wanted.subtract(was_set(self._remote, number, wanted))
         except RefusedError as refusal:
-            return Prepared(notes=(f"Nothing was set on it, since nobody can say what people took off: {refusal}.",))
+            note = f"No attributes were set, since it is unknown which of them people removed: {refusal}."
+            return Prepared(notes=(note,))
         prepared = self._prepare(left, "add_labels", shown)
-        off = () if left == wanted else ("What was taken off it again stays off.",)
+        off = () if left == wanted else ("Attributes that people removed were not set again.",)
         return replace(prepared, notes=(*prepared.notes, *off))
 
-    def _prepare(self, extras: Extras, label_word: str, shown: Shown) -> Prepared:
-        groups = [each for each in extras.reviewers if each.startswith(TEAM)]
-        people = [each for each in extras.reviewers if not each.startswith(TEAM)]
-        failure = "The review of `{}` could not be requested: {}."
+    def _prepare(self, extras: RequestAttributes, label_word: str, shown: Shown) -> Prepared:
+        groups = [each for each in extras.reviewers if each.startswith(TEAM_PREFIX)]
+        people = [each for each in extras.reviewers if not each.startswith(TEAM_PREFIX)]
+        failure = "A review of `{}` could not be requested: {}."
         reviewers, notes = self._find(people, failure)
         notes += [failure.format(each, _NO_GROUPS) for each in groups]
         assignees, unknown = self._find(extras.assignees, "`{}` could not be assigned: {}.")
@@ -70,7 +73,7 @@ class ExtrasWriter:
         words |= {"reviewer_ids": [*_ids(shown, "reviewers"), *reviewers.values()]} if reviewers else {}
         words |= {"assignee_ids": [*_ids(shown, "assignees"), *assignees.values()]} if assignees else {}
         words |= {"milestone_id": milestone} if milestone is not None else {}
-        sent = Extras(
+        sent = RequestAttributes(
             labels=extras.labels,
             reviewers=tuple(reviewers),
             assignees=tuple(assignees),
@@ -79,7 +82,7 @@ class ExtrasWriter:
         return Prepared(words, sent, (*notes, *unknown, *why))
 
     def _find(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
-        """Return the ids of people, and in sentences who has none."""
+        """Return the ids of the people that were found, and notes about the others."""
         ids: dict[str, int] = {}
         notes: list[str] = []
         for each in names:
@@ -89,7 +92,7 @@ class ExtrasWriter:
                 notes.append(failure.format(each, refusal))
                 continue
             if found is None:
-                notes.append(failure.format(each, "nobody on this GitLab has that name"))
+                notes.append(failure.format(each, "there is no user of that name on this GitLab"))
             else:
                 ids[each] = found
         return ids, notes
@@ -103,18 +106,19 @@ class ExtrasWriter:
 
         try:
             if title not in self._milestones:
-                self._milestones[title] = self._remote.read(f"look for the milestone {title}", ask)
+                self._milestones[title] = self._remote.read(f"find the milestone {title}", ask)
         except RefusedError as refusal:
-            return None, [f"Its milestone could not be set: {refusal}."]
+            return None, [f"The milestone could not be set: {refusal}."]
         if self._milestones[title] is None:
-            return None, [f"Its milestone could not be set: no active one is called `{title}`; make it."]
+            note = f"The milestone could not be set: no active milestone is called `{title}`; hint: create it."
+            return None, [note]
         return self._milestones[title], []
 
 
-def set_on(shown: Shown) -> Extras:
-    """Return what is set on a request now."""
+def set_on(shown: Shown) -> RequestAttributes:
+    """Return the attributes that a request has now."""
     milestone = shown.get("milestone")
-    return Extras(
+    return RequestAttributes(
         labels=tuple(str(each) for each in shown.get("labels") or ()),
         reviewers=_usernames(shown, "reviewers"),
         assignees=_usernames(shown, "assignees"),
@@ -123,14 +127,14 @@ def set_on(shown: Shown) -> Extras:
     )
 
 
-def left_out(sent: Extras, made: Shown) -> tuple[str, ...]:
-    """Say what was sent and is not on a request, as it was answered: GitLab leaves out in silence what may not be."""
-    missing = sent.without(set_on(made))
+def left_out(sent: RequestAttributes, made: Shown) -> tuple[str, ...]:
+    """Return notes about attributes that were sent and that the answer does not have: GitLab omits them silently."""
+    missing = sent.subtract(set_on(made))
     return (
-        *(f"Its label `{each}` was not set: {_ROLE}." for each in missing.labels),
-        *(f"The review of `{each}` was not requested: {_WHO}." for each in missing.reviewers),
+        *(f"Label `{each}` was not set; {_ROLE}." for each in missing.labels),
+        *(f"A review of `{each}` was not requested: {_WHO}." for each in missing.reviewers),
         *(f"`{each}` was not assigned: {_WHO}." for each in missing.assignees),
-        *([f"Its milestone was not set: {_ROLE}."] if missing.milestone is not None else ()),
+        *([f"The milestone was not set; {_ROLE}."] if missing.milestone is not None else ()),
     )
 
 

@@ -1,4 +1,4 @@
-"""The projects of one GitLab: gitlab.com or one that somebody runs, by python-gitlab."""
+"""The projects of one GitLab server, gitlab.com or a self-managed one, accessed with python-gitlab."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bot.forges.gitlab.examination import GitLabExamination
 from bot.forges.gitlab.forge import GitLabForge
 from bot.forges.gitlab.tree import open_tree
 from bot.forges.selection import Selection, each_once
-from bot.model.diagnosis import Aim, Check
+from bot.model.diagnosis import DiagnosisTarget, Check
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
-from bot.model.vocabulary import Stage
+from bot.model.report import RunFailure
+from bot.model.vocabulary import FailureStage
 
 __all__ = ["KIND", "SITE", "GitLabFleet", "JobToken"]
 
@@ -34,9 +34,9 @@ SITE = "https://gitlab.com"
 
 
 class GitLabFleet:
-    """The projects that a config names one by one or by group, on one GitLab.
+    """The projects of one GitLab server that a config selects by name or by group.
 
-    May be used from several threads: each has a client of its own.
+    Thread-safe: each thread has a client of its own.
     """
 
     def __init__(
@@ -50,12 +50,12 @@ class GitLabFleet:
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Offer what is `selected`: projects by their full paths (`group/subgroup/project`), then those of owners.
+        """Select projects by their full paths (`group/subgroup/project`), then those of owners.
 
-        With the token of a job they are read by git alone, and only those that are named.
+        With the token of a job, projects must be selected by path, and are read by git alone.
 
-        `url` is where people look, `base_branches` globs (without any it is the default branch), `ca` a file of
-        certificates to trust instead of the usual ones, `pause` what waits.
+        `url` is the URL of the web interface. `base_branches` are globs; without them the base branch is the default
+        branch. `ca` is a file with certificates to trust instead of the default ones, `pause` waits between requests.
         """
         self._base_branches = tuple(base_branches)
         self._names = tuple(each for each in selected if isinstance(each, str))
@@ -67,90 +67,90 @@ class GitLabFleet:
         self._has_token = token is not None
         self._numbers: dict[str, int] = {}
 
-    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        """Yield what the config selects, or of that only the names in `only` when it is not empty.
+    def list_repositories(self, only: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+        """Yield the projects that the config selects, or only those in `only` if it is not empty.
 
-        GitLab does not tell upper from lower case in paths, so neither does this. Each project is yielded once for each
-        of its base branches, by the path that it has now: one that moved is found by its old one.
+        Paths are compared without regard to case, as GitLab does. Each project is yielded once for each of its base
+        branches, with the path that it has now: a moved one is found by its old path.
         """
         yield from each_once(self._find(frozenset(name.lower() for name in only)))
 
-    def tree(self, repository: GitRepository) -> ListedTree:
+    def open_tree(self, repository: GitRepository) -> ListedTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
         if repository.commit is None:
-            raise TreeError(f"{repository.name} has no commit on its default branch")
+            raise TreeError(f"{repository.name}: the default branch has no commit")
         return open_tree(self._remote(repository.name), repository.commit)
 
-    def forge(self, repository: GitRepository) -> GitLabForge:
-        """Return the verbs for one project."""
+    def get_forge(self, repository: GitRepository) -> GitLabForge:
+        """Return the forge operations for one project."""
         return GitLabForge(self._remote(repository.name), repository)
 
-    def dashboard(self, repository: GitRepository) -> GitLabDashboard:
-        """Return the verbs for its one issue."""
+    def get_dashboard(self, repository: GitRepository) -> GitLabDashboard:
+        """Return the dashboard of one project."""
         return GitLabDashboard(self._remote(repository.name))
 
-    def examine(self, aim: Aim) -> Iterator[Check]:
-        """Ask whose the token is, look for what the config selects, and try what may be done there."""
+    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:
+        """Identify the token, list the selected projects, and check the rights on them."""
         examination = GitLabExamination(self._connection, self._url, self._has_token)
         yield from examination.token(aim)
-        found = self.repositories(frozenset())
+        found = self.list_repositories(frozenset())
         yield from examined(self._url, found, lambda repository: examination.rights(repository, aim))
 
-    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+    def _find(self, wanted: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         for name in self._names:
             if not wanted or name.lower() in wanted:
                 yield from self._named(name)
         for selection in self._selections:
             yield from self._selected(selection, wanted)
 
-    def _named(self, name: str) -> Iterator[GitRepository | Failed]:
+    def _named(self, name: str) -> Iterator[GitRepository | RunFailure]:
         try:
             if self._connection.is_of_job:
                 yield self._by_git(name)
                 return
             listed = self._catalogue.named(name)
         except RefusedError as refusal:
-            yield Failed(name, Stage.SURVEY, str(refusal))
+            yield RunFailure(name, FailureStage.SURVEY, str(refusal))
             return
         known_as = name if listed.name.lower() != name.lower() else None
         for found in self._look(listed):
-            yield found if isinstance(found, Failed) else replace(found, known_as=known_as)
+            yield found if isinstance(found, RunFailure) else replace(found, configured_name=known_as)
 
     def _by_git(self, name: str) -> GitRepository:
         if self._base_branches:
-            what = f"a job token looks at the default branch of {name} alone; leave `base_branches` out"
-            raise RefusedError(f"{what}, or let `token_env` name an access token", status=None)
+            what = f"{name}: a job token reads only the default branch; hint: remove `base_branches`"
+            raise RefusedError(f"{what}, or set `token_env` to an access token", status=None)
         try:
             branch, commit = self._connection.origin(name).head() or (None, None)
         except RefusedError as refusal:
-            what = f"{refusal}; check the name, and list the job's project under the job token permissions there"
+            what = f"{refusal}; hint: check the name, and list the job's project there under the job token permissions"
             raise RefusedError(what, status=refusal.status) from refusal
         return GitRepository(KIND, name, branch, commit, host=self._host)
 
-    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | Failed]:
+    def _selected(self, selection: Selection, wanted: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         names = selection.among(wanted)
         if wanted and not names:
             return
         if self._connection.is_of_job:
-            what = "a job token lists no projects; name them one by one, or let `token_env` name an access token"
-            yield Failed(selection.owner, Stage.SURVEY, what)
+            what = "a job token cannot list projects; hint: name each project, or set `token_env` to an access token"
+            yield RunFailure(selection.owner, FailureStage.SURVEY, what)
             return
         try:
             listed = list(self._asked_for(names)) if names else self._catalogue.owned(selection.owner)
         except RefusedError as refusal:
-            yield Failed(selection.owner, Stage.SURVEY, str(refusal))
+            yield RunFailure(selection.owner, FailureStage.SURVEY, str(refusal))
             return
         for each in listed:
             if each.is_dead or not selection.takes(each.name, each.topics):
                 continue
             for found in self._look(each):
-                if isinstance(found, Failed):
+                if isinstance(found, RunFailure):
                     yield found
                 elif found.commit is not None or self._base_branches:
-                    yield replace(found, is_selected=True)
+                    yield replace(found, is_selected_by_owner=True)
 
     def _asked_for(self, names: Sequence[str]) -> Iterator[Listed]:
-        """Yield those of some projects that are there: what is not is not selected, either. Raises RefusedError."""
+        """Yield the projects that exist; one that does not is not selected, either. Raises RefusedError."""
         for name in names:
             try:
                 yield self._catalogue.named(name)
@@ -158,14 +158,14 @@ class GitLabFleet:
                 if refusal.status != NOT_FOUND:
                     raise
 
-    def _look(self, listed: Listed) -> list[GitRepository | Failed]:
-        """Return a project as it stands, once for each of its base branches; without any where it has none."""
+    def _look(self, listed: Listed) -> list[GitRepository | RunFailure]:
+        """Return a project once for each of its base branches; once without any if no branch matches."""
         self._numbers[listed.name] = listed.number
         try:
             with understood(listed.name):
                 bases = self._bases(listed)
         except RefusedError as refusal:
-            return [Failed(listed.name, Stage.SURVEY, str(refusal))]
+            return [RunFailure(listed.name, FailureStage.SURVEY, str(refusal))]
         found = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)
         return [
             replace(found, base_branch=branch, commit=commit, is_default_base=branch == listed.default_branch)
@@ -173,7 +173,7 @@ class GitLabFleet:
         ] or [found]
 
     def _bases(self, listed: Listed) -> list[tuple[str, str]]:
-        """Return the base branches of a project with their commits. Raises RefusedError."""
+        """Return the base branches of a project and their commits. Raises RefusedError."""
         branches = Branches(self._remote(listed.name))
         if self._base_branches:
             prefixes = [beginning(glob) for glob in self._base_branches]
@@ -190,6 +190,6 @@ class GitLabFleet:
 
 
 def _host_of(url: str) -> str | None:
-    """Return the host that git clones from; below a path of it, projects have no names that others know."""
+    """Return the host that git clones from; None if the URL has a path, since other tools do not know such names."""
     parts = urlsplit(url)
     return parts.netloc.lower() if parts.path in {"", "/"} else None

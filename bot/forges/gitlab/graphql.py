@@ -1,4 +1,4 @@
-"""Questions to GitLab in GraphQL: many in one request, as far as the server thinks that they are not too complex.
+"""Send GraphQL queries, which read many things in one request, within the complexity that the server allows.
 
 https://docs.gitlab.com/api/graphql/#limits
 """
@@ -22,9 +22,10 @@ _GATEWAY_TIMEOUT = 504
 
 
 def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Ask one query, once: whoever is refused asks for less, or by REST. Raises RefusedError, TooOldError.
+    """Send a query once; after a refusal the caller sends a smaller one or uses REST.
 
-    An answer with anything wrong in it is none: GitLab leaves out what it does not show without a word.
+    An answer with any error counts as refused: GitLab silently leaves out what it does not show. Raises RefusedError,
+    and `UnsupportedQueryError` if the server cannot answer such queries.
     """
     if not connection.has_graphql or text in connection.unknown:
         raise TooOldError
@@ -48,7 +49,7 @@ def query(connection: Connection, action: str, text: str, variables: Mapping[str
 
 
 def _read(answer: Any) -> Mapping[str, Any]:
-    """Return what was answered; a refusal is raised as python-gitlab would."""
+    """Parse an answer; an answer with errors is raised as python-gitlab would raise it."""
     problems = answer.get("errors") or ()
     words = "; ".join(str(each["message"]) for each in problems)
     if UNKNOWN.search(words):
@@ -58,5 +59,5 @@ def _read(answer: Any) -> Mapping[str, Any]:
         raise GitlabHttpError(words, status, json.dumps({"message": words}).encode())
     data = answer["data"]
     if not isinstance(data, Mapping):
-        raise TypeError("an answer without data is none")
+        raise TypeError("the answer has no data")
     return data

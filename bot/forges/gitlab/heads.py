@@ -1,4 +1,4 @@
-"""What branches of ours hold beyond the base: a commit of ours, merges of the base, or what somebody else did."""
+"""Read the heads of basebump's branches: what they hold beyond the base branch, and whether people changed it."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from bot.forges.gitlab.branches import Tip, read_tip
 from bot.forges.gitlab.connection import PER_PAGE, Remote
 
 MAX_FILES = 300
-"""Files of one comparison that are looked at; GitLab leaves out the lines of what comes after some hundreds."""
+"""Files of one comparison that are inspected; GitLab leaves out the lines of files after some hundreds."""
 
 _Changes = Mapping[str, tuple[tuple[object, ...], tuple[str, ...]] | None]
-"""What happened to each file, and the lines that were added and removed; None where GitLab does not show them."""
+"""Kind of change and changed lines of each file; None if GitLab does not show them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What one branch points to, beside the base."""
+    """The content of one branch compared with the base branch."""
 
     commit: str
     intent: str | None
-    """None where it holds anything beyond the base that is not ours."""
+    """The intent of basebump's commit; None if the branch holds anything else beyond the base."""
     base: str | None
-    """The base branch that its commit says it was made for, None for the default one."""
+    """The base branch that the commit names in its trailer; None for the default branch."""
     committed: datetime
-    """When the commit was made that carries the intent; without one, the last."""
+    """When basebump's commit was made; without one, the last commit."""
     behind: bool
-    """Whether the base has commits that it does not hold."""
+    """True if the base has commits that the branch does not have."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """What a branch has beyond the base."""
+    """The commits and changes that a branch has beyond the base."""
 
     commits: Mapping[str, Tip]
     changes: _Changes
@@ -46,13 +46,16 @@ class _Compared:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """The branches of one project, seen from one commit of its base branch. Every method raises RefusedError."""
+    """Reads heads in one project, compared with one commit of its base branch. Methods raise RefusedError."""
 
     remote: Remote
     base: str | None
 
     def look(self, tip: Tip) -> Head:
-        """Return what a branch points to; three requests where that is a merge, which may be the base's."""
+        """Read the head of a branch that points to `tip`.
+
+        It takes no request, and three for a merge commit, which may be a merge of the base ("Update branch").
+        """
         may_compare = not self.remote.connection.is_of_job
         if len(tip.parents) == PARENTS_OF_MERGE and self.base is not None and may_compare:
             updated = self._updated(tip, self.base)
@@ -61,7 +64,7 @@ class Heads:
         return Head(tip.commit, tip.intent, tip.base, tip.committed, tip.parents != (self.base,))
 
     def _updated(self, merge: Tip, base: str) -> Head | None:
-        """Return a commit of ours with merges of the base above it, and nothing else; None for all else."""
+        """Return the head if only merges of the base stand on basebump's commit; None otherwise."""
         found = self.remote.read(
             f"compare {merge.commit} with its base branch",
             lambda project: _object(project.repository_compare(base, merge.commit)),
@@ -81,7 +84,7 @@ class Heads:
 
 
 def _compared(found: Mapping[str, Any], remote: Remote) -> _Compared | None:
-    """Return a comparison from where a branch left its base, None where it has more than is looked at.
+    """Parse a comparison from where the branch left its base; None if it has more than is inspected.
 
     https://docs.gitlab.com/api/repositories/#compare-branches-tags-or-commits
     """
@@ -109,7 +112,7 @@ def _change(diff: Mapping[str, Any]) -> tuple[tuple[object, ...], tuple[str, ...
 
 
 def _object(answer: object) -> Mapping[str, Any]:
-    """Return an answer that must be a JSON object; python-gitlab gives back whatever there is. Raises TypeError."""
+    """Return an answer that must be a JSON object; python-gitlab returns any JSON. Raises TypeError."""
     if not isinstance(answer, dict):
-        raise TypeError(f"a {type(answer).__name__} is no object")
+        raise TypeError(f"the answer is not an object but a {type(answer).__name__}")
     return answer

@@ -1,4 +1,4 @@
-"""What was ever set on a merge request, though people may have taken it off again."""
+"""Read the history of a merge request: the attributes that were ever set, and why it was closed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from gitlab.v4.objects import Project
 from bot.forges._ended import ended_with_branch
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.gitlab.connection import Remote
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
 MAX_EVENTS = 500
-"""Events and notes of one kind on a request that are looked at, oldest first: what we set comes early."""
+"""Events and notes of one kind on a request that are read, oldest first: basebump's come early."""
 MAX_LAST = 50
-"""Notes on a closed request that are looked at, newest first: its end is among the last."""
+"""Notes on a closed request that are read, newest first: the note about its end is among the last."""
 
 _MENTION = re.compile(r"@(\w(?:[\w.-]*[\w-])?)")
 _REVIEW = re.compile(r"\breview\b")
 _ASSIGNED = re.compile(r"\b(?:un)?assigned\b|\bassignee\b")
 _CANCELLED = re.compile(r"cancell?ed .*automatic|removed .* from the merge train")
 _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
-"""Words of the notes that GitLab writes itself, in English whatever its language."""
+"""Phrases in the notes that GitLab writes itself, in English whatever its language setting."""
 
 
-def was_set(remote: Remote, number: int, asked: Extras) -> Extras:
-    """Return what of the kinds in `asked` was ever set on a request. Raises RefusedError.
+def was_set(remote: Remote, number: int, asked: RequestAttributes) -> RequestAttributes:
+    """Return the attributes that were ever set on a request, of the kinds that `attributes` has. Raises RefusedError.
 
-    A request for each kind, reviewers and assignees together: events of labels and of milestones
-    (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/), and
-    of people only GitLab's own notes. Whoever stands in one of those was once asked, or was asked no more.
+    It takes one request for each kind; reviewers and assignees share one. Labels and milestones have events
+    (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). For
+    people there are only GitLab's own notes; whoever such a note mentions was requested, or removed, at some time.
     """
     notes = _own_notes(remote, number) if asked.reviewers or asked.assignees else ()
-    return Extras(
+    return RequestAttributes(
         labels=_labels(remote, number) if asked.labels else (),
         reviewers=tuple(_mentioned(notes, _REVIEW)),
         assignees=tuple(_mentioned(notes, _ASSIGNED)),
@@ -44,18 +44,19 @@ def was_set(remote: Remote, number: int, asked: Extras) -> Extras:
 
 
 def was_called_off(remote: Remote, number: int) -> bool:
-    """Say whether the last thing that happened to merging by itself is that somebody called it off.
+    """Return True if the last event about auto-merge is that somebody cancelled it. Raises RefusedError.
 
-    What GitLab calls off, because somebody pushed, is no such thing. Raises RefusedError.
+    A cancellation by GitLab itself, after a push, does not count.
     """
     told = [note for note in _own_notes(remote, number) if _AUTOMATIC.search(note)]
     return bool(told) and _CANCELLED.search(told[-1]) is not None
 
 
 def closed_with_branch(remote: Remote, number: int, branch: str, closed: datetime) -> bool:
-    """Say whether GitLab closed a request by itself, as somebody deleted its branch; where nobody can say, people did.
+    """Return True if GitLab closed a request because its branch was deleted; False if the notes cannot be read.
 
-    GitLab closes it and writes so in one go, and writes nothing about the branch of one that is closed already.
+    GitLab closes the request and writes a note at the same time. It writes no note about the branch of a request that
+    is closed already.
     """
     told = f"deleted source branch `{branch}`"
 
@@ -78,7 +79,7 @@ def _labels(remote: Remote, number: int) -> tuple[str, ...]:
         events = project.mergerequests.get(number, lazy=True).resourcelabelevents.list(iterator=True)
         return tuple(str(each.label["name"]) for each in islice(events, MAX_EVENTS) if each.label)
 
-    return remote.read(f"read what labels merge request !{number} had", ask)
+    return remote.read(f"read the label events of merge request !{number}", ask)
 
 
 def _milestone(remote: Remote, number: int) -> str | None:
@@ -86,18 +87,18 @@ def _milestone(remote: Remote, number: int) -> str | None:
         events = project.mergerequests.get(number, lazy=True).resourcemilestoneevents.list(iterator=True)
         return next((str(each.milestone["title"]) for each in islice(events, MAX_EVENTS) if each.milestone), None)
 
-    return remote.read(f"read what milestones merge request !{number} had", ask)
+    return remote.read(f"read the milestone events of merge request !{number}", ask)
 
 
 def _own_notes(remote: Remote, number: int) -> tuple[str, ...]:
-    """Return what GitLab itself wrote, oldest first: https://docs.gitlab.com/api/notes/#list-all-merge-request-notes."""
+    """Return GitLab's own notes, oldest first: https://docs.gitlab.com/api/notes/#list-all-merge-request-notes."""
 
     def ask(project: Project) -> tuple[str, ...]:
         words = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "asc"}
         notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **words)
         return tuple(str(each.body) for each in islice(notes, MAX_EVENTS) if each.system)
 
-    return remote.read(f"read what happened to merge request !{number}", ask)
+    return remote.read(f"read the notes about merge request !{number}", ask)
 
 
 def _mentioned(notes: tuple[str, ...], about: re.Pattern[str]) -> Iterator[str]:

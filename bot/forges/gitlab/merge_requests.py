@@ -1,4 +1,4 @@
-"""Merge requests of ours, as GitLab shows them."""
+"""List basebump's merge requests and branches on GitLab."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ from bot.forges.gitlab.extras import set_on
 from bot.forges.gitlab.heads import Head, Heads
 from bot.forges.gitlab.history import closed_with_branch
 from bot.forges.gitlab.merging import MergeState, merge_states, wants_current
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, Seen
+from bot.model.proposal import RequestState, RemoteRequest
 
 MAX_ENDED = 100
-"""Ended requests of one branch that are looked at, the newest: one page. Older declines are of digests long gone."""
+"""The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
 MAX_NOTES = 500
-"""Notes on one request in which ours is looked for; GitLab writes some itself, and ours stands near the first."""
+"""Notes on one request that are searched for basebump's note, which is among the first; GitLab writes some itself."""
 DRAFT = "Draft: "
-"""What a draft is to GitLab: a title that begins so (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
+"""The beginning of a draft's title (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
 
 _STATES = {
     "opened": RequestState.OPEN,
-    "locked": RequestState.OPEN,  # it is being merged
+    "locked": RequestState.OPEN,  # it is being merged at the moment
     "closed": RequestState.CLOSED,
     "merged": RequestState.MERGED,
 }
@@ -44,38 +44,38 @@ OPEN_STATES = frozenset(state for state, means in _STATES.items() if means is Re
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """What a list of merge requests tells of one."""
+    """A merge request as the list of merge requests returns it."""
 
     number: int
     branch: str
     target: str
-    """The branch that it is to be merged into, which people can change."""
+    """The branch that it is to be merged into; people can change it."""
     state: RequestState
     url: str
     title: str
     body: str
     is_merging: bool
-    """Whether it is being merged just now."""
+    """True if it is being merged at the moment."""
     is_armed: bool
-    """Whether it is set to merge by itself."""
+    """True if auto-merge is enabled."""
     armed_by: str | None
-    """The username of who set it so; None where GitLab does not say."""
-    has: Extras
-    """What is set on it."""
+    """The username of the account that enabled auto-merge; None if GitLab does not report it."""
+    has: RequestAttributes
+    """The attributes that it has now."""
     opened: datetime
     closed: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What was found out about branches and open requests."""
+    """Everything that was read about branches and open requests."""
 
     base: Base
     heads: Mapping[str, Head]
     states: Mapping[int, MergeState]
-    """What GitLab says of merging them, of those whose base moved on."""
+    """The merge states of the requests whose base has new commits."""
     strict: bool
-    """Whether only what is up to date may be merged; asked for only where something is not."""
+    """True if only branches that are up to date may be merged; read only if some branch is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,15 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository) -> tuple[Seen, ...]:
-        """Return what there is of the branches in `tips`, and the ended requests of `wanted`.
+    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository) -> tuple[RemoteRequest, ...]:
+        """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
-        `repository` names the base branch and its commit: what stands on that cannot conflict with it, and what was
-        made for another one is left out.
+        `tips` are the branches with basebump's prefix and their commits. `repository` names the base branch and its
+        commit: a branch that stands on that commit cannot conflict, and branches made for another base are left out.
         """
-        # Without a branch nothing can be merged: GitLab closes such a request, if not at once.
+        # Deleting a branch closes its merge request, with a delay: without branches none can be merged.
         listed = [each for each in self._open() if each.branch in tips] if tips else []
-        base = Base(repository.base_branch, repository.other_base)
+        base = Base(repository.base_branch, repository.non_default_base)
         spoken_for = {each.branch for each in listed}
         look = Heads(self.remote, repository.commit).look
         heads = {branch: look(tips[branch]) for branch in worth_a_look(tips, listed, base, wanted)}
@@ -121,7 +121,7 @@ class Requests:
         )
 
     def open_number(self, branch: str, target: str) -> int | None:
-        """Return the number of the newest open request of a branch into `target`."""
+        """Return the number of the newest open request of a branch into a target branch."""
         words = {"state": "opened", "source_branch": branch, "target_branch": target}
         found = self._list(f"look for the merge request of {branch}", None, **words)
         return max((each.number for each in found), default=None)
@@ -130,12 +130,15 @@ class Requests:
         return self._list("list the open merge requests", None, state="opened")
 
     def _of_branch(self, branch: str) -> list[_Request]:
-        """List the newest requests of a branch that the list of open ones has none of: it lacks those being merged."""
+        """List the newest requests of a branch in all states: the list of open ones lacks those being merged."""
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
         return self._list(f"list the merge requests of {branch}", MAX_ENDED, **newest)
 
     def _list(self, action: str, most: int | None, **conditions: str) -> list[_Request]:
-        """List requests from the project's own branches: https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests."""
+        """List requests from branches of the project, not of forks.
+
+        https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
+        """
 
         def ask(project: Project) -> list[_Request]:
             found = project.mergerequests.list(iterator=True, **conditions)
@@ -144,7 +147,7 @@ class Requests:
         return self.remote.read(action, ask)
 
     def _is_approved(self, number: int) -> bool:
-        """Say whether anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
+        """Return True if anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
 
         def ask(project: Project) -> bool:
             return bool(project.mergerequests.get(number, lazy=True).approvals.get().approved_by)
@@ -152,8 +155,8 @@ class Requests:
         try:
             return self.remote.read(f"read the approvals of merge request !{number}", ask)
         except RefusedError as refusal:
-            is_of_job = self.remote.connection.is_of_job  # which no approvals are shown to
-            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # there are none here
+            is_of_job = self.remote.connection.is_of_job  # the token of a job sees no approvals
+            if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # the server has no approvals
                 return False
             raise
 
@@ -169,7 +172,7 @@ class Requests:
         ours = self.remote.connection.account().username
         return ours is not None and username is not None and username.lower() == ours.lower()
 
-    def _of_request(self, request: _Request, context: _Context) -> Seen:
+    def _of_request(self, request: _Request, context: _Context) -> RemoteRequest:
         head = context.heads.get(request.branch)
         is_open = request.state is RequestState.OPEN
         is_here = request.target == context.base.name
@@ -177,29 +180,29 @@ class Requests:
         is_ours = intent is not None
         armed = request.is_armed and self._is_ours(request.armed_by)
         state = context.states.get(request.number)
-        return Seen(
+        return RemoteRequest(
             branch=request.branch,
             state=request.state,
             head=head.commit if head else None,
-            intent=intent,  # what a person pointed elsewhere is left alone like what a person committed to
+            intent=intent,  # a request with another base branch is left alone, like a branch with commits of people
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
-            conflicts=state is not None and state.conflicts,
-            told=is_open and not is_ours and self._is_told(request.number),
-            accepted=request.is_merging
+            has_conflicts=state is not None and state.conflicts,
+            has_commented=is_open and not is_ours and self._is_told(request.number),
+            is_accepted=request.is_merging
             or (request.is_armed and not armed)
             or (is_open and is_ours and self._is_approved(request.number)),
-            armed=armed,
-            ever=request.has if is_open else None,
-            committed=head.committed if head else None,
-            behind=head is not None and head.behind,
-            strict=state is not None and (context.strict or state.needs_rebase),
-            asks=asked_by(request.has.labels),
-            opened=request.opened,
-            closed=request.closed,
-            vanished=self._has_vanished(request),
+            has_automerge=armed,
+            ever_set=request.has if is_open else None,
+            committed_at=head.committed if head else None,
+            is_behind=head is not None and head.behind,
+            must_be_current=state is not None and (context.strict or state.needs_rebase),
+            user_requests=asked_by(request.has.labels),
+            opened_at=request.opened,
+            closed_at=request.closed,
+            is_closed_by_branch_deletion=self._has_vanished(request),
         )
 
     def _has_vanished(self, request: _Request) -> bool:
@@ -208,12 +211,12 @@ class Requests:
         return closed_with_branch(self.remote, request.number, request.branch, request.closed)
 
 
-def _bare(branch: str, head: Head) -> Seen:
-    return Seen(branch, RequestState.BRANCH, head.commit, head.intent, committed=head.committed, behind=head.behind)
+def _bare(branch: str, head: Head) -> RemoteRequest:
+    return RemoteRequest(branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed, is_behind=head.behind)
 
 
 def _is_own(found: Mapping[str, Any]) -> bool:
-    """Say whether a request comes from a branch of the project itself; a deleted fork has no project."""
+    """Return True if a request comes from a branch of the project itself; a deleted fork has no project."""
     return bool(found["source_project_id"] == found["target_project_id"])
 
 

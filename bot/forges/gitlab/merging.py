@@ -1,4 +1,4 @@
-"""What GitLab says of merging open merge requests: whether they conflict, and whether they must be up to date."""
+"""Read the merge state of open merge requests: whether they conflict, and whether they must be up to date."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.shown import look_at
 
 MERGE_CHECK = 2.0
-"""Seconds in which GitLab finds out whether a request can be merged, which it does only once it is asked."""
+"""Seconds in which GitLab computes the merge state of a merge request, which it does only when it is requested."""
 
 _UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
 _CONFLICT, _NEED_REBASE = "conflict", "need_rebase"
-"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. One is told of several, so that what blocks
-may stand before a rebase that is needed."""
-LINEAR = {"ff": "only by fast-forward", "rebase_merge": "with a history in a line"}
-"""Merge methods that take only what stands on its base, and what they do:
+"""Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. GitLab reports only one of several, so a
+needed rebase may be hidden behind another reason."""
+LINEAR = {"ff": "only by fast-forward", "rebase_merge": "with a semi-linear history"}
+"""Merge methods that accept only branches that stand on their base, with descriptions:
 https://docs.gitlab.com/user/project/merge_requests/methods/."""
 
 
 @dataclass(frozen=True, slots=True)
 class MergeState:
-    """What GitLab says of merging one request."""
+    """The merge state of one request."""
 
     is_known: bool
     conflicts: bool
@@ -32,9 +32,9 @@ class MergeState:
 
 
 def merge_states(remote: Remote, numbers: Sequence[int]) -> Mapping[int, MergeState]:
-    """Return what GitLab says of merging each; the first question makes it find out, the second is told.
+    """Return the merge state of each merge request.
 
-    Raises RefusedError.
+    The first request makes GitLab compute the state, so unknown ones are requested again. Raises RefusedError.
     """
     states = {number: _merge_state(remote, number) for number in numbers}
     unknown = [number for number, state in states.items() if not state.is_known]
@@ -45,7 +45,7 @@ def merge_states(remote: Remote, numbers: Sequence[int]) -> Mapping[int, MergeSt
 
 
 def wants_current(remote: Remote) -> bool:
-    """Say whether a project merges only what is up to date: by fast-forward, or with a history of merges in a line.
+    """Return True if the project merges only branches that are up to date: by fast-forward, or semi-linear.
 
     https://docs.gitlab.com/api/projects/#get-a-single-project. Raises RefusedError.
     """
@@ -53,7 +53,7 @@ def wants_current(remote: Remote) -> bool:
     def ask(client: Gitlab) -> bool:
         return client.projects.get(remote.number or remote.name).attributes.get("merge_method") in LINEAR
 
-    return remote.connection.read(f"read how {remote.name} merges", ask)
+    return remote.connection.read(f"read the merge method of {remote.name}", ask)
 
 
 def _merge_state(remote: Remote, number: int) -> MergeState:

@@ -1,4 +1,4 @@
-"""What a token needs on GitLab for each rung of the ladder: a scope of its own, and a role in the project."""
+"""The rights that a token needs on GitLab for each level: a scope of the token, and a role in the project."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 SCOPE_API, SCOPE_READ_API = "api", "read_api"
 """https://docs.gitlab.com/user/profile/personal_access_tokens/#personal-access-token-scopes."""
 
 
 class Role(IntEnum):
-    """Those that everybody has, by the numbers that the API has: https://docs.gitlab.com/api/members/#roles."""
+    """The default roles, with their numbers in the API: https://docs.gitlab.com/api/members/#roles."""
 
     GUEST = 10
     PLANNER = 15
@@ -29,35 +29,35 @@ class Role(IntEnum):
 
 
 def role_word(level: int) -> str:
-    """Return what a level of access is called, which may be one of a GitLab's own."""
-    return next((role.word for role in Role if role == level), f"of number {level}")
+    """Return the name of an access level; levels of custom roles are described by their number."""
+    return next((role.word for role in Role if role == level), f"with number {level}")
 
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one rung needs."""
+    """The scope and the role that one level needs."""
 
     scope: str
     role: Role
 
     def is_given_by(self, scopes: frozenset[str]) -> bool:
-        """Say whether a token with these scopes has the one that is needed; the wider one includes it."""
+        """Return True if a token with these scopes has the needed one; `api` includes `read_api`."""
         return SCOPE_API in scopes or self.scope in scopes
 
 
-RUNGS: Mapping[Level, Access] = {
-    Level.REPORT: Access(SCOPE_READ_API, Role.REPORTER),
-    Level.PUSH: Access(SCOPE_API, Role.DEVELOPER),
-    Level.PROPOSE: Access(SCOPE_API, Role.DEVELOPER),
+RUNGS: Mapping[RunLevel, Access] = {
+    RunLevel.REPORT: Access(SCOPE_READ_API, Role.REPORTER),
+    RunLevel.PUSH: Access(SCOPE_API, Role.DEVELOPER),
+    RunLevel.PROPOSE: Access(SCOPE_API, Role.DEVELOPER),
 }
-"""`docs/forges.md` says the same to people."""
+"""`docs/forges.md` documents the same."""
 
 _SLUG = "python-3.12-slim-06e5bb43"
-"""The end of a branch of ours, as it might be."""
+"""The end of the name of a typical branch of basebump."""
 
 
 def protects_ours(pattern: str, prefix: str) -> bool:
-    """Say whether a rule for protected branches is about branches of ours, all of them or some.
+    """Return True if a rule for protected branches matches some of basebump's branches.
 
     https://docs.gitlab.com/user/project/repository/branches/protected/#use-wildcard-rules
     """

@@ -1,4 +1,4 @@
-"""A merge request as GitLab shows it: https://docs.gitlab.com/api/merge_requests/#response."""
+"""Read a merge request as JSON data: https://docs.gitlab.com/api/merge_requests/#response."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ Shown = Mapping[str, Any]
 
 
 def look_at(remote: Remote, number: int) -> Shown:
-    """Return a request as it is now: https://docs.gitlab.com/api/merge_requests/#get-single-mr. Raises RefusedError."""
+    """Read the current data of a request: https://docs.gitlab.com/api/merge_requests/#get-single-mr.
+
+    Raises RefusedError.
+    """
     return remote.read(
         f"read merge request !{number}", lambda project: dict(project.mergerequests.get(number).attributes)
     )

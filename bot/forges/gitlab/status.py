@@ -1,6 +1,6 @@
 """Statuses of commits on GitLab: https://docs.gitlab.com/api/commits/#commit-status.
 
-GitLab makes a job of each, in the newest pipeline of the commit, or in one of its own where there is none.
+GitLab stores each status as a job, in the newest pipeline of the commit, or in a new pipeline if there is none.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from bot.forges.gitlab.connection import PER_PAGE, Remote
 from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
 
 EXTERNAL = "external"
-"""The source of a pipeline that GitLab made for statuses alone: https://docs.gitlab.com/api/pipelines/."""
+"""The source of a pipeline that GitLab created for statuses alone: https://docs.gitlab.com/api/pipelines/."""
 _WORDS = {StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"}
 
 
 def status_writer(remote: Remote) -> StatusWriter:
-    """Return what sets statuses in one project."""
+    """Return the writer of commit statuses for one project."""
 
     def look(commit: str) -> CommitStatus | None:
         def ask(project: Project) -> CommitStatus | None:
@@ -48,7 +48,7 @@ def status_writer(remote: Remote) -> StatusWriter:
 
 
 def is_of_others(remote: Remote, commit: str) -> bool:
-    """Say whether anything but our own status is known of a commit. Raises RefusedError."""
+    """Return True if a commit has any status besides basebump's own. Raises RefusedError."""
 
     def ask(project: Project) -> bool:
         found = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)

@@ -1,4 +1,4 @@
-"""The files of one commit on GitLab."""
+"""The files of one commit on GitLab, listed by the API or by git."""
 
 from __future__ import annotations
 
@@ -15,26 +15,27 @@ from bot.forges.gitlab.blobs import Blobs
 from bot.forges.gitlab.connection import PER_PAGE, Remote
 from bot.forges.gitlab.errors import understood
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 ENTRIES_BY_API = 10_000
-"""Of one tree: a hundred requests. A larger one is listed by git, in a few."""
+"""Entries of one tree that are listed by the API, in a hundred requests; a larger tree takes git few requests."""
 MAX_ENTRIES = 100_000
-"""Where git cannot: a thousand requests, some minutes. What comes after them counts as missing."""
+"""Entries that are listed by the API if git cannot list them, in a thousand requests and some minutes. The tree is
+incomplete if it has more."""
 FILES_BY_API = 300
-"""Of one commit: some twenty requests. More are read by git, in a few."""
+"""Files of one commit that are read by the API, in about twenty requests; more files take git few requests."""
 
 Contents = Iterator[bytes | TreeError]
-"""Of some entries, in their order, or why each could not be read."""
+"""The content of each entry, in order, or the reason why it could not be read."""
 
 
 def open_tree(remote: Remote, commit: str) -> ListedTree:
-    """Return the tree of one commit. GitLab tells no sizes."""
+    """Return the tree of one commit, which is listed when it is first needed. GitLab reports no file sizes."""
     origin = remote.connection.origin(remote.name)
-    if remote.connection.is_of_job:  # which sees no trees by the API
+    if remote.connection.is_of_job:  # the token of a job cannot read trees by the API
 
-        def fetch(entries: Sequence[Entry]) -> Contents:
+        def fetch(entries: Sequence[TreeEntry]) -> Contents:
             return _fetched(origin, commit, entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
 
         return ListedTree(lambda: _listed(origin, commit), fetch)
@@ -49,7 +50,7 @@ def open_tree(remote: Remote, commit: str) -> ListedTree:
                     return list_files(remote, commit)
             return listing
 
-    def read(entries: Sequence[Entry]) -> Contents:
+    def read(entries: Sequence[TreeEntry]) -> Contents:
         blobs = Blobs(remote, commit)
         if len(entries) > FILES_BY_API:
             return _fetched(origin, commit, entries, lambda _: blobs.read(entries))
@@ -64,9 +65,9 @@ def _listed(origin: Origin, commit: str) -> Listing:
 
 
 def _fetched(
-    origin: Origin, commit: str, entries: Sequence[Entry], otherwise: Callable[[RefusedError], Contents]
+    origin: Origin, commit: str, entries: Sequence[TreeEntry], otherwise: Callable[[RefusedError], Contents]
 ) -> Contents:
-    """Yield what git gets; where it is refused, what `otherwise` makes of that."""
+    """Yield the contents that git fetches; if git fails, the contents that `otherwise` reads."""
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch(entries)
@@ -76,11 +77,12 @@ def _fetched(
 
 
 def list_files(remote: Remote, commit: str, folder: str | None = None, most: int | None = None) -> Listing:
-    """Return the regular files of a commit, or only those that lie directly in `folder`. Raises RefusedError.
+    """Return the regular files of a commit, or only those directly in `folder`. Raises RefusedError.
 
-    After `most` entries the rest is left out, by default after MAX_ENTRIES.
+    The list ends after `most` entries, by default after `MAX_ENTRIES`.
 
-    By keyset pagination, which GitLab recommends for trees: https://docs.gitlab.com/api/repositories/#list-repository-tree.
+    It uses keyset pagination, which GitLab recommends for trees:
+    https://docs.gitlab.com/api/repositories/#list-repository-tree.
     """
 
     def ask(project: Project) -> Listing:
@@ -90,7 +92,7 @@ def list_files(remote: Remote, commit: str, folder: str | None = None, most: int
             ref=commit,
             recursive=folder is None,
             pagination="keyset",
-            per_page=PER_PAGE,  # python-gitlab has it everywhere but here
+            per_page=PER_PAGE,  # python-gitlab ignores its own setting here
             iterator=True,
         )
         for count, each in enumerate(pages):

@@ -1,1 +1,1 @@
-"""A folder of git repositories, whose proposals are refs."""
+"""The local forge: a folder of git repositories, in which proposals are stored as refs."""

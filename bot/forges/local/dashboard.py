@@ -1,4 +1,4 @@
-"""The dashboard of a local repository: a blob of JSON `{title, body, state}`, as its proposals are."""
+"""The dashboard of a local repository: a blob with JSON `{title, body, state}`, like its proposals."""
 
 from __future__ import annotations
 
@@ -6,26 +6,26 @@ from dataclasses import dataclass
 
 from bot.forges.git.command import Git, Move
 from bot.forges.local.refs import DASHBOARD, Refs, Request, Saved, forge_errors
-from bot.model.dashboard import Board
+from bot.model.dashboard import DashboardIssue
 
 
 @dataclass(frozen=True, slots=True)
 class LocalDashboard:
-    """Verbs for the one issue of a repository; every verb raises ForgeError."""
+    """The dashboard of one local repository. Every method raises ForgeError."""
 
     git: Git
 
-    def read(self) -> Board | None:
-        """Return it, open or closed; None where there never was one."""
+    def read(self) -> DashboardIssue | None:
+        """Return the dashboard, open or closed; None if it was never created."""
         request = self._request()
-        return None if request is None else Board(request.title, request.body, request.state is Saved.OPEN)
+        return None if request is None else DashboardIssue(request.title, request.body, request.state is Saved.OPEN)
 
-    def write(self, board: Board | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one place for it
-        """Make it, or change it and open it again."""
+    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
+        """Create the dashboard, or update and reopen it."""
         self._save(title, body, Saved.OPEN)
 
-    def close(self, board: Board, body: str) -> None:
-        """Change what it says, and close it."""
+    def close(self, board: DashboardIssue, body: str) -> None:
+        """Update the text of the dashboard and close it."""
         self._save(board.title, body, Saved.CLOSED)
 
     def _save(self, title: str, body: str, state: Saved) -> None:

@@ -1,4 +1,4 @@
-"""What a folder looks like that may hold git repositories, or be one."""
+"""Recognise folders that hold git repositories, or are git repositories."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from pathlib import Path
 
 
 def explain_none(root: Path) -> str:
-    """Say what to do where no git repository lies directly in a folder."""
+    """Return a message with a hint for a folder that holds no git repository directly."""
     if may_be_repository(root):
         return (
-            f"this is a git repository itself; let `url` name the folder that holds it, {root.parent}, "
-            f"and `repositories` name {root.name}"
+            f"the folder is a git repository itself; hint: set `url` to its parent folder, {root.parent}, "
+            f"and `repositories` to [{root.name}]"
         )
-    return "no git repository lies directly in it; name the folder that holds them, or each of them"
+    return "the folder holds no git repository directly; hint: use the folder that holds them, or name each of them"
 
 
 def may_be_repository(folder: Path) -> bool:
-    """Say whether a folder looks like a checkout or a bare repository, or does not let us look.
+    """Return True if a folder looks like a checkout or a bare repository, or if it cannot be read.
 
     https://git-scm.com/docs/gitrepository-layout
     """

@@ -1,4 +1,4 @@
-"""Merges, tried and thrown away, and those that somebody made: what a branch holds beyond its base."""
+"""Simulate merges to find out what a branch holds beyond its base, and whether it conflicts."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from bot.forges.local.refs import Head, Refs
 from bot.model.errors import ForgeError
 
 _CLEAN, _CONFLICTED = 0, 1
-"""What `git merge-tree` ends with (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
+"""Exit statuses of `git merge-tree` (https://git-scm.com/docs/git-merge-tree#_exit_status)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Merges:
-    """Merges with one commit of the base branch. Every method raises ProcessError, and ForgeError of a git too old."""
+    """Simulated merges with one commit of the base branch.
+
+    Every method raises ProcessError, and ForgeError if git is too old.
+    """
 
     git: Git
     base: str
 
     def settled(self, head: Head) -> Head:
-        """Return what a branch points to as it is to be judged, with whether it is behind.
+        """Return the head of a branch with its effective intent, and whether it is behind the base.
 
-        Where merges of the base ("update the branch") stand on a commit of ours, and each holds what git makes of the
-        two, it has the intent of that commit; where people changed anything, it has none.
+        If merges of the base ("Update branch") stand on basebump's commit, and each holds exactly the result of git's
+        automatic merge, the head has the intent of that commit. If people changed anything, it has none.
         """
         behind = head.parents != (self.base,) and not self._has(head.oid, self.base)
         ours = self._below(head)
@@ -34,7 +37,7 @@ class Merges:
         return replace(head, intent=ours.intent, base=ours.base, committed=ours.committed, behind=behind)
 
     def conflicts(self, head: Head) -> bool:
-        """Say whether git could not merge a branch by itself."""
+        """Return True if git cannot merge the branch automatically."""
         return head.behind and self._merge(self.base, head.oid) is None
 
     def _below(self, head: Head) -> Head | None:
@@ -54,19 +57,22 @@ class Merges:
         done = self.git.ask("merge-base", "--is-ancestor", ancestor, commit)
         if done.status in (0, 1):
             return done.status == 0
-        raise ForgeError(f"git could not tell whether {commit} holds {ancestor}: {done.errors}")
+        raise ForgeError(f"git could not check whether {commit} contains {ancestor}: {done.error_text}")
 
     def _tree(self, commit: str) -> str:
         return self.git.line("rev-parse", "--verify", f"{commit}^{{tree}}")
 
     def _merge(self, one: str, other: str) -> str | None:
-        """Return the tree that git makes of two commits by itself, None where it cannot."""
+        """Return the tree of the automatic merge of two commits; None if they conflict.
+
+        Objects are written to a temporary folder that is deleted afterwards.
+        """
         objects = self.git.directory / self.git.line("rev-parse", "--git-path", "objects")
         with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
             aside = {"GIT_OBJECT_DIRECTORY": scratch, "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(objects)}
             merge = self.git.ask("merge-tree", "--write-tree", one, other, environment=aside)
         if merge.status == _CLEAN:
             return merge.output.decode("ascii", "replace").split("\n", 1)[0]
-        if merge.status == _CONFLICTED or "unrelated histories" in merge.errors:
+        if merge.status == _CONFLICTED or "unrelated histories" in merge.error_text:
             return None
-        raise ForgeError(f"git could not try to merge {other}, which takes git 2.38 or newer: {merge.errors}")
+        raise ForgeError(f"git could not simulate the merge of {other}: {merge.error_text}; hint: use git 2.38 or newer")

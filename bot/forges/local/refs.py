@@ -1,4 +1,4 @@
-"""What a run remembers in a local repository: branches, and blobs of JSON that refs beside them point to."""
+"""The refs of a local repository that store proposals: branches, and refs to blobs with JSON."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ DASHBOARD = "refs/basebump/dashboard"
 TOLD = "refs/basebump/told/"
 
 BLOB_DIGITS = 16
-"""Of a declined proposal's blob, in the name of its ref: few enough to read, enough that no two are the same."""
+"""Digits of a declined proposal's blob in the name of its ref: short enough to read, long enough to be unique."""
 MAX_TITLE = 1_000
-"""Characters; nothing in git needs a limit, and the titles of forges end far below."""
+"""Characters; git has no limit, and the limits of other forges are far lower."""
 MAX_BODY = 1_000_000
-"""Characters; what GitLab takes, and fifteen times what GitHub does."""
+"""Characters; as many as GitLab allows, and fifteen times as many as GitHub."""
 MAX_PROPOSAL = 8 * 1024 * 1024
-"""Bytes of a blob that is read back: MAX_TITLE and MAX_BODY as JSON, where a character takes at most six."""
+"""Largest blob in bytes that is read: `MAX_TITLE` and `MAX_BODY` as JSON, with up to six bytes for a character."""
 
 _OBJECT_FIELDS = ("refname", "objectname")
 _BLOB_FIELDS = ("refname", "objectname", "objectsize")
@@ -40,7 +40,7 @@ _COMMIT_FORMAT = "%P%x00%ct%x00%an%x00%ae%x00%cn%x00%ce%x00%B"
 
 
 class Saved(StrEnum):
-    """The state that a proposal's blob tells; that one was merged is for its branch to tell while that is there."""
+    """The stored state of a proposal. While its branch exists, the branch shows whether it was merged."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -49,70 +49,70 @@ class Saved(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What a branch points to."""
+    """The commit that a branch points to."""
 
     oid: str
     parents: tuple[str, ...]
     intent: str | None
-    """None when the commit is not ours."""
+    """The intent in the commit's trailer; None if basebump did not make the commit."""
     base: str | None
-    """The base branch that it says it was made for, None for the default one."""
+    """The base branch that the commit names in its trailer; None for the default branch."""
     committed: datetime | None
     behind: bool = False
-    """Whether the base has commits that it does not hold, once somebody looked."""
+    """True if the base has commits that the branch does not have; False until that was checked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A proposal as its ref keeps it."""
+    """A proposal, or the dashboard, as stored in its blob."""
 
     blob: str
     title: str
     body: str
     state: Saved
     base: str | None = None
-    """The base branch that it is made to, None for the default one."""
+    """The base branch that the proposal is made to; None for the default branch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refs:
-    """The refs of one repository, read fresh by every question. Every method raises ProcessError."""
+    """The refs of one repository; every method reads them again. Every method raises ProcessError."""
 
     git: Git
 
     def heads(self, prefix: str) -> Mapping[str, Head]:
-        """Return every branch that begins with `prefix`."""
+        """Return the heads of all branches that begin with `prefix`."""
         records = self._under(BRANCHES + prefix, _HEAD_FIELDS)
         return {record[0].removeprefix(BRANCHES): self._head(record) for record in records}
 
     def branches(self, beginning: str) -> Mapping[str, str]:
-        """Return every branch that begins so, and the object that it points to."""
+        """Return the objects of all branches that begin with `prefix`."""
         return {ref.removeprefix(BRANCHES): oid for ref, oid in self._under(BRANCHES + beginning, _OBJECT_FIELDS)}
 
     def head(self, branch: str) -> Head | None:
-        """Return what one branch points to, None where it does not exist."""
+        """Return the head of one branch; None if the branch does not exist."""
         record = self._at(BRANCHES + branch, _HEAD_FIELDS)
         return self._head(record) if record is not None else None
 
     def commit(self, oid: str) -> Head:
-        """Return one commit, as a branch would that points to it."""
+        """Return one commit as the head of a branch that points to it."""
         shown = self.git.read("show", "--no-patch", "--no-notes", f"--format={_COMMIT_FORMAT}", oid)
         return self._of_commit(oid, decode(shown).split("\0"))
 
     def requests(self, prefix: str) -> Mapping[str, Request]:
-        """Return every proposal whose branch begins with `prefix`; what is none of ours is left out."""
+        """Return the proposals whose branches begin with `prefix`; blobs in another format are left out."""
         found = self._requests(self._under(PROPOSALS + prefix, _BLOB_FIELDS))
         return {ref.removeprefix(PROPOSALS): request for ref, request in found.items() if request is not None}
 
     def request(self, branch: str) -> Request | None:
-        """Return the proposal of one branch, None where there is none.
+        """Return the proposal of one branch; None if there is none.
 
-        Raises ForgeError where its ref holds something else.
+        Raises ForgeError if its ref points to something else.
         """
         return self._kept(PROPOSALS + branch)
 
     def dashboard(self) -> Request | None:
-        """Return the dashboard, None where there is none. Raises ForgeError where its ref holds something else."""
+        """Return the dashboard; None if there is none. Raises ForgeError if its ref points to something else."""
         return self._kept(DASHBOARD)
 
     def _kept(self, ref: str) -> Request | None:
@@ -122,13 +122,13 @@ class Refs:
         ((ref, request),) = self._requests([record]).items()
         if request is None:
             raise ForgeError(
-                f"{ref} holds nothing of basebump's; look at it with `git cat-file -p {ref}`, "
+                f"'{ref}' does not hold data of basebump; hint: inspect it with `git cat-file -p {ref}`, "
                 f"and delete it with `git update-ref -d {ref}`"
             )
         return request
 
     def declined(self, prefix: str, wanted: frozenset[str]) -> Mapping[str, list[Request]]:
-        """Return what people declined, before the last proposal, of the `wanted` branches that begin with `prefix`."""
+        """Return the declined proposals of desired branches that begin with `prefix`, without the last proposals."""
         records = self._under(DECLINED + prefix, _BLOB_FIELDS)
         found: dict[str, list[Request]] = {}
         for ref, request in self._requests(record for record in records if _declined_on(record[0]) in wanted).items():
@@ -137,21 +137,21 @@ class Refs:
         return found
 
     def told(self, prefix: str) -> frozenset[str]:
-        """Return the branches that begin with `prefix` about which people were told something."""
+        """Return the branches that begin with `prefix` and have a comment about a person's commits."""
         return frozenset(ref.removeprefix(TOLD) for ref, _ in self._under(TOLD + prefix, _OBJECT_FIELDS))
 
     def blob(self, ref: str) -> str | None:
-        """Return what `ref` points to, None where it does not exist."""
+        """Return the object that a ref points to; None if the ref does not exist."""
         record = self._at(ref, _OBJECT_FIELDS)
         return record[1] if record is not None else None
 
     def merged(self, prefix: str, base: str) -> frozenset[str]:
-        """Return the branches that begin with `prefix` and whose every commit the commit `base` has too."""
+        """Return the branches that begin with `prefix` and are merged into the commit `base`."""
         records = self._under(BRANCHES + prefix, ("refname",), f"--merged={base}")
         return frozenset(ref.removeprefix(BRANCHES) for (ref,) in records)
 
     def checked_out(self) -> Mapping[str, str]:
-        """Return the branches that a worktree has checked out, and where.
+        """Return the branches that are checked out, each with the folder of its worktree.
 
         https://git-scm.com/docs/git-worktree#_porcelain_format
         """
@@ -166,13 +166,13 @@ class Refs:
         return places
 
     def save(self, request: Request) -> Request:
-        """Store a proposal's blob, to which no ref points yet; return it under its new name."""
+        """Store the blob of a proposal, and return the proposal with the blob's name; no ref points to it yet."""
         written = {"title": request.title, "body": request.body, "state": request.state}
         written |= {"base": request.base} if request.base is not None else {}
         return replace(request, blob=self.git.write_blob(encode(json.dumps(written, ensure_ascii=False, indent=1))))
 
     def _requests(self, records: Iterable[Sequence[str]]) -> Mapping[str, Request | None]:
-        """Read the proposals that refs point to; None is what is not as `save` writes it."""
+        """Return the proposals that refs point to; None for a blob that `save_proposal` did not write."""
         requests: dict[str, Request | None] = {}
         oids: dict[str, str] = {}
         for ref, oid, size in records:
@@ -196,8 +196,8 @@ class Refs:
         return Head(oid, tuple(parents.split()), intent, base_of(message), _date(date))
 
     def _under(self, start: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
-        """Yield the fields, of which `refname` is the first, of every ref that begins with `start`."""
-        folder = start.rpartition("/")[0] + "/"  # where git's own patterns can end
+        """Yield the fields of every ref that begins with `start`; the first field is `refname`."""
+        folder = start.rpartition("/")[0] + "/"  # git's patterns match whole path components only
         return (record for record in self.git.records(fields, folder, *options) if record[0].startswith(start))
 
     def _at(self, ref: str, fields: Sequence[str]) -> list[str] | None:
@@ -206,7 +206,7 @@ class Refs:
 
 @contextmanager
 def forge_errors() -> Iterator[None]:
-    """Turn what git could not do into a ForgeError."""
+    """Translate failures of git into ForgeError."""
     try:
         yield
     except ProcessError as error:
@@ -214,7 +214,7 @@ def forge_errors() -> Iterator[None]:
 
 
 def declined_ref(branch: str, request: Request) -> str:
-    """Return where a declined proposal is kept once another takes its place."""
+    """Return the ref that keeps a declined proposal once another proposal takes its place."""
     return f"{DECLINED}{branch}/{request.blob[:BLOB_DIGITS]}"
 
 
@@ -235,7 +235,7 @@ def _parse(oid: str, content: bytes) -> Request | None:
 
 
 def _date(seconds: str) -> datetime | None:
-    """Return a commit's time; people's commits hold times that no calendar has."""
+    """Parse the time of a commit; None for times outside the calendar, which commits of people may have."""
     try:
         return datetime.fromtimestamp(int(seconds), UTC)
     except (ValueError, OverflowError, OSError):

@@ -18,9 +18,9 @@ from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.tree_paths import dockerfile_of, is_elsewhere
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Scalar
-from bot.model.found import Found
-from bot.model.remark import TaskBuild
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import TaskFileBuild
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.task import StepBuild
 from bot.model.vocabulary import Reason, Role
 
@@ -43,7 +43,7 @@ _HERE = FilePath("")
 _DOCKERFILE = "Dockerfile"
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a task, and the Dockerfiles that it builds."""
     return read_file(_fill(file), lambda _: True, lambda document: _read(document, file))
 
@@ -74,7 +74,7 @@ def _filled(template: re.Match[bytes]) -> bytes:
     return (b"$Run" if template[1] else b"$").ljust(len(template[0]), b"_")
 
 
-def _read(document: Document, file: SourceFile) -> Iterator[Found]:
+def _read(document: Document, file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images and builds of a document if it is a task. Raises TooDeepError."""
     steps = _steps(document)
     if not _is_task(document, steps):
@@ -87,7 +87,7 @@ def _read(document: Document, file: SourceFile) -> Iterator[Found]:
             names |= {value for option, value in build.options if option in ("-t", "--tag")}
             dockerfile = _dockerfile(build.options, build.folder)
             if dockerfile is not None:
-                yield TaskBuild(file.path, build.line_number, dockerfile, tuple(_arguments(build.options)))
+                yield TaskFileBuild(file.path, build.line_number, dockerfile, tuple(_arguments(build.options)))
     for locator, node in commands:  # after the walk, which finds shared scalars and the names of images built here
         if isinstance(node, Scalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, names)
@@ -140,7 +140,7 @@ def _is_task(document: Document, steps: Sequence[Node]) -> bool:
 
 def _read_command(
     document: Document, file: SourceFile, locator: str, node: Scalar, names: Collection[str]
-) -> Iterator[Occurrence | Unsupported]:
+) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image that a command runs in: its first word, unless that is an option or one of `local_names`."""
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in names:

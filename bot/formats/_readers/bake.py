@@ -11,7 +11,7 @@ from typing import assert_never
 
 from bot.core.places.closing import close
 from bot.core.places.expansion import Expanded, Values, expand
-from bot.core.places.interpolated import InterpolatedImage, read_interpolated, shared_variables
+from bot.core.places.interpolated import ResolvedInterpolation, read_interpolated, shared_variables
 from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
 from bot.formats._syntax.bake.targets import arguments_of
 from bot.formats._syntax.broken import BrokenFile
@@ -21,9 +21,9 @@ from bot.formats._syntax.hcl.reader import Hcl, read_hcl
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal
 from bot.formats._syntax.places import Locators, Place, shown
 from bot.model import remark
-from bot.model.found import Found
-from bot.model.remark import ArgumentSet, EnvironmentVariable, Interpolated, Text, VariableUse
-from bot.model.source import FilePath, Occurrence, SourceFile, Span, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import BuildArgumentSetting, EnvironmentVariable, InterpolatedImage, InterpolatedText, VariableUse
+from bot.model.source import FilePath, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bake"
@@ -32,7 +32,7 @@ _BLOCKS = {"target": 1, "variable": 1, "group": 1, "function": 1}
 _SCHEME = "docker-image://"
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a bake file, and the build arguments that it sets."""
     content = file.content
     hcl = read_hcl_json(content, _BLOCKS) if file.path.endswith(".json") else read_hcl(content)
@@ -45,16 +45,16 @@ def read(file: SourceFile) -> Iterator[Found]:
             assert_never(hcl)
 
 
-def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[Found]:
+def _places_and_remarks(path: FilePath, hcl: Hcl) -> Iterator[ExtractedItem]:
     bake = read_bake(hcl)
-    places: list[Occurrence | Unsupported] = []
+    places: list[Occurrence | UnsupportedText] = []
     for locator, target in _located(bake.targets):
         if target.inline is not None:
             places += _inline(path, hcl, target.inline, f"{locator}/dockerfile-inline")
     places += _contexts(path, hcl, bake)
     yield from sorted(places, key=lambda place: place.line_number)
     arguments = dict.fromkeys(arguments_of(path, bake.targets))
-    yield from (ArgumentSet(path, hcl.line_number(start), dockerfile, name) for dockerfile, name, start in arguments)
+    yield from (BuildArgumentSetting(path, hcl.line_number(start), dockerfile, name) for dockerfile, name, start in arguments)
 
 
 def _located(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
@@ -63,15 +63,15 @@ def _located(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
     return ((locators.unique(f"target/{target.name}"), target) for target in targets)
 
 
-def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence | Unsupported]:
+def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images among the contexts; the default of a variable takes the digest if an image ends in it."""
     values = _values(path, hcl, bake)
-    images: list[InterpolatedImage] = []
+    images: list[ResolvedInterpolation] = []
     locators = Locators()
     for locator, target in _located(bake.targets):
         for key, text in target.contexts:
             found = _read(path, hcl, locators.unique(f"{locator}/contexts/{key}"), text, values)
-            if isinstance(found, Interpolated):
+            if isinstance(found, InterpolatedImage):
                 images.append(read_interpolated(found, values))
             elif found is not None:
                 yield found
@@ -80,7 +80,7 @@ def _contexts(path: FilePath, hcl: Hcl, bake: BakeFile) -> Iterator[Occurrence |
         holder = image.holder
         place = image.place
         if holder is not None and isinstance(place, Occurrence):
-            place = replace(place, also_lines=(holder.line_number,))
+            place = replace(place, related_lines=(holder.line_number,))
             place = close(place, Reason.SHARED_ARGUMENT) if holder.variable in shared else place
         yield place
 
@@ -96,7 +96,7 @@ def _values(path: FilePath, hcl: Hcl, bake: BakeFile) -> dict[str, Expanded]:
 
 def _read(
     path: FilePath, hcl: Hcl, locator: str, text: BakeText, values: Values
-) -> Occurrence | Unsupported | Interpolated | None:
+) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image of a context; None for a context that is not an image."""
     place = Place(path, _FORMAT, Role.BASE, hcl.line_number(text.start), locator)
     written = _without_scheme(text.text) if text.is_template else None
@@ -106,12 +106,12 @@ def _read(
         )
         return place.unsupported(text.source, Reason.UNRESOLVED_ARGUMENT) if is_image else None
     match written:
-        case (remark.Literal(literal, Span(start, _)),):
+        case (remark.LiteralText(literal, Span(start, _)),):
             return place.read(literal, start)
         case _ if not any(isinstance(part, VariableUse) for part in written):
             return place.unsupported(text.source, Reason.MALFORMED)
         case _:
-            return Interpolated(
+            return InterpolatedImage(
                 path=path,
                 format=_FORMAT,
                 line_number=place.line_number,
@@ -122,18 +122,18 @@ def _read(
             )
 
 
-def _without_scheme(text: Text) -> Text | None:
+def _without_scheme(text: InterpolatedText) -> InterpolatedText | None:
     """Return the text behind `docker-image://`; None if the text does not begin with it."""
     match text:
-        case (remark.Literal(first, span), *rest) if first.startswith(_SCHEME):
+        case (remark.LiteralText(first, span), *rest) if first.startswith(_SCHEME):
             length = len(_SCHEME)
             moved = None if span is None else Span(span.start + length, span.end)
-            return (remark.Literal(first[length:], moved), *rest)
+            return (remark.LiteralText(first[length:], moved), *rest)
         case _:
             return None
 
 
-def _inline(path: FilePath, hcl: Hcl, text: BakeText, locator: str) -> Iterator[Occurrence | Unsupported]:
+def _inline(path: FilePath, hcl: Hcl, text: BakeText, locator: str) -> Iterator[Occurrence | UnsupportedText]:
     dockerfile = InlineDockerfile(hcl.line_number(text.start), hcl.line_number)
     for part in text.parts:
         match part:

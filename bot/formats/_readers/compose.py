@@ -27,9 +27,9 @@ from bot.formats._syntax.yaml.nodes import (
     Node,
     Scalar,
 )
-from bot.model.found import Found
-from bot.model.remark import ArgumentSet, BuildOutput, EnvironmentUse, Interpolated, Literal, VariableUse
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import BuildArgumentSetting, BuildOutput, EnvironmentUse, InterpolatedImage, LiteralText, VariableUse
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
@@ -39,7 +39,7 @@ _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATES = ("{{", "<%", "<<")
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file, and the facts about build arguments and variables."""
     return read_file(file, _is_wanted, lambda document: _read_document(document, file.path))
 
@@ -60,7 +60,7 @@ class _Image(NamedTuple):
     """The text before the image in the same scalar: `docker-image://`, or `NAME=docker-image://` in a list."""
 
 
-def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
+def _read_document(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images of a document, and the facts about build arguments and variables. Raises TooDeepError."""
     services = list(services_of(document))
     images = [image for service in services for image in _images_of(service)]
@@ -75,7 +75,7 @@ def _read_document(document: Document, path: FilePath) -> Iterator[Found]:
     uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output))
     # Read images only after the whole walk: only then are the scalars known that also stand elsewhere by an alias.
-    found: list[Occurrence | Unsupported | Interpolated] = []
+    found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
     for image in images:
         read = _read(document, path, image)
         found += [read] if read is not None else []
@@ -102,31 +102,31 @@ def _images_of(service: Service) -> Iterator[_Image]:
                     yield _Image(locator, node, Role.BASE, scheme=before + scheme)
 
 
-def _arguments_of(service: Service, path: FilePath) -> Iterator[ArgumentSet]:
+def _arguments_of(service: Service, path: FilePath) -> Iterator[BuildArgumentSetting]:
     document = service.document
     build = service.build
     context, dockerfile = document.text(build, "context"), document.text(build, "dockerfile")
     target = dockerfile_of(path, context, dockerfile)
     if target is not None:
         for argument in build_arguments(service):
-            yield ArgumentSet(path, argument.line_number, target, argument.name)
+            yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
 
 
-def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | Unsupported | Interpolated | None:
+def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image reference of a scalar, as an `InterpolatedImage` fact if variables decide it."""
     node = image.node
-    found: Occurrence | Unsupported | Interpolated | None = None
+    found: Occurrence | UnsupportedText | InterpolatedImage | None = None
     if isinstance(node, Scalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATES):
         found = _interpolated(document, path, image, node)
     if found is None:
         reader = ImageReader(document, path, _FORMAT, image.role)
         found = reader.read(image.locator, node, image.platform, image.scheme)
-    if isinstance(found, Occurrence | Interpolated) and isinstance(node, Scalar) and node.is_block:
-        return replace(found, also_lines=(document.line_number(node),))
+    if isinstance(found, Occurrence | InterpolatedImage) and isinstance(node, Scalar) and node.is_block:
+        return replace(found, related_lines=(document.line_number(node),))
     return found
 
 
-def _interpolated(document: Document, path: FilePath, image: _Image, node: Scalar) -> Interpolated | Unsupported | None:
+def _interpolated(document: Document, path: FilePath, image: _Image, node: Scalar) -> InterpolatedImage | UnsupportedText | None:
     """Return an image that is written with variables; None if the text turns out to contain no variable."""
     written = node.text.removeprefix(image.scheme)
     start = document.literal_start(node) if node.tag == STRING else None
@@ -141,9 +141,9 @@ def _interpolated(document: Document, path: FilePath, image: _Image, node: Scala
         return place.unsupported(written, Reason.MALFORMED)
     if not any(isinstance(part, VariableUse) for part in text):
         return None
-    if any(isinstance(part, Literal) and TEMPLATE_MARKS.search(part.text) for part in text):
+    if any(isinstance(part, LiteralText) and TEMPLATE_MARKS.search(part.text) for part in text):
         return place.unsupported(written, Reason.TEMPLATED)
-    return Interpolated(
+    return InterpolatedImage(
         path=path,
         format=_FORMAT,
         line_number=line_number,

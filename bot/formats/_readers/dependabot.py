@@ -12,7 +12,7 @@ from bot.formats._syntax.yaml.nodes import EACH, Document, Node, Scalar, TooDeep
 from bot.formats._syntax.yaml.ways import Path
 from bot.model.remark import DependabotConfig
 from bot.model.source import SourceFile
-from bot.model.updater import DependabotUpdate, IgnoredImages, Move
+from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
 
 MAX_UPDATES = 1_000
 """Limit on updates of image ecosystems in one file; the largest that people write have some hundreds."""
@@ -22,7 +22,7 @@ _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
 """Ecosystems with images: `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
 _SEMVER = "version-update:semver-"
-_MOVES = {f"{_SEMVER}{move}": move for move in (Move.MAJOR, Move.MINOR, Move.PATCH)}
+_MOVES = {f"{_SEMVER}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)}
 
 
 def read(file: SourceFile) -> Iterator[DependabotConfig]:

@@ -12,15 +12,15 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
 from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.tree_paths import dockerfile_of
-from bot.model.found import Found
-from bot.model.remark import ArgumentSet
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import BuildArgumentSetting
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "devcontainer"
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the image of a file, and the build arguments that it sets."""
     match read_json(file.content):
         case Json(root=Object() as root) as json:
@@ -34,7 +34,7 @@ def read(file: SourceFile) -> Iterator[Found]:
             assert_never(unknown)
 
 
-def _read_image(json: Json, root: Object, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+def _read_image(json: Json, root: Object, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the value of the key `image` (https://containers.dev/implementors/json_reference/#image-specific)."""
     locators = Locators()
     for value in root.values("image"):
@@ -44,7 +44,7 @@ def _read_image(json: Json, root: Object, path: FilePath) -> Iterator[Occurrence
             yield found
 
 
-def _read_text(value: Value, place: Place) -> Occurrence | Unsupported | None:
+def _read_text(value: Value, place: Place) -> Occurrence | UnsupportedText | None:
     match value:
         case Word("null") | Text(""):
             return None
@@ -60,7 +60,7 @@ def _read_text(value: Value, place: Place) -> Occurrence | Unsupported | None:
             assert_never(value)
 
 
-def _arguments(json: Json, root: Object, path: FilePath) -> Iterator[ArgumentSet]:
+def _arguments(json: Json, root: Object, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments of a Dockerfile (image-specific properties of the same page)."""
     builds = [build for build in root.values("build") if isinstance(build, Object)][-1:]
     for build in builds:
@@ -70,4 +70,4 @@ def _arguments(json: Json, root: Object, path: FilePath) -> Iterator[ArgumentSet
             continue
         for arguments in build.values("args"):
             for name, _ in arguments.items if isinstance(arguments, Object) else ():
-                yield ArgumentSet(path, json.lines.number(name.start), dockerfile, name.value)
+                yield BuildArgumentSetting(path, json.lines.number(name.start), dockerfile, name.value)

@@ -8,19 +8,19 @@ from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
-from bot.model.found import Found
-from bot.model.remark import EnvironmentVariable, Literal, Text
-from bot.model.source import SourceFile, Span, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import EnvironmentVariable, LiteralText, InterpolatedText
+from bot.model.source import SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
 """Longer files are reported as too deep; people write some hundred lines."""
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield every variable; nothing but the error if any line is invalid, as compose then refuses the whole file."""
     if file.content.count(b"\n") > MAX_LINES:
-        yield Unsupported(file.path, 1, "", Reason.TOO_DEEP)
+        yield UnsupportedText(file.path, 1, "", Reason.TOO_DEEP)
         return
     lines = Lines(file.content)
     try:
@@ -30,19 +30,19 @@ def read(file: SourceFile) -> Iterator[Found]:
         ]
     except BrokenAtError as error:
         # The text of the line is left out: it may hold a secret.
-        yield Unsupported(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
+        yield UnsupportedText(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
 
 
-def _text(assignment: Assignment) -> Text:
+def _text(assignment: Assignment) -> InterpolatedText:
     """Return the value as literals and uses of variables. Raises BrokenAtError."""
     try:
         text = assignment.value.decode()
     except UnicodeDecodeError:
-        return (Literal(assignment.value.decode(errors="replace"), None),)
+        return (LiteralText(assignment.value.decode(errors="replace"), None),)
     if "\\" in text and assignment.quote:  # an escape; no reference has one
-        return (Literal(text, None),)
+        return (LiteralText(text, None),)
     if assignment.quote == "'":
-        return (Literal(text, Span(assignment.start, assignment.start + len(assignment.value))),)
+        return (LiteralText(text, Span(assignment.start, assignment.start + len(assignment.value))),)
     try:
         return parse_text(text, assignment.start)
     except InvalidInterpolationError:

@@ -11,7 +11,7 @@ from bot.formats._syntax.helm.values import ValueImage, find_images, read_values
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import Document, Scalar
 from bot.formats._syntax.yaml.parts import Part
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.remark import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
 from bot.model.source import FilePath, SourceFile
 
@@ -27,7 +27,7 @@ _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Dige
 _NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images, the values that may be parts of an image, and the uses of values in template texts."""
     yield from read_file(file, _is_wanted, lambda document: _read(document, file.path))
     yield from _read_texts(file)
@@ -54,7 +54,7 @@ def _is_wanted(content: bytes) -> bool:
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
-def _read(document: Document, path: FilePath) -> Iterator[Found]:
+def _read(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images among the values of a document, and all values that may be parts of one. Raises TooDeepError."""
     locator = str(document.index)
     values = list(walk_values(document, document.root))
@@ -79,7 +79,7 @@ def _chart_image(image: ValueImage, path: FilePath, locator: str) -> ChartImage:
         path,
         image.locator,
         parts=tuple(each for each in parts if each[0] is ImagePart.REPOSITORY) if image.is_in_list else parts,
-        pinned_in=ImagePart.REPOSITORY if image.is_in_list else image.pinned_in,
+        digest_part=ImagePart.REPOSITORY if image.is_in_list else image.pinned_in,
         registry=image.parts.prefix,
         is_certain=not image.may_be_elsewhere,
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bot.core.places.closing import close
 from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 
@@ -17,13 +17,13 @@ _ESCAPE_OF_JSON = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTAL
 _SURROGATE = re.compile(rb"\\u[dD]")
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file of objects, and the cross-file facts of those objects."""
     content = _json_as_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)
 
 
-def read_overrides(file: SourceFile, *, is_written: bool) -> Iterator[Found]:
+def read_overrides(file: SourceFile, *, is_written: bool) -> Iterator[ExtractedItem]:
     """Yield the images of an Argo CD parameter file; not editable if Image Updater writes the file."""
     reader = ObjectReader(file.path, _FORMAT, ways=WAYS_OF_A_SOURCE)
     for found in reader.read(file.content, is_wanted=bool):

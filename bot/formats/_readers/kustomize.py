@@ -15,9 +15,9 @@ from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.files import read_file
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.remark import Kustomization
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 _FORMAT = "kustomize"
 _GROUP = "kustomize.config.k8s.io/"
@@ -38,7 +38,7 @@ _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|i
 """Beginnings of paths that are not in this tree (api/internal/git/repospec.go of kustomize)."""
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of the kustomizations in a file, and the facts about the images that they replace."""
     return read_file(file, bool, lambda document: _read(document, file.path))
 
@@ -47,7 +47,7 @@ def _is_kustomization(document: Document) -> bool:
     return (document.text(document.root, "apiVersion") or _GROUP).startswith(_GROUP)
 
 
-def _read(document: Document, path: FilePath) -> Iterator[Found]:
+def _read(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images of a kustomization, and the fact about the images that it replaces. Raises TooDeepError."""
     if not _is_kustomization(document):
         return
@@ -85,7 +85,7 @@ class _Kustomization:
             patches=[(locator, node) for way in _PATCHES for locator, node in at(*way) if isinstance(node, Scalar)],
         )
 
-    def read(self, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+    def read(self, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
         yield from read_entries(self.entries, path, _FORMAT)
         yield from read_values(self.values, path, _FORMAT)
         objects = ObjectReader(path, _FORMAT)
@@ -99,8 +99,8 @@ def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -
     return Kustomization(
         path,
         names=frozenset(entry.name for entry in changing),
-        renamed=frozenset(entry.name for entry in changing if entry.is_renamed),
-        gathers=tuple(gathered),
+        renamed_names=frozenset(entry.name for entry in changing if entry.is_renamed),
+        resource_paths=tuple(gathered),
         components=tuple(_paths(document, _COMPONENTS, path)),
     )
 

@@ -12,8 +12,8 @@ from bot.core.places.closing import close
 from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
-from bot.model.found import Found
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "quadlet"
@@ -32,12 +32,12 @@ _AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image
 """The label with which `podman auto-update` pulls the tag again, as with `AutoUpdate=` (podman-auto-update(1))."""
 
 
-def read(file: SourceFile, section: str) -> Iterator[Found]:
+def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
     """Yield the image of a unit's main section."""
     try:
         settings = [each for each in read_settings(file.content) if each.section == section]
     except BrokenUnitError as error:
-        yield Unsupported(file.path, error.line_number, shown(error.line), error.reason)
+        yield UnsupportedText(file.path, error.line_number, shown(error.line), error.reason)
         return
     last = {each.key: each for each in settings}
     if _IMAGE not in last:
@@ -69,7 +69,7 @@ def _platform(settings: dict[str, Setting]) -> str | None:
     return read_platform("/".join(filter(None, (system, architecture, variant)))) if architecture else None
 
 
-def _read(path: FilePath, setting: Setting, platform: str | None) -> Occurrence | Unsupported | None:
+def _read(path: FilePath, setting: Setting, platform: str | None) -> Occurrence | UnsupportedText | None:
     text = setting.value
     if not text or text.endswith(_OTHER_UNITS):
         return None

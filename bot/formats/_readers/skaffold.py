@@ -17,8 +17,8 @@ from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
 from bot.formats._syntax.yaml.nodes import Broken, Document, Node, Scalar, TooDeepError, read_documents
 from bot.formats._syntax.yaml.paths import Images, YamlPaths
 from bot.formats._syntax.yaml.ways import EACH, Path
-from bot.model.found import Found
-from bot.model.remark import ArgumentSet, BuildOutput
+from bot.model.found import ExtractedItem
+from bot.model.remark import BuildArgumentSetting, BuildOutput
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "skaffold"
@@ -61,7 +61,7 @@ _PATHS = YamlPaths(
 )
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file, the images that it builds, and the build arguments that it sets."""
     documents = [each for each in read_documents(file.content, lambda _: True) if _is_ours(each)]
     if not documents:
@@ -79,7 +79,7 @@ def _is_ours(document: Document | Broken) -> bool:
     return _API.encode() in document.source.raw or is_utf_16(document.source.raw)
 
 
-def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | ArgumentSet]:
+def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
     """Yield the built images of a document and its build arguments; nothing if the document is nested too deeply."""
     try:
         artifacts = [artifact for pipeline in _PIPELINES for artifact in _at(document, (*pipeline, *_ARTIFACTS))]
@@ -116,7 +116,7 @@ def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
                     yield named
 
 
-def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[ArgumentSet]:
+def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments of an artifact, including those that hold the images of required artifacts."""
     context = document.text(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.values(artifact, name)]
@@ -126,7 +126,7 @@ def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterato
             continue
         for _, node in document.walk(builder, ("buildArgs",), ""):
             for name, value in document.look(node):
-                yield ArgumentSet(path, document.line_number(value), dockerfile, name)
+                yield BuildArgumentSetting(path, document.line_number(value), dockerfile, name)
         for _, alias in document.walk(artifact, ("requires", EACH, "alias"), ""):
             if isinstance(alias, Scalar):
-                yield ArgumentSet(path, document.line_number(alias), dockerfile, alias.value)
+                yield BuildArgumentSetting(path, document.line_number(alias), dockerfile, alias.value)

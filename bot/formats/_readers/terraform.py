@@ -18,8 +18,8 @@ from bot.formats._syntax.jsonc import Array, Json, Text, read_json
 from bot.formats._syntax.jsonc import Object as JsonObject
 from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
 from bot.formats._syntax.platforms import read_platform
-from bot.model.found import Found
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "terraform"
@@ -64,7 +64,7 @@ _RESOURCES = (
 )
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file."""
     match read_hcl(file.content):
         case Hcl() as hcl:
@@ -83,13 +83,13 @@ class _Reader:
     path: FilePath
     _locators: Locators = field(default_factory=Locators)
 
-    def images(self) -> Iterator[Occurrence | Unsupported]:
+    def images(self) -> Iterator[Occurrence | UnsupportedText]:
         for block in self.file.body.blocks:
             for resource in _RESOURCES:
                 if block.type in resource.kinds and block.labels and resource.types.fullmatch(block.labels[0]):
                     yield from self._of_resource(resource, block)
 
-    def _of_resource(self, resource: _Resource, block: Block) -> Iterator[Occurrence | Unsupported]:
+    def _of_resource(self, resource: _Resource, block: Block) -> Iterator[Occurrence | UnsupportedText]:
         locator = ".".join((block.type, *block.labels))
         body = block.body
         is_built = any(body.blocks_of("build"))  # then the image name is the output of the build
@@ -109,7 +109,7 @@ class _Reader:
                 for each in places
             )
 
-    def _in_manifest(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
+    def _in_manifest(self, locator: str, value: Expression | None) -> Iterator[Occurrence | UnsupportedText]:
         match value:
             case Object(items=items):
                 for item in items:
@@ -123,14 +123,14 @@ class _Reader:
             case _:
                 assert_never(value)
 
-    def _containers(self, locator: str, value: Expression | None, shift: int = 0) -> Iterator[Occurrence | Unsupported]:
+    def _containers(self, locator: str, value: Expression | None, shift: int = 0) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a list of container objects."""
         for index, container in enumerate(value.items if isinstance(value, Tuple) else ()):
             for item in container.items if isinstance(container, Object) else ():
                 if item.name == "image":
                     yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
 
-    def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | Unsupported]:
+    def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of `jsonencode([{ image = "…" }])`, or of the same JSON in a heredoc."""
         if isinstance(value, Template):
             yield from self._in_json(locator, value)
@@ -144,7 +144,7 @@ class _Reader:
         if isinstance(argument, Hcl):
             yield from self._containers(locator, argument.body.attributes[0].value, shift)
 
-    def _in_json(self, locator: str, value: Template) -> Iterator[Occurrence | Unsupported]:
+    def _in_json(self, locator: str, value: Template) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a list of containers that a heredoc holds as JSON without escapes."""
         lines = [
             (part.start, part.value) for part in value.parts if isinstance(part, Literal) and part.start is not None
@@ -169,7 +169,7 @@ class _Reader:
 
     def _image(
         self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0
-    ) -> Iterator[Occurrence | Unsupported]:
+    ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the image that `value` is; its bytes stand `shift` bytes later in the file than its spans say."""
         if not isinstance(value, Template):
             return

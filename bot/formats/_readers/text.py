@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.places import Place
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.reference import MAX_REFERENCE_LENGTH
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Role
@@ -31,7 +31,7 @@ _NAME_AND_TAG = re.compile(
 """The grammar of references (bot/model/reference.py) with a tag, up to the beginning of a digest."""
 
 
-def read(file: SourceFile) -> Iterator[Found]:
+def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the references of a file."""
     content = file.content
     lines = Lines(content)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bot.formats._syntax.places import shown
-from bot.model.source import FilePath, Unsupported
+from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -38,6 +38,6 @@ class BrokenFile(NamedTuple):
         line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
         return cls(reason, content.count(b"\n", 0, offset) + 1, line)
 
-    def unsupported(self, path: FilePath) -> Unsupported:
+    def unsupported(self, path: FilePath) -> UnsupportedText:
         """Return the file as a report entry."""
-        return Unsupported(path, self.line_number, shown(self.line), self.reason)
+        return UnsupportedText(path, self.line_number, shown(self.line), self.reason)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
@@ -53,7 +53,7 @@ class Place(NamedTuple):
     platform: str | None = None
     also_lines: tuple[int, ...] = ()
 
-    def read(self, text: str, start: int) -> Occurrence | Unsupported:
+    def read(self, text: str, start: int) -> Occurrence | UnsupportedText:
         """Return the image reference `text`, which stands in the file literally from byte `start` on."""
         try:
             reference = ImageReference.parse(text)
@@ -67,15 +67,15 @@ class Place(NamedTuple):
             written=text,
             reference=reference,
             role=self.role,
-            digest=_digest_slot(reference, start),
-            tag=_tag_slot(reference, start),
+            digest_slot=_digest_slot(reference, start),
+            tag_slot=_tag_slot(reference, start),
             platform=self.platform,
-            also_lines=self.also_lines,
+            related_lines=self.also_lines,
         )
 
     def closed(self, text: str, reason: Reason) -> Occurrence:
         """Return an occurrence that is not editable, for a text that is not an image or that basebump cannot edit."""
-        closed = Closed(reason)
+        closed = NotEditable(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
         return Occurrence(
             path=self.path,
@@ -85,30 +85,30 @@ class Place(NamedTuple):
             written=text[:MAX_SHOWN_TEXT],
             reference=reference,
             role=self.role,
-            digest=closed,
-            tag=closed,
+            digest_slot=closed,
+            tag_slot=closed,
             platform=self.platform,
-            also_lines=self.also_lines,
+            related_lines=self.also_lines,
         )
 
-    def unsupported(self, text: str, reason: Reason) -> Unsupported:
-        return Unsupported(self.path, self.line_number, shown(text), reason)
+    def unsupported(self, text: str, reason: Reason) -> UnsupportedText:
+        return UnsupportedText(self.path, self.line_number, shown(text), reason)
 
 
-def _digest_slot(reference: ImageReference, start: int) -> Slot | Closed:
+def _digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
     """Return the slot of the digest in a reference at byte `start`, or where one would go; references are ASCII."""
     digest = reference.digest
     end = start + len(str(reference))
     if digest is None:
-        return Slot(Span(end, end), b"", before=b"@")
+        return EditSlot(Span(end, end), b"", prefix=b"@")
     if parse_sha256(digest) is None:
-        return Closed(Reason.UNSUPPORTED_DIGEST)
-    return Slot(Span(end - len(digest), end), digest.encode())
+        return NotEditable(Reason.UNSUPPORTED_DIGEST)
+    return EditSlot(Span(end - len(digest), end), digest.encode())
 
 
-def _tag_slot(reference: ImageReference, start: int) -> Slot:
+def _tag_slot(reference: ImageReference, start: int) -> EditSlot:
     """Return the slot of the tag in a reference at byte `start`, or where one would go."""
     end = start + len(reference.name)
     if reference.tag is None:
-        return Slot(Span(end, end), b"", before=b":")
-    return Slot(Span(end + 1, end + 1 + len(reference.tag)), reference.tag.encode())
+        return EditSlot(Span(end, end), b"", prefix=b":")
+    return EditSlot(Span(end + 1, end + 1 + len(reference.tag)), reference.tag.encode())

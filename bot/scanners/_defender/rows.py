@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TypeGuard
 
 from bot.core.evidence.canonical import Key, canonical_ids, key
-from bot.model.evidence import Finding, SetAside, Severity
+from bot.model.evidence import Finding, SuppressedFinding, Severity
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._cvss import severity_of_score
 from bot.scanners._json import Object, UnreadableReportError, moment
@@ -47,7 +47,7 @@ class Said:
     model: Model
     findings: tuple[Finding, ...] = ()
     """Findings that count; empty if the row calls the image healthy."""
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[SuppressedFinding, ...] = ()
     at: datetime | None = None
     """The time when the row was generated; None if the row does not have it."""
     pushed: datetime | None = None
@@ -161,7 +161,7 @@ def _judged(said: Said, row: Object, listed: Iterable[Finding]) -> Said | None:
             by = _EXEMPTION if cause.lower() == "exempt" else _POLICY
             why = ": ".join(filter(None, (cause.lower() or "not applicable", more)))
             found = tuple(listed)
-            return replace(said, set_aside=tuple(SetAside(each, why, by) for each in found)) if found else None
+            return replace(said, set_aside=tuple(SuppressedFinding(each, why, by) for each in found)) if found else None
     found = tuple(listed)
     if not found:
         raise UnreadableReportError("a row is about an update, and names no vulnerability that it fixes")

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.model.contents import Package
-from bot.model.evidence import Finding, NotScanned, SetAside
+from bot.model.contents import InstalledPackage
+from bot.model.evidence import Finding, NotScanned, SuppressedFinding
 from bot.model.reference import Digest, parse_sha256
 
 _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
@@ -22,7 +22,7 @@ class Said:
     version: str
     """Version of the tool; empty if the report does not name it."""
     findings: tuple[Finding, ...]
-    set_aside: tuple[SetAside, ...] = ()
+    set_aside: tuple[SuppressedFinding, ...] = ()
     """Findings that the author of the report suppressed, if the report lists them."""
     digests: frozenset[Digest] = frozenset()
     """All digests by which the report names the image: of its index, its manifest and its config."""
@@ -44,7 +44,7 @@ class Said:
     """Build time of the image."""
     label: str | None = None
     """The version in a label of the image."""
-    packages: tuple[Package, ...] | None = None
+    packages: tuple[InstalledPackage, ...] | None = None
     """Packages of the image; None if the report does not list them."""
 
 

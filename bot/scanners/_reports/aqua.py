@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
-from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.model.evidence import Finding, NotScanned, UnscannedReason
 from bot.scanners._findings import line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import Said, digests_in
@@ -37,7 +37,7 @@ def read(report: Object) -> tuple[Said, ...]:
             system=system,
             release=bucket_of(family, release) or system,
             shows_release=is_rolling(family) or any(map(_is_of_system, resources)),
-            flaw=None if family else NotScanned(Unscanned.OS_UNKNOWN),
+            flaw=None if family else NotScanned(UnscannedReason.OS_UNKNOWN),
             database=moment(report.get("data_date")),
             made=moment(mapping(report.get("scan_started")).get("seconds")),
             created=build_time(metadata.get("created")),

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.canonical import canonical_ids, merged
-from bot.model.evidence import Finding, NotScanned, SetAside, Unscanned
+from bot.model.evidence import Finding, NotScanned, SuppressedFinding, UnscannedReason
 from bot.scanners._findings import MAX_WORD, line, not_counted, severity_of
 from bot.scanners._json import Object, UnreadableReportError, document, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import Said, digests_in
@@ -96,13 +96,13 @@ def _is_of_system(match: Object) -> bool:
 
 def _flaw(system: str, alerts: list[Object]) -> NotScanned | None:
     if not system:
-        return NotScanned(Unscanned.OS_UNKNOWN)
+        return NotScanned(UnscannedReason.OS_UNKNOWN)
     if any(alert.get("type") == _ENDED for package in alerts for alert in objects(package.get("alerts"))):
-        return NotScanned(Unscanned.END_OF_LIFE, system)
+        return NotScanned(UnscannedReason.END_OF_LIFE, system)
     return None
 
 
-def _aside(ignored: Iterable[Object]) -> Iterator[SetAside]:
+def _aside(ignored: Iterable[Object]) -> Iterator[SuppressedFinding]:
     """Yield the findings that VEX or a rule about a vulnerability suppressed; those of other filters are dropped."""
     for match in ignored:
         for rule in objects(match.get("appliedIgnoreRules")):
@@ -111,7 +111,7 @@ def _aside(ignored: Iterable[Object]) -> Iterator[SetAside]:
                 reason = text(rule.get("vex-justification")).replace("_", " ") or text(rule.get("reason"))
                 why = line(": ".join(word for word in (status or "ignored", reason) if word))
                 by = "the report, by VEX" if status else "the report, by a rule"
-                yield from (SetAside(finding, why, by) for finding in _findings(match))
+                yield from (SuppressedFinding(finding, why, by) for finding in _findings(match))
                 break
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bot.core.evidence.canonical import canonical_ids, merged
-from bot.model.evidence import Finding, NotScanned, Severity, Unscanned
+from bot.model.evidence import Finding, NotScanned, Severity, UnscannedReason
 from bot.scanners._cvss import severity_of_score
 from bot.scanners._findings import MAX_WORD, line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
@@ -42,7 +42,7 @@ def _run(run: Object) -> Said:
     rules, results = objects(driver.get("rules")), objects(run.get("results"))
     named = [text(properties.get(key)) for key in ("imageName", "imageID")]
     ends = (moment(each.get("endTimeUtc")) for each in objects(run.get("invocations")))
-    flaw = NotScanned(Unscanned.OS_UNKNOWN, "the report has no results, and does not name the operating system")
+    flaw = NotScanned(UnscannedReason.OS_UNKNOWN, "the report has no results, and does not name the operating system")
     return Said(
         tool=line(text(driver.get("name")), MAX_WORD).lower(),
         version=line(text(driver.get("version")) or text(driver.get("semanticVersion")), MAX_WORD),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.model.evidence import NotScanned, SetAside, Unscanned
+from bot.model.evidence import NotScanned, SuppressedFinding, UnscannedReason
 from bot.scanners._findings import MAX_WORD, line, not_counted
 from bot.scanners._json import Object, mapping, moment, objects, text, texts
 from bot.scanners._reports._said import Said, digests_in
@@ -50,7 +50,7 @@ def read(report: Object) -> tuple[Said, ...]:
     )
 
 
-def _aside(results: Iterable[Object]) -> Iterator[SetAside]:
+def _aside(results: Iterable[Object]) -> Iterator[SuppressedFinding]:
     """Yield the findings that an ignore file or VEX suppressed (pkg/types/finding.go).
 
     Trivy lists them with `--show-suppressed`.
@@ -61,17 +61,17 @@ def _aside(results: Iterable[Object]) -> Iterator[SetAside]:
                 words = (text(modified.get("Status")).replace("_", " "), text(modified.get("Statement")))
                 by = line(f"the report, by {text(modified.get('Source'))}")
                 for finding in findings_of({**result, "Vulnerabilities": [modified.get("Finding")]}):
-                    yield SetAside(finding, line(": ".join(word for word in words if word)), by)
+                    yield SuppressedFinding(finding, line(": ".join(word for word in words if word)), by)
 
 
 def _flaw(report: TrivyReport, release: str | None, *, has_system: bool) -> NotScanned | None:
     system = report.system
     if system is None:
-        return NotScanned(Unscanned.OS_UNKNOWN)
+        return NotScanned(UnscannedReason.OS_UNKNOWN)
     if system.end_of_life:
-        return NotScanned(Unscanned.END_OF_LIFE, str(system))
+        return NotScanned(UnscannedReason.END_OF_LIFE, str(system))
     if release is None:
-        return NotScanned(Unscanned.OS_UNSUPPORTED, str(system))
+        return NotScanned(UnscannedReason.OS_UNSUPPORTED, str(system))
     if not has_system:
-        return NotScanned(Unscanned.OS_UNKNOWN, f"{system}, but the report does not cover its packages")
+        return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the report does not cover its packages")
     return None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from bot.core.evidence.canonical import canonical_ids, merged
-from bot.model.evidence import Finding, NotScanned, Unscanned
+from bot.model.evidence import Finding, NotScanned, UnscannedReason
 from bot.scanners._findings import line, severity_of
 from bot.scanners._json import Object, UnreadableReportError, items, moment, objects, text
 from bot.scanners._reports._said import Said, digests_in
@@ -44,7 +44,7 @@ def _result(result: Object) -> Said:
         system=distro,
         release=text(result.get("distroRelease")) or distro,
         shows_release=any(finding.package_type == "os" for finding in findings),
-        flaw=None if distro else NotScanned(Unscanned.OS_UNKNOWN),
+        flaw=None if distro else NotScanned(UnscannedReason.OS_UNKNOWN),
         made=moment(result.get("scanTime")),
     )
 

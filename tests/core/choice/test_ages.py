@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 from support.values import digest
 
 from bot.core.choice.ages import known_since, left_since, matured, went_back
-from bot.model.history import Sighting
-from bot.model.image import Recorded
-from bot.model.reference import Line
+from bot.model.history import TagObservation
+from bot.model.image import RegistryRecord
+from bot.model.reference import TagRef
 
-LINE = Line("docker.io/library/nginx", "1")
+LINE = TagRef("docker.io/library/nginx", "1")
 START = datetime(2027, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def history(words: str) -> tuple[Sighting, ...]:
+def history(words: str) -> tuple[TagObservation, ...]:
     """Return what daily runs saw from START on: a letter is what the tag pointed to on that day."""
-    sightings: list[Sighting] = []
+    sightings: list[TagObservation] = []
     for day, word in enumerate(words):
         at = START + day * DAY
         if sightings and sightings[-1].digest == digest(word):
-            sightings[-1] = Sighting(LINE, digest(word), sightings[-1].first_seen, at)
+            sightings[-1] = TagObservation(LINE, digest(word), sightings[-1].first_seen, at)
         else:
-            sightings.append(Sighting(LINE, digest(word), at, at))
+            sightings.append(TagObservation(LINE, digest(word), at, at))
     return tuple(sightings)
 
 
@@ -60,9 +60,9 @@ def test_a_digest_is_known_since_its_first_day_though_the_tag_left_it_meanwhile(
 
 
 def test_the_registrys_own_record_counts_before_what_was_seen():
-    recorded = {digest("a"): Recorded(START - 40 * DAY)}
+    recorded = {digest("a"): RegistryRecord(START - 40 * DAY)}
     assert known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
-    assert known_since(digest("a"), history("a"), {digest("a"): Recorded(None)}, START + DAY) == START
+    assert known_since(digest("a"), history("a"), {digest("a"): RegistryRecord(None)}, START + DAY) == START
 
 
 def test_what_was_never_seen_is_known_since_now():

@@ -10,44 +10,44 @@ from support.values import digest
 from bot.core.choice.decide import decide
 from bot.core.choice.verdict import verdict
 from bot.core.transition import transition_of
-from bot.model.decision import Candidate, Cause, Held, Unknown, Update, UpToDate
+from bot.model.decision import UpdateCandidate, UpdateCause, HeldUpdate, UnresolvedReference, ImageUpdate, UpToDate
 from bot.model.evidence import Severity
-from bot.model.image import Child, Recorded, Resolved, Unresolved
+from bot.model.image import ChildManifest, RegistryRecord, ResolvedTag, UnresolvedTag
 from bot.model.policy import Policy
-from bot.model.rules import Accepted
+from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 
 def test_an_unpinned_place_gets_what_the_tag_points_to():
-    decision = decide(place(), [Resolved(NGINX, digest("new"))], NOW)
+    decision = decide(place(), [ResolvedTag(NGINX, digest("new"))], NOW)
     assert chosen(decision) == [digest("new")]
-    assert decision.cause is Cause.MOVED
+    assert decision.cause is UpdateCause.MOVED
 
 
 def test_a_place_that_holds_it_is_up_to_date():
-    assert isinstance(decide(place("new"), [Resolved(NGINX, digest("new"))], NOW), UpToDate)
+    assert isinstance(decide(place("new"), [ResolvedTag(NGINX, digest("new"))], NOW), UpToDate)
 
 
 def test_a_pin_of_a_child_of_the_current_index_is_up_to_date():
-    resolved = Resolved(NGINX, digest("index"), index("index", "amd64", "arm64"))
+    resolved = ResolvedTag(NGINX, digest("index"), index("index", "amd64", "arm64"))
     assert isinstance(decide(place("arm64"), [resolved], NOW), UpToDate)
-    assert isinstance(decide(place("older"), [resolved], NOW), Update)
+    assert isinstance(decide(place("older"), [resolved], NOW), ImageUpdate)
 
 
 def test_a_line_that_could_not_be_asked_is_unknown_with_its_reason():
-    decision = decide(place(), [Unresolved(NGINX, Reason.RATE_LIMITED, "later")], NOW)
-    assert decision == Unknown(place(), Reason.RATE_LIMITED, "later")
+    decision = decide(place(), [UnresolvedTag(NGINX, Reason.RATE_LIMITED, "later")], NOW)
+    assert decision == UnresolvedReference(place(), Reason.RATE_LIMITED, "later")
 
 
 def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
-    decision = decide(place("old"), [Resolved(NGINX, digest("new"), not_pullable="404")], NOW)
-    assert decision == Held(place("old"), Reason.NOT_PULLABLE, "404")
+    decision = decide(place("old"), [ResolvedTag(NGINX, digest("new"), not_pullable_reason="404")], NOW)
+    assert decision == HeldUpdate(place("old"), Reason.NOT_PULLABLE, "404")
 
 
 def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_others_move():
-    unknown = Unresolved(NGINX, Reason.REGISTRY_ERROR, "502")
+    unknown = UnresolvedTag(NGINX, Reason.REGISTRY_ERROR, "502")
     resolved = points_to("new", kept={digest("one"): unknown})
-    assert decide(place("one"), [resolved], NOW) == Unknown(place("one"), Reason.REGISTRY_ERROR, "502")
+    assert decide(place("one"), [resolved], NOW) == UnresolvedReference(place("one"), Reason.REGISTRY_ERROR, "502")
     assert chosen(decide(place("old"), [resolved], NOW)) == [digest("new")]
 
 
@@ -56,7 +56,7 @@ def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_o
 
 def patch_and_original(patched_ago, rebuilt_ago, held):
     """Return a patch of a tag and the tag, pushed so many days ago; the file holds `held`."""
-    times = {digest("patch"): Recorded(NOW - patched_ago * DAY), digest("new"): Recorded(NOW - rebuilt_ago * DAY)}
+    times = {digest("patch"): RegistryRecord(NOW - patched_ago * DAY), digest("new"): RegistryRecord(NOW - rebuilt_ago * DAY)}
     line = replace(NGINX, tag=f"{NGINX.tag}-4")
     around = {digest(held)} if held else set()
 
@@ -84,7 +84,7 @@ def test_who_holds_what_was_pushed_after_its_patch_is_up_to_date():
 
 
 def accepting(until, reason=Reason.INDEX_CHURN):
-    return Policy(accept=(Accepted(reason, "platform team", "attestations matter to us", until),))
+    return Policy(accept=(AcceptedHold(reason, "platform team", "attestations matter to us", until),))
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def accepting(until, reason=Reason.INDEX_CHURN):
     ],
 )
 def test_a_hold_stands_unless_somebody_answers_for_it_today(policy, held):
-    resolved = Resolved(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
+    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
     decision = decide(place("old", policy), [resolved], NOW)
-    assert isinstance(decision, Held if held else Update)
+    assert isinstance(decision, HeldUpdate if held else ImageUpdate)
     assert not held or decision.reason is Reason.INDEX_CHURN
 
 
 def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
-    resolved = Resolved(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
+    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), {digest("old"): index("old", "same")})
     decision = decide(place("old", accepting(date(2027, 1, 31))), [resolved], NOW)
     (candidate,) = decision.candidates
     why = f"{digest('new')[7:19]} has the same image as {digest('old')[7:19]}"
@@ -121,11 +121,11 @@ def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
     old, same = index("old", "same"), {digest("old"): index("old", "same")}
     policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    resolved = Resolved(NGINX, digest("new"), index("new", "same"), same, history=history, earlier=(index("ripe"),))
+    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), same, observations=history, earlier_manifests=(index("ripe"),))
     young, ripe = decide(place("old", policy), [resolved], NOW).candidates
     assert (young.digest, bool(young.notes), ripe.digest, ripe.notes) == (digest("new"), True, digest("ripe"), ())
-    resolved = Resolved(
-        NGINX, digest("new"), index("new"), same, history=history, earlier=(replace(old, digest=digest("ripe")),)
+    resolved = ResolvedTag(
+        NGINX, digest("new"), index("new"), same, observations=history, earlier_manifests=(replace(old, digest=digest("ripe")),)
     )
     young, ripe = decide(place("old", policy), [resolved], NOW).candidates
     assert (young.notes, len(ripe.notes)) == ((), 1)
@@ -139,35 +139,35 @@ def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
     policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
     decision = decide(place("old", policy), [points_to("new", held={digest("old"): None})], NOW)
     assert chosen(decision) == [digest("new")]
-    assert decision.cause is Cause.GONE
+    assert decision.cause is UpdateCause.GONE
 
 
 def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_farther():
     gone = {digest("old"): None}
     decision = decide(place("old"), [points_to("next", NEXT, held=gone), points_to("new", held=gone)], NOW)
-    assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (Cause.GONE, [digest("new")], None)
-    unknown = Unresolved(NEXT, Reason.UNREACHABLE, "")
+    assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (UpdateCause.GONE, [digest("new")], None)
+    unknown = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
     assert decide(place("old"), [unknown, points_to("new", held=gone)], NOW) == decision
 
 
 def test_a_farther_tag_is_asked_about_its_age_where_the_written_one_is_gone_with_its_digest():
     farther = points_to("next", NEXT, held={digest("old"): None})
-    decision = decide(place("old", THREE_DAYS), [farther, Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
-    assert not isinstance(decision, Update)
+    decision = decide(place("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    assert not isinstance(decision, ImageUpdate)
     ripe = replace(farther, history=seen(NEXT, next=4))
-    moved = decide(place("old", THREE_DAYS), [ripe, Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
-    assert (moved.cause, moved.candidates[0].tag) == (Cause.MOVED, NEXT.tag)
+    moved = decide(place("old", THREE_DAYS), [ripe, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
+    assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
 
 def test_what_could_not_be_asked_for_is_not_gone():
-    assert decide(place("old"), [points_to("new")], NOW).cause is Cause.MOVED
+    assert decide(place("old"), [points_to("new")], NOW).cause is UpdateCause.MOVED
 
 
 def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
     history = seen(NGINX, good=9, bad=1)
     decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", history=history)], NOW)
     assert chosen(decision) == [digest("good")]
-    assert decision.cause is Cause.WITHDRAWN
+    assert decision.cause is UpdateCause.WITHDRAWN
 
 
 # ---- other tags ------------------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
 
 def test_a_newer_tag_is_written_with_its_digest():
     decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
-    assert decision.candidates == (Candidate(digest("next"), ("linux/amd64",), "1.27.3"),)
-    assert transition_of(decision).goal == NEXT
+    assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
+    assert transition_of(decision).new_tag_ref == NEXT
 
 
 def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
@@ -184,30 +184,30 @@ def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
     ripe = points_to("new", history=seen(NGINX, new=4))
     assert decide(place("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
     held = decide(place("old", THREE_DAYS), [young, points_to("old")], NOW)
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
 
 
 def test_a_newer_tag_that_could_not_be_asked_for_leaves_the_place_alone():
-    failed = Unresolved(NEXT, Reason.UNREACHABLE, "")
-    assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), Unknown)
+    failed = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
+    assert isinstance(decide(place("old"), [failed, points_to("new")], NOW), UnresolvedReference)
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_FOUND_OR_DENIED, Reason.REGISTRY_ERROR])
 def test_a_newer_tag_that_is_no_image_leaves_the_place_to_the_next_nearer_one_and_says_so(reason):
     patch = replace(NEXT, tag="1.27.2")
-    nothing = Unresolved(NEXT, reason, "404", is_definite=True)
+    nothing = UnresolvedTag(NEXT, reason, "404", is_definite=True)
     decision = decide(place("old"), [nothing, points_to("patch", patch), points_to("new")], NOW)
     assert (chosen(decision), decision.candidates[0].tag) == ([digest("patch")], "1.27.2")
-    assert decision.selected.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
+    assert decision.tracked_image.notes == ("`1.27.3` is listed and cannot be taken: 404.",)
     stays = decide(place("old"), [nothing, points_to("old")], NOW)
     assert isinstance(stays, UpToDate)
-    assert stays.selected.notes == decision.selected.notes
+    assert stays.tracked_image.notes == decision.tracked_image.notes
 
 
 def test_a_written_tag_that_is_no_image_is_unknown():
-    nothing = Unresolved(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
-    assert isinstance(decide(place("old"), [nothing], NOW), Unknown)
+    nothing = UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "404", is_definite=True)
+    assert isinstance(decide(place("old"), [nothing], NOW), UnresolvedReference)
 
 
 # ---- several lines ---------------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_neare
     young, own = points_to("young", NEXT), points_to("new", history=seen(NGINX, old=9, new=5))
     decision = decide(place("old", policy), [young, own], NOW)
     assert chosen(decision) == [digest("young"), digest("new")]
-    assert [candidate.mature is None for candidate in decision.candidates] == [False, True]
+    assert [candidate.matures_at is None for candidate in decision.candidates] == [False, True]
     assert [candidate.tag for candidate in decision.candidates] == [NEXT.tag, None]
 
 
@@ -227,13 +227,13 @@ def test_what_its_publisher_took_back_does_not_wait_for_what_may_be_urgent():
     went_back = seen(NGINX, first=9, bad=5) + seen(NGINX, first=1)
     own = points_to("first", history=went_back)
     decision = decide(place("bad", policy), [points_to("young", NEXT), own], NOW)
-    assert (chosen(decision), decision.cause) == ([digest("first")], Cause.WITHDRAWN)
+    assert (chosen(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
 
 
 def test_a_move_along_its_own_tag_says_what_holds_a_later_one():
     lost = points_to("lost", NEXT, held={digest("old"): index("old")})
-    lost = replace(lost, manifest=replace(lost.manifest, children=(Child(digest("arm"), "linux/arm64"),)))
+    lost = replace(lost, manifest=replace(lost.manifest, children=(ChildManifest(digest("arm"), "linux/arm64"),)))
     decision = decide(place("old"), [lost, points_to("new")], NOW)
     assert chosen(decision) == [digest("new")]
-    (note,) = decision.selected.notes
+    (note,) = decision.tracked_image.notes
     assert note.startswith(f"`{NEXT.tag}` comes later, and is held (platform-lost): ")

@@ -8,10 +8,10 @@ from support.values import digest
 
 from bot.core.choice.decide import decide
 from bot.core.choice.holds import VERSION
-from bot.model.decision import Held
-from bot.model.image import Child, Kind, Manifest, Resolved
+from bot.model.decision import HeldUpdate
+from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
 from bot.model.policy import Policy
-from bot.model.rules import Accepted
+from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 
@@ -29,7 +29,7 @@ def test_one_that_was_known_before_and_is_old_enough_is_simply_taken():
 
 def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
     decision = decide(place("old", THREE_DAYS), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
-    assert isinstance(decision, Held)
+    assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in decision.detail
 
@@ -37,10 +37,10 @@ def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
 def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
     resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), at_risk=frozenset({digest("ripe")}))
     decision = decide(place("old", THREE_DAYS), [resolved], NOW)
-    assert isinstance(decision, Held)
+    assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.RETENTION_RISK
     patient = decide(place("old", Policy(min_age=5 * DAY)), [resolved], NOW)
-    assert isinstance(patient, Held)
+    assert isinstance(patient, HeldUpdate)
     assert patient.reason is Reason.TOO_YOUNG, "what may be deleted is not old enough for it anyhow"
 
 
@@ -49,22 +49,22 @@ def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
 )
 def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(ripe, reason):
     def both(word, *children):
-        listed = tuple(map(Child, map(digest, children), ("linux/amd64", "linux/arm64")))
+        listed = tuple(map(ChildManifest, map(digest, children), ("linux/amd64", "linux/arm64")))
         return replace(index(word), children=listed)
 
     new, old = both("new", "new amd64", "new arm64"), both("old", "old amd64", "old arm64")
-    resolved = Resolved(
+    resolved = ResolvedTag(
         NGINX,
         new.digest,
         new,
-        held={old.digest: old},
-        history=seen(NGINX, old=9, ripe=4),
-        earlier=(both("ripe", *ripe),),
+        pinned_manifests={old.digest: old},
+        observations=seen(NGINX, old=9, ripe=4),
+        earlier_manifests=(both("ripe", *ripe),),
     )
     held = decide(place("old", THREE_DAYS), [resolved], NOW)
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
-    answered = Policy(min_age=3 * DAY, accept=(Accepted(reason, "team", "it is fine", NOW.date()),))
+    answered = Policy(min_age=3 * DAY, accept=(AcceptedHold(reason, "team", "it is fine", NOW.date()),))
     assert chosen(decide(place("old", answered), [resolved], NOW)) == [digest("ripe")]
 
 
@@ -76,7 +76,7 @@ def stating(word, version):
 def held_newest(*earlier, newest="1.27.1", **more):
     """Return a line whose newest digest states a version, `earlier` ones before it, and the file's states 1.27.2."""
     new = stating("new", newest)
-    return Resolved(NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier=earlier, **more)
+    return ResolvedTag(NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier_manifests=earlier, **more)
 
 
 def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_said():
@@ -87,7 +87,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_s
     assert decision.candidates[0].notes == (
         "What `1.27.1` points to now is held (older): it states version 1.27.1, the one in the file 1.27.2.",
     )
-    accepted = Policy(accept=(Accepted(Reason.OLDER, "team", "it is fine", NOW.date()),))
+    accepted = Policy(accept=(AcceptedHold(Reason.OLDER, "team", "it is fine", NOW.date()),))
     assert chosen(decide(place("old", accepted), [held_newest(*earlier, history=history)], NOW)) == [digest("new")]
 
 
@@ -102,20 +102,20 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_s
 )
 def test_where_the_newest_is_held_nothing_is_taken_that_was_left_or_is_too_young(history, min_age):
     resolved = held_newest(stating("ripe", "1.27.4"), history=history)
-    assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), Held)
+    assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
 def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
     def one(word):
-        return Manifest(digest(word), Kind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
+        return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json")
 
-    resolved = Resolved(
+    resolved = ResolvedTag(
         NGINX,
         digest("new"),
         one("new"),
         {digest("old"): one("old")},
-        earlier=(one("ripe"), one("arm")),
-        history=seen(NGINX, old=9, arm=5, ripe=4, new=1),
+        earlier_manifests=(one("ripe"), one("arm")),
+        observations=seen(NGINX, old=9, arm=5, ripe=4, new=1),
         platform="linux/arm64",
         earlier_platforms={digest("ripe"): "linux/amd64", digest("arm"): "linux/arm64"},
     )
@@ -126,4 +126,4 @@ def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
     history = seen(NGINX, old=9, ripe=4, held=2)
     resolved = points_to("new", history=history, earlier=(index("ripe"),))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
-    assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), Held)
+    assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), HeldUpdate)

@@ -10,32 +10,32 @@ from bot.core.choice.verdict import WITHDRAWN, verdict
 from bot.core.places.closing import allow, close, leave_to_other
 from bot.core.places.reconcile import reconcile
 from bot.core.places.select import Home, may_ask, select
-from bot.model.decision import Cause, Held, NotChecked, Refused, Selected, Skip, Superseded, Unknown, UpToDate
+from bot.model.decision import UpdateCause, HeldUpdate, UncheckedReference, RefusedUpdate, TrackedImage, SkippedReference, SupersededReference, UnresolvedReference, UpToDate
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, Rulebook
-from bot.model.reference import Line
-from bot.model.rules import Match, Rule
-from bot.model.source import Closed, IgnoreComment, Slot, Span
-from bot.model.vocabulary import ACCEPTABLE, REASONS, SENTENCES, UNSUPPORTED_REASONS, Reason, Role, Status
+from bot.model.policy import Policy, PolicyConfig
+from bot.model.reference import TagRef
+from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.source import NotEditable, IgnoreComment, EditSlot, Span
+from bot.model.vocabulary import ACCEPTABLE_REASONS, REASONS_BY_STATUS, REASON_SENTENCES, UNSUPPORTED_REASONS, Reason, Role, OccurrenceStatus
 
 TODAY = date(2027, 1, 15)
 HOME = Home("acme/web", "main")
-NGINX = Line("docker.io/library/nginx", "1")
+NGINX = TagRef("docker.io/library/nginx", "1")
 
 
-def _select(written, rulebook=Rulebook(), **more):  # noqa: B008 - a frozen value
+def _select(written, rulebook=PolicyConfig(), **more):  # noqa: B008 - a frozen value
     return select(rulebook, HOME, occurrence(written, **more), TODAY)
 
 
 def _reason(selected):
-    assert isinstance(selected, Skip), selected
+    assert isinstance(selected, SkippedReference), selected
     return selected.reason
 
 
 def test_a_base_image_follows_its_tag():
     selected = _select("nginx:1")
-    assert isinstance(selected, Selected)
-    assert selected.line == NGINX
+    assert isinstance(selected, TrackedImage)
+    assert selected.tag_ref == NGINX
 
 
 def test_a_reference_without_a_tag_is_left_alone_pinned_or_not():
@@ -44,29 +44,29 @@ def test_a_reference_without_a_tag_is_left_alone_pinned_or_not():
 
 
 def test_a_rule_can_name_the_tag_that_an_untagged_reference_follows():
-    selected = _select("nginx", Rulebook(rules=(Rule(tag="1"),)))
-    assert isinstance(selected, Selected)
-    assert selected.line == NGINX
+    selected = _select("nginx", PolicyConfig(rules=(PolicyRule(tag="1"),)))
+    assert isinstance(selected, TrackedImage)
+    assert selected.tag_ref == NGINX
 
 
 def test_a_tag_in_a_rule_does_not_change_what_a_tagged_reference_follows():
-    selected = _select("nginx:1", Rulebook(rules=(Rule(tag="2"),)))
-    assert isinstance(selected, Selected)
-    assert selected.line == NGINX
+    selected = _select("nginx:1", PolicyConfig(rules=(PolicyRule(tag="2"),)))
+    assert isinstance(selected, TrackedImage)
+    assert selected.tag_ref == NGINX
 
 
 def test_an_ignored_image_is_left_alone():
-    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(ignore=True),)))) is Reason.IGNORED
+    assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(ignore=True),)))) is Reason.IGNORED
 
 
 def test_update_none_is_no_rule():
-    assert _reason(_select("nginx:1", Rulebook(rules=(Rule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
+    assert _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(update=UpdateMode.NONE),)))) is Reason.NO_RULE
 
 
 def test_pin_false_leaves_unpinned_images_and_still_moves_pinned_ones():
-    rulebook = Rulebook(rules=(Rule(pin=False),))
+    rulebook = PolicyConfig(rules=(PolicyRule(pin=False),))
     assert _reason(_select("nginx:1", rulebook)) is Reason.PIN_OFF
-    assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), Selected)
+    assert isinstance(_select(f"nginx:1@{digest('x')}", rulebook), TrackedImage)
 
 
 def test_a_digest_that_is_not_sha256_is_read_and_never_written():
@@ -74,25 +74,25 @@ def test_a_digest_that_is_not_sha256_is_read_and_never_written():
 
 
 def test_a_closed_place_says_why():
-    assert _reason(_select("nginx:1", digest=Closed(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+    assert _reason(_select("nginx:1", digest=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
 def test_what_is_not_ours_to_know_or_write_is_said_before_whose_it_is(reason):
-    place = {"role": Role.THIRD_PARTY, "digest": Closed(reason)}
+    place = {"role": Role.THIRD_PARTY, "digest": NotEditable(reason)}
     assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
 
 
 def test_a_rule_opens_what_it_allows_and_nothing_else():
-    slot = Slot(Span(7, 7), b"", b"@")
-    place = {"digest": Closed(Reason.EMBEDDED, slot), "tag": Closed(Reason.EMBEDDED, slot)}
+    slot = EditSlot(Span(7, 7), b"", b"@")
+    place = {"digest": NotEditable(Reason.EMBEDDED, slot), "tag": NotEditable(Reason.EMBEDDED, slot)}
     assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
     assert (
-        _reason(_select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.IMMUTABLE_JOB,)),)), **place)) is Reason.EMBEDDED
+        _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place)) is Reason.EMBEDDED
     )
-    opened = _select("nginx:1", Rulebook(rules=(Rule(allow=(Reason.EMBEDDED,)),)), **place)
-    assert isinstance(opened, Selected)
-    assert (opened.occurrence.digest, opened.occurrence.tag) == (slot, slot)
+    opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **place)
+    assert isinstance(opened, TrackedImage)
+    assert (opened.occurrence.digest_slot, opened.occurrence.tag_slot) == (slot, slot)
 
 
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
@@ -106,67 +106,67 @@ def test_a_comment_ignores_to_the_end_of_its_last_day(until):
 
 def test_an_expired_comment_no_longer_ignores_and_is_reported():
     selected = _select("nginx:1", comment=IgnoreComment(3, date(2027, 1, 14)))
-    assert isinstance(selected, Selected)
+    assert isinstance(selected, TrackedImage)
     (note,) = selected.occurrence.notes
     assert "line 3" in note
     assert "2027-01-14" in note
 
 
 def test_closing_keeps_what_cannot_be_opened_closed():
-    slot = Slot(Span(7, 7), b"", b"@")
+    slot = EditSlot(Span(7, 7), b"", b"@")
     warned = close(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
-    assert warned.digest == Closed(Reason.EMBEDDED, slot)
-    assert close(warned, Reason.IMMUTABLE_JOB).digest == Closed(Reason.EMBEDDED, slot)
-    assert close(warned, Reason.OTHER_WRITER).digest == Closed(Reason.OTHER_WRITER)
-    assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest == Closed(Reason.OTHER_WRITER)
+    assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert close(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(Reason.OTHER_WRITER)
 
 
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
-    slot = Slot(Span(7, 7), b"", b"@")
+    slot = EditSlot(Span(7, 7), b"", b"@")
     warned = close(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
     left = leave_to_other(leave_to_other(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
-    assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, slot, also=(Reason.EMBEDDED,))
+    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
     assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
-    assert allow(left, [Reason.EMBEDDED]).digest == Closed(Reason.OTHER_WRITER, slot)
-    assert allow(left, [Reason.OTHER_WRITER]).digest == Closed(Reason.EMBEDDED, slot)
-    assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest == slot
+    assert allow(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
+    assert allow(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
     assert (
         allow(
             leave_to_other(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
-        ).digest
+        ).digest_slot
         == slot
     )
 
 
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
-    closed = close(occurrence("nginx:1", digest=Slot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
-    assert closed.digest == Closed(Reason.OTHER_WRITER)
+    closed = close(occurrence("nginx:1", digest=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert leave_to_other(closed, "Renovate", "renovate.json").notes == ()
-    rulebook = Rulebook(rules=(Rule(allow=(Reason.OTHER_WRITER,)),))
-    assert _reason(_select("nginx:1", rulebook, digest=closed.digest)) is Reason.OTHER_WRITER
+    rulebook = PolicyConfig(rules=(PolicyRule(allow=(Reason.OTHER_WRITER,)),))
+    assert _reason(_select("nginx:1", rulebook, digest=closed.digest_slot)) is Reason.OTHER_WRITER
 
 
 def test_own_images_move_only_by_a_rule_that_says_role_own():
     own = ("acme.azurecr.io/apps/**",)
     written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
-    assert _reason(_select(written, Rulebook(own=own), **place)) is Reason.OWN
-    assert _reason(_select(written, Rulebook(own=own, rules=(Rule(pin=True),)), **place)) is Reason.OWN
-    selected = _select(written, Rulebook(own=own, rules=(Rule(match=Match(role=Role.OWN), pin=True),)), **place)
-    assert isinstance(selected, Selected)
+    assert _reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
+    assert _reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **place)) is Reason.OWN
+    selected = _select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place)
+    assert isinstance(selected, TrackedImage)
     assert selected.occurrence.role is Role.OWN
 
 
 def test_while_own_is_not_stated_images_of_unknown_registries_in_manifests_may_be_own():
     place = {"role": Role.THIRD_PARTY}
     assert _reason(_select("registry.acme.dev/web:1", **place)) is Reason.MAYBE_OWN
-    assert isinstance(_select("registry.acme.dev/web:1", Rulebook(own=()), **place), Selected)
-    assert isinstance(_select("ghcr.io/other/web:1", **place), Selected)
-    assert isinstance(_select("registry.acme.dev/base:1"), Selected)
+    assert isinstance(_select("registry.acme.dev/web:1", PolicyConfig(own_globs=()), **place), TrackedImage)
+    assert isinstance(_select("ghcr.io/other/web:1", **place), TrackedImage)
+    assert isinstance(_select("registry.acme.dev/base:1"), TrackedImage)
 
 
 def test_a_base_image_is_a_base_even_where_own_matches():
-    selected = _select("acme.azurecr.io/base:1", Rulebook(own=("acme.azurecr.io/**",)))
-    assert isinstance(selected, Selected)
+    selected = _select("acme.azurecr.io/base:1", PolicyConfig(own_globs=("acme.azurecr.io/**",)))
+    assert isinstance(selected, TrackedImage)
     assert selected.occurrence.role is Role.BASE
 
 
@@ -176,64 +176,64 @@ def test_maybe_own_keeps_its_role():
 
 
 def test_only_known_registries_may_be_asked():
-    listed = Rulebook(hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
+    listed = PolicyConfig(listed_hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
     assert may_ask(listed, "docker.io")
     assert may_ask(listed, "registry.acme.dev")
     assert may_ask(listed, "127.0.0.1:5000")
     assert not may_ask(listed, "127.0.0.1:5001")
-    assert not may_ask(Rulebook(), "localhost:5000")
-    assert not may_ask(Rulebook(), "docker.io.evil.example")
+    assert not may_ask(PolicyConfig(), "localhost:5000")
+    assert not may_ask(PolicyConfig(), "docker.io.evil.example")
 
 
 # ---- policy: per key, the first rule that matches and sets it ----------------------------------------------------
 
 
 def _policy(*rules, written="nginx:1", **more) -> Policy:
-    selected = _select(written, Rulebook(rules=rules, own=()), **more)
-    assert isinstance(selected, Selected)
+    selected = _select(written, PolicyConfig(rules=rules, own_globs=()), **more)
+    assert isinstance(selected, TrackedImage)
     return selected.policy
 
 
 def test_each_key_is_taken_from_the_first_rule_that_sets_it():
-    policy = _policy(Rule(labels=("a",)), Rule(pin=True, labels=("b",)), Rule(require_scan=True, pin=True))
+    policy = _policy(PolicyRule(labels=("a",)), PolicyRule(pin=True, labels=("b",)), PolicyRule(require_scan=True, pin=True))
     assert policy == Policy(labels=("a",), pin=True, require_scan=True)
 
 
 def test_a_rule_that_does_not_match_sets_nothing():
-    elsewhere = Match(image=("docker.io/library/redis",))
-    assert _policy(Rule(match=elsewhere, labels=("a",)), Rule(labels=("b",))).labels == ("b",)
+    elsewhere = RuleMatch(image=("docker.io/library/redis",))
+    assert _policy(PolicyRule(match=elsewhere, labels=("a",)), PolicyRule(labels=("b",))).labels == ("b",)
 
 
 @pytest.mark.parametrize(
     "match",
     [
-        Match(image=("docker.io/library/*",)),
-        Match(image=("ghcr.io/**", "docker.io/**")),
-        Match(path=("Docker*",)),
-        Match(format=("dockerfile",)),
-        Match(role=Role.BASE),
-        Match(repository=("acme/*",)),
-        Match(base_branch=("main",)),
+        RuleMatch(image=("docker.io/library/*",)),
+        RuleMatch(image=("ghcr.io/**", "docker.io/**")),
+        RuleMatch(path=("Docker*",)),
+        RuleMatch(format=("dockerfile",)),
+        RuleMatch(role=Role.BASE),
+        RuleMatch(repository=("acme/*",)),
+        RuleMatch(base_branch=("main",)),
     ],
 )
 def test_every_match_key_can_match(match):
-    assert _policy(Rule(match=match, labels=("hit",))).labels == ("hit",)
+    assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ("hit",)
 
 
 @pytest.mark.parametrize(
     "match",
     [
-        Match(image=("docker.io/*",)),
-        Match(path=("deploy/**",)),
-        Match(format=("kubernetes",)),
-        Match(role=Role.THIRD_PARTY),
-        Match(repository=("*",)),
-        Match(base_branch=("release-*",)),
-        Match(image=("docker.io/**",), path=("deploy/**",)),
+        RuleMatch(image=("docker.io/*",)),
+        RuleMatch(path=("deploy/**",)),
+        RuleMatch(format=("kubernetes",)),
+        RuleMatch(role=Role.THIRD_PARTY),
+        RuleMatch(repository=("*",)),
+        RuleMatch(base_branch=("release-*",)),
+        RuleMatch(image=("docker.io/**",), path=("deploy/**",)),
     ],
 )
 def test_every_match_key_can_fail_to_match(match):
-    assert _policy(Rule(match=match, labels=("hit",))).labels == ()
+    assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ()
 
 
 # ---- reconcile ---------------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_places_that_share_bytes_and_disagree_are_all_skipped():
 
 
 def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
-    stays = Skip(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
+    stays = SkippedReference(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
     settled = reconcile([update("nginx:1", "new", locator="a", at=5), stays])
     assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
 
@@ -267,44 +267,44 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
     moved = update("nginx:1", "new")
     decisions = [
         moved,
-        UpToDate(moved.selected),
-        Skip(moved.occurrence, Reason.IGNORED),
-        Refused(moved, Reason.NOT_SCANNED),
-        Unknown(moved.selected, Reason.DENIED, ""),
-        NotChecked(moved.selected),
-        Held(moved.selected, Reason.PLATFORM_LOST, ""),
-        replace(moved, cause=Cause.GONE),
-        Superseded(moved.selected, Reason.TAG_STOPPED, ""),
+        UpToDate(moved.tracked_image),
+        SkippedReference(moved.occurrence, Reason.IGNORED),
+        RefusedUpdate(moved, Reason.NOT_SCANNED),
+        UnresolvedReference(moved.tracked_image, Reason.DENIED, ""),
+        UncheckedReference(moved.tracked_image),
+        HeldUpdate(moved.tracked_image, Reason.PLATFORM_LOST, ""),
+        replace(moved, cause=UpdateCause.GONE),
+        SupersededReference(moved.tracked_image, Reason.TAG_STOPPED, ""),
     ]
     verdicts = [verdict(each) for each in decisions]
-    assert {each.status for each in verdicts} == set(Status)
+    assert {each.status for each in verdicts} == set(OccurrenceStatus)
     for each in verdicts:
-        assert (each.reason is None) == (not REASONS[each.status])
-        assert each.reason is None or each.reason in REASONS[each.status]
+        assert (each.reason is None) == (not REASONS_BY_STATUS[each.status])
+        assert each.reason is None or each.reason in REASONS_BY_STATUS[each.status]
 
 
 def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
     moved = update("nginx:1", "new")
     assert verdict(moved).new_digest == digest("new")
-    assert verdict(replace(moved, cause=Cause.GONE)).new_digest == digest("new")
-    assert verdict(Refused(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
-    assert verdict(UpToDate(moved.selected)).new_digest is None
+    assert verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
+    assert verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
+    assert verdict(UpToDate(moved.tracked_image)).new_digest is None
 
 
 def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
-    placed = [reason for reasons in REASONS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
+    placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
     assert sorted(placed) == sorted(Reason)
-    assert set(SENTENCES) == set(Reason)
+    assert set(REASON_SENTENCES) == set(Reason)
 
 
 def test_what_somebody_may_answer_for_is_a_hold():
-    assert set(ACCEPTABLE) < {*REASONS[Status.HELD], *REASONS[Status.REFUSED]}
+    assert set(ACCEPTABLE_REASONS) < {*REASONS_BY_STATUS[OccurrenceStatus.HELD], *REASONS_BY_STATUS[OccurrenceStatus.REFUSED]}
 
 
 def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
     assert verdict(wanted).occurrence.notes == ("It is one of two.",)
-    assert verdict(replace(wanted, cause=Cause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN)
-    gone = verdict(replace(wanted, cause=Cause.GONE, doubt="The name may have changed hands."))
-    assert (gone.status, gone.reason) == (Status.GONE, Reason.DIGEST_GONE)
+    assert verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN)
+    gone = verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
+    assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
     assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

@@ -7,30 +7,30 @@ import pytest
 from support.values import digest, occurrence
 
 from bot.core.choice.holds import VERSION, holds, is_lower, platforms_in_use, retention_note
-from bot.model.decision import Selected
-from bot.model.history import Sighting
-from bot.model.image import Child, Kind, Manifest, Recorded, Resolved
+from bot.model.decision import TrackedImage
+from bot.model.history import TagObservation
+from bot.model.image import ChildManifest, ManifestKind, Manifest, RegistryRecord, ResolvedTag
 from bot.model.policy import Policy
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 
-LINE = Line("docker.io/library/nginx", "1")
+LINE = TagRef("docker.io/library/nginx", "1")
 BOTH = {"linux/amd64": "amd", "linux/arm64": "arm"}
 
 
 def index(word, children=BOTH, **more):
-    listed = tuple(Child(digest(each), platform) for platform, each in children.items())
-    return Manifest(digest(word), Kind.INDEX, "application/vnd.oci.image.index.v1+json", listed, **more)
+    listed = tuple(ChildManifest(digest(each), platform) for platform, each in children.items())
+    return Manifest(digest(word), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", listed, **more)
 
 
 def manifest(word, **more):
-    return Manifest(digest(word), Kind.MANIFEST, "application/vnd.oci.image.manifest.v1+json", **more)
+    return Manifest(digest(word), ManifestKind.MANIFEST, "application/vnd.oci.image.manifest.v1+json", **more)
 
 
 def objections(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
     place = occurrence(f"nginx:1@{digest(held)}", platform=platform)
-    resolved = Resolved(line, new.digest, new, {digest("old"): old}, **more)
-    return dict(holds(Selected(place, LINE, policy), resolved))
+    resolved = ResolvedTag(line, new.digest, new, {digest("old"): old}, **more)
+    return dict(holds(TrackedImage(place, LINE, policy), resolved))
 
 
 def test_other_images_for_the_same_platforms_are_an_improvement():
@@ -89,12 +89,12 @@ def test_an_index_is_churn_whatever_platforms_a_rule_names_that_it_never_had():
 
 def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
     policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
-    place = Selected(occurrence("nginx:1"), LINE, policy)
-    assert dict(holds(place, Resolved(LINE, new.digest, new))) == {}
-    elsewhere = Resolved(Line(LINE.repository, "2"), new.digest, new)
+    place = TrackedImage(occurrence("nginx:1"), LINE, policy)
+    assert dict(holds(place, ResolvedTag(LINE, new.digest, new))) == {}
+    elsewhere = ResolvedTag(TagRef(LINE.repository, "2"), new.digest, new)
     assert list(dict(holds(place, elsewhere))) == [Reason.PLATFORM_LOST]
-    without_a_tag = Selected(occurrence("nginx"), LINE, policy)
-    assert list(dict(holds(without_a_tag, Resolved(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
+    without_a_tag = TrackedImage(occurrence("nginx"), LINE, policy)
+    assert list(dict(holds(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
 
 def test_more_platforms_are_no_loss():
@@ -115,22 +115,22 @@ def test_one_manifest_cannot_replace_an_index_of_two_platforms():
 
 
 def test_an_index_without_platforms_loses_none():
-    old, new = (replace(index(word), children=(Child(digest(f"{word} child"), None),)) for word in ("old", "new"))
+    old, new = (replace(index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new"))
     assert objections(old, new) == {}
 
 
 def test_the_rule_says_the_platforms_before_the_place_and_that_before_the_image():
-    place = Selected(occurrence("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
+    place = TrackedImage(occurrence("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
     assert platforms_in_use(place, index("old")) == ("linux/s390x",)
     assert platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
-    bare = Selected(occurrence("nginx:1"), LINE, Policy())
+    bare = TrackedImage(occurrence("nginx:1"), LINE, Policy())
     assert platforms_in_use(bare, index("old")) == ("linux/amd64", "linux/arm64")
     assert platforms_in_use(bare, None) == ()
 
 
 def seen(*words):
     days = (datetime(2027, 1, number, tzinfo=UTC) for number in range(1, 1 + len(words)))
-    return tuple(Sighting(LINE, digest(word), day, day) for word, day in zip(words, days, strict=True))
+    return tuple(TagObservation(LINE, digest(word), day, day) for word, day in zip(words, days, strict=True))
 
 
 def test_a_tag_that_went_back_to_what_it_had_left_is_held():
@@ -146,7 +146,7 @@ def test_where_the_file_holds_what_the_tag_left_moving_back_is_no_hold():
 
 
 def day(number):
-    return Recorded(datetime(2027, 1, number, tzinfo=UTC))
+    return RegistryRecord(datetime(2027, 1, number, tzinfo=UTC))
 
 
 def test_an_image_that_its_registry_had_earlier_is_older():
@@ -156,27 +156,27 @@ def test_an_image_that_its_registry_had_earlier_is_older():
     assert "2027-01-03" in found[Reason.OLDER]
     assert objections(index("old"), new, recorded={digest("old"): day(3), digest("new"): day(9)}) == {}
     assert objections(index("old"), new, recorded={digest("new"): day(3)}) == {}
-    assert objections(index("old"), new, recorded={digest("old"): Recorded(None), digest("new"): day(3)}) == {}
+    assert objections(index("old"), new, recorded={digest("old"): RegistryRecord(None), digest("new"): day(3)}) == {}
 
 
 def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     times = {digest("old"): day(9), digest("new"): day(3)}
-    assert objections(index("old"), new, line=Line(LINE.repository, "2"), recorded=times) == {}
+    assert objections(index("old"), new, line=TagRef(LINE.repository, "2"), recorded=times) == {}
 
 
 def test_an_image_that_states_a_lower_version_is_older():
     old = index("old", annotations=((VERSION, "1.27.4"),))
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION, "1.27.3"),))
     assert list(objections(old, new)) == [Reason.OLDER]
-    assert list(objections(old, new, line=Line(LINE.repository, "2"))) == [Reason.OLDER]
+    assert list(objections(old, new, line=TagRef(LINE.repository, "2"))) == [Reason.OLDER]
     higher = replace(new, annotations=((VERSION, "1.27.10"),))
     assert objections(old, higher) == {}
 
 
 def test_a_version_may_stand_at_the_descriptors_of_an_index():
     old, new = (
-        replace(index(word), children=(Child(digest(word * 2), "linux/amd64", ((VERSION, version),)),))
+        replace(index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION, version),)),))
         for word, version in (("old", "3.12.8"), ("new", "3.12.7"))
     )
     assert list(objections(old, new)) == [Reason.OLDER]
@@ -197,7 +197,7 @@ def test_versions_are_compared_only_where_that_is_plain(after, before, lower):
 
 def test_an_image_that_its_owner_locked_is_not_left_for_one_that_nobody_locked():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    locked, loose = Recorded(None, is_locked=True), Recorded(None)
+    locked, loose = RegistryRecord(None, is_locked=True), RegistryRecord(None)
     assert list(objections(index("old"), new, recorded={digest("old"): locked, digest("new"): loose})) == [
         Reason.LOCKED
     ]
@@ -212,15 +212,15 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 @pytest.mark.parametrize(
     ("record", "said"),
     [
-        (Recorded(None, media_type=DOCKER_TYPE), True),
-        (Recorded(None, media_type=DOCKER_TYPE, tags=("1.2",)), False),
-        (Recorded(None, media_type=DOCKER_TYPE, is_locked=True), False),
-        (Recorded(None, media_type="application/vnd.oci.image.manifest.v1+json"), False),
-        (Recorded(None), False),
+        (RegistryRecord(None, media_type=DOCKER_TYPE), True),
+        (RegistryRecord(None, media_type=DOCKER_TYPE, tags=("1.2",)), False),
+        (RegistryRecord(None, media_type=DOCKER_TYPE, is_locked=True), False),
+        (RegistryRecord(None, media_type="application/vnd.oci.image.manifest.v1+json"), False),
+        (RegistryRecord(None), False),
         (None, False),
     ],
 )
 def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
-    place = Selected(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
-    note = retention_note(place, Resolved(LINE, digest("new"), recorded={digest("old"): record} if record else {}))
+    place = TrackedImage(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
+    note = retention_note(place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {}))
     assert ("would delete it" in note) is said

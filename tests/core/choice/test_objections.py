@@ -10,88 +10,88 @@ from support.values import digest, occurrence, update
 
 from bot.core.choice.objections import named, objections, stale
 from bot.model.decision import (
-    Cause,
-    Held,
-    NotChecked,
-    Refused,
-    Selected,
-    Skip,
-    Superseded,
-    Unknown,
+    UpdateCause,
+    HeldUpdate,
+    UncheckedReference,
+    RefusedUpdate,
+    TrackedImage,
+    SkippedReference,
+    SupersededReference,
+    UnresolvedReference,
     UpToDate,
 )
 from bot.model.policy import Policy
-from bot.model.reference import Line
-from bot.model.rules import EndOfLife
-from bot.model.vocabulary import REASONS, Breach, Fault, Reason, Status
+from bot.model.reference import TagRef
+from bot.model.rules import ConfiguredEndOfLife
+from bot.model.vocabulary import REASONS_BY_STATUS, ViolatedRule, ViolationKind, Reason, OccurrenceStatus
 
 TODAY = date(2027, 1, 15)
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
-LINE = Line("docker.io/library/python", "3.12")
+LINE = TagRef("docker.io/library/python", "3.12")
 LOOSE, PINNED = "python:3.12", f"python:3.12@{digest('old')}"
 FIX = "basebump scan . --write"
 
 
-def selected(written: str = PINNED) -> Selected:
-    return Selected(occurrence(written), LINE, Policy())
+def selected(written: str = PINNED) -> TrackedImage:
+    return TrackedImage(occurrence(written), LINE, Policy())
 
 
-def faults(decision, known=()) -> list[Fault]:
-    return [each.fault for each in objections(decision, FIX, known, TODAY)]
+def faults(decision, known=()) -> list[ViolationKind]:
+    return [each.kind for each in objections(decision, FIX, known, TODAY)]
 
 
-def moved(cause: Cause):
+def moved(cause: UpdateCause):
     return replace(update(PINNED, "new"), cause=cause)
 
 
 def test_what_would_be_pinned_is_unpinned_asked_or_not():
-    assert faults(update(LOOSE, "new")) == faults(NotChecked(selected(LOOSE))) == [Fault.UNPINNED]
-    assert faults(moved(Cause.MOVED)) == faults(NotChecked(selected())) == []
+    assert faults(update(LOOSE, "new")) == faults(UncheckedReference(selected(LOOSE))) == [ViolationKind.UNPINNED]
+    assert faults(moved(UpdateCause.MOVED)) == faults(UncheckedReference(selected())) == []
 
 
-@pytest.mark.parametrize("reason", REASONS[Status.SKIPPED])
+@pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.SKIPPED])
 def test_what_is_left_alone_passes_but_for_what_has_neither_tag_nor_digest(reason):
-    expected = [Fault.UNPINNED] if reason is Reason.NO_TAG else []
-    assert faults(Skip(occurrence("python"), reason)) == expected
-    assert faults(Skip(occurrence(f"python@{digest('old')}"), reason)) == []
+    expected = [ViolationKind.UNPINNED] if reason is Reason.NO_TAG else []
+    assert faults(SkippedReference(occurrence("python"), reason)) == expected
+    assert faults(SkippedReference(occurrence(f"python@{digest('old')}"), reason)) == []
 
 
 @pytest.mark.parametrize("written", [LOOSE, PINNED])
 def test_what_is_held_refused_unknown_or_up_to_date_passes(written):
     place = selected(written)
     decisions = [
-        *(Held(place, reason, "why") for reason in REASONS[Status.HELD]),
-        *(Refused(update(written, "new"), reason, "why") for reason in REASONS[Status.REFUSED]),
-        *(Unknown(place, reason, "why") for reason in REASONS[Status.UNRESOLVED]),
+        *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.HELD]),
+        *(RefusedUpdate(update(written, "new"), reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.REFUSED]),
+        *(UnresolvedReference(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED]),
         UpToDate(place),
     ]
     assert [faults(each) for each in decisions] == [[]] * len(decisions)
 
 
 @pytest.mark.parametrize(
-    ("cause", "fault", "breach"), [(Cause.GONE, Fault.GONE, None), (Cause.WITHDRAWN, Fault.POLICY, Breach.TAKEN_BACK)]
+    ("cause", "fault", "breach"), [(UpdateCause.GONE, ViolationKind.GONE, None), (UpdateCause.WITHDRAWN, ViolationKind.POLICY, ViolatedRule.TAKEN_BACK)]
 )
 def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(cause, fault, breach):
     update_of_it = moved(cause)
     (taken,) = objections(update_of_it, FIX, (), TODAY)
-    (refused,) = objections(Refused(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
-    assert (taken.fault, taken.breach) == (refused.fault, refused.breach) == (fault, breach)
+    (refused,) = objections(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
+    assert (taken.kind, taken.violated_rule) == (refused.kind, refused.violated_rule) == (fault, breach)
     assert taken.message.endswith(f"; {FIX} moves it to {digest('new')[7:19]}")
     assert refused.message.endswith("; what its tag points to is refused (unsigned): why")
 
 
 def test_only_the_end_of_life_is_against_the_policy_of_what_is_superseded():
-    ends = {reason: faults(Superseded(selected(), reason, "why")) for reason in REASONS[Status.SUPERSEDED]}
-    assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [Fault.POLICY]}
+    ends = {reason: faults(SupersededReference(selected(), reason, "why")) for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]}
+    assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
 
 
 def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
-    known = [EndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
-    for each in (UpToDate(selected()), Held(selected(), Reason.OLDER, ""), Unknown(selected(), Reason.DENIED, "")):
-        assert faults(each, known) == [Fault.POLICY]
-    assert faults(Superseded(selected(), Reason.END_OF_LIFE, "why"), known) == [Fault.POLICY]
-    assert faults(update(LOOSE, "new"), known) == [Fault.UNPINNED, Fault.POLICY]
-    assert faults(Skip(occurrence(PINNED), Reason.IGNORED, selected()), known) == []
+    known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
+    for each in (UpToDate(selected()), HeldUpdate(selected(), Reason.OLDER, ""), UnresolvedReference(selected(), Reason.DENIED, "")):
+        assert faults(each, known) == [ViolationKind.POLICY]
+    assert faults(SupersededReference(selected(), Reason.END_OF_LIFE, "why"), known) == [ViolationKind.POLICY]
+    assert faults(update(LOOSE, "new"), known) == [ViolationKind.UNPINNED, ViolationKind.POLICY]
+    assert faults(SkippedReference(occurrence(PINNED), Reason.IGNORED, selected()), known) == []
     assert faults(UpToDate(selected()), [replace(known[0], date=TODAY)]) == []
 
 
@@ -105,7 +105,7 @@ def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
     ],
 )
 def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
-    found = stale(moved(Cause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
+    found = stale(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
     assert (found is None) if says is None else says in found.message
 
 

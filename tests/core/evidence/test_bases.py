@@ -4,10 +4,10 @@ import pytest
 from support.values import digest
 
 from bot.core.evidence.bases import PREFIX, Base, base_of, behind, is_behind
-from bot.model.image import Child, Kind, Manifest, Resolved
-from bot.model.reference import Line
+from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
+from bot.model.reference import TagRef
 
-ALPINE = Line("docker.io/library/alpine", "3.21")
+ALPINE = TagRef("docker.io/library/alpine", "3.21")
 SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "https://github.com/acme/web"}
 
 
@@ -17,13 +17,13 @@ def annotations(**changed):
 
 
 def index(said=(), children=()):
-    return Manifest(digest("index"), Kind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
+    return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
 
 
 def test_an_index_or_one_of_its_images_states_a_base():
     base = Base(ALPINE, digest("base"), "https://github.com/acme/web")
     assert base_of(index(annotations())) == base
-    assert base_of(index(children=(Child(digest("a"), None), Child(digest("b"), None, annotations())))) == base
+    assert base_of(index(children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, annotations())))) == base
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_b
     base = base_of(index(annotations()))
 
     def points_to(manifest):
-        return Resolved(ALPINE, manifest.digest, manifest)
+        return ResolvedTag(ALPINE, manifest.digest, manifest)
 
     assert is_behind(base, points_to(index()))
-    assert not is_behind(base, points_to(index(children=(Child(digest("base"), "linux/amd64"),))))
-    assert not is_behind(base, points_to(Manifest(digest("base"), Kind.INDEX, "")))
-    assert not is_behind(base, Resolved(ALPINE, digest("base")))
-    assert not is_behind(base, Resolved(ALPINE, digest("other"))), "it may hold what was built on"
+    assert not is_behind(base, points_to(index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
+    assert not is_behind(base, points_to(Manifest(digest("base"), ManifestKind.INDEX, "")))
+    assert not is_behind(base, ResolvedTag(ALPINE, digest("base")))
+    assert not is_behind(base, ResolvedTag(ALPINE, digest("other"))), "it may hold what was built on"

@@ -4,7 +4,7 @@ import pytest
 from support.values import SCANNER, finding, scan
 
 from bot.core.evidence.compare import compare, count_by_severity, distinct, is_pressing
-from bot.model.evidence import NotScanned, ScannerIdentity, Severity, Unscanned
+from bot.model.evidence import NotScanned, ScannerIdentity, Severity, UnscannedReason
 
 
 def test_what_is_gone_is_fixed_what_came_is_introduced_what_is_in_both_remains():
@@ -44,31 +44,31 @@ def test_what_somebody_answered_for_and_is_gone_was_never_counted_so_nothing_is_
     assert not compare(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
 
 
-@pytest.mark.parametrize("old", [None, NotScanned(Unscanned.IMAGE_GONE)])
+@pytest.mark.parametrize("old", [None, NotScanned(UnscannedReason.IMAGE_GONE)])
 def test_without_both_scans_there_is_no_delta(old):
     assert compare(old, scan()).delta is None
-    assert compare(scan(), NotScanned(Unscanned.FAILED)).delta is None
+    assert compare(scan(), NotScanned(UnscannedReason.FAILED)).delta is None
 
 
 def test_scans_by_different_databases_are_not_compared():
     other = ScannerIdentity(SCANNER.name, "0.60.0", None)
     evidence = compare(scan(finding("CVE-2026-1")), scan(scanner=other))
     assert evidence.delta is None
-    assert evidence.old == NotScanned(Unscanned.DIFFERENT_DATABASE)
+    assert evidence.old == NotScanned(UnscannedReason.DIFFERENT_DATABASE)
 
 
 def test_scans_by_databases_that_nobody_names_are_not_compared():
     undated = ScannerIdentity("twistcli", "", None)
     evidence = compare(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
     assert evidence.delta is None
-    assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+    assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
 
 
 def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
     named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
     for old, new in ((named, unnamed), (unnamed, named)):
         evidence = compare(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
-        assert evidence.old == NotScanned(Unscanned.DATABASE_UNKNOWN)
+        assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
         assert evidence.delta is None
 
 
@@ -101,7 +101,7 @@ def test_what_is_exploited_presses_as_what_is_critical_does_and_only_where_it_is
     fixing, keeping = compare(scan(low), scan()), compare(scan(low), scan(low))
     listed = frozenset({"CVE-2026-1"})
     assert not is_pressing(fixing)
-    assert is_pressing(replace(fixing, known_exploited=listed))
-    assert not is_pressing(replace(fixing, known_exploited=frozenset()))
-    assert not is_pressing(replace(keeping, known_exploited=listed))
+    assert is_pressing(replace(fixing, exploited_ids=listed))
+    assert not is_pressing(replace(fixing, exploited_ids=frozenset()))
+    assert not is_pressing(replace(keeping, exploited_ids=listed))
     assert is_pressing(compare(scan(critical), scan()))

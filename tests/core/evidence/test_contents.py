@@ -18,14 +18,14 @@ from bot.core.evidence.contents import (
     origin,
     source_comparison,
 )
-from bot.model.contents import Contents, ImageConfig, ImageContents
+from bot.model.contents import TransitionContents, ImageConfig, ImageContents
 
 A, B = "a" * 40, "b" * 40
 PLAIN = ImageContents(digest("old"), ImageConfig(), 100)
 
 
-def pair(old: dict[str, object], new: dict[str, object]) -> Contents:
-    return Contents(replace(PLAIN, **old), replace(PLAIN, **new))
+def pair(old: dict[str, object], new: dict[str, object]) -> TransitionContents:
+    return TransitionContents(replace(PLAIN, **old), replace(PLAIN, **new))
 
 
 def test_what_starts_otherwise_is_said_in_full_and_of_lists_only_what_changed():
@@ -45,7 +45,7 @@ def test_platforms_are_compared_where_both_have_an_index():
     assert aspect_changes(pair({"platforms": ("linux/amd64",)}, {})) == ()
 
 
-@pytest.mark.parametrize("contents", [None, Contents(None, PLAIN), Contents(PLAIN, None)])
+@pytest.mark.parametrize("contents", [None, TransitionContents(None, PLAIN), TransitionContents(PLAIN, None)])
 def test_what_was_not_looked_into_is_unknown_and_not_the_same(contents):
     assert aspect_changes(contents) is None
     assert origin(contents) is Origin.UNKNOWN

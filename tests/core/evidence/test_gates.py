@@ -10,15 +10,15 @@ from bot.core.choice.decide import decide
 from bot.core.evidence.compare import compare
 from bot.core.evidence.gates import gate
 from bot.core.transition import transition_of, transition_to
-from bot.model.advisory import Asked, Listing
-from bot.model.decision import Candidate, Cause, Held, Refused, Unknown, Update
-from bot.model.evidence import NotScanned, Severity, Unscanned
-from bot.model.image import Recorded
+from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.decision import UpdateCandidate, UpdateCause, HeldUpdate, RefusedUpdate, UnresolvedReference, ImageUpdate
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.image import RegistryRecord
 from bot.model.policy import Policy
-from bot.model.rules import Accepted, Allowance
+from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Reason
 
-UNKNOWN = NotScanned(Unscanned.TIMED_OUT)
+UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 
 
 def evidence(decision, *outcomes):
@@ -31,16 +31,16 @@ def evidence(decision, *outcomes):
 def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
     wanted = update("nginx:1", "new", policy=Policy(require_scan=True))
     refused = gate(wanted, evidence(wanted, UNKNOWN), NOW)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
     assert gate(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
 
 
-@pytest.mark.parametrize("cause", [Cause.GONE, Cause.WITHDRAWN])
+@pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_it_refuses_that_also_where_staying_is_no_choice(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require_scan=True))
     refused = gate(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
 
 
@@ -65,7 +65,7 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
     ("listed", "taken"), [(frozenset({"CVE-1900-0001"}), "new"), (frozenset(), "ripe"), (None, "ripe")]
 )
 def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(listed, taken):
-    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Listing.KEV, Severity.LOW))
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
@@ -74,33 +74,33 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(
 
 
 def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
-    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Listing.KEV,))
+    policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
     for listing, outcome, unknown in [
-        (Listing.KEV, scan(), True),
-        (Listing.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),
-        (Listing.EPSS, scan(), False),
+        (AdvisoryList.KEV, scan(), True),
+        (AdvisoryList.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),
+        (AdvisoryList.EPSS, scan(), False),
     ]:
         found = evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL)))
-        unread = Asked(unread=frozenset({listing}))
+        unread = ListVersions(unread_lists=frozenset({listing}))
         passed = gate(wanted, {move: replace(each, asked=unread) for move, each in found.items()}, NOW)
         if unknown:
-            assert isinstance(passed, Unknown)
+            assert isinstance(passed, UnresolvedReference)
             assert passed.reason is Reason.LISTS_UNREAD
         else:
             assert chosen(passed) == [digest("ripe")]
 
 
 def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_answers_for_it():
-    policy = Policy(allow_introduced=(Allowance(Severity.HIGH, 0),))
+    policy = Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=policy)
     brought = compare(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
     (move,) = (transition_of(wanted),)
-    assert isinstance(gate(wanted, {move: brought}, NOW), Refused)
-    unread = replace(brought, asked=Asked(unread=frozenset({Listing.VEX})))
+    assert isinstance(gate(wanted, {move: brought}, NOW), RefusedUpdate)
+    unread = replace(brought, list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.VEX})))
     passed = gate(wanted, {move: unread}, NOW)
-    assert isinstance(passed, Unknown)
+    assert isinstance(passed, UnresolvedReference)
     assert passed.reason is Reason.LISTS_UNREAD
 
 
@@ -108,20 +108,20 @@ def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     wanted = decide(place("old", policy), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
     held = gate(wanted, evidence(wanted, UNKNOWN), NOW)
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in held.detail
 
 
 def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64():
     def of(**more):
-        return transition_of(Update(place("old", **more), (Candidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
+        return transition_of(ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
 
     rule = Policy(platforms=("linux/s390x", "linux/arm64"))
     assert of(platform="linux/arm64", policy=rule).platforms == ("linux/arm64",)
     assert of(policy=rule).platforms == ("linux/s390x", "linux/arm64")
     assert of().platforms == ("linux/amd64",)
-    alone = replace(update("nginx:1", "new"), candidates=(Candidate(digest("new"), ("linux/arm64",)),))
+    alone = replace(update("nginx:1", "new"), candidates=(UpdateCandidate(digest("new"), ("linux/arm64",)),))
     assert transition_of(alone).platforms == ("linux/arm64",)
 
 
@@ -130,20 +130,20 @@ def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_rea
     wanted = update(f"nginx:1@{digest('old')}", "new")
     known = {transition_of(wanted): compare(replace(scan(), version="1.27.4"), replace(scan(), version=after))}
     passed = gate(wanted, known, NOW)
-    assert isinstance(passed, Held if held else Update)
-    accepted = Accepted(Reason.OLDER, "team", "on purpose", NOW.date())
-    answered = replace(wanted, selected=replace(wanted.selected, policy=Policy(accept=(accepted,))))
+    assert isinstance(passed, HeldUpdate if held else ImageUpdate)
+    accepted = AcceptedHold(Reason.OLDER, "team", "on purpose", NOW.date())
+    answered = replace(wanted, tracked_image=replace(wanted.tracked_image, policy=Policy(accept=(accepted,))))
     passed = gate(answered, known, NOW)
-    assert isinstance(passed, Update)
+    assert isinstance(passed, ImageUpdate)
     why = "it states version 1.27.3, the one in the file 1.27.4"
     said = f"team answers until 2027-01-20 for a move in spite of older ({why}): on purpose"
     assert passed.candidates[0].notes == ((said,) if held else ())
     assert gate(passed, known, NOW) == passed, "it is said once"
-    assert isinstance(gate(replace(wanted, cause=Cause.WITHDRAWN), known, NOW), Update)
+    assert isinstance(gate(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
 
 
 def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken():
-    candidates = (Candidate(digest("new")), Candidate(digest("ripe")))
+    candidates = (UpdateCandidate(digest("new")), UpdateCandidate(digest("ripe")))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")
     moves = [transition_to(wanted, candidate) for candidate in candidates]
@@ -153,12 +153,12 @@ def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken(
 
 def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_at_first():
     history = seen(NGINX, old=90)
-    recorded = {digest("new"): Recorded(NOW - DAY, tag_made=NOW - 2 * DAY)}
+    recorded = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 2 * DAY)}
     gone = {digest("old"): None}
     doubted = decide(place("old"), [points_to("new", history=history, recorded=recorded, held=gone)], NOW)
-    assert doubted.cause is Cause.GONE
-    assert "changed hands" in doubted.doubt
-    assert "2027-01-18" in doubted.doubt
-    older = {digest("new"): Recorded(NOW - DAY, tag_made=NOW - 200 * DAY)}
-    assert decide(place("old"), [points_to("new", history=history, recorded=older, held=gone)], NOW).doubt == ""
-    assert decide(place("old"), [points_to("new", recorded=recorded, held=gone)], NOW).doubt == ""
+    assert doubted.cause is UpdateCause.GONE
+    assert "changed hands" in doubted.review_reason
+    assert "2027-01-18" in doubted.review_reason
+    older = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 200 * DAY)}
+    assert decide(place("old"), [points_to("new", history=history, recorded=older, held=gone)], NOW).review_reason == ""
+    assert decide(place("old"), [points_to("new", recorded=recorded, held=gone)], NOW).review_reason == ""

@@ -9,14 +9,14 @@ from support.values import digest, finding, scan, update
 from bot.core.evidence.compare import compare
 from bot.core.evidence.gates import gate
 from bot.core.transition import transition_of, transition_to
-from bot.model.decision import Candidate, Refused, Update
-from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.decision import UpdateCandidate, RefusedUpdate, ImageUpdate
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
-from bot.model.rules import Allowance
+from bot.model.rules import IntroducedLimit
 from bot.model.vocabulary import Reason
 
 CRITICAL, HIGH, LOW = Severity.CRITICAL, Severity.HIGH, Severity.LOW
-NONE_CRITICAL, ONE_HIGH = Allowance(CRITICAL, 0), Allowance(HIGH, 1)
+NONE_CRITICAL, ONE_HIGH = IntroducedLimit(CRITICAL, 0), IntroducedLimit(HIGH, 1)
 
 
 def some(severity, *numbers):
@@ -30,7 +30,7 @@ def gated(before, after, *allowances):
 
 def test_what_brings_more_than_a_rule_allows_is_refused_with_the_numbers():
     refused = gated(some(HIGH, 1), some(HIGH, 1, 2, 3), ONE_HIGH)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED
     assert refused.detail == "it brings 2 high where a rule allows 1; staying leaves 1 high, moving 3 high"
 
@@ -40,12 +40,12 @@ def test_what_brings_more_than_a_rule_allows_is_refused_with_the_numbers():
 )
 def test_as_many_as_allowed_and_what_no_rule_counts_pass(after):
     passed = gated(some(HIGH, 1), after, NONE_CRITICAL, ONE_HIGH)
-    assert isinstance(passed, Update)
-    assert passed.doubt == ""
+    assert isinstance(passed, ImageUpdate)
+    assert passed.review_reason == ""
 
 
 def test_without_a_rule_nothing_is_refused():
-    assert isinstance(gated([], some(CRITICAL, 1, 2)), Update)
+    assert isinstance(gated([], some(CRITICAL, 1, 2)), ImageUpdate)
 
 
 @pytest.mark.parametrize(
@@ -65,39 +65,39 @@ def test_without_a_rule_nothing_is_refused():
 )
 def test_where_staying_is_worse_it_is_a_draft_with_both_numbers(before, after, said):
     passed = gated(before, after, NONE_CRITICAL, ONE_HIGH)
-    assert isinstance(passed, Update)
-    assert passed.doubt.startswith(said)
+    assert isinstance(passed, ImageUpdate)
+    assert passed.review_reason.startswith(said)
     known = {transition_of(passed): compare(scan(*before), scan(*after))}
     assert gate(passed, known, NOW) == passed, "it is said once"
 
 
 def test_where_both_have_as_many_staying_is_not_worse():
     refused = gated(some(CRITICAL, 1), some(CRITICAL, 2), NONE_CRITICAL)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.detail.endswith("staying leaves 1 critical, moving 1 critical")
 
 
 def test_the_worst_severity_decides():
     before, after = some(HIGH, 1, 2, 3), [*some(CRITICAL, 1), *some(HIGH, 4, 5)]
-    assert isinstance(gated(before, after, ONE_HIGH, NONE_CRITICAL), Refused)
-    assert isinstance(gated(before, after, ONE_HIGH), Refused), "the critical one counts, though no rule is about it"
+    assert isinstance(gated(before, after, ONE_HIGH, NONE_CRITICAL), RefusedUpdate)
+    assert isinstance(gated(before, after, ONE_HIGH), RefusedUpdate), "the critical one counts, though no rule is about it"
 
 
 def test_what_was_not_compared_is_not_refused():
     wanted = update("nginx:1", "new", policy=Policy(allow_introduced=(NONE_CRITICAL,)))
-    for new in (scan(*some(CRITICAL, 1)), NotScanned(Unscanned.FAILED)):
+    for new in (scan(*some(CRITICAL, 1)), NotScanned(UnscannedReason.FAILED)):
         assert gate(wanted, {transition_of(wanted): compare(None, new)}, NOW) == wanted
 
 
 def test_the_next_candidate_that_passes_is_taken():
     policy = Policy(allow_introduced=(NONE_CRITICAL,), require_scan=True)
-    candidates = tuple(Candidate(digest(word)) for word in ("new", "silent", "ripe"))
+    candidates = tuple(UpdateCandidate(digest(word)) for word in ("new", "silent", "ripe"))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=policy), candidates=candidates)
-    outcomes = (scan(*some(CRITICAL, 1)), NotScanned(Unscanned.FAILED), scan())
+    outcomes = (scan(*some(CRITICAL, 1)), NotScanned(UnscannedReason.FAILED), scan())
     moves = [transition_to(wanted, candidate) for candidate in candidates]
     found = {move: compare(scan(), outcome) for move, outcome in zip(moves, outcomes, strict=True)}
     assert chosen(gate(wanted, found, NOW)) == [digest("ripe")]
     found[moves[-1]] = found[moves[0]]
     refused = gate(wanted, found, NOW)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED, "the newest says why"

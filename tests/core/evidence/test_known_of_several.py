@@ -12,15 +12,15 @@ from bot.core.proposal.fingerprint import MAX_MOVES, fingerprint, is_outdated, k
 from bot.core.proposal.mark import Remembered, mark, read_mark
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.evidence import NotScanned, Unscanned
+from bot.model.evidence import NotScanned, UnscannedReason
 
 MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
-UNKNOWN = NotScanned(Unscanned.TIMED_OUT)
+UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 
 
 def report(*known: bool) -> str:
     """Return the report of a proposal with an image for each flag, scanned where it says so."""
-    moves = sorted((transition_of(each) for each in MOVES[: len(known)]), key=lambda move: move.order)
+    moves = sorted((transition_of(each) for each in MOVES[: len(known)]), key=lambda move: move.sort_key)
     evidence = {
         move: compare(scan(), scan()) if is_known else compare(UNKNOWN, UNKNOWN)
         for move, is_known in zip(moves, known, strict=True)

@@ -17,16 +17,16 @@ from bot.core.evidence.packages import package_changes, versions_in
 from bot.core.evidence.rollback import gone_back, rollback
 from bot.core.proposal.view.scans import delta_view
 from bot.core.transition import transition_of
-from bot.model.contents import Change, Package
-from bot.model.decision import Cause, Refused, Update
-from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.contents import PackageChangeKind, InstalledPackage
+from bot.model.decision import UpdateCause, RefusedUpdate, ImageUpdate
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
-from bot.model.rules import Accepted, Allowance
+from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Reason
 
 
-def debian(name: str, version: str, source: str = "") -> Package:
-    return Package("debian", name, version, source)
+def debian(name: str, version: str, source: str = "") -> InstalledPackage:
+    return InstalledPackage("debian", name, version, source)
 
 
 OLD = (debian("curl", "8.5-1"), debian("libssl3", "3.0.15-1", "openssl"), debian("perl", "5.36-7"), debian("zsh", "5"))
@@ -34,26 +34,26 @@ NEW = (debian("curl", "8.5-2"), debian("libssl3", "3.0.11-1", "openssl"), debian
 
 
 def test_every_package_that_is_not_the_same_is_listed_with_what_became_of_it():
-    changes = {change.name: (change.change, change.old, change.new) for change in package_changes(OLD, NEW)}
+    changes = {change.name: (change.kind, change.old, change.new) for change in package_changes(OLD, NEW)}
     assert changes == {
-        "curl": (Change.UPGRADED, ("8.5-1",), ("8.5-2",)),
-        "jq": (Change.ADDED, (), ("1.7-1",)),
-        "libssl3": (Change.DOWNGRADED, ("3.0.15-1",), ("3.0.11-1",)),
-        "perl": (Change.REMOVED, ("5.36-7",), ()),
+        "curl": (PackageChangeKind.UPGRADED, ("8.5-1",), ("8.5-2",)),
+        "jq": (PackageChangeKind.ADDED, (), ("1.7-1",)),
+        "libssl3": (PackageChangeKind.DOWNGRADED, ("3.0.15-1",), ("3.0.11-1",)),
+        "perl": (PackageChangeKind.REMOVED, ("5.36-7",), ()),
     }
 
 
 def test_of_several_versions_of_a_library_the_latest_counts():
-    old = [Package("npm", "semver", version) for version in ("5.7.1", "7.5.4", "10.0.0")]
-    (change,) = package_changes(old, [Package("npm", "semver", "9.9.9"), *old[:2]])
-    assert (change.change, change.old[-1], change.new[-1]) == (Change.DOWNGRADED, "10.0.0", "9.9.9")
+    old = [InstalledPackage("npm", "semver", version) for version in ("5.7.1", "7.5.4", "10.0.0")]
+    (change,) = package_changes(old, [InstalledPackage("npm", "semver", "9.9.9"), *old[:2]])
+    assert (change.kind, change.old[-1], change.new[-1]) == (PackageChangeKind.DOWNGRADED, "10.0.0", "9.9.9")
     (change,) = package_changes(old, old[1:])
-    assert change.change is Change.CHANGED
+    assert change.kind is PackageChangeKind.CHANGED
 
 
 def test_versions_without_rules_only_changed():
-    (change,) = package_changes([Package("conan", "zlib", "1")], [Package("conan", "zlib", "2")])
-    assert change.change is Change.CHANGED
+    (change,) = package_changes([InstalledPackage("conan", "zlib", "1")], [InstalledPackage("conan", "zlib", "2")])
+    assert change.kind is PackageChangeKind.CHANGED
 
 
 PACKAGES = st.lists(st.builds(debian, st.sampled_from("abcd"), st.sampled_from(["1", "2", "10", "1~rc1"])), max_size=6)
@@ -62,15 +62,15 @@ PACKAGES = st.lists(st.builds(debian, st.sampled_from("abcd"), st.sampled_from([
 @given(PACKAGES, PACKAGES)
 def test_the_way_back_undoes_every_change(old, new):
     opposite = {
-        Change.ADDED: Change.REMOVED,
-        Change.REMOVED: Change.ADDED,
-        Change.UPGRADED: Change.DOWNGRADED,
-        Change.DOWNGRADED: Change.UPGRADED,
-        Change.CHANGED: Change.CHANGED,
+        PackageChangeKind.ADDED: PackageChangeKind.REMOVED,
+        PackageChangeKind.REMOVED: PackageChangeKind.ADDED,
+        PackageChangeKind.UPGRADED: PackageChangeKind.DOWNGRADED,
+        PackageChangeKind.DOWNGRADED: PackageChangeKind.UPGRADED,
+        PackageChangeKind.CHANGED: PackageChangeKind.CHANGED,
     }
     there, back = package_changes(old, new), package_changes(new, old)
-    assert [(opposite[each.change], each.new, each.old) for each in there] == [
-        (each.change, each.old, each.new) for each in back
+    assert [(opposite[each.kind], each.new, each.old) for each in there] == [
+        (each.kind, each.old, each.new) for each in back
     ]
     assert not package_changes(old, reversed(old))
 
@@ -112,7 +112,7 @@ def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
 # ---- what went back ----------------------------------------------------------------------------------------------
 
 
-def gated(old, new, brings=(), cause=Cause.MOVED, **policy):
+def gated(old, new, brings=(), cause=UpdateCause.MOVED, **policy):
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=Policy(**policy)), cause=cause)
     evidence = compare(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
     return gate(wanted, {transition_of(wanted): evidence}, NOW)
@@ -120,7 +120,7 @@ def gated(old, new, brings=(), cause=Cause.MOVED, **policy):
 
 def test_an_image_with_older_packages_of_its_distribution_is_refused():
     refused = gated(OLD, NEW)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.DOWNGRADE
     assert refused.detail == "libssl3 goes back from 3.0.15-1 to 3.0.11-1"
 
@@ -141,14 +141,14 @@ def test_what_brings_the_worst_is_named_and_the_others_are_counted():
 
 
 def test_a_library_that_goes_back_is_no_alarm_unless_that_brings_a_vulnerability():
-    old, new = [Package("npm", "tar", "7.0.1")], [Package("npm", "tar", "6.2.0")]
-    assert isinstance(gated(old, new), Update)
+    old, new = [InstalledPackage("npm", "tar", "7.0.1")], [InstalledPackage("npm", "tar", "6.2.0")]
+    assert isinstance(gated(old, new), ImageUpdate)
     brings = [finding("CVE-2026-1", package="tar", package_type="npm")]
     assert gated(old, new, brings).reason is Reason.DOWNGRADE
 
 
 def test_no_number_of_fixes_softens_a_rollback():
-    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(Allowance(Severity.HIGH, 0),)))
+    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),)))
     many = [finding(f"CVE-2025-{number}", Severity.CRITICAL, package="curl") for number in range(9)]
     evidence = compare(scan(*many, packages=OLD), scan(finding("CVE-2026-1"), packages=NEW))
     refused = gate(wanted, {transition_of(wanted): evidence}, NOW)
@@ -156,17 +156,17 @@ def test_no_number_of_fixes_softens_a_rollback():
 
 
 def test_a_rollback_is_called_that_also_where_what_it_brings_is_too_much():
-    none = (Allowance(Severity.HIGH, 0),)
+    none = (IntroducedLimit(Severity.HIGH, 0),)
     refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none)
     assert refused.reason is Reason.DOWNGRADE
-    accepted = Accepted(Reason.DOWNGRADE, "ann", "3.0.15 was broken", NOW.date())
+    accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", NOW.date())
     refused = gated(OLD, NEW, [finding("CVE-2026-1")], allow_introduced=none, accept=(accepted,))
     assert refused.reason is Reason.INTRODUCED, "who answers for a rollback does not answer for what it brings"
 
 
 @pytest.mark.parametrize("until", [NOW.date(), date(2020, 1, 1)])
 def test_somebody_may_answer_for_a_rollback_until_a_day(until):
-    accepted = Accepted(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
+    accepted = AcceptedHold(Reason.DOWNGRADE, "ann", "3.0.15 was broken", until)
     found = gated(OLD, NEW, accept=(accepted,))
     if until < NOW.date():
         assert found.reason is Reason.DOWNGRADE
@@ -175,29 +175,29 @@ def test_somebody_may_answer_for_a_rollback_until_a_day(until):
         assert note.startswith(f"ann answers until {until} for a move in spite of downgrade (libssl3 goes back")
 
 
-@pytest.mark.parametrize("cause", [Cause.GONE, Cause.WITHDRAWN])
+@pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
     found = gated(OLD, NEW, cause=cause)
-    assert isinstance(found, Update)
-    assert "It looks like a rollback: libssl3 goes back" in found.doubt
+    assert isinstance(found, ImageUpdate)
+    assert "It looks like a rollback: libssl3 goes back" in found.review_reason
 
 
-@pytest.mark.parametrize("why", [Unscanned.OS_UNSUPPORTED, Unscanned.END_OF_LIFE])
+@pytest.mark.parametrize("why", [UnscannedReason.OS_UNSUPPORTED, UnscannedReason.END_OF_LIFE])
 def test_a_rollback_is_refused_though_nobody_knows_vulnerabilities_of_the_release(why):
     wanted = update(f"nginx:1@{digest('old')}", "new")
     evidence = compare(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
     refused = gate(wanted, {transition_of(wanted): evidence}, NOW)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.DOWNGRADE
 
 
 def test_packages_are_compared_whatever_the_databases_and_never_across_scanners():
     older = replace(SCANNER, database=SCANNER.database - timedelta(days=1))
-    assert compare(scan(packages=OLD, scanner=older), scan(packages=NEW)).packages
+    assert compare(scan(packages=OLD, scanner=older), scan(packages=NEW)).package_changes
     other = replace(SCANNER, name="Other")
-    assert compare(scan(packages=OLD, scanner=other), scan(packages=NEW)).packages is None
+    assert compare(scan(packages=OLD, scanner=other), scan(packages=NEW)).package_changes is None
 
 
 def test_what_nobody_lists_is_not_compared():
-    assert compare(scan(packages=OLD), scan()).packages is None
+    assert compare(scan(packages=OLD), scan()).package_changes is None
     assert rollback(compare(scan(packages=OLD), scan())) == ""

@@ -18,15 +18,15 @@ from bot.core.evidence.several_platforms import united
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.contents import Package
-from bot.model.decision import Held, Refused, Update
-from bot.model.evidence import NotScanned, Scan, Severity, Unscanned
+from bot.model.contents import InstalledPackage
+from bot.model.decision import HeldUpdate, RefusedUpdate, ImageUpdate
+from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
 from bot.model.policy import Policy
-from bot.model.rules import Allowance
+from bot.model.rules import IntroducedLimit
 from bot.model.vocabulary import Reason
 
 AMD, ARM = "linux/amd64", "linux/arm64"
-MISSING, LATE = NotScanned(Unscanned.PLATFORM_MISSING), NotScanned(Unscanned.TIMED_OUT, "after 600 s")
+MISSING, LATE = NotScanned(UnscannedReason.PLATFORM_MISSING), NotScanned(UnscannedReason.TIMED_OUT, "after 600 s")
 UNKNOWN = compare(LATE, LATE)
 ONE, TWO, THREE = (finding(f"CVE-2026-100{number}", Severity.HIGH) for number in (1, 2, 3))
 
@@ -72,7 +72,7 @@ def test_one_platform_is_its_own_union():
 
 def test_where_one_platform_is_unknown_all_is_and_which_one_is_said():
     found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), LATE)})
-    assert found.new == NotScanned(Unscanned.TIMED_OUT, "on linux/arm64: after 600 s")
+    assert found.new == NotScanned(UnscannedReason.TIMED_OUT, "on linux/arm64: after 600 s")
     assert isinstance(found.old, Scan)
     assert found.delta is None
 
@@ -82,18 +82,18 @@ def test_a_platform_that_neither_image_has_is_none_in_use():
     assert united({AMD: known, ARM: compare(MISSING, MISSING)}) == known
     assert united({AMD: compare(None, scan()), ARM: compare(None, MISSING)}) == compare(None, scan())
     assert united({AMD: known, ARM: compare(scan(ONE), MISSING)}).delta is None, "one that was lost is"
-    assert united({AMD: compare(MISSING, MISSING), ARM: compare(MISSING, MISSING)}).new.why is MISSING.why
+    assert united({AMD: compare(MISSING, MISSING), ARM: compare(MISSING, MISSING)}).new.reason is MISSING.reason
 
 
 def test_packages_that_change_on_any_platform_are_listed_once():
     def packages(version):
-        return (Package("debian", "curl", version),)
+        return (InstalledPackage("debian", "curl", version),)
 
     change = compare(scan(packages=packages("1")), scan(packages=packages("2")))
     same = compare(scan(packages=packages("2")), scan(packages=packages("2")))
-    assert united({AMD: change, ARM: change}).packages == change.packages
-    assert united({AMD: change, ARM: same}).packages == change.packages
-    assert united({AMD: change, ARM: compare(scan(), scan())}).packages is None
+    assert united({AMD: change, ARM: change}).package_changes == change.package_changes
+    assert united({AMD: change, ARM: same}).package_changes == change.package_changes
+    assert united({AMD: change, ARM: compare(scan(), scan())}).package_changes is None
 
 
 def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
@@ -104,23 +104,23 @@ def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
 
 @pytest.mark.parametrize("other", [UNKNOWN, compare(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
 def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
-    new, old = (scan(ONE, packages=(Package("debian", "openssl", version),)) for version in ("2", "1"))
+    new, old = (scan(ONE, packages=(InstalledPackage("debian", "openssl", version),)) for version in ("2", "1"))
     refused = known_on_one(replace(new, findings=()), old, other=other)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.detail == f"openssl goes back from 2 to 1, which brings {ONE.id}"
-    assert isinstance(known_on_one(old, new, other=other), Update)
+    assert isinstance(known_on_one(old, new, other=other), ImageUpdate)
 
 
 def test_what_one_platform_brings_too_much_of_is_refused_though_another_is_unknown():
-    refused = known_on_one(scan(), scan(ONE), allow_introduced=(Allowance(Severity.HIGH, 0),))
-    assert isinstance(refused, Refused)
+    refused = known_on_one(scan(), scan(ONE), allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED
-    assert isinstance(known_on_one(scan(), scan(ONE)), Update)
+    assert isinstance(known_on_one(scan(), scan(ONE)), ImageUpdate)
 
 
 def test_an_older_version_on_one_platform_is_held_though_another_is_unknown():
     held = known_on_one(replace(scan(), version="2.0"), replace(scan(), version="1.0"))
-    assert isinstance(held, Held)
+    assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.OLDER
 
 

@@ -15,36 +15,36 @@ from bot.core.evidence.gates import gate
 from bot.core.evidence.signatures import together
 from bot.core.evidence.trust import distrust, trust_for
 from bot.core.transition import transition_to
-from bot.model.decision import Refused, Unknown, Update
+from bot.model.decision import RefusedUpdate, UnresolvedReference, ImageUpdate
 from bot.model.policy import Policy
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
-    Signatures,
+    SignatureDefect,
+    SignatureScheme,
+    TransitionSignatures,
     SignatureUnknown,
-    Signed,
+    VerifiedSignature,
     Signer,
-    Unsigned,
+    NoSignature,
     UnsupportedSignature,
 )
-from bot.model.trust import Trust
-from bot.model.vocabulary import REASONS, Reason, Status
+from bot.model.trust import TrustEntry
+from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
 
-OURS = Signed(Signer(Scheme.COSIGN_KEY, "ours.pub"))
-NEXT = Signed(Signer(Scheme.COSIGN_KEY, "next.pub"))
-NONE = Unsigned()
-STRANGER = BadSignature(Flaw.OTHER_SIGNER)
-COPIED = BadSignature(Flaw.OTHER_IMAGE)
-DAMAGED = BadSignature(Flaw.BROKEN, "no JSON")
-UNPROVED = BadSignature(Flaw.UNPROVED, "another root")
+OURS = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub"))
+NEXT = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "next.pub"))
+NONE = NoSignature()
+STRANGER = BadSignature(SignatureDefect.OTHER_SIGNER)
+COPIED = BadSignature(SignatureDefect.OTHER_IMAGE)
+DAMAGED = BadSignature(SignatureDefect.BROKEN, "no JSON")
+UNPROVED = BadSignature(SignatureDefect.UNPROVED, "another root")
 STRANGE = UnsupportedSignature("a kind of tomorrow")
 UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
 EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, UNPROVED, STRANGE, UNKNOWN)
 
 
 def reason(old, new, *, is_required=False):
-    found = distrust(Signatures(old, new), is_required=is_required)
+    found = distrust(TransitionSignatures(old, new), is_required=is_required)
     if found is None:
         return "passes"
     return ("unknown " if found.is_unknown else "") + found.reason
@@ -111,14 +111,14 @@ def test_a_rule_refuses_what_nobody_is_trusted_to_sign():
 
 def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
-        found = distrust(Signatures(old, new), is_required=is_required)
+        found = distrust(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:
-            assert found.reason in REASONS[Status.UNRESOLVED if found.is_unknown else Status.REFUSED]
+            assert found.reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED if found.is_unknown else OccurrenceStatus.REFUSED]
             assert found.detail
 
 
 def test_a_changed_signer_is_said_with_who_it_was_before():
-    found = distrust(Signatures(OURS, STRANGER), is_required=False)
+    found = distrust(TransitionSignatures(OURS, STRANGER), is_required=False)
     assert found is not None
     assert found.detail == "signed by ours.pub before; now its signature is not by a signer that `trust` lists for it"
 
@@ -134,7 +134,7 @@ def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():
 
 
 def test_the_first_entry_that_is_about_an_image_says_who_may_sign_it():
-    narrow, wide = Trust(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), Trust(("ghcr.io/**",))
+    narrow, wide = TrustEntry(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), TrustEntry(("ghcr.io/**",))
     assert trust_for((narrow, wide), "ghcr.io/acme/web") == narrow
     assert trust_for((narrow, wide), "ghcr.io/other/web") == wide
     assert trust_for((narrow, wide), "docker.io/library/nginx") is None
@@ -151,17 +151,17 @@ def with_signatures(wanted, *found):
 
 def test_the_gate_refuses_a_lost_signature():
     wanted = update("nginx:1", "new")
-    refused = gate(wanted, with_signatures(wanted, Signatures(OURS, NONE)), NOW)
-    assert isinstance(refused, Refused)
+    refused = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, NONE)), NOW)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.UNSIGNED
     assert refused.detail == "signed by ours.pub before; now it has no signature"
-    assert gate(wanted, with_signatures(wanted, Signatures(OURS, NEXT)), NOW) == wanted
+    assert gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
 def test_the_gate_says_that_nobody_could_say():
     wanted = update("nginx:1", "new", policy=Policy(require_signature=True))
-    unknown = gate(wanted, with_signatures(wanted, Signatures(OURS, UNKNOWN)), NOW)
-    assert isinstance(unknown, Unknown)
+    unknown = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
+    assert isinstance(unknown, UnresolvedReference)
     assert unknown.reason is Reason.UNREACHABLE
     assert "could not be found out: no answer" in unknown.detail
 
@@ -171,12 +171,12 @@ def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_t
     history = seen(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
-    assert isinstance(wanted, Update)
+    assert isinstance(wanted, ImageUpdate)
     if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
-    found = gate(wanted, with_signatures(wanted, Signatures(OURS, newest), Signatures(OURS, OURS)), NOW)
+    found = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW)
     if taken is None:
-        assert isinstance(found, Unknown)
+        assert isinstance(found, UnresolvedReference)
     else:
-        assert isinstance(found, Update)
+        assert isinstance(found, ImageUpdate)
         assert found.candidates[0].digest == digest(taken)

@@ -17,28 +17,28 @@ from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.proposal.view.trust import SignatureState
 from bot.core.transition import transition_of
-from bot.model.evidence import NotScanned, Unscanned
+from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.signature import (
     BadSignature,
-    Flaw,
-    Scheme,
-    Signatures,
+    SignatureDefect,
+    SignatureScheme,
+    TransitionSignatures,
     SignatureUnknown,
-    Signed,
+    VerifiedSignature,
     Signer,
-    Statement,
-    Unsigned,
+    SignedStatement,
+    NoSignature,
     UnsupportedSignature,
 )
 from bot.model.vocabulary import Reason
 
 MOVE = update(f"python:3.12@{digest('old')}", "new")
 PIN = update("python:3.12", "new")
-OURS = Signed(Signer(Scheme.COSIGN_KEY, "ours.pub"))
-BUILT = replace(OURS, statement=Statement.PROVENANCE)
-NEXT = Signed(Signer(Scheme.KEYLESS, "ci@next.example (by https://issuer.example)"))
-NONE = Unsigned()
-STRANGER = BadSignature(Flaw.OTHER_SIGNER, "ci@stranger.example")
+OURS = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub"))
+BUILT = replace(OURS, statement=SignedStatement.PROVENANCE)
+NEXT = VerifiedSignature(Signer(SignatureScheme.KEYLESS, "ci@next.example (by https://issuer.example)"))
+NONE = NoSignature()
+STRANGER = BadSignature(SignatureDefect.OTHER_SIGNER, "ci@stranger.example")
 STRANGE = UnsupportedSignature("a kind of tomorrow")
 UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
 
@@ -113,13 +113,13 @@ def said(found, each=MOVE):
     ],
 )
 def test_a_body_says_who_signed_both_images_or_why_nobody_can_be_named(old, new, sentence):
-    assert said(Signatures(old, new)) == sentence
+    assert said(TransitionSignatures(old, new)) == sentence
 
 
 def test_of_an_image_without_an_old_one_the_body_says_who_signed_it():
-    assert said(Signatures(None, OURS), PIN) == "IT: the image is signed by `ours.pub`."
+    assert said(TransitionSignatures(None, OURS), PIN) == "IT: the image is signed by `ours.pub`."
     assert (
-        said(Signatures(None, NONE), PIN) == "**Not signed by anybody trusted:** the image of IT: it has no signature."
+        said(TransitionSignatures(None, NONE), PIN) == "**Not signed by anybody trusted:** the image of IT: it has no signature."
     )
 
 
@@ -129,36 +129,36 @@ def test_a_body_says_nothing_of_signatures_where_nobody_is_trusted():
 
 
 def test_signatures_stand_between_the_findings_and_the_scanner():
-    text = body(Signatures(OURS, OURS))
+    text = body(TransitionSignatures(OURS, OURS))
     assert text.index("| Image |") < text.index("### Signatures") < text.index("Scanned for") < text.index("### Files")
 
 
 def test_every_outcome_has_a_state_and_a_sentence():
-    assert {flaw.value for flaw in Flaw} < {state.value for state in SignatureState}
+    assert {flaw.value for flaw in SignatureDefect} < {state.value for state in SignatureState}
     assert all(state.sentence for state in SignatureState)
 
 
 def test_what_certificates_and_registries_say_acts_nowhere():
     evil = "x` <img src=x> @all #1\n- [ ] ::error::"
-    for new in (Signed(Signer(Scheme.KEYLESS, evil)), UnsupportedSignature(evil), BadSignature(Flaw.BROKEN, evil)):
-        tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body(Signatures(NONE, new)))
+    for new in (VerifiedSignature(Signer(SignatureScheme.KEYLESS, evil)), UnsupportedSignature(evil), BadSignature(SignatureDefect.BROKEN, evil)):
+        tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body(TransitionSignatures(NONE, new)))
         inner = [child for token in tokens for child in token.children or ()]
         assert any("@all #1" in child.content for child in inner if child.type == "code_inline")
         assert not any(
             "@all" in child.content or "<img" in child.content for child in inner if child.type != "code_inline"
         )
-    long = Signatures(NONE, Signed(Signer(Scheme.KEYLESS, "long " * 500)))
+    long = TransitionSignatures(NONE, VerifiedSignature(Signer(SignatureScheme.KEYLESS, "long " * 500)))
     assert len(said(long)) < MAX_NOTE + 100
 
 
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
-        (Signatures(OURS, OURS), "signed by ours.pub, as before"),
-        (Signatures(None, BUILT), "its provenance is signed by ours.pub"),
-        (Signatures(NONE, OURS), "signed by ours.pub; before: it has no signature"),
+        (TransitionSignatures(OURS, OURS), "signed by ours.pub, as before"),
+        (TransitionSignatures(None, BUILT), "its provenance is signed by ours.pub"),
+        (TransitionSignatures(NONE, OURS), "signed by ours.pub; before: it has no signature"),
         (
-            Signatures(NONE, STRANGE),
+            TransitionSignatures(NONE, STRANGE),
             "its signature cannot be verified: a kind of tomorrow; before: it has no signature",
         ),
     ],
@@ -176,25 +176,25 @@ def report(found, old=None):
 
 
 def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():
-    reports = [report(each) for each in (None, Signatures(NONE, NONE), Signatures(NONE, OURS), Signatures(OURS, OURS))]
+    reports = [report(each) for each in (None, TransitionSignatures(NONE, NONE), TransitionSignatures(NONE, OURS), TransitionSignatures(OURS, OURS))]
     assert len({each[:PROPOSED] for each in reports}) == 1
     assert len(set(reports)) == len(reports)
-    assert is_outdated(report(Signatures(NONE, NONE)), report(Signatures(NONE, OURS)))
-    assert is_outdated(report(Signatures(NONE, OURS)), report(Signatures(NONE, NONE)))
+    assert is_outdated(report(TransitionSignatures(NONE, NONE)), report(TransitionSignatures(NONE, OURS)))
+    assert is_outdated(report(TransitionSignatures(NONE, OURS)), report(TransitionSignatures(NONE, NONE)))
 
 
 def test_an_unknown_signature_replaces_no_known_one_and_is_replaced_by_it():
-    unknown, signed = report(Signatures(NONE, UNKNOWN)), report(Signatures(NONE, OURS))
+    unknown, signed = report(TransitionSignatures(NONE, UNKNOWN)), report(TransitionSignatures(NONE, OURS))
     assert not is_outdated(signed, unknown)
     assert is_outdated(unknown, signed)
 
 
 def test_a_scan_that_becomes_known_does_not_pay_for_a_signature_that_no_longer_is():
-    scanned = report(Signatures(NONE, UNKNOWN))
-    verified = report(Signatures(NONE, OURS), old=NotScanned(Unscanned.TIMED_OUT))
+    scanned = report(TransitionSignatures(NONE, UNKNOWN))
+    verified = report(TransitionSignatures(NONE, OURS), old=NotScanned(UnscannedReason.TIMED_OUT))
     assert not is_outdated(scanned, verified)
     assert not is_outdated(verified, scanned)
 
 
 def test_the_words_of_an_error_do_not_make_a_report_another():
-    assert report(Signatures(NONE, UNKNOWN)) == report(Signatures(NONE, replace(UNKNOWN, detail="no answer again")))
+    assert report(TransitionSignatures(NONE, UNKNOWN)) == report(TransitionSignatures(NONE, replace(UNKNOWN, detail="no answer again")))

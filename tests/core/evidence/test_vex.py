@@ -13,14 +13,14 @@ from support.values import digest, finding, scan
 
 from bot.core.evidence.purl import parse_purl
 from bot.core.evidence.vex import by_image, is_image, set_aside
-from bot.model.contents import Package
-from bot.model.evidence import NotScanned, SetAside, Subject, Unscanned
-from bot.model.reference import Line
-from bot.model.vex import Product, VexStatement, VexStatus
+from bot.model.contents import InstalledPackage
+from bot.model.evidence import NotScanned, SuppressedFinding, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
+from bot.model.vex import VexProduct, VexStatement, VexStatus
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
-LINE = Line("ghcr.io/acme/web", "1.2")
-IMAGE = Subject(LINE, digest("web"), "linux/amd64")
+LINE = TagRef("ghcr.io/acme/web", "1.2")
+IMAGE = ScanSubject(LINE, digest("web"), "linux/amd64")
 THIS = f"pkg:oci/web@{quote(digest('web'), safe='')}?repository_url=ghcr.io/acme/web"
 ALL = "pkg:oci/web?repository_url=ghcr.io/acme/web"
 HOLE = finding("CVE-2026-1")
@@ -28,7 +28,7 @@ HOLE = finding("CVE-2026-1")
 
 def said(image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CVE-2026-1",), why="code not present"):
     parts = tuple(parse_purl(each) for each in packages) or None
-    return VexStatement(frozenset(names), status, why, (Product(parse_purl(image), parts),), "Acme", at)
+    return VexStatement(frozenset(names), status, why, (VexProduct(parse_purl(image), parts),), "Acme", at)
 
 
 def left(outcome, *statements, subject=IMAGE):
@@ -69,7 +69,7 @@ def test_an_image_is_named_by_its_digest_or_by_the_repository_that_it_is_in(writ
 
 
 def test_short_names_of_docker_hub_mean_their_canonical_repositories():
-    subject = Subject(Line("docker.io/library/python", "3"), digest("python"), "linux/amd64")
+    subject = ScanSubject(TagRef("docker.io/library/python", "3"), digest("python"), "linux/amd64")
     for url in ("docker.io/library/python", "index.docker.io/library/python", "docker.io/python"):
         assert is_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
 
@@ -83,9 +83,9 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
     assume(one != other)
     by_digest = f"pkg:oci/{one.rpartition('/')[2]}@{quote(digest(one), safe='')}?repository_url={quote(one, safe='')}"
     by_repository = f"pkg:oci/{one.rpartition('/')[2]}?repository_url={quote(one, safe='')}"
-    mine = Subject(Line(one, tag), digest(one), "linux/amd64")
-    moved = Subject(Line(one, another), digest(other), "linux/amd64")
-    theirs = Subject(Line(other, tag), digest(other), "linux/amd64")
+    mine = ScanSubject(TagRef(one, tag), digest(one), "linux/amd64")
+    moved = ScanSubject(TagRef(one, another), digest(other), "linux/amd64")
+    theirs = ScanSubject(TagRef(other, tag), digest(other), "linux/amd64")
     assert [is_image(parse_purl(by_digest), each, {each.digest}) for each in (mine, moved, theirs)] == [
         True,
         False,
@@ -114,7 +114,7 @@ def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
 def test_what_does_not_affect_the_image_is_set_aside_with_who_says_so_and_why(status, why):
     other = finding("CVE-2026-2")
     outcome = set_aside(scan(HOLE, other), IMAGE, by_image([said(status=status)]))
-    assert outcome == replace(scan(other), set_aside=(SetAside(HOLE, why, "VEX by Acme"),))
+    assert outcome == replace(scan(other), set_aside=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
 @pytest.mark.parametrize("status", [VexStatus.AFFECTED, VexStatus.UNDER_INVESTIGATION])
@@ -128,7 +128,7 @@ def test_the_latest_statement_counts_whichever_comes_first_in_the_documents():
     for statements in ([said(), later], [later, said()]):
         assert left(scan(HOLE), *statements) == (HOLE,)
         assert left(scan(HOLE), *statements, latest) == ()
-    elsewhere = replace(later, products=(Product(parse_purl("pkg:oci/web?repository_url=ghcr.io/other/web")),))
+    elsewhere = replace(later, products=(VexProduct(parse_purl("pkg:oci/web?repository_url=ghcr.io/other/web")),))
     assert left(scan(HOLE), said(), elsewhere) == ()
 
 
@@ -144,7 +144,7 @@ def test_a_vulnerability_is_known_by_any_of_its_names_and_by_no_other():
 
 
 def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside():
-    unknown = NotScanned(Unscanned.TIMED_OUT)
+    unknown = NotScanned(UnscannedReason.TIMED_OUT)
     assert set_aside(unknown, IMAGE, by_image([said()])) is unknown
     other = finding("CVE-2026-2")
     outcome = set_aside(scan(HOLE, set_aside=[other]), IMAGE, by_image([said()]))
@@ -153,7 +153,7 @@ def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside
 
 # ---- which package -----------------------------------------------------------------------------------------------
 
-BINARIES = (Package("debian", "libssl3", "1", "openssl"), Package("debian", "openssl", "1"))
+BINARIES = (InstalledPackage("debian", "libssl3", "1", "openssl"), InstalledPackage("debian", "openssl", "1"))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def test_packages_are_called_as_their_makers_call_them(kind, package, installed,
 
 
 def test_where_none_of_the_packages_that_are_named_can_be_read_nothing_is_set_aside():
-    nothing = replace(said(), products=(Product(parse_purl(THIS), ()),))
+    nothing = replace(said(), products=(VexProduct(parse_purl(THIS), ()),))
     assert left(scan(HOLE), nothing) == (HOLE,)
 
 
@@ -208,10 +208,10 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 def test_a_source_package_is_set_aside_only_where_all_that_the_image_has_of_it_is_named(sources, more, data):
     source = data.draw(st.sampled_from(sorted(sources.values())))
     named = data.draw(st.sets(st.sampled_from(sorted(sources)))) | more
-    packages = tuple(Package("debian", name, "1", origin if origin != name else "") for name, origin in sources.items())
+    packages = tuple(InstalledPackage("debian", name, "1", origin if origin != name else "") for name, origin in sources.items())
     built = {name for name, origin in sources.items() if origin == source}
     outcome = scan(finding("CVE-2026-1", package=source), packages=packages)
     statement = replace(
-        said(), products=(Product(parse_purl(THIS), tuple(parse_purl(f"pkg:deb/debian/{name}") for name in named)),)
+        said(), products=(VexProduct(parse_purl(THIS), tuple(parse_purl(f"pkg:deb/debian/{name}") for name in named)),)
     )
     assert (left(outcome, statement) == ()) is (built <= named)

@@ -16,13 +16,13 @@ from bot.core.proposal.fingerprint import fingerprint, is_outdated
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.advisory import Asked
-from bot.model.contents import Change, PackageChange
-from bot.model.decision import Refused
-from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.advisory import ListVersions
+from bot.model.contents import PackageChangeKind, PackageChange
+from bot.model.decision import RefusedUpdate
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
-from bot.model.rules import Allowance
-from bot.model.signature import Signatures, SignatureUnknown, Unsigned
+from bot.model.rules import IntroducedLimit
+from bot.model.signature import TransitionSignatures, SignatureUnknown, NoSignature
 from bot.model.vocabulary import Reason
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -44,8 +44,8 @@ def test_evidence_that_is_for_everybody_is_told_as_it_is():
 def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
     unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
     for found in (compare(scan(SECRET), scan()), PRIVATE):
-        for old in (unknown, Unsigned(), None):
-            signed = replace(found, signatures=Signatures(old, unknown))
+        for old in (unknown, NoSignature(), None):
+            signed = replace(found, signatures=TransitionSignatures(old, unknown))
             assert "mirror.corp" in body(signed)
             text = body(published(signed))
             assert "mirror.corp" not in text
@@ -53,14 +53,14 @@ def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
 
 
 def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
-    signatures = Signatures(Unsigned(), Unsigned())
+    signatures = TransitionSignatures(NoSignature(), NoSignature())
     whole = replace(
         PRIVATE,
-        known_exploited=frozenset({SECRET.id}),
-        epss={SECRET.id: 0.5},
-        asked=Asked(date(2026, 11, 25)),
+        exploited_ids=frozenset({SECRET.id}),
+        epss_scores={SECRET.id: 0.5},
+        list_versions=ListVersions(date(2026, 11, 25)),
         signatures=signatures,
-        packages=(PackageChange("openssl", "debian", Change.UPGRADED, ("1",), ("2",)),),
+        package_changes=(PackageChange("openssl", "debian", PackageChangeKind.UPGRADED, ("1",), ("2",)),),
         by_platform={"linux/amd64": PRIVATE, "linux/arm64": PRIVATE},
     )
     assert published(whole) == Evidence(LEFT_OUT, LEFT_OUT, None, signatures=signatures, is_private=True)
@@ -71,7 +71,7 @@ def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
 
 
 def test_it_does_not_tell_whether_the_scan_worked():
-    failed = replace(compare(scan(), NotScanned(Unscanned.FAILED)), is_private=True)
+    failed = replace(compare(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
     assert published(failed) == published(PRIVATE)
 
 
@@ -115,7 +115,7 @@ def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
 
 
 def gated(evidence: Evidence, *, is_public: bool):
-    policy = Policy(allow_introduced=(Allowance(Severity.CRITICAL, 0),))
+    policy = Policy(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     wanted = update(f"python:3.12-slim@{digest('old')}", "new", policy=policy)
     return gate(wanted, {transition_of(wanted): evidence}, NOW, is_public=is_public)
 
@@ -128,11 +128,11 @@ def test_a_gate_says_its_numbers_where_they_may_be_read(is_private, is_public):
 
 def test_a_gate_uses_private_evidence_everywhere_and_tells_nothing_of_it_where_everybody_reads():
     refused = gated(replace(compare(scan(), scan(SECRET)), is_private=True), is_public=True)
-    assert isinstance(refused, Refused)
+    assert isinstance(refused, RefusedUpdate)
     assert refused.detail == f"it brings more vulnerabilities than a rule allows ({REASON})"
 
 
 def test_a_draft_says_no_numbers_either():
     worse = scan(finding("CVE-1900-0003", Severity.CRITICAL), finding("CVE-1900-0004", Severity.CRITICAL))
     passed = gated(replace(compare(worse, scan(SECRET)), is_private=True), is_public=True)
-    assert passed.doubt == f"It brings more vulnerabilities than a rule allows ({REASON}); staying is worse."
+    assert passed.review_reason == f"It brings more vulnerabilities than a rule allows ({REASON}); staying is worse."

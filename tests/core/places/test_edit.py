@@ -6,36 +6,36 @@ from hypothesis import strategies as st
 from support.values import digest, occurrence
 
 from bot.core.places.edit import apply_edits, edits_for, is_misread, is_proved, write
-from bot.model.decision import Candidate
+from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.reference import ImageReference
-from bot.model.source import Closed, Edit, FilePath, Slot, Span, Unsupported
+from bot.model.source import NotEditable, ByteEdit, FilePath, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
 def test_a_digest_replaces_exactly_the_old_one():
     content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
-    slot = Slot(Span(7, 7 + 71), digest("old").encode())
+    slot = EditSlot(Span(7, 7 + 71), digest("old").encode())
     assert apply_edits(content, [write(slot, digest("new"))]) == (b"FROM a@" + digest("new").encode() + b" # \xe9\r\n")
 
 
 def test_a_pin_is_inserted_with_what_goes_before_it():
-    assert apply_edits(b"FROM a:1\n", [Edit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
+    assert apply_edits(b"FROM a:1\n", [ByteEdit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
 
 
 def test_equal_edits_are_one_edit():
-    edit = Edit(Span(1, 1), b"", b"x")
+    edit = ByteEdit(Span(1, 1), b"", b"x")
     assert apply_edits(b"ab", [edit, edit]) == b"axb"
 
 
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        (Edit(Span(0, 2), b"ab", b"x"), Edit(Span(1, 3), b"bc", b"y")),
-        (Edit(Span(1, 1), b"", b"x"), Edit(Span(1, 1), b"", b"y")),
-        (Edit(Span(1, 1), b"", b"x"), Edit(Span(1, 2), b"b", b"y")),
-        (Edit(Span(0, 1), b"a", b"x"), Edit(Span(1, 1), b"", b"y")),
-        (Edit(Span(0, 1), b"a", b"x"), Edit(Span(0, 1), b"a", b"y")),
+        (ByteEdit(Span(0, 2), b"ab", b"x"), ByteEdit(Span(1, 3), b"bc", b"y")),
+        (ByteEdit(Span(1, 1), b"", b"x"), ByteEdit(Span(1, 1), b"", b"y")),
+        (ByteEdit(Span(1, 1), b"", b"x"), ByteEdit(Span(1, 2), b"b", b"y")),
+        (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(1, 1), b"", b"y")),
+        (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(0, 1), b"a", b"y")),
     ],
 )
 def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
@@ -47,18 +47,18 @@ def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
 
 def test_bytes_that_are_not_those_named_are_an_error():
     with pytest.raises(EditError, match="changed after it was read"):
-        apply_edits(b"abc", [Edit(Span(0, 1), b"z", b"x")])
+        apply_edits(b"abc", [ByteEdit(Span(0, 1), b"z", b"x")])
 
 
 def test_a_span_outside_the_file_is_an_error():
     with pytest.raises(EditError):
-        apply_edits(b"abc", [Edit(Span(3, 5), b"", b"x")])
+        apply_edits(b"abc", [ByteEdit(Span(3, 5), b"", b"x")])
 
 
 @given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
 def test_every_byte_outside_the_edits_stays(content, places, new):
     spans = sorted(place for place in places if place <= len(content))
-    edited = apply_edits(content, [Edit(Span(place, place), b"", new) for place in spans])
+    edited = apply_edits(content, [ByteEdit(Span(place, place), b"", new) for place in spans])
     rest = edited
     for number, place in enumerate(spans):
         at = place + number * len(new)
@@ -91,7 +91,7 @@ def test_exactly_the_planned_change_is_proved():
         _found(f"a:2@{digest('x')}", "b:1"),
         _found(f"a:1@{digest('x')}"),
         _found(f"a:1@{digest('x')}", "b:1", "c:1"),
-        [*_found(f"a:1@{digest('x')}", "b:1"), Unsupported(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
+        [*_found(f"a:1@{digest('x')}", "b:1"), UnsupportedText(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
     ],
 )
 def test_anything_else_is_not_proved(after):
@@ -101,39 +101,39 @@ def test_anything_else_is_not_proved(after):
 def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
     before = _found("a:1")
     assert not is_proved(before, before, {_at("stage[7]"): digest("x")})
-    assert ImageReference.parse("a:1").at(digest("x")).digest == digest("x")
+    assert ImageReference.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
 def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_or_go():
     def templated(*lines: int):
-        return [Unsupported(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
+        return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
 
     assert is_proved(templated(3, 4), templated(4, 5), {})
     assert not is_proved(templated(3, 4), templated(4), {})
     assert not is_proved(templated(3), templated(4, 5), {})
 
 
-def _moved(content: str, written: str, new: Candidate, *, tag=True) -> str:
+def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
     """Return `content` with the reference `written` in it moved."""
     reference, start = ImageReference.parse(written), content.index(written)
     end_of_tag = start + len(f"{reference.name}:{reference.tag}")
-    tag_slot = Slot(Span(end_of_tag - len(reference.tag), end_of_tag), reference.tag.encode())
-    digest_slot = Slot(Span(end_of_tag, end_of_tag), b"", b"@")
+    tag_slot = EditSlot(Span(end_of_tag - len(reference.tag), end_of_tag), reference.tag.encode())
+    digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
     if reference.digest:
-        digest_slot = Slot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
-    place = occurrence(written, tag=tag_slot if tag else Closed(Reason.SHARED_ARGUMENT), digest=digest_slot)
+        digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
+    place = occurrence(written, tag=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest=digest_slot)
     return apply_edits(content.encode(), edits_for(place, new)).decode()
 
 
 def test_a_tag_moves_with_its_digest_in_one_edit_or_two():
-    new = Candidate(digest("new"), tag="1.27.3")
+    new = UpdateCandidate(digest("new"), tag="1.27.3")
     assert _moved("FROM nginx:1.27.1 AS web\n", "nginx:1.27.1", new) == f"FROM nginx:1.27.3@{digest('new')} AS web\n"
     pinned = f"nginx:1.27.1@{digest('old')}"
     assert _moved(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
 
 
 def test_without_a_new_tag_the_tag_stays():
-    assert _moved("FROM nginx:1\n", "nginx:1", Candidate(digest("new"))) == f"FROM nginx:1@{digest('new')}\n"
+    assert _moved("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new"))) == f"FROM nginx:1@{digest('new')}\n"
 
 
 def test_a_moved_tag_is_proved_as_it_was_planned():
@@ -158,5 +158,5 @@ def test_a_moved_tag_is_proved_as_it_was_planned():
 )
 def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, misread):
     old = re.search(rb"[0-9.]+", content)
-    slot = Slot(Span(*old.span()), old[0])
-    assert is_misread(content, occurrence("nginx:1", tag=slot), Candidate(digest("new"), tag=tag)) is misread
+    slot = EditSlot(Span(*old.span()), old[0])
+    assert is_misread(content, occurrence("nginx:1", tag=slot), UpdateCandidate(digest("new"), tag=tag)) is misread

@@ -8,8 +8,8 @@ from support.soon import soon
 from bot.core.places.expansion import MAX_LENGTH, Expanded, Written, expand, names_in
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.reference import ImageReference
-from bot.model.remark import EnvironmentVariable, Literal, VariableUse
-from bot.model.source import Closed, FilePath, Slot, Span
+from bot.model.remark import EnvironmentVariable, LiteralText, VariableUse
+from bot.model.source import NotEditable, FilePath, EditSlot, Span
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("compose.yaml")
@@ -97,8 +97,8 @@ def test_pieces_stand_where_they_say():
 )
 def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag):
     image = written(text, **values)
-    assert isinstance(image.digest, Slot)
-    assert isinstance(image.tag, Slot)
+    assert isinstance(image.digest, EditSlot)
+    assert isinstance(image.tag, EditSlot)
     assert (image.digest.span.start, image.digest.span.end) == digest
     assert (image.tag.span.start, image.tag.span.end) == tag
     assert image.digest.old.decode() == (image.reference.digest or "")
@@ -120,29 +120,29 @@ def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag)
 )
 def test_a_digest_that_would_freeze_a_variable_is_not_written(text, values):
     image = written(text, **values)
-    assert image.digest == Closed(Reason.COMPOSED_TAG)
+    assert image.digest == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_a_digest_that_is_there_moves_whatever_the_tag_is_made_of():
     image = written(f"nginx:${{A:-1}}-alpine@{DIGEST}")
-    assert isinstance(image.digest, Slot)
-    assert image.tag == Closed(Reason.COMPOSED_TAG)
+    assert isinstance(image.digest, EditSlot)
+    assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_a_tag_in_another_file_than_the_digest_is_left_alone():
     image = written("nginx:1@$A", A=DIGEST)
-    assert isinstance(image.digest, Slot)
-    assert image.tag == Closed(Reason.COMPOSED_TAG)
+    assert isinstance(image.digest, EditSlot)
+    assert image.tag == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_what_stands_nowhere_as_it_is_cannot_be_written():
-    expanded = expand((VariableUse("A"),), {"A": expand((Literal("nginx:1", None),), {})})
-    assert Written(PATH, expanded, ImageReference.parse("nginx:1")).digest == Closed(Reason.COMPOSED_TAG)
+    expanded = expand((VariableUse("A"),), {"A": expand((LiteralText("nginx:1", None),), {})})
+    assert Written(PATH, expanded, ImageReference.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_only_sha256_is_written():
     image = written(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
-    assert image.digest == Closed(Reason.UNSUPPORTED_DIGEST)
+    assert image.digest == NotEditable(Reason.UNSUPPORTED_DIGEST)
 
 
 @pytest.mark.parametrize("unit", ["${A}", "${A:-b}", "b"])

@@ -3,8 +3,8 @@
 import pytest
 
 from bot.core.places.left_out import is_left_out
-from bot.model.policy import Rulebook
-from bot.model.rules import Match, Rule
+from bot.model.policy import PolicyConfig
+from bot.model.rules import RuleMatch, PolicyRule
 
 ALPINE = "docker.io/library/alpine"
 
@@ -12,15 +12,15 @@ ALPINE = "docker.io/library/alpine"
 @pytest.mark.parametrize(
     ("rulebook", "expected"),
     [
-        (Rulebook(), False),
-        (Rulebook(own=("docker.io/**",)), True),
-        (Rulebook(own=("ghcr.io/**",)), False),
-        (Rulebook((Rule(Match(image=("docker.io/**",)), ignore=True),)), True),
-        (Rulebook((Rule(ignore=True),)), True),
-        (Rulebook((Rule(Match(image=(ALPINE,)), ignore=False), Rule(ignore=True))), False),
-        (Rulebook((Rule(Match(image=(ALPINE,), path=("old/**",)), ignore=True),)), False),
-        (Rulebook((Rule(Match(image=("ghcr.io/**",)), ignore=True),)), False),
-        (Rulebook((Rule(paused=True), Rule(ignore=True))), True),
+        (PolicyConfig(), False),
+        (PolicyConfig(own_globs=("docker.io/**",)), True),
+        (PolicyConfig(own_globs=("ghcr.io/**",)), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=("docker.io/**",)), ignore=True),)), True),
+        (PolicyConfig((PolicyRule(ignore=True),)), True),
+        (PolicyConfig((PolicyRule(RuleMatch(image=(ALPINE,)), ignore=False), PolicyRule(ignore=True))), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=(ALPINE,), path=("old/**",)), ignore=True),)), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=("ghcr.io/**",)), ignore=True),)), False),
+        (PolicyConfig((PolicyRule(paused=True), PolicyRule(ignore=True))), True),
     ],
 )
 def test_an_image_is_left_out_where_it_is_ones_own_or_ignored_everywhere(rulebook, expected):

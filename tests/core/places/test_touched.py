@@ -9,7 +9,7 @@ from support.soon import soon
 from support.values import occurrence
 
 from bot.core.places.touched import Change, ChangedFile
-from bot.model.source import FilePath, Unsupported
+from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason
 
 CONTENT = b"ARG HUB=\\\n# why\n\nquay.io\nRUN echo $HUB\nRUN x\n\n# a comment\nFROM ${HUB}/python:3\n"
@@ -37,9 +37,9 @@ def test_in_other_files_any_line_may_set_a_variable():
 
 
 def test_of_a_file_that_nobody_could_read_any_line_counts_and_of_a_text_its_own():
-    assert touched(Unsupported(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
-    assert not touched(Unsupported(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
-    assert touched(Unsupported(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
+    assert touched(UnsupportedText(FILE, 1, "", Reason.UNPARSABLE), range(6, 7))
+    assert not touched(UnsupportedText(FILE, 1, "$X", Reason.TEMPLATED), range(6, 7))
+    assert touched(UnsupportedText(FILE, 6, "$X", Reason.TEMPLATED), range(6, 7))
 
 
 def test_a_line_is_new_where_any_of_the_ranges_has_it_in_any_order():

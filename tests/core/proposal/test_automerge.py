@@ -10,28 +10,28 @@ from support.values import digest, finding, scan, update
 from bot.core.choice.tags import reaches
 from bot.core.evidence.compare import compare
 from bot.core.proposal.automerge import is_merge_unknown, may_merge
-from bot.model.decision import Candidate
-from bot.model.evidence import Evidence, NotScanned, Unscanned
+from bot.model.decision import UpdateCandidate
+from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy
-from bot.model.rules import Automerge
+from bot.model.rules import AutomergeConditions
 
-DIGEST = Automerge(UpdateMode.DIGEST)
+DIGEST = AutomergeConditions(UpdateMode.DIGEST)
 OLD = f"python:3.12-slim@{digest('old')}"
-UNSCANNED = NotScanned(Unscanned.FAILED)
+UNSCANNED = NotScanned(UnscannedReason.FAILED)
 BETTER = compare(scan(finding("CVE-1")), scan())
 
 
-def may(evidence: Evidence, wanted: Automerge | None = DIGEST, tag: str | None = None, written: str = OLD) -> bool:
+def may(evidence: Evidence, wanted: AutomergeConditions | None = DIGEST, tag: str | None = None, written: str = OLD) -> bool:
     move = replace(
-        update(written, "new", policy=Policy(automerge=wanted)), candidates=(Candidate(digest("new"), tag=tag),)
+        update(written, "new", policy=Policy(automerge=wanted)), candidates=(UpdateCandidate(digest("new"), tag=tag),)
     )
     return may_merge(move, evidence)
 
 
 def test_nothing_merges_by_itself_unless_a_rule_says_so():
     assert not may(BETTER, None)
-    assert not may(BETTER, Automerge(UpdateMode.NONE))
+    assert not may(BETTER, AutomergeConditions(UpdateMode.NONE))
 
 
 def test_what_was_scanned_and_brings_nothing_may():
@@ -42,7 +42,7 @@ def test_what_was_scanned_and_brings_nothing_may():
 def test_what_brings_something_may_not_unless_that_is_no_condition():
     worse = compare(scan(), scan(finding("CVE-2")))
     assert not may(worse)
-    assert may(worse, replace(DIGEST, no_new=False))
+    assert may(worse, replace(DIGEST, forbids_introduced=False))
 
 
 @pytest.mark.parametrize(
@@ -64,19 +64,19 @@ def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds
     assert is_merge_unknown(move, compare(UNSCANNED, UNSCANNED))
     assert not is_merge_unknown(move, compare(scan(), scan(finding("CVE-2"))))
     assert not is_merge_unknown(update(OLD, "new", policy=Policy()), compare(UNSCANNED, UNSCANNED))
-    farther = replace(move, candidates=(Candidate(digest("new"), tag="3.13-slim"),))
+    farther = replace(move, candidates=(UpdateCandidate(digest("new"), tag="3.13-slim"),))
     assert not is_merge_unknown(farther, compare(UNSCANNED, UNSCANNED))
 
 
 def test_each_condition_can_be_waived():
-    assert may(compare(None, scan()), replace(DIGEST, no_new=False))
-    assert not may(compare(None, UNSCANNED), replace(DIGEST, no_new=False))
-    assert may(compare(None, UNSCANNED), Automerge(UpdateMode.DIGEST, require_scan=False, no_new=False))
+    assert may(compare(None, scan()), replace(DIGEST, forbids_introduced=False))
+    assert not may(compare(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
+    assert may(compare(None, UNSCANNED), AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False))
 
 
 def test_another_tag_is_no_move_along_the_tag():
     assert not may(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
-    assert may(BETTER, Automerge(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
+    assert may(BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
 
 
 @pytest.mark.parametrize(

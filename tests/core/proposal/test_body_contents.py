@@ -14,8 +14,8 @@ from bot.core.proposal.fingerprint import fingerprint, is_outdated
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.contents import Contents, ImageConfig, ImageContents, Package
-from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 MOVE = update(f"python:3.12@{digest('old')}", "new")
 SOURCE = "https://github.com/acme/tool"
@@ -24,8 +24,8 @@ NEW = replace(OLD, digest=digest("n"), size=30_400_000, created=datetime(2026, 1
 HOSTILE = "x` **bold** <b> @team #1 | http://evil.example"
 
 
-def debian(name: str, version: str, source: str = "") -> Package:
-    return Package("debian", name, version, source)
+def debian(name: str, version: str, source: str = "") -> InstalledPackage:
+    return InstalledPackage("debian", name, version, source)
 
 
 def body(evidence: Evidence, rows: int = 100) -> str:
@@ -34,7 +34,7 @@ def body(evidence: Evidence, rows: int = 100) -> str:
 
 
 def of(old=OLD, new=NEW, **more) -> Evidence:
-    return replace(compare(scan(), scan()), contents=Contents(old, new), **more)
+    return replace(compare(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
 def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
@@ -58,9 +58,9 @@ def test_a_place_that_nobody_looked_into_says_nothing_of_it():
 
 
 def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
-    nobody = NotScanned(Unscanned.OS_UNKNOWN)
+    nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
     assert "| Image | Digest |\n|---|---|\n" in body(compare(nobody, nobody))
-    looked = body(replace(compare(nobody, nobody), contents=Contents(OLD, NEW)))
+    looked = body(replace(compare(nobody, nobody), contents=TransitionContents(OLD, NEW)))
     assert "| Image | Digest | Built |\n|---|---|---|\n" in looked
     assert "` | `2026-11-01` → `2026-11-20` |\n" in looked
 
@@ -113,7 +113,7 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
     platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
     versions = tuple(debian("bash", f"1-{number:05}") for number in range(20_000))
     compared = compare(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
-    evidence = replace(compared, contents=Contents(OLD, replace(NEW, config=many, platforms=platforms)))
+    evidence = replace(compared, contents=TransitionContents(OLD, replace(NEW, config=many, platforms=platforms)))
     wide = update(f"python:3.12@{digest('old')}", "new", platforms=platforms)
     known = {transition_of(wide): evidence}
     text = render_body(BODY_TEMPLATE, lambda rows: build_view((wide,), known, rows), 60_000)
@@ -132,7 +132,7 @@ def test_nothing_that_an_image_says_of_itself_can_act():
     config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
     new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
     old, later = (debian(HOSTILE, "1"),), (debian(HOSTILE, HOSTILE),)
-    evidence = replace(compare(scan(packages=old), scan(packages=later)), contents=Contents(OLD, new))
+    evidence = replace(compare(scan(packages=old), scan(packages=later)), contents=TransitionContents(OLD, new))
     text = body(evidence)
     assert HOSTILE.replace("|", "¦") in text
     for line in text.splitlines():
@@ -156,8 +156,8 @@ def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_take
 
 
 def test_without_a_scan_it_is_still_known_how_the_image_starts():
-    unknown = NotScanned(Unscanned.TIMED_OUT)
-    evidence = replace(compare(unknown, unknown), contents=Contents(OLD, NEW))
+    unknown = NotScanned(UnscannedReason.TIMED_OUT)
+    evidence = replace(compare(unknown, unknown), contents=TransitionContents(OLD, NEW))
     text = body(evidence)
     assert "was rebuilt on `2026-11-20`" in text
     assert "- 30.1 MB → 30.4 MB to pull" in text

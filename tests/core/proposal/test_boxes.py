@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from bot.core.proposal.boxes import Box, ticked
-from bot.model.dashboard import Ask
+from bot.model.dashboard import UserRequest
 
 BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
 
 
-@given(st.lists(st.tuples(st.sampled_from(Ask), BRANCHES)))
+@given(st.lists(st.tuples(st.sampled_from(UserRequest), BRANCHES)))
 def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
     lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
     assert ticked("\n".join(lines)) == frozenset()
@@ -34,9 +34,9 @@ def test_what_is_no_box_of_ours_asks_for_nothing(line):
 
 
 def test_a_box_without_a_branch_is_about_the_proposal_that_it_stands_in():
-    assert ticked("* [X] <!-- basebump:rebase --> Rebuild") == {(Ask.REBASE, "")}
+    assert ticked("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
 
 
 def test_what_a_box_says_of_itself_is_not_shown():
-    shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(f"{Box(Ask.OPEN, 'basebump/x-1')} words")
+    shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(f"{Box(UserRequest.OPEN, 'basebump/x-1')} words")
     assert "<!-- basebump:open basebump/x-1 -->" in shown

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.core.proposal.branch import MAX_SLUG, branch_name, group_key, line_key
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 
 PREFIX = "basebump/"
-PYTHON = Line("docker.io/library/python", "3.12-slim")
+PYTHON = TagRef("docker.io/library/python", "3.12-slim")
 
 
 def _slug(source):
@@ -43,11 +43,11 @@ def test_a_key_says_what_a_branch_stands_for(key, text):
 @pytest.mark.parametrize(
     ("source", "slug"),
     [
-        (Line("ghcr.io/acme/team/web", "v1.2"), "web-v1.2"),
-        (Line("docker.io/library/node", "22_Alpine"), "node-22-alpine"),
-        (Line("quay.io/acme/my__app", "1..2---3"), "my-app-1.2-3"),
-        (Line("quay.io/acme/app", "_"), "app"),
-        (Line("quay.io/acme/app", "v1."), "app-v1"),
+        (TagRef("ghcr.io/acme/team/web", "v1.2"), "web-v1.2"),
+        (TagRef("docker.io/library/node", "22_Alpine"), "node-22-alpine"),
+        (TagRef("quay.io/acme/my__app", "1..2---3"), "my-app-1.2-3"),
+        (TagRef("quay.io/acme/app", "_"), "app"),
+        (TagRef("quay.io/acme/app", "v1."), "app-v1"),
         ("Weekly Updates!", "weekly-updates"),
         (".hidden", "hidden"),
         ("-option", "option"),

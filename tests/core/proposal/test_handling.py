@@ -6,7 +6,7 @@ import pytest
 from support.values import update
 
 from bot.core.proposal.handling import extras_of, rebase_of
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.modes import Rebase
 from bot.model.policy import Policy
 
@@ -18,7 +18,7 @@ def together(*policies: Policy):
 def test_all_that_any_place_asks_for_is_set():
     one = Policy(labels=("b", "a"), reviewers=("ada",), assignees=("bob",))
     other = Policy(labels=("a", "c"), reviewers=("team:platform", "ada"), milestone="Next")
-    expected = Extras(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
+    expected = RequestAttributes(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
     assert extras_of(together(one, other)) == expected
     assert extras_of(together(other, one)) == expected
 
@@ -41,7 +41,7 @@ def test_who_says_never_is_heard_first(said, expected):
 
 
 def test_what_was_set_is_not_missing_however_it_is_written():
-    wanted = Extras(("Docker", "new"), ("Ada", "team:Platform", "bob"), ("Ada",), "Next", automerge=True)
-    ever = Extras(("docker",), ("ada", "team:platform"), ("ADA",), "Another", automerge=True)
-    assert wanted.without(ever) == Extras(("new",), ("bob",))
-    assert wanted.without(Extras()) == wanted
+    wanted = RequestAttributes(("Docker", "new"), ("Ada", "team:Platform", "bob"), ("Ada",), "Next", automerge=True)
+    ever = RequestAttributes(("docker",), ("ada", "team:platform"), ("ADA",), "Another", automerge=True)
+    assert wanted.subtract(ever) == RequestAttributes(("new",), ("bob",))
+    assert wanted.subtract(RequestAttributes()) == wanted

@@ -8,13 +8,13 @@ from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGET
 from support.values import digest
 
 from bot.core.proposal.mark import Remembered, mark
-from bot.model.dashboard import Ask
+from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
-from bot.model.proposal import Close, Leave, LeaveReason, Open, Refresh, RequestState, Sweep
+from bot.model.proposal import CloseRequest, NoChange, NoChangeReason, OpenRequest, UpdateRequest, RequestState, DeleteBranch
 
 
 def test_wanted_and_nothing_there_opens():
-    assert step(WANTED) == Open(WANTED, push=True)
+    assert step(WANTED) == OpenRequest(WANTED, must_push=True)
 
 
 def test_not_wanted_and_nothing_there_is_nothing():
@@ -22,71 +22,71 @@ def test_not_wanted_and_nothing_there_is_nothing():
 
 
 def test_nothing_changed_is_left():
-    assert step(WANTED, shown()) == Leave(BRANCH, LeaveReason.UNCHANGED, shown())
+    assert step(WANTED, shown()) == NoChange(BRANCH, NoChangeReason.UNCHANGED, shown())
 
 
 def test_another_intent_is_pushed_and_its_body_follows():
     before = shown(intent="9" * 16, report="9" * 15 + "0")
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
 
 
 def test_new_evidence_alone_changes_the_body_and_no_commit():
     before = shown(report="9" * 15 + "0")
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_evidence_that_knows_less_never_replaces_what_is_known_of_the_same_move():
-    before, uncertain = shown(report=f"{REPORT[:8]}99999990"), replace(WANTED, report=f"{REPORT[:15]}1")
-    assert step(uncertain, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    before, uncertain = shown(report_fingerprint=f"{REPORT[:8]}99999990"), replace(WANTED, report=f"{REPORT[:15]}1")
+    assert step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     killed = shown(report="9" * 15 + "0")
-    assert step(uncertain, killed) == Refresh(killed, uncertain, push=False, amend=True)
+    assert step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
 
 
 def test_an_accepted_proposal_that_conflicts_is_rebuilt_at_once():
     before = shown(conflicts=True, accepted=True, committed=NOW)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():
     before = shown(report="9" * 15 + "0", targets=("other",))
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_a_conflict_is_rebuilt_on_the_new_base():
     before = shown(conflicts=True)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
 def test_a_body_whose_mark_a_person_removed_is_written_again():
     before = shown(body="thanks")
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_a_mark_that_names_other_targets_than_the_commit_proposes_is_written_again():
     before = shown(targets=TARGETS_BEFORE)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_not_wanted_any_more_is_closed_with_the_reason():
-    assert step(NOT_WANTED, shown()) == Close(shown(), NOT_WANTED.why)
+    assert step(NOT_WANTED, shown()) == CloseRequest(shown(), NOT_WANTED.reason)
 
 
 def test_a_close_killed_after_its_mark_goes_on():
     before = shown(withdrawn=True)
-    assert step(NOT_WANTED, before) == Close(before, NOT_WANTED.why)
+    assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
 def test_a_close_killed_after_its_mark_is_taken_back_when_it_is_wanted_again():
     before = shown(withdrawn=True)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     edited = shown(intent=None)
-    assert step(wanted, edited) == Leave(BRANCH, LeaveReason.EDITED, edited, tell=True)
+    assert step(wanted, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
     told = shown(intent=None, told=True)
-    assert step(wanted, told) == Leave(BRANCH, LeaveReason.EDITED, told)
+    assert step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
 
 
 TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(Remembered(TARGETS, REPORT))}"
@@ -95,179 +95,179 @@ TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(Remembered(TARGETS, REP
 def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():
     for more in ({}, {"intent": None}, {"accepted": True, "committed": NOW}):
         before = shown(body=TICKED, **more)
-        assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
-    asked = replace(WANTED, asks=frozenset({Ask.REBASE}))
+        assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
     edited = shown(intent=None)
-    assert step(asked, edited) == Refresh(edited, asked, push=True, amend=False)
+    assert step(asked, edited) == UpdateRequest(edited, asked, must_push=True, must_update_text=False)
 
 
 def test_a_ticked_box_does_not_rebuild_what_is_unknown_or_not_wanted():
     before = shown(body=TICKED)
-    assert step(WANTED, before, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, before)
-    assert step(NOT_WANTED, before) == Close(before, NOT_WANTED.why)
+    assert step(WANTED, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
+    assert step(NOT_WANTED, before) == CloseRequest(before, NOT_WANTED.reason)
 
 
 def test_a_ticked_box_costs_nobody_their_commits_where_there_is_nothing_to_rebuild():
     edited = shown(body=TICKED, intent=None)
-    assert step(NOT_WANTED, edited) == Leave(BRANCH, LeaveReason.EDITED, edited, tell=True)
+    assert step(NOT_WANTED, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
 
 
 def test_what_was_declined_comes_back_when_somebody_asks_for_it():
-    again = replace(WANTED, asks=frozenset({Ask.AGAIN}), on_close=OnClose.LINE)
-    assert step(again, shown(RequestState.CLOSED)) == Open(again, push=True)
-    assert step(again, shown(RequestState.CLOSED, targets=TARGETS_BEFORE)) == Open(again, push=True)
+    again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}), on_close=OnClose.LINE)
+    assert step(again, shown(RequestState.CLOSED)) == OpenRequest(again, must_push=True)
+    assert step(again, shown(RequestState.CLOSED, targets=TARGETS_BEFORE)) == OpenRequest(again, must_push=True)
 
 
 def test_a_label_rebuilds_and_is_answered_though_the_words_stay():
-    before = shown(intent=None, asks=frozenset({Ask.REBASE}))
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
-    pointless = shown(asks=frozenset({Ask.AGAIN}))
-    assert step(WANTED, pointless) == Refresh(pointless, WANTED, push=False, amend=True)
+    before = shown(intent=None, asks=frozenset({UserRequest.REBASE}))
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    pointless = shown(asks=frozenset({UserRequest.AGAIN}))
+    assert step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
 
 
 def test_a_label_brings_back_only_from_the_newest_request():
     closed = shown(RequestState.CLOSED)
-    labelled = replace(closed, asks=frozenset({Ask.AGAIN}))
-    again = replace(WANTED, asks=frozenset({Ask.AGAIN}))
-    assert step(WANTED, labelled, closed) == Open(again, push=True)
-    assert step(WANTED, closed, labelled) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+    labelled = replace(closed, user_requests=frozenset({UserRequest.AGAIN}))
+    again = replace(WANTED, user_requests=frozenset({UserRequest.AGAIN}))
+    assert step(WANTED, labelled, closed) == OpenRequest(again, must_push=True)
+    assert step(WANTED, closed, labelled) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_what_was_not_wholly_looked_at_is_left_exactly_as_it_is(wanted):
     before = shown(intent="9" * 16)
-    assert step(wanted, before, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, before)
+    assert step(wanted, before, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, before)
 
 
 def test_an_accepted_proposal_is_not_refreshed_at_once():
     before = shown(intent="9" * 16, accepted=True, committed=NOW - timedelta(days=1))
-    assert step(WANTED, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_an_accepted_proposal_is_refreshed_when_it_is_due():
     before = shown(intent="9" * 16, accepted=True, committed=NOW - WANTED.refresh_every)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=False)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
     patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
-    assert step(patient, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+    assert step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_an_accepted_proposal_is_refreshed_at_once_where_that_is_urgent():
     before, urgent = shown(intent="9" * 16, accepted=True, committed=NOW), replace(WANTED, is_urgent=True)
-    assert step(urgent, before) == Refresh(before, urgent, push=True, amend=False)
+    assert step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
 
 
 def test_a_digest_that_only_became_old_enough_waits_too():
     before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW - timedelta(days=6))
-    sliding = replace(WANTED, slides=True)
-    assert step(sliding, before) == Leave(BRANCH, LeaveReason.SLIDING, before)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=True, amend=True)
-    due = replace(before, committed=NOW - timedelta(days=7))
-    assert step(sliding, due) == Refresh(due, sliding, push=True, amend=True)
-    in_conflict = replace(before, conflicts=True)
-    assert step(sliding, in_conflict) == Refresh(in_conflict, sliding, push=True, amend=True)
+    sliding = replace(WANTED, is_only_aged=True)
+    assert step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
+    due = replace(before, committed_at=NOW - timedelta(days=7))
+    assert step(sliding, due) == UpdateRequest(due, sliding, must_push=True, must_update_text=True)
+    in_conflict = replace(before, has_conflicts=True)
+    assert step(sliding, in_conflict) == UpdateRequest(in_conflict, sliding, must_push=True, must_update_text=True)
 
 
 def test_another_image_in_a_group_is_more_than_sliding():
     before = shown(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed=NOW)
-    sliding = replace(WANTED, slides=True)
-    assert step(sliding, before) == Refresh(before, sliding, push=True, amend=True)
+    sliding = replace(WANTED, is_only_aged=True)
+    assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_an_accepted_proposal_still_gets_new_evidence():
     before = shown(report="9" * 15 + "0", accepted=True, committed=NOW)
-    assert step(WANTED, before) == Refresh(before, WANTED, push=False, amend=True)
+    assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
 def test_what_a_person_closed_is_declined():
     closed = shown(RequestState.CLOSED)
-    assert step(WANTED, closed) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+    assert step(WANTED, closed) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_that_is_urgent():
     muting = replace(WANTED, on_close=OnClose.LINE)
     before = shown(RequestState.CLOSED, targets=TARGETS_BEFORE)
-    assert step(muting, before) == Leave(BRANCH, LeaveReason.MUTED, before)
+    assert step(muting, before) == NoChange(BRANCH, NoChangeReason.MUTED, before)
     urgent = replace(muting, is_urgent=True)
-    assert step(urgent, before) == Open(urgent, push=True)
+    assert step(urgent, before) == OpenRequest(urgent, must_push=True)
     withdrawn = shown(RequestState.CLOSED, targets=TARGETS_BEFORE, withdrawn=True)
-    assert step(muting, withdrawn) == Open(muting, push=True, withdrawn=withdrawn)
+    assert step(muting, withdrawn) == OpenRequest(muting, must_push=True, withdrawn_request=withdrawn)
     other = shown(RequestState.CLOSED, targets=("docker.io/library/redis:7@x",))
-    assert step(muting, other) == Open(muting, push=True)
+    assert step(muting, other) == OpenRequest(muting, must_push=True)
 
 
 def test_what_was_closed_because_its_branch_vanished_is_offered_again():
     before = shown(RequestState.CLOSED, vanished=True)
-    for wanted in (WANTED, replace(WANTED, is_first=True), replace(WANTED, on_close=OnClose.LINE)):
-        assert step(wanted, before) == Open(wanted, push=True)
+    for wanted in (WANTED, replace(WANTED, is_onboarding=True), replace(WANTED, on_close=OnClose.LINE)):
+        assert step(wanted, before) == OpenRequest(wanted, must_push=True)
 
 
 def test_the_next_digest_is_offered_after_a_decline():
-    assert step(WANTED, shown(RequestState.CLOSED, targets=("x@y",))) == Open(WANTED, push=True)
+    assert step(WANTED, shown(RequestState.CLOSED, targets=("x@y",))) == OpenRequest(WANTED, must_push=True)
 
 
 def test_a_decline_is_equality_of_target_sets():
     more = (*TARGETS, f"docker.io/library/redis:7@{digest('redis')}")
-    assert step(WANTED, shown(RequestState.CLOSED, targets=more)) == Open(WANTED, push=True)
+    assert step(WANTED, shown(RequestState.CLOSED, targets=more)) == OpenRequest(WANTED, must_push=True)
 
 
 def test_an_older_decline_still_counts():
     newest, older = shown(RequestState.CLOSED, targets=("x@y",), number=9), shown(RequestState.CLOSED)
-    assert step(WANTED, newest, older) == Leave(BRANCH, LeaveReason.DECLINED, older)
+    assert step(WANTED, newest, older) == NoChange(BRANCH, NoChangeReason.DECLINED, older)
 
 
 def test_what_we_closed_is_no_decline_and_the_new_request_names_it():
     ours = shown(RequestState.CLOSED, withdrawn=True)
-    assert step(WANTED, ours) == Open(WANTED, push=True, withdrawn=ours)
+    assert step(WANTED, ours) == OpenRequest(WANTED, must_push=True, withdrawn_request=ours)
 
 
 def test_a_closed_request_without_a_mark_declines_nothing():
-    assert step(WANTED, shown(RequestState.CLOSED, body="")) == Open(WANTED, push=True)
+    assert step(WANTED, shown(RequestState.CLOSED, body="")) == OpenRequest(WANTED, must_push=True)
 
 
 def test_a_merged_request_declines_nothing():
-    assert step(WANTED, shown(RequestState.MERGED)) == Open(WANTED, push=True)
+    assert step(WANTED, shown(RequestState.MERGED)) == OpenRequest(WANTED, must_push=True)
 
 
 def test_a_branch_without_a_request_is_opened_if_wanted():
     branch = shown(RequestState.BRANCH)
-    assert step(WANTED, branch) == Open(WANTED, push=False, over=branch)
+    assert step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
 
 
 @pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"conflicts": True}])
 def test_a_branch_that_holds_something_else_or_conflicts_is_pushed_first(more):
     branch = shown(RequestState.BRANCH, **more)
-    assert step(WANTED, branch) == Open(WANTED, push=True, over=branch)
+    assert step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_a_branch_that_was_merged_and_is_wanted_again_is_pushed_anew():
     merged, branch = shown(RequestState.MERGED), shown(RequestState.BRANCH)
-    assert step(WANTED, merged, branch) == Open(WANTED, push=True, over=branch)
+    assert step(WANTED, merged, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
 
 
 def test_a_branch_without_a_request_is_swept_if_not_wanted():
     branch = shown(RequestState.BRANCH)
-    assert step(NOT_WANTED, branch) == Sweep(branch)
+    assert step(NOT_WANTED, branch) == DeleteBranch(branch)
 
 
 def test_a_branch_is_not_swept_when_not_all_was_looked_at():
     branch = shown(RequestState.BRANCH)
-    assert step(NOT_WANTED, branch, known=False) == Leave(BRANCH, LeaveReason.UNKNOWN, branch)
+    assert step(NOT_WANTED, branch, known=False) == NoChange(BRANCH, NoChangeReason.UNKNOWN, branch)
 
 
 @pytest.mark.parametrize("wanted", [WANTED, NOT_WANTED])
 def test_a_branch_with_a_persons_commit_is_left(wanted):
     branch = shown(RequestState.BRANCH, intent=None)
-    assert step(wanted, branch) == Leave(BRANCH, LeaveReason.TAKEN, branch)
+    assert step(wanted, branch) == NoChange(BRANCH, NoChangeReason.TAKEN, branch)
 
 
 def test_a_declined_branch_that_still_stands_is_left_for_the_person_who_may_reopen():
     closed, branch = shown(RequestState.CLOSED), shown(RequestState.BRANCH)
-    assert step(WANTED, closed, branch) == Leave(BRANCH, LeaveReason.DECLINED, closed)
+    assert step(WANTED, closed, branch) == NoChange(BRANCH, NoChangeReason.DECLINED, closed)
 
 
 def test_an_open_request_wins_over_older_ones():
-    assert step(WANTED, shown(number=9), shown(RequestState.CLOSED)) == Leave(
-        BRANCH, LeaveReason.UNCHANGED, shown(number=9)
+    assert step(WANTED, shown(number=9), shown(RequestState.CLOSED)) == NoChange(
+        BRANCH, NoChangeReason.UNCHANGED, shown(number=9)
     )
 
 
@@ -290,28 +290,28 @@ def test_an_open_request_wins_over_older_ones():
 )
 def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind, strict, rebuilt):
     before, wanted = shown(conflicts=conflicts, behind=behind, strict=strict), replace(WANTED, rebase=rebase)
-    expected = Refresh(before, wanted, push=True, amend=False) if rebuilt else None
-    assert step(wanted, before) == (expected or Leave(BRANCH, LeaveReason.UNCHANGED, before))
+    expected = UpdateRequest(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
+    assert step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
 
 
 @pytest.mark.parametrize("rebase", [Rebase.AUTO, Rebase.ALWAYS])
 def test_an_accepted_proposal_is_not_rebuilt_only_because_it_is_behind(rebase):
     before = shown(behind=True, strict=True, accepted=True, committed=NOW)
-    assert step(replace(WANTED, rebase=rebase), before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+    assert step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_what_has_to_be_rebuilt_anyway_waits_for_no_age():
     before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW, behind=True, strict=True)
-    sliding = replace(WANTED, slides=True)
-    assert step(sliding, before) == Refresh(before, sliding, push=True, amend=True)
+    sliding = replace(WANTED, is_only_aged=True)
+    assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_never_rebuilding_still_follows_the_tag():
     before, wanted = shown(intent="9" * 16, conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
-    assert step(wanted, before) == Refresh(before, wanted, push=True, amend=False)
+    assert step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
 
 
 def test_never_rebuilding_leaves_an_accepted_proposal_that_conflicts():
     before, wanted = shown(intent="9" * 16, conflicts=True, accepted=True, committed=NOW), WANTED
     wanted = replace(WANTED, rebase=Rebase.NEVER)
-    assert step(wanted, before) == Leave(BRANCH, LeaveReason.ACCEPTED, before)
+    assert step(wanted, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

@@ -11,15 +11,15 @@ from bot.core.durations import MAX_AGE
 from bot.core.evidence.build_time import build_time
 from bot.core.evidence.compare import compare
 from bot.core.proposal.opening import NEVER, is_unproven, opens_at
-from bot.model.advisory import Listing
-from bot.model.decision import Cause
-from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.advisory import AdvisoryList
+from bot.model.decision import UpdateCause
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.modes import WhenUnknown
 from bot.model.policy import Policy
-from bot.model.rules import OpenWhen
+from bot.model.rules import OpenCondition
 
-HIGH = OpenWhen(Severity.HIGH)
-OLD_OR_HIGH = OpenWhen(Severity.HIGH, 30 * DAY)
+HIGH = OpenCondition(Severity.HIGH)
+OLD_OR_HIGH = OpenCondition(Severity.HIGH, 30 * DAY)
 FIXES_LOW = compare(replace(scan(finding("CVE-2026-1", Severity.LOW)), created=NOW), scan())
 
 
@@ -37,7 +37,7 @@ def test_without_a_rule_anything_newer_is_worth_it():
         (Severity.CRITICAL, HIGH, True),
         (Severity.HIGH, HIGH, True),
         (Severity.MEDIUM, HIGH, False),
-        (Severity.UNKNOWN, OpenWhen(Severity.UNKNOWN), True),
+        (Severity.UNKNOWN, OpenCondition(Severity.UNKNOWN), True),
     ],
 )
 def test_it_must_fix_something_so_severe(severity, rule, worth):
@@ -47,7 +47,7 @@ def test_it_must_fix_something_so_severe(severity, rule, worth):
 
 def test_fixing_nothing_is_worth_nothing_whatever_it_brings():
     evidence = compare(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
-    assert opens_at([(wanted(open_when=OpenWhen(Severity.UNKNOWN)), evidence)]) == NEVER
+    assert opens_at([(wanted(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
 
 
 def test_what_is_in_use_may_not_grow_too_old():
@@ -68,9 +68,9 @@ def test_one_update_is_enough_for_all():
     assert opens_at([*both, (wanted(), FIXES_LOW)]) is None
 
 
-@pytest.mark.parametrize("cause", [Cause.GONE, Cause.WITHDRAWN])
+@pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_what_is_gone_or_was_taken_back_does_not_wait(cause):
-    failed = compare(scan(), NotScanned(Unscanned.FAILED))
+    failed = compare(scan(), NotScanned(UnscannedReason.FAILED))
     pressing = replace(wanted(open_when=HIGH, when_unknown=WhenUnknown.HOLD), cause=cause)
     assert opens_at([(pressing, FIXES_LOW)]) is None
     assert not is_unproven([(pressing, failed)])
@@ -83,13 +83,13 @@ def test_what_has_nothing_to_be_compared_with_is_worth_it():
 @pytest.mark.parametrize(
     ("why", "waits"),
     [
-        (Unscanned.FAILED, {None, WhenUnknown.HOLD}),
-        (Unscanned.TIMED_OUT, {None, WhenUnknown.HOLD}),
-        (Unscanned.SCANNER_MISSING, {None, WhenUnknown.HOLD}),
-        (Unscanned.DATABASE_STALE, {None, WhenUnknown.HOLD}),
-        (Unscanned.OS_UNKNOWN, {WhenUnknown.HOLD}),
-        (Unscanned.NOT_RESCANNED, {WhenUnknown.HOLD}),
-        (Unscanned.NO_SCANNER, {WhenUnknown.HOLD}),
+        (UnscannedReason.FAILED, {None, WhenUnknown.HOLD}),
+        (UnscannedReason.TIMED_OUT, {None, WhenUnknown.HOLD}),
+        (UnscannedReason.SCANNER_MISSING, {None, WhenUnknown.HOLD}),
+        (UnscannedReason.DATABASE_STALE, {None, WhenUnknown.HOLD}),
+        (UnscannedReason.OS_UNKNOWN, {WhenUnknown.HOLD}),
+        (UnscannedReason.NOT_RESCANNED, {WhenUnknown.HOLD}),
+        (UnscannedReason.NO_SCANNER, {WhenUnknown.HOLD}),
     ],
 )
 @pytest.mark.parametrize("policy", [None, *WhenUnknown])
@@ -101,13 +101,13 @@ def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why,
 
 # ---- what is known to be exploited -------------------------------------------------------------------------------
 
-EXPLOITED = OpenWhen(Listing.KEV)
+EXPLOITED = OpenCondition(AdvisoryList.KEV)
 LISTED = frozenset({"CVE-2026-1"})
 
 
 @pytest.mark.parametrize(("listed", "worth"), [(LISTED, True), (frozenset(), False)])
 def test_it_must_fix_something_exploited_however_severe_that_is(listed, worth):
-    evidence = replace(FIXES_LOW, known_exploited=listed)
+    evidence = replace(FIXES_LOW, exploited_ids=listed)
     assert opens_at([(wanted(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
     assert not is_unproven([(wanted(open_when=EXPLOITED), evidence)])
 
@@ -120,7 +120,7 @@ def test_where_the_list_could_not_be_read_it_waits_as_for_a_scan_that_failed(pol
 
 
 def test_an_unread_list_does_not_keep_what_grows_too_old_nor_what_fixes_nothing():
-    old_or_exploited = wanted(open_when=OpenWhen(Listing.KEV, 30 * DAY))
+    old_or_exploited = wanted(open_when=OpenCondition(AdvisoryList.KEV, 30 * DAY))
     assert not is_unproven([(old_or_exploited, FIXES_LOW)])
     assert opens_at([(old_or_exploited, FIXES_LOW)]) == NOW + 30 * DAY
     nothing = compare(scan(), scan())

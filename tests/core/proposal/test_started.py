@@ -8,17 +8,17 @@ from support.runs.worlds import NOW
 
 from bot.core.proposal.mark import Remembered, mark, read_mark, short_commit, with_started, with_status, with_withdrawn
 from bot.core.proposal.missing import lost, missing
-from bot.model.extras import NO_EXTRAS, CommitStatus, Extras, StatusState
-from bot.model.proposal import RequestState, Seen
+from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
+from bot.model.proposal import RequestState, RemoteRequest
 
 HEAD = "a" * 40
 BODY = f"text\n\n{mark(Remembered(TARGETS, REPORT))}"
-CI = Extras(workflows=("ci.yml",))
+CI = RequestAttributes(workflows=("ci.yml",))
 WANTED = replace(proposal(), extras=CI)
 
 
 def seen(body=BODY, head=HEAD):
-    return Seen("basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body)
+    return RemoteRequest("basebump/x", RequestState.OPEN, head, "1" * 16, number=1, title="t", body=body)
 
 
 def test_a_mark_keeps_the_commit_beside_all_else():
@@ -39,15 +39,15 @@ def test_what_is_no_commit_is_none(said):
 def test_they_are_started_for_a_last_commit_for_which_nobody_tried():
     assert missing(seen(), WANTED, NOW, changes=False) == CI
     assert missing(seen(with_started(BODY, "b" * 40)), WANTED, NOW, changes=False) == CI
-    assert missing(seen(with_started(BODY, HEAD)), WANTED, NOW, changes=False) == NO_EXTRAS
+    assert missing(seen(with_started(BODY, HEAD)), WANTED, NOW, changes=False) == NO_ATTRIBUTES
     assert missing(seen(with_started(BODY, HEAD)), WANTED, NOW, changes=True) == CI
 
 
 def test_nothing_is_started_where_nothing_is_wanted_or_there_is_no_branch():
-    assert missing(seen(), proposal(), NOW, changes=True) == NO_EXTRAS
-    assert missing(seen(head=None), WANTED, NOW, changes=False) == NO_EXTRAS
+    assert missing(seen(), proposal(), NOW, changes=True) == NO_ATTRIBUTES
+    assert missing(seen(head=None), WANTED, NOW, changes=False) == NO_ATTRIBUTES
 
 
 def test_a_request_that_waits_for_people_has_them_too():
     assert lost(seen(), WANTED) == CI
-    assert lost(seen(with_started(BODY, HEAD)), WANTED) == NO_EXTRAS
+    assert lost(seen(with_started(BODY, HEAD)), WANTED) == NO_ATTRIBUTES

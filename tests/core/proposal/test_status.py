@@ -13,21 +13,21 @@ from support.values import finding, scan
 from bot.core.evidence.compare import compare
 from bot.core.proposal.mark import Remembered, Tried, mark, read_mark, short_commit, with_status, with_withdrawn
 from bot.core.proposal.status import status_of
-from bot.model.evidence import NotScanned, Severity, Unscanned
-from bot.model.extras import MAX_DESCRIPTION, CommitStatus, Extras, StatusState
-from bot.model.proposal import Leave, LeaveReason, Refresh
-from bot.model.signature import Scheme, Signatures, SignatureUnknown, Signed, Signer, Unsigned
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.extras import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
+from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
+from bot.model.signature import SignatureScheme, TransitionSignatures, SignatureUnknown, VerifiedSignature, Signer, NoSignature
 from bot.model.vocabulary import Reason
 
 BAD, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
 BETTER = compare(scan(BAD, HIGH), scan())
 WORSE = compare(scan(), scan(BAD))
 PINNED = compare(None, scan(BAD, HIGH))
-NOBODY, LATE = NotScanned(Unscanned.NO_SCANNER), NotScanned(Unscanned.TIMED_OUT)
+NOBODY, LATE = NotScanned(UnscannedReason.NO_SCANNER), NotScanned(UnscannedReason.TIMED_OUT)
 ALONE, UNKNOWN = compare(NOBODY, NOBODY), compare(scan(BAD), LATE)
-SIGNED = Signatures(Unsigned(), Signed(Signer(Scheme.COSIGN_KEY, "ours.pub")))
-UNSIGNED = Signatures(Unsigned(), Unsigned())
-UNASKED = Signatures(Unsigned(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
+SIGNED = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub")))
+UNSIGNED = TransitionSignatures(NoSignature(), NoSignature())
+UNASKED = TransitionSignatures(NoSignature(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
 
 
 def words(*evidence, is_doubted=False):
@@ -76,7 +76,7 @@ def test_a_status_fits_every_forge():
     every = [
         replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
     ]
-    assert len(words(*every, is_doubted=True)) == MAX_DESCRIPTION
+    assert len(words(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
 
 
 # ---- what a mark remembers ---------------------------------------------------------------------------------------
@@ -124,49 +124,49 @@ def test_what_a_mark_says_becomes_one_short_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
     found = read_mark(with_status(body(), HEAD, long)).status
     assert found.status.state is StatusState.FAILURE
-    assert len(found.status.description) == MAX_DESCRIPTION
+    assert len(found.status.description) == MAX_STATUS_DESCRIPTION
     assert "\n" not in found.status.description
 
 
 # ---- when it is set again ----------------------------------------------------------------------------------------
 
 
-KNOWN = replace(WANTED, extras=Extras(status=STATUS))
-ONLY_STATUS = Extras(status=STATUS)
+KNOWN = replace(WANTED, attributes=RequestAttributes(status=STATUS))
+ONLY_STATUS = RequestAttributes(status=STATUS)
 LONG_AGO = NOW - timedelta(days=30)
 
 
 def test_what_has_its_status_is_left():
-    before = shown(head=HEAD, body=body(on(HEAD)), ever=Extras(), opened=NOW)
-    assert step(KNOWN, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    before = shown(head=HEAD, body=body(on(HEAD)), ever=RequestAttributes(), opened=NOW)
+    assert step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_another_last_commit_gets_it_whenever_that_came():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=LONG_AGO)
-    assert step(KNOWN, before) == Refresh(before, KNOWN, push=False, amend=False, extras=ONLY_STATUS)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, before) == UpdateRequest(before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS)
 
 
 def test_a_request_from_before_there_were_statuses_gets_one():
     before = shown(head=HEAD, ever=None, opened=LONG_AGO)
-    assert step(KNOWN, before).extras == ONLY_STATUS
+    assert step(KNOWN, before).attributes == ONLY_STATUS
 
 
 def test_what_is_pushed_or_reworded_gets_it():
-    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=Extras(), opened=LONG_AGO)
-    assert step(KNOWN, moved) == Refresh(moved, KNOWN, push=True, amend=False, extras=ONLY_STATUS)
-    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=Extras(), opened=LONG_AGO)
-    assert step(KNOWN, reworded).extras == ONLY_STATUS
+    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, moved) == UpdateRequest(moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS)
+    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, reworded).attributes == ONLY_STATUS
 
 
 def test_a_run_that_knows_less_than_the_text_sets_none():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
-    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=Extras(), opened=NOW)
-    assert step(replace(KNOWN, report=knows_less), before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=RequestAttributes(), opened=NOW)
+    assert step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_where_none_is_wanted_none_is_missed():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever=Extras(), opened=NOW)
-    assert step(WANTED, before) == Leave(BRANCH, LeaveReason.UNCHANGED, before)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=NOW)
+    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
@@ -175,11 +175,11 @@ ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
 @pytest.mark.parametrize("known", [True, False])
 def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_base(known):
     waits = shown(
-        head=HEAD, intent="9" * 16, body=body(on("b" * 40, ELSEWHERE)), accepted=True, committed=NOW, ever=Extras()
+        head=HEAD, intent="9" * 16, body=body(on("b" * 40, ELSEWHERE)), accepted=True, committed=NOW, ever=RequestAttributes()
     )
-    reason = LeaveReason.ACCEPTED if known else LeaveReason.UNKNOWN
-    left = Leave(BRANCH, reason, waits, extras=Extras(status=ELSEWHERE))
+    reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
+    left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status=ELSEWHERE))
     assert step(KNOWN, waits, known=known) == left
-    assert step(WANTED, waits, known=known) == replace(left, extras=Extras())
+    assert step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
     has_it = replace(waits, body=body(on(HEAD, ELSEWHERE)))
-    assert step(KNOWN, has_it, known=known) == Leave(BRANCH, reason, has_it)
+    assert step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)

@@ -21,8 +21,8 @@ from bot.core.proposal.render import BodyTooLongError, render_body
 from bot.core.proposal.view import proposal
 from bot.core.proposal.view.proposal import ProposalView, build_view
 from bot.core.transition import transition_of
-from bot.model.decision import Cause
-from bot.model.evidence import NotScanned, Severity, Unscanned
+from bot.model.decision import UpdateCause
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
 from bot.model.policy import Policy
 from bot.model.vocabulary import Role
@@ -60,12 +60,12 @@ def test_the_first_sentence_says_when_the_image_was_built_where_that_is_known():
 
 def test_several_moves_are_a_list_and_what_holds_for_all_of_them_is_said_once():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
-    unknown = NotScanned(Unscanned.NO_SCANNER)
+    unknown = NotScanned(UnscannedReason.NO_SCANNER)
     text = body((MOVE, nginx), evidence(unknown, unknown, MOVE, nginx))
     assert text.startswith("- `nginx:1.27` was rebuilt.\n- `python:3.12-slim` was rebuilt.\n\n> **None of them")
     assert "Altogether" not in text
-    assert text.count(unknown.why.sentence) == 1
-    assert f"> **None of them was scanned:** {unknown.why.sentence}." in text
+    assert text.count(unknown.reason.sentence) == 1
+    assert f"> **None of them was scanned:** {unknown.reason.sentence}." in text
 
 
 def test_what_several_moves_change_together_is_the_first_sentence_and_counts_each_once():
@@ -74,7 +74,7 @@ def test_what_several_moves_change_together_is_the_first_sentence_and_counts_eac
     first, _, text = body(moves, evidence(None, None, *moves[:2]) | nginx).partition("\n\n")
     assert first == "**Altogether 1 known vulnerability goes away (1 critical), and 1 is new.**"
     assert text.startswith("- `httpd:1` was rebuilt: 1 known vulnerability goes away (1 critical), none are new, 1 ")
-    late = NotScanned(Unscanned.TIMED_OUT)
+    late = NotScanned(UnscannedReason.TIMED_OUT)
     partly = body(moves, evidence(None, None, *moves[:2]) | evidence(late, late, moves[2]))
     assert partly.startswith(
         "**Altogether 1 known vulnerability goes away (1 critical), and none are new.** Some of the images are not "
@@ -98,11 +98,11 @@ def test_in_a_long_list_of_images_what_is_fixed_is_folded_and_what_is_new_is_not
 
 def test_images_that_are_not_scanned_for_different_reasons_have_each_their_own():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
-    late, unknown = NotScanned(Unscanned.TIMED_OUT), NotScanned(Unscanned.NO_SCANNER)
+    late, unknown = NotScanned(UnscannedReason.TIMED_OUT), NotScanned(UnscannedReason.NO_SCANNER)
     known = evidence(late, late, MOVE) | evidence(unknown, unknown, nginx)
     text = body((MOVE, nginx), known)
-    assert f"> **Not scanned:** `python:3.12-slim`: {late.why.sentence}." in text
-    assert f"> **Not scanned:** `nginx:1.27`: {unknown.why.sentence}." in text
+    assert f"> **Not scanned:** `python:3.12-slim`: {late.reason.sentence}." in text
+    assert f"> **Not scanned:** `nginx:1.27`: {unknown.reason.sentence}." in text
 
 
 def test_what_remains_of_an_image_that_nothing_changes_for_stands_under_its_own_name():
@@ -144,7 +144,7 @@ def test_the_table_has_counts_of_both_sides():
     assert "| 1 → 0 | 0 → 0 | 0 → 0 | 1 → 1 |".replace(" → ", WHOLE) in body()
 
 
-@pytest.mark.parametrize("why", [each for each in Unscanned if each is not Unscanned.WITHHELD])
+@pytest.mark.parametrize("why", [each for each in UnscannedReason if each is not UnscannedReason.WITHHELD])
 def test_what_was_not_scanned_is_said_and_never_a_number(why):
     text = body(known=evidence(NotScanned(why), NotScanned(why)))
     assert f"> **Not scanned:** `python:3.12-slim`: {why.sentence}." in text
@@ -154,8 +154,8 @@ def test_what_was_not_scanned_is_said_and_never_a_number(why):
 
 
 def test_a_digest_that_is_gone_is_said_to_be_and_not_its_image():
-    gone = replace(MOVE, cause=Cause.GONE)
-    text = body((gone,), evidence(NotScanned(Unscanned.IMAGE_GONE), None, gone))
+    gone = replace(MOVE, cause=UpdateCause.GONE)
+    text = body((gone,), evidence(NotScanned(UnscannedReason.IMAGE_GONE), None, gone))
     assert text.startswith(
         "**`python:3.12-slim` is replaced by what its tag points to today, since its registry no longer has the digest "
         "in the files.** What that fixes is not known.\n"
@@ -163,7 +163,7 @@ def test_a_digest_that_is_gone_is_said_to_be_and_not_its_image():
 
 
 def test_an_old_image_that_is_gone_leaves_the_numbers_of_the_new_one():
-    text = body(known=evidence(NotScanned(Unscanned.IMAGE_GONE)))
+    text = body(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE)))
     assert "| ? → 0 | ? → 0 | ? → 0 | ? → 1 |".replace(" → ", WHOLE) in text
     assert "the old image of `python:3.12-slim`: the registry no longer has it." in text
 
@@ -229,7 +229,7 @@ def test_what_somebody_answers_for_is_shown_apart_and_counted_nowhere():
 
 
 def test_it_is_shown_where_nothing_is_compared_too_and_never_of_the_old_image():
-    text = body(known=evidence(NotScanned(Unscanned.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL])))
+    text = body(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE), scan(set_aside=[LOW, CRITICAL])))
     assert text.index("CVE-1900-0001") < text.index("CVE-1900-0002"), "the worst comes first"
     assert "Set aside: 2, which are counted nowhere" in text
     assert "Set aside" not in body(known=evidence(scan(set_aside=[LOW]), scan()))
@@ -256,7 +256,7 @@ def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
 
 
 def with_notes(update, *notes, of_the_move=(), **more):
-    selected = replace(update.selected, notes=notes)
+    selected = replace(update.tracked_image, notes=notes)
     return replace(update, selected=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more)
 
 
@@ -334,8 +334,8 @@ def test_titles_and_line_numbers_do_not_make_a_report_another():
 
 def test_a_report_counts_what_is_not_known():
     assert _fingerprint()[-1] == "0"
-    assert _fingerprint(known=evidence(NotScanned(Unscanned.IMAGE_GONE)))[-1] == "1"
-    assert _fingerprint(known=evidence(*[NotScanned(Unscanned.TIMED_OUT)] * 2))[-1] == "2"
+    assert _fingerprint(known=evidence(NotScanned(UnscannedReason.IMAGE_GONE)))[-1] == "1"
+    assert _fingerprint(known=evidence(*[NotScanned(UnscannedReason.TIMED_OUT)] * 2))[-1] == "2"
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.advisory import Asked, Listing
-from bot.model.evidence import Evidence, NotScanned, Severity, Unscanned
+from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
 from bot.model.policy import Policy
 
@@ -24,12 +24,12 @@ MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
 STAYS, NEW = finding("CVE-1900-0003", Severity.HIGH), finding("CVE-1900-0004", Severity.MEDIUM)
 FOUND = compare(scan(CRITICAL, LOW, STAYS), scan(STAYS, NEW))
-BOTH = Asked(date(2026, 11, 24), date(2026, 11, 25))
-UNREAD = replace(FOUND, asked=Asked(unread=frozenset({Listing.KEV})))
+BOTH = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
+UNREAD = replace(FOUND, list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
 
 
 def listed(*ids: str, scores=None, asked=BOTH) -> Evidence:
-    return replace(FOUND, known_exploited=frozenset(ids), epss=scores, asked=asked)
+    return replace(FOUND, exploited_ids=frozenset(ids), epss_scores=scores, list_versions=asked)
 
 
 def body(found: Evidence) -> str:
@@ -47,7 +47,7 @@ def rows(text: str) -> list[str]:
 
 
 def test_the_first_sentence_counts_what_is_exploited_and_the_rows_of_it_come_first():
-    text = body(listed(LOW.id, NEW.id, asked=Asked(date(2026, 11, 24))))
+    text = body(listed(LOW.id, NEW.id, asked=ListVersions(date(2026, 11, 24))))
     assert "2 known vulnerabilities go away (1 critical, 1 known exploited), 1 is new (1 known exploited)," in text
     assert rows(text)[0].startswith(f"| low, **known exploited** | [`{LOW.id}`]")
     assert rows(text)[1].startswith(f"| critical | [`{CRITICAL.id}`]")
@@ -59,7 +59,7 @@ def test_scores_have_a_column_only_where_their_list_was_read():
     assert f"| critical | 94.1 % | [`{CRITICAL.id}`]" in text
     assert f"| low | under 0.1 % | [`{LOW.id}`]" in text
     assert f"| high | \N{EN DASH} | [`{STAYS.id}`]" in text
-    assert "EPSS" not in body(listed(LOW.id, asked=Asked(date(2026, 11, 24))))
+    assert "EPSS" not in body(listed(LOW.id, asked=ListVersions(date(2026, 11, 24))))
     tables = [each for each in MarkdownIt("gfm-like", {"linkify": False}).parse(text) if each.type == "table_open"]
     assert len(tables) == 4
 
@@ -88,7 +88,7 @@ def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_sam
 
 
 def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
-    later = listed(LOW.id, scores={LOW.id: 0.9}, asked=Asked(date(2026, 12, 1), date(2026, 12, 1)))
+    later = listed(LOW.id, scores={LOW.id: 0.9}, asked=ListVersions(date(2026, 12, 1), date(2026, 12, 1)))
     assert report(listed(LOW.id, scores={LOW.id: 0.1})) == report(later)
 
 
@@ -103,4 +103,4 @@ def test_a_list_that_could_not_be_read_takes_nothing_back(found):
     assert not is_outdated(report(found), report(UNREAD))
     assert is_outdated(report(UNREAD), report(listed(LOW.id)))
     assert report(UNREAD)[-1] == "1"
-    assert report(replace(UNREAD, new=NotScanned(Unscanned.TIMED_OUT), delta=None))[-1] == "2"
+    assert report(replace(UNREAD, new=NotScanned(UnscannedReason.TIMED_OUT), delta=None))[-1] == "2"

@@ -14,11 +14,11 @@ from bot.core.proposal.mark import intent_of as intent_in
 from bot.core.proposal.mark import signed
 from bot.core.proposal.render import TemplateFailedError, render_line, render_message
 from bot.core.proposal.words import HeadView, MoveView, build_head, headline
-from bot.model.evidence import Delta, Severity
-from bot.model.reference import Line
+from bot.model.evidence import VulnerabilityDelta, Severity
+from bot.model.reference import TagRef
 from bot.model.vocabulary import Role
 
-ALONE = Bundle(Line("docker.io/library/python", "3.12-slim"))
+ALONE = Bundle(TagRef("docker.io/library/python", "3.12-slim"))
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
 CRITICAL = finding("CVE-1900-0001", Severity.CRITICAL)
@@ -35,12 +35,12 @@ def message(updates, trailers=()) -> str:
 
 def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
     short = digest("new")[7:19]
-    delta = Delta((CRITICAL,), (), ())
+    delta = VulnerabilityDelta((CRITICAL,), (), ())
     assert headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
     assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
     assert title((MOVE,), [delta], {CRITICAL.id}).endswith(", fixes 1 (1 critical, 1 known exploited)")
     low = finding("CVE-1900-0002", Severity.LOW)
-    assert title((MOVE,), [Delta((low,), (), ())], {low.id}).endswith(", fixes 1 (1 known exploited)")
+    assert title((MOVE,), [VulnerabilityDelta((low,), (), ())], {low.id}).endswith(", fixes 1 (1 known exploited)")
     assert title((MOVE,), [None]) == f"Update python:3.12-slim to {short}"
 
 

@@ -19,10 +19,10 @@ from support.git import ADA
 from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
 from bot.forges.selection import Selection
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
-from bot.model.source import Change, FilePath
+from bot.model.report import RunFailure
+from bot.model.source import FileChange, FilePath
 
 READ = {"metadata": "read", "contents": "read", "pull_requests": "read"}
 PUSH = {**READ, "contents": "write"}
@@ -56,7 +56,7 @@ def _fleet(server, *selected, **more):
 
 
 def _names(server, *selected, only=()):
-    found = _fleet(server, *selected).repositories(frozenset(only))
+    found = _fleet(server, *selected).list_repositories(frozenset(only))
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
@@ -87,7 +87,7 @@ def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
 
 
 def test_a_workflow_file_is_pushed_by_a_token_that_may_push_workflows(stand):
-    workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
+    workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PERMISSIONS, "pull_requests": "read"}
     head = stand.forge().push(BRANCH, [workflow], MESSAGE, None)
@@ -97,16 +97,16 @@ def test_a_workflow_file_is_pushed_by_a_token_that_may_push_workflows(stand):
 
 
 def test_a_permission_that_the_installation_lacks_is_named(stand):
-    workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
+    workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.installation.permissions = {**PUSH, **PROPOSE, "contents": "write"}
-    with pytest.raises(ForgeError, match=r"acme lacks one of .*`workflows: write`.*not granted"):
+    with pytest.raises(ForgeError, match=r"'acme' lacks one of .*`workflows: write`.*not granted"):
         stand.forge().push(BRANCH, [workflow], MESSAGE, None)
     stand.forge().push(BRANCH, [CHANGE], MESSAGE, None)
 
 
 def test_labels_need_no_permission_for_issues(stand):
-    assert propose(stand, extras=Extras(labels=("dependencies",))).notes == ()
+    assert propose(stand, extras=RequestAttributes(labels=("dependencies",))).notes == ()
 
 
 # How long they are used
@@ -167,13 +167,13 @@ def test_neither_signature_nor_token_follows_to_another_host():
     link = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get(f"{root}/installation/repositories", json={"repositories": [{}]}, headers=link)
     fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
-    (failed,) = fleet.repositories(frozenset())
+    (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme"
     assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
     moved = {"Location": "https://evil.example/app/installations"}
     responses.replace(responses.GET, f"{root}/app/installations", status=301, headers=moved)
     fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
-    (failed,) = fleet.repositories(frozenset())
+    (failed,) = fleet.list_repositories(frozenset())
     assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
 
 
@@ -216,15 +216,15 @@ def test_without_repositories_everything_that_it_is_installed_on_is_meant(server
 
 def test_an_app_that_nobody_installed_says_so(server):
     (failed,) = _names(server)
-    assert (failed.subject, "nobody installed the App" in failed.error) == (server.url, True)
+    assert (failed.subject, "no account installed the App" in failed.error) == (server.url, True)
 
 
 @pytest.mark.parametrize("selected", ["acme/web", Selection("acme")])
 def test_an_owner_that_did_not_install_it_is_a_failure_that_says_so(server, selected):
     server.world.add_repository("acme/web", FILES)
     (failed,) = _names(server, selected)
-    assert isinstance(failed, Failed)
-    assert f"the App {_app(server).id} is not installed on acme" in failed.error
+    assert isinstance(failed, RunFailure)
+    assert f"the App {_app(server).id} is not installed on 'acme'" in failed.error
     assert _lent(server) == []
 
 
@@ -235,23 +235,23 @@ def test_a_suspended_installation_is_a_failure_and_the_others_go_on(server):
     server.world.install(_app(server), "acme", PERMISSIONS).suspended = datetime.now(UTC)
     failed, site = _names(server)
     assert (failed.subject, site) == ("acme", "grace/site")
-    assert "acme suspended the App" in failed.error
+    assert "'acme' suspended the App" in failed.error
 
 
 def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when_it_is_written_to(server):
     server.world.add_repository("acme/site", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web"}))
     fleet = _fleet(server, "acme/site")
-    (repository,) = fleet.repositories(frozenset())
-    with pytest.raises(ForgeError, match="does not include site"):
-        fleet.forge(repository).push(BRANCH, [CHANGE], MESSAGE, None)
+    (repository,) = fleet.list_repositories(frozenset())
+    with pytest.raises(ForgeError, match="does not include 'site'"):
+        fleet.get_forge(repository).push(BRANCH, [CHANGE], MESSAGE, None)
 
 
 def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
     _app(server).id += 1
     fleet = GitHubFleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
-    (failed,) = fleet.repositories(frozenset())
-    assert "does not know the App 1 by its key" in failed.error
+    (failed,) = fleet.list_repositories(frozenset())
+    assert "does not accept the App 1 with its key" in failed.error
 
 
 # Its key
@@ -261,7 +261,7 @@ def test_a_key_on_one_line_is_read(server):
     server.world.add_repository("acme/web", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS)
     key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
-    (found,) = GitHubFleet(server.url, key, selected=["acme/web"], pause=no_pause).repositories(frozenset())
+    (found,) = GitHubFleet(server.url, key, selected=["acme/web"], pause=no_pause).list_repositories(frozenset())
     assert found.name == "acme/web"
 
 

@@ -7,7 +7,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
 
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
 
 def pull(stand):
@@ -16,13 +16,13 @@ def pull(stand):
 
 def test_what_may_merge_by_itself_is_armed_by_us_in_the_way_that_the_repository_has(github):
     github.repository.merge_methods = ("REBASE", "SQUASH")
-    assert propose(github, extras=Extras(automerge=True)).notes == ()
+    assert propose(github, extras=RequestAttributes(automerge=True)).notes == ()
     assert pull(github).auto_merge is github.token.account
     sent = [each.request for each in github.server.writes if each.line == "POST /graphql"]
     assert [each["variables"]["input"]["mergeMethod"] for each in sent] == ["REBASE"]
     assert sent[0]["variables"]["input"]["expectedHeadOid"] == github.branches()[BRANCH]
     (seen,) = look(github)
-    assert (seen.armed, seen.accepted, seen.ever.automerge) == (True, False, True)
+    assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
 
 
 def test_what_may_not_is_not(github):
@@ -32,24 +32,24 @@ def test_what_may_not_is_not(github):
 
 @pytest.mark.parametrize(
     ("setting", "advice"),
-    [("allows_auto_merge", "`Allow auto-merge`"), ("requires_checks", "there is nothing that it waits for")],
+    [("allows_auto_merge", "`Allow auto-merge`"), ("requires_checks", "it waits for nothing")],
 )
 def test_where_github_does_not_let_it_the_note_says_what_to_do(github, setting, advice):
     setattr(github.repository, setting, False)
-    (note,) = propose(github, extras=Extras(automerge=True)).notes
+    (note,) = propose(github, extras=RequestAttributes(automerge=True)).notes
     assert advice in note
     assert pull(github).auto_merge is None
 
 
 def test_a_draft_is_never_armed(github):
-    (note,) = propose(github, extras=Extras(automerge=True), is_draft=True).notes
+    (note,) = propose(github, extras=RequestAttributes(automerge=True), is_draft=True).notes
     assert "it is a draft" in note
 
 
 def test_an_older_server_says_so(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    (note,) = propose(stand, extras=Extras(automerge=True)).notes
-    assert "could not be set to merge by itself" in note
+    (note,) = propose(stand, extras=RequestAttributes(automerge=True)).notes
+    assert note.startswith("Auto-merge was not enabled: ")
     assert pull(stand).auto_merge is None
 
 
@@ -57,23 +57,23 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(github):
     forge = github.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     github.commit(BRANCH, {"README.md": "Mine.\n"})
-    (note,) = forge.open(proposal(extras=Extras(automerge=True))).notes
-    assert "somebody pushed to it" in note
+    (note,) = forge.open(proposal(extras=RequestAttributes(automerge=True))).notes
+    assert "somebody pushed to the branch" in note
     assert pull(github).auto_merge is None
 
 
 def test_what_is_armed_can_be_disarmed_and_once_more(github):
-    propose(github, extras=Extras(automerge=True))
+    propose(github, extras=RequestAttributes(automerge=True))
     (seen,) = look(github)
     for _ in range(2):
-        assert github.forge().amend(seen, seen.title, seen.body, Extras(automerge=False)) == ()
+        assert github.forge().amend(seen, seen.title, seen.body, RequestAttributes(automerge=False)) == ()
         assert pull(github).auto_merge is None
 
 
 def test_what_cannot_be_disarmed_is_an_error(github):
-    propose(github, extras=Extras(automerge=True))
+    propose(github, extras=RequestAttributes(automerge=True))
     (seen,) = look(github)
     refusal = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
     github.server.fail("POST /graphql", github.server.reply(refusal))
     with pytest.raises(ForgeError, match="not accessible"):
-        github.forge().amend(seen, seen.title, seen.body, Extras(automerge=False))
+        github.forge().amend(seen, seen.title, seen.body, RequestAttributes(automerge=False))

@@ -12,7 +12,7 @@ from support.git import LINK, File
 
 from bot.forges.github import blobs as github_blobs
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 FILES = {f"app{number}/Dockerfile": f"FROM node:{number}\r\n" for number in range(6)}
@@ -154,7 +154,7 @@ def test_a_file_that_rest_sends_other_than_it_is_stored_is_not_believed(make):
     stand.server.fail("GET .*/git/blobs/", stand.server.reply(blob | other))
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)
-    assert "other than it is stored" in str(refused)
+    assert "does not match its object name" in str(refused)
 
 
 def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_have(make):
@@ -170,7 +170,7 @@ def test_an_older_server_is_read_by_rest_and_asked_once_for_what_it_does_not_hav
 def test_a_file_that_cannot_be_read_costs_no_other(make):
     stand = make(FILES)
     tree = _tree(stand)
-    entries = [*tree.entries(), Entry(FilePath("gone"), 1, "0" * 40), Entry(FilePath("foreign"), 1)]
+    entries = [*tree.entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
     *contents, gone, foreign = tree.read(entries)
     assert contents == [text.encode() for text in FILES.values()]
     assert isinstance(gone, TreeError)

@@ -14,7 +14,7 @@ from support.forges.server import Reply
 from bot.forges.github.fleet import AppKey, GitHubFleet
 from bot.forges.selection import Selection
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ OLDER = [GraphQL.NONE, GraphQL.OLDER]
 
 def _found(server, *selected, only=(), credential=TOKEN):
     fleet = GitHubFleet(server.url, credential, selected=selected, pause=no_pause)
-    return list(fleet.repositories(frozenset(only)))
+    return list(fleet.list_repositories(frozenset(only)))
 
 
 def _expected(server, *names, **more):
@@ -164,7 +164,7 @@ def test_several_names_take_one_request_and_what_is_wrong_with_one_is_explained_
     with server.watched() as lines:
         web, nowhere, api = _found(server, "acme/web", "acme/nowhere", "acme/api")
     assert [web, api] == _expected(server, "acme/web", "acme/api")
-    assert isinstance(nowhere, Failed)
+    assert isinstance(nowhere, RunFailure)
     assert lines == ["POST /graphql", "GET /repos/acme/nowhere"]
 
 
@@ -180,7 +180,7 @@ def test_a_repository_that_was_renamed_is_found_by_its_old_name_and_says_so(serv
     server.world.add_repository("acme/site", FILES)
     server.world.rename("acme/site", "acme/homepage")
     found, *_ = _found(server, *names)
-    assert (found.name, found.known_as) == ("acme/homepage", "acme/site")
+    assert (found.name, found.configured_name) == ("acme/homepage", "acme/site")
     found, *_ = _found(server, *names, only=["acme/site"])
     assert found.name == "acme/homepage"
 
@@ -189,7 +189,7 @@ def test_a_repository_that_has_moved_to_another_owner_is_found(server):
     server.world.add_repository("grace/site", FILES, owner="User")
     server.world.rename("grace/site", "acme/site")
     (found,) = _found(server, "grace/site")
-    assert (found.name, found.known_as) == ("acme/site", "grace/site")
+    assert (found.name, found.configured_name) == ("acme/site", "grace/site")
 
 
 def test_a_name_that_was_given_twice_by_a_rename_is_offered_once(server):

@@ -13,9 +13,9 @@ from support.parts import ROOT
 from bot.forges.github.fleet import AppKey, GitHubFleet
 from bot.forges.github.rights import RUNGS
 from bot.forges.selection import Selection
-from bot.model.diagnosis import Aim, Mark
+from bot.model.diagnosis import DiagnosisTarget, CheckStatus
 from bot.model.errors import ForgeError
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
@@ -24,8 +24,8 @@ PAGE = (ROOT / "docs" / "forges.md").read_text(encoding="utf-8")
 READING = ["read files", "read pull requests"]
 
 
-def aim(level=Level.PROPOSE, **more):
-    return Aim(level, "basebump/", **more)
+def aim(level=RunLevel.PROPOSE, **more):
+    return DiagnosisTarget(level, "basebump/", **more)
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def app(tmp_path):
 def checks(stand, wanted, fleet=None):
     """Return what came of each try, by the try; of those about the repository alone."""
     found = list((fleet or stand.fleet()).examine(wanted))
-    return {each.tried: each for each in found if each.subject in (stand.name, stand.name.lower())}
+    return {each.action: each for each in found if each.subject in (stand.name, stand.name.lower())}
 
 
 def marks(stand, wanted, fleet=None):
@@ -59,24 +59,24 @@ def marks(stand, wanted, fleet=None):
 def test_the_page_and_the_doctor_have_one_table_of_rungs():
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     said = [set(re.findall(r"`(\w+: \w+)`", cell)) for cell in row.split("|")]
-    assert said == [{need.permission.replace(" requests", "_requests") for need in RUNGS[level]} for level in Level]
+    assert said == [{need.permission.replace(" requests", "_requests") for need in RUNGS[level]} for level in RunLevel]
 
 
 # ---- an App, of which GitHub tells all -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_an_app_that_has_what_a_rung_needs_is_well(app, level):
     needed = {"metadata": "read"}
-    for each in (need for rung in Level if rung <= level for need in RUNGS[rung]):
+    for each in (need for rung in RunLevel if rung <= level for need in RUNGS[rung]):
         name, _, right = each.permission.partition(": ")
         needed[name.replace(" ", "_")] = right
     app.installation.permissions = needed
     found = marks(app, aim(level))
-    assert found.pop("change workflow files", Mark.UNKNOWN) is Mark.UNKNOWN
-    assert set(found.values()) == {Mark.OK}
+    assert found.pop("change workflow files", CheckStatus.UNKNOWN) is CheckStatus.UNKNOWN
+    assert set(found.values()) == {CheckStatus.OK}
     assert list(found) == READING + [
-        need.does for rung in Level if Level.REPORT < rung <= level for need in RUNGS[rung]
+        need.does for rung in RunLevel if RunLevel.REPORT < rung <= level for need in RUNGS[rung]
     ]
 
 
@@ -92,7 +92,7 @@ def test_an_app_that_has_what_a_rung_needs_is_well(app, level):
 def test_an_app_that_may_only_read_one_thing_has_that_problem_and_no_other(app, permission, tried):
     app.installation.permissions = PERMISSIONS | {"issues": "write"} | {permission: "read"}
     found = checks(app, aim(has_status=True, has_dashboards=True))
-    assert [each.tried for each in found.values() if each.mark is Mark.PROBLEM] == [tried]
+    assert [each.action for each in found.values() if each.mark is CheckStatus.PROBLEM] == [tried]
     assert f"`{permission.replace('_', ' ')}: write`" in found[tried].found
 
 
@@ -100,63 +100,63 @@ def test_workflows_that_are_to_be_started_take_a_right_of_their_own(app):
     words = {"selected": [app.name], "dispatch": ["ci.yml"], "pause": no_pause}
     fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
     app.installation.permissions = PERMISSIONS | {"actions": "read"}
-    assert marks(app, aim(), fleet)["start workflows"] is Mark.PROBLEM
+    assert marks(app, aim(), fleet)["start workflows"] is CheckStatus.PROBLEM
     app.installation.permissions = PERMISSIONS | {"actions": "write"}
     fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
-    assert marks(app, aim(), fleet)["start workflows"] is Mark.OK
-    assert "start workflows" not in marks(app, aim(Level.PUSH), fleet)
+    assert marks(app, aim(), fleet)["start workflows"] is CheckStatus.OK
+    assert "start workflows" not in marks(app, aim(RunLevel.PUSH), fleet)
 
 
 def test_a_problem_that_a_lower_rung_does_not_have_is_none_there(app):
     app.installation.permissions = PERMISSIONS | {"pull_requests": "read"}
-    assert Mark.PROBLEM in marks(app, aim(Level.PROPOSE)).values()
-    assert Mark.PROBLEM not in marks(app, aim(Level.PUSH)).values()
+    assert CheckStatus.PROBLEM in marks(app, aim(RunLevel.PROPOSE)).values()
+    assert CheckStatus.PROBLEM not in marks(app, aim(RunLevel.PUSH)).values()
 
 
 def test_an_app_without_workflows_goes_without_them(app):
     app.installation.permissions = {key: value for key, value in PERMISSIONS.items() if key != "workflows"}
     check = checks(app, aim())["change workflow files"]
-    assert (check.mark, "left out" in check.found) == (Mark.UNKNOWN, True)
+    assert (check.mark, "left out" in check.found) == (CheckStatus.UNKNOWN, True)
 
 
 def test_an_app_whose_installation_does_not_include_a_public_repository_has_a_problem_there(app):
     app.repository.private = False
     app.installation.only = frozenset({"another"})
     found = checks(app, aim())
-    assert found["push branches"].mark is Mark.PROBLEM
-    assert "does not include web" in found["push branches"].found
+    assert found["push branches"].mark is CheckStatus.PROBLEM
+    assert "does not include 'web'" in found["push branches"].found
 
 
 def test_an_app_with_the_key_of_another_is_told_so(app):
     fleet = GitHubFleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
-    with pytest.raises(ForgeError, match="does not know the App 999"):
+    with pytest.raises(ForgeError, match="does not accept the App 999"):
         list(fleet.examine(aim()))
 
 
 # ---- a classic token, whose scopes every answer names ----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_a_classic_token_with_the_scope_of_the_page_is_well(stand, level):
     (row,) = re.findall(r"^\| classic token \|(.*?)\|", PAGE, re.MULTILINE)
     scope, public_scope = re.findall(r"`(\w+)`", row)
     for private, scopes in ((True, {scope, "workflow"}), (False, {public_scope, "workflow"})):
         stand.repository.private, stand.token.scopes = private, frozenset(scopes)
-        assert set(marks(stand, aim(level, has_status=True, has_dashboards=True)).values()) == {Mark.OK}
+        assert set(marks(stand, aim(level, has_status=True, has_dashboards=True)).values()) == {CheckStatus.OK}
 
 
 def test_a_classic_token_without_its_scope_reads_what_is_public_and_writes_nothing(stand):
     stand.repository.private, stand.token.scopes = False, frozenset({"read:org"})
     found = checks(stand, aim())
-    problems = {each.tried: each.found for each in found.values() if each.mark is Mark.PROBLEM}
+    problems = {each.action: each.found for each in found.values() if each.mark is CheckStatus.PROBLEM}
     assert list(problems) == ["push branches", "open pull requests"]
-    assert "the scopes `read:org`; make one that has `repo` or `public_repo`" in problems["push branches"]
+    assert "the scopes `read:org`; hint: create one with `repo` or `public_repo`" in problems["push branches"]
 
 
 def test_a_classic_token_without_workflow_goes_without_those_files(stand):
     stand.token.scopes = frozenset({"repo"})
     check = checks(stand, aim())["change workflow files"]
-    assert (check.mark, "`workflow`" in check.found) == (Mark.UNKNOWN, True)
+    assert (check.mark, "`workflow`" in check.found) == (CheckStatus.UNKNOWN, True)
 
 
 def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
@@ -166,7 +166,7 @@ def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
     found = checks(stand, aim())
     assert "give basebump-bot the role Write" in found["push branches"].found
     first = next(iter(stand.fleet().examine(aim())))
-    assert (first.mark, "a classic token of basebump-bot" in first.found) == (Mark.OK, True)
+    assert (first.mark, "a classic token of basebump-bot" in first.found) == (CheckStatus.OK, True)
 
 
 # ---- tokens of which GitHub tells nothing ----------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
 @pytest.mark.parametrize("lacks", ["contents", "pull_requests"])
 def test_a_fine_grained_token_that_cannot_read_has_a_problem_on_every_rung(stand, lacks):
     stand.token.permissions = {key: "write" for key in ("metadata", "contents", "pull_requests") if key != lacks}
-    for level in Level:
-        found = [each for each in stand.fleet().examine(aim(level)) if each.mark is Mark.PROBLEM]
+    for level in RunLevel:
+        found = [each for each in stand.fleet().examine(aim(level)) if each.mark is CheckStatus.PROBLEM]
         assert found
         assert any(lacks in each.found.replace("pull requests", "pull_requests") for each in found)
 
@@ -184,28 +184,28 @@ def test_a_fine_grained_token_that_cannot_read_has_a_problem_on_every_rung(stand
 def test_what_a_fine_grained_token_may_write_is_not_guessed(stand):
     stand.token.permissions = {"metadata": "read", "contents": "read", "pull_requests": "read"}
     found = checks(stand, aim(has_status=True))
-    assert [found[tried].mark for tried in READING] == [Mark.OK, Mark.OK]
-    unknown = {each.tried: each.found for each in found.values() if each.mark is Mark.UNKNOWN}
+    assert [found[tried].mark for tried in READING] == [CheckStatus.OK, CheckStatus.OK]
+    unknown = {each.action: each.found for each in found.values() if each.mark is CheckStatus.UNKNOWN}
     assert list(unknown)[:3] == ["push branches", "open pull requests", "set the status of commits"]
-    assert "see that it has `contents: write`" in unknown["push branches"]
+    assert "check that it has `contents: write`" in unknown["push branches"]
 
 
 def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tmp_path):
     stand = GitHubStand(tmp_path, FILES, is_app=True)
     tried = "open pull requests with a job's own token"
-    for may_read, is_on, mark in ((False, False, Mark.UNKNOWN), (True, True, Mark.OK), (True, False, Mark.UNKNOWN)):
+    for may_read, is_on, mark in ((False, False, CheckStatus.UNKNOWN), (True, True, CheckStatus.OK), (True, False, CheckStatus.UNKNOWN)):
         stand.token.can_see_rules, stand.repository.lets_actions_propose = may_read, is_on
         check = checks(stand, aim())[tried]
-        assert check.mark is mark
-        assert "Allow GitHub Actions to create and approve pull requests" in check.found
-    assert tried not in checks(stand, aim(Level.PUSH))
+        assert check.status is mark
+        assert "Allow GitHub Actions to create and approve pull requests" in check.result
+    assert tried not in checks(stand, aim(RunLevel.PUSH))
     assert stand.writes == []
     stand.end()
 
 
 def test_a_token_that_github_does_not_know_ends_it_with_what_to_do(stand):
     fleet = GitHubFleet(stand.server.url, "ghp_of-nobody", selected=[stand.name], pause=no_pause)
-    with pytest.raises(ForgeError, match="does not know the token; make a new one") as caught:
+    with pytest.raises(ForgeError, match="does not accept the token; hint: create a new token") as caught:
         list(fleet.examine(aim()))
     assert "ghp_of-nobody" not in str(caught.value)
 
@@ -213,20 +213,20 @@ def test_a_token_that_github_does_not_know_ends_it_with_what_to_do(stand):
 def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
     stand.repository.private = False
     fleet = GitHubFleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
-    assert set(marks(stand, aim(Level.REPORT), fleet).values()) == {Mark.OK}
-    assert marks(stand, aim(Level.PUSH), fleet)["push branches"] is Mark.PROBLEM
+    assert set(marks(stand, aim(RunLevel.REPORT), fleet).values()) == {CheckStatus.OK}
+    assert marks(stand, aim(RunLevel.PUSH), fleet)["push branches"] is CheckStatus.PROBLEM
 
 
 def test_a_dashboard_is_read_where_one_is_kept(stand):
     stand.token.permissions = dict(PERMISSIONS)
-    assert marks(stand, aim(Level.REPORT, has_dashboards=True))["read the dashboard"] is Mark.PROBLEM
-    assert "read the dashboard" not in marks(stand, aim(Level.REPORT))
+    assert marks(stand, aim(RunLevel.REPORT, has_dashboards=True))["read the dashboard"] is CheckStatus.PROBLEM
+    assert "read the dashboard" not in marks(stand, aim(RunLevel.REPORT))
 
 
 def test_an_archived_repository_that_is_named_takes_no_proposals(stand):
     stand.repository.archived = True
-    assert marks(stand, aim(Level.PUSH))["write to it"] is Mark.PROBLEM
-    assert Mark.PROBLEM not in marks(stand, aim(Level.REPORT)).values()
+    assert marks(stand, aim(RunLevel.PUSH))["write to the repository"] is CheckStatus.PROBLEM
+    assert CheckStatus.PROBLEM not in marks(stand, aim(RunLevel.REPORT)).values()
 
 
 # ---- which repositories are looked at --------------------------------------------------------------------------------
@@ -238,12 +238,12 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
     wanted = [stand.name, "acme/shop", Selection("acme", exclude=("web", "shop"))]
     fleet = GitHubFleet(stand.server.url, TOKEN, selected=wanted, pause=no_pause)
     found = list(fleet.examine(aim()))
-    assert {each.subject for each in found if each.tried == "read files"} == {"acme/web", "acme/shop", "acme/admin"}
-    assert [each.found for each in found if each.tried == "select repositories"] == ["4 selected"]
-    assert [each.found.partition(":")[0] for each in found if each.tried == "try rights"] == ["on 3 of 4"]
+    assert {each.subject for each in found if each.action == "read files"} == {"acme/web", "acme/shop", "acme/admin"}
+    assert [each.result for each in found if each.action == "select repositories"] == ["4 selected"]
+    assert [each.result.partition(":")[0] for each in result if each.action == "check rights"] == ["on 3 of 4"]
 
 
 def test_an_owner_of_whom_nothing_is_selected_is_a_problem(stand):
     fleet = GitHubFleet(stand.server.url, TOKEN, selected=[Selection("acme", topics=("nothing",))], pause=no_pause)
-    (check,) = [each for each in fleet.examine(aim()) if each.tried == "select repositories"]
-    assert (check.mark, "none is selected" in check.found) == (Mark.PROBLEM, True)
+    (check,) = [each for each in fleet.examine(aim()) if each.action == "select repositories"]
+    assert (check.status, "no repository is selected" in check.result) == (CheckStatus.PROBLEM, True)

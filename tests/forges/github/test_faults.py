@@ -66,7 +66,7 @@ def test_a_reset_in_milliseconds_is_still_a_message(github):
     later = {"X_RateLimit_Remaining": "0", "X_RateLimit_Reset": "1795600000000"}
     github.fail("GET /repos/acme/web", 403, "API rate limit exceeded", times=9, **later)
     failed = github.look()
-    assert "limit of requests is used up" in failed.error
+    assert "rate limit is used up" in failed.error
 
 
 def test_a_limit_of_graphql_is_a_limit(github):

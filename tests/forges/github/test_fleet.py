@@ -17,7 +17,7 @@ from bot.forges.github import tree as github_tree
 from bot.forges.github.fleet import GitHubFleet, _host_of
 from bot.forges.selection import Selection
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def _fleet(server, *selected, token=TOKEN):
 
 
 def _names(server, *selected, only=(), token=TOKEN):
-    found = _fleet(server, *selected, token=token).repositories(frozenset(only))
+    found = _fleet(server, *selected, token=token).list_repositories(frozenset(only))
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
@@ -60,7 +60,7 @@ def test_git_clones_from_another_host_than_the_api_has(api, host):
 def test_a_named_repository_takes_two_requests(server):
     repository = server.world.add_repository("acme/web", FILES)
     head = repository.git.need("main")
-    assert list(_fleet(server, "acme/web").repositories(frozenset())) == [
+    assert list(_fleet(server, "acme/web").list_repositories(frozenset())) == [
         GitRepository("github", "acme/web", "main", head, host=host_of(server), is_public=True)
     ]
     assert server.lines == ["GET /repos/acme/web", "GET /repos/acme/web/git/ref/heads/main"]
@@ -124,7 +124,7 @@ def test_an_app_sees_the_private_repositories_of_the_user_who_installed_it(serve
 
 def test_an_owner_that_is_not_there_fails(server):
     (failed,) = _names(server, Selection("nobody"))
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, RunFailure)
     assert failed.subject == "nobody"
 
 
@@ -189,7 +189,7 @@ def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypa
 def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
     responses.get("https://api.github.com:443/repos/acme/web", status=404, json={"message": "Not Found"})
     fleet = GitHubFleet(credential=TOKEN, selected=["acme/web"])
-    (failed,) = fleet.repositories(frozenset())
+    (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme/web"
     (call,) = responses.calls
     assert call.request.headers["X-GitHub-Api-Version"] == "2022-11-28"
@@ -203,7 +203,7 @@ def test_a_link_to_another_host_is_not_followed():
     responses.get("https://ghe.example:443/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example:443/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
     fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[Selection("acme")], pause=no_pause)
-    (failed,) = fleet.repositories(frozenset())
+    (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme"
     assert all("evil" not in call.request.url for call in responses.calls)
 
@@ -213,6 +213,6 @@ def test_the_certificates_of_an_enterprise_server_can_be_named(tmp_path):
     responses.get("https://ghe.example:443/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
     ca = tmp_path / "ca.pem"
     fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)
-    list(fleet.repositories(frozenset()))
+    list(fleet.list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)

@@ -12,9 +12,9 @@ from support.git import EXECUTABLE, File
 
 from bot.forges.github import tree as github_tree
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.proposal import NO_DRAFTS
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")
 
@@ -33,9 +33,9 @@ def test_a_commit_is_sent_without_author_and_committer_so_that_github_can_sign_i
 
 
 def test_text_goes_into_the_tree_and_other_bytes_into_blobs_of_their_own(github):
-    binary = Change(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
-    latin = Change(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
-    long = Change(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
+    binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
+    latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
+    long = FileChange(FilePath("app/Dockerfile"), b"# \r\n" * 100_000)
     github.commit("main", {latin.path: b"FROM x\n"})
     github.forge().push(BRANCH, [CHANGE, binary, latin, long], MESSAGE, None)
     entries = {entry["path"]: entry for entry in _sent(github, "POST /repos/acme/web/git/trees")["tree"]}
@@ -49,7 +49,7 @@ def test_a_tree_that_github_stored_otherwise_is_not_pushed(github):
     base = github.git.run("rev-parse", "main^{tree}").decode().strip()
     reply = github.server.reply_of(f"/repos/acme/web/git/trees/{base}")
     github.server.fail(r"POST .*/git/trees", replace(reply, status=201))
-    with pytest.raises(ForgeError, match="other than it was sent"):
+    with pytest.raises(ForgeError, match="other content than it was sent"):
         github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert BRANCH not in github.branches()
 
@@ -60,7 +60,7 @@ def test_a_push_to_a_tree_that_is_too_large_to_be_listed_is_made_where_its_files
     github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     assert github.files(BRANCH)["Dockerfile"].content == CHANGE.content
     with pytest.raises(ForgeError, match="regular file"):
-        github.forge().push("basebump/other-1", [Change(FilePath("app/Dockerfile"), b"FROM x\n")], MESSAGE, None)
+        github.forge().push("basebump/other-1", [FileChange(FilePath("app/Dockerfile"), b"FROM x\n")], MESSAGE, None)
 
 
 def test_a_branch_is_moved_by_the_one_request_that_compares(github):
@@ -123,7 +123,7 @@ def test_an_older_server_is_asked_where_the_branch_points_and_then_told_to_move_
 def test_an_older_server_moves_nothing_that_moved_before(enterprise):
     old = enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
-    with pytest.raises(ForgeError, match="again"):
+    with pytest.raises(ForgeError, match="rerun basebump"):
         enterprise.forge().push(BRANCH, [NEWER], MESSAGE, old)
     assert enterprise.branches()[BRANCH] == moved
 
@@ -132,7 +132,7 @@ def test_an_older_server_deletes_a_branch_unless_it_moved(enterprise):
     enterprise.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(enterprise)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
-    with pytest.raises(ForgeError, match="again"):
+    with pytest.raises(ForgeError, match="rerun basebump"):
         enterprise.forge().drop(seen)
     assert enterprise.branches()[BRANCH] == moved
     (seen,) = look(enterprise)
@@ -173,7 +173,7 @@ def test_where_a_plan_has_no_drafts_it_is_opened_all_the_same_and_said(github):
 
 
 def test_labels_are_added_and_github_makes_those_that_are_missing(github):
-    opened = propose(github, extras=Extras(labels=("dependencies", "docker")))
+    opened = propose(github, extras=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -181,7 +181,7 @@ def test_labels_are_added_and_github_makes_those_that_are_missing(github):
 def test_labels_are_made_where_the_server_does_not(github):
     github.repository.adds_missing_labels = False
     github.repository.labels["docker"] = ("0db7ed", "Containers")
-    opened = propose(github, extras=Extras(labels=("dependencies", "docker")))
+    opened = propose(github, extras=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -190,7 +190,7 @@ def test_labels_are_made_where_the_server_does_not(github):
 def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
-    opened = propose(github, extras=Extras(labels=("dependencies",)))
+    opened = propose(github, extras=RequestAttributes(labels=("dependencies",)))
     (note,) = opened.notes
     assert "issues: write" in note
     assert github.repository.open_pull(BRANCH).number == opened.number
@@ -223,7 +223,7 @@ def test_an_archived_repository_says_so(github):
 @pytest.mark.parametrize("is_app", [True, False])
 def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
     stand = make_stand(is_app=is_app)
-    workflow = Change(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
+    workflow = FileChange(FilePath(".github/workflows/ci.yml"), b"container: node:22\n")
     stand.commit("main", {workflow.path: "container: node\n"})
     stand.token.can_write_workflows = False
     with pytest.raises(ForgeError, match="`workflows: write`"):
@@ -236,7 +236,7 @@ def test_a_workflow_file_needs_a_permission_of_its_own(make_stand, is_app):
     ("status", "words", "advice"),
     [
         (403, "Resource protected by organization SAML enforcement.", "single sign-on"),
-        (410, "Issues has been disabled in this repository.", "let the feature be on"),
+        (410, "Issues has been disabled in this repository.", "enable the feature"),
         (422, "Reference update failed", "Reference update failed"),
     ],
 )
@@ -269,6 +269,8 @@ def test_a_pull_request_that_was_merged_since_keeps_its_words(github):
     (seen,) = look(github)
     before = github.requests()[0].body
     github.merge_request(BRANCH)
-    with pytest.raises(ForgeError, match=r"request 1 of acme/web ended since basebump looked; run basebump again"):
+    with pytest.raises(
+        ForgeError, match=r"acme/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
+    ):
         github.forge().amend(seen, "Another title", "Another body")
     assert github.requests()[0].body == before

@@ -18,8 +18,8 @@ def behind(github):
 
 def strict(stand) -> bool:
     (seen,) = look(stand)
-    assert seen.behind
-    return seen.strict
+    assert seen.is_behind
+    return seen.must_be_current
 
 
 def test_without_rules_what_is_behind_may_be_merged(behind):
@@ -46,7 +46,7 @@ def test_the_rules_are_asked_for_only_where_something_is_behind_and_then_once(gi
     propose(github)
     with github.server.watched() as lines:
         (seen,) = look(github)
-    assert not seen.strict
+    assert not seen.must_be_current
     assert not any("/rules/" in line or "/protection/" in line for line in lines)
     github.commit("main", {"README.md": "Elsewhere.\n"})
     with github.server.watched() as lines:
@@ -66,4 +66,4 @@ def test_after_an_update_of_the_branch_it_is_not_behind(behind):
     behind.repository.strict_rules = True
     behind.update_branch(BRANCH)
     (seen,) = look(behind)
-    assert (seen.behind, seen.strict) == (False, False)
+    assert (seen.is_behind, seen.must_be_current) == (False, False)

@@ -12,7 +12,7 @@ from bot.forges._our_commits import MAX_MERGES
 from bot.forges.github.fleet import GitHubFleet
 from bot.forges.github.merging import MERGE_CHECK
 from bot.model.proposal import RequestState
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 # What a run asks when nothing changed
 
@@ -50,10 +50,10 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
     stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
     fleet = GitHubFleet(stand.server.url, TOKEN, selected=["acme/web"], pause=pauses.append)
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with stand.server.watched() as lines:
-        (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
-    assert seen.conflicts
+        (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
+    assert seen.has_conflicts
     assert [line for line in lines if line.endswith("/pulls/1")] == ["GET /repos/acme/web/pulls/1"] * 2
     assert pauses == [MERGE_CHECK]
     stand.end()
@@ -82,7 +82,7 @@ def test_ended_requests_come_newest_first(github):
         github.forge().close(seen)
         github.forge().drop(seen)
     assert [seen.number for seen in look(github)] == [3, 2, 1]
-    assert all(seen.closed is not None for seen in look(github))
+    assert all(seen.closed_at is not None for seen in look(github))
 
 
 def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
@@ -114,7 +114,7 @@ def test_a_branch_with_more_merges_than_are_looked_through_is_left_alone(github)
 
 
 def test_where_github_does_not_show_what_changed_a_merge_is_an_edit(github):
-    binary = Change(FilePath("Dockerfile"), b"FROM python\0\n")
+    binary = FileChange(FilePath("Dockerfile"), b"FROM python\0\n")
     github.forge().push(BRANCH, [binary], MESSAGE, None)
     github.commit("main", {"README.md": "Elsewhere.\n"})
     github.update_branch(BRANCH)

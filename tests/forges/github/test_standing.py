@@ -9,7 +9,7 @@ from support.forges.github.stand import BOT
 
 from bot.forges.github.many import BATCH
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
 OTHER = "basebump/node-22-5e7a1fd3"
 
@@ -26,7 +26,7 @@ def anywhere(request, make_stand):
 
 def accepted(stand) -> bool:
     (seen,) = look(stand)
-    return seen.accepted
+    return seen.is_accepted
 
 
 # Who accepted
@@ -68,7 +68,7 @@ def test_the_approval_of_a_stranger_is_none(anywhere):
 def test_what_a_person_set_to_merge_by_itself_is_accepted(anywhere):
     anywhere.repository.open_pull(BRANCH).auto_merge = anywhere.server.world.accounts["ada"]
     (seen,) = look(anywhere)
-    assert (seen.accepted, seen.armed) == (True, False)
+    assert (seen.is_accepted, seen.has_automerge) == (True, False)
 
 
 @pytest.mark.parametrize("is_app", [True, False])
@@ -77,7 +77,7 @@ def test_what_we_set_to_merge_by_itself_ourselves_nobody_accepted(make_stand, is
     propose(stand)
     stand.repository.open_pull(BRANCH).auto_merge = stand.token.account
     (seen,) = look(stand)
-    assert (seen.accepted, seen.armed) == (False, True)
+    assert (seen.is_accepted, seen.has_automerge) == (False, True)
 
 
 def test_what_waits_in_the_merge_queue_is_accepted(github):
@@ -95,7 +95,7 @@ def test_all_open_requests_of_a_repository_are_one_question(github):
     github.forge().open(proposal(branch=OTHER))
     github.review(OTHER, "APPROVED")
     with github.server.watched() as lines:
-        found = {seen.branch: seen.accepted for seen in look(github, (BRANCH, OTHER))}
+        found = {seen.branch: seen.is_accepted for seen in look(github, (BRANCH, OTHER))}
     assert found == {BRANCH: False, OTHER: True}
     assert lines.count("POST /graphql") == 1
 
@@ -109,7 +109,7 @@ def test_more_requests_than_fit_into_one_question_are_asked_for_in_several(githu
         github.server.world.propose(github.repository, github.repository, branch, github.token.account)
     github.review(branches[-1], "APPROVED")
     with github.server.watched() as lines:
-        found = {seen.branch for seen in look(github, branches) if seen.accepted}
+        found = {seen.branch for seen in look(github, branches) if seen.is_accepted}
     assert found == {branches[-1]}
     assert lines.count("POST /graphql") == 2
 
@@ -148,11 +148,11 @@ def test_a_limit_that_lasts_is_an_error_and_no_reason_to_ask_otherwise(github):
 def test_nothing_was_ever_set_on_a_fresh_request(github):
     propose(github)
     (seen,) = look(github)
-    assert seen.ever == Extras()
+    assert seen.ever_set == RequestAttributes()
 
 
 def test_what_was_set_is_known_though_people_took_it_off(github):
-    propose(github, extras=Extras(labels=("dependencies",)))
+    propose(github, extras=RequestAttributes(labels=("dependencies",)))
     pull = github.repository.open_pull(BRANCH)
     for kind, subject in [
         ("ReviewRequestedEvent", "ada"),
@@ -164,11 +164,11 @@ def test_what_was_set_is_known_though_people_took_it_off(github):
         pull.note(kind, subject)
     pull.labels.clear()
     (seen,) = look(github)
-    assert seen.ever == Extras(("dependencies",), ("ada", "team:platform"), (BOT,), "Next", automerge=True)
+    assert seen.ever_set == RequestAttributes(("dependencies",), ("ada", "team:platform"), (BOT,), "Next", automerge=True)
 
 
 def test_where_only_rest_answers_nobody_can_say_what_was_set(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    propose(stand, extras=Extras(labels=("dependencies",)))
+    propose(stand, extras=RequestAttributes(labels=("dependencies",)))
     (seen,) = look(stand)
-    assert seen.ever is None
+    assert seen.ever_set is None

@@ -11,7 +11,7 @@ from support.forges.github.runs import Run
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 
 from bot.core.proposal.mark import read_mark, short_commit
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
 pytestmark = pytest.mark.real("git")
 
@@ -57,12 +57,12 @@ def as_job(stand):
 
 
 def wanted(*workflows):
-    return replace(proposal(), extras=Extras(workflows=workflows or (CI,)))
+    return replace(proposal(), extras=RequestAttributes(workflows=workflows or (CI,)))
 
 
 def propose(stand, *workflows):
     forge = stand.forge()
-    forge.push(BRANCH, proposal().changes, proposal().message, None)
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
     return forge.open(wanted(*workflows)).notes
 
 
@@ -84,7 +84,7 @@ def test_they_start_on_the_branch_before_there_is_a_request_whose_mark_then_name
 
 
 def test_without_any_nothing_is_asked(stand):
-    stand.forge().push(BRANCH, proposal().changes, proposal().message, None)
+    stand.forge().push(BRANCH, proposal().changes, proposal().commit_message, None)
     stand.forge().open(proposal())
     assert asked(stand) == []
 
@@ -109,7 +109,7 @@ def test_a_newer_commit_has_them_started_again(stand):
     propose(stand)
     seen, forge = open_one(stand), stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    assert forge.amend(seen, "Other", seen.body, Extras(workflows=(CI,))) == ()
+    assert forge.amend(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
     assert [commit for _, _, commit in started(stand)] == [seen.head, head]
     assert read_mark(open_one(stand).body).started == short_commit(head)
@@ -118,13 +118,13 @@ def test_a_newer_commit_has_them_started_again(stand):
 def test_other_words_for_the_same_commit_start_nothing(stand):
     propose(stand)
     seen = open_one(stand)
-    stand.forge().amend(seen, "Other", seen.body, Extras(workflows=(CI,)))
+    stand.forge().amend(seen, "Other", seen.body, RequestAttributes(workflows=(CI,)))
     assert len(started(stand)) == 1
 
 
 @pytest.mark.parametrize(
     ("workflow", "why"),
-    [("nothing.yml", "there is no such thing"), ("release.yml", "does not have 'workflow_dispatch' trigger")],
+    [("nothing.yml", "it does not exist"), ("release.yml", "does not have 'workflow_dispatch' trigger")],
 )
 def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(stand, workflow, why):
     (note,) = propose(stand, workflow, CI)
@@ -149,7 +149,7 @@ def test_once_it_can_be_started_the_sentence_goes_with_the_next_words(stand):
     propose(stand)
     stand.token.can_dispatch = True
     seen = open_one(stand)
-    assert stand.forge().amend(seen, "Other", proposal().body, Extras(workflows=(CI,))) == ()
+    assert stand.forge().amend(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
     assert "CI has not run" not in open_one(stand).body
     assert len(started(stand)) == 1
 
@@ -161,7 +161,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     seen = open_one(stand)
     assert read_mark(seen.body).started is None
     assert "CI has not run" not in seen.body
-    assert stand.forge().amend(seen, seen.title, seen.body, Extras(workflows=(CI,))) == ()
+    assert stand.forge().amend(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
 
 
@@ -172,7 +172,7 @@ def test_an_app_starts_them_where_its_installation_may_and_is_told_else(new):
     assert started(stand) == []
     stand.installation.permissions |= {"actions": "write"}
     seen = open_one(stand)
-    assert stand.forge().amend(seen, "Other", proposal().body, Extras(workflows=(CI,))) == ()
+    assert stand.forge().amend(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
 
 
@@ -188,7 +188,7 @@ def test_what_a_job_opens_says_first_that_nothing_starts_by_itself_and_how_it_do
 
 def propose_plainly(stand):
     forge = stand.forge()
-    forge.push(BRANCH, proposal().changes, proposal().message, None)
+    forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
     return forge.open(proposal()).notes
 
 
@@ -215,7 +215,7 @@ def test_it_is_asked_once_in_a_run_and_only_by_who_pushes(job):
     (repository,) = fleet.repositories(frozenset())
     for branch in (BRANCH, OTHER):
         forge = fleet.forge(repository)
-        forge.push(branch, proposal().changes, proposal().message, None)
+        forge.push(branch, proposal().changes, proposal().commit_message, None)
         forge.open(proposal(branch))
     asked = [exchange for exchange in job.server.exchanges if "viewer" in str(exchange.request)]
     assert len(asked) == 1

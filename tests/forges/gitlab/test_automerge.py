@@ -9,9 +9,9 @@ from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, ope
 from support.forges.gitlab.state import Pipeline
 
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
-ARMED, DISARMED = Extras(automerge=True), Extras(automerge=False)
+ARMED, DISARMED = RequestAttributes(automerge=True), RequestAttributes(automerge=False)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_what_may_merge_by_itself_is_armed_by_us_for_the_commit_that_was_pushed_
     sent = {name: str(said) for name, said in {**asked.words, **asked.body}.items()}
     assert sent == {"merge_when_pipeline_succeeds": "True", "auto_merge": "True", "sha": stand.branches()[BRANCH]}
     seen = open_one(stand)
-    assert (seen.armed, seen.accepted, seen.ever.automerge) == (True, False, True)
+    assert (seen.has_automerge, seen.is_accepted, seen.ever_set.automerge) == (True, False, True)
     stand.project.finish(request(stand))
     assert request(stand).state == "merged"
 
@@ -74,7 +74,7 @@ def test_what_may_not_is_not(stand):
 def test_without_a_pipeline_it_is_never_told_to_merge_and_a_later_run_tries_again(stand):
     stand.project.ci = None
     (note,) = opened(stand)
-    assert "there is none for its last commit yet" in note
+    assert "the last commit has none yet" in note
     assert not any("/merge" in line.removesuffix("/merge_requests") for line in stand.writes)
     assert request(stand).state == "opened"
     stand.project.ci = "running"
@@ -87,7 +87,7 @@ def test_without_a_pipeline_it_is_never_told_to_merge_and_a_later_run_tries_agai
 def test_what_its_pipeline_refuses_is_not_armed(stand, status):
     stand.project.ci = status
     (note,) = opened(stand)
-    assert f"its pipeline is `{status}`" in note
+    assert f"the pipeline of its last commit is `{status}`" in note
     assert request(stand).state == "opened"
 
 
@@ -104,7 +104,7 @@ def test_the_pipeline_of_an_earlier_commit_says_nothing_of_the_last(stand):
     request(stand).pipeline = Pipeline(seen.head, "success", BRANCH)
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
     (note,) = forge.amend(seen, seen.title, seen.body, ARMED)
-    assert "none for its last commit" in note
+    assert "the last commit has none yet" in note
     assert request(stand).state == "opened"
 
 
@@ -114,7 +114,7 @@ def test_the_pipeline_of_a_merge_that_gitlab_made_for_itself_counts_only_as_far_
     request(stand).notes.clear()
     request(stand).pipeline = Pipeline("7" * 40, "running", "refs/merge-requests/1/merge")
     (note,) = amend(stand, ARMED)
-    assert "GitLab does not merge it as it stands" in note
+    assert "GitLab does not merge it in its state" in note
 
 
 # What is in the way
@@ -133,7 +133,7 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(stand):
     reply = {"state": "opened", "draft": False, "sha": mine, "head_pipeline": {"sha": mine, "status": "running"}}
     stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(reply))
     (note,) = forge.open(replace(proposal(), extras=ARMED)).notes
-    assert "somebody pushed to it" in note
+    assert "somebody pushed to the branch" in note
     assert request(stand).armed_by is None
 
 
@@ -147,9 +147,9 @@ def test_who_may_not_merge_is_told_where_to_allow_it(stand):
     ("status", "words", "advice"),
     [
         (403, "403 Forbidden", "Developer"),
-        (404, "404 Not found", "no such thing"),
-        (405, "405 Method Not Allowed", "does not merge it as it stands"),
-        (409, "SHA does not match HEAD of source branch", "somebody pushed to it"),
+        (404, "404 Not found", "it does not exist"),
+        (405, "405 Method Not Allowed", "does not merge it in its state"),
+        (409, "SHA does not match HEAD of source branch", "somebody pushed to the branch"),
         (422, "Branch cannot be merged", "Branch cannot be merged"),
         (502, None, "502"),
     ],
@@ -157,9 +157,9 @@ def test_who_may_not_merge_is_told_where_to_allow_it(stand):
 def test_what_gitlab_refuses_is_a_note_beside_an_open_request(stand, status, words, advice):
     stand.server.fail("PUT .*/merge[?]", stand.server.problem(status, words))
     (note,) = opened(stand)
-    assert note.startswith("It was not set to merge by itself")
+    assert note.startswith("Auto-merge was not enabled")
     assert advice in note
-    assert open_one(stand).armed is False
+    assert open_one(stand).has_automerge is False
 
 
 @pytest.mark.parametrize("answer", [[], {"head_pipeline": {"status": "running"}}, {"head_pipeline": "running"}])
@@ -173,7 +173,7 @@ def test_an_answer_that_is_not_gitlabs_is_a_note_beside_an_open_request(stand, a
 def test_a_server_that_does_nothing_and_says_yes_is_not_believed(stand):
     stand.server.fail("PUT .*/merge[?]", stand.server.reply({"state": "opened"}))
     (note,) = opened(stand)
-    assert "GitLab set nothing" in note
+    assert "GitLab ignored the request" in note
 
 
 # Calling it off
@@ -196,7 +196,7 @@ def test_that_nothing_is_armed_may_be_said_by_status(stand):
 def test_what_cannot_be_disarmed_is_an_error(stand, status):
     opened(stand)
     stand.server.fail("POST .*/cancel_merge", stand.server.problem(status, "No"))
-    with pytest.raises(ForgeError, match="no longer merge by itself"):
+    with pytest.raises(ForgeError, match="disable auto-merge"):
         amend(stand, DISARMED)
 
 
@@ -217,12 +217,12 @@ def test_what_somebody_called_off_stays_so_and_what_a_push_called_off_does_not(s
     assert request(stand).armed_by is stand.token.user
     request(stand).call_off(stand.server.world.ada)
     (note,) = amend(stand, ARMED)
-    assert "somebody called that off" in note
+    assert "somebody cancelled it before" in note
     assert request(stand).armed_by is None
 
 
 def test_where_nobody_can_say_whether_it_was_called_off_it_is_not_armed(stand):
     stand.server.fail("GET .*/notes", stand.server.problem(403, "No"))
     (note,) = opened(stand)
-    assert note.startswith("It was not set to merge by itself")
+    assert note.startswith("Auto-merge was not enabled")
     assert request(stand).armed_by is None

@@ -9,7 +9,7 @@ from support.forges.server import Reply
 from support.git import LINK, File
 
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 FILES = {f"app{number:02}/Dockerfile": f"FROM node:{number}\r\n" for number in range(12)}
@@ -138,7 +138,7 @@ def test_a_file_that_comes_alone_other_than_it_is_stored_is_not_believed(make):
     stand.server.fail("GET .*/blobs/", Reply(200, b"FROM y\n"))
     (refused,) = tree.read(list(tree.entries()))
     assert isinstance(refused, TreeError)
-    assert "other than it is stored" in str(refused)
+    assert "does not match its object name" in str(refused)
 
 
 def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
@@ -155,7 +155,7 @@ def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
 def test_a_file_that_cannot_be_read_costs_no_other(make):
     stand = make(FILES)
     tree = _tree(stand)
-    entries = [*tree.entries(), Entry(FilePath("gone"), 1, "0" * 40), Entry(FilePath("foreign"), 1)]
+    entries = [*tree.entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
     *contents, gone, foreign = tree.read(entries)
     assert contents == list(CONTENTS.values())
     assert isinstance(gone, TreeError)

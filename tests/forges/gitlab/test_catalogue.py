@@ -14,7 +14,7 @@ from bot.forges.gitlab import catalogue as gitlab_catalogue
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.forges.selection import Selection
 from bot.model.forge import GitRepository
-from bot.model.report import Failed
+from bot.model.report import RunFailure
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ EVERY = ["acme/shop/api", "acme/shop/cart/api", "acme/web"]
 
 def _found(server, *selected, only=(), token=TOKEN):
     fleet = GitLabFleet(server.url, token, selected=selected, pause=no_pause)
-    return list(fleet.repositories(frozenset(only)))
+    return list(fleet.list_repositories(frozenset(only)))
 
 
 def _names(server, *selected, **more):
@@ -56,7 +56,7 @@ def _expected(server, *names):
             each.path,
             each.default_branch,
             head,
-            is_selected=True,
+            is_selected_by_owner=True,
             host=server.host,
             is_public=not each.private,
         )
@@ -85,10 +85,10 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
 def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
     server.graphql = GraphQL.OLDER
     fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme", include=("web",))], pause=no_pause)
-    (found,) = fleet.repositories(frozenset())
-    tree = fleet.tree(found)
+    (found,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(found)
     with server.watched() as lines:
-        assert len(list(tree.read(list(tree.entries())))) == len(FILES)
+        assert len(list(tree.read(list(tree.list_entries())))) == len(FILES)
     assert lines.count("POST /api/graphql") == 1
     assert not any("/repository/blobs/" in line for line in lines)
 
@@ -163,7 +163,7 @@ def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
 def test_an_owner_that_is_not_there_fails(server, graphql, owner):
     server.graphql = graphql
     (failed,) = _found(server, Selection(owner))
-    assert isinstance(failed, Failed)
+    assert isinstance(failed, RunFailure)
     assert failed.subject == owner
     assert "check the name" in failed.error
 
@@ -191,8 +191,8 @@ def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(se
 
 def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
     fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme/shop/cart")], pause=no_pause)
-    (found,) = fleet.repositories(frozenset())
-    assert {each.path for each in fleet.tree(found).entries()} == {*FILES, "README.md"}
+    (found,) = fleet.list_repositories(frozenset())
+    assert {each.path for each in fleet.open_tree(found).list_entries()} == {*FILES, "README.md"}
     number = server.world.find(found.name)[0].id
     assert server.lines[-1].startswith(f"GET /projects/{number}/repository/tree")
 

@@ -10,17 +10,17 @@ from support.forges.server import Reply
 from bot.forges.gitlab.errors import READ, WRITE
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
 from bot.forges.gitlab.rights import RUNGS, protects_ours
-from bot.model.diagnosis import Aim, Mark
+from bot.model.diagnosis import DiagnosisTarget, CheckStatus
 from bot.model.errors import ForgeError
-from bot.model.vocabulary import Level
+from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
 
 FILES = {"Dockerfile": "FROM python:3.12-slim\n"}
 
 
-def aim(level=Level.PROPOSE, **more):
-    return Aim(level, "basebump/", **more)
+def aim(level=RunLevel.PROPOSE, **more):
+    return DiagnosisTarget(level, "basebump/", **more)
 
 
 @pytest.fixture
@@ -33,60 +33,60 @@ def stand(tmp_path):
 
 
 def problems(fleet, wanted):
-    return {each.tried: each.found for each in fleet.examine(wanted) if each.mark is Mark.PROBLEM}
+    return {each.action: each.found for each in fleet.examine(wanted) if each.mark is CheckStatus.PROBLEM}
 
 
 def check_of(fleet, wanted, tried):
-    (check,) = [each for each in fleet.examine(wanted) if each.tried == tried]
+    (check,) = [each for each in fleet.examine(wanted) if each.action == tried]
     return check
 
 
 def test_the_messages_and_the_doctor_have_one_table_of_rungs():
     words = {level: f"the scope `{each.scope}` and the role {each.role.word}" for level, each in RUNGS.items()}
-    assert words == {Level.REPORT: READ, Level.PUSH: WRITE, Level.PROPOSE: WRITE}
+    assert words == {RunLevel.REPORT: READ, RunLevel.PUSH: WRITE, RunLevel.PROPOSE: WRITE}
 
 
-@pytest.mark.parametrize("level", Level)
+@pytest.mark.parametrize("level", RunLevel)
 def test_a_token_that_has_what_a_rung_needs_is_well(stand, level):
-    stand.token.scope, stand.token.can_write = RUNGS[level].scope, level > Level.REPORT
+    stand.token.scope, stand.token.can_write = RUNGS[level].scope, level > RunLevel.REPORT
     found = list(stand.fleet().examine(aim(level, has_dashboards=True)))
-    assert {each.mark for each in found} == {Mark.OK}
-    assert len(found) == (6 if level is Level.REPORT else 8 if level is Level.PUSH else 9)
+    assert {each.mark for each in found} == {CheckStatus.OK}
+    assert len(found) == (6 if level is RunLevel.REPORT else 8 if level is RunLevel.PUSH else 9)
 
 
-@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+@pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 def test_a_token_that_lacks_the_scope_is_told_which_to_have(stand, level):
     stand.token.scope = "read_api"
     found = problems(stand.fleet(), aim(level))
-    assert list(found) == ["see what the token may do"]
-    assert "it has `read_api`; make one that has the scope `api`" in found["see what the token may do"]
+    assert list(found) == ["check the scopes of the token"]
+    assert "it has `read_api`; hint: create one with the scope `api`" in found["check the scopes of the token"]
 
 
-@pytest.mark.parametrize("level", [Level.PUSH, Level.PROPOSE])
+@pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 def test_an_account_that_lacks_the_role_is_told_which_to_have(stand, level):
     stand.token.can_write = False
     (found,) = problems(stand.fleet(), aim(level)).values()
-    assert "has the role Reporter; give it the role Developer" in found
+    assert "has the role Reporter; hint: give it the role Developer" in found
 
 
 def test_an_account_that_is_no_member_is_told_so(stand):
     stand.project.private = False
     stand.project.members.clear()
     (found,) = problems(stand.fleet(), aim()).values()
-    assert "is no member; give it the role Developer" in found
-    assert problems(stand.fleet(), aim(Level.REPORT)) == {}
+    assert "is not a member; hint: give it the role Developer" in found
+    assert problems(stand.fleet(), aim(RunLevel.REPORT)) == {}
 
 
 def test_a_project_that_it_does_not_see_is_a_problem_on_every_rung(stand):
     stand.project.members.clear()
-    for level in Level:
+    for level in RunLevel:
         assert READ in problems(stand.fleet(), aim(level))["select repositories"]
 
 
 def test_a_token_that_tells_nothing_of_itself_is_not_guessed(stand):
     stand.server.fail("GET /personal_access_tokens/self", stand.server.problem(404, "404 Not Found"), times=9)
-    check = check_of(stand.fleet(), aim(), "see what the token may do")
-    assert (check.mark, "see that it has `api`" in check.found) == (Mark.UNKNOWN, True)
+    check = check_of(stand.fleet(), aim(), "check the scopes of the token")
+    assert (check.mark, "check that the token has `api`" in check.found) == (CheckStatus.UNKNOWN, True)
 
 
 def test_a_rule_that_protects_our_branches_is_a_problem(stand):
@@ -99,7 +99,7 @@ def test_a_rule_that_protects_our_branches_is_a_problem(stand):
 
 def test_rules_that_may_not_be_read_are_unknown(stand):
     stand.server.fail("GET .*/protected_branches", Reply(403, {"message": "403 Forbidden"}), times=9)
-    assert check_of(stand.fleet(), aim(), "find basebump/* unprotected").mark is Mark.UNKNOWN
+    assert check_of(stand.fleet(), aim(), "check that basebump/* is unprotected").mark is CheckStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -121,25 +121,25 @@ def test_a_rule_is_about_our_branches_where_some_of_them_match_it(pattern, prote
 
 def test_how_a_project_merges_is_said(stand):
     stand.project.merge_method = "ff"
-    check = check_of(stand.fleet(), aim(), "see how it merges")
-    assert (check.mark, "only by fast-forward" in check.found) == (Mark.OK, True)
+    check = check_of(stand.fleet(), aim(), "check the merge settings")
+    assert (check.mark, "only by fast-forward" in check.found) == (CheckStatus.OK, True)
 
 
 def test_a_project_that_takes_no_merge_requests_takes_no_proposals(stand):
     stand.project.takes_requests = False
-    assert "it takes no merge requests" in problems(stand.fleet(), aim())["see how it merges"]
-    assert problems(stand.fleet(), aim(Level.PUSH)) == {}
+    assert "it accepts no merge requests" in problems(stand.fleet(), aim())["check the merge settings"]
+    assert problems(stand.fleet(), aim(RunLevel.PUSH)) == {}
 
 
 def test_an_archived_project_that_is_named_takes_no_proposals(stand):
     stand.project.archived = True
     assert "archived" in problems(stand.fleet(), aim())["push branches and open merge requests"]
-    assert problems(stand.fleet(), aim(Level.REPORT)) == {}
+    assert problems(stand.fleet(), aim(RunLevel.REPORT)) == {}
 
 
 def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
     fleet = GitLabFleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
-    with pytest.raises(ForgeError, match="does not know the token; make a new one") as caught:
+    with pytest.raises(ForgeError, match="does not accept the token; hint: create a new token") as caught:
         list(fleet.examine(aim()))
     assert "glpat-of-nobody" not in str(caught.value)
 
@@ -147,17 +147,17 @@ def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
 def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
     stand.project.private = False
     fleet = GitLabFleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
-    assert problems(fleet, aim(Level.REPORT)) == {}
-    assert "there is no token" in problems(fleet, aim(Level.PUSH))["push branches"]
+    assert problems(fleet, aim(RunLevel.REPORT)) == {}
+    assert "there is no token" in problems(fleet, aim(RunLevel.PUSH))["push branches"]
 
 
 def test_the_token_of_a_job_reports_and_no_more(stand):
     stand.project.members.add("grace")
     stand.server.world.add_token("glcbt-64_of-a-job", "grace").is_of_job = True
     fleet = GitLabFleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)
-    assert problems(fleet, aim(Level.REPORT)) == {}
-    for level in (Level.PUSH, Level.PROPOSE):
+    assert problems(fleet, aim(RunLevel.REPORT)) == {}
+    for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         (found,) = problems(fleet, aim(level)).values()
         assert "a job token cannot push branches" in found
     stand.server.job_operations = frozenset()
-    assert "takes 18.4 or later" in problems(fleet, aim(Level.REPORT))["read merge requests"]
+    assert "takes 18.4 or later" in problems(fleet, aim(RunLevel.REPORT))["read merge requests"]

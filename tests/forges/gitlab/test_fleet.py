@@ -33,7 +33,7 @@ def _fleet(server, *names, token=TOKEN):
 
 
 def _names(server, *names, only=(), token=TOKEN):
-    found = _fleet(server, *names, token=token).repositories(frozenset(only))
+    found = _fleet(server, *names, token=token).list_repositories(frozenset(only))
     return [each.name if isinstance(each, GitRepository) else each for each in found]
 
 
@@ -43,7 +43,7 @@ def _names(server, *names, only=(), token=TOKEN):
 def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
     project = server.world.add_project("acme/shop/web", FILES)
     head = project.git.need("main")
-    assert list(_fleet(server, "acme/shop/web").repositories(frozenset())) == [
+    assert list(_fleet(server, "acme/shop/web").list_repositories(frozenset())) == [
         GitRepository("gitlab", "acme/shop/web", "main", head, host=server.host, is_public=True)
     ]
     assert server.lines == [
@@ -55,15 +55,15 @@ def test_a_named_project_takes_two_requests_the_second_by_its_id(server):
 def test_a_project_that_moved_is_found_by_its_old_path_and_written_to_by_its_id(server):
     project = server.world.add_project("acme/shop/web", FILES, old_paths={"acme/web"})
     fleet = _fleet(server, "acme/web")
-    (found,) = fleet.repositories(frozenset())
-    assert (found.name, found.known_as) == ("acme/shop/web", "acme/web")
-    fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
+    (found,) = fleet.list_repositories(frozenset())
+    assert (found.name, found.configured_name) == ("acme/shop/web", "acme/web")
+    fleet.get_forge(found).push(BRANCH, CHANGES, message_of(), None)
     assert BRANCH in project.git.branches()
 
 
 def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
     stand = GitLabStand(tmp_path / "gitlab", FILES, below="/git")
-    (found,) = stand.fleet().repositories(frozenset())
+    (found,) = stand.fleet().list_repositories(frozenset())
     stand.forge().push(BRANCH, CHANGES, message_of(), None)
     assert stand.forge().open(proposal()).url == f"{stand.server.url}/acme/shop/web/-/merge_requests/1"
     assert (found.commit, found.host) == (stand.branches()["main"], None)
@@ -118,7 +118,7 @@ def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monk
 @responses.activate
 def test_gitlab_com_is_asked_at_its_own_address():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
-    (failed,) = GitLabFleet(token=TOKEN, selected=["acme/shop/web"]).repositories(frozenset())
+    (failed,) = GitLabFleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
     assert failed.subject == "acme/shop/web"
     (call,) = responses.calls
     assert call.request.headers["PRIVATE-TOKEN"] == TOKEN
@@ -170,7 +170,7 @@ def test_a_link_to_another_host_is_not_followed_there(gitlab):
 def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     ca = tmp_path / "ca.pem"
-    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).repositories(frozenset()))
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)
 
@@ -179,13 +179,13 @@ def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
 def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
-    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"]).repositories(frozenset()))
+    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"]).list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
 
 
 def test_an_address_that_nobody_can_ask_is_a_failure():
-    (failed,) = GitLabFleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).repositories(
+    (failed,) = GitLabFleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).list_repositories(
         frozenset()
     )
     assert "plain ASCII" in failed.error

@@ -26,9 +26,9 @@ from support.git import EXECUTABLE, File
 from bot.core.proposal.lifecycle import next_step
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError
-from bot.model.extras import Extras
-from bot.model.proposal import Leave, LeaveReason, RequestState
-from bot.model.source import Change, FilePath
+from bot.model.extras import RequestAttributes
+from bot.model.proposal import NoChange, NoChangeReason, RequestState
+from bot.model.source import FileChange, FilePath
 
 COMMITS = "/repository/commits"
 
@@ -41,8 +41,8 @@ class Hurried:
         fleet = GitLabFleet(
             stand.server.url, TOKEN, selected=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
         )
-        (repository,) = fleet.repositories(frozenset())
-        self.forge = fleet.forge(repository)
+        (repository,) = fleet.list_repositories(frozenset())
+        self.forge = fleet.get_forge(repository)
 
 
 def _sent(stand, request):
@@ -70,9 +70,9 @@ def test_a_commit_is_sent_without_author_so_that_gitlab_can_sign_it(gitlab):
 
 
 def test_text_is_sent_as_it_is_and_other_bytes_in_base64(gitlab):
-    binary = Change(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
-    latin = Change(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
-    long = Change(FilePath("app/long"), b"# \n" * 100_000)
+    binary = FileChange(FilePath("app/deep/build.sh"), b"UTF-8 with a\0in it\r\n")
+    latin = FileChange(FilePath("app/latin"), "FROM x # größe\n".encode("latin-1"))
+    long = FileChange(FilePath("app/long"), b"# \n" * 100_000)
     gitlab.commit("main", {latin.path: b"FROM x\n", long.path: b"FROM x\n"})
     push(gitlab, changes=[*CHANGES, binary, latin, long])
     actions = _sent(gitlab, COMMITS)["actions"]
@@ -83,8 +83,8 @@ def test_text_is_sent_as_it_is_and_other_bytes_in_base64(gitlab):
 
 
 def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
-    windows = Change(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
-    with pytest.raises(ForgeError, match="let the file have LF"):
+    windows = FileChange(FilePath("app/Dockerfile"), b"FROM node:22@sha256:1\r\n")
+    with pytest.raises(ForgeError, match="convert the file to LF"):
         push(gitlab, changes=[*CHANGES, windows])
     assert gitlab.writes == []
 
@@ -108,14 +108,14 @@ def test_what_gitlab_stored_other_than_it_was_sent_is_taken_away(gitlab, is_new)
     old = None if is_new else push(gitlab)
     (gitlab.git.directory / "info").mkdir(exist_ok=True)
     (gitlab.git.directory / "info" / "attributes").write_text("Dockerfile ident\n")
-    with pytest.raises(ForgeError, match="other than it was sent"):
-        push(gitlab, changes=[Change(FilePath("Dockerfile"), b"# $Id: 1 $\n" + NEW)], over=old)
+    with pytest.raises(ForgeError, match="other content than it was sent"):
+        push(gitlab, changes=[FileChange(FilePath("Dockerfile"), b"# $Id: 1 $\n" + NEW)], over=old)
     assert BRANCH not in gitlab.branches()
 
 
 def test_only_the_folders_of_changed_files_are_listed(gitlab):
     forge = gitlab.forge()
-    script = Change(FilePath("app/deep/build.sh"), b"#!/bin/sh\n:\n")
+    script = FileChange(FilePath("app/deep/build.sh"), b"#!/bin/sh\n:\n")
     with gitlab.server.watched() as lines:
         forge.push(BRANCH, [*CHANGES, script], message_of(), None)
     listed = [line for line in lines if "/repository/tree" in line]
@@ -125,7 +125,7 @@ def test_only_the_folders_of_changed_files_are_listed(gitlab):
 
 def test_a_folder_of_many_files_is_listed_to_its_end(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
-    push(gitlab, changes=[Change(FilePath("many/149"), b"y")])
+    push(gitlab, changes=[FileChange(FilePath("many/149"), b"y")])
     assert gitlab.files(BRANCH)["many/149"].content == b"y"
 
 
@@ -135,15 +135,15 @@ def test_a_folder_of_many_files_is_listed_to_its_end(gitlab):
 def test_what_comes_between_reading_a_branch_and_moving_it_is_lost_and_the_next_run_heals_from_it(gitlab):
     propose(gitlab)
     run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
-    run.forge.tell(open_one(gitlab), "The write before the one that is late.")
+    run.forge.add_comment(open_one(gitlab), "The write before the one that is late.")
     run.forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), gitlab.branches()[BRANCH])
     assert "README.md" not in gitlab.files(BRANCH)
     seen = open_one(gitlab)
     assert (seen.head, seen.intent) == (gitlab.branches()[BRANCH], "3" * 16)
     wanted = replace(proposal(), intent="3" * 16)
-    step = next_step(wanted, [seen], known=True, now=seen.committed)
-    assert isinstance(step, Leave)
-    assert step.reason is LeaveReason.UNCHANGED
+    step = next_step(wanted, [seen], known=True, now=seen.committed_at)
+    assert isinstance(step, NoChange)
+    assert step.reason is NoChangeReason.UNCHANGED
 
 
 def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
@@ -151,7 +151,7 @@ def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
     seen = open_one(gitlab)
     moved = gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
     for write in (lambda forge: forge.push(BRANCH, NEWER_CHANGES, message_of(), seen.head), lambda f: f.drop(seen)):
-        with pytest.raises(ForgeError, match="again"):
+        with pytest.raises(ForgeError, match="rerun basebump"):
             write(gitlab.forge())
     assert gitlab.branches()[BRANCH] == moved
 
@@ -159,8 +159,8 @@ def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
 def test_a_branch_that_is_new_is_never_forced_over_one_that_appeared(gitlab):
     seen = propose(gitlab, "basebump/other-1")
     run = Hurried(gitlab, lambda: gitlab.commit(BRANCH, {"README.md": "A person was faster.\n"}))
-    run.forge.tell(seen, "The write before the one that is late.")
-    with pytest.raises(ForgeError, match="again"):
+    run.forge.add_comment(seen, "The write before the one that is late.")
+    with pytest.raises(ForgeError, match="rerun basebump"):
         run.forge.push(BRANCH, CHANGES, message_of(), None)
     assert gitlab.files(BRANCH)["README.md"].content == b"A person was faster.\n"
 
@@ -197,14 +197,14 @@ def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
 
 def test_labels_are_made_on_the_fly(gitlab):
     push(gitlab)
-    assert gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies", "docker")))).notes == ()
+    assert gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")))).notes == ()
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
 
 
 def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab):
     gitlab.token.can_label = False
     push(gitlab)
-    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies",))))
+    opened = gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies",))))
     (note,) = opened.notes
     assert "dependencies" in note
     assert open_one(gitlab).number == opened.number
@@ -213,7 +213,7 @@ def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab)
 def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
-    opened = gitlab.forge().open(replace(proposal(), extras=Extras(labels=("docker",))))
+    opened = gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("docker",))))
     assert (opened.number, opened.notes) == (1, ())
     (request,) = gitlab.requests()
     assert request.title == proposal().title
@@ -221,7 +221,7 @@ def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(g
 
 
 def test_another_request_is_named_as_gitlab_links_them(gitlab):
-    assert gitlab.forge().limits.sigil == "!"
+    assert gitlab.forge().limits.number_prefix == "!"
 
 
 # Permissions

@@ -14,7 +14,7 @@ from bot.forges._refusal import RefusedError
 from bot.forges.git.remote import Origin
 from bot.forges.gitlab import tree as gitlab_tree
 from bot.model.errors import TreeError
-from bot.model.forge import Entry
+from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 pytestmark = pytest.mark.real("git")
@@ -128,7 +128,7 @@ def test_where_git_fails_the_api_is_asked(gitlab, tmp_path, monkeypatch):
 
 def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
     tree = _tree(gitlab)
-    entries = [*tree.entries(), Entry(FilePath("foreign"), 1), Entry(FilePath("odd"), 1, "--upload-pack=evil")]
+    entries = [*tree.entries(), TreeEntry(FilePath("foreign"), 1), TreeEntry(FilePath("odd"), 1, "--upload-pack=evil")]
     *contents, foreign, odd = tree.read(entries)
     assert contents == [CONTENTS[each.path] for each in entries[:-2]]
     assert isinstance(foreign, TreeError)
@@ -145,7 +145,7 @@ def origin(gitlab):
 
 def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
-        files = [Entry(path, each.size, each.oid) for path, each in clone.listing().files.items()]
+        files = [TreeEntry(path, each.size, each.oid) for path, each in clone.listing().files.items()]
         elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
         found = replace(clone, near=replace(clone.near, directory=elsewhere.directory)).fetch(files)
         contents = {each.path: content for each, content in zip(files, found, strict=True)}
@@ -216,6 +216,6 @@ def test_a_repository_without_commits_has_no_head(gitlab):
 
 
 def test_what_is_no_commit_is_not_asked_for(origin, gitlab):
-    with pytest.raises(RefusedError, match="no commit"), origin.clone("--upload-pack=evil"):
+    with pytest.raises(RefusedError, match="not a commit"), origin.clone("--upload-pack=evil"):
         pass
     assert gitlab.server.lines == []

@@ -11,7 +11,7 @@ from support.forges.contract_scene import BODY, BRANCH, proposal, push
 from support.forges.gitlab.stand import TOKEN
 from support.parts import find_glab
 
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 
 pytestmark = pytest.mark.real("glab")
 
@@ -40,7 +40,7 @@ def glab(gitlab, tmp_path, monkeypatch):
 
 def test_glab_reads_the_request_that_was_opened(gitlab, glab):
     push(gitlab)
-    gitlab.forge().open(replace(proposal(), extras=Extras(labels=("dependencies", "docker")), is_draft=True))
+    gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")), is_draft=True))
     listed = json.loads(glab("mr", "list", "--repo", "acme/shop/web", "--output", "json"))
     assert [(each["iid"], each["source_branch"], each["draft"]) for each in listed] == [(1, BRANCH, True)]
     seen = json.loads(glab("mr", "view", "1", "--repo", "acme/shop/web", "--output", "json"))

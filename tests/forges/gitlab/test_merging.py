@@ -18,9 +18,9 @@ def behind(gitlab):
 
 def strict(stand) -> bool:
     seen = open_one(stand)
-    assert seen.behind
-    assert not seen.conflicts
-    return seen.strict
+    assert seen.is_behind
+    assert not seen.has_conflicts
+    return seen.must_be_current
 
 
 def test_where_merges_are_commits_what_is_behind_may_be_merged(behind):
@@ -50,7 +50,7 @@ def test_a_push_ends_it(behind):
     behind.project.merge_method = "ff"
     push(behind, over=open_one(behind).head)
     seen = open_one(behind)
-    assert (seen.behind, seen.strict) == (False, False)
+    assert (seen.is_behind, seen.must_be_current) == (False, False)
 
 
 def test_the_project_is_asked_only_where_something_is_behind_and_then_once(gitlab):

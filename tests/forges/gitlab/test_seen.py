@@ -25,7 +25,7 @@ from support.git import ADA, Person
 from bot.forges.gitlab import heads as gitlab_heads
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.forges.gitlab.merging import MERGE_CHECK
-from bot.model.extras import Extras
+from bot.model.extras import RequestAttributes
 from bot.model.proposal import RequestState
 
 # What a run asks when nothing changed
@@ -59,10 +59,10 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
     gitlab.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
     fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name], pause=pauses.append)
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with gitlab.server.watched() as lines:
-        (seen,) = fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
-    assert seen.conflicts
+        (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
+    assert seen.has_conflicts
     assert _paths(lines).count("merge_requests/1") == 2
     assert pauses == [MERGE_CHECK]
 
@@ -107,7 +107,7 @@ def test_a_request_that_a_person_set_to_merge_by_itself_is_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).armed_by = gitlab.server.world.ada
     seen = open_one(gitlab)
-    assert (seen.accepted, seen.armed, seen.ever.automerge) == (True, False, True)
+    assert (seen.is_accepted, seen.has_automerge, seen.ever_set.automerge) == (True, False, True)
 
 
 def test_what_is_set_on_a_request_takes_no_question(gitlab):
@@ -118,34 +118,34 @@ def test_what_is_set_on_a_request_takes_no_question(gitlab):
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
         (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
-    assert seen.ever == Extras(("docker",), ("ada",), ("ada",), "Next")
+    assert seen.ever == RequestAttributes(("docker",), ("ada",), ("ada",), "Next")
     assert len(lines) == 3 + 1  # whose token it is
 
 
 def test_a_request_that_somebody_approved_is_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).approved_by.append(gitlab.server.world.ada)
-    assert open_one(gitlab).accepted
+    assert open_one(gitlab).is_accepted
 
 
 def test_where_there_are_no_approvals_nobody_approved(gitlab):
     gitlab.project.has_approvals = False
     propose(gitlab)
-    assert not open_one(gitlab).accepted
+    assert not open_one(gitlab).is_accepted
 
 
 def test_a_request_that_is_being_merged_is_open_and_accepted(gitlab):
     propose(gitlab)
     gitlab.project.open_request(BRANCH).state = "locked"
     assert RequestState.CLOSED not in {seen.state for seen in look(gitlab)}
-    assert one(gitlab, RequestState.OPEN).accepted
+    assert one(gitlab, RequestState.OPEN).is_accepted
 
 
 def test_what_gitlab_notes_itself_is_not_what_we_told(gitlab):
     propose(gitlab)
     gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
     assert gitlab.project.open_request(BRANCH).notes[0].system
-    assert not open_one(gitlab).told
+    assert not open_one(gitlab).has_commented
 
 
 # A base that somebody merged into a branch
@@ -237,6 +237,6 @@ def test_a_commit_of_an_address_that_is_not_the_accounts_is_not_ours(gitlab, ema
 def test_without_a_token_nothing_is_ours(gitlab):
     propose(gitlab)
     fleet = GitLabFleet(gitlab.server.url, selected=[gitlab.name])
-    (repository,) = fleet.repositories(frozenset())
-    (seen,) = fleet.forge(repository).seen(PREFIX, frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
+    (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset())
     assert (seen.state, seen.intent) == (RequestState.OPEN, None)

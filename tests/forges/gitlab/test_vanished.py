@@ -66,6 +66,8 @@ def test_a_merge_request_that_was_merged_since_keeps_its_words(gitlab):
     seen = propose(gitlab)
     before = gitlab.requests()[0].body
     gitlab.merge_request(BRANCH)
-    with pytest.raises(ForgeError, match=r"request 1 of acme/shop/web ended since basebump looked; run basebump again"):
+    with pytest.raises(
+        ForgeError, match=r"acme/shop/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
+    ):
         gitlab.forge().amend(seen, "Another title", "Another body")
     assert gitlab.requests()[0].body == before

@@ -29,7 +29,7 @@ from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError
-from bot.model.proposal import Leave, LeaveReason, Open, RequestState
+from bot.model.proposal import NoChange, NoChangeReason, OpenRequest, RequestState
 
 
 def _decline(git):
@@ -41,7 +41,7 @@ def test_a_decline_closes_deletes_our_branch_and_is_remembered(git):
     assert _decline(git)
     assert git.head(BRANCH) is None
     (seen,) = look(git)
-    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == Leave(BRANCH, LeaveReason.DECLINED, seen)
+    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == NoChange(BRANCH, NoChangeReason.DECLINED, seen)
 
 
 def test_a_decline_keeps_a_branch_that_holds_a_persons_work(git):
@@ -94,11 +94,11 @@ def test_a_decline_is_remembered_whatever_became_of_the_proposals_after_it(git, 
         case "declined":
             _decline(git)
         case "withdrawn":
-            forge_of(git).amend(seen, seen.title, _of("c", withdrawn=True).body)
+            forge_of(git).update_request(seen, seen.title, _of("c", withdrawn=True).body)
             forge_of(git).close(seen)
         case "merged":
             git.merge(BRANCH, "main")
-            forge_of(git).drop(seen)
+            forge_of(git).delete_branch(seen)
         case "deleted":
             git.delete(BRANCH)
     closed = [each.body for each in look(git) if each.state is RequestState.CLOSED]
@@ -108,14 +108,14 @@ def test_a_decline_is_remembered_whatever_became_of_the_proposals_after_it(git, 
     if end != "open":
         for digit in "ab":
             step = _next(git, _of(digit))
-            assert (type(step), step.reason) == (Leave, LeaveReason.DECLINED)
-        assert isinstance(_next(git, _of("d")), Open)
+            assert (type(step), step.reason) == (NoChange, NoChangeReason.DECLINED)
+        assert isinstance(_next(git, _of("d")), OpenRequest)
 
 
 def test_what_we_took_back_ourselves_is_not_kept_as_declined(git):
     _open(git, _of("a"))
     (seen,) = look(git)
-    forge_of(git).amend(seen, seen.title, _of("a", withdrawn=True).body)
+    forge_of(git).update_request(seen, seen.title, _of("a", withdrawn=True).body)
     forge_of(git).close(seen)
     _open(git, _of("b"))
     assert git.refs("refs/basebump/declined/") == {}
@@ -127,7 +127,7 @@ def test_what_was_declined_is_kept_in_the_same_move_as_the_new_proposal(git, git
     before = git.refs("refs/basebump/")
     forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
     git_first(f"""case "$*" in *update-ref*) "$git" update-ref -d {HEAD_REF};; esac""")
-    with pytest.raises(ForgeError, match="run basebump again"):
+    with pytest.raises(ForgeError, match="rerun basebump"):
         forge_of(git).open(_of("b"))
     assert git.refs("refs/basebump/") == before
 
@@ -148,8 +148,8 @@ def test_what_was_declined_is_shown_of_wanted_branches_only(git):
     _decline(git)
     _open(git, _of("b"))
     _decline(git)
-    assert forge_of(git).seen("basebump/", frozenset({OTHER})) == ()
-    assert forge_of(git).seen("other/", frozenset({BRANCH})) == ()
+    assert forge_of(git).list_requests("basebump/", frozenset({OTHER})) == ()
+    assert forge_of(git).list_requests("other/", frozenset({BRANCH})) == ()
 
 
 @pytest.mark.parametrize("branch", [BRANCH, "basebump", "basebump/*", "main", "*", "", "a b", "../x"])

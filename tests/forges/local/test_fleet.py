@@ -11,10 +11,10 @@ from support.git import Git
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.forge import Entry, GitRepository
-from bot.model.report import Failed
-from bot.model.source import Change, FilePath
-from bot.model.vocabulary import Stage
+from bot.model.forge import TreeEntry, GitRepository
+from bot.model.report import RunFailure
+from bot.model.source import FileChange, FilePath
+from bot.model.vocabulary import FailureStage
 
 # Which repositories there are
 
@@ -64,8 +64,8 @@ def test_a_name_cannot_leave_the_folder(root, name):
     Git.create(root.parent / "outside", {"a": "1"}, bare=False)
     Git.create(root / "a", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root, name)
-    assert (failed.subject, failed.stage) == (name, Stage.SURVEY)
-    assert "names no repository" in failed.error
+    assert (failed.subject, failed.stage) == (name, FailureStage.SURVEY)
+    assert "is not a repository name" in failed.error
 
 
 def test_a_link_cannot_leave_the_folder(root):
@@ -73,7 +73,7 @@ def test_a_link_cannot_leave_the_folder(root):
     root.mkdir()
     (root / "acme").symlink_to(root.parent / "outside")
     (failed,) = repositories_of(root, "acme")
-    assert "leads out of" in failed.error
+    assert "is a link out of" in failed.error
 
 
 def test_a_worktree_cannot_lead_to_a_repository_outside_of_the_folder(root):
@@ -88,29 +88,29 @@ def test_one_that_is_missing_or_no_repository_is_a_failure_and_the_rest_goes_on(
     Git.create(root / "acme.git", {"a": "1"})
     (root / "notes").mkdir()
     missing, notes, found = repositories_of(root, "missing", "notes", "acme")
-    assert missing == Failed("missing", Stage.SURVEY, missing.error)
+    assert missing == RunFailure("missing", FailureStage.SURVEY, missing.error)
     assert "there is no folder" in missing.error
-    assert "no git repository" in notes.error
+    assert "not a git repository" in notes.error
     assert found.name == "acme"
 
 
 def test_a_folder_that_is_missing_is_one_failure(root):
     (failed,) = repositories_of(root)
-    assert (failed.subject, failed.stage) == (str(root), Stage.SURVEY)
+    assert (failed.subject, failed.stage) == (str(root), FailureStage.SURVEY)
     assert "No such file" in failed.error
 
 
 def test_a_folder_without_repositories_is_one_failure(root):
     Git.create(root / "too" / "deep", {"a": "1"}, bare=False)
     (failed,) = repositories_of(root)
-    assert "no git repository lies directly in it" in failed.error
+    assert "holds no git repository directly" in failed.error
 
 
 @pytest.mark.parametrize("is_bare", [True, False])
 def test_a_folder_that_is_a_repository_itself_is_told_how_to_name_it(root, is_bare):
     Git.create(root / "acme", {"a": "1"}, bare=is_bare)
     (failed,) = repositories_of(root / "acme")
-    assert f"`url` name the folder that holds it, {root}, and `repositories` name acme" in failed.error
+    assert f"`url` to its parent folder, {root}, and `repositories` to [acme]" in failed.error
     assert [each.base_branch for each in repositories_of(root, "acme")] == ["main"]
 
 
@@ -119,7 +119,7 @@ def test_a_name_that_the_file_system_refuses_is_a_failure(root, name):
     root.mkdir()
     (root / "loop.git").symlink_to(root / "loop.git")
     (failed,) = repositories_of(root, name)
-    assert "correct its name" in failed.error
+    assert "correct the name" in failed.error
 
 
 def test_without_git_every_repository_is_a_failure(root, monkeypatch):
@@ -137,9 +137,9 @@ def test_an_empty_or_detached_repository_has_no_base_branch(root):
     assert found == [GitRepository("local", name, None, None, is_public=False) for name in ("detached", "empty")]
     for repository in found:
         with pytest.raises(TreeError, match="HEAD"):
-            LocalFleet(root).tree(repository)
+            LocalFleet(root).open_tree(repository)
         with pytest.raises(ForgeError, match="HEAD"):
-            LocalFleet(root).forge(repository).seen("basebump/", frozenset())
+            LocalFleet(root).get_forge(repository).list_requests("basebump/", frozenset())
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
@@ -202,13 +202,13 @@ def test_files_are_read_as_they_are_stored(root):
     git.run("config", "filter.shout.smudge", "tr a-z A-Z")
     git.run("config", "core.autocrlf", "true")
     fleet = LocalFleet(root)
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    entries = list(tree.entries())
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    entries = list(tree.list_entries())
     assert dict(zip([entry.path for entry in entries], tree.read(entries), strict=True)) == {
         path: content if isinstance(content, bytes) else content.encode() for path, content in crlf.items()
     }
-    fleet.forge(repository).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\r\nRUN\n")], MESSAGE, None)
+    fleet.get_forge(repository).push(BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\r\nRUN\n")], MESSAGE, None)
     assert git.files(BRANCH)["Dockerfile"].content == b"FROM x\r\nRUN\n"
 
 
@@ -219,22 +219,22 @@ def test_a_path_that_is_not_utf8_is_read_and_written(root, git):
     commit = git.run("commit-tree", tree, stdin=b"odd").decode().strip()
     git.run("update-ref", "refs/heads/main", commit)
     fleet = LocalFleet(root)
-    (repository,) = fleet.repositories(frozenset())
-    (entry,) = fleet.tree(repository).entries()
+    (repository,) = fleet.list_repositories(frozenset())
+    (entry,) = fleet.open_tree(repository).list_entries()
     assert entry.path == os.fsdecode(b"gr\xf6\xdfe")
-    fleet.forge(repository).push(BRANCH, [Change(entry.path, NEW)], MESSAGE, None)
+    fleet.get_forge(repository).push(BRANCH, [FileChange(entry.path, NEW)], MESSAGE, None)
     assert git.files(BRANCH)[entry.path].content == NEW
 
 
 def test_a_tree_that_cannot_be_read_is_an_error(root, git):
     gone = GitRepository("local", "acme", "main", "5" * 40, is_public=False)
     with pytest.raises(TreeError):
-        list(LocalFleet(root).tree(gone).entries())
+        list(LocalFleet(root).open_tree(gone).list_entries())
     with pytest.raises(TreeError, match="missing"):
-        LocalFleet(root).tree(GitRepository("local", "missing", "main", "5" * 40, is_public=False))
-    (refused,) = LocalFleet(root).tree(gone).read([Entry(FilePath("Dockerfile"), None)])
+        LocalFleet(root).open_tree(GitRepository("local", "missing", "main", "5" * 40, is_public=False))
+    (refused,) = LocalFleet(root).open_tree(gone).read([TreeEntry(FilePath("Dockerfile"), None)])
     assert isinstance(refused, TreeError)
-    assert "no entry" in str(refused)
+    assert "not an entry" in str(refused)
 
 
 # What the surroundings may not change
@@ -288,11 +288,11 @@ def test_a_partial_clone_fetches_nothing_behind_our_back(root, tmp_path):
     whole.run("config", "uploadpack.allowFilter", "true")
     whole.run("clone", "--quiet", "--bare", "--filter=blob:none", f"file://{whole.directory}", str(root / "acme.git"))
     fleet = LocalFleet(root)
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with pytest.raises(TreeError, match="partial clone"):
-        list(fleet.tree(repository).entries())
+        list(fleet.open_tree(repository).list_entries())
     Git(root / "acme.git").run("fetch", "--quiet", "--refetch", "--no-filter")
-    assert [entry.path for entry in fleet.tree(repository).entries()] == ["Dockerfile"]
+    assert [entry.path for entry in fleet.open_tree(repository).list_entries()] == ["Dockerfile"]
 
 
 def test_gits_variables_are_not_inherited(git, tmp_path, monkeypatch):

@@ -28,7 +28,7 @@ from bot.forges.local.fleet import BOT, LocalFleet
 from bot.forges.local.refs import MAX_PROPOSAL
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 # Whose commit it is
 
@@ -41,7 +41,7 @@ def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
     (commit,) = git.log(BRANCH, without="main")
     assert commit.author == commit.committer == Person(BOT.name, BOT.email) == Person("basebump", "basebump@localhost")
     (seen,) = look(git)
-    assert before <= seen.committed <= datetime.now(UTC)
+    assert before <= seen.committed_at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("which", ["author", "committer"])
@@ -67,7 +67,7 @@ def test_a_commit_from_outside_of_time_does_not_stop_us(git):
     commit = git.run("hash-object", "-w", "-t", "commit", "--literally", "--stdin", stdin=content.encode())
     git.run("update-ref", HEAD_REF, commit.decode().strip())
     (seen,) = look(git)
-    assert (seen.state, seen.committed) == (RequestState.BRANCH, None)
+    assert (seen.state, seen.committed_at) == (RequestState.BRANCH, None)
 
 
 # What is stored
@@ -88,11 +88,11 @@ def test_a_proposal_is_a_branch_and_a_blob_of_json_and_nothing_else(git):
 def test_all_of_it_survives_packing_and_pruning(git):
     propose(git)
     (before,) = look(git)
-    forge_of(git).tell(before, "Hands off.")
+    forge_of(git).add_comment(before, "Hands off.")
     git.run("pack-refs", "--all")
     git.run("gc", "--quiet", "--prune=now")
     (after,) = look(git)
-    assert (after.told, after.body, after.head) == (True, before.body, before.head)
+    assert (after.has_commented, after.body, after.head) == (True, before.body, before.head)
     forge_of(git).close(after)
     assert [each.state for each in look(git)] == [RequestState.CLOSED]
 
@@ -114,21 +114,21 @@ def test_looking_writes_nothing_not_even_objects(git):
     git.commit("main", {"Dockerfile": "FROM python:3.13\n", "b": "1"})
     before = git.run("count-objects", "-v"), git.refs()
     (seen,) = look(git)
-    assert seen.conflicts
+    assert seen.has_conflicts
     assert (git.run("count-objects", "-v"), git.refs()) == before
 
 
 @pytest.mark.parametrize("name", ["basebump", BRANCH + "/x"])
 def test_a_branch_that_is_in_the_way_is_named_with_what_to_do(git, name):
     git.run("update-ref", f"refs/heads/{name}", "main")
-    with pytest.raises(ForgeError, match="rename it, or change `branch_prefix`"):
+    with pytest.raises(ForgeError, match="rename the branch, or change `branch_prefix`"):
         forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
 
 
 def test_closing_moves_both_refs_or_none(git):
     head = propose(git)
     (seen,) = look(git)
-    forge_of(git).tell(seen, "Hands off.")
+    forge_of(git).add_comment(seen, "Hands off.")
     common = git.directory / git.run("rev-parse", "--git-common-dir").decode().strip()
     lock = common / f"{PROPOSAL_REF}.lock"
     lock.touch()
@@ -145,7 +145,7 @@ def test_a_branch_that_a_person_moved_is_not_closed(git):
     propose(git)
     (seen,) = look(git)
     head = git.commit(BRANCH, {"a": "1"})
-    with pytest.raises(ForgeError, match="again"):
+    with pytest.raises(ForgeError, match="rerun basebump"):
         forge_of(git).close(seen)
     assert git.head(BRANCH) == head
     assert json.loads(git.run("cat-file", "blob", PROPOSAL_REF))["state"] == "open"
@@ -154,11 +154,11 @@ def test_a_branch_that_a_person_moved_is_not_closed(git):
 def test_dropping_a_merged_branch_takes_what_was_told_with_it_and_keeps_that_it_was_merged(git):
     propose(git)
     (seen,) = look(git)
-    forge_of(git).tell(seen, "Hands off.")
+    forge_of(git).add_comment(seen, "Hands off.")
     git.merge(BRANCH, "main")
     merged, branch = look(git)
     assert (merged.state, branch.state) == (RequestState.MERGED, RequestState.BRANCH)
-    forge_of(git).drop(branch)
+    forge_of(git).delete_branch(branch)
     assert set(git.refs()) == {"refs/heads/main", PROPOSAL_REF}
     (seen,) = look(git)
     assert (seen.state, seen.head) == (RequestState.MERGED, None)
@@ -190,14 +190,14 @@ def test_a_ref_that_holds_no_proposal_costs_no_other_and_is_not_overwritten(git,
     propose(git, OTHER)
     oid = _blob(git, content) if content is not None else git.run("rev-parse", "main^{tree}").decode().strip()
     git.run("update-ref", PROPOSAL_REF, oid)
-    assert [each.branch for each in forge_of(git).seen("basebump/", frozenset({BRANCH, OTHER}))] == [OTHER]
+    assert [each.branch for each in forge_of(git).list_requests("basebump/", frozenset({BRANCH, OTHER}))] == [OTHER]
     forge_of(git).push(BRANCH, CHANGES, MESSAGE, None)
     (seen,) = look(git)
     assert (seen.state, seen.intent) == (RequestState.BRANCH, INTENT)
     with pytest.raises(ForgeError, match="update-ref -d"):
         forge_of(git).open(PROPOSAL)
     assert git.refs()[PROPOSAL_REF] == oid
-    forge_of(git).drop(seen)
+    forge_of(git).delete_branch(seen)
     assert git.head(BRANCH) is None
 
 
@@ -206,7 +206,7 @@ def test_a_symbolic_branch_is_a_persons_and_never_followed(git):
     git.run("symbolic-ref", HEAD_REF, f"refs/heads/{OTHER}")
     (seen,) = look(git)
     assert (seen.head, seen.intent) == (ours, None)
-    moved = forge_of(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, ours)
+    moved = forge_of(git).push(BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, ours)
     assert (git.head(BRANCH), git.head(OTHER)) == (moved, ours)
 
 
@@ -214,10 +214,10 @@ def test_a_base_without_a_common_past_is_a_conflict(git):
     propose(git)
     git.run("update-ref", "refs/heads/main", git.make_commit([], {"Dockerfile": OLD}, "A new start"))
     (seen,) = look(git)
-    assert seen.conflicts
+    assert seen.has_conflicts
 
 
-@pytest.mark.parametrize("verb", ["push", "open", "amend", "close", "tell", "drop"])
+@pytest.mark.parametrize("verb", ["push", "open", "update_request", "close", "add_comment", "delete_branch"])
 @pytest.mark.parametrize("moved", [HEAD_REF, PROPOSAL_REF])
 def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first, verb, moved):
     propose(git)
@@ -225,34 +225,38 @@ def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first
     theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
     git_first(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
     writes = {
-        "push": lambda: forge_of(git).push(BRANCH, [Change(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head),
+        "push": lambda: forge_of(git).push(BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head),
         "open": lambda: forge_of(git).open(PROPOSAL),
-        "amend": lambda: forge_of(git).amend(seen, "Other words", ""),
+        "update_request": lambda: forge_of(git).update_request(seen, "Other words", ""),
         "close": lambda: forge_of(git).close(seen),
-        "tell": lambda: forge_of(git).tell(seen, "Hands off."),
-        "drop": lambda: forge_of(git).drop(seen),
+        "add_comment": lambda: forge_of(git).add_comment(seen, "Hands off."),
+        "delete_branch": lambda: forge_of(git).delete_branch(seen),
     }
-    if (verb, moved) in {("push", PROPOSAL_REF), ("amend", HEAD_REF), ("tell", HEAD_REF)}:
+    if (verb, moved) in {("push", PROPOSAL_REF), ("update_request", HEAD_REF), ("add_comment", HEAD_REF)}:
         writes[verb]()  # they do not touch what moved
     else:
-        with pytest.raises(ForgeError, match="run basebump again"):
+        with pytest.raises(ForgeError, match="rerun basebump"):
             writes[verb]()
         assert TOLD_REF not in git.refs()
     assert git.refs()[moved] == theirs
 
 
-@pytest.mark.parametrize("verb", ["amend", "close", "tell"])
+@pytest.mark.parametrize("verb", ["update_request", "close", "add_comment"])
 def test_what_is_not_open_takes_no_word(git, verb):
     propose(git)
     (seen,) = look(git)
     LocalFleet(git.directory.parent).decline("acme", BRANCH)
-    words = {"amend": ("t", "b"), "close": (), "tell": ("t",)}[verb]
+    writes = {
+        "update_request": lambda: forge_of(git).amend(seen, "t", "b"),
+        "close": lambda: forge_of(git).close(seen),
+        "add_comment": lambda: forge_of(git).tell(seen, "t"),
+    }
     with pytest.raises(ForgeError, match="no open proposal"):
-        getattr(forge_of(git), verb)(seen, *words)
+        writes[verb]()
 
 
 def test_a_message_that_no_encoding_has_is_refused(git):
-    with pytest.raises(ForgeError, match="encoding"):
+    with pytest.raises(ForgeError, match="cannot encode"):
         forge_of(git).push(BRANCH, CHANGES, "Update \ud800", None)
     assert git.head(BRANCH) is None
 
@@ -268,12 +272,16 @@ def worktree(git, tmp_path):
     return place
 
 
-@pytest.mark.parametrize("verb", ["push", "close", "drop"])
+@pytest.mark.parametrize("verb", ["push", "close", "delete_branch"])
 def test_a_branch_that_is_checked_out_somewhere_is_not_moved(git, worktree, verb):
     (seen,) = look(git)
-    forge = forge_of(git)
+    writes = {
+        "push": lambda: forge_of(git).push(BRANCH, CHANGES, MESSAGE, seen.head),
+        "close": lambda: forge_of(git).close(seen),
+        "delete_branch": lambda: forge_of(git).drop(seen),
+    }
     with pytest.raises(ForgeError, match=f"checked out in {worktree}"):
-        forge.push(BRANCH, CHANGES, MESSAGE, seen.head) if verb == "push" else getattr(forge, verb)(seen)
+        writes[verb]()
     assert look(git) == [seen]
 
 

@@ -12,7 +12,7 @@ from support.listener import Received
 from support.tunnel import Tunnel
 
 from bot.demo import images
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 
@@ -40,8 +40,8 @@ def by_secret(entra: Entra) -> dict[str, str]:
     return entra.environment | {"AZURE_CLIENT_SECRET": SECRET}
 
 
-def line(acr: Acr, repository: str = "team/app") -> Line:
-    return Line(f"{acr.host}/{repository}", "1")
+def line(acr: Acr, repository: str = "team/app") -> TagRef:
+    return TagRef(f"{acr.host}/{repository}", "1")
 
 
 def tokens_seen(received: list[Received]) -> list[Received]:

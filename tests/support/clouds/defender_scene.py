@@ -16,8 +16,8 @@ from support.tunnel import Tunnel
 
 from bot.demo.images import ImageStore, image, index, layer
 from bot.demo.registry import LoopbackRegistry
-from bot.model.evidence import NotScanned, Scan, Subject, Unscanned
-from bot.model.reference import Line
+from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
+from bot.model.reference import TagRef
 from bot.net import HostTrust, HttpClient
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
@@ -26,7 +26,7 @@ from bot.scanners.defender import DefenderScanner
 from bot.wiring.scanners import platform_manifests
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-LINE = Line("contoso.azurecr.io/team/base", "1")
+LINE = TagRef("contoso.azurecr.io/team/base", "1")
 OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
 LONG_AGO = "2026-09-01T00:00:00Z"
 
@@ -41,8 +41,8 @@ class Scene:
         self.old, self.new = (self.push(index([_arm(made), made])) for made in (OLD, NEW))
         self.pauses: list[float] = []
 
-    def push(self, item, platform: str = "linux/amd64") -> Subject:
-        return Subject(LINE, self.store.put(LINE.path, item), platform)
+    def push(self, item, platform: str = "linux/amd64") -> ScanSubject:
+        return ScanSubject(LINE, self.store.put(LINE.path, item), platform)
 
     def scanner(self, *, token: str | None = None, subscriptions=(), **options) -> DefenderScanner:
         host = self.graph.host
@@ -59,7 +59,7 @@ class Scene:
         self.pauses.append(seconds)
         self.graph.rest(seconds)
 
-    def scan(self, *rows, of: Subject | None = None, **options):
+    def scan(self, *rows, of: ScanSubject | None = None, **options):
         self.graph.rows = list(rows)
         return self.scanner(**options).scan(of or self.new)
 
@@ -89,9 +89,9 @@ def defender_scene(folder, monkeypatch) -> Iterator[Scene]:
         yield Scene(registry, store, graph, tunnel)
 
 
-def why(outcome) -> Unscanned:
+def why(outcome) -> UnscannedReason:
     assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
+    return outcome.reason
 
 
 def found(outcome) -> dict:

@@ -4,39 +4,39 @@ from datetime import UTC, datetime, timedelta
 
 from support.values import digest, occurrence
 
-from bot.model.decision import Selected, Update
-from bot.model.history import Sighting
-from bot.model.image import Child, Kind, Manifest, Resolved
+from bot.model.decision import TrackedImage, ImageUpdate
+from bot.model.history import TagObservation
+from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
 from bot.model.policy import Policy
-from bot.model.reference import Line
+from bot.model.reference import TagRef
 
-NGINX, NEXT = Line("docker.io/library/nginx", "1.27.1"), Line("docker.io/library/nginx", "1.27.3")
+NGINX, NEXT = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.3")
 NOW = datetime(2027, 1, 20, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
 def place(held=None, policy=Policy(), **more):  # noqa: B008 - a frozen value
     written = f"nginx:1.27.1@{digest(held)}" if held else "nginx:1.27.1"
-    return Selected(occurrence(written, **more), NGINX, policy)
+    return TrackedImage(occurrence(written, **more), NGINX, policy)
 
 
 def index(word, *children):
-    listed = tuple(Child(digest(child), "linux/amd64") for child in children or (f"{word} amd64",))
-    return Manifest(digest(word), Kind.INDEX, "application/vnd.oci.image.index.v1+json", listed)
+    listed = tuple(ChildManifest(digest(child), "linux/amd64") for child in children or (f"{word} amd64",))
+    return Manifest(digest(word), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", listed)
 
 
 def points_to(word, line=NGINX, **more):
-    return Resolved(line, digest(word), index(word), **more)
+    return ResolvedTag(line, digest(word), index(word), **more)
 
 
 def seen(line, **days):
     """Return a history: since how many days which digest is there."""
     ordered = sorted(days.items(), key=lambda item: -item[1])
-    return tuple(Sighting(line, digest(word), NOW - ago * DAY, NOW - ago * DAY) for word, ago in ordered)
+    return tuple(TagObservation(line, digest(word), NOW - ago * DAY, NOW - ago * DAY) for word, ago in ordered)
 
 
 def chosen(decision):
-    assert isinstance(decision, Update), decision
+    assert isinstance(decision, ImageUpdate), decision
     return [candidate.digest for candidate in decision.candidates]
 
 

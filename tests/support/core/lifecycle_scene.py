@@ -6,7 +6,7 @@ from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
 from bot.core.proposal.mark import Remembered, mark
-from bot.model.proposal import Proposal, RequestState, Seen, Unwanted
+from bot.model.proposal import Proposal, RequestState, RemoteRequest, NoProposal
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -14,13 +14,13 @@ TARGETS = (f"docker.io/library/python:3.12-slim@{digest('new')}",)
 TARGETS_BEFORE = (f"docker.io/library/python:3.12-slim@{digest('before')}",)
 INTENT, REPORT = "1" * 16, "2" * 15 + "0"
 WANTED = Proposal(BRANCH, "Update python", "body", "message", (), (), TARGETS, INTENT, REPORT)
-NOT_WANTED = Unwanted("The base branch already has it.")
+NOT_WANTED = NoProposal("The base branch already has it.")
 
 
-def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> Seen:
+def shown(state=RequestState.OPEN, *, targets=TARGETS, report=REPORT, withdrawn=False, **more) -> RemoteRequest:
     body = "" if state is RequestState.BRANCH else f"text\n\n{mark(Remembered(targets, report, withdrawn=withdrawn))}"
     values = {"head": "c0ffee", "intent": INTENT, "number": 7, "body": body} | more
-    return Seen(BRANCH, state, **values)
+    return RemoteRequest(BRANCH, state, **values)
 
 
 def step(wanted=WANTED, *seen, known=True):

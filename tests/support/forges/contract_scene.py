@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bot.core.proposal.mark import Remembered, mark, trailer
-from bot.model.proposal import Proposal, RequestState, Seen
-from bot.model.source import Change, FilePath
+from bot.model.proposal import Proposal, RequestState, RemoteRequest
+from bot.model.source import FileChange, FilePath
 
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -13,8 +13,8 @@ INTENT, REPORT = "1" * 16, "2" * 16
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64,)
 NEW = b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 NEWER = NEW.replace(b"a", b"b")
-CHANGES = (Change(FilePath("Dockerfile"), NEW),)
-NEWER_CHANGES = (Change(FilePath("Dockerfile"), NEWER),)
+CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
+NEWER_CHANGES = (FileChange(FilePath("Dockerfile"), NEWER),)
 BODY = f"Moves python.\n\n{mark(Remembered(TARGETS, REPORT))}\n"
 
 
@@ -41,12 +41,12 @@ def look(stand, branch=BRANCH):
     return [each for each in stand.forge().seen(PREFIX, frozenset({branch})) if each.branch == branch]
 
 
-def one(stand, state, branch=BRANCH) -> Seen:
+def one(stand, state, branch=BRANCH) -> RemoteRequest:
     (found,) = [each for each in look(stand, branch) if each.state is state]
     return found
 
 
-def open_one(stand, branch=BRANCH) -> Seen:
+def open_one(stand, branch=BRANCH) -> RemoteRequest:
     (found,) = look(stand, branch)
     assert found.state is RequestState.OPEN
     return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bot.core.proposal.mark import Remembered, mark, trailer
 from bot.forges.local.fleet import LocalFleet
 from bot.model.proposal import Proposal
-from bot.model.source import Change, FilePath
+from bot.model.source import FileChange, FilePath
 
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 OTHER = "basebump/node-22-5e7a1fd3"
@@ -15,7 +15,7 @@ HEAD_REF, PROPOSAL_REF, TOLD_REF = (
 INTENT, REPORT = "1" * 16, "2" * 16
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64,)
 OLD, NEW = b"FROM python:3.12-slim\n", b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
-CHANGES = (Change(FilePath("Dockerfile"), NEW),)
+CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
 MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
 PROPOSAL = Proposal(
     BRANCH, "Update python", mark(Remembered(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
@@ -23,13 +23,13 @@ PROPOSAL = Proposal(
 
 
 def repositories_of(root, *names, only=()):
-    return list(LocalFleet(root, names).repositories(frozenset(only)))
+    return list(LocalFleet(root, names).list_repositories(frozenset(only)))
 
 
 def forge_of(git):
     fleet = LocalFleet(git.directory.parent)
-    (repository,) = fleet.repositories(frozenset({"acme"}))
-    return fleet.forge(repository)
+    (repository,) = fleet.list_repositories(frozenset({"acme"}))
+    return fleet.get_forge(repository)
 
 
 def propose(git, branch=BRANCH):
@@ -39,4 +39,4 @@ def propose(git, branch=BRANCH):
 
 
 def look(git, branch=BRANCH):
-    return [each for each in forge_of(git).seen("basebump/", frozenset({branch})) if each.branch == branch]
+    return [each for each in forge_of(git).list_requests("basebump/", frozenset({branch})) if each.branch == branch]

@@ -30,13 +30,13 @@ from typing import Protocol
 from support.git import Commit, Content, File, Git
 
 from bot.forges.local.fleet import LocalFleet
-from bot.model.dashboard import Board
-from bot.model.extras import NO_EXTRAS, CommitStatus, Extras
-from bot.model.forge import ForgeLimits, GitRepository, Opened
-from bot.model.proposal import Proposal, RequestState, Seen
-from bot.model.report import Failed
-from bot.model.source import Change
-from bot.ports import Dashboard, Fleet, Forge, Tree
+from bot.model.dashboard import DashboardIssue
+from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes
+from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
+from bot.model.proposal import Proposal, RequestState, RemoteRequest
+from bot.model.report import RunFailure
+from bot.model.source import FileChange
+from bot.ports import Dashboard, Fleet, Forge, FileTree
 
 
 class Killed(BaseException):
@@ -189,10 +189,10 @@ class GitStand(ABC):
 
     def forge(self, base: str = "main") -> Forge:
         fleet = self.fleet()
-        found = list(fleet.repositories(frozenset({self.name})))
+        found = list(fleet.list_repositories(frozenset({self.name})))
         assert all(isinstance(each, GitRepository) for each in found), found
         (repository,) = [each for each in found if each.base_branch == base]
-        return fleet.forge(repository)
+        return fleet.get_forge(repository)
 
     def settle(self) -> None:  # noqa: B027 - where branches are all there is, nothing follows them
         """Let the forge do what it does after each push."""
@@ -296,32 +296,32 @@ class CountedForge:
     def limits(self) -> ForgeLimits:
         return self.forge.limits
 
-    def seen(self, prefix: str, wanted: frozenset[str]) -> tuple[Seen, ...]:
-        return self.forge.seen(prefix, wanted)
+    def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
+        return self.forge.list_requests(prefix, wanted)
 
-    def push(self, branch: str, changes: Sequence[Change], message: str, over: str | None) -> str:
+    def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
         self.counter.about_to(f"push {branch}")
         return self.forge.push(branch, changes, message, over)
 
-    def open(self, proposal: Proposal) -> Opened:
+    def open(self, proposal: Proposal) -> OpenedRequest:
         self.counter.about_to(f"open {proposal.branch}")
         return self.forge.open(proposal)
 
-    def amend(self, seen: Seen, title: str, body: str, extras: Extras = NO_EXTRAS) -> tuple[str, ...]:
+    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
         self.counter.about_to(f"amend {seen.branch}")
-        return self.forge.amend(seen, title, body, extras)
+        return self.forge.update_request(seen, title, body, extras)
 
-    def close(self, seen: Seen) -> None:
+    def close(self, seen: RemoteRequest) -> None:
         self.counter.about_to(f"close {seen.branch}")
         self.forge.close(seen)
 
-    def tell(self, seen: Seen, text: str) -> None:
+    def add_comment(self, seen: RemoteRequest, text: str) -> None:
         self.counter.about_to(f"tell {seen.branch}")
-        self.forge.tell(seen, text)
+        self.forge.add_comment(seen, text)
 
-    def drop(self, seen: Seen) -> None:
+    def delete_branch(self, seen: RemoteRequest) -> None:
         self.counter.about_to(f"drop {seen.branch}")
-        self.forge.drop(seen)
+        self.forge.delete_branch(seen)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,14 +331,14 @@ class CountedDashboard:
     dashboard: Dashboard
     counter: Writes
 
-    def read(self) -> Board | None:
+    def read(self) -> DashboardIssue | None:
         return self.dashboard.read()
 
-    def write(self, board: Board | None, title: str, body: str) -> None:
+    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
         self.counter.about_to("write dashboard")
         self.dashboard.write(board, title, body)
 
-    def close(self, board: Board, body: str) -> None:
+    def close(self, board: DashboardIssue, body: str) -> None:
         self.counter.about_to("close dashboard")
         self.dashboard.close(board, body)
 
@@ -350,14 +350,14 @@ class CountedFleet:
     fleet: Fleet
     counter: Writes
 
-    def repositories(self, only: frozenset[str]) -> Iterator[GitRepository | Failed]:
-        return self.fleet.repositories(only)
+    def list_repositories(self, only: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+        return self.fleet.list_repositories(only)
 
-    def tree(self, repository: GitRepository) -> Tree:
-        return self.fleet.tree(repository)
+    def open_tree(self, repository: GitRepository) -> FileTree:
+        return self.fleet.open_tree(repository)
 
-    def forge(self, repository: GitRepository) -> Forge:
-        return CountedForge(self.fleet.forge(repository), self.counter)
+    def get_forge(self, repository: GitRepository) -> Forge:
+        return CountedForge(self.fleet.get_forge(repository), self.counter)
 
-    def dashboard(self, repository: GitRepository) -> Dashboard:
-        return CountedDashboard(self.fleet.dashboard(repository), self.counter)
+    def get_dashboard(self, repository: GitRepository) -> Dashboard:
+        return CountedDashboard(self.fleet.get_dashboard(repository), self.counter)

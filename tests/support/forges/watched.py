@@ -8,9 +8,9 @@ from dataclasses import replace
 from support.forges.contract_scene import BRANCH, CHANGES, INTENT, PREFIX, message_of, proposal
 from support.forges.hosted_stand import HostedStand
 
-from bot.model.forge import GitRepository, Opened
-from bot.model.proposal import Seen
-from bot.model.report import Failed
+from bot.model.forge import GitRepository, OpenedRequest
+from bot.model.proposal import RemoteRequest
+from bot.model.report import RunFailure
 from bot.ports import Fleet, Forge
 
 
@@ -25,24 +25,24 @@ class Watched:
     def fleet(self, url: str | None = None) -> Fleet:
         return self.stand.client(url or self.server.url, [self.stand.name], self.pauses.append)
 
-    def look(self, url: str | None = None) -> GitRepository | Failed:
-        (found,) = self.fleet(url).repositories(frozenset())
+    def look(self, url: str | None = None) -> GitRepository | RunFailure:
+        (found,) = self.fleet(url).list_repositories(frozenset())
         return found
 
     def forge(self) -> Forge:
         fleet = self.fleet()
-        (repository,) = fleet.repositories(frozenset())
+        (repository,) = fleet.list_repositories(frozenset())
         assert isinstance(repository, GitRepository)
-        return fleet.forge(repository)
+        return fleet.get_forge(repository)
 
     def push(self, changes=CHANGES, over: str | None = None, intent: str = INTENT) -> str:
         return self.forge().push(BRANCH, changes, message_of(intent), over)
 
-    def open(self) -> Opened:
+    def open(self) -> OpenedRequest:
         return self.forge().open(proposal())
 
-    def seen(self) -> Seen:
-        (seen,) = self.forge().seen(PREFIX, frozenset({BRANCH}))
+    def seen(self) -> RemoteRequest:
+        (seen,) = self.forge().list_requests(PREFIX, frozenset({BRANCH}))
         return seen
 
     def fail(

@@ -11,9 +11,9 @@ from functools import cache, lru_cache
 
 from bot.formats import formats_with
 from bot.formats._syntax.yaml import nodes, trees
-from bot.model.found import Places
+from bot.model.found import ExtractedReferences
 from bot.model.source import FilePath, SourceFile
-from bot.pipeline.survey import Reading, read, related
+from bot.pipeline.survey import FileReading, read_file, relate_references
 from bot.ports import FileFormat
 
 CASE_FORMATS = formats_with({"text": ("**",)})
@@ -23,21 +23,21 @@ _KEPT = 16_384
 """Readings: more than all cases have in both YAML parsers, and some of the files that Hypothesis makes."""
 
 
-def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Places:
+def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> ExtractedReferences:
     """Return what a format finds in a tree of files, as the remarks of all formats leave it."""
     chosen = _selected(tuple(files))
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
     if file_format.name in OF_OTHER_PLACES:
-        return related([each for each in readings if each.file_format.name != "text"])
-    return related([each if each.file_format is file_format else replace(each, places=()) for each in readings])
+        return relate_references([each for each in readings if each.file_format.name != "text"])
+    return relate_references([each if each.file_format is file_format else replace(each, references=()) for each in readings])
 
 
 @cache
 def _selected(paths: tuple[FilePath, ...]) -> list[tuple[FilePath, FileFormat]]:
-    return [(path, each) for each in CASE_FORMATS for path in each.selects(dict.fromkeys(paths).keys())]
+    return [(path, each) for each in CASE_FORMATS for path in each.select_paths(dict.fromkeys(paths).keys())]
 
 
 @lru_cache(_KEPT)
-def _read(file: SourceFile, file_format: FileFormat, *_circumstances: object) -> Reading:
+def _read(file: SourceFile, file_format: FileFormat, *_circumstances: object) -> FileReading:
     """Read a file; what tests change of how files are read is named, so that it is read again."""
-    return read(file, file_format)
+    return read_file(file, file_format)

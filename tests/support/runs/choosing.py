@@ -5,8 +5,8 @@ import json
 from support.runs.worlds import Loopback, write_tree
 
 from bot.demo.images import Image, image, layer
-from bot.model.policy import Rulebook
-from bot.pipeline.scan import scan
+from bot.model.policy import PolicyConfig
+from bot.pipeline.scan import scan_tree
 from bot.reports.json_document import scan_document
 from bot.reports.text import scan_text
 from bot.worktree import WorkTree
@@ -16,9 +16,9 @@ HUB = frozenset({"docker.io"})
 
 def choose(tmp_path, loopback: Loopback, content, *rules, **more):
     """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
-    rulebook = Rulebook(rules=rules, own=(), hosts=HUB, **more)
+    rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served)
-    scanned = scan(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
+    scanned = scan_tree(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
     document = json.loads(scan_document(scanned.report))
     assert document["failed"] == []
     asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served[before:]]

@@ -8,21 +8,21 @@ from bot.core.evidence.compare import compare
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
 from bot.model.proposal import ProposedImage
-from bot.model.reference import Line
-from bot.model.report import Failed, ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.source import FilePath, Unsupported
-from bot.model.vocabulary import Level, ProposalOutcome, Reason, Stage, Status
+from bot.model.reference import TagRef
+from bot.model.report import RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.source import FilePath, UnsupportedText
+from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
 
 HOSTILE = "a|b`c]<img src=x>[d](https://evil.example){0}\n::error::@team #1 \x1b[31m##[x] \ud800"
 """What somebody could call a file, or a registry say, to have something act where it is shown."""
 
-MOVED = Transition(Line("docker.io/library/node", "22"), digest("old"), digest("new"), ("linux/amd64",))
+MOVED = Transition(TagRef("docker.io/library/node", "22"), digest("old"), digest("new"), ("linux/amd64",))
 KNOWN = compare(
     scan(finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002")), scan(finding("CVE-2026-0002"))
 )
 
 
-def verdict(status: Status, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
+def verdict(status: OccurrenceStatus, reason: Reason | None = None, *, line_number: int = 1, **more) -> Verdict:
     """Return what was decided of `node:22` on a line of a Dockerfile, or of what `more` says."""
     names = ("written", "path", "locator")
     of_place = {name: more.pop(name) for name in names if name in more}
@@ -33,7 +33,7 @@ def verdict(status: Status, reason: Reason | None = None, *, line_number: int = 
 
 def update(**more) -> Verdict:
     """Return a place that moves."""
-    return verdict(Status.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
+    return verdict(OccurrenceStatus.UPDATE, new_digest=digest("new"), transition=MOVED, **more)
 
 
 def proposal(
@@ -49,28 +49,28 @@ def repository(*verdicts: Verdict, name: str = "acme/web", **more) -> Repository
 
 
 def run_report(
-    *repositories: RepositoryReport, evidence: Evidence = KNOWN, level=Level.PROPOSE, failed=()
+    *repositories: RepositoryReport, evidence: Evidence = KNOWN, level=RunLevel.PROPOSE, failed=()
 ) -> RunReport:
     return RunReport(level, repositories, {MOVED: evidence}, tuple(failed))
 
 
-def failure(subject: str = "docker.io", error: str = "no answer") -> Failed:
-    return Failed(subject, Stage.RESOLVE, error)
+def failure(subject: str = "docker.io", error: str = "no answer") -> RunFailure:
+    return RunFailure(subject, FailureStage.RESOLVE, error)
 
 
-def text(line_number: int = 9) -> Unsupported:
-    return Unsupported(FilePath("Dockerfile"), line_number, "$X", Reason.UNRESOLVED_ARGUMENT)
+def text(line_number: int = 9) -> UnsupportedText:
+    return UnsupportedText(FilePath("Dockerfile"), line_number, "$X", Reason.UNRESOLVED_ARGUMENT)
 
 
 def hostile_report(word: str = HOSTILE) -> RunReport:
     """Return a report in which every text from outside is `word`."""
     places = (
         update(path=word, locator=word),
-        verdict(Status.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
-        verdict(Status.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
+        verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, path=word, line_number=2, detail=word),
+        verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, path=word, line_number=3, detail=word, successor=word),
     )
     opened = proposal(word, url=f"https://github.com/{word}", note=word)
     noted = repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
-    unread = Unsupported(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
+    unread = UnsupportedText(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
     whole = repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), known_as=word)
     return run_report(noted, whole, failed=[failure(word, word)])

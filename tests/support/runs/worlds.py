@@ -13,16 +13,16 @@ from bot.cli.terminal import NoProgress
 from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
 from bot.demo.registry import LoopbackRegistry
 from bot.formats import all_formats
-from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, Subject, Unscanned
-from bot.model.policy import Rulebook
-from bot.model.reference import Digest, Line
+from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.policy import PolicyConfig
+from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
-from bot.model.vocabulary import Level
-from bot.pipeline.judge import World
-from bot.pipeline.orders import Orders
-from bot.pipeline.plan import Templates
-from bot.pipeline.run import run
-from bot.ports import Advisories, Ends, Fleet, Memory, RegistryFacts
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.judge import RunContext
+from bot.pipeline.orders import RunOptions
+from bot.pipeline.plan import TemplateSources
+from bot.pipeline.run import run_fleets
+from bot.ports import AdvisorySource, SupersededStore, Fleet, StateStore, RegistryFacts
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
@@ -34,12 +34,12 @@ from bot.verifiers.cosign import CosignVerifier
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-BODY_TEMPLATE = resources.behind_macros(resources.template("body.md.j2"))
-TEMPLATES = Templates(
-    resources.template("title.txt.j2"),
+BODY_TEMPLATE = resources.prepend_macros(resources.read_template("body.md.j2"))
+TEMPLATES = TemplateSources(
+    resources.read_template("title.txt.j2"),
     BODY_TEMPLATE,
-    resources.template("message.txt.j2"),
-    resources.template("dashboard.md.j2"),
+    resources.read_template("message.txt.j2"),
+    resources.read_template("dashboard.md.j2"),
 )
 
 
@@ -55,20 +55,20 @@ class ToldScanner:
 
     def __init__(self, findings: dict[Digest, tuple[Finding, ...]]) -> None:
         self.findings = findings
-        self.expected: list[Subject] = []
-        self.asked: list[Subject] = []
+        self.expected: list[ScanSubject] = []
+        self.asked: list[ScanSubject] = []
 
-    def identity(self) -> ScannerIdentity:
+    def get_identity(self) -> ScannerIdentity:
         return ScannerIdentity("Told", "1", NOW)
 
-    def expect(self, subjects) -> None:
+    def prefetch(self, subjects) -> None:
         self.expected = [*self.expected, *subjects]
 
-    def scan(self, subject: Subject) -> ScanOutcome:
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
         self.asked.append(subject)
         if subject.digest not in self.findings:
-            return NotScanned(Unscanned.IMAGE_GONE)
-        return Scan(self.identity(), "debian 12", self.findings[subject.digest])
+            return NotScanned(UnscannedReason.IMAGE_GONE)
+        return Scan(self.get_identity(), "debian 12", self.findings[subject.digest])
 
 
 def build(content: str):
@@ -83,14 +83,14 @@ class Loopback:
 
     registry: LoopbackRegistry
     store: ImageStore
-    rulebook: Rulebook = field(default_factory=lambda: Rulebook(own=(), hosts=frozenset({"docker.io"})))
+    rulebook: PolicyConfig = field(default_factory=lambda: PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})))
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
-    memory: Memory = field(default_factory=NoMemory)
-    ends: Ends = field(default_factory=NoEnds)
+    memory: StateStore = field(default_factory=NoMemory)
+    ends: SupersededStore = field(default_factory=NoEnds)
     facts: RegistryFacts = field(default_factory=NoFacts)
-    advisories: Advisories | None = None
-    is_private: Callable[[Line], bool] = lambda _: False
+    advisories: AdvisorySource | None = None
+    is_private: Callable[[TagRef], bool] = lambda _: False
     """Of which lines what is found is not for everybody."""
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
@@ -101,9 +101,9 @@ class Loopback:
         """Return the entry by which it is asked for Docker Hub."""
         return RegistryEntry("docker.io", mirror=self.registry.host, insecure=True)
 
-    def world(self) -> World:
+    def world(self) -> RunContext:
         registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
-        return World(
+        return RunContext(
             all_formats(),
             registry,
             lambda _: self.scanner,
@@ -118,9 +118,9 @@ class Loopback:
             is_private=self.is_private,
         )
 
-    def run(self, fleets: Iterable[Fleet], level: Level = Level.PROPOSE, **orders) -> RunReport:
-        wanted = Orders(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
-        return run(tuple(fleets), self.world(), wanted)
+    def run(self, fleets: Iterable[Fleet], level: RunLevel = RunLevel.PROPOSE, **orders) -> RunReport:
+        wanted = RunOptions(self.rulebook, "basebump/", **{"templates": TEMPLATES, "level": level, **orders})
+        return run_fleets(tuple(fleets), self.world(), wanted)
 
 
 @contextmanager

@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection, Iterable
 from datetime import date
 
-from bot.model.advisory import Asked, Listed, Listing
-from bot.model.evidence import Subject
+from bot.model.advisory import ListVersions, AdvisoryResult, AdvisoryList
+from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest
-from bot.model.vex import Vex, VexStatement
+from bot.model.vex import VexStatements, VexStatement
 
 DAY = date(2026, 11, 24)
 
@@ -23,17 +23,17 @@ class ToldAdvisories:
         self._exploited, self._said = frozenset(exploited), tuple(said)
         self._kev, self._vex = kev, vex
 
-    def statements(self) -> Vex:
-        return Vex(self._said, (("enrichment.vex[0]", self._vex),) if self._vex else ())
+    def load_statements(self) -> VexStatements:
+        return VexStatements(self._said, (("enrichment.vex[0]", self._vex),) if self._vex else ())
 
-    def names(self, subject: Subject) -> frozenset[Digest]:
+    def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         return frozenset({subject.digest})
 
-    def about(self, ids: Collection[str]) -> Listed:
-        unread = {listing for listing, why in ((Listing.KEV, self._kev), (Listing.VEX, self._vex)) if why}
-        asked = Asked(None if self._kev else DAY, unread=frozenset(unread))
+    def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
+        unread = {listing for listing, why in ((AdvisoryList.KEV, self._kev), (AdvisoryList.VEX, self._vex)) if why}
+        asked = ListVersions(None if self._kev else DAY, unread_lists=frozenset(unread))
         exploited = None if self._kev else self._exploited & frozenset(ids)
-        return Listed(exploited, asked=asked, troubles={Listing.KEV: self._kev} if self._kev else {})
+        return AdvisoryResult(exploited, list_versions=asked, errors={AdvisoryList.KEV: self._kev} if self._kev else {})
 
 
 def kev(*ids: str, released: str = "2026-11-24T15:00:12.1234Z") -> bytes:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.scanners.grype import GrypeScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -107,7 +107,7 @@ class GrypeStand:
         self.program.chmod(0o755)
         self.address: dict = {"insecure": False}
 
-    def pull(self, line: Line, digest: Digest) -> PullAddress:
+    def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return PullAddress(f"{line.repository}@{digest}", **self.address)
 
     def scanner(self, **options) -> GrypeScanner:

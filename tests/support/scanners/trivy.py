@@ -11,9 +11,9 @@ from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Image, Index, Package, alpine_root, debian_root, image, layer
-from bot.model.evidence import Finding, NotScanned, Scan, Severity, Subject, Unscanned
+from bot.model.evidence import Finding, NotScanned, Scan, Severity, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.model.reference import Digest, Line
+from bot.model.reference import Digest, TagRef
 from bot.scanners.trivy import TrivyScanner
 
 DEBIAN, DEBIAN_RELEASE = "13.1", "debian 13"
@@ -122,10 +122,10 @@ def findings(outcome: object) -> set[Finding]:
     return set(outcome.findings)
 
 
-def why(outcome: object) -> Unscanned:
+def why(outcome: object) -> UnscannedReason:
     """Return why there was no scan; one that worked fails the test."""
     assert isinstance(outcome, NotScanned), outcome
-    return outcome.why
+    return outcome.reason
 
 
 RECORDED: dict[str, Callable[[], Image]] = {
@@ -154,19 +154,19 @@ class TrivyStand:
     def address(reference: str, **options) -> PullAddress:
         return PullAddress(reference, **{"insecure": True, **options})
 
-    def pull(self, line: Line, digest: Digest) -> PullAddress:
+    def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return self.address(f"{line.repository}@{digest}")
 
-    def subject(self, item: Image | Index, platform: str = "linux/amd64", repository: str = "library/test") -> Subject:
+    def subject(self, item: Image | Index, platform: str = "linux/amd64", repository: str = "library/test") -> ScanSubject:
         """Push `item` and return it as what is to be scanned."""
         digest = self.registry.push(item, repository, "tag")
-        return Subject(Line(f"{self.registry.host}/{repository}", "tag"), digest, platform)
+        return ScanSubject(TagRef(f"{self.registry.host}/{repository}", "tag"), digest, platform)
 
     def report(self, item: Image) -> bytes:
         """Return what Trivy prints for `item`, with the arguments that the scanner gives it."""
         scanner, subject = self.scanner(), self.subject(item)
         scanner.scan(subject)  # the first one fetches the database
-        address = self.pull(subject.line, subject.digest)
+        address = self.pull(subject.tag_ref, subject.digest)
         return scanner._program.run(scanner._scan_arguments(subject, address), address, timeout=30.0).output
 
     def scanner(self, **options) -> TrivyScanner:

@@ -11,7 +11,7 @@ from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Exp
 from bot.formats._syntax.hcl.tokens import Interpolation, Literal, Template
 from bot.formats._syntax.places import shown
 from bot.model import remark
-from bot.model.remark import Text
+from bot.model.remark import InterpolatedText
 from bot.model.source import Span
 
 UNKNOWN = "${}"
@@ -32,7 +32,7 @@ class BakeText(NamedTuple):
     """Whether the value is a string; otherwise it is a computed expression, kept as one part."""
 
     @property
-    def text(self) -> Text:
+    def text(self) -> InterpolatedText:
         """The value as literals and uses of variables; an expression that is not a name becomes an unset variable."""
         return tuple(map(_part, self.parts))
 
@@ -69,11 +69,11 @@ class BakeFile(NamedTuple):
     """Names that are used anywhere but in the contexts of targets."""
 
 
-def _part(part: Literal | Interpolation) -> remark.Literal | remark.VariableUse:
+def _part(part: Literal | Interpolation) -> remark.LiteralText | remark.VariableUse:
     match part:
         case Literal(value, start):
             span = None if start is None else Span(start, start + len(value))
-            return remark.Literal(value.decode(errors="replace"), span)
+            return remark.LiteralText(value.decode(errors="replace"), span)
         case Interpolation(_, _, expression):
             return remark.VariableUse(shown(expression.decode(errors="replace")))
         case _:

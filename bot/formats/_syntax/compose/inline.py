@@ -9,8 +9,8 @@ from typing import assert_never
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.dockerfile.inline import InlineDockerfile
 from bot.formats._syntax.yaml.nodes import Document, Scalar
-from bot.model.remark import Literal, VariableUse
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.remark import LiteralText, VariableUse
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 
 _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 """Characters that YAML takes for line breaks and other tools do not."""
@@ -18,7 +18,7 @@ _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 def read_inline(
     document: Document, node: Scalar, path: FilePath, format_name: str, locator: str
-) -> Iterator[Occurrence | Unsupported]:
+) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images of the Dockerfile in `node`.
 
     They can be edited only if the Dockerfile's lines stand in the file literally: in a block scalar with `|`.
@@ -56,7 +56,7 @@ def _add(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
         return
     for part in parts:
         match part:
-            case Literal(text, span):
+            case LiteralText(text, span):
                 dockerfile.add(text.encode(), None if span is None else span.start)
             case VariableUse(variable):
                 dockerfile.add(b"{{%b}}" % variable.encode(), None)

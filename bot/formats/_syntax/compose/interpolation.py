@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.model.remark import Literal, Text, VariableUse
+from bot.model.remark import LiteralText, InterpolatedText, VariableUse
 from bot.model.source import Span
 
 MAX_NESTING = 20
@@ -29,7 +29,7 @@ class InvalidInterpolationError(Exception):
     """Compose would refuse the text."""
 
 
-def parse_text(text: str, start: int | None) -> Text:
+def parse_text(text: str, start: int | None) -> InterpolatedText:
     """Split `text` into literals and uses of variables.
 
     A text that is too long to be a reference becomes one literal, followed by the variables that it may use.
@@ -44,7 +44,7 @@ def parse_text(text: str, start: int | None) -> Text:
     if "$" not in text:
         return tuple(_literal(text, start, 0, len(text)))
     if len(text) > MAX_LENGTH:
-        return Literal(text, None), *map(VariableUse, names_in(text))
+        return LiteralText(text, None), *map(VariableUse, names_in(text))
     return _parse(text, start, 0)
 
 
@@ -53,17 +53,17 @@ def names_in(text: str) -> Iterator[str]:
     return (match[1] for match in _NAMES.finditer(text) if match[1])
 
 
-def _parse(text: str, start: int | None, depth: int) -> Text:
+def _parse(text: str, start: int | None, depth: int) -> InterpolatedText:
     if depth > MAX_NESTING:
         raise InvalidInterpolationError
-    parts: list[Literal | VariableUse] = []
+    parts: list[LiteralText | VariableUse] = []
     at = 0
     while match := _DOLLAR.search(text, at):
         parts += _literal(text, start, at, match.start())
         escaped, bare, name = match.groups()
         at = match.end()
         if escaped:
-            parts.append(Literal("$", None))
+            parts.append(LiteralText("$", None))
         elif bare:
             parts.append(VariableUse(bare))
         elif name:
@@ -98,11 +98,11 @@ def _closing_brace(text: str, dollar: int) -> int:
     raise InvalidInterpolationError
 
 
-def _literal(text: str, start: int | None, begin: int, end: int, *, keeps_empty: bool = False) -> Iterator[Literal]:
+def _literal(text: str, start: int | None, begin: int, end: int, *, keeps_empty: bool = False) -> Iterator[LiteralText]:
     if begin < end or keeps_empty:
         offset = _moved(text, start, begin)
         span = None if offset is None else Span(offset, offset + len(text[begin:end].encode()))
-        yield Literal(text[begin:end], span)
+        yield LiteralText(text[begin:end], span)
 
 
 def _moved(text: str, start: int | None, position: int) -> int | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.formats._syntax.lines import Lines
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
@@ -33,22 +33,22 @@ class InlineDockerfile:
             self._offsets.append(offset)
             self._text += piece
 
-    def read(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | Unsupported]:
+    def read(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of the Dockerfile, with locators below `locator`."""
         content = bytes(self._text)
         lines = Lines(content)
         for found in read_dockerfile(content, path, format_name):
             line_number = self._line_number(lines.start(found.line_number))
-            if isinstance(found, Unsupported):
+            if isinstance(found, UnsupportedText):
                 yield replace(found, line_number=line_number)
                 continue
             yield replace(
                 found,
                 line_number=line_number,
                 locator=f"{locator}/{found.locator}",
-                also_lines=tuple(self._line_number(lines.start(each)) for each in found.also_lines),
-                digest=self._moved(found.digest),
-                tag=self._moved(found.tag),
+                related_lines=tuple(self._line_number(lines.start(each)) for each in found.related_lines),
+                digest_slot=self._moved(found.digest_slot),
+                tag_slot=self._moved(found.tag_slot),
             )
 
     def _line_number(self, start: int) -> int:
@@ -61,15 +61,15 @@ class InlineDockerfile:
         offset = self._offsets[index] if index >= 0 else None
         return None if offset is None else offset + position - self._starts[index]
 
-    def _moved(self, slot: Slot | Closed) -> Slot | Closed:
+    def _moved(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
         """Return `slot` with file offsets; not editable if its bytes are not contiguous in the file."""
-        if isinstance(slot, Closed):
+        if isinstance(slot, NotEditable):
             inner = self._moved(slot.slot) if slot.slot is not None else None
-            return Closed(slot.reason, inner if isinstance(inner, Slot) else None)
+            return NotEditable(slot.reason, inner if isinstance(inner, EditSlot) else None)
         start, end = slot.span.start, slot.span.end
         last = self._offset(end - 1)  # inserted bytes belong to the piece before them
         first = last if start == end else self._offset(start)
         if first is None or last is None:
-            return Closed(Reason.EMBEDDED)
+            return NotEditable(Reason.EMBEDDED)
         span = Span(last + 1, last + 1) if start == end else Span(first, last + 1)
-        return replace(slot, span=span) if span.end - span.start == end - start else Closed(Reason.EMBEDDED)
+        return replace(slot, span=span) if span.end - span.start == end - start else NotEditable(Reason.EMBEDDED)

@@ -15,7 +15,7 @@ from bot.formats._syntax.dockerfile.mentions import Mention, Stages, mentions_of
 from bot.formats._syntax.dockerfile.slots import Claims, Composed, compose
 from bot.formats._syntax.dockerfile.words import expand
 from bot.formats._syntax.places import Place, shown
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_STAGES_COMPARED = 100
@@ -33,7 +33,7 @@ _NAME_USED = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
 _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
-def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
+def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     """Yield every image that the Dockerfile `content` names, in order; never raises.
 
     Spans and line numbers count from the start of `content`, and every slot lies inside one line of it. Locators are
@@ -60,7 +60,7 @@ class _Reader:
         self._global_scope: Scope | None = None
         self._claims = Claims()
 
-    def places(self) -> Iterator[Occurrence | Unsupported]:
+    def places(self) -> Iterator[Occurrence | UnsupportedText]:
         found = [
             place
             for instruction in self._instructions
@@ -79,7 +79,7 @@ class _Reader:
             self._global_scope = global_scope(each for each in above if each.keyword == "arg")
         return self._global_scope
 
-    def _read(self, mention: Mention) -> Occurrence | Unsupported | Composed | None:
+    def _read(self, mention: Mention) -> Occurrence | UnsupportedText | Composed | None:
         """Return the image that a word names; None for a stage and for an empty word."""
         word = mention.word
         if _TEMPLATE.search(word.value):
@@ -105,7 +105,7 @@ class _Reader:
         except WordError:
             return self._unsupported(mention, Reason.MALFORMED)
 
-    def _read_expanded(self, mention: Mention) -> Occurrence | Unsupported | Composed | None:
+    def _read_expanded(self, mention: Mention) -> Occurrence | UnsupportedText | Composed | None:
         origins = mention.word.origins
         try:
             expansion = expand(mention.instruction, origins[0], origins[-1] + 1, self._scope)
@@ -119,7 +119,7 @@ class _Reader:
             self._claims.spoil(expansion.uses)
         return found
 
-    def _composed(self, mention: Mention, expansion: Expansion) -> Unsupported | Composed | None:
+    def _composed(self, mention: Mention, expansion: Expansion) -> UnsupportedText | Composed | None:
         """Return the image of a word that expansion changed, or that is not contiguous in the file."""
         text = _decoded(expansion.text)
         if _TEMPLATE.search(expansion.text):
@@ -133,7 +133,7 @@ class _Reader:
         if self._is_no_image(text, mention):
             return None
         found = self._place(mention).read(text, 0)
-        if isinstance(found, Unsupported):
+        if isinstance(found, UnsupportedText):
             return self._unsupported(mention, found.reason, expansion.variables)
         return compose(found, expansion, shown(_decoded(_unquoted(mention.word.value))))
 
@@ -163,7 +163,7 @@ class _Reader:
             self._path, self._format_name, Role.BASE, line_number, mention.locator, mention.platform, also_lines
         )
 
-    def _unsupported(self, mention: Mention, reason: Reason, variables: tuple[str, ...] = ()) -> Unsupported:
+    def _unsupported(self, mention: Mention, reason: Reason, variables: tuple[str, ...] = ()) -> UnsupportedText:
         found = self._place(mention).unsupported(_decoded(_unquoted(mention.word.value)), reason)
         return replace(found, variables=variables) if variables else found
 

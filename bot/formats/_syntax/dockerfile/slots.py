@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.expansion import Expansion, How, Run, Scope, Use
 from bot.model.reference import ImageReference
-from bot.model.source import Closed, Occurrence, Slot, Span
+from bot.model.source import NotEditable, Occurrence, EditSlot, Span
 from bot.model.vocabulary import Reason
 
 _Key = tuple[int, int, str, str | None]
@@ -23,7 +23,7 @@ _Key = tuple[int, int, str, str | None]
 class _Home(NamedTuple):
     """A slot in the file, and the run of bytes that contains it."""
 
-    slot: Slot
+    slot: EditSlot
     run: Run
     key: _Key
     """Equal for references that need the same value at this slot."""
@@ -36,21 +36,21 @@ class Composed(NamedTuple):
     """Its slots count from the start of the reference's text."""
     expansion: Expansion
     written: str
-    digest: _Home | Closed
-    tag: _Home | Closed
+    digest: _Home | NotEditable
+    tag: _Home | NotEditable
 
 
 def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Composed:
     """Find the file positions for the slots of an occurrence that was read from an expansion's text."""
     reference = occurrence.reference
     if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
-        digest: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+        digest: _Home | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        digest = _find(occurrence.digest, expansion, reference.repository, reference.tag)
+        digest = _find(occurrence.digest_slot, expansion, reference.repository, reference.tag)
     if _has_open_end(reference, expansion):
-        tag: _Home | Closed = Closed(Reason.COMPOSED_TAG)
+        tag: _Home | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        tag = _find(occurrence.tag, expansion, reference.repository, None)
+        tag = _find(occurrence.tag_slot, expansion, reference.repository, None)
     return Composed(occurrence, expansion, written, digest, tag)
 
 
@@ -83,8 +83,8 @@ class Claims:
     def settle(self, place: Composed, scope: Scope | None) -> Occurrence:
         """Return the final occurrence of a reference, after all uses in its file have been recorded."""
         digest, tag = _settled(place.digest, self._digests), _settled(place.tag, self._tags)
-        lines = [*place.occurrence.also_lines]
-        if isinstance(place.digest, _Home) and isinstance(digest, Slot):
+        lines = [*place.occurrence.related_lines]
+        if isinstance(place.digest, _Home) and isinstance(digest, EditSlot):
             run = place.digest.run
             lines.append(run.line_number)
             if scope is not None and run.argument is not None:
@@ -93,41 +93,41 @@ class Claims:
         return replace(
             place.occurrence,
             written=place.written,
-            digest=digest,
-            tag=tag,
+            digest_slot=digest,
+            tag_slot=tag,
             variables=place.expansion.variables,
-            also_lines=also_lines,
+            related_lines=also_lines,
         )
 
 
-def _agree(claims: dict[int, _Key | None], argument: int, wanted: _Home | Closed | None) -> None:
+def _agree(claims: dict[int, _Key | None], argument: int, wanted: _Home | NotEditable | None) -> None:
     key = wanted.key if isinstance(wanted, _Home) else None
     if claims.setdefault(argument, key) != key:
         claims[argument] = None
 
 
-def _settled(found: _Home | Closed, claims: dict[int, _Key | None]) -> Slot | Closed:
-    if isinstance(found, Closed):
+def _settled(found: _Home | NotEditable, claims: dict[int, _Key | None]) -> EditSlot | NotEditable:
+    if isinstance(found, NotEditable):
         return found
     argument = found.run.argument
     if argument is None or claims.get(argument) == found.key:
         return found.slot
-    return Closed(Reason.SHARED_ARGUMENT)
+    return NotEditable(Reason.SHARED_ARGUMENT)
 
 
-def _find(wanted: Slot | Closed, expansion: Expansion, repository: str, tag: str | None) -> _Home | Closed:
+def _find(wanted: EditSlot | NotEditable, expansion: Expansion, repository: str, tag: str | None) -> _Home | NotEditable:
     """Return the slot with file offsets, for a slot that counts from the start of the text."""
-    if isinstance(wanted, Closed):
+    if isinstance(wanted, NotEditable):
         return wanted
     start, end = wanted.span.start, wanted.span.end
     found = expansion.run_at(start, end)
     if found is None:
-        return Closed(Reason.COMPOSED_TAG)
+        return NotEditable(Reason.COMPOSED_TAG)
     run, file_start = found
     if run.argument is not None and sum(run is each for each in expansion.runs) > 1:
-        return Closed(Reason.SHARED_ARGUMENT)
+        return NotEditable(Reason.SHARED_ARGUMENT)
     span = Span(file_start, file_start + end - start)
-    return _Home(Slot(span, wanted.old, wanted.before), run, (span.start, span.end, repository, tag))
+    return _Home(EditSlot(span, wanted.old, wanted.prefix), run, (span.start, span.end, repository, tag))
 
 
 def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
 from bot.formats._syntax.helm.actions import NotUnderstoodError, Token
-from bot.model.remark import Inclusion, Way
+from bot.model.remark import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
 """Limit on nested parentheses; people stop at five."""
@@ -29,7 +29,7 @@ WRITTEN = "\0"
 """Stands for an earlier value in the text before another value."""
 _NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
 
-_Sources = frozenset[Way | Inclusion]
+_Sources = frozenset[ValuePath | TemplateInclusion]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Value:
         return self.ends.union(self.changed, self.behind_algorithm, *(value.sources for _, value in self.named))
 
     @property
-    def ways(self) -> frozenset[Way]:
+    def ways(self) -> frozenset[ValuePath]:
         return frozenset(source for source in self.ends if isinstance(source, tuple))
 
     @property
@@ -100,7 +100,7 @@ class Value:
             return Value(self._ways_along(tuple(keys)), self.sources - self.ways)
         return reduce(Value.at, keys, self)
 
-    def _ways_along(self, keys: Way) -> frozenset[Way]:
+    def _ways_along(self, keys: ValuePath) -> frozenset[ValuePath]:
         ways = frozenset((*way, *keys) for way in self.ways)
         if any(len(way) > MAX_WAY for way in ways):
             raise NotUnderstoodError
@@ -220,7 +220,7 @@ class Evaluator:
 
     def __init__(self) -> None:
         self.variables: dict[str, Value] = {}
-        self.unknown: set[Way | Inclusion] = set()
+        self.unknown: set[ValuePath | TemplateInclusion] = set()
         """Sources that are used in a way that is not followed."""
 
     def assign(self, variable: str, value: Value) -> None:
@@ -266,11 +266,11 @@ class Evaluator:
         self.unknown |= given.changed | given.behind_algorithm | (given.ends - given.ways)
         self.unknown.update(*(value.sources - value.ways for _, value in given.named))
         named = tuple((key, value.ways) for key, value in given.named)
-        return Value(ends=frozenset({Inclusion(template.literal, given.ways, named)}))
+        return Value(ends=frozenset({TemplateInclusion(template.literal, given.ways, named)}))
 
 
 @lru_cache(maxsize=4096)
-def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, frozenset[Way | Inclusion]]:
+def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, frozenset[ValuePath | TemplateInclusion]]:
     """Return the possible results of an expression without variables, and the sources whose use is not followed.
 
     Cached, since templates repeat the same expressions.

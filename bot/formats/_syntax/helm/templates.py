@@ -14,7 +14,7 @@ from typing import assert_never
 from bot.formats._syntax.helm.actions import NotUnderstoodError
 from bot.formats._syntax.helm.blocks import Assignment, Block, Body, Output, Template, Text, read_blocks
 from bot.formats._syntax.helm.expressions import ALGORITHM, ITEM, NOTHING, ROOT, WRITTEN, Evaluator, Value, is_name
-from bot.model.remark import ChartTemplate, Inclusion, ValueUse, Way
+from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse, ValuePath
 from bot.model.source import FilePath
 
 MAX_LINE = 300
@@ -70,7 +70,7 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
         yield ChartTemplate(path, name, _uses(inside, is_defined=True))
 
 
-_Uses = frozenset[tuple[Way | Inclusion, ValueUse]]
+_Uses = frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
 _UNKNOWN: _Uses = frozenset({((), ValueUse.UNKNOWN)})
 
 
@@ -163,7 +163,7 @@ class _Walk:
         self._is_behind_algorithm = False
         self._before = ""
         """The text written so far on the current line."""
-        self.uses: set[tuple[Way | Inclusion, ValueUse]] = set()
+        self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
 
     def body(self, body: Body, dot: Value, line: _Line) -> _Line:
         """Walk through `body`, starting in the line state `line_state`; return the state behind it."""
@@ -232,7 +232,7 @@ class _Walk:
         if value is NOTHING:
             return
         for source in value.ends:
-            if use is not ValueUse.CONDITION or isinstance(source, Inclusion):
+            if use is not ValueUse.CONDITION or isinstance(source, TemplateInclusion):
                 self.uses.add((source, use))
         self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.behind_algorithm)
         self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.ends - value.behind_algorithm)

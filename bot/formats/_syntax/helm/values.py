@@ -29,7 +29,7 @@ from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_s
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
 from bot.model.remark import ImagePart
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _TAG_KEYS = ("tag", "version")
@@ -118,7 +118,7 @@ def find_images(document: Document, values: list[Value], locator: str) -> Iterat
             yield found
 
 
-def read_values(images: Collection[ValueImage], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
+def read_values(images: Collection[ValueImage], path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image references of one document's values.
 
     If a digest would go behind a tag, the slot is not editable (`chart-unknown`), since only the chart's templates show
@@ -134,7 +134,7 @@ def read_values(images: Collection[ValueImage], path: FilePath, format_name: str
             yield found
 
 
-def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence | Unsupported | None:
+def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence | UnsupportedText | None:
     text = image.parts.text
     scheme = _SCHEME.match(text)
     if scheme is not None:
@@ -142,22 +142,22 @@ def _read(image: ValueImage, place: Place, shared: frozenset[int]) -> Occurrence
     if TEMPLATE_MARKS.search(text):
         return place.unsupported(text, Reason.TEMPLATED)
     found = image.parts.read(place, shared)
-    if isinstance(found, Unsupported):
+    if isinstance(found, UnsupportedText):
         return found if image.is_certain else None
     if image.may_be_elsewhere:
         return replace(close(found, Reason.CHART_UNKNOWN), notes=(_MAY_BE_ELSEWHERE,))
     if image.hex_digest:
         digest = parse_sha256(f"sha256:{image.hex_digest}")
-        reference = found.reference.at(digest) if digest is not None else found.reference
-        closed = Closed(Reason.UNSUPPORTED_DIGEST)
-        return replace(found, reference=reference, digest=closed, tag=closed)
-    slot = found.digest
-    if image.is_text or not isinstance(slot, Slot) or found.reference.digest is not None:
+        reference = found.reference.with_digest(digest) if digest is not None else found.reference
+        closed = NotEditable(Reason.UNSUPPORTED_DIGEST)
+        return replace(found, reference=reference, digest_slot=closed, tag_slot=closed)
+    slot = found.digest_slot
+    if image.is_text or not isinstance(slot, EditSlot) or found.reference.digest is not None:
         return found
-    if slot.before != b"@":
+    if slot.prefix != b"@":
         return replace(found, variables=(".".join(image.keys[ImagePart.DIGEST]),))
     tag = ".".join(image.keys[ImagePart.TAG])
-    return replace(found, digest=Closed(Reason.CHART_UNKNOWN, slot), variables=(tag,))
+    return replace(found, digest_slot=NotEditable(Reason.CHART_UNKNOWN, slot), variables=(tag,))
 
 
 @dataclass(frozen=True, slots=True)

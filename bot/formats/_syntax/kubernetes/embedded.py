@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.yaml.nodes import Document, Scalar
-from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
+from bot.model.source import NotEditable, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_TEXT_BYTES = 1024 * 1024
@@ -37,8 +37,8 @@ class EmbeddedText(NamedTuple):
         return cls(content, document.source.line_number(line_starts[0]), line_starts)
 
     def tell(
-        self, found: Iterable[Occurrence | Unsupported], locator: str, *, is_shared: bool = False
-    ) -> Iterator[Occurrence | Unsupported]:
+        self, found: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
+    ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield items found in `content` with positions in the file, not editable because they are `embedded`.
 
         A rule can allow editing what can be written there, unless another reason forbids it, too.
@@ -46,16 +46,16 @@ class EmbeddedText(NamedTuple):
         places = _Places(self, is_shared=is_shared)
         for each in found:
             line_number = places.line_number(each.line_number)
-            if isinstance(each, Unsupported):
+            if isinstance(each, UnsupportedText):
                 yield replace(each, line_number=line_number)
                 continue
             yield replace(
                 each,
                 line_number=line_number,
                 locator=f"{locator}>{each.locator}",
-                digest=places.closed(each.digest),
-                tag=places.closed(each.tag),
-                also_lines=tuple(map(places.line_number, each.also_lines)),
+                digest_slot=places.closed(each.digest_slot),
+                tag_slot=places.closed(each.tag_slot),
+                related_lines=tuple(map(places.line_number, each.related_lines)),
             )
 
 
@@ -70,20 +70,20 @@ class _Places:
     def line_number(self, inner: int) -> int:
         return self._text.line_number + (0 if self._text.line_starts is None else inner - 1)
 
-    def closed(self, inner: Slot | Closed) -> Closed:
-        if isinstance(inner, Closed):
-            return Closed(inner.reason)
+    def closed(self, inner: EditSlot | NotEditable) -> NotEditable:
+        if isinstance(inner, NotEditable):
+            return NotEditable(inner.reason)
         slot = None if self._is_shared else self._slot(inner)
-        return Closed(Reason.EMBEDDED, slot)
+        return NotEditable(Reason.EMBEDDED, slot)
 
-    def _slot(self, inner: Slot) -> Slot | None:
+    def _slot(self, inner: EditSlot) -> EditSlot | None:
         """Return the slot in the file; None if the text is not there literally, or if a new line would be needed."""
         starts = self._text.line_starts
         number = self._lines.number(inner.span.start)
-        if starts is None or number > len(starts) or b"\n" in inner.before:
+        if starts is None or number > len(starts) or b"\n" in inner.prefix:
             return None
         shift = starts[number - 1] - self._lines.start(number)
-        return Slot(Span(inner.span.start + shift, inner.span.end + shift), inner.old, inner.before)
+        return EditSlot(Span(inner.span.start + shift, inner.span.end + shift), inner.old, inner.prefix)
 
 
 def _line_starts(document: Document, scalar: Scalar, content: bytes) -> tuple[int, ...] | None:

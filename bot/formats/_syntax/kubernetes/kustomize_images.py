@@ -16,7 +16,7 @@ from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml.source import Source
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _CHANGES = ("newName", "newTag", "digest", "tagSuffix")
@@ -76,7 +76,7 @@ def find_entries(document: Document, node: Node, locator: str) -> Iterator[Image
             yield ImageEntry(place, document, entry, fields)
 
 
-def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | Unsupported]:
+def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the replacement image of each entry of one document, except for entries that change nothing."""
     images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
     shared = shared_scalars(images.values())
@@ -94,7 +94,7 @@ def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str
             yield found
 
 
-def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | Unsupported:
+def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | UnsupportedText:
     suffix = entry.text("tagSuffix")
     text = image.text
     if TEMPLATE_MARKS.search(text + suffix):
@@ -102,11 +102,11 @@ def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place)
     if not suffix:
         return image.read(place, shared, _beside(entry, image))
     found = place.read(image._replace(digest=None).text + suffix if image.tag else image.name.text, 0)
-    composed = Closed(Reason.COMPOSED_TAG)
-    return replace(found, digest=composed, tag=composed) if isinstance(found, Occurrence) else found
+    composed = NotEditable(Reason.COMPOSED_TAG)
+    return replace(found, digest_slot=composed, tag_slot=composed) if isinstance(found, Occurrence) else found
 
 
-def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
+def _beside(entry: ImageEntry, image: Parts) -> EditSlot | NotEditable | None:
     """Return the slot of a new `digest` beside `newTag`: behind its value in flow style, else on a new line below it.
 
     None if that line has more than the key and its value, in JSON, for a number (which kustomize refuses), and if there
@@ -119,7 +119,7 @@ def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     start, end = (at - source.start for at in document.extent(tag.scalar))
     first, last = (at - source.start for at in document.extent(entry.mapping))
     if not first <= start < last:
-        return Closed(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar stands outside the entry
+        return NotEditable(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar stands outside the entry
     before = before_on_line(source, source.start + start)
     if entry.mapping.first.flow_style:
         return None if before.rstrip(b" \t").endswith(b'":') else _insertion(source, end, b", digest: ")
@@ -131,5 +131,5 @@ def _beside(entry: ImageEntry, image: Parts) -> Slot | Closed | None:
     return _insertion(source, rest.start(1), line_break + b" " * len(key[1]) + b"digest: ")
 
 
-def _insertion(source: Source, at: int, before: bytes) -> Slot:
-    return Slot(Span(source.start + at, source.start + at), b"", before)
+def _insertion(source: Source, at: int, before: bytes) -> EditSlot:
+    return EditSlot(Span(source.start + at, source.start + at), b"", before)

@@ -16,7 +16,7 @@ from bot.formats._syntax.kubernetes.kinds import KINDS, POD_IMAGES, Shape, group
 from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.images import SET_BY_FLUX
 from bot.formats._syntax.yaml.nodes import EACH, Broken, Path
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_VALUE = 2000
@@ -162,7 +162,7 @@ def claims_an_object(raw: bytes, start: int, path: FilePath) -> bool:
     return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
 
 
-def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence | Unsupported]:
+def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images in the lines of a template, and the section itself unless all its lines were understood.
 
     Bytes before `start` have been read already. `position` is that of the section, with the line of the parser's error;
@@ -176,7 +176,7 @@ def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence 
         return
     lines = _Lines()
     lines.read(source.raw, start)
-    found: list[Occurrence | Unsupported] = []
+    found: list[Occurrence | UnsupportedText] = []
     is_whole = lines.is_whole
     for index, image in enumerate(lines.images):
         line_number = source.line_number(source.start + image.value_start)
@@ -195,7 +195,7 @@ def read_lines(broken: Broken, start: int, place: Place) -> Iterator[Occurrence 
     yield from sorted(found, key=lambda each: each.line_number)
 
 
-def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) -> Occurrence | Unsupported | None:
+def _read(image: _Image, place: Place, start: int, group_kind: tuple[str, str]) -> Occurrence | UnsupportedText | None:
     """Return the image of a line; None if that cannot be decided without rendering the template."""
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")

@@ -42,9 +42,9 @@ from bot.formats._syntax.yaml.nodes import (
     read_documents,
     read_inner_documents,
 )
-from bot.model.found import Found
-from bot.model.remark import Remark
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.remark import CrossFileFact
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_DEPTH = 5
@@ -55,7 +55,7 @@ MAX_REPEATS = 4
 _WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """Errors of a text inside a file as a whole: the text is then not YAML for its consumer either."""
 
-_Found = Occurrence | Unsupported
+_Found = Occurrence | UnsupportedText
 _Later = Callable[[], Iterable[_Found]]
 """Reads a field after all paths of its document have been walked, when the shared scalars are known.
 
@@ -75,7 +75,7 @@ class ObjectReader:
     ways: Ways | None = None
     """The fields of a file or text from its top level, if it holds something other than objects."""
 
-    def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[Found]:
+    def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[ExtractedItem]:
         """Yield the images and the cross-file facts of a file's objects."""
         return self._read(read_documents(content, is_wanted))
 
@@ -95,10 +95,10 @@ class ObjectReader:
     def read_text(self, content: bytes) -> Iterator[_Found]:
         """Yield the images of a text inside a file, with positions in the text."""
         for found in self._read(read_inner_documents(content, may_hold_images if self.ways is None else bool)):
-            if isinstance(found, Occurrence) or (isinstance(found, Unsupported) and found.reason not in _WHOLE_TEXT):
+            if isinstance(found, Occurrence) or (isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT):
                 yield found
 
-    def _read(self, documents: Iterable[Document | Broken]) -> Iterator[Found]:
+    def _read(self, documents: Iterable[Document | Broken]) -> Iterator[ExtractedItem]:
         count = 0
         last: Document | None = None
         for document in documents:
@@ -114,7 +114,7 @@ class ObjectReader:
                 case _:
                     assert_never(document)
 
-    def _document(self, document: Document) -> Iterator[Found]:
+    def _document(self, document: Document) -> Iterator[ExtractedItem]:
         """Read a document completely, or report that it is too deep and read nothing of it."""
         search = _Search(self, document)
         try:
@@ -123,7 +123,7 @@ class ObjectReader:
             else:
                 search.go(document.root, self.ways, str(document.index))
         except TooDeepError:
-            yield Unsupported(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
+            yield UnsupportedText(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
             return
         yield from sorted(search.found(), key=lambda each: each.line_number)
         yield from search.remarks
@@ -155,7 +155,7 @@ class _Search:
 
     reader: ObjectReader
     document: Document
-    remarks: list[Remark] = field(default_factory=list)
+    remarks: list[CrossFileFact] = field(default_factory=list)
     _places: list[_Place] = field(default_factory=list)
     _images: ImageReader = field(init=False)
     _depth: int = 0
@@ -181,7 +181,7 @@ class _Search:
 
     def _as_it_stands(self, found: Occurrence, place: _Place) -> Occurrence:
         if place.item is not None:
-            found = replace(found, also_lines=(*found.also_lines, self.document.line_number(place.item)))
+            found = replace(found, related_lines=(*found.related_lines, self.document.line_number(place.item)))
         return close(found, place.reason) if place.reason is not None else found
 
     def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:

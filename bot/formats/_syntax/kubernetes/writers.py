@@ -17,7 +17,7 @@ from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
-from bot.model.remark import Application, Kustomization, OtherWriter
+from bot.model.remark import ArgoApplication, Kustomization, ImageUpdaterConfig
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200
@@ -47,7 +47,7 @@ _GROUPS = {
 
 def remarks_of(
     document: Document, node: Node, group_kind: tuple[str, str], locator: str, path: FilePath
-) -> Iterator[Application | Kustomization | OtherWriter]:
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
     """Yield the facts of an object about applications, writers of their images, and replaced images.
 
     Raises TooDeepError.
@@ -68,7 +68,7 @@ def remarks_of(
 
 def _told_by_application(
     document: Document, node: Node, locator: str, path: FilePath
-) -> Iterator[Application | Kustomization | OtherWriter]:
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
     name = _text(document, node, ("metadata", "name"))
     folders = {
         folder
@@ -76,7 +76,7 @@ def _told_by_application(
         for folder in _texts(document, node, ("spec", *source, "path"))
         if not any(mark in folder for mark in _TEMPLATE)
     }
-    yield Application(path, name, locator, tuple(sorted(folders)))
+    yield ArgoApplication(path, name, locator, tuple(sorted(folders)))
     for source in _SOURCES:
         for _, each in document.walk(node, ("spec", *source), ""):
             overrides = _texts(document, each, ("kustomize", "images", EACH))
@@ -86,7 +86,7 @@ def _told_by_application(
         if told:
             listed = [entry.strip().rpartition("=")[2] for entry in told.get(_IMAGE_LIST, "").split(",")]
             listed += [text for key, text in told.items() if key.endswith(_KUSTOMIZE_NAME)]
-            yield OtherWriter(path, name, _repositories(listed), told.get(_TARGET, ""))
+            yield ImageUpdaterConfig(path, name, _repositories(listed), told.get(_TARGET, ""))
 
 
 def _entries(document: Document, node: Node) -> Iterator[_Entry]:
@@ -116,7 +116,7 @@ def _replacing(path: FilePath, folders: Iterable[str], entries: Sequence[_Entry]
         yield Kustomization(path, names, renamed, tuple(gathered))
 
 
-def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterator[OtherWriter]:
+def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterator[ImageUpdaterConfig]:
     target = ("writeBackConfig", "gitConfig", "writeBackTarget")
     whole = _text(document, node, ("spec", *target))
     for _, chosen in document.walk(node, ("spec", "applicationRefs", EACH), ""):
@@ -126,7 +126,7 @@ def _told_by_resource(document: Document, node: Node, path: FilePath) -> Iterato
             *_texts(document, chosen, ("images", EACH, "manifestTargets", "kustomize", "name")),
         ]
         if listed:  # otherwise the annotations of the applications configure it
-            yield OtherWriter(path, pattern, _repositories(listed), _text(document, chosen, target) or whole)
+            yield ImageUpdaterConfig(path, pattern, _repositories(listed), _text(document, chosen, target) or whole)
 
 
 def _repositories(listed: list[str]) -> frozenset[str]:

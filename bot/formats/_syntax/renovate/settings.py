@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from bot.formats._syntax.renovate.presets import MODULES, Layer, layers_of, texts
-from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
+from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
 
 MAX_RULES = 200
 """Limit on the rules that switch updates on or off; people write some dozens."""
@@ -59,16 +59,16 @@ def settings_of(config: Layer) -> RenovateSettings:
     ignored_paths = _last(layers, "ignorePaths")
     return RenovateSettings(
         settings=_merged(map(_moves, layers)),
-        managers=tuple(_manager(name, layers) for name in sorted(managers - {move.value for move in Move})),
+        managers=tuple(_manager(name, layers) for name in sorted(managers - {move.value for move in BotUpdateType})),
         enabled_managers=_last(layers, "enabledManagers") or (),
         ignored_paths=MODULES if ignored_paths is None else ignored_paths,
         included_paths=_last(layers, "includePaths") or (),
         ignored_names=tuple(name for layer in layers for name in _texts(layer, "ignoreDeps")),
         rules=tuple(islice((rule for layer in layers for rule in _rules(layer)), MAX_RULES)),
         branches=_last(layers, "baseBranchPatterns", "baseBranches") or (),
-        searched=tuple(pattern for layer in layers for pattern in _searched(layer)),
-        unread=tuple(unread),
-        spoken_of=frozenset(name for rule in _package_rules(config) for key in _USES for name in _texts(rule, key)),
+        custom_manager_patterns=tuple(pattern for layer in layers for pattern in _searched(layer)),
+        unread_presets=tuple(unread),
+        named_in_rules=frozenset(name for rule in _package_rules(config) for key in _USES for name in _texts(rule, key)),
     )
 
 
@@ -103,7 +103,7 @@ def _rules(layer: Layer) -> Iterator[PackageRule]:
     if isinstance(docker, dict):  # older releases had this block in place of a rule
         yield PackageRule(_moves(docker), datasources=(_DOCKER,))
     for rule in _package_rules(layer):
-        if (settings := _moves(rule)) != MoveSettings():
+        if (settings := _moves(rule)) != UpdateTypeSettings():
             yield _rule(rule, settings)
 
 
@@ -112,7 +112,7 @@ def _package_rules(layer: Layer) -> list[Layer]:
     return [rule for rule in rules if isinstance(rule, dict)] if isinstance(rules, list) else []
 
 
-def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
+def _rule(rule: Layer, settings: UpdateTypeSettings) -> PackageRule:
     names = tuple(_as_pattern(form, each) for key, form in _NAMES for each in _texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHING)}
     # An image has a name of one of the two kinds, so a rule with matchers for both is uncertain.
@@ -126,7 +126,7 @@ def _rule(rule: Layer, settings: MoveSettings) -> PackageRule:
         files=_patterns(rule, "matchFileNames"),
         tags=_patterns(rule, "matchCurrentValue"),
         branches=_patterns(rule, "matchBaseBranches"),
-        moves=_patterns(rule, "matchUpdateTypes"),
+        update_types=_patterns(rule, "matchUpdateTypes"),
         is_certain=bool(matchers) and matchers <= _READ and "extends" not in rule and len(kinds_of_names) < len(_KINDS),
     )
 
@@ -135,24 +135,24 @@ def _as_pattern(form: str, name: str) -> str:
     return form.replace("/", "").format(name) if name == _ALL else form.format(name)
 
 
-def _moves(layer: Layer) -> MoveSettings:
+def _moves(layer: Layer) -> UpdateTypeSettings:
     enabled, pins = layer.get("enabled"), layer.get("pinDigests")
-    blocks = ((move, layer.get(move.value)) for move in Move)
+    blocks = ((move, layer.get(move.value)) for move in BotUpdateType)
     of_moves = [(move, block.get("enabled")) for move, block in blocks if isinstance(block, dict)]
-    return MoveSettings(
+    return UpdateTypeSettings(
         enabled if isinstance(enabled, bool) else None,
         pins if isinstance(pins, bool) else None,
         tuple((move, is_on) for move, is_on in of_moves if isinstance(is_on, bool)),
     )
 
 
-def _merged(settings: Iterable[MoveSettings]) -> MoveSettings:
-    merged = MoveSettings()
+def _merged(settings: Iterable[UpdateTypeSettings]) -> UpdateTypeSettings:
+    merged = UpdateTypeSettings()
     for each in settings:
-        merged = MoveSettings(
+        merged = UpdateTypeSettings(
             merged.enabled if each.enabled is None else each.enabled,
             merged.pin_digests if each.pin_digests is None else each.pin_digests,
-            merged.of_moves + each.of_moves,
+            merged.by_update_type + each.by_update_type,
         )
     return merged
 

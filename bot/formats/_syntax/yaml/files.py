@@ -8,21 +8,21 @@ from typing import assert_never
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.places import shown
 from bot.formats._syntax.yaml.nodes import Broken, Document, TooDeepError, read_documents
-from bot.model.found import Found
-from bot.model.source import SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
 def read_file(
-    file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[Found]]
-) -> Iterator[Found]:
+    file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[ExtractedItem]]
+) -> Iterator[ExtractedItem]:
     """Yield the items of the documents that `is_relevant` accepts, and those of these documents that cannot be parsed.
 
     `is_relevant` gets the bytes of the whole file first, then those of each document. If `extract_items` raises
     TooDeepError, all items of its document are dropped.
     """
     if is_utf_16(file.content):
-        yield Unsupported(file.path, 1, "", Reason.UNDECODABLE)
+        yield UnsupportedText(file.path, 1, "", Reason.UNDECODABLE)
         return
     if not is_wanted(file.content):
         return
@@ -31,13 +31,13 @@ def read_file(
             case Document():
                 yield from _read_whole(file, document, read)
             case Broken(reason, line_number):
-                yield Unsupported(file.path, line_number, shown(document.line.strip()), reason)
+                yield UnsupportedText(file.path, line_number, shown(document.line.strip()), reason)
             case _:
                 assert_never(document)
 
 
-def _read_whole(file: SourceFile, document: Document, read: Callable[[Document], Iterable[Found]]) -> Iterable[Found]:
+def _read_whole(file: SourceFile, document: Document, read: Callable[[Document], Iterable[ExtractedItem]]) -> Iterable[ExtractedItem]:
     try:
         return list(read(document))
     except TooDeepError:
-        return [Unsupported(file.path, document.line_number(document.root), "", Reason.TOO_DEEP)]
+        return [UnsupportedText(file.path, document.line_number(document.root), "", Reason.TOO_DEEP)]

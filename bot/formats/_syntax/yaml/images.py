@@ -9,7 +9,7 @@ from typing import assert_never
 from bot.core.places.closing import close
 from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence
-from bot.model.source import FilePath, Occurrence, Unsupported
+from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
@@ -27,7 +27,7 @@ class ImageReader:
 
     def read(
         self, locator: str, node: Node, platform: str | None = None, scheme: str = "", *, needs_scheme: bool = True
-    ) -> Occurrence | Unsupported | None:
+    ) -> Occurrence | UnsupportedText | None:
         """Return the image reference in `node`, or why it cannot be read; None if there is no text.
 
         `scheme` is a prefix of the text, such as `docker://`, that is not part of the reference; with

@@ -13,7 +13,7 @@ from bot.formats._syntax.yaml.images import is_set_by_flux
 from bot.formats._syntax.yaml.nodes import NULL, Document, Scalar
 from bot.formats._syntax.yaml.source import Source
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import Closed, Occurrence, Slot, Span, Unsupported
+from bot.model.source import NotEditable, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000
@@ -21,7 +21,7 @@ MAX_BEFORE = 1000
 
 _QUOTES = {'""', "''"}
 _NULLS = {"null", "Null", "NULL", "~"}
-_NOT_LITERAL = Closed(Reason.MALFORMED)
+_NOT_LITERAL = NotEditable(Reason.MALFORMED)
 """The source differs from the text: escapes, folding, line breaks."""
 
 
@@ -55,14 +55,14 @@ class Part(NamedTuple):
         start = self.start
         return self.document.source.line_number(self.document.start(self.scalar) if start is None else start)
 
-    def slot(self, start: int, end: int, before: bytes = b"") -> Slot | Closed:
+    def slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot of the characters from `start` to `end` of the text; a reference is ASCII."""
         at = self.start
         if at is None:
             return _NOT_LITERAL
-        return Slot(Span(at + start, at + end), self.text[start:end].encode(), before)
+        return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
-    def empty_slot(self) -> Slot | None:
+    def empty_slot(self) -> EditSlot | None:
         """Return the slot for the text of an empty scalar: between its quotes, behind the colon, or over a `null`.
 
         None if something else stands there (a tag, an anchor), and for `null` in JSON, where text needs quotes.
@@ -70,15 +70,15 @@ class Part(NamedTuple):
         written = self.document.source_of(self.scalar)
         start, end = self.document.extent(self.scalar)
         if written[-2:] in _QUOTES and not self.scalar.value:
-            return Slot(Span(end - 1, end - 1), b"")
+            return EditSlot(Span(end - 1, end - 1), b"")
         before = before_on_line(self.document.source, start)
         up_to_colon = before.rstrip(b" \t")
         if written in _NULLS and not up_to_colon.endswith(b'":'):
-            return Slot(Span(start, end), written.encode())
+            return EditSlot(Span(start, end), written.encode())
         if written or not up_to_colon.endswith(b":"):
             return None
         at = start - len(before) + len(up_to_colon)
-        return Slot(Span(at, at), b"", b" ")
+        return EditSlot(Span(at, at), b"", b" ")
 
 
 class Parts(NamedTuple):
@@ -101,21 +101,21 @@ class Parts(NamedTuple):
         return text
 
     def read(
-        self, place: Place, shared: frozenset[int] = frozenset(), to_pin: Slot | Closed | None = None
-    ) -> Occurrence | Unsupported:
+        self, place: Place, shared: frozenset[int] = frozenset(), to_pin: EditSlot | NotEditable | None = None
+    ) -> Occurrence | UnsupportedText:
         """Return the image reference that the parts make.
 
         `shared_ids`, from `find_shared_scalars`, are scalars that also belong to other images; they are not editable.
         `new_digest_slot` is used if there is no digest and no key for one; None means behind the tag.
         """
         found = place.read(self.text, 0)
-        if isinstance(found, Unsupported):
+        if isinstance(found, UnsupportedText):
             return found
         slots = [self._digest_slot(found.reference, to_pin), self._tag_slot(found.reference)]
         if any(slot == _NOT_LITERAL for _, slot in slots):
             return place.unsupported(self.name.document.source_of(self._last.scalar), Reason.MALFORMED)
         digest, tag = (_unless_shared(*each, shared) for each in slots)
-        found = replace(found, digest=digest, tag=tag)
+        found = replace(found, digest_slot=digest, tag_slot=tag)
         parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
         if any(is_set_by_flux(part.document, part.scalar) for part in parts):
             return close(found, Reason.OTHER_WRITER)
@@ -126,38 +126,38 @@ class Parts(NamedTuple):
         """The part with the end of the reference."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
-    def _digest_slot(self, reference: ImageReference, to_pin: Slot | Closed | None) -> _Written:
+    def _digest_slot(self, reference: ImageReference, to_pin: EditSlot | NotEditable | None) -> _Written:
         digest, last = reference.digest, self._last
         end = len(last.text)
         if digest is not None:
             if parse_sha256(digest) is None or not last.text.endswith(digest):
-                return None, Closed(Reason.UNSUPPORTED_DIGEST)
+                return None, NotEditable(Reason.UNSUPPORTED_DIGEST)
             return last, last.slot(end - len(digest), end)
         empty = self.digest.empty_slot() if self.digest is not None else None
         if empty is not None:
             return self.digest, empty
         if to_pin is not None:
             return None, to_pin
-        return (None, Closed(Reason.NO_TAG)) if reference.tag is None else (last, last.slot(end, end, b"@"))
+        return (None, NotEditable(Reason.NO_TAG)) if reference.tag is None else (last, last.slot(end, end, b"@"))
 
     def _tag_slot(self, reference: ImageReference) -> _Written:
         tag = reference.tag
         if tag is None:
-            return None, Closed(Reason.NO_TAG)
+            return None, NotEditable(Reason.NO_TAG)
         holder = self.tag if self.tag is not None and self.tag.text else self.name
         end = len(holder.text.partition("@")[0])
         return holder, holder.slot(end - len(tag), end)
 
 
-_Written = tuple[Part | None, Slot | Closed]
+_Written = tuple[Part | None, EditSlot | NotEditable]
 """A slot, and the part that contains it."""
 
 
-def _unless_shared(part: Part | None, slot: Slot | Closed, shared: frozenset[int]) -> Slot | Closed:
-    if part is None or isinstance(slot, Closed):
+def _unless_shared(part: Part | None, slot: EditSlot | NotEditable, shared: frozenset[int]) -> EditSlot | NotEditable:
+    if part is None or isinstance(slot, NotEditable):
         return slot
     is_shared = id(part.scalar.event) in shared or part.document.is_shared(part.scalar)
-    return Closed(Reason.CONFLICTING_EDITS) if is_shared else slot
+    return NotEditable(Reason.CONFLICTING_EDITS) if is_shared else slot
 
 
 def shared_scalars(images: Iterable[Parts]) -> frozenset[int]:

@@ -11,7 +11,7 @@ from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.tables import Images, or_under
 from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
-from bot.model.found import Found
+from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
 __all__ = ["Images", "YamlPaths", "or_under"]
@@ -33,11 +33,11 @@ class YamlPaths:
     """Prefix of keys that are conditions around their values; paths lead through them."""
     has_line_end_comments: bool = True
 
-    def selects(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
+    def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the paths that the pattern matches."""
         return [path for path in paths if self.files.fullmatch(path)]
 
-    def extract(self, file: SourceFile) -> Iterator[Found]:
+    def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the images in the order of their lines, and parts of the file that cannot be read."""
         is_wanted = self._is_wanted_in_utf_16 if is_utf_16(file.content) else self._is_wanted
         if not is_wanted(file.content):

@@ -14,8 +14,8 @@ from bot.formats._syntax.yaml.images import ImageReader
 from bot.formats._syntax.yaml.nodes import Document, Mapping, Node, Scalar, Sequence, TooDeepError
 from bot.formats._syntax.yaml.tables import Images
 from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
-from bot.model.found import Found
-from bot.model.source import FilePath, Occurrence, SourceFile, Unsupported
+from bot.model.found import ExtractedItem
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Role
 
 MAX_CONDITIONS = 30
@@ -38,11 +38,11 @@ class TableReader(NamedTuple):
     kept: tuple[Path, ...]
     conditions: str
 
-    def read(self, file: SourceFile, is_wanted: Callable[[bytes], bool]) -> Iterator[Found]:
+    def read(self, file: SourceFile, is_wanted: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
         """Yield the images of a file in the order of their lines, and parts that cannot be read."""
         return read_file(file, is_wanted, lambda document: self._read(document, file.path))
 
-    def _read(self, document: Document, path: FilePath) -> Iterator[Occurrence | Unsupported]:
+    def _read(self, document: Document, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a document. Raises TooDeepError."""
         reader = ImageReader(document, path, self.name, Role.BASE)
         images = list(self._images_of(document))  # walk all paths before reading, which needs the shared scalars
@@ -124,11 +124,11 @@ class _Image(NamedTuple):
     images: Images
     platform: str | None
 
-    def read(self, reader: ImageReader) -> Occurrence | Unsupported | None:
+    def read(self, reader: ImageReader) -> Occurrence | UnsupportedText | None:
         scheme, needs_scheme = self.images.scheme, self.images.needs_scheme
         found = reader.read(self.locator, self.node, self.platform, scheme, needs_scheme=needs_scheme)
         if isinstance(found, Occurrence) and self.around is not self.node:
-            return replace(found, also_lines=(_line_of_key(reader.document, self.around, self.images.path[-1]),))
+            return replace(found, related_lines=(_line_of_key(reader.document, self.around, self.images.path[-1]),))
         return found
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from bot.core.places.relate.arguments import note_set_arguments
 from bot.formats._syntax.places import Place
-from bot.model.remark import ArgumentSet
-from bot.model.source import FilePath, Unsupported
+from bot.model.remark import BuildArgumentSetting
+from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 DOCKERFILE = FilePath("app/Dockerfile")
-SET = ArgumentSet(FilePath("compose.yaml"), 7, DOCKERFILE, "NODE")
+SET = BuildArgumentSetting(FilePath("compose.yaml"), 7, DOCKERFILE, "NODE")
 
 
 def place(path=DOCKERFILE, variables=("NODE",)):
@@ -23,7 +23,7 @@ def test_a_place_that_depends_on_the_argument_says_who_sets_it():
 
 
 def test_what_is_unsupported_for_want_of_the_argument_says_it_too():
-    unsupported = Unsupported(DOCKERFILE, 1, "node:${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
+    unsupported = UnsupportedText(DOCKERFILE, 1, "node:${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = note_set_arguments((unsupported,), [SET])
     assert noted.notes
 
@@ -41,4 +41,4 @@ def test_other_files_and_other_arguments_say_nothing():
 def test_nothing_that_may_be_written_changes():
     before = place()
     (noted,) = note_set_arguments((before,), [SET])
-    assert (noted.digest, noted.tag, noted.reference) == (before.digest, before.tag, before.reference)
+    assert (noted.digest_slot, noted.tag_slot, noted.reference) == (before.digest_slot, before.tag_slot, before.reference)

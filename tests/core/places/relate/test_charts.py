@@ -8,11 +8,11 @@ from support.values import occurrence
 
 from bot.core.places.relate import charts
 from bot.core.places.relate.charts import open_what_templates_take
-from bot.model.remark import ChartTemplate, Inclusion, ValueUse
-from bot.model.source import Closed, FilePath, Slot, Span
+from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse
+from bot.model.source import NotEditable, FilePath, EditSlot, Span
 from bot.model.vocabulary import Reason
 
-SLOT = Slot(Span(5, 5), b"", b"@")
+SLOT = EditSlot(Span(5, 5), b"", b"@")
 IMAGE, END, OTHER, CONDITION, UNKNOWN = (
     ValueUse.IMAGE,
     ValueUse.END,
@@ -25,7 +25,7 @@ ROOT = frozenset({()})
 
 
 def value(key="image.tag", path="web/values.yaml", **more):
-    closed = {"digest": Closed(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
+    closed = {"digest": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
     return occurrence("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
 
 
@@ -36,10 +36,10 @@ def template(*uses, path="web/templates/web.yaml", name=""):
 def verdict(*templates, place=None):
     place = place or value()
     (found,) = open_what_templates_take((place,), list(templates))
-    assert found.tag == place.tag
+    assert found.tag_slot == place.tag_slot
     if found == place:
         return "unknown"
-    return "open" if found.digest == SLOT else found.digest.reason.value
+    return "open" if found.digest_slot == SLOT else found.digest_slot.reason.value
 
 
 def test_a_tag_that_only_ends_references_is_open():
@@ -91,7 +91,7 @@ class TestInclusions:
 
     def test_the_end_of_what_is_included_is_what_the_including_template_makes_of_it(self):
         defined = template((TAG, END), name="web.image")
-        inclusion = Inclusion("web.image", ROOT)
+        inclusion = TemplateInclusion("web.image", ROOT)
         assert verdict(defined, template((inclusion, IMAGE))) == "open"
         assert verdict(defined, template((inclusion, IMAGE), (inclusion, OTHER))) == "tag-is-label"
         assert verdict(defined, template((inclusion, UNKNOWN))) == "unknown"
@@ -102,67 +102,67 @@ class TestInclusions:
 
     def test_what_a_template_is_given_is_where_its_ways_begin(self):
         defined = template((("tag",), END), (("pullPolicy",), OTHER), name="image")
-        given = Inclusion("image", frozenset({("Values", "image")}))
+        given = TemplateInclusion("image", frozenset({("Values", "image")}))
         assert verdict(defined, template((given, IMAGE))) == "open"
 
     def test_so_are_the_keys_of_a_dictionary(self):
         defined = template((("image", "tag"), END), name="image")
-        given = Inclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
+        given = TemplateInclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
         assert verdict(defined, template((given, IMAGE))) == "open"
 
     def test_a_list_that_is_gone_through_may_give_any_of_its_items(self):
         defined = template((("*", "tag"), END), name="image")
-        given = Inclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
+        given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
         assert verdict(defined, template((given, IMAGE))) == "open"
 
     def test_inclusions_lead_on(self):
         inner = template((TAG, END), name="inner")
-        outer = template((Inclusion("inner", frozenset({("root",)})), END), name="outer")
-        top = template((Inclusion("outer", frozenset(), (("root", ROOT),)), IMAGE))
+        outer = template((TemplateInclusion("inner", frozenset({("root",)})), END), name="outer")
+        top = template((TemplateInclusion("outer", frozenset(), (("root", ROOT),)), IMAGE))
         assert verdict(inner, outer, top) == "open"
-        label = template((Inclusion("inner", ROOT), OTHER), path="web/templates/b.yaml")
+        label = template((TemplateInclusion("inner", ROOT), OTHER), path="web/templates/b.yaml")
         assert verdict(inner, outer, top, label) == "tag-is-label"
 
     def test_the_own_definition_of_a_chart_counts_before_that_of_another(self):
         own = template((TAG, END), name="image")
         foreign = template((TAG, OTHER), name="image", path="other/templates/_helpers.tpl")
-        top = template((Inclusion("image", ROOT), IMAGE))
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
         assert verdict(own, foreign, top) == "open"
         assert verdict(foreign, top) == "tag-is-label"
 
     def test_a_template_from_outside_of_the_tree_may_do_anything(self):
-        given = Inclusion("library.image", ROOT)
+        given = TemplateInclusion("library.image", ROOT)
         assert verdict(template((TAG, IMAGE), (given, IMAGE))) == "unknown"
-        image = Inclusion("library.image", frozenset({("Values", "image")}))
+        image = TemplateInclusion("library.image", frozenset({("Values", "image")}))
         assert verdict(template((image, IMAGE))) == "unknown"
-        other = Inclusion("library.image", frozenset({("Values", "other")}))
+        other = TemplateInclusion("library.image", frozenset({("Values", "other")}))
         assert verdict(template((TAG, IMAGE), (other, IMAGE))) == "open"
 
     def test_the_library_that_charts_share_is_known(self):
         image = ("imageRoot", frozenset({("Values", "image")})), ("global", frozenset({("Values", "global")}))
-        assert verdict(template((Inclusion("common.images.image", frozenset(), image), IMAGE))) == "open"
-        labels = Inclusion("common.labels.standard", frozenset(), (("context", ROOT),))
+        assert verdict(template((TemplateInclusion("common.images.image", frozenset(), image), IMAGE))) == "open"
+        labels = TemplateInclusion("common.labels.standard", frozenset(), (("context", ROOT),))
         assert verdict(template((TAG, IMAGE), (labels, OTHER))) == "open"
-        rendered = Inclusion("common.tplvalues.render", frozenset(), (("value", frozenset({TAG})), ("context", ROOT)))
+        rendered = TemplateInclusion("common.tplvalues.render", frozenset(), (("value", frozenset({TAG})), ("context", ROOT)))
         assert verdict(template((TAG, IMAGE), (rendered, OTHER))) == "tag-is-label"
 
     def test_circles_end(self):
-        circle = template((Inclusion("circle", frozenset({("x",)})), END), (TAG, END), name="circle")
+        circle = template((TemplateInclusion("circle", frozenset({("x",)})), END), (TAG, END), name="circle")
         with soon(1):
-            assert verdict(circle, template((Inclusion("circle", ROOT), IMAGE))) == "unknown"
+            assert verdict(circle, template((TemplateInclusion("circle", ROOT), IMAGE))) == "unknown"
 
     def test_too_many_inclusions_leave_all_of_the_chart_unknown(self, monkeypatch):
         monkeypatch.setattr(charts, "MAX_INCLUSIONS", 10)
-        many = [template((Inclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)]
+        many = [template((TemplateInclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)]
         last = [template(name=f"b{number}") for number in range(9)]
-        top = template((TAG, IMAGE), *((Inclusion(f"a{number}", ROOT), OTHER) for number in range(9)))
+        top = template((TAG, IMAGE), *((TemplateInclusion(f"a{number}", ROOT), OTHER) for number in range(9)))
         assert verdict(top) == "unknown"
         assert verdict(top, *many, *last) == "unknown"
 
     def test_what_may_be_anything_of_very_many_is_unknown(self):
         ways = frozenset(("Values", str(number)) for number in range(300))
         defined = template((("tag",), END), name="image")
-        assert verdict(defined, template((TAG, IMAGE), (Inclusion("image", ways), IMAGE))) == "unknown"
+        assert verdict(defined, template((TAG, IMAGE), (TemplateInclusion("image", ways), IMAGE))) == "unknown"
 
 
 class TestCharts:
@@ -224,12 +224,12 @@ def test_places_that_share_their_bytes_are_open_only_together():
     image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
     assert open_what_templates_take(places, [template(image)]) == places
     both = open_what_templates_take(places, [template(image, proxy)])
-    assert [place.digest for place in both] == [SLOT, SLOT]
+    assert [place.digest_slot for place in both] == [SLOT, SLOT]
 
 
 def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
     """`sha256:sha256:…` is none."""
-    place = value("image.digest", digest=Slot(Span(5, 5), b"", b""))
+    place = value("image.digest", digest=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
     assert verdict(template((digest, IMAGE)), place=place) == "unknown"
     assert verdict(template((digest, OTHER)), place=place) == "unknown"
@@ -238,7 +238,7 @@ def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
 
 
 def test_nothing_else_is_opened():
-    closed = Closed(Reason.TAG_IS_LABEL)
+    closed = NotEditable(Reason.TAG_IS_LABEL)
     assert verdict(template((TAG, IMAGE)), place=value(digest=closed)) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(format="kubernetes")) == "unknown"
-    assert verdict(template((TAG, IMAGE)), place=value(digest=Closed(Reason.EMBEDDED, SLOT))) == "unknown"
+    assert verdict(template((TAG, IMAGE)), place=value(digest=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"

@@ -11,13 +11,13 @@ from support.soon import soon
 
 from bot.core.places.relate.dependabot import leave_to_dependabot
 from bot.model.reference import ImageReference
-from bot.model.remark import DependabotConfig, OnBranch
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
-from bot.model.updater import DependabotUpdate, IgnoredImages, Move
+from bot.model.remark import DependabotConfig, TreeBranch
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath(".github/dependabot.yml")
-SLOT = Slot(Span(10, 10), b"", before=b"@")
+SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
 
 
 def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]", slot=SLOT):
@@ -33,7 +33,7 @@ def is_left(found, *remarks):
     (left,) = leave_to_dependabot((found,), remarks)
     if left == found:
         return False
-    assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, SLOT)
+    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
     assert left.notes == (f"{PATH}:3 has Dependabot move it; with `allow: [other-writer]` basebump may, too",)
     return True
 
@@ -41,10 +41,10 @@ def is_left(found, *remarks):
 @pytest.mark.parametrize(
     ("target", "branch", "expected"),
     [
-        (None, OnBranch("main", is_default=True), True),
-        (None, OnBranch("release", is_default=False), False),
-        ("release", OnBranch("main", is_default=True), False),
-        ("release", OnBranch("release", is_default=False), True),
+        (None, TreeBranch("main", is_default=True), True),
+        (None, TreeBranch("release", is_default=False), False),
+        ("release", TreeBranch("main", is_default=True), False),
+        ("release", TreeBranch("release", is_default=False), True),
     ],
 )
 def test_an_update_is_for_the_default_branch_unless_it_names_another(target, branch, expected):
@@ -122,7 +122,7 @@ def test_a_star_is_any_text(pattern, name):
 
 
 def test_what_is_ignored_of_a_move_leaves_the_others():
-    ignored = (IgnoredImages("*", frozenset({Move.MAJOR})),)
+    ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
     assert not is_left(place("golang:1"), config(ignored=ignored))
     assert is_left(place("golang:1.22"), config(ignored=ignored))
     assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored=ignored))
@@ -156,28 +156,28 @@ def test_each_ecosystem_reads_its_own_files(found, ecosystem, expected):
 
 
 def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
-    warned = place(slot=Closed(Reason.ACR_TASK, SLOT, is_certain=False))
+    warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
     (left,) = leave_to_dependabot((warned,), [config()])
-    assert left.digest == Closed(Reason.OTHER_WRITER, SLOT, is_certain=False, also=(Reason.ACR_TASK,))
+    assert left.digest_slot == NotEditable(Reason.OTHER_WRITER, SLOT, is_certain=False, further_reasons=(Reason.ACR_TASK,))
 
 
 def test_what_nothing_can_open_keeps_its_reason():
-    closed = place(slot=Closed(Reason.SHARED_ARGUMENT))
+    closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
     assert leave_to_dependabot((closed,), [config()]) == (closed,)
 
 
 def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_would_read():
     other = place(path="bake.hcl", file_format="bake")
-    text = Unsupported(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
+    text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
     noted, same, unread = leave_to_dependabot((place(), other, text), [broken])
     assert noted.notes == (".github/dependabot.yml cannot be read, so Dependabot moves nothing",)
-    assert (noted.digest, same, unread) == (SLOT, other, text)
+    assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
 
 def test_many_updates_and_places_are_no_trouble():
     updates = tuple(
-        DependabotUpdate(n, "docker", (f"a{n}/**",), ignored=(IgnoredImages("x*y*z"),)) for n in range(1000)
+        DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
     )
     places = tuple(place(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
     with soon(5):

@@ -6,13 +6,13 @@ import pytest
 
 from bot.core.places.relate.environment import add_interpolated
 from bot.formats._syntax.compose.interpolation import parse_text
-from bot.model.remark import EnvironmentUse, EnvironmentVariable, Interpolated
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
+from bot.model.remark import EnvironmentUse, EnvironmentVariable, InterpolatedImage
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 
 def image(text, path="compose.yaml", line_number=3, **more):
-    return Interpolated(
+    return InterpolatedImage(
         path=FilePath(path),
         format="compose",
         line_number=line_number,
@@ -39,7 +39,7 @@ def related(*remarks):
 def test_a_default_counts_where_nothing_sets_the_variable():
     (place,) = related(image("nginx:${TAG:-1}"), variable("OTHER", "2"))
     assert (place.path, str(place.reference), place.variables) == ("compose.yaml", "nginx:1", ("TAG",))
-    assert isinstance(place.digest, Slot)
+    assert isinstance(place.digest_slot, EditSlot)
 
 
 def test_the_environment_comes_before_the_default():
@@ -63,14 +63,14 @@ def test_only_the_environment_of_the_same_folder_counts():
 def test_all_compose_files_of_a_folder_share_its_environment():
     remarks = [image("nginx:$TAG", "a/compose.yaml"), image("redis:$TAG", "a/compose.prod.yaml")]
     places = related(*remarks, variable("TAG", "2", "a/.env"))
-    assert {(place.path, place.digest) for place in places} == {("a/.env", Closed(Reason.SHARED_ARGUMENT))}
+    assert {(place.path, place.digest_slot) for place in places} == {("a/.env", NotEditable(Reason.SHARED_ARGUMENT))}
 
 
 def test_one_image_that_is_written_in_several_ways_has_a_place_for_each_with_one_slot():
     first, second = related(image("nginx:$TAG"), image("nginx:${TAG}", line_number=5), variable("TAG", "2"))
     assert [first.locator, second.locator] == ["TAG in nginx:$TAG", "TAG in nginx:${TAG}"]
-    assert isinstance(first.digest, Slot)
-    assert first.digest == second.digest
+    assert isinstance(first.digest_slot, EditSlot)
+    assert first.digest_slot == second.digest_slot
 
 
 def test_one_image_that_is_written_twice_in_one_way_is_one_place():
@@ -104,23 +104,23 @@ def test_platforms_tell_places_apart():
 def test_a_variable_that_does_more_than_end_one_image_takes_no_digest(other):
     places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
     place = next(each for each in places if each.path == ".env")
-    assert (place.digest, place.tag) == (Closed(Reason.SHARED_ARGUMENT), Closed(Reason.SHARED_ARGUMENT))
+    assert (place.digest_slot, place.tag_slot) == (NotEditable(Reason.SHARED_ARGUMENT), NotEditable(Reason.SHARED_ARGUMENT))
 
 
 @pytest.mark.parametrize("other", [use("OTHER"), use("TAG", "b/compose.yaml"), image("redis:7$OTHER", line_number=5)])
 def test_what_others_do_with_others_does_not_matter(other):
     places = related(image("nginx:$TAG"), variable("TAG", "2"), other)
-    assert isinstance(places[-1].digest if places[-1].path == ".env" else places[0].digest, Slot)
+    assert isinstance(places[-1].digest_slot if places[-1].path == ".env" else places[0].digest_slot, EditSlot)
 
 
 def test_bytes_that_stand_elsewhere_too_are_closed():
     (place,) = related(image("nginx:${TAG:-1}", is_shared=True))
-    assert (place.digest, place.tag) == (Closed(Reason.CONFLICTING_EDITS), Closed(Reason.CONFLICTING_EDITS))
+    assert (place.digest_slot, place.tag_slot) == (NotEditable(Reason.CONFLICTING_EDITS), NotEditable(Reason.CONFLICTING_EDITS))
 
 
 def test_a_variable_without_a_value_is_named():
     (place,) = related(image("nginx:${TAG}${OTHER:-1}"))
-    assert isinstance(place, Unsupported)
+    assert isinstance(place, UnsupportedText)
     assert (place.reason, place.text, place.variables) == (
         Reason.UNRESOLVED_ARGUMENT,
         "nginx:${TAG}${OTHER:-1}",
@@ -146,7 +146,7 @@ def test_one_variable_named_by_another_and_set_again_still_has_places_of_its_own
     )
     locators = [(place.path, place.locator) for place in places]
     assert len(set(locators)) == len(locators) == 2
-    assert {place.digest for place in places} == {Closed(Reason.SHARED_ARGUMENT)}
+    assert {place.digest_slot for place in places} == {NotEditable(Reason.SHARED_ARGUMENT)}
 
 
 def test_what_was_found_before_stays():

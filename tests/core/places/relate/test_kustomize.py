@@ -12,7 +12,7 @@ from bot.core.places.closing import close
 from bot.core.places.relate import kustomize
 from bot.core.places.relate.kustomize import close_replaced
 from bot.model.remark import Kustomization
-from bot.model.source import Closed, FilePath, Slot
+from bot.model.source import NotEditable, FilePath, EditSlot
 from bot.model.vocabulary import Reason
 
 
@@ -33,10 +33,10 @@ def kustomization(folder, gathers=(), names=(), components=(), name="kustomizati
 
 def is_replaced(place, *kustomizations):
     (found,) = close_replaced((place,), list(kustomizations))
-    if isinstance(found.digest, Slot):
+    if isinstance(found.digest_slot, EditSlot):
         assert found == place
         return False
-    assert found.digest == found.tag == Closed(Reason.REPLACED_BY_KUSTOMIZE)
+    assert found.digest_slot == found.tag_slot == NotEditable(Reason.REPLACED_BY_KUSTOMIZE)
     return True
 
 
@@ -108,7 +108,7 @@ def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_
 
 def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
     """Flux makes a kustomization for such a folder; its own object is in no folder that could be gathered."""
-    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     assert is_replaced(manifest(path="apps/deep/web.yaml"), flux)
     assert not is_replaced(manifest(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))
     elsewhere = kustomization("x", ["clusters/web.yaml", "other/web.yaml"])
@@ -118,7 +118,7 @@ def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
 
 def test_a_folder_with_a_kustomization_is_gathered_as_that_says():
     inner = kustomization("apps", ["apps/web.yaml"])
-    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     elsewhere = kustomization("x", ["apps/other.yaml"])
     assert is_replaced(manifest(path="apps/web.yaml"), inner, flux, elsewhere)
     assert not is_replaced(manifest(path="apps/other.yaml"), inner, flux, elsewhere)
@@ -172,7 +172,7 @@ def test_what_a_gathered_kustomization_takes_stays_below_it():
 
 
 def test_flux_gathers_the_uppermost_kustomizations_below_a_folder_that_has_none():
-    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), gathers=(FilePath("apps"),))
+    flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     base = kustomization("base", ["base/web.yaml"])
     app, within = kustomization("apps/deep/web", ["base"]), kustomization("apps/deep/web/unused")
     assert is_replaced(entry("apps/deep/web"), flux, app, base, within)
@@ -199,7 +199,7 @@ def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
 
     def reasons(*kustomizations):
         (found,) = close_replaced((patch,), kustomizations)
-        return found.digest.reason, found.tag.reason
+        return found.digest_slot.reason, found.tag_slot.reason
 
     replaced = (Reason.REPLACED_BY_KUSTOMIZE, Reason.REPLACED_BY_KUSTOMIZE)
     assert reasons(base) == replaced
@@ -229,4 +229,4 @@ def test_a_thousand_overlays_of_each_other_are_looked_at_in_a_moment():
     tangle = [kustomization(folder, folders, names) for folder in folders]
     places = tuple(manifest(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
     with soon(5):
-        assert all(isinstance(place.digest, Closed) for place in close_replaced(places, tangle))
+        assert all(isinstance(place.digest_slot, NotEditable) for place in close_replaced(places, tangle))

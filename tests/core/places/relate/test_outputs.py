@@ -7,7 +7,7 @@ import pytest
 from bot.core.places.relate.outputs import close_build_outputs
 from bot.formats._syntax.places import Place
 from bot.model.remark import BuildOutput
-from bot.model.source import Closed, FilePath, Slot
+from bot.model.source import NotEditable, FilePath, EditSlot
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = "sha256:" + "a" * 64
@@ -16,8 +16,8 @@ DIGEST = "sha256:" + "a" * 64
 def is_closed(text, path, *outputs):
     place = Place(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read(text, 5)
     (related,) = close_build_outputs((place,), outputs)
-    assert isinstance(related.digest, Slot) or related.digest == Closed(Reason.OTHER_WRITER)
-    return isinstance(related.digest, Closed)
+    assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
+    return isinstance(related.digest_slot, NotEditable)
 
 
 def skaffold(path, image, *deploys):

@@ -10,9 +10,9 @@ from bot.core.places.relate.overlays import MAX_NOTES, lay_over
 from bot.formats._syntax.places import Place
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartImage, ChartValue, ImagePart
-from bot.model.source import Closed, FilePath, Occurrence, Slot, SourceFile
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile
 from bot.model.vocabulary import Reason, Role
-from bot.pipeline.survey import read, related
+from bot.pipeline.survey import read_file, relate_references
 
 KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 
@@ -34,7 +34,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
 def test_files_beside_and_below_the_values_of_a_chart_have_its_registry(path):
     place = inherited("ghcr.io", path)
     assert place.reference.repository == "ghcr.io/acme/ui"
-    assert isinstance(place.digest, Slot)
+    assert isinstance(place.digest_slot, EditSlot)
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_other_formats_know_nothing_of_charts():
 @pytest.mark.parametrize(("registry", "is_certain"), [("ghcr.io", False), ("{{ .Values.registry }}", True)])
 def test_where_the_registry_is_not_known_nothing_is_written(registry, is_certain):
     place = inherited(registry, "chart/values-prod.yaml", is_certain=is_certain)
-    assert isinstance(place.digest, Closed)
-    assert place.digest.reason is Reason.CHART_UNKNOWN
+    assert isinstance(place.digest_slot, NotEditable)
+    assert place.digest_slot.reason is Reason.CHART_UNKNOWN
 
 
 def chart(**files):
@@ -65,10 +65,10 @@ def chart(**files):
     contents = {FilePath("Chart.yaml"): ""} | {
         FilePath(f"{name.replace('__', '/').replace('_', '-')}.yaml"): text for name, text in files.items()
     }
-    chosen = FORMAT.selects(contents)
-    places = related([read(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
+    chosen = FORMAT.select_paths(contents)
+    places = relate_references([read_file(SourceFile(path, contents[path].encode()), FORMAT) for path in chosen])
     return [
-        f"{'' if isinstance(place.digest, Slot) else '-'}{place.reference}"
+        f"{'' if isinstance(place.digest_slot, EditSlot) else '-'}{place.reference}"
         for place in places
         if isinstance(place, Occurrence)
     ]
@@ -134,7 +134,7 @@ def test_values_of_the_charts_around_it_are_laid_over_those_of_a_subchart():
 
 def test_what_is_closed_for_good_keeps_its_reason():
     place = Place(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read("acme/ui:1", 5)
-    place = replace(place, digest=Closed(Reason.OTHER_WRITER), tag=Closed(Reason.OTHER_WRITER))
+    place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag=NotEditable(Reason.OTHER_WRITER))
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = ChartValue(FilePath("values-prod.yaml"), 1, KEYS[ImagePart.TAG], "2")
     assert place in lay_over((place,), (image, over))

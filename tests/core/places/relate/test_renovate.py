@@ -7,17 +7,17 @@ from support.soon import soon
 
 from bot.core.places.relate.renovate import leave_to_renovate
 from bot.model.reference import ImageReference
-from bot.model.remark import OnBranch, RenovateConfig
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span
-from bot.model.updater import ManagerSettings, Move, MoveSettings, PackageRule, RenovateSettings
+from bot.model.remark import TreeBranch, RenovateConfig
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span
+from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath("renovate.json")
-SLOT = Slot(Span(10, 10), b"", before=b"@")
+SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
 PINNED = f"@sha256:{'a' * 64}"
-OFF = MoveSettings(enabled=False)
-ON = MoveSettings(enabled=True)
-MAIN, OTHER = OnBranch("main", is_default=True), OnBranch("release/2", is_default=False)
+OFF = UpdateTypeSettings(enabled=False)
+ON = UpdateTypeSettings(enabled=True)
+MAIN, OTHER = TreeBranch("main", is_default=True), TreeBranch("release/2", is_default=False)
 
 
 def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]"):
@@ -29,7 +29,7 @@ def is_left(found, *remarks, **settings):
     (left,) = leave_to_renovate((found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks])
     if left == found:
         return False
-    assert left.digest == left.tag == Closed(Reason.OTHER_WRITER, SLOT)
+    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
     assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
     return True
 
@@ -76,16 +76,16 @@ def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expect
 
 @pytest.mark.parametrize("pins", [True, False])
 def test_a_tag_that_is_no_version_is_moved_where_digests_are_pinned(pins):
-    assert is_left(place("golang:latest"), settings=MoveSettings(pin_digests=pins)) is pins
-    rule = PackageRule(MoveSettings(pin_digests=pins), datasources=("docker",))
+    assert is_left(place("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
+    rule = PackageRule(UpdateTypeSettings(pin_digests=pins), datasources=("docker",))
     assert is_left(place("golang:latest"), rules=(rule,)) is pins
-    dockerfile = ManagerSettings("dockerfile", MoveSettings(pin_digests=pins))
+    dockerfile = ManagerSettings("dockerfile", UpdateTypeSettings(pin_digests=pins))
     assert is_left(place("golang:latest"), managers=(dockerfile,)) is pins
 
 
 def test_what_is_said_of_all_pins_nothing_in_values_of_charts_and_a_rule_does():
     values = place("nginx:stable", "values.yaml", "helm", "0/image")
-    pinning = MoveSettings(pin_digests=True)
+    pinning = UpdateTypeSettings(pin_digests=True)
     assert not is_left(values, settings=pinning)
     assert is_left(values, rules=(PackageRule(pinning, managers=("helm-values",)),))
 
@@ -93,20 +93,20 @@ def test_what_is_said_of_all_pins_nothing_in_values_of_charts_and_a_rule_does():
 @pytest.mark.parametrize(
     ("written", "off", "expected"),
     [
-        ("golang:1", [Move.MAJOR], False),
-        ("golang:1.22", [Move.MAJOR], True),
-        ("golang:1.22", [Move.MAJOR, Move.MINOR], False),
-        ("golang:1.22.3", [Move.MAJOR, Move.MINOR], True),
-        ("golang:1.22.3", [Move.MAJOR, Move.MINOR, Move.PATCH], False),
-        (f"golang:1{PINNED}", [Move.MAJOR], True),
-        (f"golang:1{PINNED}", [Move.MAJOR, Move.DIGEST], False),
+        ("golang:1", [BotUpdateType.MAJOR], False),
+        ("golang:1.22", [BotUpdateType.MAJOR], True),
+        ("golang:1.22", [BotUpdateType.MAJOR, BotUpdateType.MINOR], False),
+        ("golang:1.22.3", [BotUpdateType.MAJOR, BotUpdateType.MINOR], True),
+        ("golang:1.22.3", [BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH], False),
+        (f"golang:1{PINNED}", [BotUpdateType.MAJOR], True),
+        (f"golang:1{PINNED}", [BotUpdateType.MAJOR, BotUpdateType.DIGEST], False),
     ],
 )
 def test_a_place_is_left_as_long_as_one_way_to_move_it_is_on(written, off, expected):
-    by_themselves = MoveSettings(of_moves=tuple((move, False) for move in off))
+    by_themselves = UpdateTypeSettings(by_update_type=tuple((move, False) for move in off))
     assert is_left(place(written), settings=by_themselves) is expected
     assert is_left(place(written), rules=(PackageRule(by_themselves, names=("golang",)),)) is expected
-    rules = tuple(PackageRule(OFF, datasources=("docker",), moves=(move.value,)) for move in off)
+    rules = tuple(PackageRule(OFF, datasources=("docker",), update_types=(move.value,)) for move in off)
     assert is_left(place(written), rules=rules) is expected
 
 
@@ -118,7 +118,7 @@ def test_the_last_rule_that_describes_a_place_counts():
 
 
 def test_what_is_switched_off_as_a_whole_is_not_switched_on_by_one_move():
-    rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), moves=("minor",))
+    rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), update_types=("minor",))
     assert not is_left(place(), rules=rules)
 
 
@@ -128,7 +128,7 @@ def test_what_is_switched_off_as_a_whole_is_not_switched_on_by_one_move():
         PackageRule(OFF, names=("/(?=go)/",)),
         PackageRule(OFF, names=("golang",), is_certain=False),
         PackageRule(OFF, branches=("main",)),
-        PackageRule(OFF, moves=("/(?=m)/",)),
+        PackageRule(OFF, update_types=("/(?=m)/",)),
     ],
 )
 def test_a_rule_in_doubt_switches_nothing_off(rule):
@@ -224,10 +224,10 @@ def test_what_renovate_does_not_read_stays_open(found):
 def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
     left, noted = leave_to_renovate(
         (place(), place("golang:latest")),
-        [RenovateConfig(PATH, 0, RenovateSettings(unread=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
+        [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
     )
     assert len(left.notes) == 1
-    assert noted.digest == SLOT
+    assert noted.digest_slot == SLOT
     (note,) = noted.notes
     assert note.startswith("renovate.json extends `github>acme/xx")
     assert "x` and 2 more" not in note
@@ -239,7 +239,7 @@ def test_the_first_config_counts_even_if_it_is_broken():
     found = leave_to_renovate(
         (place(),), [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)]
     )
-    assert found[0].digest == SLOT
+    assert found[0].digest_slot == SLOT
     assert found[0].notes == ("renovate.json cannot be read, so Renovate moves nothing",)
 
 
@@ -257,7 +257,7 @@ def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
         {"enabled_managers": ("npm",)},
         {"included_paths": ("a/**",)},
     ):
-        config = RenovateConfig(PATH, 0, RenovateSettings(unread=("local>a/b",), **settings))
+        config = RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("local>a/b",), **settings))
         assert leave_to_renovate((latest,), [config]) == (latest,)
 
 
@@ -268,9 +268,9 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
         assert is_left(pod, spoken_of=frozenset({spoken_of}), **presets)
         assert not is_left(pod, spoken_of=frozenset({spoken_of}))
     (noted,) = leave_to_renovate(
-        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(spoken_of=frozenset({"npm"}), **presets))]
+        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))]
     )
-    assert noted.digest == SLOT
+    assert noted.digest_slot == SLOT
     assert len(noted.notes) == 1
 
 

@@ -9,8 +9,8 @@ import pytest
 from bot.core.places.closing import allow
 from bot.core.places.relate.tasks import close_built_by_tasks
 from bot.formats._syntax.places import Place
-from bot.model.remark import KnownBuild, MaybeBuilt, TaskBuild
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Unsupported
+from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, TaskFileBuild
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = "@sha256:" + "a" * 64
@@ -22,15 +22,15 @@ def place(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage
     return found
 
 
-def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile", arguments: tuple[str, ...] = ()) -> TaskBuild:
-    return TaskBuild(FilePath(path), 3, dockerfile, arguments)
+def build(path: str = "acb.yaml", dockerfile: str = "Dockerfile", arguments: tuple[str, ...] = ()) -> TaskFileBuild:
+    return TaskFileBuild(FilePath(path), 3, dockerfile, arguments)
 
 
-def is_closed(found: Occurrence | Unsupported) -> bool:
-    return isinstance(found, Occurrence) and isinstance(found.digest, Closed)
+def is_closed(found: Occurrence | UnsupportedText) -> bool:
+    return isinstance(found, Occurrence) and isinstance(found.digest_slot, NotEditable)
 
 
-def related(*places: Occurrence, by: TaskBuild | KnownBuild | MaybeBuilt) -> tuple[Occurrence, ...]:
+def related(*places: Occurrence, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Occurrence, ...]:
     found = tuple(each for each in close_built_by_tasks(places, [by]) if isinstance(each, Occurrence))
     assert len(found) == len(places)
     return found
@@ -42,7 +42,7 @@ def related(*places: Occurrence, by: TaskBuild | KnownBuild | MaybeBuilt) -> tup
 )
 def test_nothing_is_pinned_that_a_task_may_watch(text):
     (found,) = related(place(text=text), by=build())
-    assert found.digest == Closed(Reason.ACR_TASK, place(text=text).digest)
+    assert found.digest_slot == NotEditable(Reason.ACR_TASK, place(text=text).digest_slot)
     assert found.notes == ("acb.yaml:3 builds it; which stages the task watches is set in Azure",)
 
 
@@ -56,14 +56,14 @@ def test_images_on_registries_that_no_task_watches_are_pinned_as_ever(text):
 def test_its_tag_may_move_and_a_rule_may_allow_its_digest():
     before = place()
     (found,) = related(before, by=build())
-    assert found.tag == before.tag
-    assert allow(found, [Reason.ACR_TASK]).digest == before.digest
+    assert found.tag_slot == before.tag_slot
+    assert allow(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
 
 
 def test_what_is_pinned_moves_on_and_says_that_the_task_does_not_start():
     before = place(text="node:22" + DIGEST)
     (found,) = related(before, by=build())
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
     assert found == replace(before, notes=found.notes)
     assert found.notes == ("acb.yaml:3 builds it as an ACR task, which no newer base starts while this is pinned",)
 
@@ -90,7 +90,7 @@ def test_a_dockerfile_that_is_not_there_changes_nothing():
 
 
 def test_arguments_that_it_sets_are_told_where_they_are_used_even_where_nothing_can_be_read():
-    needing = Unsupported(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
+    needing = UnsupportedText(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
     (noted,) = close_built_by_tasks((needing,), [build(arguments=("NODE",))])
     assert noted.notes == ("acb.yaml:3 sets NODE; there the default does not count",)
 
@@ -103,7 +103,7 @@ def test_of_several_tasks_the_first_says_why():
 # What no file says
 
 
-KNOWN = KnownBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
+KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))
 
 
 def test_a_task_that_no_file_names_builds_exactly_its_dockerfile():
@@ -118,14 +118,14 @@ def test_a_task_that_no_file_names_builds_exactly_its_dockerfile():
 
 def test_a_task_that_no_file_names_lets_move_what_is_pinned():
     (found,) = related(place("app/Dockerfile", "node:22" + DIGEST), by=KNOWN)
-    assert isinstance(found.digest, Slot)
+    assert isinstance(found.digest_slot, EditSlot)
     assert found.notes == (
         "the task web of contoso.azurecr.io builds it as an ACR task, which no newer base starts while this is pinned",
     )
 
 
 def test_what_tasks_may_build_is_closed_until_that_is_known():
-    doubt = MaybeBuilt(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
+    doubt = PossibleTaskBuild(FilePath("app"), "contoso.azurecr.io did not say which tasks it has")
     above, inside, pinned = place("Dockerfile"), place("app/x/Dockerfile"), place("app/Dockerfile", "node:22" + DIGEST)
     beside, unwatched = place("apple/Dockerfile"), place("app/Dockerfile", "quay.io/a/b:1")
     found = related(above, inside, pinned, beside, unwatched, by=doubt)
@@ -136,12 +136,12 @@ def test_what_tasks_may_build_is_closed_until_that_is_known():
         True,
         True,
     ]
-    assert found[1].digest == Closed(Reason.ACR_TASK, inside.digest, is_certain=False)
-    assert found[1].tag == inside.tag
+    assert found[1].digest_slot == NotEditable(Reason.ACR_TASK, inside.digest_slot, is_certain=False)
+    assert found[1].tag_slot == inside.tag_slot
     assert found[1].notes == ("contoso.azurecr.io did not say which tasks it has, so a task may build it",)
 
 
 def test_what_is_known_goes_before_what_may_be():
-    doubt = MaybeBuilt(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
+    doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
     (found,) = close_built_by_tasks((place(),), [doubt, build()])
-    assert found.digest == Closed(Reason.ACR_TASK, place().digest)
+    assert found.digest_slot == NotEditable(Reason.ACR_TASK, place().digest_slot)

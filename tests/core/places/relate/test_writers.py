@@ -7,8 +7,8 @@ from support.soon import soon
 
 from bot.core.places.relate.writers import MAX_PATTERNS, close_written_elsewhere
 from bot.model.reference import ImageReference
-from bot.model.remark import Application, OtherWriter
-from bot.model.source import Closed, FilePath, Occurrence, Slot, Span, Unsupported
+from bot.model.remark import ArgoApplication, ImageUpdaterConfig
+from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 WEB = "ghcr.io/acme/web"
@@ -16,24 +16,24 @@ APPS = FilePath("argo/apps.yaml")
 
 
 def place(path, written=f"{WEB}:1.0", locator="0/spec/containers/0/image", role=Role.THIRD_PARTY):
-    slot = Slot(Span(10, 10), b"", before=b"@")
+    slot = EditSlot(Span(10, 10), b"", prefix=b"@")
     reference = ImageReference.parse(written)
     return Occurrence(FilePath(path), 3, "kubernetes", locator, written, reference, role, slot, slot)
 
 
 def application(name="web", *folders, locator="0"):
-    return Application(APPS, name, locator, folders or ("deploy/web",))
+    return ArgoApplication(APPS, name, locator, folders or ("deploy/web",))
 
 
 def writer(applications="web", target="", repositories=(WEB,)):
-    return OtherWriter(APPS, applications, frozenset(repositories), target)
+    return ImageUpdaterConfig(APPS, applications, frozenset(repositories), target)
 
 
 def is_closed(found, *remarks):
     (closed,) = close_written_elsewhere((found,), remarks)
     if closed == found:
         return False
-    assert closed.digest == closed.tag == Closed(Reason.OTHER_WRITER)
+    assert closed.digest_slot == closed.tag_slot == NotEditable(Reason.OTHER_WRITER)
     return True
 
 
@@ -124,7 +124,7 @@ def test_an_application_at_the_top_deploys_the_whole_tree():
 
 
 def test_unsupported_text_stays_as_it_is():
-    found = Unsupported(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
+    found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
     assert close_written_elsewhere((found,), (application(), writer())) == (found,)
 
 
@@ -134,4 +134,4 @@ def test_many_applications_and_writers_are_told_apart_soon():
     patterns = [writer(f"*{number}*", f"kustomization:{number}") for number in range(100 * MAX_PATTERNS)]
     with soon(2):
         (closed,) = close_written_elsewhere((place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns])
-    assert isinstance(closed.digest, Closed)
+    assert isinstance(closed.digest_slot, NotEditable)

@@ -6,9 +6,9 @@ from support.git import EXECUTABLE, File
 
 from bot.core.proposal.mark import trailer
 from bot.forges.github.forge import GitHubForge
-from bot.model.forge import Opened
-from bot.model.proposal import Proposal, Seen
-from bot.model.source import Change, FilePath
+from bot.model.forge import OpenedRequest
+from bot.model.proposal import Proposal, RemoteRequest
+from bot.model.source import FileChange, FilePath
 
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -19,7 +19,7 @@ FILES = {
     "app/Dockerfile": "FROM node:22\r\n",
     "app/deep/build.sh": File(b"#!/bin/sh\n", EXECUTABLE),
 }
-CHANGE = Change(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
+CHANGE = FileChange(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
 
 
 def proposal(**words) -> Proposal:
@@ -28,11 +28,11 @@ def proposal(**words) -> Proposal:
     return Proposal(**(values | rest | words))
 
 
-def propose(stand, **words) -> Opened:
+def propose(stand, **words) -> OpenedRequest:
     forge: GitHubForge = stand.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     return forge.open(proposal(**words))
 
 
-def look(stand, wanted=(BRANCH,)) -> tuple[Seen, ...]:
+def look(stand, wanted=(BRANCH,)) -> tuple[RemoteRequest, ...]:
     return stand.forge().seen(PREFIX, frozenset(wanted))
