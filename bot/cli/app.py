@@ -117,7 +117,7 @@ def _bug_report() -> str:
 
     return "\n".join(
         [
-            "basebump has a bug. Please open an issue with the text below, after checking that nothing in it is private:",
+            "basebump has a bug. Please open an issue with this text, but first check that nothing in it is private:",
             "",
             f"basebump {__version__}, Python {sys.version.split()[0]} on {sys.platform}",
             "```",

@@ -12,7 +12,7 @@ from bot.demo.library import stock
 from bot.demo.registry import LoopbackRegistry
 from bot.model.report import ProposalReport, RepositoryReport, RunReport
 from bot.model.scope import RunScope
-from bot.model.vocabulary import RunLevel, ProposalOutcome
+from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
 from bot.reports.text import run_text

@@ -77,5 +77,5 @@ def _why_not(cache: Listed, upstream: str, entries: Sequence[Listed]) -> str | N
 
 
 def _lies_in(part: str, whole: str) -> bool:
-    """Return True if `part` is `whole` or a path below it."""
+    """Return True if `address` is `parent` or a path below it."""
     return f"{part}/".startswith(f"{whole}/")

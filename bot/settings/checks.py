@@ -188,7 +188,7 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
 def _tasks(where: str, registry: dict[str, Any]) -> Check:
     """Yield a problem if tasks of another registry would be listed, or if the request would have no login."""
     resource, host = registry.get("tasks"), _part(registry.get("host"))
-    if resource is None or host is None or "/" in host:  # `caches` reports a path
+    if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
         return
     if registry.get("auth") != "azure":
         yield ConfigProblem(f"{where}.tasks", "needs `auth: azure`: only identities of Microsoft Entra can list tasks")

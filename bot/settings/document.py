@@ -42,7 +42,7 @@ def read_document(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]]:
 
 
 def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Parse a config file from its bytes, as `read_document` does; `source` is its name in messages."""
+    """Parse a config file from its bytes, as `parse_document_file` does; `source` is its name in messages."""
     text = _text(content, source)
     loader = _Loader(text)
     try:

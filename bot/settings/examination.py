@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.settings.values import Settings
 
 LOAD, SECRETS, TRUST = "load it", "read its secrets", "read keys and roots"

@@ -20,7 +20,7 @@ OneOrMore = Annotated[
     Field(min_length=1),
     BeforeValidator(_listed, json_schema_input_type=str | SomeOf[str]),
 ]
-"""Like `SomeOf`, and a single text may stand in place of the list."""
+"""Like `NonEmptyList`, and a single text may stand in place of the list."""
 
 
 class Section(BaseModel):

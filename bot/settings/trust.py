@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.trust import NotationTrust, TrustEntry, TrustedIdentity, TrustedKey
+from bot.model.trust import NotationTrust, TrustedIdentity, TrustedKey, TrustEntry
 from bot.settings import schema
 from bot.settings.named_file import UnreadableError, content_of
 

@@ -10,7 +10,10 @@ from pydantic import BeforeValidator, WithJsonSchema
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Severity, Urgency
 
-_URGENCIES: Mapping[str, Urgency] = {AdvisoryList.KEV.value: AdvisoryList.KEV, **{each.word: each for each in reversed(Severity)}}
+_URGENCIES: Mapping[str, Urgency] = {
+    AdvisoryList.KEV.value: AdvisoryList.KEV,
+    **{each.word: each for each in reversed(Severity)},
+}
 _FIXES: Mapping[str, Urgency] = {
     **{word: each for word, each in _URGENCIES.items() if each is not Severity.UNKNOWN},
     "any": Severity.UNKNOWN,

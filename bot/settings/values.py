@@ -325,7 +325,7 @@ class Settings:
     state: StateSettings | None = None
     """None if no state is kept."""
     write_delay: timedelta | None = None
-    """None if the config does not set it; `delay_between_writes` has the default."""
+    """None if the config does not set it; `get_write_delay` has the default."""
     source: str = ""
     """The config file's name in messages."""
 

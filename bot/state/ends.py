@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, select
 
 from bot.model.history import SupersededTag
 from bot.model.reference import Digest, TagRef
-from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 from bot.state.database import Database
 from bot.state.tables import ENDS, batches, upsert
 
@@ -24,7 +24,7 @@ class DatabaseEnds:
         self._database = database
 
     def load(self, lines: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `lines`; those with a reason that only another release has are left out."""
+        """Return the superseded tags among `tag_refs`, without those whose reason only another release has."""
         with self._database.reading() as connection:
             rows = _rows(connection, lines)
         return {line: _end(row, _WORDS[row.reason]) for line, row in rows.items() if row.reason in _WORDS}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
 from bot.state.migration import MIGRATIONS, version_of
 
@@ -68,5 +68,7 @@ def _of_version(shown: str, database: Database) -> Check:
         what = f"its tables have version {found}, and this release supports {present}"
         return report_problem(shown, READ, f"{what}; hint: update basebump, or configure another database")
     if found < present:
-        return report_ok(shown, READ, f"its tables have version {found}; the next run migrates them to version {present}")
+        return report_ok(
+            shown, READ, f"its tables have version {found}; the next run migrates them to version {present}"
+        )
     return report_ok(shown, READ, f"its tables have version {found}, that of this release")

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, select
 
 from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
 from bot.model.history import TagObservation
-from bot.model.image import TagDescriptor, CachedManifest
+from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, LINES_KEPT, MANIFESTS, SIGHTINGS, batches, upsert

@@ -7,32 +7,32 @@ from datetime import datetime
 
 from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
 from bot.model.history import SupersededTag, TagObservation
-from bot.model.image import TagDescriptor, CachedManifest
+from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
 
 
 class NoMemory:
     """Implements `bot.ports.StateStore` for configs without `state`: every run is like the first."""
 
-    def load_observations(self, lines: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the seam's
+    def load_observations(self, lines: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the Protocol's
         """Return no observations."""
         return {}
 
-    def load_descriptors(self, lines: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the seam's signature
+    def load_descriptors(self, lines: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the Protocol's signature
         """Return no answers."""
         return {}
 
     def record_tags(self, claims: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Do nothing."""
 
-    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:  # noqa: ARG002 - the seam's
+    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:  # noqa: ARG002 - the Protocol's
         """Return no manifests."""
         return {}
 
     def save_manifests(self, fetched: Iterable[CachedManifest]) -> None:
         """Do nothing."""
 
-    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:  # noqa: ARG002 - the seam's signature
+    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:  # noqa: ARG002 - the Protocol's signature
         """Return no scans."""
         return {}
 
@@ -43,7 +43,7 @@ class NoMemory:
 class NoEnds:
     """Implements `bot.ports.SupersededStore` for configs without `state`: only runs that check a tag know its end."""
 
-    def load(self, lines: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the seam's signature
+    def load(self, lines: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature
         """Return no superseded tags."""
         return {}
 
