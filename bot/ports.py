@@ -12,18 +12,18 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
     from bot.model.artifact import Artifact, Blob, Referrer
     from bot.model.contents import ImageContents
     from bot.model.dashboard import DashboardIssue
-    from bot.model.diagnosis import DiagnosisTarget, Check
+    from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject
     from bot.model.extras import RequestAttributes
-    from bot.model.forge import TreeEntry, ForgeLimits, GitRepository, OpenedRequest
+    from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest, TreeEntry
     from bot.model.found import ExtractedItem
     from bot.model.history import SupersededTag, TagObservation
-    from bot.model.image import TagDescriptor, ImageFacts, CachedManifest, Manifest, RegistryRecord
+    from bot.model.image import CachedManifest, ImageFacts, Manifest, RegistryRecord, TagDescriptor
+    from bot.model.policy import PolicyRule
     from bot.model.proposal import Proposal, RemoteRequest
     from bot.model.reference import Digest, TagRef
     from bot.model.report import RunFailure
-    from bot.model.rules import PolicyRule
     from bot.model.signature import SignatureOutcome
     from bot.model.source import FileChange, FilePath, SourceFile
     from bot.model.task import BuildTask

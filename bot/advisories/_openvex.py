@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
-from bot.model.vex import VexProduct, Purl, VexStatement, VexStatus
+from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 MAX_DOCUMENT = 16 * 1024 * 1024
 """Bytes; a distribution's document about one image has a few hundred thousand."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from bot.advisories._openvex import MAX_DOCUMENT, parse_document
 from bot.advisories.source import MalformedError, Source, UnreadableError
 from bot.core.globs import matches
-from bot.model.vex import VexStatements, VexStatement
+from bot.model.vex import VexStatement, VexStatements
 
 MAX_DOCUMENTS = 2000
 """Limit of the documents in one folder and its subfolders; enough for one document per image of a large fleet."""

@@ -8,7 +8,7 @@ from typing import TypeVar
 from bot.advisories._epss import MAX_SCORES, Scores, parse_scores
 from bot.advisories._kev import MAX_CATALOGUE, Catalogue, parse_catalogue
 from bot.advisories.source import MalformedError, Source, UnreadableError
-from bot.model.advisory import ListVersions, AdvisoryResult, AdvisoryList
+from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 
 T = TypeVar("T")
 

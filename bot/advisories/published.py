@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from bot.advisories.documents import VexDocuments
 from bot.advisories.lists import PublicLists
-from bot.model.advisory import AdvisoryResult, AdvisoryList
-from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
+from bot.model.advisory import AdvisoryList, AdvisoryResult
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.model.decision import UpdateCandidate, Transition, ImageUpdate
+from bot.model.decision import ImageUpdate, Transition, UpdateCandidate
 from bot.model.reference import Digest
 
 SHORT_DIGEST = 12

@@ -29,7 +29,9 @@ def selected(subject: str, found: Iterable[GitRepository | RunFailure]) -> Itera
             yield each
             if each.configured_name is not None:
                 yield report_ok(
-                    each.configured_name, SELECT, f"it was renamed to '{each.name}'; hint: write the new name in the config"
+                    each.configured_name,
+                    SELECT,
+                    f"it was renamed to '{each.name}'; hint: write the new name in the config",
                 )
     if seen:
         yield report_ok(subject, SELECT, f"{len(seen)} selected{_unborn(seen.values())}")
@@ -58,7 +60,9 @@ def examined(
     sample = _sample(repositories)
     if len(sample) < len(repositories):
         of_these = f"{len(sample)} of {len(repositories)}"
-        yield report_ok(subject, "check rights", f"on {of_these}: the repositories named in the config, and one of each owner")
+        yield report_ok(
+            subject, "check rights", f"on {of_these}: the repositories named in the config, and one of each owner"
+        )
     for repository in sample:
         yield from rights(repository)
 

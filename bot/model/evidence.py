@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import TYPE_CHECKING, Literal
 
-from bot.model.advisory import ListVersions, AdvisoryList
-from bot.model.contents import TransitionContents, InstalledPackage, PackageChange
+from bot.model.advisory import AdvisoryList, ListVersions
+from bot.model.contents import InstalledPackage, PackageChange, TransitionContents
 from bot.model.reference import Digest, TagRef
 
 if TYPE_CHECKING:  # only an annotation needs this import

@@ -2,80 +2,249 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from enum import Enum, auto
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
+from bot.model.rules import RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.evidence import Urgency
     from bot.model.pace import ProposalSchedule
-    from bot.model.rules import AcceptedHold, IntroducedLimit, AutomergeConditions, ConfiguredEndOfLife, OpenCondition, PolicyRule
+    from bot.model.rules import AcceptedHold, AutomergeConditions, ConfiguredEndOfLife, IntroducedLimit, OpenCondition
     from bot.model.trust import TrustEntry
+
+Value = TypeVar("Value")
+
+
+class Meet(Enum):
+    """How a key of the operator's policy is combined with the same key in a repository's own file."""
+
+    EITHER = auto()
+    """True if it is true in one of the two."""
+    UNION = auto()
+    """The operator's items, then those that the repository adds."""
+    LONGER = auto()
+    """The longer duration."""
+    NEARER = auto()
+    """The more restrictive update mode."""
+    STRICTER = auto()
+    """The evidence that one of the two requires."""
+    FEWER = auto()
+    """The lower limit for each severity."""
+    REPOSITORY = auto()
+    """The repository's value: the key decides how updates are grouped, and not which are proposed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyKey:
+    """What the config file, its documentation and the evaluation of rules need to know of one key."""
+
+    name: str
+    """The name in the config file."""
+    field: str
+    """The name of the field of `Policy`."""
+    description: str
+    """The documentation of the key in the operator's config, with its default."""
+    meet: Meet | None
+    """None if only the operator can set the key."""
+    repository_description: str
+    """The documentation of the key in a repository's own file."""
+    can_stop: bool
+    """Whether the key can skip or delay an update, so that a repository cannot set it for mandatory ones."""
+
+
+def _key(
+    default: Value,
+    description: str,
+    *,
+    name: str = "",
+    meet: Meet | None = None,
+    repository: str = "",
+    can_stop: bool = False,
+) -> Value:
+    """Declare a policy key; `repository` is its description in a repository's own file if that differs."""
+    key = {"name": name, "description": description, "meet": meet, "can_stop": can_stop}
+    declared: Value = field(default=default, metadata=key | {"repository_description": repository or description})
+    return declared
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """The policy for one image reference, after all rules were evaluated."""
+    """The policy for one image reference, after all rules were evaluated.
 
-    update: UpdateMode = UpdateMode.DIGEST
-    pin: bool = True
-    tag: str | None = None
-    """The tag that a reference without a tag tracks."""
-    ignore: bool = False
-    labels: tuple[str, ...] = ()
-    require_scan: bool = False
-    require_signature: bool = False
-    """Whether the new image must have a signature of a trusted signer."""
-    allow_introduced: tuple[IntroducedLimit, ...] = ()
-    """How many vulnerabilities an update may introduce; unlimited for severities that are not listed."""
-    open_when: OpenCondition | None = None
-    """The condition for opening a proposal; None opens one for any newer digest."""
-    when_unknown: WhenUnknown | None = None
-    """What to do while fixed and introduced vulnerabilities are unknown; None waits while that may still change."""
-    allow: tuple[Reason, ...] = ()
-    """Reasons for skipping that do not apply: references that are not editable for one of these are updated."""
-    accept: tuple[AcceptedHold, ...] = ()
-    """Holds that do not apply until a date, because an owner accepts them."""
-    min_age: timedelta = timedelta()
-    """The minimum age of a digest before it is proposed."""
-    platforms: tuple[str, ...] = ()
-    """The platforms in use; empty for all platforms of the image in the file."""
-    os_variants: bool = False
-    """Whether a tag may change to the next release of the distribution that it names."""
-    replace_ended: bool = False
-    """Whether the successor of a superseded tag is proposed."""
-    bypass_min_age_for: tuple[Urgency, ...] = ()
-    """A digest that fixes one of these vulnerabilities is exempt from `min_age`."""
-    group: str | None = None
-    """The name of the group whose updates share one proposal; None for a proposal per tag."""
-    split_by: SplitBy = SplitBy.NOTHING
-    """Whether each folder gets its own proposal."""
-    refresh_every: timedelta = REFRESH_EVERY
-    """How often a proposal may be refreshed although a user accepted it, or although the new digest only aged."""
-    paused: bool = False
-    """Whether no updates are proposed for now; open proposals stay as they are."""
-    schedules: tuple[ProposalSchedule, ...] = ()
-    """All schedules must allow opening a proposal."""
-    on_close: OnClose = OnClose.DIGEST
-    """What closing a proposal declines."""
-    reviewers: tuple[str, ...] = ()
-    """Reviewers to request: login names, and teams as `team:NAME`."""
-    assignees: tuple[str, ...] = ()
-    milestone: str | None = None
-    """Title of the milestone."""
-    draft: bool = False
-    automerge: AutomergeConditions | None = None
-    """The conditions under which the forge may merge automatically; None for never."""
-    rebase: Rebase = Rebase.AUTO
-    """When the branch is rebuilt because its base branch changed."""
-    mandatory: bool = False
-    """Whether the repository's own config and ignore comments can neither skip nor delay the update."""
+    The fields are the only declaration of the keys of a rule, apart from their types in the config file
+    (`bot.settings.rules`).
+    """
+
+    update: UpdateMode = _key(
+        UpdateMode.DIGEST,
+        "How far: `none`, to the tag's newest digest (`digest`), or to newer tags of its family. Default: `digest`.",
+        meet=Meet.NEARER,
+        repository="How far images may be updated; of this and the operator's value the more restrictive one applies.",
+        can_stop=True,
+    )
+    pin: bool = _key(
+        True,  # noqa: FBT003 - the value of a key
+        "Whether a reference without a digest gets one. Default: `true`.",
+        meet=Meet.EITHER,
+        repository="Whether a reference without a digest gets one, even if the operator's policy does not ask for it.",
+    )
+    tag: str | None = _key(
+        None,
+        "The tag that a reference without a tag follows. Default: none, and such a reference is left unchanged.",
+    )
+    ignore: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether the image reference is left unchanged. Default: `false`.",
+        meet=Meet.EITHER,
+        repository="Whether the image reference is left unchanged.",
+        can_stop=True,
+    )
+    labels: tuple[str, ...] = _key(
+        (),
+        "Labels of the proposal. Default: none.",
+        meet=Meet.UNION,
+        repository="Labels of the proposal, in addition to the operator's.",
+    )
+    reviewers: tuple[str, ...] = _key(
+        (),
+        "Reviewers of the proposal: logins, and teams as `team:NAME`. Default: none.",
+        meet=Meet.UNION,
+        repository="Reviewers of the proposal, in addition to the operator's.",
+    )
+    assignees: tuple[str, ...] = _key((), "Assignees of the proposal: logins. Default: none.")
+    milestone: str | None = _key(None, "The title of the proposal's milestone. Default: none.")
+    draft: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether the proposal is opened as a draft. Default: `false`.",
+    )
+    automerge: AutomergeConditions | None = _key(
+        None, "When the forge may merge the proposal by itself. Default: never."
+    )
+    rebase: Rebase = _key(
+        Rebase.AUTO,
+        "When an open proposal is rebuilt on a newer base branch. Default: `auto`, only if that is necessary.",
+    )
+    allow: tuple[Reason, ...] = _key(
+        (),
+        "Reasons that do not apply here: references that would be skipped for them are updated. Default: none.",
+    )
+    accept: tuple[AcceptedHold, ...] = _key((), "Holds and refusals that somebody accepts. Default: none.")
+    min_age: timedelta = _key(
+        timedelta(),
+        "How long a digest must have been known to its registry or to `state`. Default: no minimum.",
+        meet=Meet.LONGER,
+        repository="The minimum age of a digest; of this and the operator's value the longer one applies.",
+        can_stop=True,
+    )
+    bypass_min_age_for: tuple[Urgency, ...] = _key(
+        (),
+        "Vulnerabilities (`kev`: exploited ones) for whose fix a younger digest is taken. Default: none.",
+    )
+    platforms: tuple[str, ...] = _key(
+        (),
+        "The platforms in use. Default: those that the reference names, else all of the image in the file.",
+    )
+    os_variants: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether a tag may be updated to the next release of the distribution that it names. Default: `false`.",
+    )
+    replace_ended: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether the successor of a superseded tag is proposed. Default: `false`, and it is only reported.",
+    )
+    group: str | None = _key(
+        None,
+        "The name of a proposal that contains all updates with this group. Default: one proposal for each tag.",
+        meet=Meet.REPOSITORY,
+        repository="The name of a proposal that contains all updates with this group.",
+    )
+    split_by: SplitBy = _key(
+        SplitBy.NOTHING,
+        "`folder`: each folder has a proposal of its own. Default: `nothing`.",
+        meet=Meet.REPOSITORY,
+        repository="`folder`: each folder has a proposal of its own.",
+    )
+    refresh_every: timedelta = _key(
+        REFRESH_EVERY, "How often an open proposal may change. Default: every `7d`.", name="refresh"
+    )
+    schedules: tuple[ProposalSchedule, ...] = _key(
+        (),
+        "When proposals may be opened. Default: always.",
+        name="schedule",
+        meet=Meet.UNION,
+        repository="When proposals may be opened; the operator's schedule must allow it as well.",
+        can_stop=True,
+    )
+    on_close: OnClose = _key(
+        OnClose.DIGEST,
+        "What closing a proposal declines: its digests, or all updates of its tags (`line`). Default: `digest`.",
+    )
+    paused: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether nothing is proposed for now; open proposals stay as they are. Default: `false`.",
+        meet=Meet.EITHER,
+        repository="Whether nothing is proposed for now; open proposals stay as they are.",
+        can_stop=True,
+    )
+    require: RequiredEvidence = _key(
+        RequiredEvidence(),
+        "Evidence required before an update is proposed. Default: none.",
+        meet=Meet.STRICTER,
+        repository="Evidence required before an update is proposed.",
+    )
+    allow_introduced: tuple[IntroducedLimit, ...] = _key(
+        (),
+        "How many new vulnerabilities an update may have. Default: any number.",
+        meet=Meet.FEWER,
+        repository="How many new vulnerabilities an update may have; "
+        "of this and the operator's limits the lower one applies.",
+    )
+    open_when: OpenCondition | None = _key(
+        None, "Conditions for opening a proposal. Default: none, and every update is proposed."
+    )
+    when_unknown: WhenUnknown | None = _key(
+        None, "Whether to open a proposal without scan results. Default: not while the next run may get them."
+    )
+    mandatory: bool = _key(
+        False,  # noqa: FBT003 - the value of a key
+        "Whether a repository's own file and comments can neither ignore nor delay its updates. Default: `false`.",
+    )
     has_own_role_rule: bool = False
-    """True if a matching rule has `role: own`; otherwise own images are skipped."""
+    """True if a matching rule has `role: own`; otherwise own images are skipped. Not a key."""
+
+
+@cache
+def policy_keys() -> Mapping[str, PolicyKey]:
+    """Return all keys of a rule by the name of their field of `Policy`, in the order of the documentation."""
+    return {
+        each.name: PolicyKey(**{**each.metadata, "name": each.metadata["name"] or each.name}, field=each.name)
+        for each in fields(Policy)
+        if each.metadata
+    }
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class PolicyRule:
+    """Policy keys for the image references that `match` matches; keys that are not set are left to a later rule."""
+
+    match: RuleMatch
+    keys: Mapping[str, Any]
+    """Values by the name of the field of `Policy`."""
+
+    def __init__(self, match: RuleMatch | None = None, **keys: Any) -> None:
+        """Create a rule that sets `keys`. Raises TypeError if one is not a field of `Policy`."""
+        if unknown := keys.keys() - policy_keys().keys():
+            raise TypeError(f"not policy keys: {', '.join(sorted(unknown))}")
+        object.__setattr__(self, "match", match or RuleMatch())
+        object.__setattr__(self, "keys", keys)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.proposal import ProposedImage
     from bot.model.reference import Digest
     from bot.model.source import FilePath, Occurrence, UnsupportedText
-    from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
+    from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 
 SCHEMA = 1
 

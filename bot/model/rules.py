@@ -1,16 +1,15 @@
-"""The rules of the config as they are written; `bot.model.policy.Policy` is the result of evaluating them."""
+"""The values of the keys of a rule; `bot.model.policy` has the keys."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import date, timedelta
 
     from bot.model.evidence import Severity, Urgency
-    from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-    from bot.model.pace import ProposalSchedule
+    from bot.model.modes import UpdateMode
     from bot.model.vocabulary import Reason, Role
 
 
@@ -26,6 +25,16 @@ class RuleMatch:
     repository: tuple[str, ...] = ()
     """Globs over names of git repositories."""
     base_branch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredEvidence:
+    """The evidence without which an update is refused."""
+
+    scan: bool = False
+    """Whether the new image must have been scanned."""
+    signature: bool = False
+    """Whether the new image must have a signature of a trusted signer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,43 +76,6 @@ class OpenCondition:
     """The minimum severity of a vulnerability that it must fix, `UNKNOWN` for any; or KEV for an exploited one."""
     or_older_than: timedelta | None = None
     """The age at which the image in use is replaced regardless of what the update fixes."""
-
-
-@dataclass(frozen=True, slots=True)
-class PolicyRule:
-    """Policy keys for the image references that `match` matches; None leaves a key to a later rule."""
-
-    match: RuleMatch = field(default_factory=RuleMatch)
-    update: UpdateMode | None = None
-    pin: bool | None = None
-    tag: str | None = None
-    ignore: bool | None = None
-    labels: tuple[str, ...] | None = None
-    require_scan: bool | None = None
-    require_signature: bool | None = None
-    allow_introduced: tuple[IntroducedLimit, ...] | None = None
-    open_when: OpenCondition | None = None
-    when_unknown: WhenUnknown | None = None
-    allow: tuple[Reason, ...] | None = None
-    accept: tuple[AcceptedHold, ...] | None = None
-    min_age: timedelta | None = None
-    platforms: tuple[str, ...] | None = None
-    os_variants: bool | None = None
-    replace_ended: bool | None = None
-    bypass_min_age_for: tuple[Urgency, ...] | None = None
-    group: str | None = None
-    split_by: SplitBy | None = None
-    refresh_every: timedelta | None = None
-    paused: bool | None = None
-    schedule: ProposalSchedule | None = None
-    on_close: OnClose | None = None
-    reviewers: tuple[str, ...] | None = None
-    assignees: tuple[str, ...] | None = None
-    milestone: str | None = None
-    draft: bool | None = None
-    automerge: AutomergeConditions | None = None
-    rebase: Rebase | None = None
-    mandatory: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
 from bot.model.pace import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, ProposalLimits
-from bot.model.proposal import CloseRequest, OpenRequest, RequestState, RemoteRequest
+from bot.model.proposal import CloseRequest, OpenRequest, RemoteRequest, RequestState
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.orders import RunOptions

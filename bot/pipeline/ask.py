@@ -25,7 +25,7 @@ from bot.pipeline.ends import find_superseded_tags
 from bot.pipeline.follow import TagListings, list_tags
 from bot.pipeline.nearer import add_fallback_tags
 from bot.pipeline.pool import REGISTRY_POOL
-from bot.pipeline.resolve import ResolveResult, LookupClients, TagLookup, resolve_tags
+from bot.pipeline.resolve import LookupClients, ResolveResult, TagLookup, resolve_tags
 from bot.ports import ProgressReporter, Registry
 
 MAX_BASES = 50

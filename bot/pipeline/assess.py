@@ -18,7 +18,7 @@ from bot.pipeline.enrich import apply_vex, enrich_evidence
 from bot.pipeline.look import list_subjects_on
 from bot.pipeline.pool import WorkerPool
 from bot.pipeline.troubles import STATE_SUBJECT, deduplicate_failures
-from bot.ports import AdvisorySource, StateStore, ProgressReporter, Scanner, ScannerSelector
+from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector, StateStore
 
 _BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
 """States in which the scanner itself failed; the other states are results of a scan."""

@@ -19,7 +19,7 @@ from bot.core.proposal.dashboard import (
 from bot.core.proposal.render import render_dashboard
 from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
-from bot.model.report import RunFailure, RepositoryReport
+from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.agenda import RepositoryPlan, report_dashboard_failure
 from bot.pipeline.orders import RunOptions

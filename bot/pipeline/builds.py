@@ -11,14 +11,14 @@ from bot.core.places.git_context import GitContext, parse_context
 from bot.formats.acr_tasks import builds_of
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, CrossFileFact
+from bot.model.remark import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild
 from bot.model.report import RunFailure
 from bot.model.source import FilePath
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, StepBuild
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.pool import REGISTRY_POOL
 from bot.pipeline.survey import MAX_FILE_BYTES, ExtractResult, relate_references
-from bot.ports import ImageBuilder, ProgressReporter, FileTree
+from bot.ports import FileTree, ImageBuilder, ProgressReporter
 
 _TOP = FilePath("")
 

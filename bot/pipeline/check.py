@@ -13,13 +13,13 @@ from bot.core.places.reconcile import shares_with_others
 from bot.core.places.select import Home, select, unless_unknown
 from bot.core.places.touched import Change, ChangedFile
 from bot.model.check import CheckedOccurrence, CheckReport
-from bot.model.decision import Decision, UncheckedReference, SkippedReference
+from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
 from bot.pipeline.scan import OfflineContext
 from bot.pipeline.survey import ExtractResult, extract_references
-from bot.ports import RevisionDiff, FileTree
+from bot.ports import FileTree, RevisionDiff
 
 if TYPE_CHECKING:  # an offline check does not import this module
     from bot.pipeline.judge import RunContext

@@ -10,7 +10,15 @@ from bot.core.choice.verdict import verdict
 from bot.core.evidence.trust import spoken, trust_for
 from bot.core.transition import DEFAULT_PLATFORM, transition_of
 from bot.model.check import CheckedOccurrence, Violation
-from bot.model.decision import UpdateCause, Decision, SkippedReference, Transition, UnresolvedReference, ImageUpdate, get_tracked_image
+from bot.model.decision import (
+    Decision,
+    ImageUpdate,
+    SkippedReference,
+    Transition,
+    UnresolvedReference,
+    UpdateCause,
+    get_tracked_image,
+)
 from bot.model.evidence import Evidence, ScanSubject
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.policy import PolicyConfig
@@ -100,7 +108,7 @@ def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolu
     Return None for an image that is gone, because it can be neither verified nor used.
     """
     tracked_image = get_tracked_image(decision)
-    if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require_signature:
+    if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require.signature:
         return None
     if cause_of(decision) is UpdateCause.GONE:
         return None

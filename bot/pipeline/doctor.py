@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.model.diagnosis import DiagnosisTarget, ConfigArea, Check, Diagnosis, report_problem
+from bot.model.diagnosis import Check, ConfigArea, Diagnosis, DiagnosisTarget, report_problem
 from bot.model.errors import BasebumpError, ConfigError
 from bot.ports import Diagnosable, ProgressReporter
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.places.edit import apply_edits, edits_for, identity, is_misread, is_proved
-from bot.model.decision import SkippedReference, ImageUpdate
+from bot.model.decision import ImageUpdate, SkippedReference
 from bot.model.errors import EditError
 from bot.model.found import ExtractedReferences
 from bot.model.source import FileChange, FilePath, SourceFile
 from bot.model.vocabulary import Reason
 from bot.pipeline import witness
-from bot.pipeline.survey import FileReading, ExtractResult, read_with_formats, relate_references
+from bot.pipeline.survey import ExtractResult, FileReading, read_with_formats, relate_references
 
 
 @dataclass(frozen=True, slots=True)

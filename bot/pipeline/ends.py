@@ -14,11 +14,11 @@ from bot.model.hosts import has_lifecycle_data
 from bot.model.image import Resolution, ResolvedTag
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
-from bot.model.vocabulary import Reason, FailureStage
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.follow import TagListings
 from bot.pipeline.resolve import LookupClients
 from bot.pipeline.troubles import STATE_SUBJECT
-from bot.ports import SupersededStore, RegistryFacts
+from bot.ports import RegistryFacts, SupersededStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class TagListings:
         if error is None or course_of(tracked_image) is None:
             return ""
         is_permanent = error.reason is Reason.DENIED or not error.is_failure
-        return f"Newer tags could not be looked for: {error}" if is_permanent else ""
+        return f"Newer tags could not be listed: {error}" if is_permanent else ""
 
 
 def list_tags(

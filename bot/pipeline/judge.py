@@ -9,7 +9,7 @@ from bot.core.evidence.gates import gate
 from bot.core.places.reconcile import reconcile
 from bot.core.places.select import Home, select, unless_unknown
 from bot.core.transition import transition_to
-from bot.model.decision import Decision, TrackedImage, SkippedReference, Transition, ImageUpdate
+from bot.model.decision import Decision, ImageUpdate, SkippedReference, TrackedImage, Transition
 from bot.model.evidence import Evidence
 from bot.model.image import Resolution
 from bot.model.policy import PolicyConfig
@@ -24,17 +24,17 @@ from bot.pipeline.survey import ExtractResult
 from bot.pipeline.verify import verify_signatures
 from bot.ports import (
     AdvisorySource,
-    ImageBuilder,
     Clock,
-    SupersededStore,
     FileFormat,
-    StateStore,
+    ImageBuilder,
     ProgressReporter,
     Registry,
     RegistryFacts,
     RulesReader,
     ScannerSelector,
     SignatureVerifier,
+    StateStore,
+    SupersededStore,
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from bot.model.contents import TransitionContents, ImageContents
+from bot.model.contents import ImageContents, TransitionContents
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.evidence import Evidence, NotScanned, ScanSubject, UnscannedReason
@@ -15,7 +15,7 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.pool import WorkerPool
 from bot.pipeline.troubles import deduplicate_failures
-from bot.ports import StateStore, ProgressReporter, Registry
+from bot.ports import ProgressReporter, Registry, StateStore
 
 
 @dataclass(frozen=True, slots=True)

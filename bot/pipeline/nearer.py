@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.core.choice.decide import decide
 from bot.core.choice.targets import Course, course_of
-from bot.model.decision import UpdateCause, HeldUpdate, TrackedImage, ImageUpdate, UpToDate
+from bot.model.decision import HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
 from bot.model.image import Resolution, UnresolvedTag

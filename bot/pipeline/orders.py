@@ -9,7 +9,7 @@ from bot.model.pace import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 from bot.model.scope import RunScope
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.plan import TemplateSources, ProposalStyle
+from bot.pipeline.plan import ProposalStyle, TemplateSources
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,21 @@ from typing import assert_never
 from bot.core.proposal.mark import read_mark, with_withdrawn
 from bot.model.errors import ProtectedFileError
 from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
-from bot.model.proposal import CloseRequest, DeferProposal, NoChange, NoChangeReason, OpenRequest, Proposal, UpdateRequest, RemoteRequest, ProposalStep, DeleteBranch, NoProposal
+from bot.model.proposal import (
+    CloseRequest,
+    DeferProposal,
+    DeleteBranch,
+    NoChange,
+    NoChangeReason,
+    NoProposal,
+    OpenRequest,
+    Proposal,
+    ProposalStep,
+    RemoteRequest,
+    UpdateRequest,
+)
 from bot.model.report import ProposalReport
-from bot.model.vocabulary import RunLevel, ProposalOutcome
+from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.ports import Forge
 
 FOREIGN_COMMIT_COMMENT = (

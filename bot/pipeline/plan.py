@@ -19,7 +19,7 @@ from bot.core.proposal.status import status_of
 from bot.core.proposal.view.proposal import ProposalView, build_view
 from bot.core.proposal.words import build_head
 from bot.core.transition import transition_of
-from bot.model.decision import UpdateCause, Decision, SkippedReference, Transition, ImageUpdate
+from bot.model.decision import Decision, ImageUpdate, SkippedReference, Transition, UpdateCause
 from bot.model.evidence import Evidence
 from bot.model.forge import ForgeLimits
 from bot.model.proposal import Proposal, Target

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bot.model.errors import ForgeError
-from bot.model.report import RunFailure, ProposalReport
-from bot.model.vocabulary import RunLevel, FailureStage
+from bot.model.report import ProposalReport, RunFailure
+from bot.model.vocabulary import FailureStage, RunLevel
 from bot.pipeline.perform import StepExecutor, report_failure
 from bot.pipeline.recall import BranchPlan
 from bot.ports import Forge

@@ -11,11 +11,20 @@ from bot.core.proposal.group import Bundle, bundle_of, first
 from bot.core.proposal.lifecycle import as_it_stands, next_step
 from bot.core.proposal.mark import read_mark
 from bot.model.dashboard import UserRequest
-from bot.model.decision import Decision, HeldUpdate, RefusedUpdate, SkippedReference, UnresolvedReference, ImageUpdate, UpToDate, get_tracked_image
-from bot.model.proposal import NoChange, NoChangeReason, Proposal, RemoteRequest, ProposalStep, NoProposal
+from bot.model.decision import (
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    UnresolvedReference,
+    UpToDate,
+    get_tracked_image,
+)
+from bot.model.proposal import NoChange, NoChangeReason, NoProposal, Proposal, ProposalStep, RemoteRequest
 from bot.model.source import NotEditable
 from bot.model.vocabulary import Reason
-from bot.pipeline.plan import ProposalPlan, PlannedProposal
+from bot.pipeline.plan import PlannedProposal, ProposalPlan
 from bot.pipeline.survey import ExtractResult
 
 BranchUserRequests = frozenset[tuple[UserRequest, str]]

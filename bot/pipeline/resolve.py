@@ -11,13 +11,22 @@ from bot.core.choice.ages import known_since, matured
 from bot.core.choice.platforms import image_for
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import TagObservation
-from bot.model.image import TagDescriptor, CachedManifest, ManifestKind, Manifest, RegistryRecord, Resolution, ResolvedTag, UnresolvedTag
+from bot.model.image import (
+    CachedManifest,
+    Manifest,
+    ManifestKind,
+    RegistryRecord,
+    Resolution,
+    ResolvedTag,
+    TagDescriptor,
+    UnresolvedTag,
+)
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
-from bot.model.vocabulary import Reason, FailureStage
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.pool import WorkerPool
 from bot.pipeline.troubles import STATE_SUBJECT, RegistryFailures
-from bot.ports import SupersededStore, StateStore, ProgressReporter, Registry, RegistryFacts
+from bot.ports import ProgressReporter, Registry, RegistryFacts, StateStore, SupersededStore
 
 MAX_EARLIER = 3
 """Earlier digests of a tag that are tried for one minimum age; it is rare that one is held or cannot be fetched."""

@@ -10,12 +10,19 @@ from bot.core.proposal.refusals import refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.report import RunFailure, RepositoryReport, RunReport
+from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.scope import RunScope
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.agenda import RepositoryPlan, RepositoryScan, plan_repository, apply_limits, list_branch_plans, replace_branch_plans
-from bot.pipeline.board import sync_dashboard, merge_base_branches
-from bot.pipeline.builds import BuildTasks, list_build_tasks, add_build_tasks
+from bot.pipeline.agenda import (
+    RepositoryPlan,
+    RepositoryScan,
+    apply_limits,
+    list_branch_plans,
+    plan_repository,
+    replace_branch_plans,
+)
+from bot.pipeline.board import merge_base_branches, sync_dashboard
+from bot.pipeline.builds import BuildTasks, add_build_tasks, list_build_tasks
 from bot.pipeline.judge import DecisionResult, RunContext, decide_updates
 from bot.pipeline.orders import RunOptions
 from bot.pipeline.pool import FORGE_POOL

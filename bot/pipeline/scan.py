@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from bot.core.choice.verdict import verdict
 from bot.core.places.select import Home, select
-from bot.model.decision import Decision, UncheckedReference, TrackedImage, ImageUpdate
+from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import FileChange
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.survey import ExtractResult, extract_references
-from bot.ports import Clock, FileFormat, RulesReader, FileTree
+from bot.ports import Clock, FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # an offline scan does not import this module
     from bot.pipeline.judge import DecisionResult, RunContext

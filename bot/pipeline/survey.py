@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING
 from bot.core.places.ignore import comment_at, lines_of
 from bot.core.places.relate import relate
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
-from bot.model.forge import TreeEntry, GitRepository
+from bot.model.forge import GitRepository, TreeEntry
 from bot.model.found import ExtractedReferences
 from bot.model.reference import ImageReference
 from bot.model.report import RunFailure
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
-from bot.model.vocabulary import WHOLE_FILE_REASONS, Reason, FailureStage
-from bot.ports import FileFormat, RulesReader, FileTree
+from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
+from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.policy import PolicyRule
     from bot.model.remark import CrossFileFact
-    from bot.model.rules import PolicyRule
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
 """Larger files are not read: the largest known manifests (bundles of CRDs) have some five megabytes."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from bot.model.errors import RegistryError
 from bot.model.report import RunFailure
-from bot.model.vocabulary import Reason, FailureStage
+from bot.model.vocabulary import FailureStage, Reason
 
 STATE_SUBJECT = "state"
 """The subject of failures to store state."""

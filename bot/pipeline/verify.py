@@ -10,7 +10,7 @@ from bot.core.evidence.trust import trust_for
 from bot.model.decision import Transition
 from bot.model.reference import Digest
 from bot.model.report import RunFailure
-from bot.model.signature import SignatureOutcome, TransitionSignatures, SignatureUnknown
+from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.pool import WorkerPool

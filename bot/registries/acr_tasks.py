@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
-from bot.model.diagnosis import DiagnosisTarget, Check, report_ok
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
 from bot.model.errors import RegistryError
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.vocabulary import Reason

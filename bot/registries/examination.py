@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import assert_never
 
-from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.ports import Registry

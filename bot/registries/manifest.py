@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from bot.model.image import ChildManifest, ManifestKind, Manifest
+from bot.model.image import ChildManifest, Manifest, ManifestKind
 from bot.model.reference import Digest, parse_sha256
 from bot.net import plain
 

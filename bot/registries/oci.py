@@ -16,7 +16,7 @@ from urllib.parse import quote
 
 from bot.core.choice.platforms import image_for
 from bot.model.contents import ImageConfig, ImageContents
-from bot.model.image import ChildManifest, TagDescriptor, ImageFacts, ManifestKind, Manifest, PullAddress
+from bot.model.image import ChildManifest, ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
 from bot.net import HttpClient, Response
 from bot.net.guard import Resolve, resolve

@@ -12,7 +12,7 @@ from bot.core.markdown import is_address, one_line
 from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.reference import Digest
-from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._page_charts import At, Chart, ImageKey, charts, moves_now
 from bot.reports.run_facts import FailureFacts, PlaceFacts, ProposalFacts, RepositoryFacts, RunFacts
 

@@ -9,7 +9,7 @@ from bot.core.evidence.compare import scanner_of
 from bot.core.evidence.contents import aspect_changes, becomes_root, origin, source_comparison
 from bot.core.evidence.rollback import rollback
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import TransitionContents, PackageChange
+from bot.model.contents import PackageChange, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
 from bot.model.report import SCHEMA
 from bot.reports._evidence import finding_value, scan_value, scanner_value, signature_value

@@ -12,7 +12,7 @@ from bot.core.evidence.trust import spoken
 from bot.core.markdown import console_line
 from bot.core.sizes import spoken_size
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import PackageChangeKind, TransitionContents, PackageChange
+from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, ScanOutcome, Severity
 from bot.reports._effect import effect
 from bot.reports._failures import failure_lines

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from bot.core.markdown import console_line
-from bot.model.diagnosis import Diagnosis, CheckStatus
+from bot.model.diagnosis import CheckStatus, Diagnosis
 from bot.model.report import SCHEMA
 from bot.reports._json import json_text
 

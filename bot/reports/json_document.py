@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bot.model.report import SCHEMA, RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.source import Occurrence, EditSlot, UnsupportedText
+from bot.model.report import SCHEMA, ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
+from bot.model.source import EditSlot, Occurrence, UnsupportedText
 from bot.reports._json import JsonValue, json_text, moment_value
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence

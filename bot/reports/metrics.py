@@ -15,7 +15,7 @@ from bot import __version__
 from bot.core.evidence.compare import count_by_severity
 from bot.model.evidence import Scan, ScanOutcome, Severity, UnscannedReason
 from bot.model.report import RunReport
-from bot.model.vocabulary import ProposalOutcome, FailureStage, OccurrenceStatus
+from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
 from bot.reports._evidence import SCANNED, state_of
 
 FOLDER = "folder"

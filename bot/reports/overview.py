@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bot.core.markdown import console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import UPDATABLE_STATUSES, ProposalOutcome, OccurrenceStatus
+from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome
 
 MAX_ROWS = 40
 """Rows that fill two screens; `--export html=FILE` shows more repositories."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bot.core.transition import short
-from bot.model.report import RunFailure, RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
+from bot.model.report import RepositoryReport, RunFailure, RunReport, Verdict
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 from bot.reports._effect import effect
 from bot.reports._json import JsonValue
 from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text

@@ -15,7 +15,7 @@ from bot.core.notes import MAX_NOTE
 from bot.core.transition import short
 from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
-from bot.model.vocabulary import RunLevel, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
 from bot.reports._effect import effect
 from bot.reports._repeated import said_once
 from bot.reports.text import summary, unscanned

@@ -15,7 +15,7 @@ from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.reference import Digest
 from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import UPDATABLE_STATUSES, RunLevel, ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 from bot.reports._effect import effect
 from bot.reports._failures import failure_lines
 from bot.reports._repeated import said_once

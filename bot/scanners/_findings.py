@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.evidence.canonical import key
-from bot.model.evidence import Finding, SuppressedFinding, Severity
+from bot.model.evidence import Finding, Severity, SuppressedFinding
 
 MAX_TITLE = 200
 """Characters; a title is one line of a table."""

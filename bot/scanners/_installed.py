@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from bot.model.diagnosis import DiagnosisTarget, Check
+from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
 from bot.model.image import PullAddress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from bot.model.diagnosis import DiagnosisTarget, Check, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.scanners._examination import TRIED
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 
 from bot.core.choice.platforms import is_same_platform
-from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.reference import Digest

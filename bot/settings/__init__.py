@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
 from bot.settings.values import (
     DEFAULT_BRANCH_PREFIX,
     DEFAULT_SCAN_TIMEOUT,
@@ -80,7 +80,8 @@ __all__ = [
 def load(path: Path, *, need_forges: bool) -> Settings:
     """Read a config file; relative paths in it are relative to the folder of the file.
 
-    Environment variables that the file names are not read: `Settings.unset` reports those that are not set.
+    Environment variables that the file names are not read; `Settings.list_unset_variables` lists those that are not
+    set.
 
     Args:
         path: The config file.

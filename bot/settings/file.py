@@ -9,12 +9,11 @@ from typing import assert_never
 from pydantic import ValidationError
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.evidence import Severity
 from bot.model.hosts import PURGING_HOSTS
-from bot.model.pace import ProposalLimits, RolloutOptions, ProposalSchedule
-from bot.model.policy import PolicyConfig
-from bot.model.rules import AcceptedHold, IntroducedLimit, AutomergeConditions, ConfiguredEndOfLife, RuleMatch, OpenCondition, PolicyRule
-from bot.settings import ages, enrichment, fields, handling, rules, scanners, schema, values
+from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import ConfiguredEndOfLife
+from bot.settings import ages, enrichment, fields, scanners, schema, values
 from bot.settings.checks import entries_of, problems_between, recording
 from bot.settings.document import Document, parse_document, read_document
 from bot.settings.named_file import UnreadableError, content_of
@@ -58,7 +57,7 @@ def _settings(document: Document, config: schema.Config, path: Path) -> values.S
         forges=tuple(_forge(each, folder) for each in config.forges),
         registries=registries,
         rulebook=PolicyConfig(
-            rules=(*([PolicyRule(paused=True)] if config.rollout.paused else []), *map(_rule, config.policy)),
+            rules=(*([PolicyRule(paused=True)] if config.rollout.paused else []), *(rule.to_policy() for rule in config.policy)),
             own_globs=config.own,
             listed_hosts=frozenset(each.host for each in registries),
             purging_hosts=_purging(config.registries),
@@ -154,52 +153,8 @@ def _registry(registry: schema.Registry, folder: Path) -> values.RegistrySetting
     )
 
 
-def _rule(rule: rules.Rule) -> PolicyRule:
-    match = rule.match
-    return PolicyRule(
-        match=RuleMatch(
-            image=match.image or (),
-            path=match.path or (),
-            format=match.format or (),
-            role=match.role,
-            repository=match.repository or (),
-            base_branch=match.base_branch or (),
-        ),
-        update=rule.update,
-        pin=rule.pin,
-        tag=rule.tag,
-        ignore=rule.ignore,
-        labels=rule.labels,
-        reviewers=rule.reviewers,
-        assignees=rule.assignees,
-        milestone=rule.milestone,
-        draft=rule.draft,
-        automerge=_automerge(rule.automerge),
-        rebase=rule.rebase,
-        open_when=OpenCondition(rule.open_when.fixes, rule.open_when.or_older_than) if rule.open_when else None,
-        when_unknown=rule.when_unknown,
-        allow=rule.allow,
-        accept=tuple(map(_accepted, rule.accept)) if rule.accept is not None else None,
-        min_age=rule.min_age,
-        bypass_min_age_for=rule.bypass_min_age_for,
-        platforms=rule.platforms,
-        os_variants=rule.os_variants,
-        replace_ended=rule.replace_ended,
-        group=rule.group,
-        split_by=rule.split_by,
-        refresh_every=rule.refresh.every if rule.refresh else None,
-        schedule=_schedule(rule.schedule),
-        mandatory=rule.mandatory,
-        on_close=rule.on_close,
-        paused=rule.paused,
-        require_scan=rule.require.scan if rule.require else None,
-        require_signature=rule.require.signature if rule.require else None,
-        allow_introduced=_allowances(rule.allow_introduced),
-    )
-
-
 def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None) -> tuple[PolicyRule, ...]:
-    """Return the rules of a repository's own file, as `bot.settings.repository_rules` does."""
+    """Return the rules of a repository's own file, as `bot.settings.load_repository_rules` does."""
     document, doubled = parse_document(content, source)
     try:
         inner = schema.RepositoryFile.model_validate(document)
@@ -208,51 +163,7 @@ def repository_rules(content: bytes, source: str, known_at: frozenset[str] | Non
     never = () if known_at is None else ages.problems(tuple(entries_of(document, "policy")), known_at)
     if problems := (*doubled, *never):
         raise ConfigError(source, problems)
-    return tuple(map(_inner_rule, inner.policy))
-
-
-def _inner_rule(rule: rules.InnerRule) -> PolicyRule:
-    match = rule.match
-    return PolicyRule(
-        match=RuleMatch(image=match.image or (), path=match.path or (), format=match.format or ()),
-        update=rule.update,
-        pin=rule.pin,
-        ignore=rule.ignore,
-        paused=rule.paused,
-        labels=rule.labels,
-        reviewers=rule.reviewers,
-        min_age=rule.min_age,
-        group=rule.group,
-        split_by=rule.split_by,
-        schedule=_schedule(rule.schedule),
-        require_scan=rule.require.scan if rule.require else None,
-        require_signature=rule.require.signature if rule.require else None,
-        allow_introduced=_allowances(rule.allow_introduced),
-    )
-
-
-def _schedule(schedule: handling.Schedule | None) -> ProposalSchedule | None:
-    return ProposalSchedule(schedule.cron, schedule.timezone) if schedule else None
-
-
-def _automerge(automerge: handling.Automerge | None) -> AutomergeConditions | None:
-    return AutomergeConditions(automerge.max_update, automerge.require_scan, automerge.no_new) if automerge else None
-
-
-def _allowances(allowed: rules.AllowIntroduced | None) -> tuple[IntroducedLimit, ...] | None:
-    if allowed is None:
-        return None
-    named = {
-        Severity.CRITICAL: allowed.critical,
-        Severity.HIGH: allowed.high,
-        Severity.MEDIUM: allowed.medium,
-        Severity.LOW: allowed.low,
-    }
-    return tuple(IntroducedLimit(severity, most) for severity, most in named.items() if most is not None)
-
-
-def _accepted(accept: rules.Accept) -> AcceptedHold:
-    return AcceptedHold(accept.hold, accept.owner, accept.reason, accept.until)
+    return tuple(rule.to_policy() for rule in inner.policy)
 
 
 def _end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:

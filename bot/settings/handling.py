@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from pydantic import StrictBool
 
 from bot.model import rules
 from bot.model.modes import UpdateMode
+from bot.model.pace import ProposalSchedule
 from bot.settings import times, urgencies
 from bot.settings.section import Section
 
@@ -16,6 +19,10 @@ class Refresh(Section):
     every: times.Age
     """How long an accepted proposal stays unchanged, and one for which a newer digest merely became old enough."""
 
+    def to_policy(self) -> timedelta:
+        """Return the value of the policy key."""
+        return self.every
+
 
 class OpenWhen(Section):
     """Conditions for opening a proposal; one of them is enough."""
@@ -25,6 +32,10 @@ class OpenWhen(Section):
     or_older_than: times.Age | None = None
     """Also open a proposal if the image in use was built longer ago than this. Default: its age does not count."""
 
+    def to_policy(self) -> rules.OpenCondition:
+        """Return the value of the policy key."""
+        return rules.OpenCondition(self.fixes, self.or_older_than)
+
 
 class Schedule(Section):
     """When proposals may be opened; open ones are updated and closed at any time."""
@@ -33,6 +44,10 @@ class Schedule(Section):
     """A crontab expression of five fields, the first of them `*`: `* 6-9 * * MON` is every Monday from 6:00 to 9:59."""
     timezone: times.Timezone = "UTC"
     """The time zone of the schedule: a name of the IANA time zone database."""
+
+    def to_policy(self) -> tuple[ProposalSchedule, ...]:
+        """Return the value of the policy key, which has room for several schedules."""
+        return (ProposalSchedule(self.cron, self.timezone),)
 
 
 class Automerge(Section):
@@ -44,3 +59,7 @@ class Automerge(Section):
     """Whether the new image must have been scanned."""
     no_new: StrictBool = rules.AutomergeConditions(UpdateMode.NONE).forbids_introduced
     """Whether the new image, compared with the old one, must have no new vulnerabilities."""
+
+    def to_policy(self) -> rules.AutomergeConditions:
+        """Return the value of the policy key."""
+        return rules.AutomergeConditions(self.max_update, self.require_scan, self.no_new)

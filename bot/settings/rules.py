@@ -1,11 +1,16 @@
-"""The rules of the config file and of a repository's own file: every key, and the sentence that documents it."""
+"""The rules of the config file and of a repository's own file, made from the policy keys of `bot.model.policy`."""
 
 from __future__ import annotations
 
-from pydantic import StrictBool
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from pydantic import Field, StrictBool, create_model
+
+from bot.model.evidence import Severity
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-from bot.model.policy import Policy
+from bot.model.policy import PolicyRule, policy_keys
+from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Role
 from bot.settings import fields, times, urgencies, words
 from bot.settings.handling import Automerge, OpenWhen, Refresh, Schedule
@@ -32,10 +37,14 @@ class Match(Section):
 class Require(Section):
     """Evidence required before an update is proposed."""
 
-    scan: StrictBool = Policy().require_scan
+    scan: StrictBool = RequiredEvidence().scan
     """Whether an image that could not be scanned is refused."""
-    signature: StrictBool = Policy().require_signature
+    signature: StrictBool = RequiredEvidence().signature
     """Whether an image is refused unless a signer listed under `trust` signed it."""
+
+    def to_policy(self) -> RequiredEvidence:
+        """Return the value of the policy key."""
+        return RequiredEvidence(self.scan, self.signature)
 
 
 class AllowIntroduced(Section):
@@ -50,6 +59,16 @@ class AllowIntroduced(Section):
     low: fields.Most | None = None
     """The limit for low ones."""
 
+    def to_policy(self) -> tuple[IntroducedLimit, ...]:
+        """Return the value of the policy key: one limit for each severity that has one."""
+        limits = {
+            Severity.CRITICAL: self.critical,
+            Severity.HIGH: self.high,
+            Severity.MEDIUM: self.medium,
+            Severity.LOW: self.low,
+        }
+        return tuple(IntroducedLimit(severity, most) for severity, most in limits.items() if most is not None)
+
 
 class Accept(Section):
     """A hold, or a refusal because of scan results, that is accepted for some time."""
@@ -63,6 +82,10 @@ class Accept(Section):
     until: times.Day
     """The last day on which it is accepted."""
 
+    def to_policy(self) -> AcceptedHold:
+        """Return one item of the policy key."""
+        return AcceptedHold(self.hold, self.owner, self.reason, self.until)
+
 
 class InnerMatch(Section):
     """Which of its image references a rule applies to; all keys must match, and of a list at least one glob."""
@@ -75,97 +98,91 @@ class InnerMatch(Section):
     """Globs over the name of the file format: `dockerfile`."""
 
 
-class InnerRule(Section):
-    """What a repository sets where `match` matches: it can make the operator's policy stricter, and never laxer."""
+_TYPES: Mapping[str, Any] = {
+    "update": UpdateMode,
+    "pin": StrictBool,
+    "tag": fields.Tag,
+    "ignore": StrictBool,
+    "labels": tuple[fields.Label, ...],
+    "reviewers": tuple[words.Reviewer, ...],
+    "assignees": tuple[words.Login, ...],
+    "milestone": fields.Text,
+    "draft": StrictBool,
+    "automerge": Automerge,
+    "rebase": Rebase,
+    "allow": tuple[fields.Allowable, ...],
+    "accept": SomeOf[Accept],
+    "min_age": times.Age,
+    "bypass_min_age_for": SomeOf[urgencies.UrgencyName],
+    "platforms": SomeOf[fields.Platform],
+    "os_variants": StrictBool,
+    "replace_ended": StrictBool,
+    "group": words.Group,
+    "split_by": SplitBy,
+    "refresh_every": Refresh,
+    "schedules": Schedule,
+    "on_close": OnClose,
+    "paused": StrictBool,
+    "require": Require,
+    "allow_introduced": AllowIntroduced,
+    "open_when": OpenWhen,
+    "when_unknown": WhenUnknown,
+    "mandatory": StrictBool,
+}
+"""The type of each policy key in a config file; the key itself is declared in `bot.model.policy`."""
 
-    match: InnerMatch = InnerMatch()
-    """The image references that this rule applies to. Default: all."""
-    update: UpdateMode | None = None
-    """How far images may be updated; of this and the operator's value the more restrictive one applies."""
-    pin: StrictBool | None = None
-    """Whether a reference without a digest gets one, even if the operator's policy does not ask for it."""
-    ignore: StrictBool | None = None
-    """Whether the image reference is left unchanged."""
-    paused: StrictBool | None = None
-    """Whether nothing is proposed for now; open proposals stay as they are."""
-    labels: tuple[fields.Label, ...] | None = None
-    """Labels of the proposal, in addition to the operator's."""
-    reviewers: tuple[words.Reviewer, ...] | None = None
-    """Reviewers of the proposal, in addition to the operator's."""
-    min_age: times.Age | None = None
-    """The minimum age of a digest; of this and the operator's value the longer one applies."""
-    group: words.Group | None = None
-    """The name of a proposal that contains all updates with this group."""
-    split_by: SplitBy | None = None
-    """`folder`: each folder has a proposal of its own."""
-    schedule: Schedule | None = None
-    """When proposals may be opened; the operator's schedule must allow it as well."""
-    require: Require | None = None
-    """Evidence required before an update is proposed."""
-    allow_introduced: AllowIntroduced | None = None
-    """How many new vulnerabilities an update may have; of this and the operator's limits the lower one applies."""
+
+@runtime_checkable
+class PolicyValue(Protocol):
+    """A mapping of the config file that is converted to the value of a policy key."""
+
+    def to_policy(self) -> Any: ...
 
 
-class Rule(Section):
-    """What applies to references that `match` matches; each key is that of the first matching rule that sets it."""
+class RuleSection(Section):
+    """A rule of a config file: policy keys for the references that `match` matches."""
 
-    match: Match = Match()
-    """The image references that this rule applies to. Default: all."""
-    update: UpdateMode | None = None
-    """How far: `none`, to the tag's newest digest (`digest`), or to newer tags of its family. Default: `digest`."""
-    pin: StrictBool | None = None
-    """Whether a reference without a digest gets one. Default: `true`."""
-    tag: fields.Tag | None = None
-    """The tag that a reference without a tag follows. Default: none, and such a reference is left unchanged."""
-    ignore: StrictBool | None = None
-    """Whether the image reference is left unchanged. Default: `false`."""
-    labels: tuple[fields.Label, ...] | None = None
-    """Labels of the proposal. Default: none."""
-    reviewers: tuple[words.Reviewer, ...] | None = None
-    """Reviewers of the proposal: logins, and teams as `team:NAME`. Default: none."""
-    assignees: tuple[words.Login, ...] | None = None
-    """Assignees of the proposal: logins. Default: none."""
-    milestone: fields.Text | None = None
-    """The title of the proposal's milestone. Default: none."""
-    draft: StrictBool | None = None
-    """Whether the proposal is opened as a draft. Default: `false`."""
-    automerge: Automerge | None = None
-    """When the forge may merge the proposal by itself. Default: never."""
-    rebase: Rebase | None = None
-    """When an open proposal is rebuilt on a newer base branch. Default: `auto`, only if that is necessary."""
-    allow: tuple[fields.Allowable, ...] | None = None
-    """Reasons that do not apply here: references that would be skipped for them are updated. Default: none."""
-    accept: SomeOf[Accept] | None = None
-    """Holds and refusals that somebody accepts. Default: none."""
-    min_age: times.Age | None = None
-    """How long a digest must have been known to its registry or to `state`. Default: no minimum."""
-    bypass_min_age_for: SomeOf[urgencies.UrgencyName] | None = None
-    """Vulnerabilities (`kev`: exploited ones) for whose fix a younger digest is taken. Default: none."""
-    platforms: SomeOf[fields.Platform] | None = None
-    """The platforms in use. Default: those that the reference names, else all of the image in the file."""
-    os_variants: StrictBool | None = None
-    """Whether a tag may be updated to the next release of the distribution that it names. Default: `false`."""
-    replace_ended: StrictBool | None = None
-    """Whether the successor of a superseded tag is proposed. Default: `false`, and it is only reported."""
-    group: words.Group | None = None
-    """The name of a proposal that contains all updates with this group. Default: one proposal for each tag."""
-    split_by: SplitBy | None = None
-    """`folder`: each folder has a proposal of its own. Default: `nothing`."""
-    refresh: Refresh | None = None
-    """How often an open proposal may change. Default: every `7d`."""
-    schedule: Schedule | None = None
-    """When proposals may be opened. Default: always."""
-    on_close: OnClose | None = None
-    """What closing a proposal declines: its digests, or all updates of its tags (`line`). Default: `digest`."""
-    paused: StrictBool | None = None
-    """Whether nothing is proposed for now; open proposals stay as they are. Default: `false`."""
-    require: Require | None = None
-    """Evidence required before an update is proposed. Default: none."""
-    allow_introduced: AllowIntroduced | None = None
-    """How many new vulnerabilities an update may have. Default: any number."""
-    open_when: OpenWhen | None = None
-    """Conditions for opening a proposal. Default: none, and every update is proposed."""
-    when_unknown: WhenUnknown | None = None
-    """Whether to open a proposal without scan results. Default: not while the next run may get them."""
-    mandatory: StrictBool | None = None
-    """Whether a repository's own file and comments can neither ignore nor delay its updates. Default: `false`."""
+    match: Any
+
+    def to_policy(self) -> PolicyRule:
+        """Return the rule with the keys that it sets."""
+        named = {key: getattr(self, policy_keys()[key].name, None) for key in policy_keys()}
+        keys = {key: _to_policy(value) for key, value in named.items() if value is not None}
+        match = {key: value for key, value in self.match if value is not None}
+        return PolicyRule(RuleMatch(**match), **keys)
+
+
+def _to_policy(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_to_policy, value))
+    return value.to_policy() if isinstance(value, PolicyValue) else value
+
+
+def _build_rule(name: str, doc: str, match: type[Section], match_doc: str, descriptions: Mapping[str, str]) -> Any:
+    """Build the section of a rule that can set the policy keys in `descriptions`."""
+    keys: dict[str, Any] = {
+        policy_keys()[key].name: (_TYPES[key] | None, Field(default=None, description=description))
+        for key, description in descriptions.items()
+    }
+    matching = (match, Field(default=match(), description=match_doc))
+    return create_model(name, __base__=RuleSection, __doc__=doc, match=matching, **keys)
+
+
+if TYPE_CHECKING:
+    Rule = RuleSection
+    InnerRule = RuleSection
+else:
+    Rule = _build_rule(
+        "Rule",
+        "What applies to references that `match` matches; each key is that of the first matching rule that sets it.",
+        Match,
+        "The image references that this rule applies to. Default: all.",
+        {name: key.description for name, key in policy_keys().items()},
+    )
+    InnerRule = _build_rule(
+        "InnerRule",
+        "What a repository sets where `match` matches: it can make the operator's policy stricter, and never laxer.",
+        InnerMatch,
+        "The image references that this rule applies to. Default: all.",
+        {name: key.repository_description for name, key in policy_keys().items() if key.meet is not None},
+    )

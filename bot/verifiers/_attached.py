@@ -8,7 +8,7 @@ from bot.core.evidence.signatures import together
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest
-from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature, UnsupportedSignature
+from bot.model.signature import SignatureOutcome, SignatureUnknown, UnsupportedSignature, VerifiedSignature
 from bot.ports import ArtifactStore
 
 VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.core.evidence.keys import PublicKey
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature, UnsupportedSignature
+from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature, VerifiedSignature
 from bot.verifiers._encoding import as_object, json_object
 from bot.verifiers._statement import Envelope, read_envelope, read_statement
 

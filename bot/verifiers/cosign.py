@@ -15,7 +15,7 @@ from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature
-from bot.model.trust import TrustEntry, TrustedKey
+from bot.model.trust import TrustedKey, TrustEntry
 from bot.ports import ArtifactStore
 from bot.verifiers._attached import Attached, concluded
 from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle

@@ -29,14 +29,14 @@ from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,
-    SignatureScheme,
     SignatureOutcome,
-    VerifiedSignature,
-    Signer,
+    SignatureScheme,
     SignedStatement,
+    Signer,
     UnsupportedSignature,
+    VerifiedSignature,
 )
-from bot.model.trust import TrustEntry, TrustedKey
+from bot.model.trust import TrustedKey, TrustEntry
 from bot.net import plain
 from bot.verifiers._certificates import UntrustedError, trusted_chain
 from bot.verifiers._encoding import BrokenError, decoded

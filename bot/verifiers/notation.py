@@ -17,11 +17,11 @@ from bot.model.reference import Digest
 from bot.model.signature import (
     BadSignature,
     SignatureDefect,
-    SignatureScheme,
     SignatureOutcome,
-    VerifiedSignature,
+    SignatureScheme,
     Signer,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.net import plain

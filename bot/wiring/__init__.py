@@ -22,7 +22,7 @@ from bot.wiring.clock import SystemClock
 from bot.wiring.registries import builders_of, registry_of
 
 if TYPE_CHECKING:
-    from bot.model.rules import PolicyRule
+    from bot.model.policy import PolicyRule
     from bot.model.scope import RunScope
     from bot.model.trust import TrustEntry
     from bot.pipeline.judge import RunContext
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from bot.settings import EnrichmentSettings, Settings
 
 
-def scan_world(config_file: Path | None, *, offline: bool, progress: ProgressReporter) -> tuple[RunContext | OfflineContext, PolicyConfig]:
+def scan_world(
+    config_file: Path | None, *, offline: bool, progress: ProgressReporter
+) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the context for a scan of one folder; offline, it has no registry and no scanner."""
     if offline and config_file is None:
         return OfflineContext(all_formats(), SystemClock(), _read_rules), PolicyConfig()
@@ -65,7 +67,9 @@ class Wired:
     orders: RunOptions
 
 
-def fleet_world(config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None) -> Wired:
+def fleet_world(
+    config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None
+) -> Wired:
     """Return everything that a run over a config's repositories needs.
 
     `cache` is the folder in which scanners keep their databases. Raises UsageError.

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
 from bot.core.places.left_out import is_left_out
-from bot.model.diagnosis import DiagnosisTarget, ConfigArea
+from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
@@ -28,7 +28,9 @@ HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
 """Stands for Docker Hub if the user names no image; reading what a tag points to does not count as a pull."""
 
 
-def parts_of(config_file: Path, level: RunLevel, images: Sequence[ImageReference]) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
+def parts_of(
+    config_file: Path, level: RunLevel, images: Sequence[ImageReference]
+) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the target of the diagnosis and the parts that runs of a config need. Raises UsageError."""
     settings = load(config_file, need_forges=True)
     for image in images:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from bot.ports import SupersededStore, StateStore
+from bot.ports import StateStore, SupersededStore
 from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:

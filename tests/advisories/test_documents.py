@@ -15,7 +15,7 @@ from bot.advisories._openvex import MAX_REASON, parse_document
 from bot.advisories.documents import Accepted, VexDocuments
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
-from bot.model.vex import VexProduct, VexStatements, VexStatement, VexStatus
+from bot.model.vex import VexProduct, VexStatement, VexStatements, VexStatus
 
 CVE = "CVE-2026-0001"
 IMAGE = "pkg:oci/web?repository_url=ghcr.io/acme/web"

@@ -17,7 +17,7 @@ from bot.advisories._epss import parse_scores
 from bot.advisories._kev import parse_catalogue
 from bot.advisories.lists import PublicLists
 from bot.advisories.source import MalformedError, Source
-from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.advisory import AdvisoryList, ListVersions
 
 CVE, OTHER, THIRD = "CVE-2026-0001", "CVE-2026-0002", "CVE-2026-00031"
 

@@ -19,7 +19,7 @@ from support.runs.reports import HOSTILE, hostile_report, repository, run_report
 from support.runs.worlds import write_tree
 
 from bot.cli.screen import coloured, fold_of
-from bot.model.vocabulary import Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")

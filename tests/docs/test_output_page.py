@@ -15,15 +15,15 @@ from bot.core.evidence.compare import compare
 from bot.formats._syntax.places import Place
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
+from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.decision import Transition
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.proposal import ProposedImage
 from bot.model.reference import Digest, ImageReference, TagRef
-from bot.model.report import RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
-from bot.model.signature import SignatureScheme, VerifiedSignature, Signer
+from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
+from bot.model.signature import SignatureScheme, Signer, VerifiedSignature
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import ViolationKind, RunLevel, ProposalOutcome, Reason, Role, FailureStage, OccurrenceStatus
+from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, Role, RunLevel, ViolationKind
 from bot.reports.check_document import check_document
 from bot.reports.comparison_document import comparison_document
 from bot.reports.decisions import decision_lines

@@ -22,7 +22,7 @@ from support.listener import Listener, Reply
 from bot.forges._refusal import BACKOFF, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, RemoteRequest
+from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.report import RunFailure
 
 pytestmark = pytest.mark.over_forges(local="it is no server", github_app="tokens aside, it is asked as with a token")

@@ -19,7 +19,7 @@ from support.forges.server import ForgeServer
 from bot.forges.github.fleet import GitHubFleet
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.forge import TreeEntry, GitRepository
+from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import FilePath
 from bot.model.vocabulary import FailureStage
 from bot.ports import Fleet

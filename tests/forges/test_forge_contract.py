@@ -30,7 +30,7 @@ from bot.core.proposal.lifecycle import next_step
 from bot.core.proposal.mark import read_mark, trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
-from bot.model.proposal import RequestState, NoProposal
+from bot.model.proposal import NoProposal, RequestState
 from bot.model.source import FileChange, FilePath
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.perform import StepExecutor

@@ -11,7 +11,7 @@ from support.soon import soon
 
 from bot.formats.bake import FORMAT
 from bot.model.remark import BuildArgumentSetting
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 

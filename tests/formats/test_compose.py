@@ -13,8 +13,15 @@ from bot.formats._readers.compose import _read_document
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
-from bot.model.remark import BuildArgumentSetting, BuildOutput, EnvironmentUse, InterpolatedImage, LiteralText, VariableUse
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.remark import (
+    BuildArgumentSetting,
+    BuildOutput,
+    EnvironmentUse,
+    InterpolatedImage,
+    LiteralText,
+    VariableUse,
+)
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("compose.yaml")

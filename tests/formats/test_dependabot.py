@@ -11,7 +11,7 @@ from bot.formats._readers.dependabot import MAX_ENTRIES, MAX_UPDATES
 from bot.formats.dependabot import FORMAT
 from bot.model.remark import DependabotConfig
 from bot.model.source import FilePath, SourceFile
-from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
+from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
 PATH = FilePath(".github/dependabot.yml")
 WORDS = st.sampled_from(

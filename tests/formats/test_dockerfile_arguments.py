@@ -14,7 +14,7 @@ from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import NotEditable, ByteEdit, FilePath, Occurrence, EditSlot, SourceFile, Span, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 NAMES = ["V", "W", "IMG", "D", "REG", "TARGETARCH", "NONE", "A_1"]

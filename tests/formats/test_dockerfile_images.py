@@ -13,7 +13,7 @@ from support.witnesses.buildkit import RefusedError, pulls
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile
+from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
 
 PINNED = f"redis:7@sha256:{'a' * 64}"
 DIRECTIVES = st.sampled_from(

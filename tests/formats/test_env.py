@@ -17,7 +17,7 @@ from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
 from bot.model.reference import Digest
 from bot.model.remark import EnvironmentVariable, LiteralText
-from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.survey import read_file, relate_references
 

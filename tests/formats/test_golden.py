@@ -21,7 +21,7 @@ from bot.core.places.edit import apply_edits, identity, is_proved, write
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.found import ExtractedReferences
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import NotEditable, ByteEdit, FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.ports import FileFormat
 
 HERE = Path(__file__).parent

@@ -13,7 +13,7 @@ from support.witnesses.helm import render
 from bot.core.places.edit import apply_edits, write
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, SourceFile
+from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
 from bot.pipeline.survey import read_file, relate_references
 
 CASES = Path(__file__).parent / "helm"

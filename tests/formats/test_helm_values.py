@@ -10,7 +10,7 @@ from support.soon import soon
 
 from bot.formats.helm import FORMAT
 from bot.model.remark import ValueUse
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 TEMPLATE = FilePath("web/templates/web.yaml")

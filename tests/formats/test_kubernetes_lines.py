@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.kubernetes import FORMAT
-from bot.model.source import NotEditable, FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.source import FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("templates/pod.yaml")

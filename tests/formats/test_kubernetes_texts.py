@@ -12,7 +12,7 @@ from bot.core.places.edit import apply_edits, write
 from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("config.yaml")

@@ -15,7 +15,7 @@ from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.remark import Kustomization
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.pipeline.survey import read_file, relate_references
 

@@ -15,7 +15,7 @@ from support.formats.samples import SAMPLES
 from bot.core.places.edit import apply_edits, identity, is_proved
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
-from bot.model.source import ByteEdit, Occurrence, EditSlot
+from bot.model.source import ByteEdit, EditSlot, Occurrence
 
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"

@@ -11,7 +11,7 @@ from support.soon import soon
 
 from bot.formats._syntax.units import MAX_LINES, BrokenUnitError, read_settings
 from bot.formats.quadlet import FORMAT
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 

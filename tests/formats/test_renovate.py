@@ -13,7 +13,7 @@ from bot.formats._syntax.renovate.settings import MAX_RULES, settings_of
 from bot.formats.renovate import FORMAT
 from bot.model.remark import RenovateConfig
 from bot.model.source import FilePath, SourceFile
-from bot.model.updater import BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
+from bot.model.updater import BotUpdateType, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MODULES = ("**/node_modules/**", "**/bower_components/**")
 OFF = UpdateTypeSettings(enabled=False)

@@ -19,7 +19,7 @@ from bot.formats import (
 )
 from bot.formats._syntax.yaml.walk import MAX_CONDITIONS
 from bot.formats._syntax.yaml.ways import EACH, EVERY
-from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MODULES = [

@@ -14,9 +14,10 @@ from support.runs.worlds import build, outcomes
 from bot.core.proposal.branch import branch_name, line_key
 from bot.core.proposal.mark import base_of
 from bot.model.modes import UpdateMode
+from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
 from bot.model.reference import TagRef
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.rules import RuleMatch
 
 pytestmark = [
     pytest.mark.real("git"),

@@ -10,11 +10,11 @@ from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet
 from bot.formats import all_formats
 from bot.model.errors import RegistryError, TreeError
-from bot.model.forge import TreeEntry, GitRepository
+from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import NotEditable
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
-from bot.model.vocabulary import Reason, FailureStage
-from bot.pipeline.builds import BuildTasks, list_build_tasks, add_build_tasks
+from bot.model.vocabulary import FailureStage, Reason
+from bot.pipeline.builds import BuildTasks, add_build_tasks, list_build_tasks
 from bot.pipeline.survey import MAX_FILE_BYTES, ExtractResult, extract_references
 from bot.ports import FileTree
 from bot.worktree import WorkTree

@@ -12,8 +12,8 @@ from support.values import digest
 
 from bot.demo.images import index
 from bot.model.image import RegistryRecord
-from bot.model.policy import PolicyConfig
-from bot.model.rules import AcceptedHold, PolicyRule
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 from bot.pipeline import ask
 from bot.pipeline.scan import scan_tree

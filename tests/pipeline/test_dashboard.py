@@ -16,7 +16,8 @@ from bot.core.proposal.dashboard import NOTHING, TITLE, TROUBLE
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 from bot.model.pace import ProposalLimits
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import RuleMatch
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.cli.terminal import NoProgress
-from bot.model.diagnosis import DiagnosisTarget, ConfigArea, CheckStatus, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import CheckStatus, ConfigArea, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ConfigError, ConfigProblem, ForgeError
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart, diagnose

@@ -14,7 +14,8 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.rules import AutomergeConditions, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import AutomergeConditions
 
 pytestmark = pytest.mark.real("git")
 

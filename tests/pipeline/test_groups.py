@@ -12,8 +12,9 @@ from bot.core.proposal.branch import branch_name, group_key, line_key
 from bot.core.proposal.group import MAX_TARGETS
 from bot.core.proposal.mark import read_mark
 from bot.model.modes import SplitBy
+from bot.model.policy import PolicyRule
 from bot.model.reference import TagRef
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.rules import RuleMatch
 from bot.registries.access import RegistryEntry
 
 pytestmark = pytest.mark.real("git")

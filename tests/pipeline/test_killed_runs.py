@@ -23,8 +23,9 @@ from support.values import finding
 
 from bot.core.proposal.mark import short_commit
 from bot.model.pace import RolloutOptions
+from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.rules import RuleMatch
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]

@@ -9,9 +9,10 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.evidence import NotScanned, ScanOutcome, Severity, ScanSubject, UnscannedReason
+from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, Severity, UnscannedReason
 from bot.model.pace import ProposalLimits, ProposalSchedule
-from bot.model.rules import RuleMatch, OpenCondition, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import OpenCondition, RuleMatch
 from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
@@ -63,7 +64,7 @@ def test_one_that_waits_is_not_pushed_either(tmp_path, moved):
 def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
-    moved.rulebook = replace(rulebook, rules=(PolicyRule(schedule=ProposalSchedule("* * 1 1 *")),))
+    moved.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
     moved.move("nginx", "1", "newer")
     report = moved.run([stand.fleet()])
     assert outcomes(report) == ["refreshed", "deferred", "deferred"]
@@ -102,7 +103,7 @@ def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
 def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedule=ProposalSchedule("* * 1 1 *")),))
+    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
     assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == ["deferred", "deferred", "opened"]
 
 

@@ -14,8 +14,8 @@ from bot.core.choice.holds import VERSION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
 from bot.model.modes import UpdateMode
+from bot.model.policy import PolicyRule
 from bot.model.reference import Digest, TagRef
-from bot.model.rules import PolicyRule
 from bot.pipeline.pool import WorkerPool
 from bot.pipeline.scan import scan_tree
 from bot.reports.json_document import scan_document

@@ -9,7 +9,8 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import NOW, outcomes
 
 from bot.demo.images import image, index, layer
-from bot.model.rules import AcceptedHold, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
 
 pytestmark = pytest.mark.real("git")

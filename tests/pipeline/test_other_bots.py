@@ -10,10 +10,9 @@ from support.runs.worlds import write_tree
 
 from bot.core.places.select import Home, select
 from bot.formats import all_formats
-from bot.model.decision import TrackedImage, SkippedReference
+from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.forge import GitRepository
-from bot.model.policy import PolicyConfig
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.vocabulary import Reason
 from bot.pipeline.survey import extract_references
 from bot.worktree import WorkTree

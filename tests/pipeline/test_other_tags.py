@@ -8,7 +8,8 @@ from support.values import digest
 
 from bot.demo.images import artifact, index
 from bot.model.modes import UpdateMode
-from bot.model.rules import ConfiguredEndOfLife, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import ConfiguredEndOfLife
 
 
 def shelf(loopback, repository, *tags):
@@ -62,9 +63,9 @@ def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(t
     found, _, changes, text = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"}
     (note,) = found[1]["notes"]
-    assert note.startswith("Newer tags could not be looked for: ")
+    assert note.startswith("Newer tags could not be listed: ")
     assert "library/nginx/tags/list" in note
-    assert "Newer tags could not be looked for: " in text
+    assert "Newer tags could not be listed: " in text
 
 
 def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(tmp_path, loopback):

@@ -11,7 +11,8 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.rules import IntroducedLimit, RuleMatch, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import IntroducedLimit, RuleMatch
 from bot.pipeline.survey import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
 from bot.reports.text import run_text
 

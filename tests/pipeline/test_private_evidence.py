@@ -12,7 +12,8 @@ from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.model.evidence import Severity
-from bot.model.rules import IntroducedLimit, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import IntroducedLimit
 from bot.reports.text import run_text
 
 pytestmark = pytest.mark.real("git")

@@ -12,7 +12,8 @@ from support.parts import find_gh
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import NOTHING, TITLE
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import RuleMatch
 
 pytestmark = [pytest.mark.real("gh"), pytest.mark.real("git")]
 

@@ -9,8 +9,9 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.model.rules import RuleMatch, PolicyRule
-from bot.model.vocabulary import RunLevel, Reason
+from bot.model.policy import PolicyRule
+from bot.model.rules import RequiredEvidence, RuleMatch
+from bot.model.vocabulary import Reason, RunLevel
 from bot.reports.json_document import run_document
 from bot.reports.text import run_text
 
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.real("git")
 OLD, NEW = build("old"), build("new")
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n", "b/Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\n"}
-UNSIGNED = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), require_signature=True)
+UNSIGNED = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), require=RequiredEvidence(signature=True))
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import RequiredEvidence
 
 pytestmark = pytest.mark.real("git")
 
@@ -21,7 +22,7 @@ KNOWN = {OLD: (finding("CVE-2026-1"),), NEW: ()}
 def test_what_is_open_is_left_alone_while_nobody_can_scan_and_closed_by_nothing_but_knowledge(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
-    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require_scan=True),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(scan=True)),))
     stand = LocalStand(tmp_path, FILES)
 
     def run(known) -> list[str]:

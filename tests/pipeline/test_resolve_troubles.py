@@ -20,7 +20,7 @@ from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
 from bot.pipeline.follow import list_tags
 from bot.pipeline.pool import WorkerPool
-from bot.pipeline.resolve import ResolveResult, LookupClients, TagLookup, resolve_tags
+from bot.pipeline.resolve import LookupClients, ResolveResult, TagLookup, resolve_tags
 from bot.ports import StateStore
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts

@@ -10,7 +10,7 @@ from support.runs.worlds import build, outcomes
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.pace import ProposalLimits, RolloutOptions
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
 
 pytestmark = pytest.mark.real("git")
 

@@ -10,7 +10,8 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import RequiredEvidence
 from bot.model.trust import TrustEntry
 from bot.reports.text import run_text
 
@@ -92,7 +93,7 @@ def test_an_open_proposal_is_left_where_a_signature_could_not_be_asked_for(signe
 def test_a_rule_asks_for_a_signature_of_what_never_had_one(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
-    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require_signature=True),))
+    loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(signature=True)),))
     assert verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
 
 

@@ -17,7 +17,8 @@ from support.values import finding
 from bot.model.evidence import Severity
 from bot.model.extras import CommitStatus, StatusState
 from bot.model.modes import UpdateMode
-from bot.model.rules import IntroducedLimit, AutomergeConditions, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import AutomergeConditions, IntroducedLimit
 from bot.model.trust import TrustEntry
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="it has no statuses")]

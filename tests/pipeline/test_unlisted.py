@@ -9,7 +9,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import outcomes
 
 from bot.model.modes import UpdateMode
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
 
 pytestmark = pytest.mark.real("git")
 

@@ -12,8 +12,9 @@ from support.values import finding
 
 from bot.core.evidence.purl import parse_purl
 from bot.model.evidence import Severity
+from bot.model.policy import PolicyRule
 from bot.model.report import RunFailure
-from bot.model.rules import IntroducedLimit, PolicyRule
+from bot.model.rules import IntroducedLimit
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database

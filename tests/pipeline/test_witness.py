@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bot.core.places.edit import apply_edits, write
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, EditSlot, SourceFile
+from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
 from bot.pipeline import witness
 from bot.pipeline.survey import read_file
 

@@ -13,7 +13,7 @@ from support.forges.write_log import documented, written
 from support.runs.worlds import Loopback, ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.rules import PolicyRule
+from bot.model.policy import PolicyRule
 
 pytestmark = [
     pytest.mark.real("git"),
@@ -52,7 +52,9 @@ class Story:
 
     def asks_for_more(self) -> None:
         self.stand.commit("main", BEHIND)
-        self.loopback.rulebook = replace(self.loopback.rulebook, rules=(PolicyRule(labels=("docker",), reviewers=("ada",)),))
+        self.loopback.rulebook = replace(
+            self.loopback.rulebook, rules=(PolicyRule(labels=("docker",), reviewers=("ada",)),)
+        )
 
     def play(self) -> None:
         self.run("opens a request", "opened", lambda: self.moves("new"))

@@ -10,7 +10,7 @@ from support.registries.challenges import IMAGE, client
 from support.registries.docker_registry import DockerRegistry
 from support.registries.tokens import TokenServer
 
-from bot.model.diagnosis import DiagnosisTarget, CheckStatus
+from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import RunLevel

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo import images
-from bot.model.image import ChildManifest, ManifestKind, Manifest
+from bot.model.image import ChildManifest, Manifest, ManifestKind
 from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, media_type, parse_document
 
 AMD64 = images.image([images.layer({"a": b"amd64"})])

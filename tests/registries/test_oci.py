@@ -11,7 +11,7 @@ from support.registries.docker_registry import Certificate, DockerRegistry
 
 from bot.demo import images
 from bot.model.errors import RegistryError
-from bot.model.image import BaseImage, TagDescriptor, ManifestKind, PullAddress
+from bot.model.image import BaseImage, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import Registry

@@ -14,7 +14,7 @@ from support.witnesses.sarif import read_sarif
 
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import REASONS_BY_STATUS, ViolatedRule, ViolationKind, Reason, OccurrenceStatus
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
 from bot.reports.check_annotations import check_annotations
 from bot.reports.check_document import check_document
 from bot.reports.check_junit import check_junit

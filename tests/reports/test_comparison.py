@@ -16,10 +16,10 @@ from bot import resources
 from bot.core.evidence.compare import compare
 from bot.core.proposal.render import render_comparison
 from bot.core.proposal.view.comparison import comparison_view
-from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.comparison import ComparedImage, Comparison
-from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
-from bot.model.evidence import NotScanned, SuppressedFinding, Severity, UnscannedReason
+from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
+from bot.model.evidence import NotScanned, Severity, SuppressedFinding, UnscannedReason
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.reference import ImageReference
 from bot.model.signature import BadSignature, SignatureDefect

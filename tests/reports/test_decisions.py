@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
-from bot.model.vocabulary import Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.decisions import decision_lines
 
 

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.model.diagnosis import ConfigArea, Diagnosis, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import ConfigArea, Diagnosis, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
 from bot.reports.diagnosis import diagnosis_document, diagnosis_text
 

@@ -12,7 +12,7 @@ from support.values import finding, scan
 from bot.core.evidence.compare import compare
 from bot.core.evidence.several_platforms import united
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.signature import SignatureScheme, TransitionSignatures, VerifiedSignature, Signer, NoSignature
+from bot.model.signature import NoSignature, SignatureScheme, Signer, TransitionSignatures, VerifiedSignature
 from bot.reports.json_document import run_document
 
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)

@@ -31,7 +31,7 @@ from support.witnesses.pages import Outline
 from bot import resources
 from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
-from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports._page import MAX_PLACES, OTHER_GROUP, group_of
 from bot.reports.html import MAX_BYTES, PageParts, html_page
 from bot.reports.json_document import run_document, scan_document

@@ -7,7 +7,7 @@ from support.runs.reports import failure, hostile_report, proposal, repository, 
 from support.witnesses.chromium import browser
 
 from bot.cli.outputs import html
-from bot.model.vocabulary import Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.json_document import run_document
 
 pytestmark = [pytest.mark.real("chromium"), pytest.mark.slow]

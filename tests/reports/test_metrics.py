@@ -15,7 +15,7 @@ from support.runs.reports import failure, hostile_report, proposal, repository, 
 
 from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, UnscannedReason
-from bot.model.vocabulary import ProposalOutcome, Reason, FailureStage, OccurrenceStatus
+from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports.metrics import report_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
-from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports.overview import MAX_ROWS, overview
 
 

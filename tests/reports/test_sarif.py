@@ -9,7 +9,7 @@ from support.values import digest
 from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import short
-from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 from bot.reports.sarif import report_sarif
 
 

@@ -8,7 +8,7 @@ from support.values import digest
 
 from bot.core.evidence.compare import compare
 from bot.model.evidence import NotScanned, UnscannedReason
-from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 from bot.reports.summary import MAX_BYTES, report_markdown
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})

@@ -13,7 +13,7 @@ from support.clouds.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defende
 from support.clouds.resource_graph import cve, grouped, individual, of_image
 
 from bot.core.evidence.compare import compare
-from bot.model.evidence import Scan, SuppressedFinding, Severity, ScanSubject, UnscannedReason
+from bot.model.evidence import Scan, ScanSubject, Severity, SuppressedFinding, UnscannedReason
 from bot.scanners import defender
 from bot.scanners._defender.rows import read_row
 from bot.scanners._json import UnreadableReportError

@@ -12,7 +12,7 @@ from support.values import digest
 
 from bot.core.evidence.compare import compare
 from bot.model.errors import RegistryError
-from bot.model.evidence import NotScanned, Scan, ScannerIdentity, Severity, ScanSubject, UnscannedReason
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, Severity, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners.grype import find_grype

@@ -26,8 +26,8 @@ from support.scanners.osv import (
 from bot.core.evidence.compare import compare
 from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
 from bot.demo.registry import LoopbackRegistry
-from bot.model.diagnosis import DiagnosisTarget, CheckStatus
-from bot.model.evidence import NotScanned, Scan, Severity, ScanSubject, UnscannedReason
+from bot.model.diagnosis import CheckStatus, DiagnosisTarget
+from bot.model.evidence import NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import RunLevel
 from bot.registries.access import RegistryEntry

@@ -15,8 +15,8 @@ from jsonschema import Draft202012Validator
 from support.docs.named_files import write_named_files
 from support.parts import ROOT
 
-from bot.model.policy import Policy
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.policy import Policy, PolicyRule
+from bot.model.rules import RuleMatch
 from bot.settings import (
     OWNER_WRITE_DELAY,
     AutoSettings,
@@ -117,8 +117,7 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         tag=default.tag,
         ignore=default.ignore,
         labels=default.labels,
-        require_scan=default.require_scan,
-        require_signature=default.require_signature,
+        require=default.require,
         allow=default.allow,
         min_age=default.min_age,
         os_variants=default.os_variants,

@@ -14,8 +14,8 @@ from support.signing.attached import trusted
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
-from bot.model.policy import Policy, PolicyConfig
-from bot.model.rules import IntroducedLimit, RuleMatch, OpenCondition, PolicyRule
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import IntroducedLimit, OpenCondition, RequiredEvidence, RuleMatch
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import ALLOWABLE_REASONS, Role
 from bot.settings import (
@@ -208,13 +208,12 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
                 pin=False,
                 ignore=True,
                 labels=("docker", "on"),
-                require_scan=True,
-                require_signature=True,
+                require=RequiredEvidence(scan=True, signature=True),
                 allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0), IntroducedLimit(Severity.LOW, 9)),
                 open_when=OpenCondition(Severity.UNKNOWN, timedelta(days=30)),
                 when_unknown=WhenUnknown.HOLD,
             ),
-            PolicyRule(update=UpdateMode.DIGEST, require_scan=Policy().require_scan, require_signature=False),
+            PolicyRule(update=UpdateMode.DIGEST, require=RequiredEvidence()),
         ),
         trust=(TrustEntry(("ghcr.io/acme/**",), (key,)),),
     )

@@ -6,7 +6,8 @@ import pytest
 
 from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.policy import PolicyRule
+from bot.model.rules import RuleMatch
 from bot.settings import load, repository_rules
 from bot.settings.file import MAX_TEMPLATE
 from bot.settings.trust import MAX_FILE

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import delete, select, text, update
 
-from bot.model.diagnosis import DiagnosisTarget, CheckStatus
+from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import StateError
 from bot.model.vocabulary import RunLevel
 from bot.state.examination import StateFileExamination, StateServerExamination

@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 from support.values import digest
 
 from bot.demo import images
-from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, ScanSubject
+from bot.model.evidence import Finding, Scan, ScannerIdentity, ScanSubject, Severity
 from bot.model.history import TagObservation
-from bot.model.image import TagDescriptor, CachedManifest, Manifest
+from bot.model.image import CachedManifest, Manifest, TagDescriptor
 from bot.model.reference import TagRef
 from bot.ports import StateStore
 from bot.registries.manifest import parse_document

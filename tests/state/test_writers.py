@@ -11,7 +11,7 @@ from itertools import pairwise
 from support.parts import ROOT
 from support.values import digest
 
-from bot.model.image import TagDescriptor, CachedManifest, ManifestKind, Manifest
+from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.reference import TagRef
 from bot.state.tables import SIGHTINGS, upsert
 

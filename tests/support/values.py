@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bot.model.contents import InstalledPackage
-from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate
-from bot.model.evidence import Finding, Scan, ScannerIdentity, SuppressedFinding, Severity
+from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
+from bot.model.evidence import Finding, Scan, ScannerIdentity, Severity, SuppressedFinding
 from bot.model.policy import Policy
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import FilePath, Occurrence, EditSlot, Span
+from bot.model.source import EditSlot, FilePath, Occurrence, Span
 from bot.model.vocabulary import Role
 
 

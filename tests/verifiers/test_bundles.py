@@ -25,12 +25,12 @@ from support.signing.attached import (
 from bot.demo import images
 from bot.model.signature import (
     BadSignature,
+    NoSignature,
     SignatureDefect,
     SignatureUnknown,
-    VerifiedSignature,
     SignedStatement,
-    NoSignature,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 from bot.model.trust import TrustEntry
 from bot.registries.access import RegistryEntry

@@ -8,8 +8,15 @@ import pytest
 from support.signing.cosign import Cosign
 
 from bot.demo import images
-from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, SignatureUnknown, VerifiedSignature, NoSignature
-from bot.model.trust import TrustEntry, TrustedKey
+from bot.model.signature import (
+    BadSignature,
+    NoSignature,
+    SignatureDefect,
+    SignatureScheme,
+    SignatureUnknown,
+    VerifiedSignature,
+)
+from bot.model.trust import TrustedKey, TrustEntry
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = [pytest.mark.real("docker-registry"), pytest.mark.real("cosign")]

@@ -19,11 +19,11 @@ from bot.model.signature import (
     BadSignature,
     SignatureDefect,
     SignatureScheme,
-    VerifiedSignature,
     SignedStatement,
     UnsupportedSignature,
+    VerifiedSignature,
 )
-from bot.model.trust import TrustEntry, TrustedIdentity
+from bot.model.trust import TrustedIdentity, TrustEntry
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")

@@ -18,7 +18,7 @@ from support.signing.sigstore_world import DAY, LIFETIME, Key, World, annotated,
 
 from bot.demo import images
 from bot.model.signature import VerifiedSignature
-from bot.model.trust import TrustEntry, TrustedIdentity
+from bot.model.trust import TrustedIdentity, TrustEntry
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = [pytest.mark.real("cosign"), pytest.mark.real("docker-registry")]

@@ -15,7 +15,14 @@ from support.signing.notation import COSE, EXPIRY, JWS, NOW, SCHEME, TIMESTAMP, 
 
 from bot.demo import images
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, VerifiedSignature, NoSignature, UnsupportedSignature
+from bot.model.signature import (
+    BadSignature,
+    NoSignature,
+    SignatureDefect,
+    SignatureScheme,
+    UnsupportedSignature,
+    VerifiedSignature,
+)
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.verifiers._encoding import BrokenError
 from bot.verifiers.notation import SIGNATURE, NotationVerifier, check_envelope

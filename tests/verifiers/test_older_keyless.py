@@ -16,8 +16,15 @@ from support.signing.sigstore_world import DAY, LIFETIME, World, annotated, new_
 
 from bot.demo import images
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, SignatureDefect, SignatureScheme, VerifiedSignature, SignedStatement, UnsupportedSignature
-from bot.model.trust import TrustEntry, TrustedIdentity
+from bot.model.signature import (
+    BadSignature,
+    SignatureDefect,
+    SignatureScheme,
+    SignedStatement,
+    UnsupportedSignature,
+    VerifiedSignature,
+)
+from bot.model.trust import TrustedIdentity, TrustEntry
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")

@@ -10,7 +10,7 @@ from support.signing.attached import BUNDLE, attach, attachment, bundle, dump, t
 from support.signing.notation import COSE, JWS, NOW, party, payload, signed
 
 from bot.demo import images
-from bot.model.signature import BadSignature, SignatureDefect, SignatureUnknown, VerifiedSignature, NoSignature
+from bot.model.signature import BadSignature, NoSignature, SignatureDefect, SignatureUnknown, VerifiedSignature
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.ports import SignatureVerifier
 from bot.verifiers import verifiers_for

@@ -13,13 +13,13 @@ from bot.core.choice.tags import original_of
 from bot.core.notes import noted
 from bot.core.transition import short
 from bot.model.decision import (
-    UpdateCandidate,
-    UpdateCause,
     Decision,
     HeldUpdate,
+    ImageUpdate,
     TrackedImage,
     UnresolvedReference,
-    ImageUpdate,
+    UpdateCandidate,
+    UpdateCause,
     UpToDate,
 )
 from bot.model.image import Manifest, Resolution, ResolvedTag, UnresolvedTag

@@ -10,7 +10,7 @@ from bot.core.choice.ages import left_since, went_back
 from bot.core.choice.platforms import is_same_platform
 from bot.core.transition import short
 from bot.model.decision import TrackedImage
-from bot.model.image import ManifestKind, Manifest, ResolvedTag
+from bot.model.image import Manifest, ManifestKind, ResolvedTag
 from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 

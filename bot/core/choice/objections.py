@@ -10,17 +10,17 @@ from bot.core.choice.endings import end_by_operator, told_end
 from bot.core.transition import short
 from bot.model.check import Violation
 from bot.model.decision import (
-    UpdateCause,
     Decision,
-    UncheckedReference,
+    ImageUpdate,
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
-    ImageUpdate,
+    UncheckedReference,
+    UpdateCause,
     get_tracked_image,
 )
 from bot.model.reference import ImageReference
-from bot.model.vocabulary import ViolatedRule, ViolationKind, Reason
+from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
 if TYPE_CHECKING:  # a signature names it, and nothing here makes one
     from bot.model.rules import ConfiguredEndOfLife

@@ -7,21 +7,21 @@ from typing import assert_never
 from bot.core.notes import with_notes
 from bot.core.transition import transition_of
 from bot.model.decision import (
-    UpdateCause,
     Decision,
     HeldUpdate,
-    UncheckedReference,
+    ImageUpdate,
     RefusedUpdate,
     SkippedReference,
     SupersededReference,
+    UncheckedReference,
     UnresolvedReference,
-    ImageUpdate,
+    UpdateCause,
     UpToDate,
     get_tracked_image,
 )
 from bot.model.report import Verdict
 from bot.model.source import Occurrence
-from bot.model.vocabulary import Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, Reason
 
 WITHDRAWN = "Its publisher took back what the file holds: the tag went back from it."
 

@@ -10,7 +10,6 @@ from bot.core.evidence.packages import package_changes
 from bot.model.advisory import AdvisoryList
 from bot.model.contents import PackageChange
 from bot.model.evidence import (
-    VulnerabilityDelta,
     Evidence,
     Finding,
     NotScanned,
@@ -20,6 +19,7 @@ from bot.model.evidence import (
     Severity,
     UnscannedReason,
     Urgency,
+    VulnerabilityDelta,
 )
 
 

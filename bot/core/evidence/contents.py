@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.model.contents import TransitionContents, ImageConfig, ImageContents
+from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 
 
 class Aspect(StrEnum):

@@ -16,13 +16,13 @@ from bot.core.evidence.trust import distrust
 from bot.core.transition import short, transition_to
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import (
-    UpdateCandidate,
-    UpdateCause,
     HeldUpdate,
+    ImageUpdate,
     RefusedUpdate,
     Transition,
     UnresolvedReference,
-    ImageUpdate,
+    UpdateCandidate,
+    UpdateCause,
 )
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.policy import Policy
@@ -59,7 +59,7 @@ def _judge(
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the only candidate of an update; unknown evidence alone neither passes nor fails it."""
     policy = update.tracked_image.policy
-    doubt = distrust(evidence.signatures, is_required=policy.require_signature)
+    doubt = distrust(evidence.signatures, is_required=policy.require.signature)
     if doubt is not None and doubt.is_unknown:
         return UnresolvedReference(update.tracked_image, doubt.reason, doubt.detail)
     if doubt is not None:
@@ -104,7 +104,7 @@ def _without_numbers(reason: Reason) -> str:
 
 def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
     """Yield the reasons against an update that an operator can accept."""
-    if policy.require_scan and isinstance(evidence.new, NotScanned):
+    if policy.require.scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.reason.sentence
     back = rollback(evidence)
     if back:  # before the vulnerabilities that the rollback adds, because it explains them

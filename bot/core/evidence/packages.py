@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.core.evidence.versions import in_order, is_later
-from bot.model.contents import PackageChangeKind, InstalledPackage, PackageChange
+from bot.model.contents import InstalledPackage, PackageChange, PackageChangeKind
 from bot.model.evidence import Finding, Scan
 
 _Key = tuple[str, str]

@@ -9,7 +9,7 @@ from bot.core.evidence.canonical import merged
 from bot.core.evidence.compare import worst_first
 from bot.core.evidence.several_platforms import comparable
 from bot.core.evidence.versions import SYSTEM_TYPES
-from bot.model.contents import PackageChangeKind, PackageChange
+from bot.model.contents import PackageChange, PackageChangeKind
 from bot.model.evidence import Evidence, Finding
 
 _Brought = Mapping[tuple[str, str], Sequence[Finding]]

@@ -10,7 +10,6 @@ from bot.core.evidence.canonical import Key, key
 from bot.core.evidence.compare import worst_first
 from bot.model.contents import PackageChange
 from bot.model.evidence import (
-    VulnerabilityDelta,
     Evidence,
     Finding,
     NotScanned,
@@ -18,6 +17,7 @@ from bot.model.evidence import (
     ScanOutcome,
     SuppressedFinding,
     UnscannedReason,
+    VulnerabilityDelta,
 )
 
 _Found = Mapping[Key, Finding]

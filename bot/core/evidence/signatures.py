@@ -6,12 +6,12 @@ from collections.abc import Iterable
 
 from bot.model.signature import (
     BadSignature,
+    NoSignature,
     SignatureDefect,
     SignatureOutcome,
     SignatureUnknown,
-    VerifiedSignature,
-    NoSignature,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 
 _TELLING = (SignatureDefect.OTHER_IMAGE, SignatureDefect.BROKEN, SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED)

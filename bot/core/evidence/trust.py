@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from bot.core.globs import matches
 from bot.model.signature import (
     BadSignature,
+    NoSignature,
     SignatureDefect,
     SignatureOutcome,
-    TransitionSignatures,
     SignatureUnknown,
-    VerifiedSignature,
     SignedStatement,
-    NoSignature,
+    TransitionSignatures,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import Reason

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from bot.core.evidence.versions import SYSTEM_TYPES, is_same_kind
 from bot.model.errors import InvalidReferenceError
-from bot.model.evidence import Finding, Scan, ScanOutcome, SuppressedFinding, ScanSubject
+from bot.model.evidence import Finding, Scan, ScanOutcome, ScanSubject, SuppressedFinding
 from bot.model.reference import Digest, ImageReference
-from bot.model.vex import VexProduct, Purl, VexStatement, VexStatus
+from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
-from bot.model.signature import SignatureOutcome, TransitionSignatures, SignatureUnknown
-from bot.model.vocabulary import Reason, OccurrenceStatus
+from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
+from bot.model.vocabulary import OccurrenceStatus, Reason
 
 REASON = "the numbers are private, and everybody can read this"
 LEFT_OUT = NotScanned(UnscannedReason.WITHHELD)

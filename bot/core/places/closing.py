@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 
 from bot.model.found import ExtractedReferences
-from bot.model.source import NotEditable, Occurrence, EditSlot
+from bot.model.source import EditSlot, NotEditable, Occurrence
 from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.reference import Digest, ImageReference
-from bot.model.source import ByteEdit, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, Span, UnsupportedText
 
 Identity = tuple[FilePath, str, str]
 

@@ -8,8 +8,8 @@ from itertools import islice
 from typing import assert_never
 
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.remark import EnvironmentVariable, LiteralText, InterpolatedText, VariableUse
-from bot.model.source import NotEditable, FilePath, EditSlot, Span
+from bot.model.remark import EnvironmentVariable, InterpolatedText, LiteralText, VariableUse
+from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 MAX_PIECES = 100

@@ -17,6 +17,7 @@ def is_left_out(rulebook: PolicyConfig, repository: str) -> bool:
     for rule in rulebook.rules:
         images = rule.match.image
         is_for_it = not images or any(matches(glob, repository) for glob in images)
-        if rule.ignore is not None and is_for_it and rule.match == RuleMatch(image=images):
-            return rule.ignore
+        ignore = rule.keys.get("ignore")
+        if ignore is not None and is_for_it and rule.match == RuleMatch(image=images):
+            return bool(ignore)
     return False

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, assert_never
 
 from bot.core.globs import matches
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, PolicyConfig
+from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, policy_keys
+from bot.model.rules import RequiredEvidence
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.evidence import Severity
-    from bot.model.rules import IntroducedLimit, RuleMatch, PolicyRule
-
-Value = TypeVar("Value")
-
+    from bot.model.rules import IntroducedLimit, RuleMatch
 
 _REACH = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes by ascending range."""
@@ -38,78 +36,49 @@ def policy_for(rulebook: PolicyConfig, place: Place) -> Policy:
 
     The rules in the repository's own file are evaluated the same way, and the two results are merged.
     """
-    policy = _evaluated([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
+    policy = _evaluate([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
     inner = [rule for rule in rulebook.repository_rules if _applies(rule.match, place)]
-    return _met(policy, _evaluated(inner, policy)) if inner else policy
+    return _meet_policies(policy, _evaluate(inner, policy)) if inner else policy
 
 
-def _evaluated(rules: Sequence[PolicyRule], default: Policy) -> Policy:
-    return Policy(
-        update=_first((rule.update for rule in rules), default.update),
-        pin=_first((rule.pin for rule in rules), default.pin),
-        tag=_first((rule.tag for rule in rules), default.tag),
-        ignore=_first((rule.ignore for rule in rules), default.ignore),
-        labels=_first((rule.labels for rule in rules), default.labels),
-        require_scan=_first((rule.require_scan for rule in rules), default.require_scan),
-        require_signature=_first((rule.require_signature for rule in rules), default.require_signature),
-        allow_introduced=_first((rule.allow_introduced for rule in rules), default.allow_introduced),
-        open_when=_first((rule.open_when for rule in rules), default.open_when),
-        when_unknown=_first((rule.when_unknown for rule in rules), default.when_unknown),
-        allow=_first((rule.allow for rule in rules), default.allow),
-        accept=_first((rule.accept for rule in rules), default.accept),
-        min_age=_first((rule.min_age for rule in rules), default.min_age),
-        platforms=_first((rule.platforms for rule in rules), default.platforms),
-        os_variants=_first((rule.os_variants for rule in rules), default.os_variants),
-        replace_ended=_first((rule.replace_ended for rule in rules), default.replace_ended),
-        bypass_min_age_for=_first((rule.bypass_min_age_for for rule in rules), default.bypass_min_age_for),
-        group=_first((rule.group for rule in rules), default.group),
-        split_by=_first((rule.split_by for rule in rules), default.split_by),
-        refresh_every=_first((rule.refresh_every for rule in rules), default.refresh_every),
-        paused=_first((rule.paused for rule in rules), default.paused),
-        schedules=_first(((rule.schedule,) for rule in rules if rule.schedule is not None), default.schedules),
-        on_close=_first((rule.on_close for rule in rules), default.on_close),
-        reviewers=_first((rule.reviewers for rule in rules), default.reviewers),
-        assignees=_first((rule.assignees for rule in rules), default.assignees),
-        milestone=_first((rule.milestone for rule in rules), default.milestone),
-        draft=_first((rule.draft for rule in rules), default.draft),
-        automerge=_first((rule.automerge for rule in rules), default.automerge),
-        rebase=_first((rule.rebase for rule in rules), default.rebase),
-        mandatory=_first((rule.mandatory for rule in rules), default.mandatory),
-        has_own_role_rule=any(rule.match.role is Role.OWN for rule in rules),
-    )
+def _evaluate(rules: Sequence[PolicyRule], default: Policy) -> Policy:
+    """Return the policy in which each key is that of the first rule that sets it, or that of `default`."""
+    keys: dict[str, Any] = {}
+    for rule in reversed(rules):
+        keys |= rule.keys
+    return replace(default, **keys, has_own_role_rule=any(rule.match.role is Role.OWN for rule in rules))
 
 
-def _met(policy: Policy, inner: Policy) -> Policy:
-    """Merge the policy with that of the repository: for each key the stricter value counts.
+def _meet_policies(policy: Policy, repository_policy: Policy) -> Policy:
+    """Combine a policy with that of the repository's own file, key by key, so that it gets stricter only.
 
-    If the policy is mandatory, the repository can influence the form of its proposals, but not whether and when they
-    are made.
+    If the policy is mandatory, the repository decides how the update is proposed, and not whether and when.
     """
-    told = replace(
-        policy,
-        pin=policy.pin or inner.pin,
-        labels=_united(policy.labels, inner.labels),
-        reviewers=_united(policy.reviewers, inner.reviewers),
-        require_scan=policy.require_scan or inner.require_scan,
-        require_signature=policy.require_signature or inner.require_signature,
-        allow_introduced=_fewest((*policy.allow_introduced, *inner.allow_introduced)),
-        group=inner.group,
-        split_by=inner.split_by,
-    )
-    if policy.mandatory:
-        return told
-    return replace(
-        told,
-        update=min(policy.update, inner.update, key=_REACH.index),
-        ignore=policy.ignore or inner.ignore,
-        paused=policy.paused or inner.paused,
-        min_age=max(policy.min_age, inner.min_age),
-        schedules=_united(policy.schedules, inner.schedules),
-    )
+    met = {
+        name: _meet_values(key.meet, getattr(policy, name), getattr(repository_policy, name))
+        for name, key in policy_keys().items()
+        if key.meet is not None and not (policy.mandatory and key.can_stop)
+    }
+    return replace(policy, **met)
 
 
-def _united(outer: tuple[Value, ...], inner: tuple[Value, ...]) -> tuple[Value, ...]:
-    return tuple(dict.fromkeys((*outer, *inner)))
+def _meet_values(meet: Meet, operator: Any, repository: Any) -> Any:
+    match meet:
+        case Meet.EITHER:
+            return operator or repository
+        case Meet.UNION:
+            return tuple(dict.fromkeys((*operator, *repository)))
+        case Meet.LONGER:
+            return max(operator, repository)
+        case Meet.NEARER:
+            return min(operator, repository, key=_REACH.index)
+        case Meet.STRICTER:
+            return RequiredEvidence(operator.scan or repository.scan, operator.signature or repository.signature)
+        case Meet.FEWER:
+            return _fewest((*operator, *repository))
+        case Meet.REPOSITORY:
+            return repository
+    assert_never(meet)
 
 
 def _fewest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
@@ -146,6 +115,3 @@ def _accepts(globs: tuple[str, ...], value: str) -> bool:
 def _any(globs: tuple[str, ...], value: str) -> bool:
     return any(matches(glob, value) for glob in globs)
 
-
-def _first(values: Iterable[Value | None], default: Value) -> Value:
-    return next((value for value in values if value is not None), default)

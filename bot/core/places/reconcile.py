@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from bot.model.decision import Decision, SkippedReference, ImageUpdate
+from bot.model.decision import Decision, ImageUpdate, SkippedReference
 from bot.model.reference import Digest
-from bot.model.source import FilePath, Occurrence, EditSlot, Span
+from bot.model.source import EditSlot, FilePath, Occurrence, Span
 from bot.model.vocabulary import Reason
 
 _Bytes = tuple[FilePath, Span]

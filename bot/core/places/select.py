@@ -8,12 +8,12 @@ from datetime import date
 
 from bot.core.places.closing import allow
 from bot.core.places.policy import Place, policy_for, role_of
-from bot.model.decision import TrackedImage, SkippedReference
+from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.reference import parse_sha256
-from bot.model.source import NotEditable, IgnoreComment, Occurrence
+from bot.model.source import IgnoreComment, NotEditable, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 _OF_OTHERS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from bot.model.source import FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 _GOES_ON = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")

@@ -10,9 +10,9 @@ from enum import Enum, auto
 from bot.core.evidence.withheld import names_hosts
 from bot.core.markdown import Link, Plain, Text, is_address
 from bot.core.proposal.boxes import Box
-from bot.model.dashboard import UserRequest, DashboardIssue
+from bot.model.dashboard import DashboardIssue, UserRequest
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
-from bot.model.vocabulary import ProposalOutcome, Reason, OccurrenceStatus
+from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 
 VERSION = 1
 TITLE = "basebump: base images"

@@ -11,7 +11,7 @@ from typing import assert_never
 
 from bot.core.proposal.branch import branch_name, group_key, line_key
 from bot.core.transition import transition_of
-from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate
+from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
 from bot.model.modes import SplitBy
 from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import TagRef

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bot.core.evidence.compare import count_by_severity, distinct, exploited, exploited_in
-from bot.model.decision import UpdateCause, ImageUpdate
+from bot.model.decision import ImageUpdate, UpdateCause
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.extras import RequestAttributes
 from bot.model.modes import OnClose, Rebase

@@ -16,17 +16,17 @@ from bot.model.extras import NO_ATTRIBUTES
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
     CloseRequest,
+    DeleteBranch,
     NoChange,
     NoChangeReason,
+    NoProposal,
     OpenRequest,
     Proposal,
-    UpdateRequest,
-    RequestState,
-    RemoteRequest,
     ProposalStep,
-    DeleteBranch,
+    RemoteRequest,
+    RequestState,
     Target,
-    NoProposal,
+    UpdateRequest,
 )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bot.core.evidence.compare import fixes
 from bot.model.advisory import AdvisoryList
-from bot.model.decision import UpdateCause, ImageUpdate
+from bot.model.decision import ImageUpdate, UpdateCause
 from bot.model.evidence import Evidence, NotScanned, Scan, UnscannedReason
 from bot.model.modes import WhenUnknown
 from bot.model.rules import OpenCondition

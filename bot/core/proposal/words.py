@@ -12,7 +12,7 @@ from bot.core.markdown import Plain
 from bot.core.proposal.group import Bundle, value_of
 from bot.core.transition import short
 from bot.model.decision import ImageUpdate
-from bot.model.evidence import VulnerabilityDelta, Severity
+from bot.model.evidence import Severity, VulnerabilityDelta
 from bot.model.reference import TagRef
 
 VERSION = 1

@@ -29,7 +29,7 @@ from bot.forges.github.rights import (
     Personal,
     writes_of,
 )
-from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
@@ -58,7 +58,9 @@ class GitHubExamination:
         tried = "identify the token"
         if self.app is not None:
             login = self.app.bot()
-            return App(self.app, login), report_ok(self.url, tried, f"the key of the App is valid; its account is {login}")
+            return App(self.app, login), report_ok(
+                self.url, tried, f"the key of the App is valid; its account is {login}"
+            )
         if not self.has_token:
             self.connection.read("answer without a token", lambda client: client.get_rate_limit())
             return Nobody(), report_ok(self.url, tried, "there is no token, and GitHub answers without one")
@@ -70,7 +72,9 @@ class GitHubExamination:
             return Lent(), report_ok(self.url, tried, "it is a token of an App's installation, such as that of a job")
         if scopes is None:
             return Personal(login), report_ok(self.url, tried, f"it is a fine-grained token of {login}")
-        return Classic(login, scopes), report_ok(self.url, tried, f"it is a classic token of {login} with {_listed(scopes)}")
+        return Classic(login, scopes), report_ok(
+            self.url, tried, f"it is a classic token of {login} with {_listed(scopes)}"
+        )
 
     def rights(self, credential: Credential, repository: GitRepository, aim: DiagnosisTarget) -> Iterator[Check]:
         """Yield the rights of the token on one repository, as far as runs at the target's level need them."""
@@ -132,7 +136,9 @@ def _writes(credential: Credential, name: str, need: Need, *, is_public: bool, m
         case Classic(login, scopes):
             if REPO not in scopes and not (is_public and PUBLIC_REPO in scopes):
                 takes = f"`{REPO}`" if not is_public else f"`{REPO}` or `{PUBLIC_REPO}`"
-                return report_problem(name, need.does, f"the token has {_listed(scopes)}; hint: create one with {takes}")
+                return report_problem(
+                    name, need.does, f"the token has {_listed(scopes)}; hint: create one with {takes}"
+                )
             return report_ok(name, need.does, "its scopes allow it") if may_push else _may_not(name, need, login)
         case Personal(login):
             if not may_push:

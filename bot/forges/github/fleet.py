@@ -21,7 +21,7 @@ from bot.forges.github.forge import GitHubForge
 from bot.forges.github.refs import Branches
 from bot.forges.github.tree import open_tree
 from bot.forges.selection import Selection, each_once
-from bot.model.diagnosis import DiagnosisTarget, Check
+from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure

@@ -103,7 +103,9 @@ class GitHubForge:
         head = self._pushed.get(proposal.branch)
         return OpenedRequest(number, url, (*notes, *self._set(number, proposal.attributes, head)))
 
-    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
+    def update_request(
+        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+    ) -> tuple[str, ...]:
         """Update title and body of an open pull request if they differ, and set attributes on it.
 
         The labels by which people asked for the update are removed. Returns notes about attributes that were not set.

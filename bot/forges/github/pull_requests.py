@@ -23,7 +23,7 @@ from bot.forges.github.merging import BEHIND, CONFLICTED, merge_states, wants_cu
 from bot.forges.github.standing import Standing, standings
 from bot.forges.github.vanished import vanished
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, RemoteRequest
+from bot.model.proposal import RemoteRequest, RequestState
 
 MAX_ENDED = 100
 """The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
@@ -74,7 +74,9 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository) -> tuple[RemoteRequest, ...]:
+    def seen(
+        self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository
+    ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
         `tips` are the branches with basebump's prefix and their commits. `repository` names the base branch and its
@@ -186,7 +188,9 @@ class Requests:
 
 
 def _of_branch(branch: str, commit: str, head: Head) -> RemoteRequest:
-    return RemoteRequest(branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed, is_behind=head.behind)
+    return RemoteRequest(
+        branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed, is_behind=head.behind
+    )
 
 
 def _is_own(pull: PullRequest) -> bool:

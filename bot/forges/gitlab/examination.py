@@ -18,7 +18,7 @@ from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import understood
 from bot.forges.gitlab.merging import LINEAR
 from bot.forges.gitlab.rights import RUNGS, protects_ours, role_word
-from bot.model.diagnosis import DiagnosisTarget, Check, report_unknown, report_ok, report_problem
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
@@ -26,7 +26,10 @@ from bot.model.vocabulary import RunLevel
 MAX_RULES = 1000
 """Rules for protected branches of one project that are read."""
 WHO, SCOPES = "identify the token", "check the scopes of the token"
-_WRITES: Mapping[RunLevel, str] = {RunLevel.PUSH: "push branches", RunLevel.PROPOSE: "push branches and open merge requests"}
+_WRITES: Mapping[RunLevel, str] = {
+    RunLevel.PUSH: "push branches",
+    RunLevel.PROPOSE: "push branches and open merge requests",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,9 @@ class GitLabExamination:
         said = ", ".join(f"`{scope}`" for scope in sorted(scopes)) or "no scope"
         if not needed.is_given_by(scopes):
             return report_problem(self.url, SCOPES, f"it has {said}; hint: create one with the scope `{needed.scope}`")
-        return report_ok(self.url, SCOPES, f"it has {said}, {f'valid until {until}' if until else 'without an expiry date'}")
+        return report_ok(
+            self.url, SCOPES, f"it has {said}, {f'valid until {until}' if until else 'without an expiry date'}"
+        )
 
     def _writing(self, remote: Remote, aim: DiagnosisTarget) -> Iterator[Check]:
         tried = _WRITES[aim.level]
@@ -160,7 +165,9 @@ def _merging(name: str, described: Mapping[str, Any]) -> Check:
     tried = "check the merge settings"
     is_off = described.get("merge_requests_access_level") == "disabled"
     if is_off or described.get("merge_requests_enabled") is False:
-        return report_problem(name, tried, "it accepts no merge requests; hint: enable them in the settings of the project")
+        return report_problem(
+            name, tried, "it accepts no merge requests; hint: enable them in the settings of the project"
+        )
     way = LINEAR.get(str(described.get("merge_method")))
     if way is None:
         return report_ok(name, tried, "it merges by merge commits")

@@ -36,7 +36,11 @@ class GitLabForge:
     """The forge operations for one project on GitLab. Every method raises ForgeError."""
 
     limits = ForgeLimits(
-        body_characters=MAX_BODY, title_characters=MAX_TITLE, number_prefix="!", is_automerge_cancelled_by_push=True, has_statuses=True
+        body_characters=MAX_BODY,
+        title_characters=MAX_TITLE,
+        number_prefix="!",
+        is_automerge_cancelled_by_push=True,
+        has_statuses=True,
     )
 
     def __init__(self, remote: Remote, repository: GitRepository) -> None:
@@ -112,7 +116,9 @@ class GitLabForge:
                 notes = (*notes, *self._automerge.arm(number, self._pushed.get(proposal.branch)))
             return OpenedRequest(number, str(made["web_url"]), notes)
 
-    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
+    def update_request(
+        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+    ) -> tuple[str, ...]:
         """Update title and body of an open merge request if they differ, and set attributes on it.
 
         The labels by which people asked for the update are removed. Attributes that people removed stay removed, and a

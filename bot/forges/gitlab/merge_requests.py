@@ -24,7 +24,7 @@ from bot.forges.gitlab.history import closed_with_branch
 from bot.forges.gitlab.merging import MergeState, merge_states, wants_current
 from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
-from bot.model.proposal import RequestState, RemoteRequest
+from bot.model.proposal import RemoteRequest, RequestState
 
 MAX_ENDED = 100
 """The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
@@ -84,7 +84,9 @@ class Requests:
 
     remote: Remote
 
-    def seen(self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository) -> tuple[RemoteRequest, ...]:
+    def seen(
+        self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository
+    ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
         `tips` are the branches with basebump's prefix and their commits. `repository` names the base branch and its
@@ -212,7 +214,9 @@ class Requests:
 
 
 def _bare(branch: str, head: Head) -> RemoteRequest:
-    return RemoteRequest(branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed, is_behind=head.behind)
+    return RemoteRequest(
+        branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed, is_behind=head.behind
+    )
 
 
 def _is_own(found: Mapping[str, Any]) -> bool:

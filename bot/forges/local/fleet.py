@@ -14,7 +14,7 @@ from bot.forges.local.dashboard import LocalDashboard
 from bot.forges.local.folder import explain_none, may_be_repository
 from bot.forges.local.forge import LocalForge
 from bot.forges.local.refs import BRANCHES, Refs, Saved, forge_errors
-from bot.model.diagnosis import DiagnosisTarget, Check
+from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure

@@ -35,7 +35,7 @@ from bot.forges.local.refs import (
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
-from bot.model.proposal import NO_DRAFTS, Proposal, RequestState, RemoteRequest
+from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange
 
 _NO_EXTRAS = "A local forge has no labels, reviewers, assignees, milestones and auto-merge, so they were not set."
@@ -110,7 +110,9 @@ class LocalForge:
             self._save(branch, before, proposal.title, proposal.body, *moves)
         return OpenedRequest(None, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _notes(proposal.attributes))
 
-    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
+    def update_request(
+        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+    ) -> tuple[str, ...]:
         """Change title and body of an open proposal; a local forge has no other attributes to set."""
         with forge_errors():
             self._save(seen.branch, self._open_request(seen.branch), title, body)
@@ -227,7 +229,9 @@ class LocalForge:
                 f"branch '{branch}' is checked out in {place}; hint: switch to another branch there, or remove it"
             )
 
-    def _seen(self, branch: str, state: RequestState, head: Head | None, request: Request, *, told: bool) -> RemoteRequest:
+    def _seen(
+        self, branch: str, state: RequestState, head: Head | None, request: Request, *, told: bool
+    ) -> RemoteRequest:
         seen = RemoteRequest(branch, state, None, None, title=request.title, body=request.body, has_commented=told)
         if head is None:
             return seen
@@ -258,4 +262,6 @@ def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> Re
 
 
 def _seen_branch(branch: str, head: Head) -> RemoteRequest:
-    return RemoteRequest(branch, RequestState.BRANCH, head.oid, head.intent, committed_at=head.committed, is_behind=head.behind)
+    return RemoteRequest(
+        branch, RequestState.BRANCH, head.oid, head.intent, committed_at=head.committed, is_behind=head.behind
+    )

@@ -75,4 +75,6 @@ class Merges:
             return merge.output.decode("ascii", "replace").split("\n", 1)[0]
         if merge.status == _CONFLICTED or "unrelated histories" in merge.error_text:
             return None
-        raise ForgeError(f"git could not simulate the merge of {other}: {merge.error_text}; hint: use git 2.38 or newer")
+        raise ForgeError(
+            f"git could not simulate the merge of {other}: {merge.error_text}; hint: use git 2.38 or newer"
+        )

@@ -28,7 +28,14 @@ from bot.formats._syntax.yaml.nodes import (
     Scalar,
 )
 from bot.model.found import ExtractedItem
-from bot.model.remark import BuildArgumentSetting, BuildOutput, EnvironmentUse, InterpolatedImage, LiteralText, VariableUse
+from bot.model.remark import (
+    BuildArgumentSetting,
+    BuildOutput,
+    EnvironmentUse,
+    InterpolatedImage,
+    LiteralText,
+    VariableUse,
+)
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 

@@ -12,7 +12,7 @@ from bot.formats._syntax.yaml.nodes import EACH, Document, Node, Scalar, TooDeep
 from bot.formats._syntax.yaml.ways import Path
 from bot.model.remark import DependabotConfig
 from bot.model.source import SourceFile
-from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
+from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
 MAX_UPDATES = 1_000
 """Limit on updates of image ecosystems in one file; the largest that people write have some hundreds."""

@@ -9,7 +9,7 @@ from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.lines import Lines
 from bot.model.found import ExtractedItem
-from bot.model.remark import EnvironmentVariable, LiteralText, InterpolatedText
+from bot.model.remark import EnvironmentVariable, InterpolatedText, LiteralText
 from bot.model.source import SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200

@@ -17,7 +17,7 @@ from enum import StrEnum
 from typing import TypeGuard
 
 from bot.core.evidence.canonical import Key, canonical_ids, key
-from bot.model.evidence import Finding, SuppressedFinding, Severity
+from bot.model.evidence import Finding, Severity, SuppressedFinding
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._cvss import severity_of_score
 from bot.scanners._json import Object, UnreadableReportError, moment

@@ -10,7 +10,7 @@ from support.values import digest
 from bot.core.choice.decide import decide
 from bot.core.choice.verdict import verdict
 from bot.core.transition import transition_of
-from bot.model.decision import UpdateCandidate, UpdateCause, HeldUpdate, UnresolvedReference, ImageUpdate, UpToDate
+from bot.model.decision import HeldUpdate, ImageUpdate, UnresolvedReference, UpdateCandidate, UpdateCause, UpToDate
 from bot.model.evidence import Severity
 from bot.model.image import ChildManifest, RegistryRecord, ResolvedTag, UnresolvedTag
 from bot.model.policy import Policy

@@ -9,7 +9,7 @@ from support.values import digest
 from bot.core.choice.decide import decide
 from bot.core.choice.holds import VERSION
 from bot.model.decision import HeldUpdate
-from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
+from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.policy import Policy
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason

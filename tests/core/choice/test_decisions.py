@@ -10,13 +10,31 @@ from bot.core.choice.verdict import WITHDRAWN, verdict
 from bot.core.places.closing import allow, close, leave_to_other
 from bot.core.places.reconcile import reconcile
 from bot.core.places.select import Home, may_ask, select
-from bot.model.decision import UpdateCause, HeldUpdate, UncheckedReference, RefusedUpdate, TrackedImage, SkippedReference, SupersededReference, UnresolvedReference, UpToDate
+from bot.model.decision import (
+    HeldUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    TrackedImage,
+    UncheckedReference,
+    UnresolvedReference,
+    UpdateCause,
+    UpToDate,
+)
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, PolicyConfig
+from bot.model.policy import Policy, PolicyConfig, PolicyRule
 from bot.model.reference import TagRef
-from bot.model.rules import RuleMatch, PolicyRule
-from bot.model.source import NotEditable, IgnoreComment, EditSlot, Span
-from bot.model.vocabulary import ACCEPTABLE_REASONS, REASONS_BY_STATUS, REASON_SENTENCES, UNSUPPORTED_REASONS, Reason, Role, OccurrenceStatus
+from bot.model.rules import RequiredEvidence, RuleMatch
+from bot.model.source import EditSlot, IgnoreComment, NotEditable, Span
+from bot.model.vocabulary import (
+    ACCEPTABLE_REASONS,
+    REASON_SENTENCES,
+    REASONS_BY_STATUS,
+    UNSUPPORTED_REASONS,
+    OccurrenceStatus,
+    Reason,
+    Role,
+)
 
 TODAY = date(2027, 1, 15)
 HOME = Home("acme/web", "main")
@@ -195,8 +213,8 @@ def _policy(*rules, written="nginx:1", **more) -> Policy:
 
 
 def test_each_key_is_taken_from_the_first_rule_that_sets_it():
-    policy = _policy(PolicyRule(labels=("a",)), PolicyRule(pin=True, labels=("b",)), PolicyRule(require_scan=True, pin=True))
-    assert policy == Policy(labels=("a",), pin=True, require_scan=True)
+    policy = _policy(PolicyRule(labels=("a",)), PolicyRule(pin=True, labels=("b",)), PolicyRule(require=RequiredEvidence(scan=True), pin=True))
+    assert policy == Policy(labels=("a",), pin=True, require=RequiredEvidence(scan=True))
 
 
 def test_a_rule_that_does_not_match_sets_nothing():

@@ -9,7 +9,7 @@ from support.values import digest, occurrence
 from bot.core.choice.holds import VERSION, holds, is_lower, platforms_in_use, retention_note
 from bot.model.decision import TrackedImage
 from bot.model.history import TagObservation
-from bot.model.image import ChildManifest, ManifestKind, Manifest, RegistryRecord, ResolvedTag
+from bot.model.image import ChildManifest, Manifest, ManifestKind, RegistryRecord, ResolvedTag
 from bot.model.policy import Policy
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason

@@ -10,20 +10,20 @@ from support.values import digest, occurrence, update
 
 from bot.core.choice.objections import named, objections, stale
 from bot.model.decision import (
-    UpdateCause,
     HeldUpdate,
-    UncheckedReference,
     RefusedUpdate,
-    TrackedImage,
     SkippedReference,
     SupersededReference,
+    TrackedImage,
+    UncheckedReference,
     UnresolvedReference,
+    UpdateCause,
     UpToDate,
 )
 from bot.model.policy import Policy
 from bot.model.reference import TagRef
 from bot.model.rules import ConfiguredEndOfLife
-from bot.model.vocabulary import REASONS_BY_STATUS, ViolatedRule, ViolationKind, Reason, OccurrenceStatus
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
 
 TODAY = date(2027, 1, 15)
 NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)

@@ -4,7 +4,7 @@ import pytest
 from support.values import digest
 
 from bot.core.evidence.bases import PREFIX, Base, base_of, behind, is_behind
-from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
+from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.reference import TagRef
 
 ALPINE = TagRef("docker.io/library/alpine", "3.21")

@@ -18,7 +18,7 @@ from bot.core.evidence.contents import (
     origin,
     source_comparison,
 )
-from bot.model.contents import TransitionContents, ImageConfig, ImageContents
+from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 
 A, B = "a" * 40, "b" * 40
 PLAIN = ImageContents(digest("old"), ImageConfig(), 100)

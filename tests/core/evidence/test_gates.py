@@ -10,12 +10,12 @@ from bot.core.choice.decide import decide
 from bot.core.evidence.compare import compare
 from bot.core.evidence.gates import gate
 from bot.core.transition import transition_of, transition_to
-from bot.model.advisory import ListVersions, AdvisoryList
-from bot.model.decision import UpdateCandidate, UpdateCause, HeldUpdate, RefusedUpdate, UnresolvedReference, ImageUpdate
+from bot.model.advisory import AdvisoryList, ListVersions
+from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate, UnresolvedReference, UpdateCandidate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.image import RegistryRecord
 from bot.model.policy import Policy
-from bot.model.rules import AcceptedHold, IntroducedLimit
+from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence
 from bot.model.vocabulary import Reason
 
 UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
@@ -29,7 +29,7 @@ def evidence(decision, *outcomes):
 
 
 def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
-    wanted = update("nginx:1", "new", policy=Policy(require_scan=True))
+    wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = gate(wanted, evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
@@ -38,7 +38,7 @@ def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_it_refuses_that_also_where_staying_is_no_choice(cause):
-    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require_scan=True))
+    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
     refused = gate(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED

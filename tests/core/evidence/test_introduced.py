@@ -9,10 +9,10 @@ from support.values import digest, finding, scan, update
 from bot.core.evidence.compare import compare
 from bot.core.evidence.gates import gate
 from bot.core.transition import transition_of, transition_to
-from bot.model.decision import UpdateCandidate, RefusedUpdate, ImageUpdate
+from bot.model.decision import ImageUpdate, RefusedUpdate, UpdateCandidate
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
-from bot.model.rules import IntroducedLimit
+from bot.model.rules import IntroducedLimit, RequiredEvidence
 from bot.model.vocabulary import Reason
 
 CRITICAL, HIGH, LOW = Severity.CRITICAL, Severity.HIGH, Severity.LOW
@@ -90,7 +90,7 @@ def test_what_was_not_compared_is_not_refused():
 
 
 def test_the_next_candidate_that_passes_is_taken():
-    policy = Policy(allow_introduced=(NONE_CRITICAL,), require_scan=True)
+    policy = Policy(allow_introduced=(NONE_CRITICAL,), require=RequiredEvidence(scan=True))
     candidates = tuple(UpdateCandidate(digest(word)) for word in ("new", "silent", "ripe"))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=policy), candidates=candidates)
     outcomes = (scan(*some(CRITICAL, 1)), NotScanned(UnscannedReason.FAILED), scan())

@@ -17,8 +17,8 @@ from bot.core.evidence.packages import package_changes, versions_in
 from bot.core.evidence.rollback import gone_back, rollback
 from bot.core.proposal.view.scans import delta_view
 from bot.core.transition import transition_of
-from bot.model.contents import PackageChangeKind, InstalledPackage
-from bot.model.decision import UpdateCause, RefusedUpdate, ImageUpdate
+from bot.model.contents import InstalledPackage, PackageChangeKind
+from bot.model.decision import ImageUpdate, RefusedUpdate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
 from bot.model.rules import AcceptedHold, IntroducedLimit

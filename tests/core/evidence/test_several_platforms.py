@@ -19,7 +19,7 @@ from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
 from bot.model.contents import InstalledPackage
-from bot.model.decision import HeldUpdate, RefusedUpdate, ImageUpdate
+from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate
 from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
 from bot.model.policy import Policy
 from bot.model.rules import IntroducedLimit

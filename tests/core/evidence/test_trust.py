@@ -15,21 +15,22 @@ from bot.core.evidence.gates import gate
 from bot.core.evidence.signatures import together
 from bot.core.evidence.trust import distrust, trust_for
 from bot.core.transition import transition_to
-from bot.model.decision import RefusedUpdate, UnresolvedReference, ImageUpdate
+from bot.model.decision import ImageUpdate, RefusedUpdate, UnresolvedReference
 from bot.model.policy import Policy
+from bot.model.rules import RequiredEvidence
 from bot.model.signature import (
     BadSignature,
+    NoSignature,
     SignatureDefect,
     SignatureScheme,
-    TransitionSignatures,
     SignatureUnknown,
-    VerifiedSignature,
     Signer,
-    NoSignature,
+    TransitionSignatures,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 from bot.model.trust import TrustEntry
-from bot.model.vocabulary import REASONS_BY_STATUS, Reason, OccurrenceStatus
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
 
 OURS = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub"))
 NEXT = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "next.pub"))
@@ -159,7 +160,7 @@ def test_the_gate_refuses_a_lost_signature():
 
 
 def test_the_gate_says_that_nobody_could_say():
-    wanted = update("nginx:1", "new", policy=Policy(require_signature=True))
+    wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
     unknown = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)
     assert unknown.reason is Reason.UNREACHABLE

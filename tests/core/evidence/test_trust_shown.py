@@ -20,15 +20,15 @@ from bot.core.transition import transition_of
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.signature import (
     BadSignature,
+    NoSignature,
     SignatureDefect,
     SignatureScheme,
-    TransitionSignatures,
     SignatureUnknown,
-    VerifiedSignature,
-    Signer,
     SignedStatement,
-    NoSignature,
+    Signer,
+    TransitionSignatures,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 from bot.model.vocabulary import Reason
 

@@ -14,7 +14,7 @@ from support.values import digest, finding, scan
 from bot.core.evidence.purl import parse_purl
 from bot.core.evidence.vex import by_image, is_image, set_aside
 from bot.model.contents import InstalledPackage
-from bot.model.evidence import NotScanned, SuppressedFinding, ScanSubject, UnscannedReason
+from bot.model.evidence import NotScanned, ScanSubject, SuppressedFinding, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 

@@ -17,12 +17,12 @@ from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
 from bot.model.advisory import ListVersions
-from bot.model.contents import PackageChangeKind, PackageChange
+from bot.model.contents import PackageChange, PackageChangeKind
 from bot.model.decision import RefusedUpdate
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
 from bot.model.rules import IntroducedLimit
-from bot.model.signature import TransitionSignatures, SignatureUnknown, NoSignature
+from bot.model.signature import NoSignature, SignatureUnknown, TransitionSignatures
 from bot.model.vocabulary import Reason
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)

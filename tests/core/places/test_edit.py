@@ -9,7 +9,7 @@ from bot.core.places.edit import apply_edits, edits_for, is_misread, is_proved, 
 from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.reference import ImageReference
-from bot.model.source import NotEditable, ByteEdit, FilePath, EditSlot, Span, UnsupportedText
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 

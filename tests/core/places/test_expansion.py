@@ -9,7 +9,7 @@ from bot.core.places.expansion import MAX_LENGTH, Expanded, Written, expand, nam
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.reference import ImageReference
 from bot.model.remark import EnvironmentVariable, LiteralText, VariableUse
-from bot.model.source import NotEditable, FilePath, EditSlot, Span
+from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 PATH = FilePath("compose.yaml")

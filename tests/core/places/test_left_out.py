@@ -3,8 +3,8 @@
 import pytest
 
 from bot.core.places.left_out import is_left_out
-from bot.model.policy import PolicyConfig
-from bot.model.rules import RuleMatch, PolicyRule
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import RuleMatch
 
 ALPINE = "docker.io/library/alpine"
 

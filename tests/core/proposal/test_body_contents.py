@@ -14,7 +14,7 @@ from bot.core.proposal.fingerprint import fingerprint, is_outdated
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.contents import TransitionContents, ImageConfig, ImageContents, InstalledPackage
+from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 MOVE = update(f"python:3.12@{digest('old')}", "new")

@@ -10,7 +10,15 @@ from support.values import digest
 from bot.core.proposal.mark import Remembered, mark
 from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
-from bot.model.proposal import CloseRequest, NoChange, NoChangeReason, OpenRequest, UpdateRequest, RequestState, DeleteBranch
+from bot.model.proposal import (
+    CloseRequest,
+    DeleteBranch,
+    NoChange,
+    NoChangeReason,
+    OpenRequest,
+    RequestState,
+    UpdateRequest,
+)
 
 
 def test_wanted_and_nothing_there_opens():

@@ -9,7 +9,7 @@ from support.runs.worlds import NOW
 from bot.core.proposal.mark import Remembered, mark, read_mark, short_commit, with_started, with_status, with_withdrawn
 from bot.core.proposal.missing import lost, missing
 from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
-from bot.model.proposal import RequestState, RemoteRequest
+from bot.model.proposal import RemoteRequest, RequestState
 
 HEAD = "a" * 40
 BODY = f"text\n\n{mark(Remembered(TARGETS, REPORT))}"

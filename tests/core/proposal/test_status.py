@@ -16,7 +16,14 @@ from bot.core.proposal.status import status_of
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.extras import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
 from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
-from bot.model.signature import SignatureScheme, TransitionSignatures, SignatureUnknown, VerifiedSignature, Signer, NoSignature
+from bot.model.signature import (
+    NoSignature,
+    SignatureScheme,
+    SignatureUnknown,
+    Signer,
+    TransitionSignatures,
+    VerifiedSignature,
+)
 from bot.model.vocabulary import Reason
 
 BAD, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")

@@ -15,7 +15,7 @@ from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
 from bot.core.proposal.render import render_body
 from bot.core.proposal.view.proposal import build_view
 from bot.core.transition import transition_of
-from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
 from bot.model.policy import Policy

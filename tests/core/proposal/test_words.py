@@ -14,7 +14,7 @@ from bot.core.proposal.mark import intent_of as intent_in
 from bot.core.proposal.mark import signed
 from bot.core.proposal.render import TemplateFailedError, render_line, render_message
 from bot.core.proposal.words import HeadView, MoveView, build_head, headline
-from bot.model.evidence import VulnerabilityDelta, Severity
+from bot.model.evidence import Severity, VulnerabilityDelta
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Role
 

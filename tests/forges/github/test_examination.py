@@ -13,7 +13,7 @@ from support.parts import ROOT
 from bot.forges.github.fleet import AppKey, GitHubFleet
 from bot.forges.github.rights import RUNGS
 from bot.forges.selection import Selection
-from bot.model.diagnosis import DiagnosisTarget, CheckStatus
+from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
 
@@ -193,7 +193,11 @@ def test_what_a_fine_grained_token_may_write_is_not_guessed(stand):
 def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tmp_path):
     stand = GitHubStand(tmp_path, FILES, is_app=True)
     tried = "open pull requests with a job's own token"
-    for may_read, is_on, mark in ((False, False, CheckStatus.UNKNOWN), (True, True, CheckStatus.OK), (True, False, CheckStatus.UNKNOWN)):
+    for may_read, is_on, mark in (
+        (False, False, CheckStatus.UNKNOWN),
+        (True, True, CheckStatus.OK),
+        (True, False, CheckStatus.UNKNOWN),
+    ):
         stand.token.can_see_rules, stand.repository.lets_actions_propose = may_read, is_on
         check = checks(stand, aim())[tried]
         assert check.status is mark
@@ -240,7 +244,7 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
     found = list(fleet.examine(aim()))
     assert {each.subject for each in found if each.action == "read files"} == {"acme/web", "acme/shop", "acme/admin"}
     assert [each.result for each in found if each.action == "select repositories"] == ["4 selected"]
-    assert [each.result.partition(":")[0] for each in result if each.action == "check rights"] == ["on 3 of 4"]
+    assert [each.result.partition(":")[0] for each in found if each.action == "check rights"] == ["on 3 of 4"]
 
 
 def test_an_owner_of_whom_nothing_is_selected_is_a_problem(stand):

@@ -164,7 +164,9 @@ def test_what_was_set_is_known_though_people_took_it_off(github):
         pull.note(kind, subject)
     pull.labels.clear()
     (seen,) = look(github)
-    assert seen.ever_set == RequestAttributes(("dependencies",), ("ada", "team:platform"), (BOT,), "Next", automerge=True)
+    assert seen.ever_set == RequestAttributes(
+        ("dependencies",), ("ada", "team:platform"), (BOT,), "Next", automerge=True
+    )
 
 
 def test_where_only_rest_answers_nobody_can_say_what_was_set(make_stand):

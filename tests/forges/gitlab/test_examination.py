@@ -10,7 +10,7 @@ from support.forges.server import Reply
 from bot.forges.gitlab.errors import READ, WRITE
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
 from bot.forges.gitlab.rights import RUNGS, protects_ours
-from bot.model.diagnosis import DiagnosisTarget, CheckStatus
+from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
 

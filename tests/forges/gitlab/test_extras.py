@@ -182,7 +182,12 @@ def test_what_people_took_off_stays_off(stand):
 def test_only_the_history_of_what_is_missing_is_read(stand):
     propose(stand)
     assert amended(stand, RequestAttributes(labels=("docker",)))[1] == ["1", "resource_label_events", "1"]
-    assert amended(stand, RequestAttributes(milestone="Next"))[1] == ["1", "resource_milestone_events", "milestones", "1"]
+    assert amended(stand, RequestAttributes(milestone="Next"))[1] == [
+        "1",
+        "resource_milestone_events",
+        "milestones",
+        "1",
+    ]
     assert amended(stand, RequestAttributes(assignees=("ada",)))[1] == ["1", "notes", "users", "1"]
 
 

@@ -197,7 +197,10 @@ def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
 
 def test_labels_are_made_on_the_fly(gitlab):
     push(gitlab)
-    assert gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")))).notes == ()
+    assert (
+        gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")))).notes
+        == ()
+    )
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
 
 

@@ -41,7 +41,9 @@ def test_a_decline_closes_deletes_our_branch_and_is_remembered(git):
     assert _decline(git)
     assert git.head(BRANCH) is None
     (seen,) = look(git)
-    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == NoChange(BRANCH, NoChangeReason.DECLINED, seen)
+    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == NoChange(
+        BRANCH, NoChangeReason.DECLINED, seen
+    )
 
 
 def test_a_decline_keeps_a_branch_that_holds_a_persons_work(git):

@@ -11,7 +11,7 @@ from support.git import Git
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError, TreeError
-from bot.model.forge import TreeEntry, GitRepository
+from bot.model.forge import GitRepository, TreeEntry
 from bot.model.report import RunFailure
 from bot.model.source import FileChange, FilePath
 from bot.model.vocabulary import FailureStage

@@ -225,7 +225,9 @@ def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first
     theirs = git.make_commit([seen.head], {"a": "1"}, "A person's work") if moved == HEAD_REF else _blob(git, b"theirs")
     git_first(f"""case "$*" in *update-ref*) "$git" update-ref {moved} {theirs};; esac""")
     writes = {
-        "push": lambda: forge_of(git).push(BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head),
+        "push": lambda: forge_of(git).push(
+            BRANCH, [FileChange(FilePath("Dockerfile"), b"FROM x\n")], MESSAGE, seen.head
+        ),
         "open": lambda: forge_of(git).open(PROPOSAL),
         "update_request": lambda: forge_of(git).update_request(seen, "Other words", ""),
         "close": lambda: forge_of(git).close(seen),

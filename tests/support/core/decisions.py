@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 from support.values import digest, occurrence
 
-from bot.model.decision import TrackedImage, ImageUpdate
+from bot.model.decision import ImageUpdate, TrackedImage
 from bot.model.history import TagObservation
-from bot.model.image import ChildManifest, ManifestKind, Manifest, ResolvedTag
+from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.policy import Policy
 from bot.model.reference import TagRef
 

@@ -6,7 +6,7 @@ from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
 from bot.core.proposal.mark import Remembered, mark
-from bot.model.proposal import Proposal, RequestState, RemoteRequest, NoProposal
+from bot.model.proposal import NoProposal, Proposal, RemoteRequest, RequestState
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 BRANCH = "basebump/python-3.12-slim-06e5bb43"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.core.proposal.mark import Remembered, mark, trailer
-from bot.model.proposal import Proposal, RequestState, RemoteRequest
+from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange, FilePath
 
 PREFIX = "basebump/"

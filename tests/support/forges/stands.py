@@ -33,10 +33,10 @@ from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
-from bot.model.proposal import Proposal, RequestState, RemoteRequest
+from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.report import RunFailure
 from bot.model.source import FileChange
-from bot.ports import Dashboard, Fleet, Forge, FileTree
+from bot.ports import Dashboard, FileTree, Fleet, Forge
 
 
 class Killed(BaseException):

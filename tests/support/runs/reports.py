@@ -9,9 +9,9 @@ from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
 from bot.model.proposal import ProposedImage
 from bot.model.reference import TagRef
-from bot.model.report import RunFailure, ProposalReport, RepositoryReport, RunReport, Verdict
+from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.source import FilePath, UnsupportedText
-from bot.model.vocabulary import RunLevel, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
+from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 
 HOSTILE = "a|b`c]<img src=x>[d](https://evil.example){0}\n::error::@team #1 \x1b[31m##[x] \ud800"
 """What somebody could call a file, or a registry say, to have something act where it is shown."""

@@ -22,7 +22,7 @@ from bot.pipeline.judge import RunContext
 from bot.pipeline.orders import RunOptions
 from bot.pipeline.plan import TemplateSources
 from bot.pipeline.run import run_fleets
-from bot.ports import AdvisorySource, SupersededStore, Fleet, StateStore, RegistryFacts
+from bot.ports import AdvisorySource, Fleet, RegistryFacts, StateStore, SupersededStore
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry

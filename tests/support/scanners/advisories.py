@@ -6,10 +6,10 @@ import json
 from collections.abc import Collection, Iterable
 from datetime import date
 
-from bot.model.advisory import ListVersions, AdvisoryResult, AdvisoryList
+from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest
-from bot.model.vex import VexStatements, VexStatement
+from bot.model.vex import VexStatement, VexStatements
 
 DAY = date(2026, 11, 24)
 

@@ -11,7 +11,7 @@ from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Image, Index, Package, alpine_root, debian_root, image, layer
-from bot.model.evidence import Finding, NotScanned, Scan, Severity, ScanSubject, UnscannedReason
+from bot.model.evidence import Finding, NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.image import PullAddress
 from bot.model.reference import Digest, TagRef
 from bot.scanners.trivy import TrivyScanner

@@ -10,8 +10,8 @@ from posixpath import basename, dirname
 
 from bot.core.places.closing import allow
 from bot.model.found import ExtractedReferences
-from bot.model.remark import ChartTemplate, TemplateInclusion, CrossFileFact, ValueUse, ValuePath
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span
+from bot.model.remark import ChartTemplate, CrossFileFact, TemplateInclusion, ValuePath, ValueUse
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000

@@ -17,8 +17,8 @@ from bot.core.places.closing import leave_to_other
 from bot.core.places.relate.moves import digest_moves, version_moves
 from bot.core.places.stages import is_base
 from bot.model.found import ExtractedReferences
-from bot.model.remark import DependabotConfig, TreeBranch, CrossFileFact
-from bot.model.source import Occurrence, EditSlot, UnsupportedText
+from bot.model.remark import CrossFileFact, DependabotConfig, TreeBranch
+from bot.model.source import EditSlot, Occurrence, UnsupportedText
 from bot.model.updater import DependabotUpdate
 
 _DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)

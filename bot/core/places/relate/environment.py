@@ -16,7 +16,7 @@ from bot.core.places.closing import close
 from bot.core.places.expansion import Expanded, expand, names_in
 from bot.core.places.interpolated import read_interpolated, shared_variables
 from bot.model.found import ExtractedReferences
-from bot.model.remark import EnvironmentUse, EnvironmentVariable, InterpolatedImage, CrossFileFact
+from bot.model.remark import CrossFileFact, EnvironmentUse, EnvironmentVariable, InterpolatedImage
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 

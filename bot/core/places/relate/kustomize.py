@@ -13,7 +13,7 @@ from bot.core.places.closing import close_where
 from bot.core.places.relate.folders import KUSTOMIZATIONS, path_and_folders
 from bot.model.found import ExtractedReferences
 from bot.model.reference import DOCKER_HUB
-from bot.model.remark import Kustomization, CrossFileFact
+from bot.model.remark import CrossFileFact, Kustomization
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 

@@ -12,8 +12,8 @@ from bot.core.places.relate.folders import path_and_folders
 from bot.model.errors import InvalidReferenceError
 from bot.model.found import ExtractedReferences
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.remark import ChartImage, ChartValue, ImagePart, CrossFileFact
-from bot.model.source import NotEditable, FilePath, Occurrence
+from bot.model.remark import ChartImage, ChartValue, CrossFileFact, ImagePart
+from bot.model.source import FilePath, NotEditable, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_NOTES = 3

@@ -16,7 +16,7 @@ from bot.core.places.relate.folders import path_and_folders
 from bot.core.places.stages import is_base
 from bot.model.found import ExtractedReferences
 from bot.model.hosts import is_acr
-from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, CrossFileFact, TaskFileBuild
+from bot.model.remark import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 

@@ -16,7 +16,7 @@ from posixpath import join, normpath
 from bot.core.places.closing import close_where
 from bot.core.places.relate.folders import KUSTOMIZATIONS, path_and_folders
 from bot.model.found import ExtractedReferences
-from bot.model.remark import ArgoApplication, ImageUpdaterConfig, CrossFileFact
+from bot.model.remark import ArgoApplication, CrossFileFact, ImageUpdaterConfig
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 

@@ -12,7 +12,7 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, contents
 from bot.core.proposal.view.scans import DeltaView, ScanView, day, delta_view, scan_view
 from bot.core.proposal.view.trust import SignatureView, signature_view
 from bot.core.transition import short
-from bot.model.advisory import ListVersions, AdvisoryList
+from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.comparison import ComparedImage, Comparison
 
 VERSION = 1

@@ -16,7 +16,7 @@ from bot.core.evidence.contents import (
 )
 from bot.core.markdown import Link, Plain, Text, first_of
 from bot.core.sizes import spoken_size
-from bot.model.contents import PackageChangeKind, TransitionContents, PackageChange
+from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 
 MAX_WORDS = 20
 """Items of one list in an image's config that are shown, of the removed and of the added ones."""

@@ -12,8 +12,8 @@ from bot.core.proposal.handling import on_close_of
 from bot.core.proposal.view.scans import day
 from bot.core.proposal.view.transitions import TransitionView, notes_of, transition_view
 from bot.core.transition import transition_of
-from bot.model.advisory import ListVersions, AdvisoryList
-from bot.model.decision import Transition, ImageUpdate
+from bot.model.advisory import AdvisoryList, ListVersions
+from bot.model.decision import ImageUpdate, Transition
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.modes import OnClose
 from bot.model.vocabulary import Role

@@ -13,15 +13,15 @@ from bot.core.markdown import Link, Plain, Text, vulnerability
 from bot.core.proposal.view.contents import latest_of
 from bot.model.contents import ImageContents
 from bot.model.evidence import (
-    VulnerabilityDelta,
     Evidence,
     Finding,
     NotScanned,
     Scan,
     ScanOutcome,
-    SuppressedFinding,
     Severity,
+    SuppressedFinding,
     UnscannedReason,
+    VulnerabilityDelta,
 )
 
 

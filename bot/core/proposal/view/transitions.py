@@ -11,7 +11,7 @@ from bot.core.proposal.view.contents import ContentsView, PackagesView, contents
 from bot.core.proposal.view.scans import DeltaView, ScanView, delta_view, scan_view
 from bot.core.proposal.view.trust import TrustView, trust_view
 from bot.core.transition import short
-from bot.model.decision import UpdateCause, Transition, ImageUpdate
+from bot.model.decision import ImageUpdate, Transition, UpdateCause
 from bot.model.evidence import Evidence
 from bot.model.reference import TagRef
 

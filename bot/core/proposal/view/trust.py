@@ -10,15 +10,15 @@ from bot.core.markdown import Text
 from bot.core.notes import MAX_NOTE
 from bot.model.signature import (
     BadSignature,
-    SignatureDefect,
-    SignatureScheme,
-    SignatureOutcome,
-    TransitionSignatures,
-    SignatureUnknown,
-    VerifiedSignature,
-    SignedStatement,
     NoSignature,
+    SignatureDefect,
+    SignatureOutcome,
+    SignatureScheme,
+    SignatureUnknown,
+    SignedStatement,
+    TransitionSignatures,
     UnsupportedSignature,
+    VerifiedSignature,
 )
 
 

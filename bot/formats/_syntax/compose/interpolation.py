@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.model.remark import LiteralText, InterpolatedText, VariableUse
+from bot.model.remark import InterpolatedText, LiteralText, VariableUse
 from bot.model.source import Span
 
 MAX_NESTING = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from bot.formats._syntax.dockerfile.reader import read_dockerfile
 from bot.formats._syntax.lines import Lines
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 

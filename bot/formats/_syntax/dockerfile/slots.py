@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.expansion import Expansion, How, Run, Scope, Use
 from bot.model.reference import ImageReference
-from bot.model.source import NotEditable, Occurrence, EditSlot, Span
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
 
 _Key = tuple[int, int, str, str | None]

@@ -14,7 +14,7 @@ from typing import assert_never
 from bot.formats._syntax.helm.actions import NotUnderstoodError
 from bot.formats._syntax.helm.blocks import Assignment, Block, Body, Output, Template, Text, read_blocks
 from bot.formats._syntax.helm.expressions import ALGORITHM, ITEM, NOTHING, ROOT, WRITTEN, Evaluator, Value, is_name
-from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse, ValuePath
+from bot.model.remark import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath
 
 MAX_LINE = 300

@@ -29,7 +29,7 @@ from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_s
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
 from bot.model.remark import ImagePart
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _TAG_KEYS = ("tag", "version")

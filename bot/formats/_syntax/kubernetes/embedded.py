@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bot.formats._syntax.lines import Lines
 from bot.formats._syntax.yaml.nodes import Document, Scalar
-from bot.model.source import NotEditable, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_TEXT_BYTES = 1024 * 1024

@@ -16,7 +16,7 @@ from bot.formats._syntax.places import TEMPLATE_MARKS, Place
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
 from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
 from bot.formats._syntax.yaml.source import Source
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _CHANGES = ("newName", "newTag", "digest", "tagSuffix")

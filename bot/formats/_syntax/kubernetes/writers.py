@@ -17,7 +17,7 @@ from bot.formats._syntax.tree_paths import path_in_tree
 from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
-from bot.model.remark import ArgoApplication, Kustomization, ImageUpdaterConfig
+from bot.model.remark import ArgoApplication, ImageUpdaterConfig, Kustomization
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200

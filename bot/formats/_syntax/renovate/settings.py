@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from bot.formats._syntax.renovate.presets import MODULES, Layer, layers_of, texts
-from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
+from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_RULES = 200
 """Limit on the rules that switch updates on or off; people write some dozens."""

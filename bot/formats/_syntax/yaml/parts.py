@@ -13,7 +13,7 @@ from bot.formats._syntax.yaml.images import is_set_by_flux
 from bot.formats._syntax.yaml.nodes import NULL, Document, Scalar
 from bot.formats._syntax.yaml.source import Source
 from bot.model.reference import ImageReference, parse_sha256
-from bot.model.source import NotEditable, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000

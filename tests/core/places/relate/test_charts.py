@@ -9,7 +9,7 @@ from support.values import occurrence
 from bot.core.places.relate import charts
 from bot.core.places.relate.charts import open_what_templates_take
 from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse
-from bot.model.source import NotEditable, FilePath, EditSlot, Span
+from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
 
 SLOT = EditSlot(Span(5, 5), b"", b"@")

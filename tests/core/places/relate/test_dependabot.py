@@ -12,8 +12,8 @@ from support.soon import soon
 from bot.core.places.relate.dependabot import leave_to_dependabot
 from bot.model.reference import ImageReference
 from bot.model.remark import DependabotConfig, TreeBranch
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
-from bot.model.updater import DependabotUpdate, IgnoredImages, BotUpdateType
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath(".github/dependabot.yml")

@@ -7,7 +7,7 @@ import pytest
 from bot.core.places.relate.environment import add_interpolated
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.remark import EnvironmentUse, EnvironmentVariable, InterpolatedImage
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 

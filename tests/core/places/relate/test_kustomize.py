@@ -12,7 +12,7 @@ from bot.core.places.closing import close
 from bot.core.places.relate import kustomize
 from bot.core.places.relate.kustomize import close_replaced
 from bot.model.remark import Kustomization
-from bot.model.source import NotEditable, FilePath, EditSlot
+from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason
 
 

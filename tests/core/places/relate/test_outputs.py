@@ -7,7 +7,7 @@ import pytest
 from bot.core.places.relate.outputs import close_build_outputs
 from bot.formats._syntax.places import Place
 from bot.model.remark import BuildOutput
-from bot.model.source import NotEditable, FilePath, EditSlot
+from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = "sha256:" + "a" * 64

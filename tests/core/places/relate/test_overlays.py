@@ -10,7 +10,7 @@ from bot.core.places.relate.overlays import MAX_NOTES, lay_over
 from bot.formats._syntax.places import Place
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartImage, ChartValue, ImagePart
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, SourceFile
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
 from bot.model.vocabulary import Reason, Role
 from bot.pipeline.survey import read_file, relate_references
 

@@ -7,9 +7,9 @@ from support.soon import soon
 
 from bot.core.places.relate.renovate import leave_to_renovate
 from bot.model.reference import ImageReference
-from bot.model.remark import TreeBranch, RenovateConfig
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span
-from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
+from bot.model.remark import RenovateConfig, TreeBranch
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
+from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 from bot.model.vocabulary import Reason, Role
 
 PATH = FilePath("renovate.json")

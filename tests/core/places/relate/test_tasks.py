@@ -9,8 +9,8 @@ import pytest
 from bot.core.places.closing import allow
 from bot.core.places.relate.tasks import close_built_by_tasks
 from bot.formats._syntax.places import Place
-from bot.model.remark import RegistryTaskBuild, PossibleTaskBuild, TaskFileBuild
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText
+from bot.model.remark import PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 DIGEST = "@sha256:" + "a" * 64

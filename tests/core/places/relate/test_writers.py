@@ -8,7 +8,7 @@ from support.soon import soon
 from bot.core.places.relate.writers import MAX_PATTERNS, close_written_elsewhere
 from bot.model.reference import ImageReference
 from bot.model.remark import ArgoApplication, ImageUpdaterConfig
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, Span, UnsupportedText
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 WEB = "ghcr.io/acme/web"

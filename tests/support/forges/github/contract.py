@@ -46,7 +46,7 @@ def _description() -> dict[str, Any]:
 
 @functools.cache
 def _registry() -> Registry:
-    return Registry().with_resource(_NAME, Resource(fetch_contents=_description(), specification=DRAFT4))
+    return Registry().with_resource(_NAME, Resource(contents=_description(), specification=DRAFT4))
 
 
 @functools.cache

@@ -9,8 +9,8 @@ from bot.core.places.closing import leave_to_other
 from bot.core.places.relate.renovate.decisions import Decisions
 from bot.core.places.relate.renovate.managers import managers_of
 from bot.model.found import ExtractedReferences
-from bot.model.remark import TreeBranch, CrossFileFact, RenovateConfig
-from bot.model.source import Occurrence, EditSlot, UnsupportedText
+from bot.model.remark import CrossFileFact, RenovateConfig, TreeBranch
+from bot.model.source import EditSlot, Occurrence, UnsupportedText
 
 MAX_SHOWN = 60
 """Characters of a preset's name in a note."""

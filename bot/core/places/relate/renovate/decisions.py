@@ -11,7 +11,7 @@ from bot.core.places.relate.renovate.managers import CUSTOM, FileManager, manage
 from bot.model.reference import DOCKER_HUB, ImageReference
 from bot.model.remark import TreeBranch
 from bot.model.source import FilePath, Occurrence
-from bot.model.updater import ManagerSettings, BotUpdateType, UpdateTypeSettings, PackageRule, RenovateSettings
+from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 _DATASOURCE = "docker"
 _DEFAULT_BRANCH = "$default"
