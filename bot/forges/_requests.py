@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Protocol
 
-from bot.core.proposal.base_branches import Base
+from bot.core.proposal.base_branches import BaseBranch
 
 
 class Head(Protocol):
@@ -38,7 +38,7 @@ class Request(Protocol):
 
 
 def worth_a_look(
-    branches: Iterable[str], requests: Collection[Request], base: Base, wanted: Collection[str]
+    branches: Iterable[str], requests: Collection[Request], base: BaseBranch, wanted: Collection[str]
 ) -> Iterator[str]:
     """Yield the branches whose head must be read, by name.
 
@@ -51,11 +51,11 @@ def worth_a_look(
             yield branch
 
 
-def owns(base: Base, request: Request, heads: Mapping[str, Head], wanted: Collection[str]) -> bool:
+def owns(base: BaseBranch, request: Request, heads: Mapping[str, Head], wanted: Collection[str]) -> bool:
     """Return True if a request belongs to a base branch; False if the head of its branch was not read."""
     head = heads.get(request.branch)
-    return head is not None and base.owns_request(
-        request.target, is_wanted=request.branch in wanted, is_ours=head.intent is not None, stated=head.base
+    return head is not None and base.is_base_of_request(
+        request.target, is_desired=request.branch in wanted, is_ours=head.intent is not None, stated_base=head.base
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.proposal.mark import with_status
+from bot.core.proposal.mark import record_status
 from bot.forges._refusal import RefusedError, is_final
 from bot.model.extras import CommitStatus
 
@@ -20,7 +20,7 @@ class Setting:
 
     def remembered_in(self, body: str) -> str:
         """Return the text of a request with the commit and the status in its marker."""
-        return body if self.done is None else with_status(body, *self.done)
+        return body if self.done is None else record_status(body, *self.done)
 
 
 NOTHING_SET = Setting()

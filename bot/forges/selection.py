@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
@@ -42,8 +42,8 @@ class Selection:
         wanted = {each.lower() for each in self.topics}
         return (
             self.owns(name)
-            and (not self.include or any(matches(glob.lower(), short) for glob in self.include))
-            and not any(matches(glob.lower(), short) for glob in self.exclude)
+            and (not self.include or any(is_glob_match(glob.lower(), short) for glob in self.include))
+            and not any(is_glob_match(glob.lower(), short) for glob in self.exclude)
             and (not wanted or any(each.lower() in wanted for each in topics))
         )
 

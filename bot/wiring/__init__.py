@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.formats import all_formats, formats_with
+from bot.formats import load_all_formats, load_formats_with_globs
 from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
@@ -37,10 +37,10 @@ def scan_world(
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the context for a scan of one folder; offline, it has no registry and no scanner."""
     if offline and config_file is None:
-        return OfflineContext(all_formats(), SystemClock(), _read_rules), PolicyConfig()
+        return OfflineContext(load_all_formats(), SystemClock(), _read_rules), PolicyConfig()
     settings = _settings(config_file, need_forges=False)
     if offline:
-        return OfflineContext(formats_with(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
+        return OfflineContext(load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
     return _world(settings, progress, None), settings.rulebook
 
 
@@ -122,7 +122,7 @@ def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -
     scanners = scanner_of(settings, registry, cache)
     memory, ends = remembered(settings)
     return RunContext(
-        formats=formats_with(dict(settings.files)),
+        formats=load_formats_with_globs(dict(settings.files)),
         registry=registry,
         select_scanner=scanners,
         is_private=scanners.is_private,
@@ -186,9 +186,9 @@ def comparing_world(
 
 def refuse_unlisted(settings: Settings, host: str) -> None:
     """Raise UsageError if `host` is not a registry that these settings allow to contact."""
-    from bot.core.places.select import may_ask
+    from bot.core.places.select import is_known_registry
 
-    if not may_ask(settings.rulebook, host):
+    if not is_known_registry(settings.rulebook, host):
         raise UsageError(
             f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; hint: list it "
             "under `registries:` in a config file, and pass that file with --config"

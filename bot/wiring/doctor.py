@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.places.left_out import is_left_out
+from bot.core.places.left_out import is_ignored_image
 from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
@@ -95,7 +95,7 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(image, line, is_named=True))
     if images:
         return
-    if is_left_out(settings.rulebook, HUB_IMAGE.repository):
+    if is_ignored_image(settings.rulebook, HUB_IMAGE.repository):
         yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImage()])
     else:
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))

@@ -16,7 +16,7 @@ from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
-    from bot.scanners.choice import Choice
+    from bot.scanners.choice import ConfiguredScannerSelector
     from bot.settings import (
         AutoSettings,
         DefenderSettings,
@@ -36,13 +36,13 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 """The proxy variables that scanners get; basebump's own requests read the same ones, lower case first."""
 
 
-def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> Choice:
+def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
     """Return the selector of scanners: the first entry that matches an image; without entries, no scanner."""
-    from bot.scanners.choice import Choice, Entry
+    from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
 
     cache = cache or cache_folder()
-    return Choice(
-        [Entry(each.images, scanner_for(each, settings, registry, cache), each.private) for each in settings.scanners]
+    return ConfiguredScannerSelector(
+        [ScannerEntry(each.images, scanner_for(each, settings, registry, cache), each.private) for each in settings.scanners]
     )
 
 
@@ -96,7 +96,7 @@ def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner
         registry.pull_address,
         cache / "trivy" / _cache_name(chosen.database),
         now=SystemClock().now,
-        database=database,
+        database_address=database,
         timeout=chosen.timeout.total_seconds(),
         proxies=_proxies(),
     )
@@ -134,7 +134,7 @@ def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner
         registry.pull_address,
         cache / "grype" / _cache_name(chosen.database),
         now=SystemClock().now,
-        database=chosen.database,
+        database_url=chosen.database,
         timeout=chosen.timeout.total_seconds(),
         proxies=_proxies(),
     )
@@ -160,7 +160,7 @@ def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = F
         chosen.url,
         registry.attachments(),
         now=SystemClock().now,
-        send=chosen.send,
+        allowed_registries=chosen.send,
         may_be_missing=may_be_missing,
         environment=os.environ,
     )
@@ -210,7 +210,7 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
         now=SystemClock().now,
         platform=chosen.platform,
         max_age=chosen.max_age,
-        one_run=chosen.one_run,
+        is_one_run=chosen.one_run,
     )
 
 

@@ -9,7 +9,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import LocalStand
 
-from bot.core.proposal.mark import signed
+from bot.core.proposal.mark import append_trailers
 from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
 from bot.model.report import RunFailure
@@ -35,7 +35,7 @@ def stand(request, tmp_path):
 
 
 def _message(base):
-    return signed("Update python", INTENT, (), None if base == "main" else base)
+    return append_trailers("Update python", INTENT, (), None if base == "main" else base)
 
 
 def _push(stand, branch, base):

@@ -27,7 +27,7 @@ from support.forges.stands import Killed
 from support.git import EXECUTABLE, REGULAR, File
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.mark import read_mark, trailer
+from bot.core.proposal.mark import parse_marker, format_intent_trailer
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.proposal import NoProposal, RequestState
@@ -66,9 +66,9 @@ def test_a_push_keeps_modes_and_takes_any_path_and_bytes(stand):
 
 
 def test_a_push_keeps_its_message(stand):
-    push(stand, message="Zürich → Genève\n\nA paragraph.\n\n" + trailer(INTENT) + "\n")
+    push(stand, message="Zürich → Genève\n\nA paragraph.\n\n" + format_intent_trailer(INTENT) + "\n")
     (commit,) = stand.commits(BRANCH)
-    assert commit.message.rstrip("\n") == f"Zürich → Genève\n\nA paragraph.\n\n{trailer(INTENT)}"
+    assert commit.message.rstrip("\n") == f"Zürich → Genève\n\nA paragraph.\n\n{format_intent_trailer(INTENT)}"
 
 
 def test_a_push_over_the_head_it_saw_replaces_the_commit(stand):
@@ -224,7 +224,7 @@ def test_a_run_that_dies_before_any_write_is_healed_by_the_next(new_stand):
         else:
             break
         assert list(stand.branches()) == ["main"]
-        ended = {(each.state, read_mark(each.body).withdrawn) for each in look(stand)}
+        ended = {(each.state, parse_marker(each.body).is_withdrawn) for each in look(stand)}
         assert ended == {(RequestState.CLOSED, True)}  # two requests, where the first run died after it closed one
         _run(stand, proposal())  # for what we took back ourselves was declined by nobody
         assert one(stand, RequestState.OPEN).intent == INTENT
@@ -233,7 +233,7 @@ def test_a_run_that_dies_before_any_write_is_healed_by_the_next(new_stand):
 
 def _run(stand, wanted):
     """Take the step that a run would take for BRANCH."""
-    step = next_step(wanted, look(stand), known=True, now=datetime.now(UTC))
+    step = next_step(wanted, look(stand), is_fully_resolved=True, now=datetime.now(UTC))
     if step is not None:
         StepExecutor(stand.forge(), RunLevel.PROPOSE).execute_step(step, wanted)
 

@@ -22,7 +22,7 @@ from support.forges.contract_scene import (
     push,
 )
 
-from bot.core.proposal.mark import Remembered, mark, read_mark, with_withdrawn
+from bot.core.proposal.mark import BodyMarker, render_marker, parse_marker, mark_withdrawn
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -37,7 +37,7 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
     seen = open_one(stand)
     assert (seen.title, seen.head, seen.intent) == (proposal().title, head, INTENT)
     assert (seen.number, seen.url) == (opened.number, opened.url)
-    assert read_mark(seen.body) == read_mark(BODY)
+    assert parse_marker(seen.body) == parse_marker(BODY)
     assert not seen.has_commented
     assert not seen.has_conflicts
     assert not seen.is_accepted
@@ -85,20 +85,20 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
     ],
 )
 def test_titles_and_bodies_come_back_as_they_were(stand, words):
-    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{mark(Remembered((words,), REPORT))}")
+    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_marker(BodyMarker((words,), REPORT))}")
     assert seen.title == words
     assert seen.body.startswith(words)
-    assert read_mark(seen.body).targets == (words,)
+    assert parse_marker(seen.body).targets == (words,)
     (request,) = stand.requests()
     assert (request.title, request.body) == (seen.title, seen.body)
 
 
 def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
     most = stand.forge().limits.body_characters
-    remembered = mark(Remembered(TARGETS, REPORT))
+    remembered = render_marker(BodyMarker(TARGETS, REPORT))
     seen = propose(stand, body="ü" * (most - len(remembered)) + remembered)
     assert len(seen.body) == most
-    assert read_mark(seen.body).targets == TARGETS
+    assert parse_marker(seen.body).targets == TARGETS
     with pytest.raises(ForgeError, match=r"character|long"):
         stand.forge().amend(seen, seen.title, "x" * (most + 1))
     assert open_one(stand).body == seen.body
@@ -121,13 +121,13 @@ def test_two_requests_do_not_disturb_each_other(stand):
 
 def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
     seen = propose(stand)
-    stand.forge().amend(seen, seen.title, with_withdrawn(seen.body))
+    stand.forge().amend(seen, seen.title, mark_withdrawn(seen.body))
     stand.forge().close(seen)
     stand.forge().drop(seen)
     (closed,) = look(stand)
     assert (closed.state, closed.number) == (RequestState.CLOSED, seen.number)
-    assert read_mark(closed.body).withdrawn
-    assert read_mark(closed.body).targets == TARGETS
+    assert parse_marker(closed.body).is_withdrawn
+    assert parse_marker(closed.body).targets == TARGETS
     assert stand.forge().seen(PREFIX, frozenset({OTHER})) == ()
     assert BRANCH not in stand.branches()
 
@@ -137,7 +137,7 @@ def test_a_request_that_a_person_closed_keeps_its_mark(stand):
     stand.close_request(BRANCH)
     closed = one(stand, RequestState.CLOSED)
     assert closed.body == seen.body
-    assert not read_mark(closed.body).withdrawn
+    assert not parse_marker(closed.body).is_withdrawn
 
 
 def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):

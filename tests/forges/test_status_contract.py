@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
-from bot.core.proposal.mark import Tried, read_mark, short_commit
+from bot.core.proposal.mark import StatusAttempt, parse_marker, shorten_commit
 from bot.model.extras import CommitStatus, RequestAttributes, StatusState
 
 pytestmark = [
@@ -37,7 +37,7 @@ def amend(stand, seen, status, **words):
 def test_the_commit_of_a_request_gets_it_before_the_request_whose_mark_then_names_it(stand):
     seen = propose(stand)
     assert stand.statuses(BRANCH) == [GOOD]
-    assert read_mark(seen.body).status == Tried(short_commit(seen.head), GOOD)
+    assert parse_marker(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
     lines = [line for line in stand.writes if "/statuses/" in line or "requests" in line or line.endswith("/pulls")]
     assert ["/statuses/" in line for line in lines] == [True, False]
 
@@ -52,7 +52,7 @@ def test_another_verdict_is_set_on_the_same_commit_and_counts(stand):
     seen = propose(stand)
     assert amend(stand, seen, BAD) == ()
     assert stand.statuses(BRANCH) == [GOOD, BAD]
-    assert read_mark(open_one(stand).body).status == Tried(short_commit(seen.head), BAD)
+    assert parse_marker(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(seen.head), BAD)
 
 
 def test_what_is_there_is_read_and_not_written_again(stand):
@@ -86,7 +86,7 @@ def test_a_merge_of_the_base_gets_its_own_and_the_mark_names_it(stand):
     assert updated.intent == seen.intent
     assert amend(stand, updated, GOOD) == ()
     assert stand.statuses(BRANCH) == [GOOD]
-    assert read_mark(open_one(stand).body).status == Tried(short_commit(head), GOOD)
+    assert parse_marker(open_one(stand).body).status_attempt == StatusAttempt(shorten_commit(head), GOOD)
 
 
 def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
@@ -96,7 +96,7 @@ def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
     (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
     assert "The status could not be set" in note
     seen = open_one(stand)
-    assert read_mark(seen.body).status == Tried(short_commit(seen.head), GOOD)
+    assert parse_marker(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
     tried = sum("/statuses/" in line for line in stand.server.lines)
     forge.amend(seen, "Other words", seen.body, RequestAttributes(status=BAD))
     assert sum("/statuses/" in line for line in stand.server.lines) == tried  # once for a token that may not
@@ -109,6 +109,6 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
     assert "The status could not be set" in note
     seen = open_one(stand)
-    assert read_mark(seen.body).status is None
+    assert parse_marker(seen.body).status_attempt is None
     assert amend(stand, seen, GOOD) == ()
     assert stand.statuses(BRANCH) == [GOOD]

@@ -7,7 +7,7 @@ from itertools import islice
 
 from github.Repository import Repository
 
-from bot.core.proposal.dashboard import is_ours
+from bot.core.proposal.dashboard import is_dashboard_body
 from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges.github.connection import Remote, login_of
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, understood
@@ -32,7 +32,7 @@ class GitHubDashboard:
                 for issue in islice(repository.get_issues(state="all", labels=[LABEL]), MAX_ISSUES):
                     body = with_plain_ends(issue.body)
                     is_own = login is None or login_of(issue.user) == login
-                    if is_own and issue.pull_request is None and is_ours(body):
+                    if is_own and issue.pull_request is None and is_dashboard_body(body):
                         return DashboardIssue(issue.title, body, issue.state == "open", issue.number)
                 return None
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.core.proposal.base_branches import beginning, chosen
+from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges._examination import examined
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
@@ -170,9 +170,9 @@ class GitHubFleet:
         branches = Branches(self._remote(listed.name))
         try:
             if self._base_branches:
-                prefixes = [beginning(glob) for glob in self._base_branches]
+                prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
                 heads = {branch: commit for each in prefixes for branch, commit in branches.heads(each).items()}
-                bases = [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+                bases = [(branch, heads[branch]) for branch in match_branches(self._base_branches, heads)]
             else:
                 head = branches.head(default) if default is not None and head is None else head
                 bases = [(default, head)] if default is not None and head is not None else []

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from github.Repository import Repository
 
-from bot.core.proposal.boxes import labels_of
-from bot.core.proposal.mark import TOLD
+from bot.core.proposal.boxes import get_labels
+from bot.core.proposal.mark import COMMENT_MARKER
 from bot.forges._preconditions import base_branch, base_commit, request_ended, request_number
 from bot.forges._refusal import INVALID, RefusedError, after
 from bot.forges._status import Setting
@@ -117,7 +117,7 @@ class GitHubForge:
         body = started.said_in(setting.remembered_in(body))
         if (title, body) != (seen.title, seen.body):
             self._edit(number, title, body)
-        for label in labels_of(seen.user_requests):
+        for label in get_labels(seen.user_requests):
             self._extras.take_off(number, label)
         return (*setting.notes, *started.notes, *self._set(number, extras, self._pushed.get(seen.branch, seen.head)))
 
@@ -135,7 +135,7 @@ class GitHubForge:
         number = request_number(seen)
         self._remote.write(
             f"comment on pull request #{number}",
-            lambda repository: repository.get_issue(number).create_comment(f"{text}\n\n{TOLD}"),
+            lambda repository: repository.get_issue(number).create_comment(f"{text}\n\n{COMMENT_MARKER}"),
             PULLS_WRITE,
         )
 

@@ -12,7 +12,7 @@ from github.Comparison import Comparison
 from github.File import File
 from github.Repository import Repository
 
-from bot.core.proposal.mark import base_of, intent_of
+from bot.core.proposal.mark import parse_base_branch, parse_intent
 from bot.forges._our_commits import AMENDED_AFTER, MAX_MERGES, PARENTS_OF_MERGE, below_merges, changed_lines
 from bot.forges.github.connection import Account, Remote, login_of
 
@@ -120,9 +120,9 @@ def _changes(files: Iterable[File]) -> _Changes:
 
 def _read(commit: Commit, account: Account) -> _Read:
     message = commit.commit.message
-    intent = intent_of(message) if _is_ours(commit, account) else None
+    intent = parse_intent(message) if _is_ours(commit, account) else None
     parents = tuple(parent.sha for parent in commit.parents)
-    return _Read(commit.sha, parents, intent, base_of(message), commit.commit.committer.date)
+    return _Read(commit.sha, parents, intent, parse_base_branch(message), commit.commit.committer.date)
 
 
 def _is_ours(commit: Commit, account: Account) -> bool:

@@ -11,10 +11,10 @@ from github.NamedUser import NamedUser
 from github.PullRequest import PullRequest
 from github.Repository import Repository
 
-from bot.core.proposal.base_branches import Base
-from bot.core.proposal.boxes import asked_by
-from bot.core.proposal.lifecycle import may_be_declined
-from bot.core.proposal.mark import TOLD
+from bot.core.proposal.base_branches import BaseBranch
+from bot.core.proposal.boxes import parse_labels
+from bot.core.proposal.lifecycle import can_be_declined
+from bot.core.proposal.mark import COMMENT_MARKER
 from bot.forges._requests import may_conflict, owns, worth_a_look
 from bot.forges.github.connection import Remote
 from bot.forges.github.errors import PULLS_READ
@@ -56,7 +56,7 @@ class _Request:
 class _Context:
     """Everything that was read about branches and open requests."""
 
-    base: Base
+    base: BaseBranch
     heads: Mapping[str, str]
     commits: Mapping[str, Head]
     states: Mapping[int, str]
@@ -84,7 +84,7 @@ class Requests:
         """
         # Deleting a branch closes its pull request: without branches none can be open.
         requests = [each for each in self._open() if each.branch in heads] if heads else []
-        base = Base(repository.base_branch, repository.non_default_base)
+        base = BaseBranch(repository.base_branch, repository.non_default_base)
         spoken_for = {each.branch for each in requests}
         look = Heads(self.remote, repository.commit).look
         commits = {branch: look(heads[branch]) for branch in worth_a_look(heads, requests, base, wanted)}
@@ -100,7 +100,7 @@ class Requests:
             standings=standings(self.remote, [each.number for each in requests]),
             vanished=vanished(
                 self.remote,
-                {each.number: each.closed for each in ended if each.closed and may_be_declined(each.state, each.body)},
+                {each.number: each.closed for each in ended if each.closed and can_be_declined(each.state, each.body)},
             ),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
@@ -110,7 +110,7 @@ class Requests:
                 _of_branch(branch, heads[branch], head)
                 for branch, head in commits.items()
                 if branch not in spoken_for
-                and base.owns_branch(is_wanted=branch in wanted, is_ours=head.intent is not None, stated=head.base)
+                and base.is_base_of_branch(is_desired=branch in wanted, is_ours=head.intent is not None, stated_base=head.base)
             ),
         )
 
@@ -150,7 +150,7 @@ class Requests:
     def _is_told(self, number: int) -> bool:
         def ask(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
-            return any(TOLD in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
+            return any(COMMENT_MARKER in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
 
         return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
 
@@ -180,7 +180,7 @@ class Requests:
             committed_at=commit.committed if commit else None,
             is_behind=commit is not None and commit.behind,
             must_be_current=state is not None and (context.strict or state == BEHIND),
-            user_requests=asked_by(request.labels),
+            user_requests=parse_labels(request.labels),
             opened_at=request.opened,
             closed_at=request.closed,
             is_closed_by_branch_deletion=request.number in context.vanished,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from github.Repository import Repository
 
-from bot.core.proposal.mark import read_mark, with_started
+from bot.core.proposal.mark import parse_marker, record_started_commit
 from bot.forges._graphql import TooOldError
 from bot.forges._refusal import RefusedError, is_final
 from bot.forges.github.commit import WORKFLOWS
@@ -40,8 +40,8 @@ class Started:
 
     def said_in(self, body: str) -> str:
         """Return the text of a request with the notice, and with the commit in its marker."""
-        body = body if self.commit is None else with_started(_without_ours(body), self.commit)
-        return body if self.said in body or read_mark(body).withdrawn else f"{self.said}{body}"
+        body = body if self.commit is None else record_started_commit(_without_ours(body), self.commit)
+        return body if self.said in body or parse_marker(body).is_withdrawn else f"{self.said}{body}"
 
 
 def is_said(body: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.core.proposal.mark import base_of, intent_of
+from bot.core.proposal.mark import parse_base_branch, parse_intent
 from bot.forges._our_commits import AMENDED_AFTER
 from bot.forges._preconditions import branch_moved
 from bot.forges._refusal import NOT_FOUND, RefusedError, after
@@ -92,7 +92,7 @@ def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
     The account is compared only if the commit has basebump's trailer.
     """
     message = str(commit["message"])
-    claimed = intent_of(message)
+    claimed = parse_intent(message)
     try:
         is_ours = claimed is not None and _is_ours(commit, remote.connection.account())
         return Tip(
@@ -100,7 +100,7 @@ def read_tip(commit: Mapping[str, Any], remote: Remote) -> Tip:
             parents=tuple(str(each) for each in commit["parent_ids"]),
             message=message,
             intent=claimed if is_ours else None,
-            base=base_of(message),
+            base=parse_base_branch(message),
             committed=datetime.fromisoformat(commit["committed_date"]),
         )
     except ValueError as error:

@@ -7,7 +7,7 @@ from itertools import islice
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.dashboard import is_ours
+from bot.core.proposal.dashboard import is_dashboard_body
 from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
 from bot.forges.gitlab.connection import Remote
 from bot.forges.gitlab.errors import understood
@@ -34,7 +34,7 @@ class GitLabDashboard:
             def look(project: Project) -> DashboardIssue | None:
                 for issue in islice(project.issues.list(labels=LABEL, state="all", iterator=True), MAX_ISSUES):
                     body = with_plain_ends(issue.description)
-                    if issue.author["username"] == username and is_ours(body):
+                    if issue.author["username"] == username and is_dashboard_body(body):
                         return DashboardIssue(str(issue.title), body, issue.state == "opened", int(issue.iid))
                 return None
 

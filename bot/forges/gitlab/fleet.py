@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bot.core.proposal.base_branches import beginning, chosen
+from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges._examination import examined
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
@@ -176,9 +176,9 @@ class GitLabFleet:
         """Return the base branches of a project and their commits. Raises RefusedError."""
         branches = Branches(self._remote(listed.name))
         if self._base_branches:
-            prefixes = [beginning(glob) for glob in self._base_branches]
+            prefixes = [get_literal_prefix(glob) for glob in self._base_branches]
             heads = {branch: tip.commit for each in prefixes for branch, tip in branches.heads(each).items()}
-            return [(branch, heads[branch]) for branch in chosen(self._base_branches, heads)]
+            return [(branch, heads[branch]) for branch in match_branches(self._base_branches, heads)]
         default, commit = listed.default_branch, listed.head
         if default is not None and commit is None:
             head = branches.head(default)

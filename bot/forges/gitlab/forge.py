@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.boxes import labels_of
-from bot.core.proposal.mark import TOLD
+from bot.core.proposal.boxes import get_labels
+from bot.core.proposal.mark import COMMENT_MARKER
 from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_ended, request_number
 from bot.forges._refusal import CONFLICT, RefusedError, after
 from bot.forges._status import Setting
@@ -139,7 +139,7 @@ class GitLabForge:
                 prepared = self._extras.more(number, extras, shown)
                 prefix = DRAFT if shown["draft"] else ""
                 words = {"title": prefix + title, "description": body} if is_reworded else {}
-                words |= {"remove_labels": ",".join(labels_of(seen.user_requests))} if seen.user_requests else {}
+                words |= {"remove_labels": ",".join(get_labels(seen.user_requests))} if seen.user_requests else {}
                 made = self._edit(number, {**words, **prepared.words}) if words or prepared.words else shown
                 notes = (*notes, *prepared.notes, *left_out(prepared.sent, made))
             if extras.automerge:  # last, since GitLab may merge at once
@@ -159,7 +159,7 @@ class GitLabForge:
         number = request_number(seen)
         self._remote.write(
             f"comment on merge request !{number}",
-            lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{TOLD}"}),
+            lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{COMMENT_MARKER}"}),
         )
 
     def delete_branch(self, seen: RemoteRequest) -> None:

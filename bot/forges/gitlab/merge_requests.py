@@ -10,10 +10,10 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.base_branches import Base
-from bot.core.proposal.boxes import asked_by
-from bot.core.proposal.lifecycle import may_be_declined
-from bot.core.proposal.mark import TOLD
+from bot.core.proposal.base_branches import BaseBranch
+from bot.core.proposal.boxes import parse_labels
+from bot.core.proposal.lifecycle import can_be_declined
+from bot.core.proposal.mark import COMMENT_MARKER
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges._requests import may_conflict, owns, worth_a_look
 from bot.forges.gitlab.branches import Tip
@@ -70,7 +70,7 @@ class _Request:
 class _Context:
     """Everything that was read about branches and open requests."""
 
-    base: Base
+    base: BaseBranch
     heads: Mapping[str, Head]
     states: Mapping[int, MergeState]
     """The merge states of the requests whose base has new commits."""
@@ -94,7 +94,7 @@ class Requests:
         """
         # Deleting a branch closes its merge request, with a delay: without branches none can be merged.
         listed = [each for each in self._open() if each.branch in tips] if tips else []
-        base = Base(repository.base_branch, repository.non_default_base)
+        base = BaseBranch(repository.base_branch, repository.non_default_base)
         spoken_for = {each.branch for each in listed}
         look = Heads(self.remote, repository.commit).look
         heads = {branch: look(tips[branch]) for branch in worth_a_look(tips, listed, base, wanted)}
@@ -118,7 +118,7 @@ class Requests:
                 _bare(branch, head)
                 for branch, head in heads.items()
                 if branch not in spoken_for | open_branches
-                and base.owns_branch(is_wanted=branch in wanted, is_ours=head.intent is not None, stated=head.base)
+                and base.is_base_of_branch(is_desired=branch in wanted, is_ours=head.intent is not None, stated_base=head.base)
             ),
         )
 
@@ -166,7 +166,7 @@ class Requests:
         def ask(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
             notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
-            return any(TOLD in str(note.body) for note in islice(notes, MAX_NOTES))
+            return any(COMMENT_MARKER in str(note.body) for note in islice(notes, MAX_NOTES))
 
         return self.remote.read(f"read the notes on merge request !{number}", ask)
 
@@ -201,14 +201,14 @@ class Requests:
             committed_at=head.committed if head else None,
             is_behind=head is not None and head.behind,
             must_be_current=state is not None and (context.strict or state.needs_rebase),
-            user_requests=asked_by(request.has.labels),
+            user_requests=parse_labels(request.has.labels),
             opened_at=request.opened,
             closed_at=request.closed,
             is_closed_by_branch_deletion=self._has_vanished(request),
         )
 
     def _has_vanished(self, request: _Request) -> bool:
-        if request.closed is None or not may_be_declined(request.state, request.body):
+        if request.closed is None or not can_be_declined(request.state, request.body):
             return False
         return closed_with_branch(self.remote, request.number, request.branch, request.closed)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from bot.core.proposal.base_branches import beginning, chosen
+from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges._examination import selected
 from bot.forges.git.command import Git, Identity, decode
 from bot.forges.git.tree import LocalTree
@@ -89,10 +89,10 @@ class LocalFleet:
         """Return the repository once for each of its base branches; once without any if no branch matches."""
         with forge_errors():
             refs = Refs(self._git(found.name))
-            heads = {each: oid for glob in self._base_branches for each, oid in refs.branches(beginning(glob)).items()}
+            heads = {each: oid for glob in self._base_branches for each, oid in refs.branches(get_literal_prefix(glob)).items()}
         return [
             replace(found, base_branch=branch, commit=heads[branch], is_default_base=branch == found.base_branch)
-            for branch in chosen(self._base_branches, heads)
+            for branch in match_branches(self._base_branches, heads)
         ] or [replace(found, base_branch=None, commit=None)]
 
     def open_tree(self, repository: GitRepository) -> LocalTree:

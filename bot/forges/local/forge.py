@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.core.proposal.base_branches import Base
-from bot.core.proposal.mark import read_mark
+from bot.core.proposal.base_branches import BaseBranch
+from bot.core.proposal.mark import parse_marker
 from bot.forges._preconditions import refuse_too_long
 from bot.forges.git.command import Git, Move, encode
 from bot.forges.git.commit import make_commit
@@ -50,7 +50,7 @@ class LocalForge:
         self._git = git
         self._refs = Refs(git)
         self._repository = repository
-        self._base_branch = Base(repository.base_branch, repository.non_default_base)
+        self._base_branch = BaseBranch(repository.base_branch, repository.non_default_base)
 
     def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
@@ -104,7 +104,7 @@ class LocalForge:
                 raise ForgeError(f"there is no branch '{branch}' to propose; hint: push it first")
             before = self._refs.request(branch)
             moves = [Move(BRANCHES + branch, head.oid, head.oid)]
-            if before is not None and before.state is Saved.CLOSED and not read_mark(before.body).withdrawn:
+            if before is not None and before.state is Saved.CLOSED and not parse_marker(before.body).is_withdrawn:
                 kept = declined_ref(branch, before)
                 moves.append(Move(kept, self._refs.blob(kept), before.blob))
             self._save(branch, before, proposal.title, proposal.body, *moves)
@@ -179,9 +179,9 @@ class LocalForge:
     def _owns(self, head: Head | None, request: Request | None, *, is_wanted: bool) -> bool:
         """Return True if a branch or its proposal was made for this base branch; the proposal takes precedence."""
         if request is not None:
-            return self._base_branch.owns_branch(is_wanted=is_wanted, is_ours=True, stated=request.base)
+            return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=request.base)
         is_ours, stated = (head.intent is not None, head.base) if head is not None else (False, None)
-        return self._base_branch.owns_branch(is_wanted=is_wanted, is_ours=is_ours, stated=stated)
+        return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=is_ours, stated_base=stated)
 
     def _open_request(self, branch: str) -> Request:
         request = self._refs.request(branch)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from bot.core.proposal.mark import base_of, intent_of
+from bot.core.proposal.mark import parse_base_branch, parse_intent
 from bot.forges.git.command import Git, Identity, decode, encode
 from bot.model.errors import ForgeError, ProcessError
 
@@ -192,8 +192,8 @@ class Refs:
         parents, date, author, author_mail, committer, committer_mail, message = fields
         people = {Identity(author, author_mail), Identity(committer, committer_mail)}
         is_ours = len(parents.split()) == 1 and people == {self.git.identity}
-        intent = intent_of(message) if is_ours else None
-        return Head(oid, tuple(parents.split()), intent, base_of(message), _date(date))
+        intent = parse_intent(message) if is_ours else None
+        return Head(oid, tuple(parents.split()), intent, parse_base_branch(message), _date(date))
 
     def _under(self, start: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
         """Yield the fields of every ref that begins with `start`; the first field is `refname`."""

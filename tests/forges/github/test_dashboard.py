@@ -6,7 +6,7 @@ import pytest
 from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
-from bot.core.proposal.dashboard import TITLE, marked
+from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_marker
 from bot.forges._dashboard_issue import LABEL
 
 pytestmark = pytest.mark.real("git")
@@ -22,7 +22,7 @@ def stand(tmp_path):
 def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other(stand):
     (repository,) = stand.fleet().repositories(frozenset())
     dashboard = stand.fleet().dashboard(repository)
-    dashboard.write(None, TITLE, marked("ours"))
-    theirs = Issue(stand.repository.next_number(), None, TITLE, marked("theirs"), labels=[LABEL])
+    dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
+    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[LABEL])
     stand.repository.issues.append(theirs)
-    assert dashboard.read().body == marked("ours")
+    assert dashboard.read().body == add_marker("ours")

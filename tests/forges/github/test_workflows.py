@@ -10,7 +10,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.runs import Run
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 
-from bot.core.proposal.mark import read_mark, short_commit
+from bot.core.proposal.mark import parse_marker, shorten_commit
 from bot.model.extras import RequestAttributes
 
 pytestmark = pytest.mark.real("git")
@@ -78,7 +78,7 @@ def test_they_start_on_the_branch_before_there_is_a_request_whose_mark_then_name
     assert propose(stand, CI, LINT) == ()
     head = stand.branches()[BRANCH]
     assert started(stand) == [(CI, BRANCH, head), (LINT, BRANCH, head)]
-    assert read_mark(open_one(stand).body).started == short_commit(head)
+    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
     writes = [line.rpartition("/")[2] for line in stand.writes][-3:]
     assert writes == ["dispatches", "dispatches", "pulls"]
 
@@ -102,7 +102,7 @@ def test_what_ran_already_is_not_started_again_whoever_started_it(stand):
     forge.seen("basebump/", frozenset({BRANCH}))
     assert forge.open(wanted(CI, LINT)).notes == ()
     assert [workflow for workflow, *_ in started(stand)] == [CI, LINT]
-    assert read_mark(open_one(stand).body).started == short_commit(head)
+    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
 
 
 def test_a_newer_commit_has_them_started_again(stand):
@@ -112,7 +112,7 @@ def test_a_newer_commit_has_them_started_again(stand):
     assert forge.amend(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
     assert [commit for _, _, commit in started(stand)] == [seen.head, head]
-    assert read_mark(open_one(stand).body).started == short_commit(head)
+    assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
 
 
 def test_other_words_for_the_same_commit_start_nothing(stand):
@@ -134,7 +134,7 @@ def test_one_that_cannot_be_started_is_a_note_and_said_first_and_costs_no_other(
     seen = open_one(stand)
     assert seen.body.startswith(f"> **CI has not run on this:** `{workflow}` could not be started")
     assert "Start what is missing by hand, or close this and open it again, before you merge." in seen.body
-    assert read_mark(seen.body).started == short_commit(seen.head)
+    assert parse_marker(seen.body).started_commit == shorten_commit(seen.head)
 
 
 def test_a_token_that_may_not_is_told_what_it_lacks(stand):
@@ -159,7 +159,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     (note,) = propose(stand)
     assert "could not be started" in note
     seen = open_one(stand)
-    assert read_mark(seen.body).started is None
+    assert parse_marker(seen.body).started_commit is None
     assert "CI has not run" not in seen.body
     assert stand.forge().amend(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
@@ -183,7 +183,7 @@ def test_what_a_job_opens_says_first_that_nothing_starts_by_itself_and_how_it_do
     assert propose_plainly(job) == ()
     body = open_one(job).body
     assert body.startswith(f"> **{NOT_BY_ITSELF}:**")
-    assert read_mark(body).targets == proposal().targets
+    assert parse_marker(body).targets == proposal().targets
 
 
 def propose_plainly(stand):

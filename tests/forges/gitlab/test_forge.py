@@ -141,7 +141,7 @@ def test_what_comes_between_reading_a_branch_and_moving_it_is_lost_and_the_next_
     seen = open_one(gitlab)
     assert (seen.head, seen.intent) == (gitlab.branches()[BRANCH], "3" * 16)
     wanted = replace(proposal(), intent="3" * 16)
-    step = next_step(wanted, [seen], known=True, now=seen.committed_at)
+    step = next_step(wanted, [seen], is_fully_resolved=True, now=seen.committed_at)
     assert isinstance(step, NoChange)
     assert step.reason is NoChangeReason.UNCHANGED
 

@@ -24,7 +24,7 @@ from support.runs.worlds import Loopback, outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.mark import Remembered, mark
+from bot.core.proposal.mark import BodyMarker, render_marker
 from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
@@ -41,7 +41,7 @@ def test_a_decline_closes_deletes_our_branch_and_is_remembered(git):
     assert _decline(git)
     assert git.head(BRANCH) is None
     (seen,) = look(git)
-    assert next_step(PROPOSAL, [seen], known=True, now=datetime.now(UTC)) == NoChange(
+    assert next_step(PROPOSAL, [seen], is_fully_resolved=True, now=datetime.now(UTC)) == NoChange(
         BRANCH, NoChangeReason.DECLINED, seen
     )
 
@@ -73,7 +73,7 @@ def test_a_proposal_whose_branch_was_deleted_can_still_be_declined(git):
 def _of(digit, *, withdrawn=False):
     """Return the proposal of another digest."""
     targets = (f"docker.io/library/python:3.12-slim@sha256:{digit * 64}",)
-    return replace(PROPOSAL, body=mark(Remembered(targets, REPORT, withdrawn=withdrawn)), targets=targets)
+    return replace(PROPOSAL, body=render_marker(BodyMarker(targets, REPORT, is_withdrawn=withdrawn)), targets=targets)
 
 
 def _open(git, proposal):
@@ -82,7 +82,7 @@ def _open(git, proposal):
 
 
 def _next(git, proposal):
-    return next_step(proposal, look(git), known=True, now=datetime.now(UTC))
+    return next_step(proposal, look(git), is_fully_resolved=True, now=datetime.now(UTC))
 
 
 @pytest.mark.parametrize("end", ["open", "declined", "withdrawn", "merged", "deleted"])
