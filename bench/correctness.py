@@ -21,9 +21,9 @@ sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 from extraction import HERE, selected  # noqa: E402 - the folders are put on the path above
 from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 
-from bot.core.places.edit import Identity, identity  # noqa: E402
-from bot.core.places.reconcile import reconcile  # noqa: E402
-from bot.formats import all_formats, dockerfile  # noqa: E402
+from bot.core.places.edit import OccurrenceKey, get_occurrence_key  # noqa: E402
+from bot.core.places.reconcile import reconcile_decisions  # noqa: E402
+from bot.formats import load_all_formats, dockerfile  # noqa: E402
 from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402
 from bot.model.reference import Digest, TagRef  # noqa: E402
@@ -51,15 +51,15 @@ def main() -> int:
 def check(folder: Path, out: Path, *, is_listing: bool) -> int:
     """Return 1 where something was missed, different, not proved or wrong."""
     tree = WorkTree(folder)
-    before = extract_references(HERE, tree, all_formats())
+    before = extract_references(HERE, tree, load_all_formats())
     images = resolved(tree)
     matched = {path: match(pulled, places_of(before, path)) for path, pulled in images.items() if pulled is not None}
     lost = compare(images, matched, before, is_listing=is_listing)
     edited = pin(before)
     copy(tree, edited, out)
-    planned = {identity(each.occurrence): each.candidates[0].digest for each in edited.applied_updates}
+    planned = {get_occurrence_key(each.occurrence): each.candidates[0].digest for each in edited.applied_updates}
     unproved = [f"not proved: {each.occurrence.path}: {each.detail}" for each in edited.unproved_skips]
-    wrong = [*misread(before, extract_references(HERE, WorkTree(out), all_formats()), planned)]
+    wrong = [*misread(before, extract_references(HERE, WorkTree(out), load_all_formats()), planned)]
     wrong += [*misbuilt(matched, resolved(WorkTree(out)), planned)]
     print(
         f"pinned: {len(planned)} references in {len(edited.changes)} files, {len(unproved)} not proved,"
@@ -86,9 +86,9 @@ def resolved(tree: WorkTree) -> Images:
 def places_of(surveyed: ExtractResult, path: FilePath) -> list[Found]:
     readings = surveyed.get_readings(path)
     dockerfiles = [each for each in readings if each.file_format.name == dockerfile.FORMAT.name]
-    kept = {identity(each): each for each in surveyed.occurrences if each.path == path} if dockerfiles else {}
+    kept = {get_occurrence_key(each): each for each in surveyed.occurrences if each.path == path} if dockerfiles else {}
     return [
-        kept[identity(place)] if isinstance(place, Occurrence) else place
+        kept[get_occurrence_key(place)] if isinstance(place, Occurrence) else place
         for reading in dockerfiles
         for place in reading.references
     ]
@@ -159,7 +159,7 @@ def pin(surveyed: ExtractResult) -> EditResult:
             line = place.reference.to_tag_ref() or TagRef(place.reference.repository, "latest")
             digest = Digest(f"sha256:{hashlib.sha256(str(line).encode()).hexdigest()}")
             updates.append(ImageUpdate(TrackedImage(place, line, Policy()), (UpdateCandidate(digest),)))
-    return edit_files(surveyed, [each for each in reconcile(updates) if isinstance(each, ImageUpdate)])
+    return edit_files(surveyed, [each for each in reconcile_decisions(updates) if isinstance(each, ImageUpdate)])
 
 
 def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
@@ -172,13 +172,13 @@ def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
             target.write_bytes(changed.get(entry.path, content))
 
 
-def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[Identity, Digest]) -> Iterator[str]:
+def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
     """Yield every place that does not read as it was planned to."""
     expected = {
-        identity(place): str(place.reference.with_digest(planned.get(identity(place), place.reference.digest)))
+        get_occurrence_key(place): str(place.reference.with_digest(planned.get(get_occurrence_key(place), place.reference.digest)))
         for place in before.occurrences
     }
-    there = {identity(place): str(place.reference) for place in after.occurrences}
+    there = {get_occurrence_key(place): str(place.reference) for place in after.occurrences}
     for key in sorted(expected.keys() | there.keys()):
         if expected.get(key) != there.get(key):
             yield f"wrong: {' '.join(key)} is {there.get(key)}, not {expected.get(key)}"
@@ -186,14 +186,14 @@ def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[Identi
     yield from (f"wrong: unsupported {key}" for key in (texts[0] - texts[1]) + (texts[1] - texts[0]))
 
 
-def misbuilt(matched: Mapping[FilePath, Matched], images: Images, planned: Mapping[Identity, Digest]) -> Iterator[str]:
+def misbuilt(matched: Mapping[FilePath, Matched], images: Images, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
     """Yield every Dockerfile of which BuildKit then pulls anything but what was planned."""
     for path, pairs in matched.items():
         expected = Counter(
             (
                 pull.first_line,
-                str(place.reference.with_digest(planned[identity(place)]))
-                if isinstance(place, Occurrence) and shows(place, pull) and identity(place) in planned
+                str(place.reference.with_digest(planned[get_occurrence_key(place)]))
+                if isinstance(place, Occurrence) and shows(place, pull) and get_occurrence_key(place) in planned
                 else pull.image.text,
             )
             for pull, place in pairs

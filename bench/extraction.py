@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from bot.cli.app import collect_rarely
-from bot.formats import all_formats
+from bot.formats import load_all_formats
 from bot.formats._syntax.yaml import nodes
-from bot.formats._syntax.yaml.source import split
+from bot.formats._syntax.yaml.source import split_sections
 from bot.model.forge import GitRepository
 from bot.model.source import NotEditable, FilePath, SourceFile
 from bot.pipeline.survey import ExtractResult, extract_references
@@ -37,7 +37,7 @@ def best(work: Callable[[], object]) -> float:
 def measure_extraction(folder: Path) -> None:
     collect_rarely()
     tree = WorkTree(folder)
-    formats = all_formats()
+    formats = load_all_formats()
     surveyed = extract_references(HERE, tree, formats)
     seconds = best(lambda: extract_references(HERE, tree, formats))
     entries = list(tree.list_entries())
@@ -60,7 +60,7 @@ def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
     if not files:
         return
     documents = [
-        content[start:end].decode(errors="replace") for content in files.values() for start, end in split(content)
+        content[start:end].decode(errors="replace") for content in files.values() for start, end in split_sections(content)
     ]
     reading = best(lambda: extract(parsed))
     of_files, of_parts = best(lambda: parse_events(documents)), best(lambda: parse_events(parts))

@@ -10,6 +10,6 @@ from bot.cli.app import main
 
 if __name__ == "__main__":
     chosen = frozenset(sys.argv[1].split(","))
-    with_globs = wiring.formats_with
-    wiring.formats_with = lambda globs: tuple(each for each in with_globs(globs) if each.name in chosen)
+    with_globs = wiring.load_formats_with_globs
+    wiring.load_formats_with_globs = lambda globs: tuple(each for each in with_globs(globs) if each.name in chosen)
     sys.exit(main(["scan", "--offline", "--format", "json", sys.argv[2]]))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import process
 from bot.core.git_ownership import explain_refusal
-from bot.core.places.diff import EVERY_LINE, changed_lines
+from bot.core.places.diff import ALL_LINES, parse_changed_lines
 from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -263,13 +263,13 @@ class GitRevisionDiff:
             TreeError: If git cannot compute the difference.
         """
         whole = self._list_incomparable(paths)
-        changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (EVERY_LINE,))
+        changed: dict[FilePath, tuple[range, ...]] = dict.fromkeys(whole, (ALL_LINES,))
         others = sorted(set(paths) - whole)
         environment = {"GIT_LITERAL_PATHSPECS": "1", **self._build_filterless_environment()} if others else {}
         for first in range(0, len(others), MAX_PATHS):
             batch = others[first : first + MAX_PATHS]
             patch = self._query_git("diff", *_DIFF_OPTIONS, self.commit, "--", *batch, environment=environment)
-            changed |= {FilePath(os.fsdecode(path)): lines for path, lines in changed_lines(patch).items()}
+            changed |= {FilePath(os.fsdecode(path)): lines for path, lines in parse_changed_lines(patch).items()}
         return changed
 
     def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot.advisories._openvex import MAX_DOCUMENT, parse_document
 from bot.advisories.source import MalformedError, Source, UnreadableError
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.vex import VexStatement, VexStatements
 
 MAX_DOCUMENTS = 2000
@@ -83,7 +83,7 @@ class VexDocuments:
             except MalformedError as error:
                 troubles.append(f"{source} {error}")
             else:
-                if any(matches(glob, document.author) for glob in accepted.authors):
+                if any(is_glob_match(glob, document.author) for glob in accepted.authors):
                     yield from document.statements
                 elif not is_folder:
                     troubles.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")

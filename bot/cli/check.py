@@ -13,7 +13,7 @@ from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import Export, deliver
 from bot.cli.terminal import progress
-from bot.core.durations import read_age
+from bot.core.durations import parse_duration
 from bot.model.check import CheckReport
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
@@ -25,7 +25,7 @@ CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 
 def _read_age(_context: click.Context, _option: click.Parameter, said: str | None) -> timedelta | None:
     try:
-        return read_age(said) if said is not None else None
+        return parse_duration(said) if said is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
@@ -81,28 +81,28 @@ def _fix(path: Path, config_file: Path | None) -> str:
 def _rendered(report: CheckReport, output_format: str) -> str:
     match output_format:
         case "text":
-            from bot.reports.check_text import check_text
+            from bot.reports.check_text import render_check_text
 
-            return check_text(report)
+            return render_check_text(report)
         case "json":
-            from bot.reports.check_document import check_document
+            from bot.reports.check_document import render_check_document
 
-            return check_document(report)
+            return render_check_document(report)
         case "sarif":
-            from bot.reports.check_sarif import check_sarif
+            from bot.reports.check_sarif import render_check_sarif
 
-            return check_sarif(report)
+            return render_check_sarif(report)
         case "junit":
-            from bot.reports.check_junit import check_junit
+            from bot.reports.check_junit import render_check_junit
 
-            return check_junit(report)
+            return render_check_junit(report)
         case "github":
-            from bot.reports.check_annotations import check_annotations
+            from bot.reports.check_annotations import render_check_annotations
 
-            return check_annotations(report)
+            return render_check_annotations(report)
         case "codequality":
-            from bot.reports.check_quality import check_quality
+            from bot.reports.check_quality import render_check_code_quality
 
-            return check_quality(report)
+            return render_check_code_quality(report)
         case _:
             raise ValueError(output_format)

@@ -18,9 +18,9 @@ from bot.model.errors import UsageError
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode
 from bot.pipeline.compare import compare_images
-from bot.reports.comparison_document import comparison_document
-from bot.reports.comparison_sarif import comparison_sarif
-from bot.reports.comparison_text import comparison_text
+from bot.reports.comparison_document import render_comparison_document
+from bot.reports.comparison_sarif import render_comparison_sarif
+from bot.reports.comparison_text import render_comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
 """Fits a comment on GitHub, which may have 65,536 characters, with some room for a text before it."""
@@ -28,20 +28,20 @@ _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 
 def _markdown(comparison: Comparison) -> str:
-    from bot.core.markdown import without_commands
+    from bot.core.markdown import strip_ci_commands
     from bot.core.proposal.render import render_comparison
-    from bot.core.proposal.view.comparison import comparison_view
+    from bot.core.proposal.view.comparison import build_comparison_view
 
     template = resources.prepend_macros(resources.read_template("compare.md.j2"))
-    text = render_comparison(template, partial(comparison_view, comparison), MARKDOWN_CHARACTERS)
-    return without_commands(text).strip()
+    text = render_comparison(template, partial(build_comparison_view, comparison), MARKDOWN_CHARACTERS)
+    return strip_ci_commands(text).strip()
 
 
 _FORMATS: dict[str, Callable[[Comparison], str]] = {
-    "text": comparison_text,
+    "text": render_comparison_text,
     "markdown": _markdown,
-    "json": comparison_document,
-    "sarif": comparison_sarif,
+    "json": render_comparison_document,
+    "sarif": render_comparison_sarif,
 }
 
 

@@ -12,7 +12,7 @@ from bot.cli.terminal import progress
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
-from bot.reports.diagnosis import diagnosis_document, diagnosis_text
+from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
 from bot.wiring.doctor import parts_of
 
 
@@ -41,5 +41,5 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
     """
     aim, parts = parts_of(config_file, RunLevel[level.upper()], images)
     diagnosis = diagnose(parts, aim, progress())
-    show(diagnosis_document(diagnosis) if output_format == "json" else diagnosis_text(diagnosis))
+    show(render_diagnosis_document(diagnosis) if output_format == "json" else render_diagnosis_text(diagnosis))
     return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED

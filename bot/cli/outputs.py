@@ -142,30 +142,30 @@ def html(document: str) -> str:
 def page(runs: Sequence[RunFacts]) -> str:
     """Return the HTML page for runs that shared a fleet."""
     from bot import resources
-    from bot.reports.html import PageParts, html_page
+    from bot.reports.html import PageParts, render_html_page
 
     files = ("report.html.j2", "report.css", "report.js")
-    return html_page(runs, PageParts(*map(resources.read_template, files)))
+    return render_html_page(runs, PageParts(*map(resources.read_template, files)))
 
 
 def rendered(report: RunReport, output_format: str) -> str:
     """Render a report in one of the formats that `scan` and `run` share."""
     match output_format:
         case "sarif":
-            from bot.reports.sarif import report_sarif
+            from bot.reports.sarif import render_report_sarif
 
-            return report_sarif(report)
+            return render_report_sarif(report)
         case "jsonl":
-            from bot.reports.decisions import decision_lines
+            from bot.reports.decisions import render_decisions
 
-            return decision_lines(report)
+            return render_decisions(report)
         case "markdown":
-            from bot.reports.summary import report_markdown
+            from bot.reports.summary import render_markdown_summary
 
-            return report_markdown(report)
+            return render_markdown_summary(report)
         case "metrics":
-            from bot.reports.metrics import report_metrics
+            from bot.reports.metrics import render_metrics
 
-            return report_metrics(report)
+            return render_metrics(report)
         case _:
             raise ValueError(output_format)

@@ -11,7 +11,7 @@ from bot.cli import options
 from bot.cli.outputs import show
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
-from bot.reports.image import image_document, image_text
+from bot.reports.image import render_image_document, render_image_text
 
 
 @click.command()
@@ -21,7 +21,7 @@ from bot.reports.image import image_document, image_text
 def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
     """Show what the registry has for IMAGE now."""
     facts = _facts(reference, config_file)
-    show(image_document(reference, facts) if output_format == "json" else image_text(reference, facts))
+    show(render_image_document(reference, facts) if output_format == "json" else render_image_text(reference, facts))
 
 
 def _facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:

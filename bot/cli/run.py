@@ -17,8 +17,8 @@ from bot.model.report import RunReport
 from bot.model.scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.run import run_fleets
-from bot.reports.json_document import run_document
-from bot.reports.text import run_text
+from bot.reports.json_document import render_run_document
+from bot.reports.text import render_run_text
 
 
 @click.command()
@@ -54,10 +54,10 @@ def command(
 def _rendered(report: RunReport, output_format: str) -> str:
     match output_format:
         case "json":
-            return run_document(report)
+            return render_run_document(report)
         case "text":
-            return run_text(report)
+            return render_run_text(report)
         case "html":
-            return html(run_document(report))
+            return html(render_run_document(report))
         case _:
             return rendered(report, output_format)

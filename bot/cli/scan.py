@@ -68,17 +68,17 @@ def _rendered(
 ) -> str:
     match output_format:
         case "json":
-            from bot.reports.json_document import scan_document
+            from bot.reports.json_document import render_scan_document
 
-            return scan_document(report)
+            return render_scan_document(report)
         case "text":
-            from bot.reports.text import scan_text
+            from bot.reports.text import render_scan_text
 
-            return scan_text(report, written, is_configured=is_configured)
+            return render_scan_text(report, written, is_configured=is_configured)
         case "html":
-            from bot.reports.json_document import scan_document
+            from bot.reports.json_document import render_scan_document
 
-            return html(scan_document(report))
+            return html(render_scan_document(report))
         case _:
             return rendered(report, output_format)
 

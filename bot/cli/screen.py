@@ -13,7 +13,7 @@ from typing import TextIO
 from bot.cli.terminal import is_terminal
 from bot.model.report import RunReport
 from bot.model.vocabulary import Reason
-from bot.reports.folds import Fold, bracket_fold, gitlab_fold, open_fold
+from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
 
 DIM, RED, GREEN, YELLOW, CYAN, PLAIN = (f"\x1b[{code}m" for code in (2, 31, 32, 33, 36, 0))
 _BY_MARK = {
@@ -36,22 +36,22 @@ _FAILED = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
 
 def run_on_screen(report: RunReport) -> str:
     """Render the text of a run for stdout."""
-    from bot.reports.overview import overview
-    from bot.reports.text import run_text
+    from bot.reports.overview import render_overview
+    from bot.reports.text import render_run_text
 
     if not is_terminal(sys.stdout):
-        return run_text(report, fold_of(os.environ))
-    table = overview(report, shutil.get_terminal_size().columns)
-    return coloured("\n\n".join(filter(None, (run_text(report), table))), sys.stdout)
+        return render_run_text(report, fold_of(os.environ))
+    table = render_overview(report, shutil.get_terminal_size().columns)
+    return coloured("\n\n".join(filter(None, (render_run_text(report), table))), sys.stdout)
 
 
 def fold_of(environment: Mapping[str, str]) -> Fold:
     """Return the syntax for collapsible sections in the log of the CI service that runs basebump."""
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
-        return bracket_fold
+        return render_bracket_fold
     if environment.get("GITLAB_CI") == "true":
-        return gitlab_fold
-    return open_fold
+        return render_gitlab_fold
+    return render_unfolded
 
 
 def coloured(text: str, stream: TextIO) -> str:

@@ -9,12 +9,12 @@ _REFUSAL = re.compile(r"dubious ownership in repository at '(.+)'")
 """https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory, as git prints it with LC_ALL=C."""
 
 
-def explain_refusal(complaint: str) -> str | None:
+def explain_refusal(git_error: str) -> str | None:
     """Return cause and remedy if git refused a repository because of its owner; None for other errors."""
-    refused = _REFUSAL.search(complaint)
-    if refused is None:
+    refusal = _REFUSAL.search(git_error)
+    if refusal is None:
         return None
     return (
-        f"{refused[1]} belongs to another user, so git does not trust its configuration; hint: if you trust it, run "
-        f"`git config --global --add safe.directory {shlex.quote(refused[1])}` as the user that runs basebump"
+        f"{refusal[1]} belongs to another user, so git does not trust its configuration; hint: if you trust it, run "
+        f"`git config --global --add safe.directory {shlex.quote(refusal[1])}` as the user that runs basebump"
     )

@@ -9,7 +9,7 @@ _SEPARATOR = "/"
 _WILDCARDS = "*?"
 
 
-def matches(glob: str, value: str) -> bool:
+def is_glob_match(glob: str, value: str) -> bool:
     """Return True if `glob` matches all of `value`.
 
     `*` matches any run of characters without `/`, `**` any run at all, `?` one character that is not `/`. `**/` at the
@@ -18,18 +18,18 @@ def matches(glob: str, value: str) -> bool:
     case-sensitive. Its time is bounded by the length of the glob times the length of the value, so hostile input
     cannot slow it down further.
     """
-    automaton = _compile(glob)
-    if not automaton.wild:
+    automaton = _compile_glob(glob)
+    if not automaton.has_wildcards:
         return glob == value
     return (
         value.startswith(automaton.prefix)
         and value.endswith(automaton.suffix)
-        and automaton.accepts(value, len(automaton.prefix))
+        and automaton.can_accept(value, len(automaton.prefix))
     )
 
 
 @dataclass(slots=True)
-class _Automaton:
+class _GlobAutomaton:
     """A nondeterministic automaton whose set of states is an integer with one bit for each position in the glob.
 
     The state of a position means that everything before the position has matched. There is no backtracking, which
@@ -40,54 +40,54 @@ class _Automaton:
     """The text before the first wildcard; positions are counted from its end."""
     suffix: str
     """The text after the last wildcard; used for a fast rejection only."""
-    wild: bool
+    has_wildcards: bool
     length: int = 0
-    moves: dict[str, int] = field(default_factory=dict)
+    literal_positions: dict[str, int] = field(default_factory=dict)
     """Positions that a literal character advances, by character."""
-    moves_on_any: int = 0
+    any_positions: int = 0
     """Positions of `?`, which any character but `/` advances."""
-    stays_within: int = 0
+    star_positions: int = 0
     """Positions of `*`, which consume any character but `/`."""
-    stays_across: int = 0
+    double_star_positions: int = 0
     """Positions of `**`, which consume any character."""
     skips: list[tuple[int, int]] = field(default_factory=list)
     """Pairs of a position and one that is reachable from it without input; ascending, so that one pass suffices."""
 
-    def accepts(self, value: str, start: int) -> bool:
+    def can_accept(self, value: str, start: int) -> bool:
         """Return True if `value[start:]` leads from the first position past the last one."""
-        states = self._with_skips(1)
-        stays_within_or_across = self.stays_within | self.stays_across
+        states = self._apply_skips(1)
+        stays_within_or_across = self.star_positions | self.double_star_positions
         for character in value[start:]:
-            moving = self.moves.get(character, 0)
+            advancing = self.literal_positions.get(character, 0)
             if character == _SEPARATOR:
-                staying = self.stays_across
+                staying = self.double_star_positions
             else:
                 staying = stays_within_or_across
-                moving |= self.moves_on_any
-            states = self._with_skips(((states & moving) << 1) | (states & staying))
+                advancing |= self.any_positions
+            states = self._apply_skips(((states & advancing) << 1) | (states & staying))
             if not states:
                 return False
         return bool(states >> self.length & 1)
 
-    def _with_skips(self, states: int) -> int:
+    def _apply_skips(self, states: int) -> int:
         for position, reachable in self.skips:
             if states & position:
                 states |= reachable
         return states
 
     def add_literal(self, character: str) -> None:
-        self.moves[character] = self.moves.get(character, 0) | 1 << self.length
+        self.literal_positions[character] = self.literal_positions.get(character, 0) | 1 << self.length
         self.length += 1
 
-    def add_any(self) -> None:
-        self.moves_on_any |= 1 << self.length
+    def add_any_character(self) -> None:
+        self.any_positions |= 1 << self.length
         self.length += 1
 
-    def add_run(self, *, across: bool) -> None:
-        if across:
-            self.stays_across |= 1 << self.length
+    def add_run(self, *, crosses_separators: bool) -> None:
+        if crosses_separators:
+            self.double_star_positions |= 1 << self.length
         else:
-            self.stays_within |= 1 << self.length
+            self.star_positions |= 1 << self.length
         self._add_skip(1)
         self.length += 1
 
@@ -97,7 +97,7 @@ class _Automaton:
         self._add_skip(1)
         self._add_skip(3)
         self.length = entry + 1
-        self.stays_across |= 1 << self.length
+        self.double_star_positions |= 1 << self.length
         self._add_skip(1)
         self.length += 1
         self.add_literal(_SEPARATOR)
@@ -107,14 +107,14 @@ class _Automaton:
 
 
 @lru_cache(maxsize=1024)
-def _compile(glob: str) -> _Automaton:
+def _compile_glob(glob: str) -> _GlobAutomaton:
     """Compile the part of `glob` after its literal prefix."""
     first = next((index for index, character in enumerate(glob) if character in _WILDCARDS), len(glob))
     last = max(glob.rfind(wildcard) for wildcard in _WILDCARDS)
     suffix = glob[last + 1 :]
     if glob[last - 1 : last + 1] == "**":
         suffix = suffix.removeprefix(_SEPARATOR)  # `**/x` also matches without a `/`
-    automaton = _Automaton(prefix=glob[:first], suffix=suffix, wild=first < len(glob))
+    automaton = _GlobAutomaton(prefix=glob[:first], suffix=suffix, has_wildcards=first < len(glob))
     index = first
     while index < len(glob):
         character = glob[index]
@@ -123,11 +123,11 @@ def _compile(glob: str) -> _Automaton:
             index += 3
         elif character == "*":
             end = index + len(glob[index:]) - len(glob[index:].lstrip("*"))
-            automaton.add_run(across=end - index > 1)
+            automaton.add_run(crosses_separators=end - index > 1)
             index = end
         else:
             if character == "?":
-                automaton.add_any()
+                automaton.add_any_character()
             else:
                 automaton.add_literal(character)
             index += 1

@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAX_TEXT = 200
+MAX_TEXT_LENGTH = 200
 """Characters of one text that are shown; a longer text is cut and ends with an ellipsis."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -19,7 +19,7 @@ _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BACKTICKS = re.compile(r"`+")
 
 
-def one_line(text: str, limit: int = MAX_TEXT) -> str:
+def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return `text` as one line of visible characters, at most `limit` of them."""
     head = text[: 4 * limit]
     visible = "".join(" " if unicodedata.category(character) in _INVISIBLE else character for character in head)
@@ -28,23 +28,23 @@ def one_line(text: str, limit: int = MAX_TEXT) -> str:
     return line if is_whole else line[: limit - 1] + "…"
 
 
-def console_line(text: str, limit: int = MAX_TEXT) -> str:
+def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return `text` as one line for a terminal or a log, without commands that CI services execute.
 
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and Azure's `##[command]`.
     """
-    line = one_line(text, limit)
-    return without_commands(f": {line[1:]}" if line.startswith("::") else line)
+    line = make_one_line(text, limit)
+    return strip_ci_commands(f": {line[1:]}" if line.startswith("::") else line)
 
 
-def without_commands(text: str) -> str:
+def strip_ci_commands(text: str) -> str:
     """Return a text of any number of lines without commands of Azure Pipelines; GitHub's are at line starts only."""
     return text.replace("##[", "## [").replace("##vso[", "## vso[")
 
 
-def code_span(text: str, limit: int = MAX_TEXT) -> str:
+def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
     """Return `text` as a Markdown code span that its content cannot end, safe in a table cell."""
-    content = one_line(text, limit).replace("|", "¦") or "-"
+    content = make_one_line(text, limit).replace("|", "¦") or "-"
     longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
     fence = "`" * (longest + 1)
     padding = " " if longest else ""
@@ -56,19 +56,19 @@ class Text:
     """Untrusted text for templates: it can be counted and compared, and each rendering is a code span."""
 
     _raw: str
-    _limit: int = MAX_TEXT
+    _limit: int = MAX_TEXT_LENGTH
 
     def __str__(self) -> str:
-        return code_span(self._raw, self._limit)
+        return render_code_span(self._raw, self._limit)
 
     def __html__(self) -> str:
-        return code_span(self._raw, self._limit)
+        return render_code_span(self._raw, self._limit)
 
     def __format__(self, specification: str) -> str:
-        return code_span(self._raw, self._limit)
+        return render_code_span(self._raw, self._limit)
 
     def __repr__(self) -> str:
-        return code_span(self._raw, self._limit)
+        return render_code_span(self._raw, self._limit)
 
     def __add__(self, other: object) -> str:
         return f"{self}{other}"
@@ -77,9 +77,9 @@ class Text:
         return f"{other}{self}"
 
 
-_SAFE = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
+_SAFE_TEXT = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
 """Letters, digits and marks without a meaning on any forge; an `@` only before a digest."""
-_ACTS = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
+_ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
 """Mentions, and texts that forges turn into links."""
 
 
@@ -90,8 +90,8 @@ class Plain:
     _raw: str
 
     def __str__(self) -> str:
-        is_safe = _SAFE.fullmatch(self._raw) and not _ACTS.search(self._raw)
-        return self._raw if is_safe else code_span(self._raw)
+        is_safe = _SAFE_TEXT.fullmatch(self._raw) and not _ACTIVE_TEXT.search(self._raw)
+        return self._raw if is_safe else render_code_span(self._raw)
 
     def __html__(self) -> str:
         return str(self)
@@ -100,24 +100,24 @@ class Plain:
         return str(self)
 
 
-def first_of(words: Sequence[str], most: int) -> tuple[Text | Plain, ...]:
+def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:
     """Return the first `most` items of an untrusted list, then the count of the others."""
-    shown, more = words[: max(most, 1)], len(words) - max(most, 1)
-    return (*map(Text, shown), *([Plain(f"and {more} more")] if more > 0 else []))
+    shown, hidden_count = items[: max(max_items, 1)], len(items) - max(max_items, 1)
+    return (*map(Text, shown), *([Plain(f"and {hidden_count} more")] if hidden_count > 0 else []))
 
 
-_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)
+_SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)
 """A URL that cannot end a Markdown link or contain another: without user, query and brackets."""
 
 
-def linked(label: str, address: str | None) -> Link | Text:
+def build_link(label: str, url: str | None) -> Link | Text:
     """Return a link to `address`, or `label` as text if there is no safe address."""
-    return Link(Text(label), address) if address is not None and is_address(address) else Text(label)
+    return Link(Text(label), url) if url is not None and is_safe_url(url) else Text(label)
 
 
-def is_address(text: str) -> bool:
+def is_safe_url(text: str) -> bool:
     """Return True if a text is a web address that no surrounding markup can be ended with."""
-    return _ADDRESS.fullmatch(text) is not None
+    return _SAFE_URL.fullmatch(text) is not None
 
 
 _CVE = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)
@@ -147,7 +147,7 @@ class Link:
         return f"{other}{self}"
 
 
-def public_page(identifier: str) -> str | None:
+def get_advisory_url(identifier: str) -> str | None:
     """Return the URL of the public page of a CVE or GHSA; None for other identifiers."""
     if _CVE.fullmatch(identifier):
         return f"https://nvd.nist.gov/vuln/detail/{identifier}"
@@ -156,7 +156,7 @@ def public_page(identifier: str) -> str | None:
     return None
 
 
-def vulnerability(identifier: str) -> Link | Text:
+def link_vulnerability(identifier: str) -> Link | Text:
     """Return a link to the public page of a CVE or GHSA; other identifiers as text."""
-    address = public_page(identifier)
-    return Link(Text(identifier), address) if address is not None else Text(identifier)
+    url = get_advisory_url(identifier)
+    return Link(Text(identifier), url) if url is not None else Text(identifier)

@@ -7,16 +7,16 @@ from dataclasses import replace
 from bot.model.decision import TrackedImage
 from bot.model.source import Occurrence
 
-MAX_NOTE = 300
+MAX_NOTE_LENGTH = 300
 """Characters of a note that are shown: enough for a path and a sentence."""
 
 
-def with_notes(place: Occurrence, *notes: str) -> Occurrence:
+def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
     """Return the image reference with additional notes; empty ones are left out."""
     more = tuple(filter(None, notes))
-    return replace(place, notes=(*place.notes, *more)) if more else place
+    return replace(occurrence, notes=(*occurrence.notes, *more)) if more else occurrence
 
 
-def noted(selected: TrackedImage, note: str) -> TrackedImage:
+def add_image_note(selected: TrackedImage, note: str) -> TrackedImage:
     """Return the selected reference with an additional note about its image, unless the note is empty."""
     return replace(selected, notes=(*selected.notes, note)) if note else selected

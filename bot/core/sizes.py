@@ -6,7 +6,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB")
 _STEP = 1000
 
 
-def spoken_size(size: int) -> str:
+def format_size(size: int) -> str:
     """Format a number of bytes with a decimal unit: `30.4 MB`."""
     amount, unit = float(size), 0
     while round(amount, 1) >= _STEP and unit < len(_UNITS) - 1:

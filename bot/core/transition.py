@@ -5,17 +5,17 @@ from __future__ import annotations
 from bot.model.decision import ImageUpdate, Transition, UpdateCandidate
 from bot.model.reference import Digest
 
-SHORT_DIGEST = 12
+SHORT_DIGEST_LENGTH = 12
 """Hexadecimal digits of a short digest, as many as `docker images` shows."""
 DEFAULT_PLATFORM = "linux/amd64"
 
 
-def transition_of(update: ImageUpdate) -> Transition:
+def get_first_transition(update: ImageUpdate) -> Transition:
     """Return the transition of an update to its first candidate."""
-    return transition_to(update, update.candidates[0])
+    return build_transition(update, update.candidates[0])
 
 
-def transition_to(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
+def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
     """Return the transition to a candidate.
 
     Its platforms come from the file, else from the policy. Without both the image is scanned on linux/amd64, or on its
@@ -23,12 +23,12 @@ def transition_to(update: ImageUpdate, candidate: UpdateCandidate) -> Transition
     """
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:
-        offered = candidate.platforms
-        platforms = (offered[0] if offered and DEFAULT_PLATFORM not in offered else DEFAULT_PLATFORM,)
-    old = update.occurrence.reference.digest
-    return Transition(update.tracked_image.tag_ref, old, candidate.digest, platforms, candidate.tag)
+        candidate_platforms = candidate.platforms
+        platforms = (candidate_platforms[0] if candidate_platforms and DEFAULT_PLATFORM not in candidate_platforms else DEFAULT_PLATFORM,)
+    old_digest = update.occurrence.reference.digest
+    return Transition(update.tracked_image.tag_ref, old_digest, candidate.digest, platforms, candidate.tag)
 
 
-def short(digest: Digest) -> str:
+def shorten_digest(digest: Digest) -> str:
     """Return the first digits of a digest, without its algorithm."""
-    return digest.partition(":")[2][:SHORT_DIGEST]
+    return digest.partition(":")[2][:SHORT_DIGEST_LENGTH]

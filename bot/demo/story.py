@@ -15,7 +15,7 @@ from bot.model.scope import RunScope
 from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
-from bot.reports.text import run_text
+from bot.reports.text import render_run_text
 from bot.wiring.clock import SystemClock
 
 Say = Callable[[str], None]
@@ -40,12 +40,12 @@ def tell(folder: Path, say: Say, progress: ProgressReporter) -> bool:
         say(f"Three git repositories in {folder / 'repositories'} pin last month's digests.")
         _head(say, "First run: basebump run --config basebump.yaml --level propose")
         first = _run(config, progress)
-        say(run_text(first))
+        say(render_run_text(first))
         _show(folder, first, say)
         before = _refs(folder)
         _head(say, "Second run: the same command again")
         second = _run(config, progress)
-        say(run_text(second))
+        say(render_run_text(second))
         is_quiet = _refs(folder) == before and _all(second, ProposalOutcome.UNCHANGED)
     _head(say, "What happened")
     count = sum(len(repository.proposals) for repository in first.repositories)

@@ -8,30 +8,30 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 
 @cache
-def all_formats() -> tuple[FileFormat, ...]:
+def load_all_formats() -> tuple[FileFormat, ...]:
     """Return the `FORMAT` of every module of this package, sorted by name."""
     names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     formats: list[FileFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in names]
     return tuple(sorted(formats, key=lambda file_format: file_format.name))
 
 
-def formats_with(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
+def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
     """Return all formats; a format named in `globs` also reads the files that its globs match."""
     return tuple(
-        _Widened(file_format, globs[file_format.name]) if file_format.name in globs else file_format
-        for file_format in all_formats()
+        _FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format
+        for file_format in load_all_formats()
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Widened:
+class _FormatWithGlobs:
     """A format that also selects files by globs of the config, whatever their names."""
 
     file_format: FileFormat
@@ -48,7 +48,7 @@ class _Widened:
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         """Return the files that the format selects, and those that a glob matches."""
         chosen = dict.fromkeys(self.file_format.select_paths(paths))
-        return [path for path in paths if path in chosen or any(matches(glob, path) for glob in self.globs)]
+        return [path for path in paths if path in chosen or any(is_glob_match(glob, path) for glob in self.globs)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         """Yield the items that the wrapped format extracts."""

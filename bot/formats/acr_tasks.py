@@ -21,13 +21,13 @@ from bot.ports import FileFormat
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.model.task import StepBuild
 
-_MARK = re.compile(
+_TASK_MARK = re.compile(
     rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the task language
     rb"""|\$Registry|\{\{-?\s*\.Run\b"""  # variables that ACR sets for each run
 )
 
 
-class _AcrTasks:
+class _AcrTasksFormat:
     name = "acr-tasks"
     has_line_end_comments = True
 
@@ -45,7 +45,7 @@ class _AcrTasks:
         return read(file)
 
 
-def builds_of(content: bytes) -> tuple[StepBuild, ...] | None:
+def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
     """Return the builds of a file that is known to be a task; None if the file cannot be read as a whole."""
     from bot.formats._readers.acr_tasks import read_builds
 
@@ -55,7 +55,7 @@ def builds_of(content: bytes) -> tuple[StepBuild, ...] | None:
 def _may_be_task(content: bytes) -> bool:
     """Return False if these bytes are certainly not a task."""
     has_keys = b"steps" in content and (b"cmd" in content or b"build" in content)
-    return (has_keys or may_be_escaped(content)) and _MARK.search(content) is not None
+    return (has_keys or may_be_escaped(content)) and _TASK_MARK.search(content) is not None
 
 
-FORMAT: FileFormat = _AcrTasks()
+FORMAT: FileFormat = _AcrTasksFormat()

@@ -6,12 +6,12 @@ import re
 from typing import TYPE_CHECKING
 
 from bot.formats._syntax.places import TEMPLATE_MARKS
-from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
-from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
-    from bot.formats._syntax.yaml.nodes import Document, Node
+    from bot.formats._syntax.yaml.nodes import YamlDocument, YamlNode
 
 _FILES = re.compile(
     r"""
@@ -23,53 +23,53 @@ _FILES = re.compile(
 )
 """Any file may be a pipeline; these are common names of pipelines and their templates."""
 
-_JOBS: tuple[Path, ...] = (
+_JOB_PATHS: tuple[KeyPath, ...] = (
     (),  # a pipeline of one job
-    ("jobs", EACH),
-    ("stages", EACH, "jobs", EACH),
-    ("extends", "parameters", "jobs", EACH),
-    ("extends", "parameters", "stages", EACH, "jobs", EACH),
+    ("jobs", ALL_ITEMS),
+    ("stages", ALL_ITEMS, "jobs", ALL_ITEMS),
+    ("extends", "parameters", "jobs", ALL_ITEMS),
+    ("extends", "parameters", "stages", ALL_ITEMS, "jobs", ALL_ITEMS),
 )
 """Paths of jobs (https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs); the last two are template
 parameters."""
 
-_image_of = or_under("image")
+_find_image = find_self_or_key("image")
 
 
-def _image_of_resource(document: Document, node: Node) -> Node:
+def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
     """Return the image of a container resource; None if the agent built the image itself.
 
     A resource of `type: ACR` may have no image: the tag is then chosen when the run is started.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
-    from bot.formats._syntax.yaml.nodes import Mapping, Scalar
+    from bot.formats._syntax.yaml.nodes import YamlMapping, YamlScalar
 
-    for local in document.values(node, "localImage"):
-        if isinstance(local, Scalar) and local.value.lower() == "true":
+    for local in document.get_values(node, "localImage"):
+        if isinstance(local, YamlScalar) and local.value.lower() == "true":
             return None
-    return _image_of(document, node) if isinstance(node, Mapping) else None
+    return _find_image(document, node) if isinstance(node, YamlMapping) else None
 
 
-def _image_or_alias(document: Document, node: Node) -> Node:
+def _find_image_unless_alias(document: YamlDocument, node: YamlNode) -> YamlNode:
     """Return the image of a job's container or service; None if the text is the alias of a container resource.
 
     A text without a colon is an alias (Phase.ResolveContainerResource of
     Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource may be in the file that includes this one.
     """
-    from bot.formats._syntax.yaml.nodes import Scalar
+    from bot.formats._syntax.yaml.nodes import YamlScalar
 
-    if isinstance(node, Scalar) and ":" not in node.value and not TEMPLATE_MARKS.search(node.value):
+    if isinstance(node, YamlScalar) and ":" not in node.value and not TEMPLATE_MARKS.search(node.value):
         return None
-    return _image_of(document, node)
+    return _find_image(document, node)
 
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="azure-pipelines",
-    files=_FILES,
-    images=(
-        Images(("resources", "containers", EACH), _image_of_resource),
-        *(Images((*job, "container"), _image_or_alias) for job in _JOBS),
-        *(Images((*job, "services", EVERY), _image_or_alias) for job in _JOBS),
+    path_pattern=_FILES,
+    locations=(
+        ImageLocation(("resources", "containers", ALL_ITEMS), _find_resource_image),
+        *(ImageLocation((*job, "container"), _find_image_unless_alias) for job in _JOB_PATHS),
+        *(ImageLocation((*job, "services", ALL_VALUES), _find_image_unless_alias) for job in _JOB_PATHS),
     ),
-    conditions="${{",  # https://learn.microsoft.com/azure/devops/pipelines/process/template-expressions
+    condition_prefix="${{",  # https://learn.microsoft.com/azure/devops/pipelines/process/template-expressions
 )

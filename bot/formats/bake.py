@@ -10,13 +10,13 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
-_WORDS = (b"docker-image", b"dockerfile-inline", b"args")
+_KEYWORDS = (b"docker-image", b"dockerfile-inline", b"args")
 """A file without any of these has no image and no build argument, unless escapes spell their letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
 """Escapes that can produce a letter."""
 
 
-class _Bake:
+class _BakeFormat:
     name = "bake"
     has_line_end_comments = True
 
@@ -24,16 +24,16 @@ class _Bake:
         return [path for path in paths if _FILE_NAME.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        if not _is_wanted(file.content):
+        if not _is_relevant(file.content):
             return iter(())
         from bot.formats._readers.bake import read
 
         return read(file)
 
 
-def _is_wanted(content: bytes) -> bool:
+def _is_relevant(content: bytes) -> bool:
     """Return False if these bytes certainly hold neither an image nor a build argument."""
-    return any(word in content for word in _WORDS) or _ESCAPE.search(content) is not None
+    return any(word in content for word in _KEYWORDS) or _ESCAPE.search(content) is not None
 
 
-FORMAT: FileFormat = _Bake()
+FORMAT: FileFormat = _BakeFormat()

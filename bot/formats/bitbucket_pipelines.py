@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
-from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?bitbucket-pipelines\.ya?ml", re.DOTALL)
 
-_PIPELINES: tuple[Path, ...] = (
-    ("pipelines", EVERY, EACH),  # default
-    ("pipelines", EVERY, EVERY, EACH),  # branches, tags, bookmarks, pull-requests, custom
-    ("definitions", "pipelines", EVERY, EACH),
+_PIPELINE_PATHS: tuple[KeyPath, ...] = (
+    ("pipelines", ALL_VALUES, ALL_ITEMS),  # default
+    ("pipelines", ALL_VALUES, ALL_VALUES, ALL_ITEMS),  # branches, tags, bookmarks, pull-requests, custom
+    ("definitions", "pipelines", ALL_VALUES, ALL_ITEMS),
 )
 """https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/; `definitions` has the pipelines that
 other repositories import."""
-_IN_ORDER_OR_AT_ONCE: tuple[Path, ...] = (("step",), ("parallel", EACH, "step"), ("parallel", "steps", EACH, "step"))
-_STEPS: tuple[Path, ...] = tuple(
-    (*stage, *step) for stage in ((), ("stage", "steps", EACH)) for step in _IN_ORDER_OR_AT_ONCE
+_STEP_PATHS: tuple[KeyPath, ...] = (("step",), ("parallel", ALL_ITEMS, "step"), ("parallel", "steps", ALL_ITEMS, "step"))
+_STEP_AND_STAGE_PATHS: tuple[KeyPath, ...] = tuple(
+    (*stage, *step) for stage in ((), ("stage", "steps", ALL_ITEMS)) for step in _STEP_PATHS
 )
 """https://support.atlassian.com/bitbucket-cloud/docs/parallel-step-options/ and stage-options/."""
 
 
-def _images_of_step(path: Path) -> tuple[Images, ...]:
+def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     """Return the locations of a step's images.
 
     A pipe without `docker://` is a version of a repository that holds a pipe, not an image.
     https://support.atlassian.com/bitbucket-cloud/docs/step-options/
     """
-    pipes = (Images((*path, script, EACH, "pipe"), scheme="docker://") for script in ("script", "after-script"))
-    return Images((*path, "image"), or_under("name")), *pipes
+    pipes = (ImageLocation((*path, script, ALL_ITEMS, "pipe"), scheme="docker://") for script in ("script", "after-script"))
+    return ImageLocation((*path, "image"), find_self_or_key("name")), *pipes
 
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="bitbucket-pipelines",
-    files=_FILES,
-    images=(
+    path_pattern=_FILES,
+    locations=(
         # https://support.atlassian.com/bitbucket-cloud/docs/docker-image-options/
-        Images(("image",), or_under("name")),
-        Images(("definitions", "services", EVERY, "image"), or_under("name")),
-        *(images for pipeline in _PIPELINES for step in _STEPS for images in _images_of_step((*pipeline, *step))),
+        ImageLocation(("image",), find_self_or_key("name")),
+        ImageLocation(("definitions", "services", ALL_VALUES, "image"), find_self_or_key("name")),
+        *(images for pipeline in _PIPELINE_PATHS for step in _STEP_AND_STAGE_PATHS for images in _list_step_images((*pipeline, *step))),
     ),
-    kept=(("definitions", EVERY), ("definitions", EVERY, EACH), ("definitions", EVERY, EVERY)),
+    anchor_paths=(("definitions", ALL_VALUES), ("definitions", ALL_VALUES, ALL_ITEMS), ("definitions", ALL_VALUES, ALL_VALUES)),
 )

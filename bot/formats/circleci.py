@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?\.circleci/.+\.ya?ml", re.DOTALL)
@@ -14,18 +14,18 @@ _KEYWORDS = frozenset(
 )
 """Top-level keys with a meaning; CircleCI ignores all others, so they may hold anchors:
 https://circleci.com/docs/reference/configuration-reference/"""
-_WITH_EXECUTORS: tuple[Path, ...] = ((), ("orbs", EVERY))
+_CONFIG_PATHS: tuple[KeyPath, ...] = ((), ("orbs", ALL_VALUES))
 """An inline orb is a config inside a config: https://circleci.com/docs/orbs/author/create-an-orb/#inline-orbs"""
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="circleci",
-    files=_FILES,
-    images=tuple(
+    path_pattern=_FILES,
+    locations=tuple(
         # `machine.image` is not listed: it names a virtual machine
-        Images((*config, holder, EVERY, "docker", EACH, "image"))
-        for config in _WITH_EXECUTORS
+        ImageLocation((*config, holder, ALL_VALUES, "docker", ALL_ITEMS, "image"))
+        for config in _CONFIG_PATHS
         for holder in ("jobs", "executors")
     ),
-    keywords=_KEYWORDS,
-    kept=((EVERY,), (EVERY, EACH), (EVERY, EVERY)),
+    reserved_keys=_KEYWORDS,
+    anchor_paths=((ALL_VALUES,), (ALL_VALUES, ALL_ITEMS), (ALL_VALUES, ALL_VALUES)),
 )

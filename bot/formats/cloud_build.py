@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EACH
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_ITEMS
 from bot.ports import FileFormat
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="cloud-build",
-    files=re.compile(r"(?:.*/)?(?:[^/]*[-_.])?cloudbuild[^/]*\.(?:ya?ml|json)", re.DOTALL),
+    path_pattern=re.compile(r"(?:.*/)?(?:[^/]*[-_.])?cloudbuild[^/]*\.(?:ya?ml|json)", re.DOTALL),
     # https://docs.cloud.google.com/build/docs/build-config-file-schema
-    images=(Images(("steps", EACH, "name")),),
+    locations=(ImageLocation(("steps", ALL_ITEMS, "name")),),
 )

@@ -10,7 +10,7 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 
-class _Compose:
+class _ComposeFormat:
     name = "compose"
     has_line_end_comments = True
 
@@ -23,4 +23,4 @@ class _Compose:
         return read(file)
 
 
-FORMAT: FileFormat = _Compose()
+FORMAT: FileFormat = _ComposeFormat()

@@ -12,7 +12,7 @@ _FILES = frozenset({".github/dependabot.yml", ".github/dependabot.yaml"})
 """https://docs.github.com/en/code-security/concepts/supply-chain-security/about-the-dependabot-yml-file"""
 
 
-class _Dependabot:
+class _DependabotFormat:
     name = "dependabot"
     has_line_end_comments = True
 
@@ -25,4 +25,4 @@ class _Dependabot:
         return read(file)
 
 
-FORMAT: FileFormat = _Dependabot()
+FORMAT: FileFormat = _DependabotFormat()

@@ -14,7 +14,7 @@ _FILES = re.compile(r"(?:.*/)?(?:\.devcontainer/(?:[^/]+/)?devcontainer\.json|\.
 """https://containers.dev/implementors/spec/#devcontainerjson"""
 
 
-class _Devcontainer:
+class _DevcontainerFormat:
     name = "devcontainer"
     has_line_end_comments = True
 
@@ -22,14 +22,14 @@ class _Devcontainer:
         return [path for path in paths if _FILES.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        if not _is_wanted(file.content):
+        if not _is_relevant(file.content):
             return iter(())
         from bot.formats._readers.devcontainer import read
 
         return read(file)
 
 
-def _is_wanted(content: bytes) -> bool:
+def _is_relevant(content: bytes) -> bool:
     """Return False if these bytes certainly hold neither an image nor a build with arguments.
 
     The letters of a key stand in the file one after another, unless an escape writes some of them.
@@ -37,4 +37,4 @@ def _is_wanted(content: bytes) -> bool:
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 
 
-FORMAT: FileFormat = _Devcontainer()
+FORMAT: FileFormat = _DevcontainerFormat()

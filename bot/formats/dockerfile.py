@@ -15,7 +15,7 @@ MAX_LINES = 100_000
 """Longer files are reported as too deep; the longest generated Dockerfiles have some thousand lines."""
 
 _FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*", re.DOTALL)
-_OTHER_FILES = (
+_OTHER_SUFFIXES = (
     # Files that belong to a Dockerfile and carry its name.
     *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
     # Input of template engines; only their output is built. (`.template` is not listed: balena and others build it.)
@@ -25,12 +25,12 @@ _OTHER_FILES = (
 )
 
 
-class _Dockerfile:
+class _DockerfileFormat:
     name = "dockerfile"
     has_line_end_comments = False
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _is_other(path)]
+        return [path for path in paths if _FILE_NAME.fullmatch(path.rpartition("/")[2]) and not _has_other_suffix(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if is_utf_16(file.content):
@@ -42,8 +42,8 @@ class _Dockerfile:
         return read_dockerfile(file.content, file.path, self.name)
 
 
-def _is_other(path: FilePath) -> bool:
-    return path.lower().endswith(_OTHER_FILES)
+def _has_other_suffix(path: FilePath) -> bool:
+    return path.lower().endswith(_OTHER_SUFFIXES)
 
 
-FORMAT: FileFormat = _Dockerfile()
+FORMAT: FileFormat = _DockerfileFormat()

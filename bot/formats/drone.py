@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EACH, EVERY
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
 from bot.ports import FileFormat
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="drone",
-    files=re.compile(r"(?:.*/)?[^/]*\.drone\.ya?ml", re.DOTALL),
-    images=(
+    path_pattern=re.compile(r"(?:.*/)?[^/]*\.drone\.ya?ml", re.DOTALL),
+    locations=(
         # https://docs.drone.io/pipeline/docker/syntax/
-        Images(("steps", EACH, "image")),
-        Images(("services", EACH, "image")),
+        ImageLocation(("steps", ALL_ITEMS, "image")),
+        ImageLocation(("services", ALL_ITEMS, "image")),
         # https://0-8-0.docs.drone.io/pipelines/
-        Images(("pipeline", EVERY, "image")),
-        Images(("services", EVERY, "image")),
-        Images(("clone", EVERY, "image")),
+        ImageLocation(("pipeline", ALL_VALUES, "image")),
+        ImageLocation(("services", ALL_VALUES, "image")),
+        ImageLocation(("clone", ALL_VALUES, "image")),
     ),
 )

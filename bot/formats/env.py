@@ -13,7 +13,7 @@ from bot.ports import FileFormat
 _FILE_NAME = ".env"
 
 
-class _Env:
+class _EnvFormat:
     name = "env"
     has_line_end_comments = True
 
@@ -30,4 +30,4 @@ class _Env:
         return read(file)
 
 
-FORMAT: FileFormat = _Env()
+FORMAT: FileFormat = _EnvFormat()

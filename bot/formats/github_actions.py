@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
-from bot.formats._syntax.yaml.ways import EACH, EVERY
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
 from bot.ports import FileFormat
 
 _FILES = re.compile(
@@ -19,16 +19,16 @@ _FILES = re.compile(
 """Gitea's and Forgejo's runners read the same files. An action's metadata file is `action.yml` in any folder."""
 _DOCKER = "docker://"
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="github-actions",
-    files=_FILES,
-    images=(
+    path_pattern=_FILES,
+    locations=(
         # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
-        Images(("jobs", EVERY, "container"), or_under("image"), scheme=_DOCKER, needs_scheme=False),
-        Images(("jobs", EVERY, "services", EVERY), or_under("image"), scheme=_DOCKER, needs_scheme=False),
-        Images(("jobs", EVERY, "steps", EACH, "uses"), scheme=_DOCKER),
+        ImageLocation(("jobs", ALL_VALUES, "container"), find_self_or_key("image"), scheme=_DOCKER, is_scheme_required=False),
+        ImageLocation(("jobs", ALL_VALUES, "services", ALL_VALUES), find_self_or_key("image"), scheme=_DOCKER, is_scheme_required=False),
+        ImageLocation(("jobs", ALL_VALUES, "steps", ALL_ITEMS, "uses"), scheme=_DOCKER),
         # https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax
-        Images(("runs", "image"), scheme=_DOCKER),
-        Images(("runs", "steps", EACH, "uses"), scheme=_DOCKER),
+        ImageLocation(("runs", "image"), scheme=_DOCKER),
+        ImageLocation(("runs", "steps", ALL_ITEMS, "uses"), scheme=_DOCKER),
     ),
 )

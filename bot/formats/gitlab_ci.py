@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths, or_under
-from bot.formats._syntax.yaml.ways import EACH, EVERY, Path
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)
@@ -24,19 +24,19 @@ _KEYWORDS = frozenset(
 """https://docs.gitlab.com/ci/yaml/#keywords; every other top-level key is a job, hidden if it begins with a dot."""
 
 
-def _images_below(path: Path) -> tuple[Images, ...]:
+def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     """Return the locations of a job's images: https://docs.gitlab.com/ci/yaml/#image and #services."""
     platform = ("docker", "platform")
     return (
-        Images((*path, "image"), or_under("name"), platform=platform),
-        Images((*path, "services", EACH), or_under("name"), platform=platform),
+        ImageLocation((*path, "image"), find_self_or_key("name"), platform=platform),
+        ImageLocation((*path, "services", ALL_ITEMS), find_self_or_key("name"), platform=platform),
     )
 
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="gitlab-ci",
-    files=_FILES,
-    images=(*_images_below(()), *_images_below(("default",)), *_images_below((EVERY,))),
-    keywords=_KEYWORDS,
-    kept=((EVERY,), (EVERY, EACH), (EVERY, EVERY)),
+    path_pattern=_FILES,
+    locations=(*_list_job_images(()), *_list_job_images(("default",)), *_list_job_images((ALL_VALUES,))),
+    reserved_keys=_KEYWORDS,
+    anchor_paths=((ALL_VALUES,), (ALL_VALUES, ALL_ITEMS), (ALL_VALUES, ALL_VALUES)),
 )

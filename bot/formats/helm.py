@@ -11,19 +11,19 @@ from bot.ports import FileFormat
 
 _CHART = "Chart.yaml"
 _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
-_TEMPLATES = re.compile(r"(?:(?<=/)|\A)templates/")
+_TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
-_BELOW_CHART = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
+_VALUES_FOLDER = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
 """Folders of values files below a Chart.yaml; chart-testing keeps its values in `ci/`."""
 
 
-class _Helm:
+class _HelmFormat:
     name = "helm"
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
         charts = {path.removesuffix(_CHART) for path in paths if path.rpartition("/")[2] == _CHART}
-        return [path for path in paths if not charts.isdisjoint(_charts_of(path))]
+        return [path for path in paths if not charts.isdisjoint(_list_chart_folders(path))]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         if _TEMPLATE.fullmatch(file.path):
@@ -35,13 +35,13 @@ class _Helm:
         return read(file)
 
 
-def _charts_of(path: FilePath) -> Iterator[str]:
+def _list_chart_folders(path: FilePath) -> Iterator[str]:
     """Yield the chart folders, with their `/`, that a file may belong to according to its path."""
     if _TEMPLATE.fullmatch(path):
-        yield from (path[: folder.start()] for folder in _TEMPLATES.finditer(path))
+        yield from (path[: folder.start()] for folder in _TEMPLATES_FOLDER.finditer(path))
     elif _VALUES.fullmatch(path):
         yield path[: path.rfind("/") + 1]
-        yield from (path[: below.start()] for below in _BELOW_CHART.finditer(path))
+        yield from (path[: below.start()] for below in _VALUES_FOLDER.finditer(path))
 
 
-FORMAT: FileFormat = _Helm()
+FORMAT: FileFormat = _HelmFormat()

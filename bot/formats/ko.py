@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EVERY
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_VALUES
 from bot.ports import FileFormat
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="ko",
-    files=re.compile(r"(?:.*/)?\.ko\.ya?ml", re.DOTALL),
+    path_pattern=re.compile(r"(?:.*/)?\.ko\.ya?ml", re.DOTALL),
     # https://ko.build/configuration/#overriding-base-images
-    images=(Images(("defaultBaseImage",)), Images(("baseImageOverrides", EVERY))),
+    locations=(ImageLocation(("defaultBaseImage",)), ImageLocation(("baseImageOverrides", ALL_VALUES))),
 )

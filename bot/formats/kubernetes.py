@@ -26,7 +26,7 @@ Image Updater."""
 _UTF_16_WORD = b"i\0m\0a\0g\0e"
 
 
-class _Kubernetes:
+class _KubernetesFormat:
     name = "kubernetes"
     has_line_end_comments = True
 
@@ -41,7 +41,7 @@ class _Kubernetes:
         if parameters is not None:
             from bot.formats._readers.kubernetes import read_overrides
 
-            return read_overrides(file, is_written=parameters[1] is not None)
+            return read_overrides(file, is_image_updater_file=parameters[1] is not None)
         from bot.formats._syntax.kubernetes.gate import may_name_images
 
         if not may_name_images(content):
@@ -51,4 +51,4 @@ class _Kubernetes:
         return read(file)
 
 
-FORMAT: FileFormat = _Kubernetes()
+FORMAT: FileFormat = _KubernetesFormat()

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.places.relate.folders import KUSTOMIZATIONS
+from bot.core.places.relate.folders import KUSTOMIZATION_NAMES
 from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 
-class _Kustomize:
+class _KustomizeFormat:
     name = "kustomize"
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.rpartition("/")[2] in KUSTOMIZATIONS]
+        return [path for path in paths if path.rpartition("/")[2] in KUSTOMIZATION_NAMES]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
         from bot.formats._readers.kustomize import read
@@ -23,4 +23,4 @@ class _Kustomize:
         return read(file)
 
 
-FORMAT: FileFormat = _Kustomize()
+FORMAT: FileFormat = _KustomizeFormat()

@@ -13,7 +13,7 @@ _FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.c
 """Units, and the drop-in files that change them."""
 
 
-class _Quadlet:
+class _QuadletFormat:
     name = "quadlet"
     has_line_end_comments = False
 
@@ -30,4 +30,4 @@ class _Quadlet:
         return read(file, section)
 
 
-FORMAT: FileFormat = _Quadlet()
+FORMAT: FileFormat = _QuadletFormat()

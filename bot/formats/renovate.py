@@ -8,18 +8,18 @@ from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_PACKAGE = "package.json"
+_PACKAGE_FILE = "package.json"
 _FOLDERS = ("", ".github/", ".gitlab/")
 _FILES = (
     *(f"{folder}renovate.{kind}" for folder in _FOLDERS for kind in ("json", "jsonc", "json5")),
     *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
-    _PACKAGE,
+    _PACKAGE_FILE,
 )
 """In the order in which Renovate looks for them; the first file that exists counts
 (https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
 
 
-class _Renovate:
+class _RenovateFormat:
     name = "renovate"
     has_line_end_comments = True
 
@@ -27,7 +27,7 @@ class _Renovate:
         return [path for path in paths if path in _FILES]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        is_package = file.path == _PACKAGE
+        is_package = file.path == _PACKAGE_FILE
         if is_package and b"renovate" not in file.content:
             return iter(())
         from bot.formats._readers.renovate import read
@@ -36,4 +36,4 @@ class _Renovate:
         return read(file, _FILES.index(file.path) if file.path in _FILES else -1, is_package=is_package)
 
 
-FORMAT: FileFormat = _Renovate()
+FORMAT: FileFormat = _RenovateFormat()

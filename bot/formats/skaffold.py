@@ -12,7 +12,7 @@ from bot.ports import FileFormat
 _FILE_NAME = re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL)
 
 
-class _Skaffold:
+class _SkaffoldFormat:
     name = "skaffold"
     has_line_end_comments = True
 
@@ -25,4 +25,4 @@ class _Skaffold:
         return read(file)
 
 
-FORMAT: FileFormat = _Skaffold()
+FORMAT: FileFormat = _SkaffoldFormat()

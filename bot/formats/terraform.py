@@ -9,25 +9,25 @@ from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
-_FILES = (".tf", ".tofu")
+_SUFFIXES = (".tf", ".tofu")
 
 
-class _Terraform:
+class _TerraformFormat:
     name = "terraform"
     has_line_end_comments = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        return [path for path in paths if path.endswith(_FILES)]
+        return [path for path in paths if path.endswith(_SUFFIXES)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        if not _is_wanted(file.content):
+        if not _is_relevant(file.content):
             return iter(())
         from bot.formats._readers.terraform import read
 
         return read(file)
 
 
-def _is_wanted(content: bytes) -> bool:
+def _is_relevant(content: bytes) -> bool:
     """Return False if these bytes certainly hold no image.
 
     Every resource type, block or attribute with images has `image` in its name, unless escapes write some of the
@@ -36,4 +36,4 @@ def _is_wanted(content: bytes) -> bool:
     return b"image" in content or b"\\u" in content or b"\\U" in content or is_utf_16(content)
 
 
-FORMAT: FileFormat = _Terraform()
+FORMAT: FileFormat = _TerraformFormat()

@@ -9,7 +9,7 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 
-class _Text:
+class _TextFormat:
     name = "text"
     has_line_end_comments = True
 
@@ -24,4 +24,4 @@ class _Text:
         return read(file)
 
 
-FORMAT: FileFormat = _Text()
+FORMAT: FileFormat = _TextFormat()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EACH, EVERY
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
 from bot.ports import FileFormat
 
-_HOLDERS = ("steps", "services", "clone", "pipeline")
+_STEP_KEYS = ("steps", "services", "clone", "pipeline")
 """https://woodpecker-ci.org/docs/usage/workflow-syntax; `pipeline` was the name of `steps` before version 1."""
 
-FORMAT: FileFormat = YamlPaths(
+FORMAT: FileFormat = YamlPathFormat(
     name="woodpecker",
-    files=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
-    images=tuple(Images((holder, each, "image")) for holder in _HOLDERS for each in (EACH, EVERY)),
-    kept=(("variables", EACH), ("variables", EVERY)),  # https://woodpecker-ci.org/docs/usage/advanced-usage
+    path_pattern=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
+    locations=tuple(ImageLocation((holder, each, "image")) for holder in _STEP_KEYS for each in (ALL_ITEMS, ALL_VALUES)),
+    anchor_paths=(("variables", ALL_ITEMS), ("variables", ALL_VALUES)),  # https://woodpecker-ci.org/docs/usage/advanced-usage
 )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
 
-from bot.core.proposal.boxes import ticked
-from bot.core.proposal.group import first
-from bot.core.proposal.pace import Queue, deferrals
+from bot.core.proposal.boxes import parse_checkboxes
+from bot.core.proposal.group import build_onboarding_group
+from bot.core.proposal.pace import OpenQueue, defer_proposals
 from bot.model.dashboard import DashboardIssue
 from bot.model.decision import Decision, Transition
 from bot.model.errors import BasebumpError, ForgeError
@@ -68,9 +68,9 @@ def plan_repository(
             return RepositoryPlan(repository_scan, proposal_plan, extract_result.failures)
         dashboard = repository_scan.fleet.get_dashboard(repository_scan.repository)
         dashboard_issue, failures = _read_dashboard(dashboard, extract_result, options)
-        user_requests = ticked(dashboard_issue.body) if dashboard_issue is not None and dashboard_issue.is_open else frozenset()
+        user_requests = parse_checkboxes(dashboard_issue.body) if dashboard_issue is not None and dashboard_issue.is_open else frozenset()
         requests = _list_requests(forge, proposal_plan, repository_scan.repository, options)
-        if _is_onboarding(requests, first(repository_scan.repository.non_default_base).branch(options.branch_prefix), repository_scan.repository, options):
+        if _is_onboarding(requests, build_onboarding_group(repository_scan.repository.non_default_base).get_branch(options.branch_prefix), repository_scan.repository, options):
             proposal_plan = plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
         branch_plans = plan_branches(requests, extract_result, proposal_plan, user_requests, options.branch_prefix, now)
     except BasebumpError as error:
@@ -82,7 +82,7 @@ def _list_requests(forge: Forge, proposal_plan: ProposalPlan, repository: GitRep
     """List the requests of the planned branches and, if the repository is onboarded by one, the onboarding request."""
     branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
     if branches and _has_onboarding_proposal(repository, options):
-        branches |= {first(repository.non_default_base).branch(options.branch_prefix)}
+        branches |= {build_onboarding_group(repository.non_default_base).get_branch(options.branch_prefix)}
     return forge.list_requests(options.branch_prefix, branches)
 
 
@@ -134,13 +134,13 @@ def replace_branch_plans(repository_plans: Sequence[RepositoryPlan], branch_plan
 
 def apply_limits(repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime) -> Iterator[BranchPlan]:
     """Yield all branch plans; the step of proposals that have to wait is replaced by a deferral."""
-    deferrals_by_plan = deferrals([_build_queue(each, options) for each in repository_plans], now)
+    deferrals_by_plan = defer_proposals([_build_queue(each, options) for each in repository_plans], now)
     for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
         for branch_plan in each.branch_plans:
             yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
 
 
-def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> Queue:
+def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
     """Return the proposals waiting to be opened for a base branch, with their limits.
 
     Repositories that the config names have no default limits.
@@ -153,4 +153,4 @@ def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> Queue:
     states = (each.state for prospect in repository_plan.branch_plans for each in prospect.requests)
     open_now = sum(state is RequestState.OPEN for state in states) - sum(isinstance(step, CloseRequest) for step in steps)
     opens = [step for step in steps if isinstance(step, OpenRequest)]
-    return Queue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)
+    return OpenQueue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.core.choice.decide import decide
-from bot.core.choice.endings import with_ending
+from bot.core.choice.endings import replace_if_superseded
 from bot.core.choice.holds import is_held
-from bot.core.evidence.bases import base_of, behind, is_behind
-from bot.core.notes import noted
-from bot.core.places.select import may_ask
+from bot.core.evidence.bases import get_stated_base, describe_outdated_base, is_base_outdated
+from bot.core.notes import add_image_note
+from bot.core.places.select import is_known_registry
 from bot.model.decision import Decision, TrackedImage, UnresolvedReference, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.history import SupersededTag
@@ -51,12 +51,12 @@ class LookupResult:
         tag_refs = self.tag_listings.list_targets(tracked_image)
         if isinstance(tag_refs, RegistryError):
             return UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
-        tracked_image = noted(tracked_image, self.notes.get(tracked_image.tag_ref, ""))
+        tracked_image = add_image_note(tracked_image, self.notes.get(tracked_image.tag_ref, ""))
         tracked_image = replace(tracked_image, missing_tags_reason=self.tag_listings.explain_missing_tags(tracked_image))
         decision = decide(tracked_image, [self.resolutions[line] for line in tag_refs], self.now)
         if not isinstance(decision, UpToDate):
             return decision
-        return with_ending(decision, self.policy_config.end_of_life, self.superseded_tags.get(tracked_image.tag_ref), self.now.date())
+        return replace_if_superseded(decision, self.policy_config.end_of_life, self.superseded_tags.get(tracked_image.tag_ref), self.now.date())
 
 
 def run_lookups(tracked_images: Sequence[TrackedImage], clients: LookupClients, policy_config: PolicyConfig, progress: ProgressReporter, now: datetime) -> LookupResult:
@@ -102,12 +102,12 @@ def _note_outdated_bases(resolutions: Mapping[TagRef, Resolution], registry: Reg
     bases = {
         tag_ref: base
         for tag_ref, resolution in resolutions.items()
-        if isinstance(resolution, ResolvedTag) and resolution.manifest and (base := base_of(resolution.manifest))
+        if isinstance(resolution, ResolvedTag) and resolution.manifest and (base := get_stated_base(resolution.manifest))
     }
-    base_tags = sorted({base.line for base in bases.values() if may_ask(policy_config, base.line.host)})[:MAX_BASES]
+    base_tags = sorted({base.tag_ref for base in bases.values() if is_known_registry(policy_config, base.tag_ref.host)})[:MAX_BASES]
 
     def resolve_base(tag_ref: TagRef) -> ResolvedTag | None:
-        used_digests = {base.digest for base in bases.values() if base.line == tag_ref}
+        used_digests = {base.digest for base in bases.values() if base.tag_ref == tag_ref}
         resolution = resolutions.get(tag_ref)
         with suppress(RegistryError):
             return None if isinstance(resolution, UnresolvedTag) else _resolve_base(tag_ref, used_digests, resolution, registry)
@@ -115,7 +115,7 @@ def _note_outdated_bases(resolutions: Mapping[TagRef, Resolution], registry: Reg
 
     resolved_bases = dict(zip(base_tags, REGISTRY_POOL.map(resolve_base, base_tags), strict=True))
     return {
-        line: behind(base) for line, base in bases.items() if (now := resolved_bases.get(base.line)) and is_behind(base, now)
+        line: describe_outdated_base(base) for line, base in bases.items() if (now := resolved_bases.get(base.tag_ref)) and is_base_outdated(base, now)
     }
 
 

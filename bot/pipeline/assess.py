@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.several_platforms import united
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.several_platforms import merge_platforms
 from bot.model.decision import Transition
 from bot.model.errors import StateError
 from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
@@ -61,7 +61,7 @@ def assess(
     subjects = sorted({subject for move in ordered for subject in list_subjects(move)}, key=repr)
     outcomes, save_failures = _scan_all(subjects, select_scanner, state_store, pool, progress)
     vex_result = apply_vex(outcomes, advisories, pool)
-    compared = {move: united({on: _compare_on_platform(move, on, vex_result.outcomes) for on in move.platforms}) for move in ordered}
+    compared = {move: merge_platforms({on: _compare_on_platform(move, on, vex_result.outcomes) for on in move.platforms}) for move in ordered}
     enriched = enrich_evidence(compared, advisories)
     failures = (*_list_failures(vex_result.outcomes), *save_failures, *vex_result.failures, *enriched.failures)
     return AssessmentResult(enriched.evidence, failures)
@@ -105,7 +105,7 @@ def list_subjects(move: Transition) -> list[ScanSubject]:
 
 def _compare_on_platform(move: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]) -> Evidence:
     images = [outcomes[subject] for subject in list_subjects_on(move, platform)]
-    return compare(images[0] if move.old else None, images[-1])
+    return compare_scans(images[0] if move.old else None, images[-1])
 
 
 def _group_by_scanner(subjects: Iterable[ScanSubject], select_scanner: ScannerSelector) -> Mapping[Scanner, Sequence[ScanSubject]]:

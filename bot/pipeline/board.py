@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import assert_never
 
 from bot.core.proposal.dashboard import (
-    NOTHING,
-    TITLE,
-    TROUBLE,
-    BoardStep,
+    EMPTY_BODY,
+    DASHBOARD_TITLE,
+    CONFIG_ERROR_TITLE,
+    DashboardStep,
     DashboardView,
     build_dashboard,
-    marked,
-    next_board,
+    add_marker,
+    choose_dashboard_step,
 )
 from bot.core.proposal.render import render_dashboard
 from bot.model.dashboard import DashboardIssue
@@ -75,14 +75,14 @@ def _sync_issue(
     if options.level < RunLevel.PROPOSE or not (options.has_dashboards or report.note or issue is not None):
         return
     body = _render_body(report, limit, options, is_public=is_public)
-    match next_board(issue, body):
-        case BoardStep.LEAVE:
+    match choose_dashboard_step(issue, body):
+        case DashboardStep.LEAVE:
             return
-        case BoardStep.WRITE:
-            dashboard.write(issue, TROUBLE if report.note else TITLE, body or "")
-        case BoardStep.CLOSE:
+        case DashboardStep.WRITE:
+            dashboard.write(issue, CONFIG_ERROR_TITLE if report.note else DASHBOARD_TITLE, body or "")
+        case DashboardStep.CLOSE:
             if issue is not None:
-                dashboard.close(issue, NOTHING)
+                dashboard.close(issue, EMPTY_BODY)
         case step:
             assert_never(step)
 
@@ -97,4 +97,4 @@ def _render_body(report: RepositoryReport, limit: int, options: RunOptions, *, i
     def build_limited_view(rows: int) -> DashboardView:
         return build_dashboard(report, rows, is_public=is_public)
 
-    return marked(render_dashboard(template, build_limited_view, limit - MARKER_RESERVE))
+    return add_marker(render_dashboard(template, build_limited_view, limit - MARKER_RESERVE))

@@ -8,7 +8,7 @@ from posixpath import join, normpath
 from typing import assert_never
 
 from bot.core.places.git_context import GitContext, parse_context
-from bot.formats.acr_tasks import builds_of
+from bot.formats.acr_tasks import parse_task_builds
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository
 from bot.model.remark import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild
@@ -101,11 +101,11 @@ def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree)
             if folder is not None:
                 yield from _find_dockerfile_build(task, folder, dockerfile, arguments)
         case InlineStep(content):
-            yield from _find_step_builds(task, builds_of(content), folder, repository)
+            yield from _find_step_builds(task, parse_task_builds(content), folder, repository)
         case FileStep(path):
             if folder is not None and (file := _join_inside(folder, path)) is not None:
                 task_file = _read_task_file(extract_result, tree, file, folder)
-                yield from () if task_file is None else _find_step_builds(task, builds_of(task_file), folder, repository)
+                yield from () if task_file is None else _find_step_builds(task, parse_task_builds(task_file), folder, repository)
         case OtherStep():
             if folder is not None:
                 raise _UnreadableTaskError(folder)
@@ -140,7 +140,7 @@ def _find_dockerfile_build(task: BuildTask, folder: FilePath, dockerfile: str, a
 def _find_folder(context: GitContext | None, repository: GitRepository) -> FilePath | None:
     if context is None or repository.host is None or repository.base_branch is None:
         return None
-    return context.folder_in(repository.host, repository.name, repository.base_branch)
+    return context.get_folder_in(repository.host, repository.name, repository.base_branch)
 
 
 def _join_inside(folder: FilePath, path: str) -> FilePath | None:

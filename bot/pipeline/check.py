@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.core.choice.objections import objections
-from bot.core.choice.verdict import verdict
-from bot.core.places.reconcile import shares_with_others
-from bot.core.places.select import Home, select, unless_unknown
-from bot.core.places.touched import Change, ChangedFile
+from bot.core.choice.objections import find_violations
+from bot.core.choice.verdict import build_verdict
+from bot.core.places.reconcile import find_sharing_with_skipped
+from bot.core.places.select import RepositoryBranch, select_reference, skip_unknown_registry
+from bot.core.places.touched import ChangedFiles, ChangedFile
 from bot.model.check import CheckedOccurrence, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.forge import GitRepository
@@ -66,12 +66,12 @@ def check_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, 
 def _check_offline(checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions) -> Sequence[CheckedOccurrence]:
     """Check references without network access: only missing digests are found."""
     today = context.clock.now().date()
-    selections = (select(policy_config, Home("", ""), place, today) for place in checked.occurrences)
-    known_registry_selections = (unless_unknown(policy_config, place) for place in selections)
+    selections = (select_reference(policy_config, RepositoryBranch("", ""), place, today) for place in checked.occurrences)
+    known_registry_selections = (skip_unknown_registry(policy_config, place) for place in selections)
     decisions: list[Decision] = [place if isinstance(place, SkippedReference) else UncheckedReference(place) for place in known_registry_selections]
-    conflicting = shares_with_others(decisions)
+    conflicting = find_sharing_with_skipped(decisions)
     return [
-        CheckedOccurrence(verdict(each), tuple(objections(each, options.fix_command, (), today)))
+        CheckedOccurrence(build_verdict(each), tuple(find_violations(each, options.fix_command, (), today)))
         for each in (
             SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each for each in decisions
         )
@@ -87,9 +87,9 @@ def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) 
         for path, lines in revision_diff.list_changed_lines(paths).items()
         if lines
     }
-    change = Change(files)
+    change = ChangedFiles(files)
     return replace(
         extract_result,
-        references=tuple(filter(change.touches, extract_result.references)),
-        unread_files=tuple(filter(change.touches, extract_result.unread_files)),
+        references=tuple(filter(change.is_touched, extract_result.references)),
+        unread_files=tuple(filter(change.is_touched, extract_result.unread_files)),
     )

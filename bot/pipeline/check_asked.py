@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bot.core.choice.objections import cause_of, named, not_verified, objections, stale
-from bot.core.choice.verdict import verdict
-from bot.core.evidence.trust import spoken, trust_for
-from bot.core.transition import DEFAULT_PLATFORM, transition_of
+from bot.core.choice.objections import get_update_cause, format_short_reference, build_signature_violation, find_violations, check_build_age
+from bot.core.choice.verdict import build_verdict
+from bot.core.evidence.trust import describe_signature, find_trust
+from bot.core.transition import DEFAULT_PLATFORM, get_first_transition
 from bot.model.check import CheckedOccurrence, Violation
 from bot.model.decision import (
     Decision,
@@ -56,16 +56,16 @@ def check_online(
     checked_occurrences: list[CheckedOccurrence] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
-        violations = list(objections(decision, fix_command, policy_config.end_of_life, now.date()))
+        violations = list(find_violations(decision, fix_command, policy_config.end_of_life, now.date()))
         violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
         notes = _list_notes(decision, reported_errors)
         outdated = _get_outdated(decision)
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
-            stale_violation = stale(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
+            stale_violation = check_build_age(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
             violations += [stale_violation] if stale_violation is not None else []
-            notes += [] if built_at is not None else [f"build time of {named(outdated.occurrence.reference)} is unknown"]
-        checked_occurrences.append(CheckedOccurrence(verdict(decision), tuple(violations), tuple(notes)))
+            notes += [] if built_at is not None else [f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown"]
+        checked_occurrences.append(CheckedOccurrence(build_verdict(decision), tuple(violations), tuple(notes)))
     return tuple(checked_occurrences), tuple(dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures)))
 
 
@@ -75,7 +75,7 @@ def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[st
         return []
     is_reported = decision.detail in reported_errors or (bool(reported_errors) and decision.reason is Reason.UNREACHABLE)
     detail = f": {decision.detail}" if decision.detail and not is_reported else ""
-    return [f"{named(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
+    return [f"{format_short_reference(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
 
 
 # ---- signatures --------------------------------------------------------------------------------------------------
@@ -110,7 +110,7 @@ def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolu
     tracked_image = get_tracked_image(decision)
     if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require.signature:
         return None
-    if cause_of(decision) is UpdateCause.GONE:
+    if get_update_cause(decision) is UpdateCause.GONE:
         return None
     resolution = resolutions.get(tracked_image.tag_ref)
     tag_digest = resolution.digest if isinstance(resolution, ResolvedTag) else None
@@ -128,11 +128,11 @@ def _check_signature(
     if image is None:
         return []
     reference, outcome = decision.occurrence.reference, signatures.get(image)
-    if trust_for(policy_config.trust, image[0].repository) is None:
-        return [not_verified(reference, "no entry of `trust` is about this image")]
+    if find_trust(policy_config.trust, image[0].repository) is None:
+        return [build_signature_violation(reference, "no entry of `trust` is about this image")]
     if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
         return []  # reported as a failure, which is not a violation
-    return [not_verified(reference, spoken(outcome))]
+    return [build_signature_violation(reference, describe_signature(outcome))]
 
 
 # ---- ages --------------------------------------------------------------------------------------------------------
@@ -153,5 +153,5 @@ def _get_outdated(decision: Decision) -> ImageUpdate | None:
 
 
 def _get_pinned_subject(update: ImageUpdate) -> ScanSubject:
-    move = transition_of(update)
+    move = get_first_transition(update)
     return ScanSubject(move.tag_ref, move.old or move.new, move.platforms[0])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.choice.platforms import is_same_platform
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.core.transition import DEFAULT_PLATFORM
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import TransitionContents
@@ -58,7 +58,7 @@ def compare_images(
     subjects = [each.make_subject(platform) for each in (old_image, new_image)]
     contents, inspection_failures = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
     verified = verify_signatures(transitions, trust_entries, context.verifiers, REGISTRY_POOL, context.progress)
-    compared = compare(*(assessed.evidence[move].new for move in transitions))
+    compared = compare_scans(*(assessed.evidence[move].new for move in transitions))
     evidence = replace(compared, contents=TransitionContents(*(contents[subject] for subject in subjects)))
     enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
 

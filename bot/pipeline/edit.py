@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.places.edit import apply_edits, edits_for, identity, is_misread, is_proved
+from bot.core.places.edit import apply_edits, list_edits, get_occurrence_key, is_misread_as_number, has_only_planned_changes
 from bot.model.decision import ImageUpdate, SkippedReference
 from bot.model.errors import EditError
 from bot.model.found import ExtractedReferences
@@ -52,18 +52,18 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
     """
     readings = extract_result.get_readings(path)
     content = readings[0].file.content
-    if any(is_misread(content, update.occurrence, update.candidates[0]) for update in updates):
+    if any(is_misread_as_number(content, update.occurrence, update.candidates[0]) for update in updates):
         raise EditError("YAML would parse the new tag as a number; hint: quote the tag")
-    edits = [edit for update in updates for edit in edits_for(update.occurrence, update.candidates[0])]
+    edits = [edit for update in updates for edit in list_edits(update.occurrence, update.candidates[0])]
     file = SourceFile(path, apply_edits(content, edits))
     new_readings = read_with_formats(file, [reading.file_format for reading in readings])
-    candidates = {identity(update.occurrence): update.candidates[0] for update in updates}
+    candidates = {get_occurrence_key(update.occurrence): update.candidates[0] for update in updates}
     planned = {place: candidate.digest for place, candidate in candidates.items()}
     tags = {place: candidate.tag for place, candidate in candidates.items() if candidate.tag is not None}
     if any(before.facts != after.facts for before, after in zip(readings, new_readings, strict=True)):
-        is_verified = is_proved(extract_result.references, relate_references(extract_result.replace_readings(new_readings)), planned, tags)
+        is_verified = has_only_planned_changes(extract_result.references, relate_references(extract_result.replace_readings(new_readings)), planned, tags)
     else:  # without changed facts, references in other files cannot have changed
-        is_verified = is_proved(_join_references(readings), _join_references(new_readings), planned, tags)
+        is_verified = has_only_planned_changes(_join_references(readings), _join_references(new_readings), planned, tags)
     if not is_verified:
         raise EditError("parsing the edited file did not show exactly the planned change")
     for old, new in zip(readings, new_readings, strict=True):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bot.core.choice.endings import end_of
+from bot.core.choice.endings import determine_superseded
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data
@@ -47,7 +47,7 @@ def find_superseded_tags(
     changes: dict[TagRef, SupersededTag | None] = {}
     for line, digest in tag_digests.items():
         known_entry = known_superseded.get(line)
-        found = end_of(digest, tag_listings.endings_by_tag.get(line), announced_dates.get(line), now.date())
+        found = determine_superseded(digest, tag_listings.endings_by_tag.get(line), announced_dates.get(line), now.date())
         is_announced = known_entry is not None and known_entry.reason is Reason.END_OF_LIFE
         was_checked = line in announced_dates if is_announced else line in tag_listings.endings_by_tag
         if known_entry is not None and known_entry.digest == digest and not was_checked and (found is None or is_announced):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bot.core.evidence.vex import by_image, set_aside
+from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.model.advisory import AdvisoryResult
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScanOutcome, ScanSubject
@@ -28,13 +28,13 @@ def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], advisories: AdvisoryS
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
         return VexResult(outcomes)
     vex = advisories.load_statements()
-    statements_by_image = by_image(vex.statements)
+    statements_by_image = group_by_image(vex.statements)
     failures = tuple(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
     if not statements_by_image:
         return VexResult(outcomes, failures)
     names = pool.map(advisories.list_digests, outcomes)
     suppressed = (
-        set_aside(outcome, subject, statements_by_image, digests)
+        suppress_findings(outcome, subject, statements_by_image, digests)
         for (subject, outcome), digests in zip(outcomes.items(), names, strict=True)
     )
     return VexResult(dict(zip(outcomes, suppressed, strict=True)), failures)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from datetime import date
 from math import ceil
 
-from bot.core.choice.endings import end_by_operator
-from bot.core.choice.tags import Ending, could_end, ended
-from bot.core.choice.targets import Course, course_of, nearer_tags, targets
+from bot.core.choice.endings import find_configured_eol
+from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
+from bot.core.choice.targets import UpdateRange, get_update_range, list_fallback_tags, list_target_tags
 from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
 from bot.model.hosts import has_lifecycle_data, is_acr
@@ -33,15 +33,15 @@ that are weekly or pause at weekends would never check some tags."""
 class TagListings:
     """The tags of repositories and the conclusions from them, computed once for each tag and policy."""
 
-    target_tags: Mapping[Course, tuple[TagRef, ...]]
+    target_tags: Mapping[UpdateRange, tuple[TagRef, ...]]
     """Tags to update to, the newest first, for references whose repository's tags could be listed."""
     tags_by_repository: Mapping[str, tuple[str, ...]]
     """The tags of each repository that could be listed."""
     numbered_repositories: frozenset[str]
     """Repositories in which a bare number after a tag is a patch number."""
-    successors: Mapping[Course, str | None]
+    successors: Mapping[UpdateRange, str | None]
     """The successor that the config sets for a tag that has reached its end of life."""
-    endings_by_tag: Mapping[TagRef, Ending | None]
+    endings_by_tag: Mapping[TagRef, TagEnding | None]
     """Whether the tags of the repository show that a tag is superseded; only for repositories that could be listed."""
     errors_by_repository: Mapping[str, RegistryError]
     """Why the tags of a repository could not be listed."""
@@ -51,30 +51,30 @@ class TagListings:
 
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
         """Return the tags to which a reference may be updated, newest first; the tag in the file is the last one."""
-        update_range = course_of(tracked_image)
+        update_range = get_update_range(tracked_image)
         if update_range is None or self.explain_missing_tags(tracked_image):
             return (tracked_image.tag_ref,)
-        return self.errors_by_repository.get(update_range.line.repository) or self.target_tags[update_range]
+        return self.errors_by_repository.get(update_range.tag_ref.repository) or self.target_tags[update_range]
 
-    def list_fallback_tags(self, update_range: Course) -> tuple[TagRef, ...]:
+    def list_fallback_tags(self, update_range: UpdateRange) -> tuple[TagRef, ...]:
         """Return older tags to update to if the newest one is not available, newest first."""
-        tags = nearer_tags(update_range, self.tags_by_repository[update_range.line.repository])
-        return tuple(TagRef(update_range.line.repository, tag) for tag in tags)
+        tags = list_fallback_tags(update_range, self.tags_by_repository[update_range.tag_ref.repository])
+        return tuple(TagRef(update_range.tag_ref.repository, tag) for tag in tags)
 
-    def add_fallback_tags(self, fallback_tags: Mapping[Course, tuple[str, ...]]) -> TagListings:
+    def add_fallback_tags(self, fallback_tags: Mapping[UpdateRange, tuple[str, ...]]) -> TagListings:
         """Return the listings with additional tags to update to."""
         target_tags = {course: self._compute_targets(course, tags) for course, tags in fallback_tags.items()}
         return replace(self, target_tags={**self.target_tags, **target_tags})
 
-    def _compute_targets(self, update_range: Course, fallback_tags: Sequence[str] = ()) -> tuple[TagRef, ...]:
-        repository = update_range.line.repository
+    def _compute_targets(self, update_range: UpdateRange, fallback_tags: Sequence[str] = ()) -> tuple[TagRef, ...]:
+        repository = update_range.tag_ref.repository
         is_numbered, successor = repository in self.numbered_repositories, self.successors[update_range]
-        return targets(update_range, self.tags_by_repository[repository], counted=is_numbered, named=successor, nearer=fallback_tags)
+        return list_target_tags(update_range, self.tags_by_repository[repository], counts_patches=is_numbered, configured_successor=successor, fallback_tags=fallback_tags)
 
     def explain_missing_tags(self, tracked_image: TrackedImage) -> str:
         """Return why other tags of a reference cannot be listed; empty if they were or may be in another run."""
         error = self.errors_by_repository.get(tracked_image.tag_ref.repository)
-        if error is None or course_of(tracked_image) is None:
+        if error is None or get_update_range(tracked_image) is None:
             return ""
         is_permanent = error.reason is Reason.DENIED or not error.is_failure
         return f"Newer tags could not be listed: {error}" if is_permanent else ""
@@ -89,27 +89,27 @@ def list_tags(
     today: date,
 ) -> TagListings:
     """List the tags of repositories whose references may change tags, and of tags that are checked for an end."""
-    update_ranges = {course for place in tracked_images if (course := course_of(place)) is not None}
-    updatable_repositories = {course.line.repository for course in update_ranges}
+    update_ranges = {course for place in tracked_images if (course := get_update_range(place)) is not None}
+    updatable_repositories = {course.tag_ref.repository for course in update_ranges}
     tag_refs = {place.tag_ref for place in tracked_images}
     watched_tags = tuple(_choose_watched_tags(tag_refs, today))
-    repositories = sorted(updatable_repositories | {line.repository for line in watched_tags if could_end(line.tag)})
+    repositories = sorted(updatable_repositories | {line.repository for line in watched_tags if can_be_superseded(line.tag)})
     answers, failed = _fetch_tag_lists(repositories, updatable_repositories, registry, pool, progress)
     errors = {repository: answer for repository, answer in answers.items() if isinstance(answer, RegistryError)}
     tags = {repository: answer for repository, answer in answers.items() if not isinstance(answer, RegistryError)}
     numbered_repositories = frozenset(each for each in updatable_repositories if is_acr(registry.get_origin(TagRef(each, "")).host))
-    configured = {course: end_by_operator(course.line, configured_ends, today) for course in update_ranges}
+    configured = {course: find_configured_eol(course.tag_ref, configured_ends, today) for course in update_ranges}
     tag_listings = TagListings(
         target_tags={},
         tags_by_repository=tags,
         numbered_repositories=numbered_repositories,
         successors={course: end.successor if end is not None else None for course, end in configured.items()},
-        endings_by_tag={line: ended(line.tag, tags[line.repository]) for line in tag_refs if line.repository in tags},
+        endings_by_tag={line: find_tag_ending(line.tag, tags[line.repository]) for line in tag_refs if line.repository in tags},
         errors_by_repository=errors,
         watched_tags=watched_tags,
         failures=failed,
     )
-    return tag_listings.add_fallback_tags({course: () for course in update_ranges if course.line.repository in tags})
+    return tag_listings.add_fallback_tags({course: () for course in update_ranges if course.tag_ref.repository in tags})
 
 
 def _fetch_tag_lists(
@@ -138,7 +138,7 @@ def _fetch_tag_lists(
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
     """Return the tags whose turn it is today."""
     ordered = sorted(tag_refs)
-    endable = [line for line in ordered if could_end(line.tag) or has_lifecycle_data(line.host)]
+    endable = [line for line in ordered if can_be_superseded(line.tag) or has_lifecycle_data(line.host)]
     share = min(ceil(len(ordered) / WATCHED_SHARE), len(endable))
     if not share:
         return ()

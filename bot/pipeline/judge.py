@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.evidence.gates import gate
-from bot.core.places.reconcile import reconcile
-from bot.core.places.select import Home, select, unless_unknown
-from bot.core.transition import transition_to
+from bot.core.evidence.gates import apply_gates
+from bot.core.places.reconcile import reconcile_decisions
+from bot.core.places.select import RepositoryBranch, select_reference, skip_unknown_registry
+from bot.core.transition import build_transition
 from bot.model.decision import Decision, ImageUpdate, SkippedReference, TrackedImage, Transition
 from bot.model.evidence import Evidence
 from bot.model.image import Resolution
@@ -92,12 +92,12 @@ def decide_updates(
     tracked_images = [place for places in selections for place in places if isinstance(place, TrackedImage)]
     lookup_result = run_lookups(tracked_images, clients, policy_config, context.progress, context.clock.now())
     decisions = [
-        reconcile([place if isinstance(place, SkippedReference) else lookup_result.decide(place) for place in places])
+        reconcile_decisions([place if isinstance(place, SkippedReference) else lookup_result.decide(place) for place in places])
         for places in selections
     ]
     updates = [each for places in decisions for each in places if isinstance(each, ImageUpdate)]
     transitions = {
-        transition_to(update, candidate)
+        build_transition(update, candidate)
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
@@ -110,9 +110,9 @@ def decide_updates(
     }
     now = context.clock.now()
     gated_decisions = [
-        reconcile(
+        reconcile_decisions(
             [
-                gate(each, evidence, now, is_public=surveyed.repository.may_be_public)
+                apply_gates(each, evidence, now, is_public=surveyed.repository.may_be_public)
                 if isinstance(each, ImageUpdate) and needs_evidence(each)
                 else each
                 for each in places
@@ -125,6 +125,6 @@ def decide_updates(
 
 
 def _select_images(extract_result: ExtractResult, policy_config: PolicyConfig, context: RunContext) -> list[TrackedImage | SkippedReference]:
-    repository_branch = Home(extract_result.repository.name, extract_result.repository.base_branch or "")
+    repository_branch = RepositoryBranch(extract_result.repository.name, extract_result.repository.base_branch or "")
     today = context.clock.now().date()
-    return [unless_unknown(policy_config, select(policy_config, repository_branch, occurrence, today)) for occurrence in extract_result.occurrences]
+    return [skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, occurrence, today)) for occurrence in extract_result.occurrences]

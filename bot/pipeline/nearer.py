@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from bot.core.choice.decide import decide
-from bot.core.choice.targets import Course, course_of
+from bot.core.choice.targets import UpdateRange, get_update_range
 from bot.model.decision import HeldUpdate, ImageUpdate, TrackedImage, UpdateCause, UpToDate
 from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
@@ -34,16 +34,16 @@ def add_fallback_tags(
     Raises:
         StateError: If the state cannot be read.
     """
-    ages: dict[Course, timedelta] = {}
+    ages: dict[UpdateRange, timedelta] = {}
     for place in tracked_images:
-        update_range = course_of(place)
+        update_range = get_update_range(place)
         if update_range is not None and _needs_fallback(place, tag_listings, resolutions, now):
             ages[update_range] = min(place.policy.min_age, ages.get(update_range, place.policy.min_age))
     fallback_tags = {course: tag_listings.list_fallback_tags(course) for course in ages}
     observations = state_store.load_observations({line for course, lines in fallback_tags.items() if ages[course] for line in lines})
     first_seen = {line: min(each.first_seen for each in sightings) for line, sightings in observations.items()}
 
-    def may_be_old_enough(update_range: Course, tag_ref: TagRef) -> bool:
+    def may_be_old_enough(update_range: UpdateRange, tag_ref: TagRef) -> bool:
         age = ages[update_range]
         return not age or is_acr(tag_ref.host) or first_seen.get(tag_ref, now) + age <= now
 

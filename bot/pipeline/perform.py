@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from bot.core.proposal.mark import read_mark, with_withdrawn
+from bot.core.proposal.mark import parse_marker, mark_withdrawn
 from bot.model.errors import ProtectedFileError
 from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.proposal import (
@@ -130,8 +130,8 @@ class StepExecutor:
         request = step.request
         if self.level < RunLevel.PROPOSE:
             return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
-        if not read_mark(request.body).withdrawn:
-            self.forge.update_request(request, request.title, with_withdrawn(f"Withdrawn: {step.reason}\n\n{request.body}"))
+        if not parse_marker(request.body).is_withdrawn:
+            self.forge.update_request(request, request.title, mark_withdrawn(f"Withdrawn: {step.reason}\n\n{request.body}"))
         self.forge.close(request)
         self.forge.delete_branch(request)
         return _report_request(request, ProposalOutcome.CLOSED, step.reason)

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.evidence.compare import exploited_in
-from bot.core.evidence.withheld import published
-from bot.core.markdown import one_line
-from bot.core.proposal.automerge import is_merge_unknown, may_merge
-from bot.core.proposal.fingerprint import fingerprint
-from bot.core.proposal.group import Bundle, group, images_of, intent_of, targets_of
-from bot.core.proposal.handling import extras_of, on_close_of, rebase_of, schedules_of, slides, worth_of
-from bot.core.proposal.mark import Remembered, mark, signed
-from bot.core.proposal.opening import is_unproven, opens_at
-from bot.core.proposal.render import render_body, render_line, render_message
-from bot.core.proposal.status import status_of
-from bot.core.proposal.view.proposal import ProposalView, build_view
+from bot.core.evidence.compare import collect_exploited_ids
+from bot.core.evidence.withheld import remove_private_evidence
+from bot.core.markdown import make_one_line
+from bot.core.proposal.automerge import is_automerge_unknown, can_automerge
+from bot.core.proposal.fingerprint import compute_fingerprint
+from bot.core.proposal.group import UpdateGroup, build_update_groups, list_proposed_images, compute_intent, list_targets
+from bot.core.proposal.handling import merge_attributes, determine_on_close, determine_rebase, collect_schedules, is_only_aged, compute_priority
+from bot.core.proposal.mark import BodyMarker, render_marker, append_trailers
+from bot.core.proposal.opening import is_awaiting_evidence, compute_opening_time
+from bot.core.proposal.render import render_body, render_title, render_message
+from bot.core.proposal.status import build_status
+from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
 from bot.core.proposal.words import build_head
-from bot.core.transition import transition_of
+from bot.core.transition import get_first_transition
 from bot.model.decision import Decision, ImageUpdate, SkippedReference, Transition, UpdateCause
 from bot.model.evidence import Evidence
 from bot.model.forge import ForgeLimits
@@ -88,7 +88,7 @@ def plan_proposals(
     updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
     skips: dict[ImageUpdate, SkippedReference] = {}
     proposals: list[PlannedProposal] = []
-    for update_group, group_updates in group(updates, extract_result.repository.non_default_base, all_at_once=all_at_once).items():
+    for update_group, group_updates in build_update_groups(updates, extract_result.repository.non_default_base, all_at_once=all_at_once).items():
         edit_result = edit_files(extract_result, group_updates)
         for skip in edit_result.unproved_skips:
             skips |= {update: skip for update in group_updates if update.occurrence == skip.occurrence}
@@ -102,7 +102,7 @@ def plan_proposals(
 
 def _plan_without_protected(
     extract_result: ExtractResult,
-    update_group: Bundle,
+    update_group: UpdateGroup,
     updates: Sequence[ImageUpdate],
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
@@ -117,7 +117,7 @@ def _plan_without_protected(
 
 
 def _build_proposal(
-    update_group: Bundle,
+    update_group: UpdateGroup,
     edit_result: EditResult,
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
@@ -125,40 +125,40 @@ def _build_proposal(
     protected_files: Sequence[FilePath] = (),
 ) -> Proposal:
     updates = edit_result.applied_updates
-    transitions = sorted({transition_of(update) for update in updates}, key=lambda move: move.sort_key)
-    shown_evidence = {move: published(evidence[move]) if style.is_public else evidence[move] for move in transitions}
-    updates_with_evidence = [(update, evidence[transition_of(update)]) for update in updates]
+    transitions = sorted({get_first_transition(update) for update in updates}, key=lambda move: move.sort_key)
+    shown_evidence = {move: remove_private_evidence(evidence[move]) if style.is_public else evidence[move] for move in transitions}
+    updates_with_evidence = [(update, evidence[get_first_transition(update)]) for update in updates]
     is_draft = any(update.review_reason or update.tracked_image.policy.draft for update in updates)
-    needs_people = is_draft or update_group.is_first
-    automerge = not needs_people and all(may_merge(*each) for each in updates_with_evidence)
-    is_open_to_merge = not needs_people and all(may_merge(*each) or is_merge_unknown(*each) for each in updates_with_evidence)
+    needs_people = is_draft or update_group.is_onboarding
+    automerge = not needs_people and all(can_automerge(*each) for each in updates_with_evidence)
+    is_open_to_merge = not needs_people and all(can_automerge(*each) or is_automerge_unknown(*each) for each in updates_with_evidence)
     status = None
     if style.has_status and style.limits.has_statuses:
-        status = status_of(list(shown_evidence.values()), is_doubted=any(update.review_reason for update in updates))
+        status = build_status(list(shown_evidence.values()), needs_review=any(update.review_reason for update in updates))
     rendered = _render_proposal(update_group, updates, shown_evidence, style, protected_files, automerge=automerge)
     return Proposal(
-        branch=update_group.branch(style.branch_prefix),
+        branch=update_group.get_branch(style.branch_prefix),
         title=rendered.title,
         body=rendered.body,
         commit_message=rendered.commit_message,
         changes=edit_result.changes,
-        images=images_of(updates),
+        images=list_proposed_images(updates),
         targets=rendered.targets,
         intent=rendered.intent,
         report_fingerprint=rendered.report_fingerprint,
         attributes=replace(
-            extras_of(updates), automerge=automerge or None, status=status, workflows=style.limits.workflows
+            merge_attributes(updates), automerge=automerge or None, status=status, workflows=style.limits.workflows
         ),
-        rebase=rebase_of(updates),
+        rebase=determine_rebase(updates),
         refresh_every=max(update.tracked_image.policy.refresh_every for update in updates),
-        is_only_aged=all(map(slides, updates)),
-        schedules=schedules_of(updates),
-        opens_at=opens_at(updates_with_evidence),
-        awaits_evidence=is_unproven(updates_with_evidence),
-        priority=worth_of([evidence[move] for move in transitions]),
+        is_only_aged=all(map(is_only_aged, updates)),
+        schedules=collect_schedules(updates),
+        opens_at=compute_opening_time(updates_with_evidence),
+        awaits_evidence=is_awaiting_evidence(updates_with_evidence),
+        priority=compute_priority([evidence[move] for move in transitions]),
         is_overdue=any(update.cause is UpdateCause.GONE for update in updates),
-        on_close=on_close_of(updates),
-        is_onboarding=update_group.is_first,
+        on_close=determine_on_close(updates),
+        is_onboarding=update_group.is_onboarding,
         is_draft=is_draft,
         is_merge_unknown=is_open_to_merge and not automerge,
         protected_files=tuple(protected_files),
@@ -178,7 +178,7 @@ class _RenderedProposal:
 
 
 def _render_proposal(
-    update_group: Bundle,
+    update_group: UpdateGroup,
     updates: Sequence[ImageUpdate],
     shown_evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
@@ -189,18 +189,18 @@ def _render_proposal(
     """Render a proposal; `shown_evidence` is the evidence that may be published, in the order of transitions."""
 
     def build_limited_view(rows: int) -> ProposalView:
-        return build_view(updates, shown_evidence, rows, is_first=update_group.is_first, left_out=protected_files)
+        return build_proposal_view(updates, shown_evidence, rows, is_first=update_group.is_onboarding, protected_files=protected_files)
 
-    targets, intent = targets_of(updates), intent_of(updates)
-    report = fingerprint(build_limited_view(FINGERPRINT_ROWS), shown_evidence.values())
-    marker = mark(Remembered(targets, report, automerge=automerge))
+    targets, intent = list_targets(updates), compute_intent(updates)
+    report = compute_fingerprint(build_limited_view(FINGERPRINT_ROWS), shown_evidence.values())
+    marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
     space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
     body = render_body(style.templates.body, build_limited_view, space)
-    head = build_head(update_group, updates, [each.delta for each in shown_evidence.values()], exploited_in(shown_evidence.values()))
+    head = build_head(update_group, updates, [each.delta for each in shown_evidence.values()], collect_exploited_ids(shown_evidence.values()))
     return _RenderedProposal(
-        title=one_line(render_line(style.templates.title, head), style.limits.title_characters),
+        title=make_one_line(render_title(style.templates.title, head), style.limits.title_characters),
         body=f"{body.rstrip()}\n\n{marker}\n",
-        commit_message=signed(render_message(style.templates.message, head), intent, style.trailers, update_group.base),
+        commit_message=append_trailers(render_message(style.templates.message, head), intent, style.trailers, update_group.base),
         targets=targets,
         intent=intent,
         report_fingerprint=report,

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.core.proposal.group import Bundle, bundle_of, first
-from bot.core.proposal.lifecycle import as_it_stands, next_step
-from bot.core.proposal.mark import read_mark
+from bot.core.proposal.group import UpdateGroup, get_update_group, build_onboarding_group
+from bot.core.proposal.lifecycle import omit_protected_files, next_step
+from bot.core.proposal.mark import parse_marker
 from bot.model.dashboard import UserRequest
 from bot.model.decision import (
     Decision,
@@ -64,7 +64,7 @@ class BranchPlan:
         if not isinstance(self.desired, Proposal):
             return self
         urgent = replace(self.desired, is_urgent=True)
-        return replace(self, desired=urgent, step=next_step(urgent, self.requests, known=self.is_fully_resolved, now=now) or self.step)
+        return replace(self, desired=urgent, step=next_step(urgent, self.requests, is_fully_resolved=self.is_fully_resolved, now=now) or self.step)
 
 
 def plan_branches(
@@ -98,27 +98,27 @@ def _plan_branch(
     now: datetime,
 ) -> Iterator[BranchPlan]:
     """Yield the plan of a branch if there is something to do or report."""
-    desired = as_it_stands(planned_proposal.proposal, requests) if planned_proposal is not None else NoProposal(_explain_no_proposal(decisions))
+    desired = omit_protected_files(planned_proposal.proposal, requests) if planned_proposal is not None else NoProposal(_explain_no_proposal(decisions))
     is_fully_resolved = _is_fully_resolved(planned_proposal, decisions, requests, extract_result)
-    step = next_step(desired, requests, known=is_fully_resolved, now=now)
+    step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=now)
     if step is not None:
         yield BranchPlan(branch, desired, requests, is_fully_resolved, step, planned_proposal.updates if planned_proposal is not None else ())
 
 
 def _group_by_branch(decisions: Sequence[Decision], non_default_base: str | None, branch_prefix: str) -> Mapping[str, Sequence[Decision]]:
-    decisions_by_group: dict[Bundle, list[Decision]] = defaultdict(list)
+    decisions_by_group: dict[UpdateGroup, list[Decision]] = defaultdict(list)
     for decision in decisions:
         tracked_image = get_tracked_image(decision)
         if tracked_image is not None:
-            decisions_by_group[bundle_of(tracked_image, non_default_base)].append(decision)
+            decisions_by_group[get_update_group(tracked_image, non_default_base)].append(decision)
     all_decisions = [decision for group_decisions in decisions_by_group.values() for decision in group_decisions]
-    by_branch = {bundle.branch(branch_prefix): decided for bundle, decided in decisions_by_group.items()}
-    return by_branch | {first(non_default_base).branch(branch_prefix): all_decisions}
+    by_branch = {bundle.get_branch(branch_prefix): decided for bundle, decided in decisions_by_group.items()}
+    return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
 
 
 def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
     """Return the tags that requests propose, as `repository:tag`."""
-    return frozenset(target.rpartition("@")[0] for each in requests for target in read_mark(each.body).targets)
+    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
 
 
 def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.choice.ages import left_since
-from bot.core.evidence.compare import is_pressing
-from bot.core.proposal.mark import read_mark
-from bot.core.transition import transition_of
+from bot.core.choice.ages import find_withdrawn_digests
+from bot.core.evidence.compare import is_urgent_fix
+from bot.core.proposal.mark import parse_marker
+from bot.core.transition import get_first_transition
 from bot.model.decision import Transition
 from bot.model.errors import RegistryError
 from bot.model.image import Resolution, ResolvedTag
@@ -47,7 +47,7 @@ def expedite_urgent(branch_plans: Sequence[BranchPlan], resolutions: Mapping[Tag
     unusable = _find_unusable(waiting_transitions, resolutions, context)
     assessable = (waiting_transitions | muted_transitions) - unusable
     assessed = assess(assessable, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories)
-    pressing = {move for move in assessable if is_pressing(assessed.evidence[move])}
+    pressing = {move for move in assessable if is_urgent_fix(assessed.evidence[move])}
     now = context.clock.now()
 
     def is_urgent(branch_plan: BranchPlan) -> bool:
@@ -70,8 +70,8 @@ def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) ->
     """Yield the transition from the proposed to the newly desired digest for each image of a request."""
     if request is None:
         return
-    proposed_digests = _parse_targets(read_mark(request.body).targets)
-    for move in {transition_of(update) for update in branch_plan.updates}:
+    proposed_digests = _parse_targets(parse_marker(request.body).targets)
+    for move in {get_first_transition(update) for update in branch_plan.updates}:
         old = proposed_digests.get(str(move.new_tag_ref))
         if old is not None and old != move.new:
             yield Transition(move.new_tag_ref, old, move.new, move.platforms)
@@ -84,7 +84,7 @@ def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
 
 def _is_rolled_back(move: Transition, resolution: Resolution | None) -> bool:
     """Return True if the tag was rolled back from the digest that the request proposes."""
-    return isinstance(resolution, ResolvedTag) and move.old in left_since(resolution.observations, resolution.digest)
+    return isinstance(resolution, ResolvedTag) and move.old in find_withdrawn_digests(resolution.observations, resolution.digest)
 
 
 def _is_gone(move: Transition, context: RunContext) -> bool:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.core.choice.ages import known_since, matured
-from bot.core.choice.platforms import image_for
+from bot.core.choice.ages import determine_known_since, find_matured_digests
+from bot.core.choice.platforms import find_platform_image
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import TagObservation
 from bot.model.image import (
@@ -272,7 +272,7 @@ class _ResolveSession:
             if isinstance(platform, UnresolvedTag):
                 yield digest, platform
                 continue
-            child = image_for(current, platform)
+            child = find_platform_image(current, platform)
             try:
                 yield digest, self._fetch_manifest(tag_ref, child.digest) if child is not None else None
             except RegistryError as error:
@@ -299,13 +299,13 @@ class _ResolveSession:
     def _add_earlier(self, resolved: ResolvedTag, outdated: Sequence[TagLookup]) -> ResolvedTag:
         """Add earlier digests for references for which the current digest is too young or held."""
         observations = resolved.observations
-        since = known_since(resolved.digest, observations, resolved.registry_records, self.now)
+        since = determine_known_since(resolved.digest, observations, resolved.registry_records, self.now)
         tried: set[Digest] = set()
         for lookup in outdated:
             if since + lookup.min_age <= self.now and not self.is_held(lookup, resolved):
                 continue
             pinned_digest = lookup.pinned_digest if lookup.is_written else None
-            for digest in matured(observations, resolved.digest, pinned_digest, lookup.min_age, self.now)[:MAX_EARLIER]:
+            for digest in find_matured_digests(observations, resolved.digest, pinned_digest, lookup.min_age, self.now)[:MAX_EARLIER]:
                 if digest not in tried:
                     tried.add(digest)
                     resolved = self._add_earlier_digest(resolved, digest, outdated)

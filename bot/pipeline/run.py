@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.choice.verdict import verdict
-from bot.core.proposal.refusals import refusals
+from bot.core.choice.verdict import build_verdict
+from bot.core.proposal.refusals import report_refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
@@ -91,12 +91,12 @@ def _execute_steps(repository_plans: Sequence[RepositoryPlan], context: RunConte
 def _build_report(repository_plan: RepositoryPlan, execution_result: ExecutionResult, options: RunOptions) -> RepositoryReport:
     repository, extract_result = repository_plan.repository_scan.repository, repository_plan.repository_scan.extract_result
     reported_branches = {each.branch for each in execution_result.reports}
-    refusal_reports = refusals(repository_plan.proposal_plan.decisions, repository.non_default_base, options.branch_prefix, reported_branches)
+    refusal_reports = report_refusals(repository_plan.proposal_plan.decisions, repository.non_default_base, options.branch_prefix, reported_branches)
     return RepositoryReport(
         forge=repository.forge,
         name=repository.name,
         base_branch=repository.base_branch,
-        verdicts=tuple(verdict(decision) for decision in repository_plan.proposal_plan.decisions),
+        verdicts=tuple(build_verdict(decision) for decision in repository_plan.proposal_plan.decisions),
         unsupported=extract_result.unsupported,
         proposals=tuple(sorted((*execution_result.reports, *refusal_reports), key=lambda each: each.branch)),
         note=extract_result.blocked_reason if repository.base_branch else NO_BRANCH,

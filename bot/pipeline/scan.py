@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core.choice.verdict import verdict
-from bot.core.places.select import Home, select
+from bot.core.choice.verdict import build_verdict
+from bot.core.places.select import RepositoryBranch, select_reference
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
@@ -66,14 +66,14 @@ def scan_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, p
 def _list_offline_verdicts(extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig) -> list[Verdict]:
     """Return the verdict on every reference that is possible without network access."""
     today = context.clock.now().date()
-    selections = [select(policy_config, Home("", ""), occurrence, today) for occurrence in extract_result.occurrences]
-    return [verdict(UncheckedReference(place) if isinstance(place, TrackedImage) else place) for place in selections]
+    selections = [select_reference(policy_config, RepositoryBranch("", ""), occurrence, today) for occurrence in extract_result.occurrences]
+    return [build_verdict(UncheckedReference(place) if isinstance(place, TrackedImage) else place) for place in selections]
 
 
 def _scan_online(extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig) -> TreeScanResult:
     """Look up updates, and verify the edits."""
     tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
-    verdicts = list(map(verdict, tree_decisions.decisions))
+    verdicts = list(map(build_verdict, tree_decisions.decisions))
     failures = (*extract_result.failures, *tree_decisions.decision_result.failures)
     report = RunReport(RunLevel.REPORT, (_build_report(root, extract_result, verdicts),), dict(tree_decisions.decision_result.evidence), failures)
     return TreeScanResult(report, extract_result, tree_decisions.changes)

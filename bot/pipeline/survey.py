@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bot.core.places.ignore import comment_at, lines_of
-from bot.core.places.relate import relate
+from bot.core.places.ignore import find_comment, split_commented_lines
+from bot.core.places.relate import apply_cross_file_facts
 from bot.model.errors import ConfigError, ConfigProblem, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.found import ExtractedReferences
@@ -193,11 +193,11 @@ def relate_references(readings: Sequence[FileReading], additional_facts: Sequenc
         from bot.model.remark import TreeBranch
 
         facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
-    references = relate((reading.references for reading in readings), facts)
+    references = apply_cross_file_facts((reading.references for reading in readings), facts)
     files_with_comments = {
         reading.file.path: (lines, reading.file_format.has_line_end_comments)
         for reading in readings
-        if (lines := lines_of(reading.file.content)) is not None
+        if (lines := split_commented_lines(reading.file.content)) is not None
     }
     return tuple(_add_ignore_comment(place, files_with_comments) for place in references) if files_with_comments else references
 
@@ -209,7 +209,7 @@ def _add_ignore_comment(
         return place
     lines, at_line_end = files_with_comments[place.path]
     numbers = (place.line_number, *place.related_lines)
-    return replace(place, ignore_comment=comment_at(lines, numbers, at_line_end=at_line_end))
+    return replace(place, ignore_comment=find_comment(lines, numbers, at_line_end=at_line_end))
 
 
 def _get_path(reading: FileReading) -> FilePath:

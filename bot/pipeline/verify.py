@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.signatures import together
-from bot.core.evidence.trust import trust_for
+from bot.core.evidence.signatures import combine_signatures
+from bot.core.evidence.trust import find_trust
 from bot.model.decision import Transition
 from bot.model.reference import Digest
 from bot.model.report import RunFailure
@@ -44,7 +44,7 @@ def verify_signatures(
     trusted = {
         move: trust
         for move in sorted(set(transitions), key=lambda move: move.sort_key)
-        if (trust := trust_for(trust_entries, move.tag_ref.repository)) is not None
+        if (trust := find_trust(trust_entries, move.tag_ref.repository)) is not None
     }
     images = list(dict.fromkeys(image for move, trust in trusted.items() for image in _list_images(move, trust)))
     if not images:
@@ -53,7 +53,7 @@ def verify_signatures(
 
     def verify_image(image: _TrustedImage) -> SignatureOutcome:
         outcomes = (each.verify(image.repository, image.digest, image.trust) for each in verifiers)
-        outcome = together(each for each in outcomes if each is not None)
+        outcome = combine_signatures(each for each in outcomes if each is not None)
         progress.advance()
         return outcome
 

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 
-from bot.core.places.stages import is_base
+from bot.core.places.stages import is_base_image
 from bot.model.found import ExtractedReferences
 from bot.model.source import Occurrence, SourceFile
 
@@ -51,7 +51,7 @@ def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
 
 def _count_base_images(references: ExtractedReferences) -> Counter[str]:
     """Return the images of FROM instructions; dockerfile-parse ignores other image references."""
-    return Counter(str(place.reference) for place in references if isinstance(place, Occurrence) and is_base(place))
+    return Counter(str(place.reference) for place in references if isinstance(place, Occurrence) and is_base_image(place))
 
 
 def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:

@@ -16,7 +16,7 @@ from itertools import chain, islice
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from bot.core.choice.platforms import image_for
+from bot.core.choice.platforms import find_platform_image
 from bot.model.artifact import Blob
 from bot.model.errors import RegistryError
 from bot.model.image import ManifestKind
@@ -64,13 +64,13 @@ class Attachments:
     def __init__(self, access: Access, authenticator: Authenticator, artifacts: ArtifactStore) -> None:
         self._access, self._authenticator, self._artifacts = access, authenticator, artifacts
 
-    def inventories(self, line: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+    def fetch_inventories(self, tag_ref: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
 
         The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
         manifest. Raises RegistryError, also during the iteration.
         """
-        place = place_of(self._access, line)
+        place = place_of(self._access, tag_ref)
         question = place.manifest(quote(digest, safe=":"))
         response = self._authenticator.ask(place.endpoint, question)
         if response.status != HTTPStatus.OK:
@@ -81,12 +81,12 @@ class Attachments:
         except NotAnImageError as error:
             raise place.not_an_image(question, error) from error
         if manifest.kind is ManifestKind.MANIFEST:
-            return frozenset({digest}), self._fetched(line.repository, (), [digest])
-        child = image_for(manifest, platform)
+            return frozenset({digest}), self._fetched(tag_ref.repository, (), [digest])
+        child = find_platform_image(manifest, platform)
         if child is None:
             return frozenset({digest}), iter(())
         beside = tuple(_beside(_object(response.body), child.digest))
-        return frozenset({digest, child.digest}), self._fetched(line.repository, beside, [child.digest, digest])
+        return frozenset({digest, child.digest}), self._fetched(tag_ref.repository, beside, [child.digest, digest])
 
     def _fetched(self, repository: str, beside: Iterable[Digest], names: Iterable[Digest]) -> Iterator[bytes]:
         attached = chain(beside, (found for name in names for found in self._referring(repository, name)))

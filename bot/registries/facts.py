@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from bot.core.evidence.build_time import build_time
+from bot.core.evidence.build_time import parse_build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.model.reference import parse_sha256
@@ -51,7 +51,7 @@ def parse_config(body: bytes) -> Config:
     runtime: Mapping[str, Any] = found if isinstance(found, dict) else {}
     labels: Any = runtime.get("Labels")
     texts = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
-    return Config(build_time(document.get("created")), platform_of(document), texts, _start(runtime))
+    return Config(parse_build_time(document.get("created")), platform_of(document), texts, _start(runtime))
 
 
 def _start(runtime: Mapping[str, Any]) -> ImageConfig:
@@ -102,6 +102,6 @@ def created(said: Sequence[Statements], config: Config | None) -> datetime | Non
     Annotations are specific to this build. Labels come last, after the config's own time, because FROM passes labels
     on: an image without its own would show the build time of its base.
     """
-    annotated = (build_time(statements.get(f"{PREFIX}created")) for statements in said)
-    labelled = build_time(config.labels.get(f"{PREFIX}created")) if config else None
+    annotated = (parse_build_time(statements.get(f"{PREFIX}created")) for statements in said)
+    labelled = parse_build_time(config.labels.get(f"{PREFIX}created")) if config else None
     return next(filter(None, annotated), None) or (config and config.created) or labelled

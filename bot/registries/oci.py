@@ -14,7 +14,7 @@ from dataclasses import replace
 from http import HTTPStatus
 from urllib.parse import quote
 
-from bot.core.choice.platforms import image_for
+from bot.core.choice.platforms import find_platform_image
 from bot.model.contents import ImageConfig, ImageContents
 from bot.model.image import ChildManifest, ImageFacts, Manifest, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, ImageReference, TagRef, parse_sha256
@@ -187,7 +187,7 @@ class OciRegistry:
         document = self._known(place, digest)
         index, said = document.manifest, []
         if index.kind is ManifestKind.INDEX:
-            child = image_for(index, platform)
+            child = find_platform_image(index, platform)
             if child is None:
                 return None
             said.append(dict(child.annotations))
@@ -223,7 +223,7 @@ class OciRegistry:
         place = place_of(self._access, line)
         document = self._known(place, digest)
         if document.manifest.kind is ManifestKind.INDEX:
-            child = image_for(document.manifest, platform)
+            child = find_platform_image(document.manifest, platform)
             if child is None:
                 return frozenset({digest})
             document = self._known(place, child.digest)
@@ -238,7 +238,7 @@ class OciRegistry:
         manifest = self._known(place_of(self._access, line), digest).manifest
         if manifest.kind is ManifestKind.MANIFEST:
             return digest
-        child = image_for(manifest, platform)
+        child = find_platform_image(manifest, platform)
         return child.digest if child else None
 
     def named_address(self, reference: ImageReference) -> PullAddress:

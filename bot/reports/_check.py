@@ -8,11 +8,11 @@ from bot.model.check import CheckReport
 from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 
-def notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
+def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
     """Yield path, line and sentence of every note, including one for each file that could not be read."""
     for place in report.occurrences:
-        where = place.verdict.occurrence
-        yield from ((where.path, where.line_number, text) for text in place.notes)
+        occurrence = place.verdict.occurrence
+        yield from ((occurrence.path, occurrence.line_number, text) for text in place.notes)
     for each in report.unsupported:
         if each.reason in WHOLE_FILE_REASONS:
             yield each.path, each.line_number, f"not checked: {each.reason.sentence}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.core.evidence.compare import count_by_severity, distinct, exploited
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 
-def effect(evidence: Evidence | None) -> str:
+def describe_effect(evidence: Evidence | None) -> str:
     """Return the effect of an update as a phrase, or why it is not known; empty if no scanner is configured.
 
     A missing scanner is reported once for the whole run, not for each image.
@@ -18,15 +18,15 @@ def effect(evidence: Evidence | None) -> str:
     if evidence.delta is None:
         if isinstance(evidence.old, NotScanned):
             return f"old image not scanned: {evidence.old.reason.sentence}"
-        count = distinct(evidence.new.findings)
+        count = count_distinct(evidence.new.findings)
         return f"has {count} known vulnerabilit{'y' if count == 1 else 'ies'}"
     counts = {
         "critical": count_by_severity(evidence.delta.fixed)[Severity.CRITICAL],
-        "known exploited": distinct(exploited(evidence.delta.fixed, evidence.exploited_ids)),
+        "known exploited": count_distinct(filter_exploited(evidence.delta.fixed, evidence.exploited_ids)),
     }
-    worst = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    details = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     return (
-        f"fixes {distinct(evidence.delta.fixed)}"
-        + (f" ({worst})" if worst else "")
-        + f", {distinct(evidence.delta.introduced)} new, {distinct(evidence.delta.remaining)} remain"
+        f"fixes {count_distinct(evidence.delta.fixed)}"
+        + (f" ({details})" if details else "")
+        + f", {count_distinct(evidence.delta.introduced)} new, {count_distinct(evidence.delta.remaining)} remain"
     )

@@ -9,22 +9,22 @@ from datetime import datetime
 JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
-def json_text(document: JsonValue) -> str:
+def render_json(document: JsonValue) -> str:
     """Return a document as ASCII text.
 
     In ASCII, no character can control a terminal, and a path that is not valid UTF-8 keeps its bytes. An entry of a
     table takes one line, which makes the text searchable and is much faster to write than indented values.
     """
-    return _laid_out(document, "")
+    return _format_value(document, "")
 
 
-def _laid_out(value: JsonValue, indent: str) -> str:
+def _format_value(value: JsonValue, indent: str) -> str:
     inner = indent + "  "
     if isinstance(value, dict) and (not indent or any(_is_table(each) for each in value.values())):
-        lines = [f"{inner}{json.dumps(key)}: {_laid_out(each, inner)}" for key, each in value.items()]
+        lines = [f"{inner}{json.dumps(key)}: {_format_value(each, inner)}" for key, each in value.items()]
         return "{\n" + ",\n".join(lines) + f"\n{indent}}}"
     if isinstance(value, list) and _is_table(value):
-        return "[\n" + ",\n".join(inner + _laid_out(each, inner) for each in value) + f"\n{indent}]"
+        return "[\n" + ",\n".join(inner + _format_value(each, inner) for each in value) + f"\n{indent}]"
     return json.dumps(value)
 
 
@@ -32,6 +32,6 @@ def _is_table(value: JsonValue) -> bool:
     return isinstance(value, list) and any(isinstance(each, dict) for each in value)
 
 
-def moment_value(moment: datetime | None) -> str | None:
+def format_time(time: datetime | None) -> str | None:
     """Return a time in UTC as `2026-11-24T08:30:00Z`."""
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else None
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time is not None else None

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from bot.core.markdown import is_address, one_line
-from bot.core.notes import MAX_NOTE
-from bot.core.transition import short
+from bot.core.markdown import is_safe_url, make_one_line
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.transition import shorten_digest
 from bot.model.reference import Digest
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports._page_charts import At, Chart, ImageKey, charts, moves_now
-from bot.reports.run_facts import FailureFacts, PlaceFacts, ProposalFacts, RepositoryFacts, RunFacts
+from bot.reports._page_charts import OccurrenceInRepository, PageChart, ImageKey, build_charts, can_update_now
+from bot.reports.run_facts import FailureFacts, OccurrenceFacts, ProposalFacts, RepositoryFacts, RunFacts
 
-MAX_PLACES = 50
+MAX_OCCURRENCES = 50
 """Image references that are shown for one image, so that a common image does not displace the others."""
 
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
-_NOT_MOVED = (OccurrenceStatus.GONE, OccurrenceStatus.REFUSED, OccurrenceStatus.HELD, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED)
+_NOT_UPDATED_STATUSES = (OccurrenceStatus.GONE, OccurrenceStatus.REFUSED, OccurrenceStatus.HELD, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED)
 """Statuses of references that are not updated, most urgent first."""
-_GROUPS: Mapping[str, frozenset[ProposalOutcome]] = {
+_OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
     "Open": frozenset(
         {
             ProposalOutcome.OPENED,
@@ -46,7 +46,7 @@ OTHER_GROUP = "Other outcomes"
 
 
 @dataclass(frozen=True, slots=True)
-class Cut(Generic[Row]):
+class ShownRows(Generic[Row]):
     """The first rows of a list, and the number of rows that are left out."""
 
     rows: tuple[Row, ...]
@@ -54,7 +54,7 @@ class Cut(Generic[Row]):
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedText:
     """A text, and the address that it links to; None if the address is not certain to be one."""
 
     text: str
@@ -66,7 +66,7 @@ class ProposalRow:
     """One proposal."""
 
     repository: str
-    title: Linked
+    title: LinkedText
     outcome: str
     note: str
 
@@ -77,11 +77,11 @@ class ProposalGroup:
 
     heading: str
     total: int
-    proposals: Cut[ProposalRow]
+    proposals: ShownRows[ProposalRow]
 
 
 @dataclass(frozen=True, slots=True)
-class StillRow:
+class NotUpdatedRow:
     """An image reference that is not updated, and why."""
 
     image: str
@@ -94,7 +94,7 @@ class StillRow:
 
 
 @dataclass(frozen=True, slots=True)
-class UserRow:
+class ImageUserRow:
     """An image reference of an image."""
 
     repository: str
@@ -114,7 +114,7 @@ class ImageRow:
     repositories: int
     pinned: int
     statuses: str
-    users: Cut[UserRow]
+    users: ShownRows[ImageUserRow]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class RepositoryRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class FleetPage:
     """All values of the page.
 
     Texts are cut to one line of limited length. The template makes them safe by escaping them for HTML.
@@ -142,161 +142,161 @@ class Page:
     started: datetime | None
     ended: datetime | None
     figures: tuple[tuple[str, str], ...]
-    charts: tuple[Chart, ...]
-    failed: Cut[FailureFacts]
+    charts: tuple[PageChart, ...]
+    failed: ShownRows[FailureFacts]
     groups: tuple[ProposalGroup, ...]
-    still: Cut[StillRow]
-    images: Cut[ImageRow]
-    repositories: Cut[RepositoryRow]
+    still: ShownRows[NotUpdatedRow]
+    images: ShownRows[ImageRow]
+    repositories: ShownRows[RepositoryRow]
     reasons: tuple[tuple[str, str], ...]
 
 
-def page(run: RunFacts, rows: int) -> Page:
+def build_page(run: RunFacts, rows: int) -> FleetPage:
     """Return the page with at most `rows` rows in each list."""
-    every = [At(tree, place) for tree in run.repositories for place in tree.places]
-    images = _by_image(every)
+    located = [OccurrenceInRepository(tree, place) for tree in run.repositories for place in tree.occurrences]
+    images = _group_by_image(located)
     anchors = {key: f"image-{number}" for number, key in enumerate(list(images)[:rows], 1)}
-    return Page(
-        levels=", ".join(_line(level) for level in run.levels),
+    return FleetPage(
+        levels=", ".join(_shorten(level) for level in run.levels),
         started=run.started,
         ended=run.ended,
-        figures=_figures(run, every, len(images)),
-        charts=charts(every),
-        failed=_cut(run.failed, rows, _failure),
-        groups=tuple(_groups(run, rows)),
-        still=_still(every, anchors, rows),
-        images=_cut(list(images), rows, lambda key: _image_row(key, anchors[key], images[key])),
-        repositories=_cut(run.repositories, rows, _repository_row),
-        reasons=_reasons(every),
+        figures=_build_figures(run, located, len(images)),
+        charts=build_charts(located),
+        failed=_cut_rows(run.failures, rows, _shorten_failure),
+        groups=tuple(_build_groups(run, rows)),
+        still=_build_not_updated_rows(located, anchors, rows),
+        images=_cut_rows(list(images), rows, lambda key: _build_image_row(key, anchors[key], images[key])),
+        repositories=_cut_rows(run.repositories, rows, _build_repository_row),
+        reasons=_list_reasons(located),
     )
 
 
-def _cut(found: Sequence[Facts], rows: int, shown: Callable[[Facts], Row]) -> Cut[Row]:
-    return Cut(tuple(map(shown, found[:rows])), max(0, len(found) - rows))
+def _cut_rows(entries: Sequence[Facts], rows: int, build_row: Callable[[Facts], Row]) -> ShownRows[Row]:
+    return ShownRows(tuple(map(build_row, entries[:rows])), max(0, len(entries) - rows))
 
 
-def _line(text: str, limit: int = MAX_NOTE) -> str:
-    return one_line(text, limit)
+def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
+    return make_one_line(text, limit)
 
 
-def _by_image(every: Iterable[At]) -> Mapping[ImageKey, list[At]]:
+def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:
     """Return the image references of each image, sorted by image."""
-    images: dict[ImageKey, list[At]] = {}
-    for at in sorted(every, key=lambda at: at.image):
+    images: dict[ImageKey, list[OccurrenceInRepository]] = {}
+    for at in sorted(located, key=lambda at: at.image):
         images.setdefault(at.image, []).append(at)
     return images
 
 
-def _figures(run: RunFacts, every: Sequence[At], images: int) -> tuple[tuple[str, str], ...]:
-    total, pinned = len(every), sum(at.place.digest is not None for at in every)
+def _build_figures(run: RunFacts, located: Sequence[OccurrenceInRepository], images: int) -> tuple[tuple[str, str], ...]:
+    total, pinned = len(located), sum(at.occurrence.digest is not None for at in located)
     proposals = sum(len(tree.proposals) for tree in run.repositories)
     return (
         ("Repositories", f"{len(run.repositories)}"),
         ("Images", f"{images}"),
         ("Places", f"{total}"),
         ("Pinned by digest", f"{pinned} of {total}" if total else "none"),
-        ("Can move now", f"{sum(moves_now(at.place) for at in every)}"),
+        ("Can move now", f"{sum(can_update_now(at.occurrence) for at in located)}"),
         ("Proposals", f"{proposals}"),
-        ("Failures of basebump", f"{len(run.failed)}"),
+        ("Failures of basebump", f"{len(run.failures)}"),
     )
 
 
-def _groups(run: RunFacts, rows: int) -> Iterable[ProposalGroup]:
+def _build_groups(run: RunFacts, rows: int) -> Iterable[ProposalGroup]:
     by_group: dict[str, list[tuple[RepositoryFacts, ProposalFacts]]] = {}
     for tree in run.repositories:
         for proposal in tree.proposals:
-            by_group.setdefault(group_of(proposal.outcome), []).append((tree, proposal))
-    for heading in (*_GROUPS, OTHER_GROUP):
-        found = by_group.get(heading, [])
-        if found:
-            yield ProposalGroup(heading, len(found), _cut(found, rows, _proposal_row))
+            by_group.setdefault(get_group_heading(proposal.outcome), []).append((tree, proposal))
+    for heading in (*_OUTCOMES_BY_HEADING, OTHER_GROUP):
+        group_proposals = by_group.get(heading, [])
+        if group_proposals:
+            yield ProposalGroup(heading, len(group_proposals), _cut_rows(group_proposals, rows, _build_proposal_row))
 
 
-def group_of(outcome: str) -> str:
+def get_group_heading(outcome: str) -> str:
     """Return the heading under which proposals with an outcome are shown."""
-    return next((heading for heading, outcomes in _GROUPS.items() if outcome in outcomes), OTHER_GROUP)
+    return next((heading for heading, outcomes in _OUTCOMES_BY_HEADING.items() if outcome in outcomes), OTHER_GROUP)
 
 
-def _proposal_row(found: tuple[RepositoryFacts, ProposalFacts]) -> ProposalRow:
-    tree, proposal = found
-    address = proposal.url if proposal.url is not None and is_address(proposal.url) else None
-    title = Linked(_line(proposal.title) or _line(proposal.branch), address)
-    return ProposalRow(_named(tree), title, _line(proposal.outcome), _line(proposal.note or ""))
+def _build_proposal_row(entry: tuple[RepositoryFacts, ProposalFacts]) -> ProposalRow:
+    tree, proposal = entry
+    address = proposal.url if proposal.url is not None and is_safe_url(proposal.url) else None
+    title = LinkedText(_shorten(proposal.title) or _shorten(proposal.branch), address)
+    return ProposalRow(_format_repository(tree), title, _shorten(proposal.outcome), _shorten(proposal.note or ""))
 
 
-def _failure(failure: FailureFacts) -> FailureFacts:
-    return FailureFacts(_line(failure.subject), _line(failure.stage), _line(failure.error))
+def _shorten_failure(failure: FailureFacts) -> FailureFacts:
+    return FailureFacts(_shorten(failure.subject), _shorten(failure.stage), _shorten(failure.error))
 
 
-def _still(every: Sequence[At], anchors: Mapping[ImageKey, str], rows: int) -> Cut[StillRow]:
-    order = {status.value: number for number, status in enumerate(_NOT_MOVED)}
-    found = sorted((at for at in every if at.place.status in order), key=lambda at: order[at.place.status])
+def _build_not_updated_rows(located: Sequence[OccurrenceInRepository], anchors: Mapping[ImageKey, str], rows: int) -> ShownRows[NotUpdatedRow]:
+    order = {status.value: number for number, status in enumerate(_NOT_UPDATED_STATUSES)}
+    not_updated = sorted((at for at in located if at.occurrence.status in order), key=lambda at: order[at.occurrence.status])
 
-    def row(at: At) -> StillRow:
-        return StillRow(
-            _image(at.image),
+    def build_row(at: OccurrenceInRepository) -> NotUpdatedRow:
+        return NotUpdatedRow(
+            _format_image(at.image),
             anchors.get(at.image),
-            _status(at.place),
-            _line(at.place.detail or _sentence(at.place.reason)),
-            _named(at.tree),
-            _where(at.place),
+            _format_status(at.occurrence),
+            _shorten(at.occurrence.detail or _get_reason_sentence(at.occurrence.reason)),
+            _format_repository(at.repository),
+            _format_position(at.occurrence),
         )
 
-    return _cut(found, rows, row)
+    return _cut_rows(not_updated, rows, build_row)
 
 
-def _image_row(key: ImageKey, anchor: str, users: Sequence[At]) -> ImageRow:
-    statuses = Counter(at.place.status for at in users)
+def _build_image_row(key: ImageKey, anchor: str, users: Sequence[OccurrenceInRepository]) -> ImageRow:
+    statuses = Counter(at.occurrence.status for at in users)
     return ImageRow(
         anchor=anchor,
-        image=_image(key),
+        image=_format_image(key),
         places=len(users),
-        repositories=len({(at.tree.forge, at.tree.name) for at in users}),
-        pinned=sum(at.place.digest is not None for at in users),
-        statuses=", ".join(f"{count} {_line(status)}" for status, count in statuses.most_common(len(OccurrenceStatus))),
-        users=_cut(users, MAX_PLACES, _user),
+        repositories=len({(at.repository.forge, at.repository.name) for at in users}),
+        pinned=sum(at.occurrence.digest is not None for at in users),
+        statuses=", ".join(f"{count} {_shorten(status)}" for status, count in statuses.most_common(len(OccurrenceStatus))),
+        users=_cut_rows(users, MAX_OCCURRENCES, _build_user_row),
     )
 
 
-def _user(at: At) -> UserRow:
-    digest = short(Digest(at.place.digest)) if at.place.digest is not None else ""
-    return UserRow(_named(at.tree), _where(at.place), _line(digest), _status(at.place))
+def _build_user_row(at: OccurrenceInRepository) -> ImageUserRow:
+    digest = shorten_digest(Digest(at.occurrence.digest)) if at.occurrence.digest is not None else ""
+    return ImageUserRow(_format_repository(at.repository), _format_position(at.occurrence), _shorten(digest), _format_status(at.occurrence))
 
 
-def _repository_row(tree: RepositoryFacts) -> RepositoryRow:
+def _build_repository_row(tree: RepositoryFacts) -> RepositoryRow:
     return RepositoryRow(
-        repository=_named(tree),
-        forge=_line(tree.forge),
-        places=len(tree.places),
-        pinned=sum(place.digest is not None for place in tree.places),
-        moving=sum(map(moves_now, tree.places)),
+        repository=_format_repository(tree),
+        forge=_shorten(tree.forge),
+        places=len(tree.occurrences),
+        pinned=sum(place.digest is not None for place in tree.occurrences),
+        moving=sum(map(can_update_now, tree.occurrences)),
         proposals=len(tree.proposals),
-        unsupported=tree.unsupported,
-        note=_line(tree.note or ""),
+        unsupported=tree.unsupported_count,
+        note=_shorten(tree.note or ""),
     )
 
 
-def _reasons(every: Iterable[At]) -> tuple[tuple[str, str], ...]:
-    given = {at.place.reason for at in every}
-    return tuple((reason.value, reason.sentence) for reason in Reason if reason.value in given)
+def _list_reasons(located: Iterable[OccurrenceInRepository]) -> tuple[tuple[str, str], ...]:
+    used_reasons = {at.occurrence.reason for at in located}
+    return tuple((reason.value, reason.sentence) for reason in Reason if reason.value in used_reasons)
 
 
-def _sentence(reason: str | None) -> str:
+def _get_reason_sentence(reason: str | None) -> str:
     return Reason(reason).sentence if reason in set(Reason) else ""
 
 
-def _status(place: PlaceFacts) -> str:
-    return _line(f"{place.status} ({place.reason})" if place.reason is not None else place.status)
+def _format_status(place: OccurrenceFacts) -> str:
+    return _shorten(f"{place.status} ({place.reason})" if place.reason is not None else place.status)
 
 
-def _where(place: PlaceFacts) -> str:
-    return f"{_line(place.path)}:{place.line_number}"
+def _format_position(place: OccurrenceFacts) -> str:
+    return f"{_shorten(place.path)}:{place.line_number}"
 
 
-def _image(key: ImageKey) -> str:
+def _format_image(key: ImageKey) -> str:
     canonical, tag = key
-    return _line(f"{canonical}:{tag}" if tag else canonical)
+    return _shorten(f"{canonical}:{tag}" if tag else canonical)
 
 
-def _named(tree: RepositoryFacts) -> str:
-    return _line(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)
+def _format_repository(tree: RepositoryFacts) -> str:
+    return _shorten(f"{tree.name} ({tree.base_branch})" if tree.base_branch else tree.name)

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.core.markdown import one_line
+from bot.core.markdown import make_one_line
 from bot.model.evidence import Severity
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
-from bot.reports.run_facts import MoveFacts, PlaceFacts, RepositoryFacts
+from bot.reports.run_facts import UpdateFacts, OccurrenceFacts, RepositoryFacts
 
 ImageKey = tuple[str, str]
 """A canonical repository and a tag; the tag is empty if the reference has none."""
-_AGES: tuple[tuple[str, timedelta | None], ...] = (
+_AGE_RANGES: tuple[tuple[str, timedelta | None], ...] = (
     ("less than a week", timedelta(days=7)),
     ("a week to a month", timedelta(days=30)),
     ("one to three months", timedelta(days=90)),
@@ -25,7 +25,7 @@ AGE_UNKNOWN = "not known"
 
 
 @dataclass(frozen=True, slots=True)
-class Bar:
+class ChartBar:
     """One row of a chart."""
 
     label: str
@@ -36,98 +36,98 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class PageChart:
     """A table of numbers with a bar for each number."""
 
     title: str
     columns: tuple[str, ...]
-    bars: tuple[Bar, ...]
+    bars: tuple[ChartBar, ...]
     note: str = ""
     """An explanation of the numbers, or the reason why there are no bars."""
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class OccurrenceInRepository:
     """An image reference with its repository."""
 
-    tree: RepositoryFacts
-    place: PlaceFacts
+    repository: RepositoryFacts
+    occurrence: OccurrenceFacts
 
     @property
     def image(self) -> ImageKey:
-        return self.place.canonical, self.place.tag or ""
+        return self.occurrence.canonical, self.occurrence.tag or ""
 
 
-def moves_now(place: PlaceFacts) -> bool:
+def can_update_now(place: OccurrenceFacts) -> bool:
     return place.status in UPDATABLE_STATUSES and place.new_digest is not None
 
 
-def charts(every: Sequence[At]) -> tuple[Chart, ...]:
-    found = Counter(at.place.status for at in every)
-    words = [*(status.value for status in OccurrenceStatus if found[status.value]), *sorted(found.keys() - set(OccurrenceStatus))]
-    statuses = _chart("What is true of the places", ("places",), [(one_line(word), (found[word],)) for word in words])
-    return tuple(chart for chart in (statuses, _vulnerabilities(every), _ages(every)) if chart.bars or chart.note)
+def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, ...]:
+    count_by_status = Counter(at.occurrence.status for at in located)
+    status_names = [*(status.value for status in OccurrenceStatus if count_by_status[status.value]), *sorted(count_by_status.keys() - set(OccurrenceStatus))]
+    statuses = _build_chart("What is true of the places", ("places",), [(make_one_line(word), (count_by_status[word],)) for word in status_names])
+    return tuple(chart for chart in (statuses, _build_vulnerability_chart(located), _build_age_chart(located)) if chart.bars or chart.note)
 
 
-def _distinct_moves(every: Iterable[At]) -> list[MoveFacts]:
+def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
     """Return each distinct update once, however many image references have it."""
-    moves: dict[tuple[str | None, ...], MoveFacts] = {}
-    for at in every:
-        place = at.place
-        if place.move is not None and moves_now(place):
-            moves.setdefault((*at.image, place.digest, place.new_tag, place.new_digest), place.move)
-    return list(moves.values())
+    updates: dict[tuple[str | None, ...], UpdateFacts] = {}
+    for at in located:
+        place = at.occurrence
+        if place.update is not None and can_update_now(place):
+            updates.setdefault((*at.image, place.digest, place.new_tag, place.new_digest), place.update)
+    return list(updates.values())
 
 
-def _vulnerabilities(every: Sequence[At]) -> Chart:
+def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
     """Compare the vulnerabilities in use with those on offer, for updates of which both images were scanned."""
-    moves = _distinct_moves(every)
+    updates = _list_distinct_updates(located)
     pairs = [
         (move.old.counts, move.new.counts)
-        for move in moves
+        for move in updates
         if move.old is not None and move.old.counts is not None and move.new.counts is not None
     ]
-    words = [severity.word for severity in sorted(Severity, reverse=True)]
+    severity_names = [severity.word for severity in sorted(Severity, reverse=True)]
     sides = tuple(zip(*pairs, strict=True))
-    rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in words]
+    rows = [(word, tuple(sum(counts.get(word, 0) for counts in side) for side in sides)) for word in severity_names]
     title = "Known vulnerabilities of what can move"
     if not pairs:
-        is_asked = any(moves_now(at.place) for at in every)
-        return Chart(
-            title, (), (), "Not known: there is nothing of which both images were scanned." if is_asked else ""
+        has_updates = any(can_update_now(at.occurrence) for at in located)
+        return PageChart(
+            title, (), (), "Not known: there is nothing of which both images were scanned." if has_updates else ""
         )
     note = (
-        f"Summed over {len(pairs)} of {len(moves)} distinct moves: those of which both images were scanned. "
+        f"Summed over {len(pairs)} of {len(updates)} distinct moves: those of which both images were scanned. "
         "What does not move is not scanned, and counted nowhere."
     )
-    return _chart(title, ("in use", "offered"), rows, note)
+    return _build_chart(title, ("in use", "offered"), rows, note)
 
 
-def _ages(every: Sequence[At]) -> Chart:
+def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
     """Count image references by the time between the builds of their image and of the new image."""
-    behind = [_behind(at.place.move) for at in every if moves_now(at.place)]
-    found = Counter(behind)
+    age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
+    count_by_age = Counter(age_labels)
     title = "How far behind"
-    if not behind:
-        return Chart(title, (), ())
-    rows = [(label, (found[label],)) for label in (*(label for label, _ in _AGES), AGE_UNKNOWN)]
+    if not age_labels:
+        return PageChart(title, (), ())
+    rows = [(label, (count_by_age[label],)) for label in (*(label for label, _ in _AGE_RANGES), AGE_UNKNOWN)]
     note = "From when the image in use was built to when the one to move to was, as both say where they were scanned."
-    return _chart(title, ("places",), rows, note)
+    return _build_chart(title, ("places",), rows, note)
 
 
-def _behind(move: MoveFacts | None) -> str:
-    if move is None or move.old is None or move.old.created is None or move.new.created is None:
+def _get_age_label(update: UpdateFacts | None) -> str:
+    if update is None or update.old is None or update.old.created is None or update.new.created is None:
         return AGE_UNKNOWN
-    age = move.new.created - move.old.created
-    return next(label for label, limit in _AGES if limit is None or age < limit)
+    age = update.new.created - update.old.created
+    return next(label for label, limit in _AGE_RANGES if limit is None or age < limit)
 
 
-def _chart(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = "") -> Chart:
-    most = max((count for _, counts in rows for count in counts), default=0) or 1
-    bars = tuple(Bar(label, counts, tuple(_width(count, most) for count in counts)) for label, counts in rows)
-    return Chart(title, columns, bars, note)
+def _build_chart(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = "") -> PageChart:
+    largest = max((count for _, counts in rows for count in counts), default=0) or 1
+    bars = tuple(ChartBar(label, counts, tuple(_compute_width(count, largest) for count in counts)) for label, counts in rows)
+    return PageChart(title, columns, bars, note)
 
 
-def _width(count: int, most: int) -> int:
+def _compute_width(count: int, largest: int) -> int:
     """Return the width in percent; at least 1 unless the count is 0, so that the bar is visible."""
-    return max(1, 100 * count // most) if count else 0
+    return max(1, 100 * count // largest) if count else 0

@@ -8,7 +8,7 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import Reason
 
 
-def said_once(report: RunReport) -> RunReport:
+def drop_repeated_errors(report: RunReport) -> RunReport:
     """Return the report without details that repeat a failure of a registry.
 
     An unreachable host has one failure, so the details of all its image references are dropped, whatever their text.
@@ -16,12 +16,12 @@ def said_once(report: RunReport) -> RunReport:
     errors = frozenset(each.error for each in report.failed)
     if not errors:
         return report
-    return replace(report, repositories=tuple(_without(tree, errors) for tree in report.repositories))
+    return replace(report, repositories=tuple(_drop_repeated_details(tree, errors) for tree in report.repositories))
 
 
-def _without(tree: RepositoryReport, errors: frozenset[str]) -> RepositoryReport:
-    def quiet(verdict: Verdict) -> Verdict:
-        is_said = verdict.reason is Reason.UNREACHABLE or verdict.detail in errors
-        return replace(verdict, detail="") if is_said else verdict
+def _drop_repeated_details(tree: RepositoryReport, errors: frozenset[str]) -> RepositoryReport:
+    def drop_detail(verdict: Verdict) -> Verdict:
+        is_repeated = verdict.reason is Reason.UNREACHABLE or verdict.detail in errors
+        return replace(verdict, detail="") if is_repeated else verdict
 
-    return replace(tree, verdicts=tuple(map(quiet, tree.verdicts)))
+    return replace(tree, verdicts=tuple(map(drop_detail, tree.verdicts)))

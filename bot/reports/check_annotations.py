@@ -5,31 +5,31 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 
 from __future__ import annotations
 
-from bot.core.markdown import one_line
+from bot.core.markdown import make_one_line
 from bot.model.check import CheckReport
-from bot.reports._check import notes
-from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summary
+from bot.reports._check import list_notes
+from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summarise_check
 
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
-def check_annotations(report: CheckReport) -> str:
+def render_check_annotations(report: CheckReport) -> str:
     """Return the output of `check --format github`: one command a line, and a summary."""
-    found = (
-        _command("error", objection.message, f"basebump: {objection.code}", where.path, where.line_number)
+    errors = (
+        _render_command("error", objection.message, f"basebump: {objection.code}", where.path, where.line_number)
         for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)
     )
-    noted = (_command("notice", text, "basebump", path, line) for path, line, text in notes(report))
-    failed = (_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed)
-    return "\n".join([*dict.fromkeys(found), *dict.fromkeys(noted), *failed, summary(report)])
+    notices = (_render_command("notice", text, "basebump", path, line) for path, line, text in list_notes(report))
+    failures = (_render_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed)
+    return "\n".join([*dict.fromkeys(errors), *dict.fromkeys(notices), *failures, summarise_check(report)])
 
 
-def _command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:
+def _render_command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:
     properties = {"file": path, "line": str(line_number)} if path is not None else {}
-    written = ",".join(f"{key}={_property(value)}" for key, value in (properties | {"title": title}).items())
-    return f"::{command} {written}::{one_line(message, MAX_MESSAGE).translate(_IN_MESSAGES)}"
+    property_list = ",".join(f"{key}={_escape_property(value)}" for key, value in (properties | {"title": title}).items())
+    return f"::{command} {property_list}::{make_one_line(message, MAX_MESSAGE).translate(_IN_MESSAGES)}"
 
 
-def _property(value: str) -> str:
-    return one_line(value, MAX_PATH).translate(_IN_PROPERTIES)
+def _escape_property(value: str) -> str:
+    return make_one_line(value, MAX_PATH).translate(_IN_PROPERTIES)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bot.core.markdown import console_line
+from bot.core.markdown import make_console_line
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.vocabulary import ViolationKind
-from bot.reports._json import JsonValue, json_text
-from bot.reports._sarif import known_by
+from bot.reports._json import JsonValue, render_json
+from bot.reports._sarif import compute_fingerprint
 from bot.reports.check_text import MAX_MESSAGE
 
 _SEVERITIES: dict[ViolationKind, str] = {
@@ -17,17 +17,17 @@ _SEVERITIES: dict[ViolationKind, str] = {
 }
 
 
-def check_quality(report: CheckReport) -> str:
+def render_check_code_quality(report: CheckReport) -> str:
     """Return the output of `check --format codequality`, a list of findings; the format has no place for failures."""
-    return json_text([_issue(*each) for each in report.findings])
+    return render_json([_render_issue(*each) for each in report.findings])
 
 
-def _issue(place: CheckedOccurrence, objection: Violation) -> dict[str, JsonValue]:
-    where = place.verdict.occurrence
+def _render_issue(place: CheckedOccurrence, objection: Violation) -> dict[str, JsonValue]:
+    occurrence = place.verdict.occurrence
     return {
-        "description": console_line(objection.message, MAX_MESSAGE),
+        "description": make_console_line(objection.message, MAX_MESSAGE),
         "check_name": f"basebump/{objection.code}",
-        "fingerprint": known_by(where.path, where.locator, objection.code),
+        "fingerprint": compute_fingerprint(occurrence.path, occurrence.locator, objection.code),
         "severity": _SEVERITIES[objection.kind],
-        "location": {"path": where.path, "lines": {"begin": where.line_number}},
+        "location": {"path": occurrence.path, "lines": {"begin": occurrence.line_number}},
     }

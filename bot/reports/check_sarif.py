@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.vocabulary import ViolationKind
-from bot.reports._check import notes
-from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
+from bot.reports._check import list_notes
+from bot.reports._sarif import SarifRule, SarifObject, render_fingerprints, render_location, render_message, render_run, render_sarif
 
 _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "warning",
@@ -15,7 +15,7 @@ _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.POLICY: "error",
     ViolationKind.STALE: "warning",
 }
-_WHAT_TO_DO: dict[ViolationKind, str] = {
+_HELP_TEXTS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "Pin the image by digest: its tag may point to another image tomorrow.",
     ViolationKind.GONE: "Write the new digest: the image in the file can no longer be pulled.",
     ViolationKind.POLICY: "Use an image that the rule allows.",
@@ -23,32 +23,32 @@ _WHAT_TO_DO: dict[ViolationKind, str] = {
 }
 
 
-def check_sarif(report: CheckReport) -> str:
+def render_check_sarif(report: CheckReport) -> str:
     """Return the output of `check --format sarif`."""
-    said = (f"{path}:{line_number}: {text}" for path, line_number, text in notes(report))
-    results = [_result(*each) for each in report.findings]
-    return sarif_text([run_value(_rules(report), results, report.failed, said)])
+    notes = (f"{path}:{line_number}: {text}" for path, line_number, text in list_notes(report))
+    results = [_render_result(*each) for each in report.findings]
+    return render_sarif([render_run(_list_rules(report), results, report.failed, notes)])
 
 
-def _rules(report: CheckReport) -> Iterator[Rule]:
-    used = {objection.code: objection for _, objection in report.findings}
-    for word, each in sorted(used.items()):
+def _list_rules(report: CheckReport) -> Iterator[SarifRule]:
+    violation_by_code = {objection.code: objection for _, objection in report.findings}
+    for word, each in sorted(violation_by_code.items()):
         title = each.violated_rule.sentence if each.violated_rule is not None else each.kind.sentence
-        yield Rule(word, title, _WHAT_TO_DO[each.kind], _LEVELS[each.kind])
+        yield SarifRule(word, title, _HELP_TEXTS[each.kind], _LEVELS[each.kind])
 
 
-def _result(place: CheckedOccurrence, objection: Violation) -> SarifObject:
-    where = place.verdict.occurrence
+def _render_result(place: CheckedOccurrence, objection: Violation) -> SarifObject:
+    occurrence = place.verdict.occurrence
     return {
         "ruleId": objection.code,
         "level": _LEVELS[objection.kind],
-        "message": message(objection.message),
-        "locations": [location(where.path, where.line_number)],
-        "partialFingerprints": fingerprint(where.path, where.locator, objection.code),
+        "message": render_message(objection.message),
+        "locations": [render_location(occurrence.path, occurrence.line_number)],
+        "partialFingerprints": render_fingerprints(occurrence.path, occurrence.locator, objection.code),
         "properties": {
-            "reference": str(where.reference),
-            "canonical": where.reference.repository,
-            "digest": where.reference.digest,
+            "reference": str(occurrence.reference),
+            "canonical": occurrence.reference.repository,
+            "digest": occurrence.reference.digest,
             "new_digest": place.verdict.new_digest,
         },
     }

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.core.evidence.canonical import key
-from bot.core.evidence.compare import scanner_of
-from bot.core.markdown import public_page
+from bot.core.evidence.canonical import get_finding_key
+from bot.core.evidence.compare import get_scanner
+from bot.core.markdown import get_advisory_url
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.evidence import Finding, Scan, Severity
-from bot.reports._evidence import finding_value, scanner_value
-from bot.reports._sarif import Rule, SarifObject, fingerprint, location, message, run_value, sarif_text
-from bot.reports.comparison_text import why_not
+from bot.reports._evidence import render_finding, render_scanner
+from bot.reports._sarif import SarifRule, SarifObject, render_fingerprints, render_location, render_message, render_run, render_sarif
+from bot.reports.comparison_text import describe_not_scanned
 
 _LEVELS: dict[Severity, str] = {
     Severity.CRITICAL: "error",
@@ -29,37 +29,37 @@ _SCORES: dict[Severity, str] = {
 """The lowest score of each severity in GitHub's `security-severity`; the scanners report severities, but no scores."""
 
 
-def comparison_sarif(comparison: Comparison) -> str:
+def render_comparison_sarif(comparison: Comparison) -> str:
     """Return the output of `compare --format sarif`.
 
     Results are missing if the new image was not scanned, and have no state if the images could not be compared.
     """
-    states = list(_states(comparison))
-    old, new, scanner = comparison.old, comparison.new, scanner_of(comparison.evidence)
-    reasons = ((label, why_not(image.scan)) for label, image in (("old", old), ("new", new)))
-    return sarif_text(
+    states = list(_list_finding_states(comparison))
+    old, new, scanner = comparison.old, comparison.new, get_scanner(comparison.evidence)
+    reasons = ((label, describe_not_scanned(image.scan)) for label, image in (("old", old), ("new", new)))
+    return render_sarif(
         [
-            run_value(
-                _rules(finding for finding, _ in states),
-                [_result(comparison, *each) for each in states] if isinstance(new.scan, Scan) else None,
+            render_run(
+                _list_rules(finding for finding, _ in states),
+                [_render_result(comparison, *each) for each in states] if isinstance(new.scan, Scan) else None,
                 comparison.failed,
                 (f"The {label} image was not scanned: {why}." for label, why in reasons if why is not None),
                 properties={
-                    "old": _pinned(old),
-                    "new": _pinned(new),
+                    "old": _format_pinned(old),
+                    "new": _format_pinned(new),
                     "platform": comparison.platform,
-                    "scanner": scanner_value(scanner),
+                    "scanner": render_scanner(scanner),
                 },
             )
         ]
     )
 
 
-def _pinned(image: ComparedImage) -> str:
+def _format_pinned(image: ComparedImage) -> str:
     return f"{image.reference.repository}@{image.facts.digest}"
 
 
-def _states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
+def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
     """Yield each finding with its state in the new image; new findings come first, most severe first."""
     delta = comparison.evidence.delta
     if delta is not None:
@@ -70,35 +70,35 @@ def _states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
         yield from ((finding, None) for finding in comparison.new.scan.findings)
 
 
-def _rules(findings: Iterable[Finding]) -> Iterator[Rule]:
+def _list_rules(findings: Iterable[Finding]) -> Iterator[SarifRule]:
     """Yield one rule for each vulnerability, with its highest severity."""
     worst: dict[str, Finding] = {}
     for finding in findings:
         if finding.id not in worst or finding.severity > worst[finding.id].severity:
             worst[finding.id] = finding
     for identifier, finding in sorted(worst.items()):
-        yield Rule(
+        yield SarifRule(
             id=identifier,
             title=finding.title or identifier,
-            explanation=f"{identifier} is in a package of the image. {_fix(finding)}",
+            explanation=f"{identifier} is in a package of the image. {_describe_fix(finding)}",
             level=_LEVELS[finding.severity],
-            page=public_page(identifier),
-            score=_SCORES.get(finding.severity),
+            help_address=get_advisory_url(identifier),
+            security_score=_SCORES.get(finding.severity),
         )
 
 
-def _result(comparison: Comparison, finding: Finding, state: str | None) -> SarifObject:
+def _render_result(comparison: Comparison, finding: Finding, state: str | None) -> SarifObject:
     repository = comparison.new.reference.repository
     return {
         "ruleId": finding.id,
         "level": _LEVELS[finding.severity],
-        "message": message(f"{finding.id} in {finding.package} {finding.installed}. {_fix(finding)} {finding.title}"),
-        "locations": [location(repository, 1)],
-        "partialFingerprints": fingerprint(repository, *key(finding)),
+        "message": render_message(f"{finding.id} in {finding.package} {finding.installed}. {_describe_fix(finding)} {finding.title}"),
+        "locations": [render_location(repository, 1)],
+        "partialFingerprints": render_fingerprints(repository, *get_finding_key(finding)),
         **({"baselineState": state} if state is not None else {}),
-        "properties": finding_value(finding, comparison.evidence),
+        "properties": render_finding(finding, comparison.evidence),
     }
 
 
-def _fix(finding: Finding) -> str:
+def _describe_fix(finding: Finding) -> str:
     return f"{finding.package} {finding.fixed_in} fixes it." if finding.fixed_in else "No version fixes it yet."

@@ -8,37 +8,37 @@ from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, RepositoryReport, RunReport
 from bot.reports._json import JsonValue
-from bot.reports.json_document import failed_value, known_of, place_value, proposal_value, unsupported_value
+from bot.reports.json_document import render_failure, build_evidence_index, render_occurrence, render_proposal, render_unsupported
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
-    from bot.reports._evidence import Known
+    from bot.reports._evidence import EvidenceIndex
 
-_FIRST = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")
+_LEADING_KEYS = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")
 """Keys that come first in a line, since readers look for them; the JSON document has some only if they have a value."""
 
 
-def decision_lines(report: RunReport) -> str:
+def render_decisions(report: RunReport) -> str:
     """Return the output of `--format jsonl`: a line for each repository, image reference, proposal and failure."""
-    return "\n".join(json.dumps(each) for each in _lines(report))
+    return "\n".join(json.dumps(each) for each in _list_entries(report))
 
 
-def _lines(report: RunReport) -> Iterator[JsonValue]:
-    known = known_of(report)
+def _list_entries(report: RunReport) -> Iterator[JsonValue]:
+    evidence_index = build_evidence_index(report)
     for repository in report.repositories:
-        yield from _of_repository(repository, known)
+        yield from _list_repository_entries(repository, evidence_index)
     for failed in report.failed:
-        yield {"schema": SCHEMA, "kind": "failure", **failed_value(failed)}
+        yield {"schema": SCHEMA, "kind": "failure", **render_failure(failed)}
 
 
-def _of_repository(repository: RepositoryReport, known: Known | None) -> Iterator[JsonValue]:
-    def line(kind: str, **value: JsonValue) -> JsonValue:
+def _list_repository_entries(repository: RepositoryReport, evidence_index: EvidenceIndex | None) -> Iterator[JsonValue]:
+    def build_entry(kind: str, **value: JsonValue) -> JsonValue:
         at = {"forge": repository.forge, "repository": repository.name, "base_branch": repository.base_branch}
         return {"schema": SCHEMA, "kind": kind, **at, **value}
 
-    yield line("repository", note=repository.note or None)
+    yield build_entry("repository", note=repository.note or None)
     for verdict in repository.verdicts:
-        yield line("place", **{**dict.fromkeys(_FIRST), "notes": [], **place_value(verdict, known)})
+        yield build_entry("place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_occurrence(verdict, evidence_index)})
     for unsupported in repository.unsupported:
-        yield line("text", **{"notes": [], **unsupported_value(unsupported)})
+        yield build_entry("text", **{"notes": [], **render_unsupported(unsupported)})
     for proposal in repository.proposals:
-        yield line("proposal", **proposal_value(proposal, known))
+        yield build_entry("proposal", **render_proposal(proposal, evidence_index))

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import assert_never
 
-from bot.core.markdown import console_line
+from bot.core.markdown import make_console_line
 from bot.model.diagnosis import CheckStatus, Diagnosis
 from bot.model.report import SCHEMA
-from bot.reports._json import json_text
+from bot.reports._json import render_json
 
 MAX_LINE = 1000
 """Characters of one line; what a server answered was shortened before."""
 
 
-def diagnosis_text(diagnosis: Diagnosis) -> str:
+def render_diagnosis_text(diagnosis: Diagnosis) -> str:
     """Return the text output of `doctor`: for each check the mark, what was tried, and the result."""
-    return "\n".join(_lines(diagnosis))
+    return "\n".join(_render_lines(diagnosis))
 
 
-def diagnosis_document(diagnosis: Diagnosis) -> str:
+def render_diagnosis_document(diagnosis: Diagnosis) -> str:
     """Return the output of `doctor --format json`."""
     checks = [
         {
@@ -31,33 +31,33 @@ def diagnosis_document(diagnosis: Diagnosis) -> str:
         }
         for area, check in diagnosis.checks
     ]
-    return json_text({"schema": SCHEMA, "level": diagnosis.level.word, "checks": checks})
+    return render_json({"schema": SCHEMA, "level": diagnosis.level.word, "checks": checks})
 
 
-def _lines(diagnosis: Diagnosis) -> Iterator[str]:
-    before = None
+def _render_lines(diagnosis: Diagnosis) -> Iterator[str]:
+    previous_area = None
     for area, check in diagnosis.checks:
-        if area is not before:
+        if area is not previous_area:
             yield area.value
-            before = area
-        line = console_line(f"{check.subject}: {check.action}: {check.result}", MAX_LINE)
-        yield f"  {_word(check.status):<11}  {line}"
+            previous_area = area
+        line = make_console_line(f"{check.subject}: {check.action}: {check.result}", MAX_LINE)
+        yield f"  {_format_status(check.status):<11}  {line}"
     yield ""
-    yield _summary(diagnosis)
+    yield _summarise(diagnosis)
 
 
-def _word(mark: CheckStatus) -> str:
-    match mark:
+def _format_status(status: CheckStatus) -> str:
+    match status:
         case CheckStatus.OK:
             return "ok"
         case CheckStatus.PROBLEM:
             return "problem"
         case CheckStatus.UNKNOWN:
             return "cannot tell"
-    assert_never(mark)
+    assert_never(status)
 
 
-def _summary(diagnosis: Diagnosis) -> str:
+def _summarise(diagnosis: Diagnosis) -> str:
     problems, unknown = diagnosis.count(CheckStatus.PROBLEM), diagnosis.count(CheckStatus.UNKNOWN)
     count = len(diagnosis.checks)
     of_these = f"{count} {'check' if count == 1 else 'checks'} for runs at the level {diagnosis.level.word}"

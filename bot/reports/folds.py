@@ -12,14 +12,14 @@ characters and do not begin with a command.
 """
 
 
-def open_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_unfolded(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
     """Yield the title and the lines without a fold, for files and terminals."""
     yield title
     yield from lines
     yield ""
 
 
-def bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
     """Yield a fold of GitHub and Azure Pipelines.
 
     GitHub documents `::group::`, a command that its runner translates to the lines used here. The runner ignores the
@@ -32,7 +32,7 @@ def bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str
     yield "##[endgroup]"
 
 
-def gitlab_fold(number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_gitlab_fold(number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
     """Yield a fold of GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
 
     GitLab shows the time between the two timestamps. Both are 0, since all repositories of a run end at the same time.

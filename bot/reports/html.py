@@ -17,14 +17,14 @@ from markupsafe import Markup
 
 from bot import __version__
 from bot.model.errors import BasebumpError
-from bot.reports._page import page
-from bot.reports.run_facts import RunFacts, merged
+from bot.reports._page import build_page
+from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000
 """A size that browsers show without delay, and that mail servers and artifact stores accept."""
-_ROWS = (5000, 2000, 1000, 500, 200, 100, 50, 20, 5, 0)
+_ROW_LIMITS = (5000, 2000, 1000, 500, 200, 100, 50, 20, 5, 0)
 """Numbers of rows in each list, tried in turn until the page fits."""
-_POLICY = (
+_SECURITY_POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 """Allows the style and the script of the page by their hashes, and nothing else: https://www.w3.org/TR/CSP3/."""
@@ -44,35 +44,35 @@ class PageParts:
     """Optional for readers: the page is complete without it."""
 
 
-def html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
+def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
     """Return the page of a run, or of several runs that shared a fleet. Raises PageTooLongError."""
-    run = merged(runs)
-    style, script = _within(parts.style), _within(parts.script)
+    run = merge_runs(runs)
+    style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
     values = {
-        "policy": _POLICY.format(style=_hash_of(style), script=_hash_of(script)),
+        "policy": _SECURITY_POLICY.format(style=_hash_content(style), script=_hash_content(script)),
         "style": style,
         "script": script,
         "version": __version__,
     }
-    template = _compiled(parts.template)
-    for rows in _ROWS:
-        text = template.render(values, page=page(run, rows)).strip()
+    template = _compile_template(parts.template)
+    for rows in _ROW_LIMITS:
+        text = template.render(values, page=build_page(run, rows)).strip()
         if len(text.encode()) <= MAX_BYTES:
             return text
     raise PageTooLongError(f"the page has more than {MAX_BYTES} bytes without any row of a list")
 
 
 @lru_cache(1)
-def _compiled(source: str) -> Template:
+def _compile_template(source: str) -> Template:
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters = {}
     return environment.from_string(source)
 
 
-def _within(ours: str) -> Markup:
+def _mark_trusted(content: str) -> Markup:
     """Mark a file of basebump as safe content of an element, without its last line break."""
-    return Markup(ours.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
+    return Markup(content.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
 
 
-def _hash_of(content: str) -> str:
+def _hash_content(content: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bot.core.markdown import console_line
+from bot.core.markdown import make_console_line
 from bot.model.image import ImageFacts
 from bot.model.reference import ImageReference
 from bot.model.report import SCHEMA
-from bot.reports._json import json_text, moment_value
+from bot.reports._json import render_json, format_time
 
 
-def image_document(reference: ImageReference, facts: ImageFacts) -> str:
+def render_image_document(reference: ImageReference, facts: ImageFacts) -> str:
     """Return the output of `resolve --format json`."""
-    return json_text(
+    return render_json(
         {
             "schema": SCHEMA,
             "reference": str(reference),
@@ -20,7 +20,7 @@ def image_document(reference: ImageReference, facts: ImageFacts) -> str:
             "digest": facts.digest,
             "kind": facts.kind.value,
             "platforms": list(facts.platforms),
-            "created": moment_value(facts.created),
+            "created": format_time(facts.created),
             "source": facts.source,
             "version": facts.version,
             "revision": facts.revision,
@@ -29,12 +29,12 @@ def image_document(reference: ImageReference, facts: ImageFacts) -> str:
     )
 
 
-def image_text(reference: ImageReference, facts: ImageFacts) -> str:
+def render_image_text(reference: ImageReference, facts: ImageFacts) -> str:
     """Return the text output of `resolve`; values that are not known are left out."""
     rows = [
         ("repository", reference.repository),
         ("digest", facts.digest),
-        ("pinned", _pin(reference, facts)),
+        ("pinned", _describe_pin(reference, facts)),
         ("kind", facts.kind.value),
         ("platforms", ", ".join(facts.platforms)),
         ("created", f"{facts.created:%Y-%m-%d %H:%M} UTC" if facts.created else None),
@@ -43,10 +43,10 @@ def image_text(reference: ImageReference, facts: ImageFacts) -> str:
         ("revision", facts.revision),
         ("base", facts.base and " @ ".join(part for part in (facts.base.name, facts.base.digest) if part)),
     ]
-    return "\n".join([str(reference), *(f"  {label:<11} {console_line(text)}" for label, text in rows if text)])
+    return "\n".join([str(reference), *(f"  {label:<11} {make_console_line(text)}" for label, text in rows if text)])
 
 
-def _pin(reference: ImageReference, facts: ImageFacts) -> str | None:
+def _describe_pin(reference: ImageReference, facts: ImageFacts) -> str | None:
     """Return the digest of the reference with a note if the tag points to another digest; else None."""
     if reference.digest is None or reference.digest == facts.digest:
         return None

@@ -7,131 +7,131 @@ from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, ProposalReport, RepositoryReport, RunFailure, RunReport, Verdict
 from bot.model.source import EditSlot, Occurrence, UnsupportedText
-from bot.reports._json import JsonValue, json_text, moment_value
+from bot.reports._json import JsonValue, render_json, format_time
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
-    from bot.reports._evidence import Known
+    from bot.reports._evidence import EvidenceIndex
 
 
-def scan_document(report: RunReport) -> str:
+def render_scan_document(report: RunReport) -> str:
     """Return the output of `scan --format json`."""
     (tree,) = report.repositories
-    known = known_of(report)
-    return json_text(
+    evidence_index = build_evidence_index(report)
+    return render_json(
         {
             "schema": SCHEMA,
             "root": tree.name,
-            "occurrences": [place_value(verdict, known) for verdict in tree.verdicts],
-            "unsupported": [unsupported_value(each) for each in tree.unsupported],
-            "failed": [failed_value(each) for each in report.failed],
+            "occurrences": [render_occurrence(verdict, evidence_index) for verdict in tree.verdicts],
+            "unsupported": [render_unsupported(each) for each in tree.unsupported],
+            "failed": [render_failure(each) for each in report.failed],
         }
     )
 
 
-def run_document(report: RunReport) -> str:
+def render_run_document(report: RunReport) -> str:
     """Return the output of `run --format json`."""
-    known = known_of(report)
-    return json_text(
+    evidence_index = build_evidence_index(report)
+    return render_json(
         {
             "schema": SCHEMA,
             "level": report.level.word,
-            "started": moment_value(report.started),
-            "ended": moment_value(report.ended),
-            "repositories": [_repository(each, known) for each in report.repositories],
-            "failed": [failed_value(each) for each in report.failed],
+            "started": format_time(report.started),
+            "ended": format_time(report.ended),
+            "repositories": [_render_repository(each, evidence_index) for each in report.repositories],
+            "failed": [render_failure(each) for each in report.failed],
         }
     )
 
 
-def known_of(report: RunReport) -> Known | None:
+def build_evidence_index(report: RunReport) -> EvidenceIndex | None:
     """Return the index of the evidence; None without evidence, so that its module is not imported."""
     if not report.evidence:
         return None
-    from bot.reports._evidence import Known
+    from bot.reports._evidence import EvidenceIndex
 
-    return Known(report.evidence)
+    return EvidenceIndex(report.evidence)
 
 
-def _repository(repository: RepositoryReport, known: Known | None) -> JsonValue:
+def _render_repository(repository: RepositoryReport, evidence_index: EvidenceIndex | None) -> JsonValue:
     return {
         "forge": repository.forge,
         "name": repository.name,
         "base_branch": repository.base_branch,
         "note": repository.note or None,
-        "occurrences": [place_value(verdict, known) for verdict in repository.verdicts],
-        "unsupported": [unsupported_value(each) for each in repository.unsupported],
-        "proposals": [proposal_value(each, known) for each in repository.proposals],
+        "occurrences": [render_occurrence(verdict, evidence_index) for verdict in repository.verdicts],
+        "unsupported": [render_unsupported(each) for each in repository.unsupported],
+        "proposals": [render_proposal(each, evidence_index) for each in repository.proposals],
     }
 
 
-def place_value(verdict: Verdict, known: Known | None) -> dict[str, JsonValue]:
+def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
     """Return one image reference with its decision."""
-    place = verdict.occurrence
-    reference = place.reference
+    occurrence = verdict.occurrence
+    reference = occurrence.reference
     return {
-        "path": place.path,
-        "line": place.line_number,
-        "format": place.format,
-        "locator": place.locator,
-        "written": place.written,
+        "path": occurrence.path,
+        "line": occurrence.line_number,
+        "format": occurrence.format,
+        "locator": occurrence.locator,
+        "written": occurrence.written,
         "reference": str(reference),
         "canonical": reference.repository,
-        "role": place.role.value,
+        "role": occurrence.role.value,
         "tag": reference.tag,
         "digest": reference.digest,
         "pinned": reference.digest is not None,
-        "platform": place.platform,
-        "digest_at": _span(place),
+        "platform": occurrence.platform,
+        "digest_at": _render_digest_span(occurrence),
         "status": verdict.status.value,
         "reason": verdict.reason.value if verdict.reason is not None else None,
         "new_digest": verdict.new_digest,
-        **_more(verdict),
-        **_notes(place.notes),
-        **_evidence(known.of_place(verdict) if known is not None else None),
+        **_render_optional_keys(verdict),
+        **_render_notes(occurrence.notes),
+        **_render_evidence_key(evidence_index.render_for_verdict(verdict) if evidence_index is not None else None),
     }
 
 
-def _more(verdict: Verdict) -> Mapping[str, JsonValue]:
+def _render_optional_keys(verdict: Verdict) -> Mapping[str, JsonValue]:
     """Return the keys that only some image references have.
 
     They are the reason as a sentence, the tag that is written with a digest, and the successor of a superseded tag.
     """
     new_tag = verdict.transition.new_tag if verdict.transition is not None else None
-    more = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
-    return {key: value for key, value in more.items() if value}
+    optional_values = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
+    return {key: value for key, value in optional_values.items() if value}
 
 
-def _notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
+def _render_notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
     """Return the key `notes` with further facts in sentences, if there are any."""
     return {"notes": list(notes)} if notes else {}
 
 
-def _evidence(value: JsonValue) -> Mapping[str, JsonValue]:
+def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
     """Return the key `evidence` with the effect of an update in numbers, if there is any."""
     return {"evidence": value} if value is not None else {}
 
 
-def _span(place: Occurrence) -> JsonValue:
+def _render_digest_span(occurrence: Occurrence) -> JsonValue:
     """Return the byte span of `sha256:…`, or where it would be inserted; null if the reference is not editable."""
-    if not isinstance(place.digest_slot, EditSlot):
+    if not isinstance(occurrence.digest_slot, EditSlot):
         return None
-    span = place.digest_slot.span
-    is_there = place.reference.digest is not None  # otherwise the slot may span a `null`
-    return {"start": span.start, "end": span.end if is_there else span.start}
+    span = occurrence.digest_slot.span
+    is_pinned = occurrence.reference.digest is not None  # otherwise the slot may span a `null`
+    return {"start": span.start, "end": span.end if is_pinned else span.start}
 
 
-def unsupported_value(unsupported: UnsupportedText) -> dict[str, JsonValue]:
+def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
     """Return one text that does not name an image."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,
         "text": unsupported.text,
         "reason": unsupported.reason.value,
-        **_notes(unsupported.notes),
+        **_render_notes(unsupported.notes),
     }
 
 
-def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, JsonValue]:
+def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
     """Return one proposal."""
     return {
         "branch": proposal.branch,
@@ -146,7 +146,7 @@ def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, J
                 "tag": image.tag,
                 "old": image.old,
                 "new": image.new,
-                **_evidence(known.of_image(image) if known is not None else None),
+                **_render_evidence_key(evidence_index.render_for_image(image) if evidence_index is not None else None),
             }
             for image in proposal.images
         ],
@@ -154,6 +154,6 @@ def proposal_value(proposal: ProposalReport, known: Known | None) -> dict[str, J
     }
 
 
-def failed_value(failed: RunFailure) -> dict[str, JsonValue]:
+def render_failure(failure: RunFailure) -> dict[str, JsonValue]:
     """Return one failure."""
-    return {"subject": failed.subject, "stage": failed.stage.value, "error": failed.error}
+    return {"subject": failure.subject, "stage": failure.stage.value, "error": failure.error}

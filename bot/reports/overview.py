@@ -4,62 +4,62 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bot.core.markdown import console_line
+from bot.core.markdown import make_console_line
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome
 
 MAX_ROWS = 40
 """Rows that fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
-_FIRST_HEAD = "repository"
-_HEADS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
-_STAYING = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED})
+_NAME_HEADING = "repository"
+_HEADINGS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
+_NOT_UPDATED_STATUSES = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED})
 """Statuses of references that are not updated although a user may want to act."""
-_OPEN = frozenset(
+_OPEN_OUTCOMES = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
 )
-_WAITING = frozenset({ProposalOutcome.DEFERRED})
-_WOULD_OPEN = frozenset({ProposalOutcome.WOULD_OPEN})
+_WAITING_OUTCOMES = frozenset({ProposalOutcome.DEFERRED})
+_WOULD_OPEN_OUTCOMES = frozenset({ProposalOutcome.WOULD_OPEN})
 
 
-def overview(report: RunReport, columns: int) -> str:
+def render_overview(report: RunReport, columns: int) -> str:
     """Return the table for a terminal with `columns` columns; empty if there are no repositories."""
     if not report.repositories:
         return ""
-    rows = [(console_line(tree.title), _numbers(tree)) for tree in report.repositories]
-    total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADS)))
+    rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]
+    total = tuple(sum(numbers[index] for _, numbers in rows) for index in range(len(_HEADINGS)))
     used = [index for index, count in enumerate(total) if count]
-    heads = [_HEADS[index] for index in used]
+    heads = [_HEADINGS[index] for index in used]
     widths = [max(len(head), len(str(total[index]))) for head, index in zip(heads, used, strict=True)]
-    for_names = max(MIN_NAME, columns - sum(width + GAP for width in widths))
-    wide = max(len(_FIRST_HEAD), min(for_names, max(len(name) for name, _ in rows), columns))
+    available_width = max(MIN_NAME, columns - sum(width + GAP for width in widths))
+    name_width = max(len(_NAME_HEADING), min(available_width, max(len(name) for name, _ in rows), columns))
 
-    def line(name: str, cells: Sequence[str]) -> str:
+    def format_line(name: str, cells: Sequence[str]) -> str:
         padded = (cell.rjust(width + GAP) for cell, width in zip(cells, widths, strict=True))
-        return f"{console_line(name, wide).ljust(wide)}{''.join(padded)}".rstrip()
+        return f"{make_console_line(name, name_width).ljust(name_width)}{''.join(padded)}".rstrip()
 
-    def lines() -> Iterator[str]:
-        yield line(_FIRST_HEAD, heads)
-        yield "─" * (wide + sum(width + GAP for width in widths))
+    def render_lines() -> Iterator[str]:
+        yield format_line(_NAME_HEADING, heads)
+        yield "─" * (name_width + sum(width + GAP for width in widths))
         for name, numbers in rows[:MAX_ROWS]:
-            yield line(name, [str(numbers[index] or "·") for index in used])
+            yield format_line(name, [str(numbers[index] or "·") for index in used])
         if len(rows) > MAX_ROWS:
-            yield line(f"{len(rows) - MAX_ROWS} more", [""] * len(used))
+            yield format_line(f"{len(rows) - MAX_ROWS} more", [""] * len(used))
         if len(rows) > 1:
-            yield line("all", [str(total[index]) for index in used])
+            yield format_line("all", [str(total[index]) for index in used])
 
-    return "\n".join(lines())
+    return "\n".join(render_lines())
 
 
-def _numbers(tree: RepositoryReport) -> tuple[int, ...]:
-    def proposals(outcomes: frozenset[ProposalOutcome]) -> int:
+def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
+    def count_proposals(outcomes: frozenset[ProposalOutcome]) -> int:
         return sum(each.outcome in outcomes for each in tree.proposals)
 
-    def places(statuses: frozenset[OccurrenceStatus]) -> int:
+    def count_occurrences(statuses: frozenset[OccurrenceStatus]) -> int:
         return sum(each.status in statuses for each in tree.verdicts)
 
     pinned = sum(map(_is_pinned, tree.verdicts))
-    counts = (places(UPDATABLE_STATUSES), places(_STAYING), proposals(_OPEN), proposals(_WOULD_OPEN), proposals(_WAITING))
+    counts = (count_occurrences(UPDATABLE_STATUSES), count_occurrences(_NOT_UPDATED_STATUSES), count_proposals(_OPEN_OUTCOMES), count_proposals(_WOULD_OPEN_OUTCOMES), count_proposals(_WAITING_OUTCOMES))
     return len(tree.verdicts), pinned, *counts
 
 

@@ -25,7 +25,7 @@ class ImageScan:
 
 
 @dataclass(frozen=True, slots=True)
-class MoveFacts:
+class UpdateFacts:
     """The scans of both images of an update."""
 
     old: ImageScan | None
@@ -34,7 +34,7 @@ class MoveFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceFacts:
+class OccurrenceFacts:
     """One image reference."""
 
     path: str
@@ -47,7 +47,7 @@ class PlaceFacts:
     detail: str | None
     new_digest: str | None
     new_tag: str | None
-    move: MoveFacts | None
+    update: UpdateFacts | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class RepositoryFacts:
     name: str
     base_branch: str | None
     note: str | None
-    places: tuple[PlaceFacts, ...]
-    unsupported: int
+    occurrences: tuple[OccurrenceFacts, ...]
+    unsupported_count: int
     """Number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
 
@@ -93,7 +93,7 @@ class RunFacts:
     started: datetime | None
     ended: datetime | None
     repositories: tuple[RepositoryFacts, ...]
-    failed: tuple[FailureFacts, ...]
+    failures: tuple[FailureFacts, ...]
 
 
 def read_document(text: str) -> RunFacts:
@@ -102,143 +102,143 @@ def read_document(text: str) -> RunFacts:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise DocumentError(f"the document is not JSON: {error}") from None
-    whole = _Part(document, "the document")
-    if whole.value("schema") != SCHEMA:
+    root_part = _DocumentPart(document, "the document")
+    if root_part.get_value("schema") != SCHEMA:
         raise DocumentError(f"the document is not one of `run` or `scan` with `schema: {SCHEMA}`")
     failed = tuple(
-        FailureFacts(*(each.text(key) for key in ("subject", "stage", "error"))) for each in whole.of("failed")
+        FailureFacts(*(each.get_text(key) for key in ("subject", "stage", "error"))) for each in root_part.get_parts("failed")
     )
-    if whole.has("root"):
-        folder = RepositoryFacts("", whole.text("root"), None, None, _places(whole), len(whole.of("unsupported")), ())
+    if root_part.has_key("root"):
+        folder = RepositoryFacts("", root_part.get_text("root"), None, None, _read_occurrences(root_part), len(root_part.get_parts("unsupported")), ())
         return RunFacts((), None, None, (folder,), failed)
     return RunFacts(
-        (whole.text("level"),),
-        whole.moment("started"),
-        whole.moment("ended"),
-        tuple(map(_repository, whole.of("repositories"))),
+        (root_part.get_text("level"),),
+        root_part.get_time("started"),
+        root_part.get_time("ended"),
+        tuple(map(_read_repository, root_part.get_parts("repositories"))),
         failed,
     )
 
 
-def merged(runs: Iterable[RunFacts]) -> RunFacts:
+def merge_runs(runs: Iterable[RunFacts]) -> RunFacts:
     """Merge runs that shared a fleet; the last run counts for a repository that is in several."""
-    every = tuple(runs)
-    found = {(each.forge, each.name, each.base_branch): each for run in every for each in run.repositories}
+    all_runs = tuple(runs)
+    repositories = {(each.forge, each.name, each.base_branch): each for run in all_runs for each in run.repositories}
     return RunFacts(
-        tuple(dict.fromkeys(level for run in every for level in run.levels)),
-        min((run.started for run in every if run.started is not None), default=None),
-        max((run.ended for run in every if run.ended is not None), default=None),
-        tuple(found.values()),
-        tuple(dict.fromkeys(failure for run in every for failure in run.failed)),
+        tuple(dict.fromkeys(level for run in all_runs for level in run.levels)),
+        min((run.started for run in all_runs if run.started is not None), default=None),
+        max((run.ended for run in all_runs if run.ended is not None), default=None),
+        tuple(repositories.values()),
+        tuple(dict.fromkeys(failure for run in all_runs for failure in run.failures)),
     )
 
 
-def _repository(part: _Part) -> RepositoryFacts:
+def _read_repository(part: _DocumentPart) -> RepositoryFacts:
     return RepositoryFacts(
-        part.text("forge"),
-        part.text("name"),
-        part.maybe_text("base_branch"),
-        part.maybe_text("note"),
-        _places(part),
-        len(part.of("unsupported")),
+        part.get_text("forge"),
+        part.get_text("name"),
+        part.get_optional_text("base_branch"),
+        part.get_optional_text("note"),
+        _read_occurrences(part),
+        len(part.get_parts("unsupported")),
         tuple(
             ProposalFacts(
-                each.text("branch"),
-                each.text("outcome"),
-                each.maybe_text("url"),
-                each.text("title"),
-                each.maybe_text("note"),
+                each.get_text("branch"),
+                each.get_text("outcome"),
+                each.get_optional_text("url"),
+                each.get_text("title"),
+                each.get_optional_text("note"),
             )
-            for each in part.of("proposals")
+            for each in part.get_parts("proposals")
         ),
     )
 
 
-def _places(part: _Part) -> tuple[PlaceFacts, ...]:
+def _read_occurrences(part: _DocumentPart) -> tuple[OccurrenceFacts, ...]:
     return tuple(
-        PlaceFacts(
-            each.text("path"),
-            each.number("line"),
-            each.text("canonical"),
-            each.maybe_text("tag"),
-            each.maybe_text("digest"),
-            each.text("status"),
-            each.maybe_text("reason"),
-            each.maybe_text("detail"),
-            each.maybe_text("new_digest"),
-            each.maybe_text("new_tag"),
-            _move(each.maybe("evidence")),
+        OccurrenceFacts(
+            each.get_text("path"),
+            each.get_number("line"),
+            each.get_text("canonical"),
+            each.get_optional_text("tag"),
+            each.get_optional_text("digest"),
+            each.get_text("status"),
+            each.get_optional_text("reason"),
+            each.get_optional_text("detail"),
+            each.get_optional_text("new_digest"),
+            each.get_optional_text("new_tag"),
+            _read_update(each.get_optional_part("evidence")),
         )
-        for each in part.of("occurrences")
+        for each in part.get_parts("occurrences")
     )
 
 
-def _move(evidence: _Part | None) -> MoveFacts | None:
+def _read_update(evidence: _DocumentPart | None) -> UpdateFacts | None:
     if evidence is None:
         return None
-    old, new = evidence.maybe("old"), evidence.maybe("new")
-    return MoveFacts(_scan(old) if old is not None else None, _scan(new) if new is not None else ImageScan(None, None))
+    old, new = evidence.get_optional_part("old"), evidence.get_optional_part("new")
+    return UpdateFacts(_read_scan(old) if old is not None else None, _read_scan(new) if new is not None else ImageScan(None, None))
 
 
-def _scan(part: _Part) -> ImageScan:
-    counts = part.maybe("counts")
-    return ImageScan(counts.numbers() if counts is not None else None, part.moment("created"))
+def _read_scan(part: _DocumentPart) -> ImageScan:
+    counts = part.get_optional_part("counts")
+    return ImageScan(counts.get_numbers() if counts is not None else None, part.get_time("created"))
 
 
-class _Part:
+class _DocumentPart:
     """An object of a document, with its position for error messages."""
 
-    def __init__(self, value: object, at: str) -> None:
+    def __init__(self, value: object, position: str) -> None:
         if not isinstance(value, dict):
-            raise DocumentError(f"{at} is not an object")
-        self._value, self._at = value, at
+            raise DocumentError(f"{position} is not an object")
+        self._value, self._position = value, position
 
-    def has(self, key: str) -> bool:
+    def has_key(self, key: str) -> bool:
         return key in self._value
 
-    def value(self, key: str) -> object:
+    def get_value(self, key: str) -> object:
         return self._value.get(key)
 
-    def maybe_text(self, key: str) -> str | None:
-        found = self.value(key)
+    def get_optional_text(self, key: str) -> str | None:
+        found = self.get_value(key)
         if found is not None and not isinstance(found, str):
-            raise DocumentError(f"`{key}` of {self._at} is not a string")
+            raise DocumentError(f"`{key}` of {self._position} is not a string")
         return found
 
-    def text(self, key: str) -> str:
-        found = self.maybe_text(key)
+    def get_text(self, key: str) -> str:
+        found = self.get_optional_text(key)
         if found is None:
-            raise DocumentError(f"{self._at} has no `{key}`")
+            raise DocumentError(f"{self._position} has no `{key}`")
         return found
 
-    def number(self, key: str) -> int:
-        return _number(self.value(key), f"`{key}` of {self._at}")
+    def get_number(self, key: str) -> int:
+        return _check_number(self.get_value(key), f"`{key}` of {self._position}")
 
-    def numbers(self) -> Mapping[str, int]:
-        return {str(key): _number(each, f"`{key}` of {self._at}") for key, each in self._value.items()}
+    def get_numbers(self) -> Mapping[str, int]:
+        return {str(key): _check_number(each, f"`{key}` of {self._position}") for key, each in self._value.items()}
 
-    def moment(self, key: str) -> datetime | None:
-        found = self.maybe_text(key)
+    def get_time(self, key: str) -> datetime | None:
+        found = self.get_optional_text(key)
         if found is None:
             return None
         try:
             moment = datetime.fromisoformat(found)
             return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
         except (ValueError, OverflowError):
-            raise DocumentError(f"`{key}` of {self._at} is not a time") from None
+            raise DocumentError(f"`{key}` of {self._position} is not a time") from None
 
-    def maybe(self, key: str) -> _Part | None:
-        found = self.value(key)
-        return _Part(found, f"`{key}` of {self._at}") if found is not None else None
+    def get_optional_part(self, key: str) -> _DocumentPart | None:
+        found = self.get_value(key)
+        return _DocumentPart(found, f"`{key}` of {self._position}") if found is not None else None
 
-    def of(self, key: str) -> tuple[_Part, ...]:
-        found = self.value(key)
+    def get_parts(self, key: str) -> tuple[_DocumentPart, ...]:
+        found = self.get_value(key)
         if not isinstance(found, list):
-            raise DocumentError(f"`{key}` of {self._at} is not a list")
-        return tuple(_Part(each, f"`{key}[{index}]` of {self._at}") for index, each in enumerate(found))
+            raise DocumentError(f"`{key}` of {self._position} is not a list")
+        return tuple(_DocumentPart(each, f"`{key}[{index}]` of {self._position}") for index, each in enumerate(found))
 
 
-def _number(found: object, what: str) -> int:
-    if not isinstance(found, int) or isinstance(found, bool) or found < 0:
-        raise DocumentError(f"{what} is not a number")
-    return found
+def _check_number(value: object, description: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise DocumentError(f"{description} is not a number")
+    return value

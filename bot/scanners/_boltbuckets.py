@@ -35,92 +35,92 @@ class BrokenDatabaseError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Meta:
+class _MetaPage:
     page_size: int
-    root: int
-    transaction: int
+    root_page: int
+    transaction_id: int
 
 
-def bucket_names(path: Path) -> frozenset[str]:
+def read_bucket_names(path: Path) -> frozenset[str]:
     """Return the names of the top-level buckets of a database file.
 
     Raises BrokenDatabaseError, OSError.
     """
     with path.open("rb") as file:
-        meta = _newest_meta(file)
-        return frozenset(_walk(file, meta))
+        meta = _find_newest_meta(file)
+        return frozenset(_iterate_bucket_names(file, meta))
 
 
-def _newest_meta(file: BinaryIO) -> _Meta:
+def _find_newest_meta(file: BinaryIO) -> _MetaPage:
     """Return the meta page of the last transaction that was written completely."""
-    first = _meta(file, 0)
+    first = _read_meta(file, 0)
     sizes = (first.page_size,) if first else _PAGE_SIZES
-    metas = [meta for meta in (first, *(_meta(file, size) for size in sizes)) if meta]
+    metas = [meta for meta in (first, *(_read_meta(file, size) for size in sizes)) if meta]
     if not metas:
         raise BrokenDatabaseError("the file has no meta page of a bbolt database")
-    return max(metas, key=lambda meta: meta.transaction)
+    return max(metas, key=lambda meta: meta.transaction_id)
 
 
-def _meta(file: BinaryIO, offset: int) -> _Meta | None:
+def _read_meta(file: BinaryIO, offset: int) -> _MetaPage | None:
     file.seek(offset + _HEADER.size)
     content = file.read(_META.size + _CHECKSUM.size)
     if len(content) < _META.size + _CHECKSUM.size:
         return None
     magic, version, page_size, _, root, _, _, _, transaction = _META.unpack_from(content)
     (checksum,) = _CHECKSUM.unpack_from(content, _META.size)
-    whole = checksum == _fnv_1a(content[: _META.size])
-    return _Meta(page_size, root, transaction) if whole and magic == _MAGIC and version == _VERSION else None
+    is_intact = checksum == _compute_fnv_1a(content[: _META.size])
+    return _MetaPage(page_size, root, transaction) if is_intact and magic == _MAGIC and version == _VERSION else None
 
 
-def _walk(file: BinaryIO, meta: _Meta) -> Iterator[str]:
+def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
     """Yield the names of the buckets in the tree whose root page `meta` names."""
-    pending, seen = [meta.root], 0
+    pending, page_count = [meta.root_page], 0
     while pending:
-        seen += 1
-        if seen > MAX_PAGES:
+        page_count += 1
+        if page_count > MAX_PAGES:
             raise BrokenDatabaseError(f"the root bucket has more than {MAX_PAGES} pages")
-        kind, count, page = _page(file, meta, pending.pop())
+        kind, count, page = _read_page(file, meta, pending.pop())
         try:
             if kind == _BRANCH_PAGE:
-                pending += [_child(page, number) for number in range(count)]
+                pending += [_read_child_page(page, number) for number in range(count)]
             elif kind == _LEAF_PAGE:
-                yield from (name for number in range(count) if (name := _bucket(page, number)) is not None)
+                yield from (name for number in range(count) if (name := _read_bucket_name(page, number)) is not None)
             else:
                 raise BrokenDatabaseError("the root bucket leads to a page that is neither a branch nor a leaf")
         except struct.error as error:
             raise BrokenDatabaseError("a page of the root bucket is cut off") from error
 
 
-def _page(file: BinaryIO, meta: _Meta, number: int) -> tuple[int, int, bytes]:
+def _read_page(file: BinaryIO, meta: _MetaPage, number: int) -> tuple[int, int, bytes]:
     """Return the kind, the number of elements and the bytes of a page, including its overflow pages."""
     file.seek(min(number * meta.page_size, 2**62))  # reading behind the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise BrokenDatabaseError("the file ends before its root bucket does")
-    found, kind, count, further = _HEADER.unpack(header)
-    size = (1 + further) * meta.page_size
-    if found != number or size > MAX_PAGE_BYTES:
+    stored_number, kind, count, overflow = _HEADER.unpack(header)
+    size = (1 + overflow) * meta.page_size
+    if stored_number != number or size > MAX_PAGE_BYTES:
         raise BrokenDatabaseError("a page of the root bucket is not where it should be")
     return kind, count, header + file.read(size - _HEADER.size)
 
 
-def _child(page: bytes, number: int) -> int:
+def _read_child_page(page: bytes, index: int) -> int:
     """Return the number of the page that an element of a branch page points to."""
-    _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + number * _BRANCH_ELEMENT.size)
+    _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + index * _BRANCH_ELEMENT.size)
     return int(child)
 
 
-def _bucket(page: bytes, number: int) -> str | None:
+def _read_bucket_name(page: bytes, index: int) -> str | None:
     """Return the key of an element of a leaf page if the element is a bucket."""
-    offset = _HEADER.size + number * _LEAF_ELEMENT.size
-    flags, distance, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)
-    start = offset + distance
+    offset = _HEADER.size + index * _LEAF_ELEMENT.size
+    flags, key_offset, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)
+    start = offset + key_offset
     if start + key_size > len(page):
         raise BrokenDatabaseError("a key of the root bucket lies outside its page")
     return page[start : start + key_size].decode(errors="replace") if flags & _IS_BUCKET else None
 
 
-def _fnv_1a(content: bytes) -> int:
+def _compute_fnv_1a(content: bytes) -> int:
     """Return the 64-bit FNV-1a hash."""
     value = 0xCBF29CE484222325
     for byte in content:

@@ -10,12 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.model import contents
-from bot.scanners._inventory import Package, whole_version
+from bot.scanners._inventory import InventoryPackage, get_version_with_epoch
 
-SYSTEM_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
+SYSTEM_PACKAGE_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
 """Package URL types of packages that come with a distribution."""
 
-_LIBRARIES = {
+_LIBRARY_ECOSYSTEMS = {
     "cargo": "crates.io",
     "composer": "Packagist",
     "gem": "RubyGems",
@@ -39,31 +39,31 @@ _CODENAMES = {
 _LTS_MONTH = ".04"
 
 
-def _major(release: str) -> str:
+def _extract_major(release: str) -> str:
     return release.partition(".")[0]
 
 
-def _ubuntu(release: str) -> str:
+def _name_ubuntu_release(release: str) -> str:
     """Return OSV's ecosystem for a release of Ubuntu; April releases of even years have long-term support (LTS)."""
-    year = _major(release)
-    is_long = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
-    return f"Ubuntu:{release}:LTS" if is_long else f"Ubuntu:{release}"
+    year = _extract_major(release)
+    is_lts = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
+    return f"Ubuntu:{release}:LTS" if is_lts else f"Ubuntu:{release}"
 
 
-_DISTRIBUTIONS: dict[str, Callable[[str], str]] = {
-    "alma": lambda release: f"AlmaLinux:{_major(release)}",
-    "almalinux": lambda release: f"AlmaLinux:{_major(release)}",
+_DISTRIBUTION_ECOSYSTEMS: dict[str, Callable[[str], str]] = {
+    "alma": lambda release: f"AlmaLinux:{_extract_major(release)}",
+    "almalinux": lambda release: f"AlmaLinux:{_extract_major(release)}",
     "alpine": lambda release: f"Alpine:v{'.'.join(release.split('.')[:2])}",
-    "azurelinux": lambda release: f"Azure Linux:{_major(release)}",
-    "debian": lambda release: f"Debian:{_major(release)}",
-    "rocky": lambda release: f"Rocky Linux:{_major(release)}",
-    "ubuntu": _ubuntu,
+    "azurelinux": lambda release: f"Azure Linux:{_extract_major(release)}",
+    "debian": lambda release: f"Debian:{_extract_major(release)}",
+    "rocky": lambda release: f"Rocky Linux:{_extract_major(release)}",
+    "ubuntu": _name_ubuntu_release,
 }
-_ROLLING = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi": "Wolfi"}
+_ROLLING_ECOSYSTEMS = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi": "Wolfi"}
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Sought:
+class OsvPackage:
     """A package as it is named in a query to OSV; a package of a distribution is named by its source package."""
 
     ecosystem: str
@@ -71,56 +71,56 @@ class Sought:
     version: str
 
 
-def release_of(package: Package) -> tuple[str, str]:
+def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
     """Return the distribution of a package and its release; each is empty if the inventory does not name it."""
-    distro = package.of("distro")
+    distro = package.get_qualifier("distro")
     name, _, release = distro.rpartition("-")
     if not name:  # a code name alone, a number alone, or a distribution without releases
         is_release = distro in _CODENAMES or distro[:1].isdecimal()
         name, release = (package.namespace, distro) if is_release else (distro, "")
-    family = (package.of("os_name") or name or package.namespace).lower()
-    return family, _CODENAMES.get(release, release) or package.of("os_version")
+    family = (package.get_qualifier("os_name") or name or package.namespace).lower()
+    return family, _CODENAMES.get(release, release) or package.get_qualifier("os_version")
 
 
-def sought(package: Package) -> Sought | None:
+def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
     """Return the package to query OSV for; None if OSV has no ecosystem for it."""
-    if package.type in SYSTEM_TYPES:
-        ecosystem = ecosystem_of(*release_of(package))
+    if package.package_type in SYSTEM_PACKAGE_TYPES:
+        ecosystem = get_ecosystem(*get_distribution_release(package))
         if ecosystem is None:
             return None
         name, version = package.source or (package.name, package.version)
-        return Sought(ecosystem, name, version)
-    ecosystem = _LIBRARIES.get(package.type)
-    return Sought(ecosystem, _full_name(package), package.version) if ecosystem else None
+        return OsvPackage(ecosystem, name, version)
+    ecosystem = _LIBRARY_ECOSYSTEMS.get(package.package_type)
+    return OsvPackage(ecosystem, _build_full_name(package), package.version) if ecosystem else None
 
 
-def listed(package: Package) -> contents.InstalledPackage:
+def convert_to_installed_package(package: InventoryPackage) -> contents.InstalledPackage:
     """Return a package as evidence lists it, with the source package if it comes with a distribution.
 
     Findings name packages of distributions by their source packages.
     """
-    if package.type not in SYSTEM_TYPES:
-        return contents.InstalledPackage(package.type, _full_name(package), package.version)
+    if package.package_type not in SYSTEM_PACKAGE_TYPES:
+        return contents.InstalledPackage(package.package_type, _build_full_name(package), package.version)
     source = package.source[0] if package.source else ""
     return contents.InstalledPackage(
-        package.type, package.name, whole_version(package), source if source != package.name else ""
+        package.package_type, package.name, get_version_with_epoch(package), source if source != package.name else ""
     )
 
 
-def _full_name(package: Package) -> str:
+def _build_full_name(package: InventoryPackage) -> str:
     """Return the name of a library with its namespace, joined as its ecosystem does it."""
-    separator = ":" if package.type == "maven" else "/"
+    separator = ":" if package.package_type == "maven" else "/"
     return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 
 
-def ecosystem_of(family: str, release: str) -> str | None:
+def get_ecosystem(family: str, release: str) -> str | None:
     """Return OSV's ecosystem for a release of a distribution; None if the release cannot be queried."""
     if is_rolling(family):
-        return _ROLLING[family]
-    named = _DISTRIBUTIONS.get(family)
-    return named(release) if named and release else None
+        return _ROLLING_ECOSYSTEMS[family]
+    name_release = _DISTRIBUTION_ECOSYSTEMS.get(family)
+    return name_release(release) if name_release and release else None
 
 
 def is_rolling(family: str) -> bool:
     """Return True if a distribution has no releases."""
-    return family in _ROLLING
+    return family in _ROLLING_ECOSYSTEMS

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.core.evidence.canonical import key
+from bot.core.evidence.canonical import get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 
-MAX_TITLE = 200
+MAX_TITLE_LENGTH = 200
 """Characters; a title is one line of a table."""
-MAX_WORD = 128
+MAX_NAME_LENGTH = 128
 """Characters of a version or of a tool's name in a report; a tag may be just as long."""
 
 _SEVERITIES = {
@@ -25,21 +25,21 @@ _SEVERITIES = {
 """Severity terms of scanners, and those that scanners take over from distributions."""
 
 
-def severity_of(word: str) -> Severity:
+def parse_severity(term: str) -> Severity:
     """Return the severity for a term of a scanner; UNKNOWN if the term is not in the table."""
-    return _SEVERITIES.get(word.lower(), Severity.UNKNOWN)
+    return _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
 
 
-def line(text: str, limit: int = MAX_TITLE) -> str:
+def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
     """Return a text as one line of at most `limit` characters."""
     return " ".join(text.split())[:limit]
 
 
-def not_counted(set_aside: Iterable[SuppressedFinding], findings: Iterable[Finding]) -> tuple[SuppressedFinding, ...]:
+def deduplicate_suppressed(suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]) -> tuple[SuppressedFinding, ...]:
     """Return each suppressed finding once, without those that also count.
 
     A finding counts although it is suppressed if another package of the same source has it, too.
     """
-    counted = {key(finding) for finding in findings}
-    once = {key(each.finding): each for each in set_aside}
-    return tuple(once[each] for each in sorted(once.keys() - counted))
+    counted_keys = {get_finding_key(finding) for finding in findings}
+    suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}
+    return tuple(suppressed_by_key[each] for each in sorted(suppressed_by_key.keys() - counted_keys))

@@ -12,44 +12,44 @@ from bot.model.errors import ProcessError, RegistryError
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
 from bot.model.image import PullAddress
 from bot.model.reference import Digest
-from bot.scanners._examination import readiness
+from bot.scanners._examination import build_readiness_check
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import Once, Program, Pull, failed, not_run
+from bot.scanners._program import ComputeOnce, ScannerProgram, PullAddressResolver, make_failure, translate_process_error
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ScannerSession:
     """The program and the database that all images of a run are scanned with."""
 
-    scanner: ScannerIdentity
+    identity: ScannerIdentity
 
 
-_Ready = TypeVar("_Ready", bound=Ready)
+_Session = TypeVar("_Session", bound=ScannerSession)
 
 
-class InstalledScanner(ABC, Generic[_Ready]):
+class InstalledScanner(ABC, Generic[_Session]):
     """Implements `bot.ports.Scanner` for a program that is run once for each image.
 
     `display_name` is the program's name in diagnostics.
     """
 
-    def __init__(self, called: str, program: Program, pull: Pull) -> None:
-        self._called, self._program, self._pull = called, program, pull
-        self._prepared: Once[None, _Ready | NotScanned] = Once()
-        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
+    def __init__(self, display_name: str, program: ScannerProgram, resolve_pull_address: PullAddressResolver) -> None:
+        self._display_name, self._program, self._resolve_pull_address = display_name, program, resolve_pull_address
+        self._session_cache: ComputeOnce[None, _Session | NotScanned] = ComputeOnce()
+        self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Check that the program and its database are available; downloads the database if it is missing or old."""
-        ready = self._ready()
-        yield readiness(self._called, ready if isinstance(ready, NotScanned) else ready.scanner)
+        session = self._get_session()
+        yield build_readiness_check(self._display_name, session if isinstance(session, NotScanned) else session.identity)
 
     def get_identity(self) -> ScannerIdentity | None:
         """Return the program and its database; downloads the database if it is missing or old.
 
         None if the scanner cannot be prepared.
         """
-        ready = self._ready()
-        return None if isinstance(ready, NotScanned) else ready.scanner
+        ready = self._get_session()
+        return None if isinstance(ready, NotScanned) else ready.identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since a program scans one image at a time."""
@@ -60,35 +60,35 @@ class InstalledScanner(ABC, Generic[_Ready]):
         The old image of one update may be the new image of another.
         """
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
-        return self._scans.get(key, lambda: self._scanned(subject))
+        return self._scan_cache.get(key, lambda: self._run_scan(subject))
 
-    def _scanned(self, subject: ScanSubject) -> ScanOutcome:
-        ready = self._ready()
-        if isinstance(ready, NotScanned):
-            return ready
+    def _run_scan(self, subject: ScanSubject) -> ScanOutcome:
+        session = self._get_session()
+        if isinstance(session, NotScanned):
+            return session
         try:
-            return self._scan(subject, self._pull(subject.tag_ref, subject.digest), ready)
+            return self._scan_address(subject, self._resolve_pull_address(subject.tag_ref, subject.digest), session)
         except ProcessError as error:
-            return not_run(error)
+            return translate_process_error(error)
         except (RegistryError, UnreadableReportError) as error:
-            return failed(str(error))
+            return make_failure(str(error))
 
-    def _ready(self) -> _Ready | NotScanned:
-        def prepare() -> _Ready | NotScanned:
+    def _get_session(self) -> _Session | NotScanned:
+        def prepare_session() -> _Session | NotScanned:
             try:
-                return self._prepare()
+                return self._prepare_session()
             except ProcessError as error:
-                return not_run(error)
+                return translate_process_error(error)
 
-        return self._prepared.get(None, prepare)
+        return self._session_cache.get(None, prepare_session)
 
     @abstractmethod
-    def _prepare(self) -> _Ready | NotScanned:
+    def _prepare_session(self) -> _Session | NotScanned:
         """Return the session that all images of this run are scanned with, or why none can be scanned.
 
         Raises ProcessError.
         """
 
     @abstractmethod
-    def _scan(self, subject: ScanSubject, address: PullAddress, ready: _Ready) -> ScanOutcome:
+    def _scan_address(self, subject: ScanSubject, address: PullAddress, session: _Session) -> ScanOutcome:
         """Scan the image at `address`. Raises ProcessError, UnreadableReportError."""

@@ -6,23 +6,23 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-Object = Mapping[str, object]
+ReportObject = Mapping[str, object]
 
 
 class UnreadableReportError(ValueError):
     """Content that is not a report, or cannot be read reliably; the message gives the reason in a few words."""
 
 
-def document(content: bytes) -> Object:
+def parse_object(content: bytes) -> ReportObject:
     """Parse bytes as a JSON object. Raises UnreadableReportError."""
     try:
-        found = json.loads(content)
+        value = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise UnreadableReportError("the report is not JSON") from error
-    return mapping(found)
+    return read_object(value)
 
 
-def mapping(value: object) -> Object:
+def read_object(value: object) -> ReportObject:
     """Return an object; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return {}
@@ -31,7 +31,7 @@ def mapping(value: object) -> Object:
     return value
 
 
-def items(value: object) -> list[object]:
+def read_list(value: object) -> list[object]:
     """Return a list; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return []
@@ -40,12 +40,12 @@ def items(value: object) -> list[object]:
     return value
 
 
-def objects(value: object) -> list[Object]:
+def read_objects(value: object) -> list[ReportObject]:
     """Return a list of objects; an empty one for null. Raises UnreadableReportError."""
-    return [mapping(item) for item in items(value)]
+    return [read_object(item) for item in read_list(value)]
 
 
-def text(value: object) -> str:
+def read_text(value: object) -> str:
     """Return a string; an empty one for null. Raises UnreadableReportError if the value has another type."""
     if value is None:
         return ""
@@ -54,17 +54,17 @@ def text(value: object) -> str:
     return value
 
 
-def texts(value: object) -> list[str]:
+def read_texts(value: object) -> list[str]:
     """Return a list of strings; an empty one for null. Raises UnreadableReportError."""
-    return [text(item) for item in items(value)]
+    return [read_text(item) for item in read_list(value)]
 
 
-def moment(value: object) -> datetime | None:
+def parse_time(value: object) -> datetime | None:
     """Parse a time from RFC 3339 text or a number of seconds since 1970; None if the value is neither."""
     try:
         if isinstance(value, str):
-            found = datetime.fromisoformat(value)
-            return found.replace(tzinfo=found.tzinfo or UTC)
+            time = datetime.fromisoformat(value)
+            return time.replace(tzinfo=time.tzinfo or UTC)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):

@@ -12,17 +12,17 @@ from threading import Lock
 from urllib.parse import quote
 
 from bot.net import HttpClient, HttpError, UnreachableError
-from bot.scanners._ecosystems import Sought
-from bot.scanners._json import Object, UnreadableReportError, document, objects, text
-from bot.scanners._program import Once
+from bot.scanners._ecosystems import OsvPackage
+from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_objects, read_text
+from bot.scanners._program import ComputeOnce
 
 MAX_QUERIES = 1000
 """Queries in one batch; the limit of the API."""
 MAX_BATCHES = 200
 """Batches for one image, including further pages."""
-MAX_BATCH = 32 * 1024 * 1024
+MAX_BATCH_BYTES = 32 * 1024 * 1024
 """Bytes of a response to a batch; the most that the API itself sends."""
-MAX_RECORD = 16 * 1024 * 1024
+MAX_RECORD_BYTES = 16 * 1024 * 1024
 """Bytes of one record; a record about the kernel lists every version of it."""
 MAX_RECORDS = 20_000
 """Vulnerabilities of one image; an old Debian with a desktop has some five thousand."""
@@ -45,44 +45,44 @@ class OsvApi:
     def __init__(self, url: str, http: HttpClient) -> None:
         self._url, self._http = url, http
         self._lock = Lock()
-        self._known: dict[Sought, tuple[str, ...]] = {}
-        self._records: Once[str, Object] = Once()
+        self._ids_by_package: dict[OsvPackage, tuple[str, ...]] = {}
+        self._record_cache: ComputeOnce[str, ReportObject] = ComputeOnce()
 
-    def vulnerabilities(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
+    def query_vulnerabilities(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
         """Return the vulnerability ids of each package. Raises OsvError."""
         with self._lock:
-            asked = [package for package in packages if package not in self._known]
-        found = self._ask(asked) if asked else {}
+            missing = [package for package in packages if package not in self._ids_by_package]
+        new_ids = self._query_packages(missing) if missing else {}
         with self._lock:
-            for package, identifiers in found.items():
-                self._known.setdefault(package, identifiers)
-            answers = {package: self._known[package] for package in packages}
+            for package, identifiers in new_ids.items():
+                self._ids_by_package.setdefault(package, identifiers)
+            answers = {package: self._ids_by_package[package] for package in packages}
         if len({each for identifiers in answers.values() for each in identifiers}) > MAX_RECORDS:
             raise OsvError(f"the image has more than {MAX_RECORDS} vulnerabilities")
         return answers
 
-    def record(self, identifier: str) -> Object:
+    def get_record(self, identifier: str) -> ReportObject:
         """Return the OSV record of one vulnerability. Raises OsvError."""
-        return self._records.get(identifier, lambda: self._record(identifier))
+        return self._record_cache.get(identifier, lambda: self._fetch_record(identifier))
 
-    def _record(self, identifier: str) -> Object:
-        return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD)
+    def _fetch_record(self, identifier: str) -> ReportObject:
+        return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD_BYTES)
 
-    def _ask(self, packages: Sequence[Sought]) -> Mapping[Sought, tuple[str, ...]]:
+    def _query_packages(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
         """Query packages in batches, and query again those whose answer has another page."""
-        found: dict[Sought, list[str]] = {package: [] for package in packages}
-        pending: list[tuple[Sought, str]] = [(package, "") for package in found]
+        ids_by_package: dict[OsvPackage, list[str]] = {package: [] for package in packages}
+        pending: list[tuple[OsvPackage, str]] = [(package, "") for package in ids_by_package]
         for _ in range(MAX_BATCHES):
             if not pending:
-                return {package: tuple(dict.fromkeys(identifiers)) for package, identifiers in found.items()}
+                return {package: tuple(dict.fromkeys(identifiers)) for package, identifiers in ids_by_package.items()}
             batch, pending = pending[:MAX_QUERIES], pending[MAX_QUERIES:]
-            for (package, _), (identifiers, token) in zip(batch, self._batch(batch), strict=True):
-                found[package] += identifiers
+            for (package, _), (identifiers, token) in zip(batch, self._query_batch(batch), strict=True):
+                ids_by_package[package] += identifiers
                 if token:
                     pending.append((package, token))
         raise OsvError(f"{self._url} needs more than {MAX_BATCHES} batches for one image")
 
-    def _batch(self, batch: Iterable[tuple[Sought, str]]) -> Sequence[tuple[Sequence[str], str]]:
+    def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
         """Query one batch; return the vulnerability ids of each package and the token of its next page."""
         queries = [
             {
@@ -92,16 +92,16 @@ class OsvApi:
             }
             for package, token in batch
         ]
-        answer = self._send("POST", "/v1/querybatch", json.dumps({"queries": queries}).encode(), MAX_BATCH)
+        answer = self._send("POST", "/v1/querybatch", json.dumps({"queries": queries}).encode(), MAX_BATCH_BYTES)
         try:
-            results = [_result(each) for each in objects(answer.get("results"))]
+            results = [_parse_result(each) for each in read_objects(answer.get("results"))]
         except UnreadableReportError as error:
             raise OsvError(f"{self._url} answered something that is not a list of results") from error
         if len(results) != len(queries):
             raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} queries")
         return results
 
-    def _send(self, method: str, path: str, body: bytes | None, limit: int) -> Object:
+    def _send(self, method: str, path: str, body: bytes | None, limit: int) -> ReportObject:
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         try:
             response = self._http.request(
@@ -114,10 +114,10 @@ class OsvApi:
         if response.status != HTTPStatus.OK:
             raise OsvError(f"{self._url} answered {response.status} for {path}")
         try:
-            return document(response.body)
+            return parse_object(response.body)
         except UnreadableReportError as error:
             raise OsvError(f"{self._url} answered something that is not a JSON object for {path}") from error
 
 
-def _result(found: Object) -> tuple[Sequence[str], str]:
-    return [text(each.get("id")) for each in objects(found.get("vulns"))], text(found.get("next_page_token"))
+def _parse_result(result: ReportObject) -> tuple[Sequence[str], str]:
+    return [read_text(each.get("id")) for each in read_objects(result.get("vulns"))], read_text(result.get("next_page_token"))

@@ -8,5 +8,5 @@ from __future__ import annotations
 
 COMMON_SOURCES = ("openssl", "glibc", "busybox", "zlib", "curl", "linux")
 """Source packages; every distribution has at least one of them, with vulnerabilities that its publisher lists."""
-FIRST_VERSION = "0"
+OLDEST_VERSION = "0"
 """A version older than every fix, so that it is vulnerable in each release that the database knows."""

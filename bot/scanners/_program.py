@@ -20,9 +20,9 @@ from bot.process import ProcessResult, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
 """Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
-MAX_DETAIL = 300
+MAX_DETAIL_LENGTH = 300
 """Characters of the detail of a failure, which is shown in a table."""
-MAX_COMPLAINT = 200
+MAX_ERROR_LENGTH = 200
 """Characters of a scanner's own error within the detail.
 
 Scanners wrap every error in others, so the end is kept, which holds the reason.
@@ -33,25 +33,25 @@ _DOCKER_HUB = frozenset({"docker.io", "index.docker.io"})
 _DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
 # Errors of the Go libraries for registries, which Trivy and Grype share.
-_IS_GONE = re.compile(r"\b(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN)\b|unexpected status code 404")
-_NO_PLATFORM = re.compile(r"no child with platform")
+_IMAGE_NOT_FOUND = re.compile(r"\b(?:MANIFEST_UNKNOWN|NAME_UNKNOWN|BLOB_UNKNOWN)\b|unexpected status code 404")
+_PLATFORM_NOT_FOUND = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
 
-Pull = Callable[[TagRef, Digest], PullAddress]
+PullAddressResolver = Callable[[TagRef, Digest], PullAddress]
 """Returns the address that an image is pulled from; raises RegistryError."""
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
 
 
-class Once(Generic[_Key, _Result]):
+class ComputeOnce(Generic[_Key, _Result]):
     """Computes the value of each key once, however many threads ask for it; an exception is kept like a value."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._values: dict[_Key, Future[_Result]] = {}
 
-    def get(self, key: _Key, work: Callable[[], _Result]) -> _Result:
+    def get(self, key: _Key, compute: Callable[[], _Result]) -> _Result:
         """Return the value of `key`, computed by `compute` on the first call.
 
         Raises what `compute` raised on the first call, whatever a later call passes.
@@ -61,14 +61,14 @@ class Once(Generic[_Key, _Result]):
             value = self._values.setdefault(key, Future())
         if is_first:
             try:
-                value.set_result(work())
+                value.set_result(compute())
             except BaseException as error:
                 value.set_exception(error)  # otherwise the threads that wait for the value would wait for ever
                 raise
         return value.result()
 
 
-class Program:
+class ScannerProgram:
     """A scanner's binary, run in an empty folder without config and ignore files, with one credential at most.
 
     `environment` is added to the variables that every child process inherits.
@@ -84,7 +84,7 @@ class Program:
         address: PullAddress | None = None,
         *,
         timeout: float,
-        more: Mapping[str, str] | None = None,
+        extra_environment: Mapping[str, str] | None = None,
     ) -> ProcessResult:
         """Run the binary with the given arguments. Raises ProcessError.
 
@@ -93,12 +93,12 @@ class Program:
         """
         with tempfile.TemporaryDirectory(prefix="basebump-scan-", ignore_cleanup_errors=True) as folder:
             empty, home, temporary = (Path(folder, name) for name in ("empty", "home", "temporary"))
-            for made in (empty, home, temporary):
-                made.mkdir(mode=0o700)
-            (home / "config.json").write_text(json.dumps(docker_config(address)), encoding="utf-8")
+            for directory in (empty, home, temporary):
+                directory.mkdir(mode=0o700)
+            (home / "config.json").write_text(json.dumps(build_docker_config(address)), encoding="utf-8")
             environment = {
                 **self._environment,
-                **(more or {}),
+                **(extra_environment or {}),
                 "HOME": str(home),
                 "DOCKER_CONFIG": str(home),
                 "TMPDIR": str(temporary),
@@ -108,57 +108,57 @@ class Program:
             return run(command, cwd=empty, environment=environment, timeout=timeout, max_output=MAX_OUTPUT)
 
 
-def docker_config(address: PullAddress | None) -> dict[str, object]:
+def build_docker_config(address: PullAddress | None) -> dict[str, object]:
     """Return a Docker config that offers the credential to the host of `address` alone.
 
     Trivy's own variables offer a credential to every host, and end a password at a comma or a space.
     """
-    if address is None or not (token := _token(address)):
+    if address is None or not (credential := _encode_credential(address)):
         return {}
     host = address.reference.partition("/")[0]
-    return {"auths": {_DOCKER_HUB_KEY if host in _DOCKER_HUB else host: {"auth": token}}}
+    return {"auths": {_DOCKER_HUB_KEY if host in _DOCKER_HUB else host: {"auth": credential}}}
 
 
-def _token(address: PullAddress) -> str:
+def _encode_credential(address: PullAddress) -> str:
     """Return the credential in base64, as Docker's config and basic authentication encode it; empty without one."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
-def complaint(errors: str) -> NotScanned | None:
+def translate_registry_error(errors: str) -> NotScanned | None:
     """Translate the error output of a Go registry client; None if the reason is not recognised."""
-    if _IS_GONE.search(errors):
+    if _IMAGE_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.IMAGE_GONE)
-    if _NO_PLATFORM.search(errors):
+    if _PLATFORM_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.PLATFORM_MISSING)
     if _TIMED_OUT.search(errors):
         return NotScanned(UnscannedReason.TIMED_OUT)
     return None
 
 
-def said(errors: str, address: PullAddress | None) -> str:
+def shorten_error_output(errors: str, address: PullAddress | None) -> str:
     """Return the end of a scanner's error output as one line, without the credential of `address`."""
-    text = _CREDENTIAL.sub("//***@", errors)
-    for secret in (address.password, _token(address)) if address else ():
-        text = text.replace(secret, "***") if secret else text
-    line = _line(text)
-    return line if len(line) <= MAX_COMPLAINT else f"…{line[1 - MAX_COMPLAINT :]}"
+    output = _CREDENTIAL.sub("//***@", errors)
+    for secret in (address.password, _encode_credential(address)) if address else ():
+        output = output.replace(secret, "***") if secret else output
+    line = _collapse_whitespace(output)
+    return line if len(line) <= MAX_ERROR_LENGTH else f"…{line[1 - MAX_ERROR_LENGTH :]}"
 
 
-def not_run(error: ProcessError) -> NotScanned:
+def translate_process_error(error: ProcessError) -> NotScanned:
     """Return the outcome for a program that could not be run, or did not end in time."""
     if error.is_missing:
         return NotScanned(UnscannedReason.NO_SCANNER, str(error))
     if error.is_timeout:
         return NotScanned(UnscannedReason.TIMED_OUT)
-    return failed(str(error))
+    return make_failure(str(error))
 
 
-def failed(what: str) -> NotScanned:
+def make_failure(reason: str) -> NotScanned:
     """Return a failure with `reason` as one short line."""
-    return NotScanned(UnscannedReason.FAILED, _line(what)[:MAX_DETAIL])
+    return NotScanned(UnscannedReason.FAILED, _collapse_whitespace(reason)[:MAX_DETAIL_LENGTH])
 
 
-def _line(text: str) -> str:
+def _collapse_whitespace(text: str) -> str:
     return " ".join(text.split())

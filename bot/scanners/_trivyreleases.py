@@ -10,27 +10,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 
-def _whole(release: str) -> str:
+def _keep_release(release: str) -> str:
     return release
 
 
-def _major(release: str) -> str:
+def _extract_major(release: str) -> str:
     return release.partition(".")[0]
 
 
-def _minor(release: str) -> str:
+def _extract_minor(release: str) -> str:
     return ".".join(release.split(".")[:2])
 
 
-def _amazon(release: str) -> str:
+def _extract_amazon_release(release: str) -> str:
     """Return the release of Amazon Linux: `2 (Karoo)` is 2, and releases named by years, as 2018.03, are 1."""
-    major = _major(release.partition(" ")[0])
-    return "1" if major.isdecimal() and _FIRST_AMAZON[0] <= int(major) <= _FIRST_AMAZON[1] else major
+    major = _extract_major(release.partition(" ")[0])
+    return "1" if major.isdecimal() and _AMAZON_1_YEARS[0] <= int(major) <= _AMAZON_1_YEARS[1] else major
 
 
-_FIRST_AMAZON = (2011, 2018)
+_AMAZON_1_YEARS = (2011, 2018)
 
-_WITHOUT_RELEASE = {
+_ROLLING_BUCKETS = {
     "bottlerocket": "bottlerocket",
     "chainguard": "chainguard",
     "echo": "echo",
@@ -40,23 +40,23 @@ _WITHOUT_RELEASE = {
 }
 """Distributions without releases, which have one bucket each."""
 
-_WITH_RELEASE: dict[str, tuple[str, Callable[[str], str]]] = {
-    "alma": ("alma", _major),
-    "alpine": ("alpine", _minor),
-    "amazon": ("amazon linux", _amazon),
-    "azurelinux": ("Azure Linux", _minor),
-    "cbl-mariner": ("CBL-Mariner", _minor),
-    "debian": ("debian", _major),
-    "opensuse-leap": ("openSUSE Leap", _whole),
-    "oracle": ("Oracle Linux", _major),
-    "photon": ("Photon OS", _whole),
-    "rocky": ("rocky", _major),
-    "slem": ("SUSE Linux Enterprise Micro", _whole),
-    "sles": ("SUSE Linux Enterprise", _whole),
-    "ubuntu": ("ubuntu", _whole),
+_RELEASE_BUCKETS: dict[str, tuple[str, Callable[[str], str]]] = {
+    "alma": ("alma", _extract_major),
+    "alpine": ("alpine", _extract_minor),
+    "amazon": ("amazon linux", _extract_amazon_release),
+    "azurelinux": ("Azure Linux", _extract_minor),
+    "cbl-mariner": ("CBL-Mariner", _extract_minor),
+    "debian": ("debian", _extract_major),
+    "opensuse-leap": ("openSUSE Leap", _keep_release),
+    "oracle": ("Oracle Linux", _extract_major),
+    "photon": ("Photon OS", _keep_release),
+    "rocky": ("rocky", _extract_major),
+    "slem": ("SUSE Linux Enterprise Micro", _keep_release),
+    "sles": ("SUSE Linux Enterprise", _keep_release),
+    "ubuntu": ("ubuntu", _keep_release),
 }
 
-_RED_HAT = "Red Hat"
+_RED_HAT_BUCKET = "Red Hat"
 _RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
     "redhat": frozenset({"6", "7", "8", "9"}),
@@ -69,19 +69,19 @@ All releases share one bucket, from which Trivy selects by package repository.
 
 def is_rolling(family: str) -> bool:
     """Return True if a distribution has no releases, so that one bucket covers all of it."""
-    return family in _WITHOUT_RELEASE
+    return family in _ROLLING_BUCKETS
 
 
-def bucket_of(family: str, release: str, *, extended: bool = False) -> str | None:
+def get_bucket_name(family: str, release: str, *, has_extended_support: bool = False) -> str | None:
     """Return the bucket for a release as Trivy's report names it; None if Trivy does not support the release.
 
     `has_extended_support` selects the buckets of Ubuntu's support beyond the regular end of life.
     """
     if family in _RED_HAT_RELEASES:
-        return _RED_HAT if _major(release) in _RED_HAT_RELEASES[family] else None
-    if family in _WITHOUT_RELEASE:
-        return _WITHOUT_RELEASE[family]
-    if family not in _WITH_RELEASE or not release:
+        return _RED_HAT_BUCKET if _extract_major(release) in _RED_HAT_RELEASES[family] else None
+    if family in _ROLLING_BUCKETS:
+        return _ROLLING_BUCKETS[family]
+    if family not in _RELEASE_BUCKETS or not release:
         return None
-    prefix, cut = _WITH_RELEASE[family]
-    return f"{prefix} {cut(release)}{'-ESM' if extended else ''}"
+    prefix, shorten_release = _RELEASE_BUCKETS[family]
+    return f"{prefix} {shorten_release(release)}{'-ESM' if has_extended_support else ''}"

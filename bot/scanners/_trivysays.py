@@ -10,58 +10,58 @@ from datetime import UTC, datetime
 from bot.core.choice.platforms import is_same_platform
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.scanners._program import complaint, failed, said
+from bot.scanners._program import translate_registry_error, make_failure, shorten_error_output
 from bot.scanners._trivyreport import OperatingSystem, TrivyReport
 
-_NO_JAVA = re.compile(r"Java DB")
+_JAVA_DATABASE_MISSING = re.compile(r"Java DB")
 _FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 
-Lacks = Callable[[OperatingSystem], str]
+MissingReleaseFinder = Callable[[OperatingSystem], str]
 """Returns the release that Trivy's database lacks, empty if the database has it; may raise ProcessError."""
 
 
-def judge(report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, lacks: Lacks) -> ScanOutcome:
+def evaluate_report(report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, find_missing_release: MissingReleaseFinder) -> ScanOutcome:
     """Return the findings of a report as a scan, or the reason why they are not reliable."""
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest for any platform
         return NotScanned(UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}")
     system = report.system
     if system is None:
         return NotScanned(UnscannedReason.OS_UNKNOWN)
-    if system.end_of_life:
+    if system.is_end_of_life:
         return NotScanned(UnscannedReason.END_OF_LIFE, str(system), report.packages)
-    missing = lacks(system)
-    if missing:
-        return NotScanned(UnscannedReason.OS_UNSUPPORTED, missing, report.packages)
-    if report.os_packages == 0:
+    missing_release = find_missing_release(system)
+    if missing_release:
+        return NotScanned(UnscannedReason.OS_UNSUPPORTED, missing_release, report.packages)
+    if report.os_package_count == 0:
         return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
-    return Scan(scanner, str(system), report.findings, report.created, report.version, report.packages)
+    return Scan(scanner, str(system), report.findings, report.image_created, report.version_label, report.packages)
 
 
-def identity_in(answer: str | bytes) -> ScannerIdentity | None:
+def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
     """Parse the identity of Trivy and its database; None if the answer does not have both.
 
     The answer is the output of `trivy version --format json`, or the response of a server at `/version`.
     """
     try:
-        told = json.loads(answer)
-        built = datetime.fromisoformat(told["VulnerabilityDB"]["UpdatedAt"])
-        return ScannerIdentity("trivy", str(told["Version"]), built.replace(tzinfo=built.tzinfo or UTC))
+        version_info = json.loads(answer)
+        built = datetime.fromisoformat(version_info["VulnerabilityDB"]["UpdatedAt"])
+        return ScannerIdentity("trivy", str(version_info["Version"]), built.replace(tzinfo=built.tzinfo or UTC))
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
-def complaint_of(errors: str, address: PullAddress) -> NotScanned:
+def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
     """Translate the error output of Trivy, which has the same exit code for every error."""
-    if known := complaint(errors):
-        return known
-    if _NO_JAVA.search(errors):
-        return failed(
+    if registry_error := translate_registry_error(errors):
+        return registry_error
+    if _JAVA_DATABASE_MISSING.search(errors):
+        return make_failure(
             "the image holds Java archives, and Trivy has no Java database; "
             "hint: run `trivy image --download-java-db-only` with the same --cache-dir"
         )
-    return failed(last_said(errors, address))
+    return make_failure(extract_last_error(errors, address))
 
 
-def last_said(errors: str, address: PullAddress | None) -> str:
+def extract_last_error(errors: str, address: PullAddress | None) -> str:
     """Return the end of the last fatal error in Trivy's log output, as one line without the credential."""
-    return said(_FATAL.split(errors)[-1], address)
+    return shorten_error_output(_FATAL.split(errors)[-1], address)

@@ -21,34 +21,34 @@ from bot.scanners._defender.rows import (
     GROUPED_TYPE,
     IMAGE_KEYS,
     INDIVIDUAL_TYPE,
-    Model,
-    Said,
+    RowModel,
+    DefenderRow,
     read_row,
-    united,
+    merge_findings,
 )
-from bot.scanners._findings import not_counted
+from bot.scanners._findings import deduplicate_suppressed
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import failed
+from bot.scanners._program import make_failure
 
 NAME = "Microsoft Defender"
-AT_ONCE = 200
+IMAGES_PER_QUERY = 200
 """Images in one query; Azure advises against more than three hundred values."""
-PAGES: Mapping[Model, int] = {Model.GROUPED: 1000, Model.INDIVIDUAL: 100}
+PAGE_SIZES: Mapping[RowModel, int] = {RowModel.GROUPED: 1000, RowModel.INDIVIDUAL: 100}
 """Rows of one page. A thousand is the service's limit; a row for a kernel update names hundreds of vulnerabilities."""
-NAMING_IT = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
+IMAGE_FIELDS = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
 """Fields in which rows of either model name the image; the key inside them is spelt in different ways."""
 MAX_FINDINGS = 20_000
 """Findings of one image; an old Debian with a desktop has some five thousand."""
-NO_IMAGE = Digest("sha256:" + "0" * 64)
-UNNAMED = "not named"
+ABSENT_IMAGE = Digest("sha256:" + "0" * 64)
+UNKNOWN_SYSTEM = "not named"
 """Shown as the operating system if no row names it."""
-SCANNED_AGAIN = timedelta(days=30)
+DAILY_SCAN_PERIOD = timedelta(days=30)
 """For this long after a push or the last pull, an image is scanned every day.
 
 https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
 """
 
-Manifests = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
+ManifestResolver = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
 """Returns for each image its platform's manifest, why it cannot be fetched, or None if the index lacks the platform."""
 
 
@@ -63,30 +63,30 @@ class DefenderScanner:
     def __init__(
         self,
         graph: ResourceGraph,
-        manifests: Manifests,
+        resolve_manifests: ManifestResolver,
         *,
         now: Callable[[], datetime],
         max_age: timedelta,
         is_pulled: bool = False,
     ) -> None:
-        self._graph, self._manifests, self._now = graph, manifests, now
+        self._graph, self._resolve_manifests, self._now = graph, resolve_manifests, now
         self._max_age, self._is_pulled = max_age, is_pulled
-        self._current = ScannerIdentity(NAME, graph.manager, None, now().isoformat())
-        self._undated = ScannerIdentity(NAME, graph.manager, None)
+        self._current_identity = ScannerIdentity(NAME, graph.manager, None, now().isoformat())
+        self._undated_identity = ScannerIdentity(NAME, graph.manager, None)
         self._lock = Lock()
-        self._known: dict[ScanSubject, Digest | NotScanned] = {}
-        self._outcomes: dict[Digest, ScanOutcome] = {}
+        self._manifest_by_subject: dict[ScanSubject, Digest | NotScanned] = {}
+        self._outcome_by_manifest: dict[Digest, ScanOutcome] = {}
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Query the service for an image that does not exist, which takes the same permissions as any other."""
-        tried = "ask for an image"
+        action = "ask for an image"
         try:
-            for model, query in questions([NO_IMAGE]):
-                list(self._graph.rows(query, PAGES[model]))
+            for model, query in build_queries([ABSENT_IMAGE]):
+                list(self._graph.query_rows(query, PAGE_SIZES[model]))
         except ResourceGraphError as error:
-            yield report_problem(NAME, tried, str(error))
+            yield report_problem(NAME, action, str(error))
         else:
-            yield report_ok(NAME, tried, f"{self._graph.manager} answers; it shows no more than the identity may read")
+            yield report_ok(NAME, action, f"{self._graph.manager} answers; it shows no more than the identity may read")
 
     def get_identity(self) -> None:
         """Return None, since the rows of an image decide whether its scan is comparable with others."""
@@ -94,100 +94,100 @@ class DefenderScanner:
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Query the rows of all images at once."""
         with self._lock:
-            self._learn(subjects)
+            self._query_new_subjects(subjects)
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the findings of Defender in the image of `subject`, on its platform."""
         with self._lock:
-            self._learn([subject])
-            known = self._known[subject]
-            return known if isinstance(known, NotScanned) else self._outcomes[known]
+            self._query_new_subjects([subject])
+            manifest = self._manifest_by_subject[subject]
+            return manifest if isinstance(manifest, NotScanned) else self._outcome_by_manifest[manifest]
 
-    def _learn(self, subjects: Iterable[ScanSubject]) -> None:
-        new = [subject for subject in subjects if subject not in self._known]
-        for subject, manifest in zip(new, self._manifests(new), strict=True):
-            self._known[subject] = _found(manifest)
-        wanted = {known for subject in new if not isinstance(known := self._known[subject], NotScanned)}
-        left = sorted(wanted - self._outcomes.keys())
-        for start in range(0, len(left), AT_ONCE):
-            self._outcomes |= self._ask(left[start : start + AT_ONCE])
+    def _query_new_subjects(self, subjects: Iterable[ScanSubject]) -> None:
+        new = [subject for subject in subjects if subject not in self._manifest_by_subject]
+        for subject, manifest in zip(new, self._resolve_manifests(new), strict=True):
+            self._manifest_by_subject[subject] = _check_manifest(manifest)
+        manifests = {digest_or_failure for subject in new if not isinstance(digest_or_failure := self._manifest_by_subject[subject], NotScanned)}
+        pending = sorted(manifests - self._outcome_by_manifest.keys())
+        for start in range(0, len(pending), IMAGES_PER_QUERY):
+            self._outcome_by_manifest |= self._query_digests(pending[start : start + IMAGES_PER_QUERY])
 
-    def _ask(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
+    def _query_digests(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
         """Query the rows of some images, and return the outcome for each."""
-        said: dict[Digest, list[Said]] = defaultdict(list)
-        broken: dict[Digest, str] = {}
+        rows_by_digest: dict[Digest, list[DefenderRow]] = defaultdict(list)
+        errors: dict[Digest, str] = {}
         try:
-            for model, query in questions(digests):
-                for row in self._graph.rows(query, PAGES[model]):
+            for model, query in build_queries(digests):
+                for row in self._graph.query_rows(query, PAGE_SIZES[model]):
                     try:
-                        read = read_row(row)
+                        defender_row = read_row(row)
                     except UnreadableReportError as error:
-                        broken.setdefault(Digest(str(row.get("digest")).lower()), str(error))
+                        errors.setdefault(Digest(str(row.get("digest")).lower()), str(error))
                         continue
-                    if read is not None:
-                        said[read.digest].append(read)
+                    if defender_row is not None:
+                        rows_by_digest[defender_row.digest].append(defender_row)
         except ResourceGraphError as error:
-            return dict.fromkeys(digests, failed(str(error)))
+            return dict.fromkeys(digests, make_failure(str(error)))
         return {
-            digest: failed(f"Defender's rows cannot be read: {broken[digest]}")
-            if digest in broken
-            else self._judge(digest, said[digest])
+            digest: make_failure(f"Defender's rows cannot be read: {errors[digest]}")
+            if digest in errors
+            else self._evaluate_rows(digest, rows_by_digest[digest])
             for digest in digests
         }
 
-    def _judge(self, digest: Digest, said: Sequence[Said]) -> ScanOutcome:
-        if not said:
+    def _evaluate_rows(self, digest: Digest, rows: Sequence[DefenderRow]) -> ScanOutcome:
+        if not rows:
             return NotScanned(UnscannedReason.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
-        recent, newest = self._recent(said)
-        if not recent:
+        recent_rows, newest = self._select_recent_rows(rows)
+        if not recent_rows:
             return NotScanned(UnscannedReason.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}")
-        findings = united(found for each in recent for found in each.findings)
-        set_aside = not_counted((aside for each in recent for aside in each.set_aside), findings)
-        if len(findings) + len(set_aside) > MAX_FINDINGS:
-            return failed(f"Defender has more than {MAX_FINDINGS} vulnerabilities of the image")
-        is_current = self._is_current(recent)
+        findings = merge_findings(found for each in recent_rows for found in each.findings)
+        suppressed = deduplicate_suppressed((aside for each in recent_rows for aside in each.suppressed), findings)
+        if len(findings) + len(suppressed) > MAX_FINDINGS:
+            return make_failure(f"Defender has more than {MAX_FINDINGS} vulnerabilities of the image")
+        is_current = self._is_scanned_daily(recent_rows)
         if not is_current and not findings:
             why = "Defender lists no vulnerability that counts, and does not say when it last scanned the image"
             return NotScanned(UnscannedReason.NOT_RESCANNED, why)
-        system = next((each.system for each in recent if each.system), UNNAMED)
-        return Scan(self._current if is_current else self._undated, system, findings, set_aside=set_aside)
+        system = next((each.system for each in recent_rows if each.system), UNKNOWN_SYSTEM)
+        return Scan(self._current_identity if is_current else self._undated_identity, system, findings, set_aside=suppressed)
 
-    def _recent(self, said: Sequence[Said]) -> tuple[Sequence[Said], datetime | None]:
+    def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
         """Return the rows of each model whose newest row is not too old, and the date of the newest row of both models.
 
         The models are judged one by one, since Defender may have stopped to write one of them.
         """
-        made = [each.at for each in said if each.at is not None]
-        recent: list[Said] = []
-        for model in Model:
-            rows = [each for each in said if each.model is model]
-            last = max((each.at for each in rows if each.at is not None), default=None)
-            recent += rows if last is None or self._now() - last <= self._max_age else []
-        return recent, max(made, default=None)
+        row_times = [each.generated_at for each in all_rows if each.generated_at is not None]
+        recent: list[DefenderRow] = []
+        for model in RowModel:
+            rows = [each for each in all_rows if each.model is model]
+            newest = max((each.generated_at for each in rows if each.generated_at is not None), default=None)
+            recent += rows if newest is None or self._now() - newest <= self._max_age else []
+        return recent, max(row_times, default=None)
 
-    def _is_current(self, recent: Iterable[Said]) -> bool:
+    def _is_scanned_daily(self, rows: Iterable[DefenderRow]) -> bool:
         """Return True if the image is known to be scanned every day."""
         return self._is_pulled or any(
-            each.at is not None or (each.pushed is not None and self._now() - each.pushed <= SCANNED_AGAIN)
-            for each in recent
+            each.generated_at is not None or (each.pushed_at is not None and self._now() - each.pushed_at <= DAILY_SCAN_PERIOD)
+            for each in rows
         )
 
 
-def questions(digests: Sequence[Digest]) -> Iterator[tuple[Model, str]]:
+def build_queries(digests: Sequence[Digest]) -> Iterator[tuple[RowModel, str]]:
     """Yield the queries for some images, one for each model.
 
     The rows are sorted by `id`, since the service has further pages only for a sorted result with that column.
     """
-    listed = ", ".join(f'"{digest}"' for digest in digests)
+    digest_list = ", ".join(f'"{digest}"' for digest in digests)
     keys = ", ".join(f'"{each}"' for each in IMAGE_KEYS)
     by_digest = f"""\
-| extend about = strcat({", ".join(f"tostring(properties.{each})" for each in NAMING_IT)})
+| extend about = strcat({", ".join(f"tostring(properties.{each})" for each in IMAGE_FIELDS)})
 | extend digest = extract("(sha256:[0-9a-f]{{64}})", 1, tolower(about))
-| where digest in ({listed})
+| where digest in ({digest_list})
 | project id, name, type, digest, properties
 | order by id asc"""
     yield (
-        Model.GROUPED,
+        RowModel.GROUPED,
         f"""\
 securityresources
 | where type =~ "{GROUPED_TYPE}"
@@ -195,7 +195,7 @@ securityresources
 {by_digest}""",
     )
     yield (
-        Model.INDIVIDUAL,
+        RowModel.INDIVIDUAL,
         f"""\
 securityresources
 | where type =~ "{INDIVIDUAL_TYPE}"
@@ -205,9 +205,9 @@ securityresources
     )
 
 
-def _found(manifest: Digest | RegistryError | None) -> Digest | NotScanned:
+def _check_manifest(manifest: Digest | RegistryError | None) -> Digest | NotScanned:
     if manifest is None:
         return NotScanned(UnscannedReason.PLATFORM_MISSING)
     if isinstance(manifest, RegistryError):
-        return NotScanned(UnscannedReason.IMAGE_GONE) if manifest.is_absent else failed(str(manifest))
+        return NotScanned(UnscannedReason.IMAGE_GONE) if manifest.is_absent else make_failure(str(manifest))
     return manifest

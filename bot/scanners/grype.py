@@ -18,16 +18,16 @@ from bot.core.choice.platforms import is_same_platform
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.scanners._installed import InstalledScanner, Ready
-from bot.scanners._json import UnreadableReportError, document, moment, text
+from bot.scanners._installed import InstalledScanner, ScannerSession
+from bot.scanners._json import UnreadableReportError, parse_object, parse_time, read_text
 from bot.scanners._probes import COMMON_SOURCES
-from bot.scanners._program import Once, Program, Pull, complaint, failed, said
-from bot.scanners._reports import Said
+from bot.scanners._program import ComputeOnce, ScannerProgram, PullAddressResolver, translate_registry_error, make_failure, shorten_error_output
+from bot.scanners._reports import ReportImage
 from bot.scanners._reports.grype import parse_report
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for one image, which is pulled completely, and for the download of the database."""
-ASKING_TIMEOUT = 60.0
+QUERY_TIMEOUT = 60.0
 """Seconds for a query of the version or the database, which reads a gigabyte at most."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The age at which Grype itself refuses to work with its database."""
@@ -39,15 +39,15 @@ COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 
 
-def find_grype(explicit: str | None = None) -> str | None:
+def find_grype(configured_binary: str | None = None) -> str | None:
     """Return the path of Grype's binary; None if it does not exist.
 
     `configured_binary` is the path or name from the config; by default, PATH is searched for `grype`.
     """
-    return shutil.which(explicit or "grype")
+    return shutil.which(configured_binary or "grype")
 
 
-class GrypeScanner(InstalledScanner[Ready]):
+class GrypeScanner(InstalledScanner[ScannerSession]):
     """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first scan.
 
     `cache` is the folder that keeps the database between runs. `database_url` is the URL that lists the databases to
@@ -57,48 +57,48 @@ class GrypeScanner(InstalledScanner[Ready]):
     def __init__(
         self,
         binary: str,
-        pull: Pull,
+        resolve_pull_address: PullAddressResolver,
         cache: Path,
         *,
         now: Callable[[], datetime],
-        database: str | None = None,
+        database_url: str | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        quiet = {
+        fixed_environment = {
             "GRYPE_CHECK_FOR_APP_UPDATE": "false",
             "GRYPE_DB_AUTO_UPDATE": "false",
             "GRYPE_DB_VALIDATE_AGE": "false",  # `_prepare_session` checks the age
             "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
         }
-        source = {"GRYPE_DB_UPDATE_URL": database} if database else {}
-        super().__init__("grype", Program(binary, {**(proxies or {}), **quiet, **source}), pull)
+        database_environment = {"GRYPE_DB_UPDATE_URL": database_url} if database_url else {}
+        super().__init__("grype", ScannerProgram(binary, {**(proxies or {}), **fixed_environment, **database_environment}), resolve_pull_address)
         self._now, self._timeout = now, timeout
-        self._releases: Once[str, bool] = Once()
+        self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
-    def _scan(self, subject: ScanSubject, address: PullAddress, ready: Ready) -> ScanOutcome:
+    def _scan_address(self, subject: ScanSubject, address: PullAddress, session: ScannerSession) -> ScanOutcome:
         arguments = [f"registry:{address.reference}", "--platform", subject.platform, "--output", "json"]
-        more = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.is_insecure else {}
-        completed = self._program.run(arguments, address, timeout=self._timeout, more=more)
+        extra_environment = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.is_insecure else {}
+        completed = self._program.run(arguments, address, timeout=self._timeout, extra_environment=extra_environment)
         if completed.status != 0:
-            return complaint(completed.error_text) or failed(said(completed.error_text, address))
-        return self._judged(parse_report(completed.output), subject, ready.scanner)
+            return translate_registry_error(completed.error_text) or make_failure(shorten_error_output(completed.error_text, address))
+        return self._evaluate_report(parse_report(completed.output), subject, session.identity)
 
-    def _judged(self, report: Said, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
+    def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
         """Return the findings of a report as a scan, or the reason why they are not reliable. Raises ProcessError."""
-        if report.database != scanner.database:
+        if report.database_built != scanner.database:
             return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(
                 UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
             )
-        if report.flaw:
-            return report.flaw
-        if not report.shows_release and not self._releases.get(report.system, lambda: self._knows(report.system)):
+        if report.not_scanned:
+            return report.not_scanned
+        if not report.has_release_data and not self._release_cache.get(report.system, lambda: self._has_data_for_release(report.system)):
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, report.system)
-        return Scan(scanner, report.system, report.findings, report.created, report.label)
+        return Scan(scanner, report.system, report.findings, report.image_created, report.version_label)
 
-    def _knows(self, system: str) -> bool:
+    def _has_data_for_release(self, system: str) -> bool:
         """Return True if the database has vulnerabilities for a release in which Grype found none. Raises ProcessError.
 
         Grype exits with an error both if it has more results than requested and if it does not know the release, so the
@@ -106,57 +106,57 @@ class GrypeScanner(InstalledScanner[Ready]):
         """
         packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
         arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
-        completed = self._program.run([*arguments, "--output", "json"], timeout=ASKING_TIMEOUT)
+        completed = self._program.run([*arguments, "--output", "json"], timeout=QUERY_TIMEOUT)
         try:
             return bool(json.loads(completed.output))
         except (ValueError, RecursionError):
             return False
 
-    def _prepare(self) -> Ready | NotScanned:
+    def _prepare_session(self) -> ScannerSession | NotScanned:
         """Download the database if there is a newer one, and check the database that is there then.
 
         A failed download does not matter if an earlier database is young enough to be used.
         """
-        answer = self._program.run(["version", "--output", "json"], timeout=ASKING_TIMEOUT)
-        version = _text_of(answer.output, "version")
-        if not _is_supported(version):
+        answer = self._program.run(["version", "--output", "json"], timeout=QUERY_TIMEOUT)
+        version = _read_output_text(answer.output, "version")
+        if not _is_supported_version(version):
             least = ".".join(map(str, MIN_VERSION))
-            return failed(
+            return make_failure(
                 f"Grype {version or 'of an unknown version'} does not report releases out of support; "
                 f"hint: install {least} or later"
             )
-        trouble = self._download()
-        status = self._program.run(["db", "status", "--output", "json"], timeout=ASKING_TIMEOUT)
-        built = moment(_text_of(status.output, "built"))
+        download_failure = self._download_database()
+        status = self._program.run(["db", "status", "--output", "json"], timeout=QUERY_TIMEOUT)
+        built = parse_time(_read_output_text(status.output, "built"))
         if status.status != 0 or built is None:
-            why = _text_of(status.output, "error") or said(status.error_text, None)
-            return trouble or failed(f"Grype has no usable database: {why}")
+            why = _read_output_text(status.output, "error") or shorten_error_output(status.error_text, None)
+            return download_failure or make_failure(f"Grype has no usable database: {why}")
         if self._now() - built > MAX_DATABASE_AGE:
             age = f"it was built on {built:%Y-%m-%d}"
-            return NotScanned(UnscannedReason.DATABASE_STALE, f"{age}; {trouble.detail}" if trouble else age)
-        return Ready(ScannerIdentity("grype", version, built))
+            return NotScanned(UnscannedReason.DATABASE_STALE, f"{age}; {download_failure.detail}" if download_failure else age)
+        return ScannerSession(ScannerIdentity("grype", version, built))
 
-    def _download(self) -> NotScanned | None:
+    def _download_database(self) -> NotScanned | None:
         """Have Grype download the database; return the reason if it failed. Raises ProcessError if Grype is missing."""
         try:
             completed = self._program.run(["db", "update"], timeout=self._timeout)
         except ProcessError as error:
             if error.is_missing:
                 raise
-            return failed(f"Grype's database could not be downloaded: {error}")
+            return make_failure(f"Grype's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return failed(f"Grype's database could not be downloaded: {said(completed.error_text, None)}")
+        return make_failure(f"Grype's database could not be downloaded: {shorten_error_output(completed.error_text, None)}")
 
 
-def _text_of(output: bytes, key: str) -> str:
+def _read_output_text(output: bytes, key: str) -> str:
     """Return a string of a JSON object by its key; empty if the output does not have it."""
     try:
-        return text(document(output).get(key))
+        return read_text(parse_object(output).get(key))
     except UnreadableReportError:
         return ""
 
 
-def _is_supported(version: str) -> bool:
-    found = _VERSION.match(version)
-    return found is not None and (int(found[1]), int(found[2])) >= MIN_VERSION
+def _is_supported_version(version: str) -> bool:
+    match = _VERSION.match(version)
+    return match is not None and (int(match[1]), int(match[2])) >= MIN_VERSION

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
-from bot.scanners._examination import TRIED
+from bot.scanners._examination import PREPARE_ACTION
 
 
 class NoScanner:
     """Implements `bot.ports.Scanner` if no scan is configured, or `auto` found no scanner."""
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
         """Report that no scanner is configured or installed."""
-        without = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
-        yield report_ok("nobody", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {without}")
+        hint = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
+        yield report_ok("nobody", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
 
     def get_identity(self) -> None:
         """Return None, since nothing scans."""
@@ -38,9 +38,9 @@ class MissingScanner:
 
     program: str
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Report that the scanner is missing."""
-        yield report_problem(self.program, TRIED, self._how)
+        yield report_problem(self.program, PREPARE_ACTION, self._detail)
 
     def get_identity(self) -> None:
         """Return None, since nothing scans."""
@@ -50,8 +50,8 @@ class MissingScanner:
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
         """Return NotScanned, whatever the image."""
-        return NotScanned(UnscannedReason.SCANNER_MISSING, self._how)
+        return NotScanned(UnscannedReason.SCANNER_MISSING, self._detail)
 
     @property
-    def _how(self) -> str:
+    def _detail(self) -> str:
         return f"{self.program} is not on this machine; hint: install it, or set `kind: auto` to run without it"

@@ -10,30 +10,30 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.evidence.canonical import merged
+from bot.core.evidence.canonical import merge_findings
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.reference import Digest, TagRef
 from bot.net import HostTrust, HttpClient, Url
-from bot.scanners._ecosystems import SYSTEM_TYPES, Sought, ecosystem_of, is_rolling, listed, release_of, sought
-from bot.scanners._inventory import Package, parse_inventory
+from bot.scanners._ecosystems import SYSTEM_PACKAGE_TYPES, OsvPackage, get_ecosystem, is_rolling, convert_to_installed_package, get_distribution_release, convert_to_osv_package
+from bot.scanners._inventory import InventoryPackage, parse_inventory
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._osvapi import OsvApi, OsvError, OsvUnreachableError
-from bot.scanners._osvrecord import findings_of
-from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
-from bot.scanners._program import Once, failed
+from bot.scanners._osvrecord import read_findings
+from bot.scanners._probes import COMMON_SOURCES, OLDEST_VERSION
+from bot.scanners._program import ComputeOnce, make_failure
 
 NAME = "osv"
-A_PACKAGE = Sought("Debian:12", "openssl", FIRST_VERSION)
+PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
 """A package by which `examine` tests the API, so that no package of the user's images is sent."""
 
 
-class Inventories(Protocol):
+class InventorySource(Protocol):
     """Fetches the inventories that are attached to images."""
 
-    def inventories(self, line: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+    def fetch_inventories(self, tag_ref: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of an image, and its possible inventories, fetched one after another.
 
         The call and the iterator raise RegistryError.
@@ -52,107 +52,107 @@ class OsvScanner:
     def __init__(
         self,
         url: str,
-        attached: Inventories,
+        inventory_source: InventorySource,
         *,
         now: Callable[[], datetime],
-        send: Collection[str] = (),
+        allowed_registries: Collection[str] = (),
         may_be_missing: bool = False,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         target = Url.parse(url)
-        trust = HostTrust(insecure=target.scheme == "http")
-        http = HttpClient({target.authority: trust}, environment=environment or {})
-        self._api, self._attached, self._send = OsvApi(url, http), attached, frozenset(send)
+        host_trust = HostTrust(insecure=target.scheme == "http")
+        http = HttpClient({target.authority: host_trust}, environment=environment or {})
+        self._api, self._inventory_source, self._allowed_registries = OsvApi(url, http), inventory_source, frozenset(allowed_registries)
         self._may_be_missing = may_be_missing
-        self._missing: NotScanned | None = None
-        self._scanner = ScannerIdentity(NAME, target.host, None, now().isoformat())
-        self._scans: Once[tuple[str, Digest, str], ScanOutcome] = Once()
-        self._releases: Once[str, bool] = Once()
+        self._unreachable_outcome: NotScanned | None = None
+        self._identity = ScannerIdentity(NAME, target.host, None, now().isoformat())
+        self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
+        self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
         """Query the API for one common package."""
-        tried = "ask for a package"
+        action = "ask for a package"
         try:
-            self._api.vulnerabilities([A_PACKAGE])
+            self._api.query_vulnerabilities([PROBE_PACKAGE])
         except OsvError as error:
-            what = f"{error}; hint: see that `url` is that of an OSV API"
-            no = report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
-            yield no(NAME, tried, what)
+            detail = f"{error}; hint: see that `url` is that of an OSV API"
+            report_error = report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
+            yield report_error(NAME, action, detail)
         else:
-            yield report_ok(NAME, tried, f"{self._scanner.version} answers")
+            yield report_ok(NAME, action, f"{self._identity.version} answers")
 
     def get_identity(self) -> ScannerIdentity:
         """Return the API, with the start of this run in place of a database."""
-        return self._scanner
+        return self._identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
         """Do nothing, since each image has an inventory of its own."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""
-        if subject.tag_ref.host not in PUBLIC_HOSTS | self._send:
+        if subject.tag_ref.host not in PUBLIC_HOSTS | self._allowed_registries:
             return NotScanned(
                 UnscannedReason.NOT_SENT, f"{subject.tag_ref.host} is not a public registry; hint: list it under `send`"
             )
-        if self._missing is not None:
-            return self._missing
+        if self._unreachable_outcome is not None:
+            return self._unreachable_outcome
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
-        return self._scans.get(key, lambda: self._scan(subject))
+        return self._scan_cache.get(key, lambda: self._scan_subject(subject))
 
-    def _scan(self, subject: ScanSubject) -> ScanOutcome:
+    def _scan_subject(self, subject: ScanSubject) -> ScanOutcome:
         try:
-            names, documents = self._attached.inventories(subject.tag_ref, subject.digest, subject.platform)
-            packages, why = _read(documents, names)
+            image_digests, documents = self._inventory_source.fetch_inventories(subject.tag_ref, subject.digest, subject.platform)
+            packages, why = _read_first_inventory(documents, image_digests)
         except RegistryError as error:
-            return NotScanned(UnscannedReason.IMAGE_GONE) if error.is_absent else failed(str(error))
+            return NotScanned(UnscannedReason.IMAGE_GONE) if error.is_absent else make_failure(str(error))
         if not packages:
             return NotScanned(UnscannedReason.SBOM_ABSENT, why)
-        of_system = [package for package in packages if package.type in SYSTEM_TYPES]
-        flaw = _flaw(of_system)
-        if flaw:
-            return flaw
-        family, release = release_of(of_system[0])
+        system_packages = [package for package in packages if package.package_type in SYSTEM_PACKAGE_TYPES]
+        not_scanned = _check_distribution(system_packages)
+        if not_scanned:
+            return not_scanned
+        family, release = get_distribution_release(system_packages[0])
         try:
-            findings = tuple(self._findings(packages))
-            known = any(finding.package_type in SYSTEM_TYPES for finding in findings) or self._knows(family, release)
+            findings = tuple(self._query_findings(packages))
+            is_release_known = any(finding.package_type in SYSTEM_PACKAGE_TYPES for finding in findings) or self._has_data_for_release(family, release)
         except OsvError as error:
             if self._may_be_missing and isinstance(error, OsvUnreachableError):
-                self._missing = NotScanned(UnscannedReason.NO_SCANNER, str(error))
-                return self._missing
-            return failed(str(error))
+                self._unreachable_outcome = NotScanned(UnscannedReason.NO_SCANNER, str(error))
+                return self._unreachable_outcome
+            return make_failure(str(error))
         except UnreadableReportError as error:
-            return failed(f"{self._scanner.version} answered something that cannot be read: {error}")
+            return make_failure(f"{self._identity.version} answered something that cannot be read: {error}")
         system = f"{family} {release}".rstrip()
-        if not known:
+        if not is_release_known:
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, system)
-        return Scan(self._scanner, system, merged(findings), packages=tuple(sorted(set(map(listed, packages)))))
+        return Scan(self._identity, system, merge_findings(findings), packages=tuple(sorted(set(map(convert_to_installed_package, packages)))))
 
-    def _findings(self, packages: Sequence[Package]) -> Iterator[Finding]:
+    def _query_findings(self, packages: Sequence[InventoryPackage]) -> Iterator[Finding]:
         """Yield the findings for some packages. Raises OsvError, UnreadableReportError."""
-        types = {asked: package.type for package in packages if (asked := sought(package)) is not None}
-        for asked, identifiers in self._api.vulnerabilities(sorted(types)).items():
+        types = {asked: package.package_type for package in packages if (asked := convert_to_osv_package(package)) is not None}
+        for asked, identifiers in self._api.query_vulnerabilities(sorted(types)).items():
             for identifier in identifiers:
-                yield from findings_of(self._api.record(identifier), asked, types[asked])
+                yield from read_findings(self._api.get_record(identifier), asked, types[asked])
 
-    def _knows(self, family: str, release: str) -> bool:
+    def _has_data_for_release(self, family: str, release: str) -> bool:
         """Return True if the API has vulnerabilities for a release in which it found none. Raises OsvError."""
-        ecosystem = ecosystem_of(family, release)
+        ecosystem = get_ecosystem(family, release)
         if ecosystem is None:
             return False
 
-        def ask() -> bool:
-            common = [Sought(ecosystem, name, FIRST_VERSION) for name in COMMON_SOURCES]
-            return any(self._api.vulnerabilities(common).values())
+        def query_common_packages() -> bool:
+            common = [OsvPackage(ecosystem, name, OLDEST_VERSION) for name in COMMON_SOURCES]
+            return any(self._api.query_vulnerabilities(common).values())
 
-        return is_rolling(family) or self._releases.get(ecosystem, ask)
+        return is_rolling(family) or self._release_cache.get(ecosystem, query_common_packages)
 
 
-def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[Package, ...], str]:
+def _read_first_inventory(documents: Iterable[bytes], image_digests: frozenset[Digest]) -> tuple[tuple[InventoryPackage, ...], str]:
     """Return the packages of the first inventory that has any, or the first reason why none has."""
     why = ""
     for content in documents:
         try:
-            packages = parse_inventory(content, names)
+            packages = parse_inventory(content, image_digests)
         except UnreadableReportError as error:
             why = why or str(error)
             continue
@@ -162,15 +162,15 @@ def _read(documents: Iterable[bytes], names: frozenset[Digest]) -> tuple[tuple[P
     return (), why
 
 
-def _flaw(of_system: Sequence[Package]) -> NotScanned | None:
+def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
     """Return the reason why a distribution's packages in an inventory cannot be looked up; None if they can."""
-    if not of_system:
+    if not system_packages:
         return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory has no packages of a distribution")
-    releases = {release_of(package) for package in of_system}
-    family, release = release_of(of_system[0])
-    if len(releases) > 1 or ecosystem_of(family, release) is None:
+    releases = {get_distribution_release(package) for package in system_packages}
+    family, release = get_distribution_release(system_packages[0])
+    if len(releases) > 1 or get_ecosystem(family, release) is None:
         named = sorted(" ".join(each).strip() or "no distribution" for each in releases)
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, ", ".join(named))
-    if not is_rolling(family) and not any(package.source for package in of_system):
+    if not is_rolling(family) and not any(package.source for package in system_packages):
         return NotScanned(UnscannedReason.SBOM_ABSENT, "the inventory does not name the source packages that OSV lists")
     return None

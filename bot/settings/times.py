@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
-from bot.core.durations import AGE, read_age
+from bot.core.durations import DURATION_PATTERN, parse_duration
 from bot.settings.patterns import pattern_schema
 
 MAX_DURATION = timedelta(days=1)
@@ -54,7 +54,7 @@ def _duration(value: object) -> object:
 
 
 def _age(value: object) -> object:
-    return read_age(value if isinstance(value, str) else "")
+    return parse_duration(value if isinstance(value, str) else "")
 
 
 def _day(value: object) -> object:
@@ -83,7 +83,7 @@ def _positive(value: timedelta) -> timedelta:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration), pattern_schema("duration", _DURATION)]
-Age = Annotated[timedelta, BeforeValidator(_age), pattern_schema("age", AGE)]
+Age = Annotated[timedelta, BeforeValidator(_age), pattern_schema("age", DURATION_PATTERN)]
 Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 Cron = Annotated[str, AfterValidator(_cron)]

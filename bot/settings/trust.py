@@ -77,7 +77,7 @@ def _keys(entry: schema.Trust, folder: Path, where: str, problems: list[ConfigPr
     for index, path in enumerate(entry.keys or ()):
         try:
             key = TrustedKey(path, content_of(folder / path, MAX_FILE))
-            PublicKey.of(key)
+            PublicKey.load(key)
         except (UnreadableError, ValueError) as error:
             problems.append(ConfigProblem(f"{where}.keys[{index}]", str(error)))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.core.evidence.signatures import together
+from bot.core.evidence.signatures import combine_signatures
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest
@@ -85,4 +85,4 @@ def concluded(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
                 break
     except RegistryError as error:
         found.append(SignatureUnknown(error.reason, str(error), error.is_failure))
-    return together(found)
+    return combine_signatures(found)

@@ -55,6 +55,6 @@ def check_bundle(bundle: Bundle, digest: Digest, keys: Iterable[PublicKey]) -> S
     if not is_about_it:
         return BadSignature(SignatureDefect.OTHER_IMAGE)
     for key in keys:
-        if any(key.made(signature, envelope.signed) for signature in envelope.signatures):
+        if any(key.has_signed(signature, envelope.signed) for signature in envelope.signatures):
             return VerifiedSignature(key.signer, statement)
     return BadSignature(SignatureDefect.OTHER_SIGNER)

@@ -33,7 +33,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
     if named != digest:
         return BadSignature(SignatureDefect.OTHER_IMAGE)
     for key in keys:
-        if key.made(signature, payload):
+        if key.has_signed(signature, payload):
             return VerifiedSignature(key.signer)
     return BadSignature(SignatureDefect.OTHER_SIGNER)
 

@@ -118,4 +118,4 @@ class _Check:
 
 @cache
 def _key(trusted: TrustedKey) -> PublicKey:
-    return PublicKey.of(trusted)
+    return PublicKey.load(trusted)

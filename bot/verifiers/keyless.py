@@ -23,7 +23,7 @@ from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle, TrustedRoo
 from sigstore.verify import Verifier, policy
 
 from bot.core.evidence.keys import PublicKey
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import (
@@ -118,7 +118,7 @@ class Keyless:
         why = _why_unproved(entry, certificate, self._roots[trust.trusted_root])
         if why:
             return BadSignature(SignatureDefect.UNPROVED, why)
-        if not _key_of(certificate).made(signature, payload):
+        if not _key_of(certificate).has_signed(signature, payload):
             return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
         return _of_signer(certificate, trust, SignedStatement.SIGNATURE)
 
@@ -144,7 +144,7 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
     """Return the key of a certificate. Raises BrokenError if it is of a kind that does not sign images."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
-        return PublicKey.of(TrustedKey("", certificate.public_key().public_bytes(*form)))
+        return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise BrokenError(f"its certificate {error}") from None
 
@@ -153,7 +153,7 @@ def _of_signer(certificate: x509.Certificate, trust: TrustEntry, statement: Sign
     """Return the outcome for a valid certificate: the listed identity that it is for, if any."""
     names = _names(certificate)
     for each in trust.identities:
-        found = next((name for name in names if matches(each.identity, name)), None)
+        found = next((name for name in names if is_glob_match(each.identity, name)), None)
         if found is not None and _is_of_issuer(certificate, each.issuer):
             return VerifiedSignature(Signer(SignatureScheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
     return BadSignature(SignatureDefect.OTHER_SIGNER, plain(", ".join(names)))

@@ -15,7 +15,7 @@ from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers
 from support.values import digest
 from support.witnesses.sarif import read_sarif
 
-from bot.core.transition import short
+from bot.core.transition import shorten_digest
 from bot.demo.library import DATABASE, stock
 from bot.demo.registry import LoopbackRegistry
 
@@ -178,7 +178,7 @@ def test_sarif_of_what_was_not_scanned_has_no_results_and_says_so(compare):
 
 def test_the_markdown_is_what_a_proposal_would_say(compare):
     out = compare("--format", "markdown")[1]
-    old, new = (short(build(content).digest) for content in ("old", "new"))
+    old, new = (shorten_digest(build(content).digest) for content in ("old", "new"))
     assert out.startswith(
         f"**From `{PYTHON}` (`{old}`) to `{PYTHON}` (`{new}`): 1 known vulnerability goes away, 1 is "
     )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from markdown_it import MarkdownIt
 
-from bot.core.markdown import MAX_TEXT, Link, Text, code_span, console_line, one_line, vulnerability
+from bot.core.markdown import MAX_TEXT_LENGTH, Link, Text, render_code_span, make_console_line, make_one_line, link_vulnerability
 from bot.core.proposal.render import ALLOWED_FILTERS, compile_template
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
@@ -56,27 +56,27 @@ def _kinds(markdown: str) -> set[str]:
 
 @given(attacks)
 def test_untrusted_text_is_never_more_than_code(text):
-    assert _kinds(f"before {code_span(text)} after") <= HARMLESS
+    assert _kinds(f"before {render_code_span(text)} after") <= HARMLESS
 
 
 @given(attacks)
 def test_untrusted_text_never_breaks_a_table(text):
-    tokens = GFM.parse(f"| a | b |\n|---|---|\n| {code_span(text)} | {code_span(text)} |\n")
+    tokens = GFM.parse(f"| a | b |\n|---|---|\n| {render_code_span(text)} | {render_code_span(text)} |\n")
     assert sum(token.type == "td_open" for token in tokens) == 2
 
 
 @given(st.text(max_size=300))
 def test_a_line_is_one_line_of_visible_characters_within_the_limit(text):
-    line = one_line(text)
-    assert len(line) <= MAX_TEXT
+    line = make_one_line(text)
+    assert len(line) <= MAX_TEXT_LENGTH
     assert all(unicodedata.category(character)[0] != "C" for character in line)
     assert len(line.splitlines()) <= 1
 
 
 def test_what_is_cut_says_so():
-    assert one_line("x" * 300).endswith("…")
-    assert one_line("x" * MAX_TEXT) == "x" * MAX_TEXT
-    assert one_line("\n" * 5000 + "x").endswith("…")
+    assert make_one_line("x" * 300).endswith("…")
+    assert make_one_line("x" * MAX_TEXT_LENGTH) == "x" * MAX_TEXT_LENGTH
+    assert make_one_line("\n" * 5000 + "x").endswith("…")
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_what_is_cut_says_so():
     ],
 )
 def test_no_text_is_a_command_to_a_ci_service_or_a_terminal(text, shown):
-    assert console_line(text) == shown
+    assert make_console_line(text) == shown
 
 
 def test_links_are_built_from_validated_identifiers_alone():
-    assert str(vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
-    assert isinstance(vulnerability("GHSA-2222-3333-4444"), Link)
+    assert str(link_vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
+    assert isinstance(link_vulnerability("GHSA-2222-3333-4444"), Link)
     for text in ("CVE-2026-1234)](https://evil.example", "CVE-2026-1234\n", "TEMP-1", "CVE-\uff12026-1234"):
-        assert isinstance(vulnerability(text), Text)
+        assert isinstance(link_vulnerability(text), Text)
 
 
 # ---- templates ---------------------------------------------------------------------------------------------------

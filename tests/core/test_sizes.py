@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.sizes import spoken_size
+from bot.core.sizes import format_size
 
 SIZES = {
     0: "0 B",
@@ -17,4 +17,4 @@ SIZES = {
 
 @pytest.mark.parametrize(("size", "said"), SIZES.items())
 def test_sizes_are_said_as_people_say_them(size, said):
-    assert spoken_size(size) == said
+    assert format_size(size) == said

@@ -16,7 +16,7 @@ from bot.demo.database import (
     fictional_id,
 )
 from bot.model.evidence import Severity
-from bot.scanners._boltbuckets import bucket_names
+from bot.scanners._boltbuckets import read_bucket_names
 
 BUILT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KNOWN = Vulnerability(fictional_id(7), "made for the demo", Severity.HIGH)
@@ -34,7 +34,7 @@ DATABASE = VulnerabilityDatabase(
 def test_every_release_has_a_bucket_even_one_without_advisories(tmp_path):
     path = tmp_path / "trivy.db"
     path.write_bytes(DATABASE.content())
-    assert bucket_names(path) == {"debian 12", "debian 13", "data-source", "vulnerability"}
+    assert read_bucket_names(path) == {"debian 12", "debian 13", "data-source", "vulnerability"}
 
 
 def test_an_advisory_says_either_where_it_is_fixed_or_why_not():

@@ -7,7 +7,7 @@ import pytest
 from support.docs.written import COMMANDS, said
 from support.parts import ROOT
 
-from bot.formats import all_formats
+from bot.formats import load_all_formats
 from bot.model.evidence import UnscannedReason
 from bot.model.vocabulary import Reason
 from bot.settings import load
@@ -32,12 +32,12 @@ def test_the_page_of_files_names_every_format():
     named = {
         name for row in re.findall(r"^\| (`.*?) \|", table, re.MULTILINE) for name in re.findall(r"`([\w-]+)`", row)
     }
-    assert named == {file_format.name for file_format in all_formats()}
+    assert named == {file_format.name for file_format in load_all_formats()}
 
 
 def test_the_page_of_files_speaks_only_of_reasons_that_there_are():
     words = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", kinds_reference.PAGE.read_text(encoding="utf-8")))
-    formats = {file_format.name for file_format in all_formats()}
+    formats = {file_format.name for file_format in load_all_formats()}
     options_of_others = {"exclude-paths", "target-branch", "update-types"}
     known = {reason.value for reason in Reason} | formats | {"dockerfile-inline", "docker-compose"} | options_of_others
     assert words <= known

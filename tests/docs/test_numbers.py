@@ -13,7 +13,7 @@ from support.parts import ROOT
 from bot import ports
 from bot.advisories import _epss, _kev
 from bot.cli import github_action
-from bot.core.markdown import MAX_TEXT
+from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing
 from bot.forges import _examination, _refusal
 from bot.forges.github import tree as github_tree
@@ -36,7 +36,7 @@ NUMBERS = [
     ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
     ("configuration", f"up to {WORDS[nearer.MAX_FALLBACK_TAGS]} nearer tags are tried"),
     ("configuration", f"not seen for {LINES_KEPT.days} days are deleted"),
-    ("configuration", f"tries again for {WORDS[missing.TRIED_FOR.days]} days after the last push"),
+    ("configuration", f"tries again for {WORDS[missing.RETRY_PERIOD.days]} days after the last push"),
     ("configuration", f"A run onboards {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
     ("configuration", f"limits: {{new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
     (
@@ -51,7 +51,7 @@ NUMBERS = [
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
     ("operations", f"forgets what it has not seen for {LINES_KEPT.days} days"),
     ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
-    ("output", f"on one line, at most {MAX_TEXT} characters"),
+    ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
     ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} in a run"),
     ("reviewing", f"it is left alone for {WORDS[REFRESH_EVERY.days]} days"),

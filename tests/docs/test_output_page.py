@@ -11,8 +11,8 @@ from support.values import finding, scan
 
 from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
-from bot.core.evidence.compare import compare
-from bot.formats._syntax.places import Place
+from bot.core.evidence.compare import compare_scans
+from bot.formats._syntax.places import ReferencePosition
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
@@ -24,11 +24,11 @@ from bot.model.report import ProposalReport, RepositoryReport, RunFailure, RunRe
 from bot.model.signature import SignatureScheme, Signer, VerifiedSignature
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason, Role, RunLevel, ViolationKind
-from bot.reports.check_document import check_document
-from bot.reports.comparison_document import comparison_document
-from bot.reports.decisions import decision_lines
-from bot.reports.image import image_document
-from bot.reports.json_document import run_document, scan_document
+from bot.reports.check_document import render_check_document
+from bot.reports.comparison_document import render_comparison_document
+from bot.reports.decisions import render_decisions
+from bot.reports.image import render_image_document
+from bot.reports.json_document import render_run_document, render_scan_document
 from bot.reports.sarif import LEVELS
 
 PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
@@ -42,19 +42,19 @@ def keys_under(heading):
 
 def report():
     path = FilePath("Dockerfile")
-    place = replace(Place(path, "dockerfile", Role.BASE, 1, "stage[0]").read("node:22", 5), notes=("a note",))
+    place = replace(ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]").read_reference("node:22", 5), notes=("a note",))
     moved = Transition(TagRef("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
     verdicts = (Verdict(place, OccurrenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
-    known = {moved: compare(None, scan(finding("CVE-1")))}
+    known = {moved: compare_scans(None, scan(finding("CVE-1")))}
     return RunReport(RunLevel.PROPOSE, (repository,), known, (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),))
 
 
 def test_the_page_has_the_keys_of_scan():
-    document = json.loads(scan_document(report()))
+    document = json.loads(render_scan_document(report()))
     assert list(document) == keys_under("## `scan`")
     assert list(document["occurrences"][0]) == keys_under("### An occurrence")
     assert list(document["occurrences"][0]["evidence"]) == keys_under("### The effect of an update")
@@ -63,7 +63,7 @@ def test_the_page_has_the_keys_of_scan():
 
 
 def test_the_page_has_the_keys_of_run():
-    document = json.loads(run_document(report()))
+    document = json.loads(render_run_document(report()))
     assert list(document) == keys_under("## `run`")
     (repository,) = document["repositories"]
     assert list(repository) == keys_under("### A repository")
@@ -77,7 +77,7 @@ def test_the_page_has_the_keys_of_run():
 def test_the_page_has_the_keys_of_check():
     place = report().repositories[0].verdicts[0]
     checked = CheckedOccurrence(place, (Violation(ViolationKind.UNPINNED, "a sentence"),), ("a note",))
-    document = json.loads(check_document(CheckReport(".", is_offline=False, since=None, occurrences=(checked,))))
+    document = json.loads(render_check_document(CheckReport(".", is_offline=False, since=None, occurrences=(checked,))))
     assert list(document) == keys_under("## `check`")
     assert list(document["findings"][0]) == keys_under("### A finding of a check")
     assert f"`{{{', '.join(document['notes'][0])}}}`" in PAGE
@@ -88,7 +88,7 @@ def test_the_page_has_the_keys_of_check():
 
 def test_the_page_has_every_format_every_kind_of_line_and_every_level():
     assert sorted(keys_under("## Several outputs of one run")) == sorted(FORMATS)
-    lines = [json.loads(line) for line in decision_lines(report()).splitlines()]
+    lines = [json.loads(line) for line in render_decisions(report()).splitlines()]
     assert [line["kind"] for line in lines] == keys_under("### As JSON lines")
     levels = dict(re.findall(r"^\| `([\w-]+)` \| `(\w+)` \|$", PAGE, re.MULTILINE))
     assert levels == {status.value: level for status, level in LEVELS.items()}
@@ -96,7 +96,7 @@ def test_the_page_has_every_format_every_kind_of_line_and_every_level():
 
 def test_the_page_has_the_keys_of_resolve():
     facts = ImageFacts(DIGEST, ManifestKind.INDEX, ("linux/amd64",), None, None, None, None, None)
-    document = json.loads(image_document(ImageReference.parse("node:22"), facts))
+    document = json.loads(render_image_document(ImageReference.parse("node:22"), facts))
     assert list(document) == keys_under("## `resolve`")
 
 
@@ -106,8 +106,8 @@ def test_the_page_has_the_keys_of_compare():
     signed = VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub"))
     images = [ComparedImage(ImageReference.parse("node:22"), facts, each, signature=signed) for each in (old, new)]
     inside = [ImageContents(DIGEST, ImageConfig(user), 1) for user in ("app", "root")]
-    evidence = replace(compare(old, new), contents=TransitionContents(*inside))
-    document = json.loads(comparison_document(Comparison(*images, "linux/amd64", evidence)))
+    evidence = replace(compare_scans(old, new), contents=TransitionContents(*inside))
+    document = json.loads(render_comparison_document(Comparison(*images, "linux/amd64", evidence)))
     assert list(document) == keys_under("## `compare`")
     assert list(document["old"]) == keys_under("### A compared image")
     assert list(document["contents"]) == keys_under("### Contents of both images")

@@ -11,7 +11,7 @@ from support.docs.written import COMMANDS, FILES, OPTIONS, PAGES, blocks, comman
 from support.parts import ROOT
 
 from bot.cli.app import basebump
-from bot.formats import all_formats
+from bot.formats import load_all_formats
 from bot.model.source import FilePath, Occurrence, SourceFile
 from bot.model.vocabulary import ExitCode
 from bot.settings.schema import json_schema
@@ -253,7 +253,7 @@ DOCKERFILES = [(name(path), text) for path in PAGES for text in blocks(said(path
 
 @pytest.mark.parametrize(("where", "text"), DOCKERFILES, ids=[where for where, _ in DOCKERFILES])
 def test_every_dockerfile_is_one(where, text):
-    (dockerfile,) = [each for each in all_formats() if each.name == "dockerfile"]
+    (dockerfile,) = [each for each in load_all_formats() if each.name == "dockerfile"]
     found = list(dockerfile.extract(SourceFile(FilePath("Dockerfile"), text.encode())))
     assert found
     assert all(isinstance(each, Occurrence) for each in found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.formats.acr_tasks import FORMAT, builds_of
+from bot.formats.acr_tasks import FORMAT, parse_task_builds
 from bot.model.remark import TaskFileBuild
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.task import StepBuild
@@ -117,7 +117,7 @@ def test_a_template_may_have_bytes_that_are_no_text():
 
 
 def known(command: str, top: str = ""):
-    return builds_of(f"{top}steps:\n- build: >-\n    {command}\n".encode())
+    return parse_task_builds(f"{top}steps:\n- build: >-\n    {command}\n".encode())
 
 
 @pytest.mark.parametrize(
@@ -152,9 +152,9 @@ def test_a_known_task_runs_in_its_working_directory():
 
 
 def test_a_known_task_may_build_nothing_or_more_than_once():
-    assert builds_of(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
-    assert builds_of(b"") == ()
-    assert builds_of(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
+    assert parse_task_builds(b"steps:\n- cmd: acr purge --ago 7d\n- push: [a]\n") == ()
+    assert parse_task_builds(b"") == ()
+    assert parse_task_builds(b"steps:\n- build: -t a a\n- build: -t b b\n") == (
         StepBuild("a/Dockerfile"),
         StepBuild("b/Dockerfile"),
     )
@@ -162,4 +162,4 @@ def test_a_known_task_may_build_nothing_or_more_than_once():
 
 @pytest.mark.parametrize("content", [b"steps: [", b"steps:\n- build: \xff .\n", "steps: []".encode("utf-16")])
 def test_a_known_task_that_cannot_be_read_is_none(content):
-    assert builds_of(content) is None
+    assert parse_task_builds(content) is None

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.relate import relate
+from bot.core.places.relate import apply_cross_file_facts
 from bot.formats._readers.compose import _read_document
-from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, names_in, parse_text
+from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, list_variable_names, parse_text
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
 from bot.model.remark import (
@@ -34,7 +34,7 @@ def extract(text: str, path: str = PATH):
 def places(text: str):
     found = extract(text)
     direct = tuple(each for each in found if isinstance(each, Occurrence | UnsupportedText))
-    return relate([direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)])
+    return apply_cross_file_facts([direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)])
 
 
 def service(body: str) -> str:
@@ -111,7 +111,7 @@ def test_the_gate_lets_everything_through(text):
     ungated = [
         each
         for document in nodes.read_documents(text.encode(), lambda _: True)
-        if isinstance(document, nodes.Document)
+        if isinstance(document, nodes.YamlDocument)
         for each in _read_document(document, PATH)
     ]
     assert extract(text) == ungated
@@ -264,7 +264,7 @@ def test_literals_stand_where_they_say_and_no_name_is_lost(text, start):
             case LiteralText(literal, span):
                 assert span is None or content[span.start : span.end].decode() == literal
             case VariableUse(name, _, operand):
-                assert name in set(names_in(text))
+                assert name in set(list_variable_names(text))
                 pending += operand
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, heredocs_of
+from bot.formats._syntax.dockerfile.heredocs import MAX_NESTING, find_heredocs
 from bot.formats._syntax.dockerfile.lexer import read_instructions
 from bot.formats.dockerfile import FORMAT, MAX_LINES
 from bot.model.source import FilePath, SourceFile, UnsupportedText
@@ -211,7 +211,7 @@ def test_a_keyword_has_its_words_split_where_buildkit_splits_them():
     ],
 )
 def test_the_heredocs_of_a_line_are_those_of_buildkits_shell_words(line, terminators):
-    assert [heredoc.terminator.decode() for heredoc in heredocs_of(line.encode())] == terminators
+    assert [heredoc.terminator.decode() for heredoc in find_heredocs(line.encode())] == terminators
 
 
 def test_a_shift_is_no_heredoc():
@@ -231,8 +231,8 @@ def test_many_shifts_do_not_make_reading_slow():
 
 def test_substitutions_nest_only_so_deep():
     word = "${a:-" * (MAX_NESTING + 1) + "}" * (MAX_NESTING + 1)
-    assert heredocs_of(f"RUN {word} <<EOF".encode()) == ()
-    assert len(heredocs_of(f"RUN {word[5:-1]} <<EOF".encode())) == 1
+    assert find_heredocs(f"RUN {word} <<EOF".encode()) == ()
+    assert len(find_heredocs(f"RUN {word[5:-1]} <<EOF".encode())) == 1
 
 
 @pytest.mark.parametrize("text", ["${a:-" * 50_000, '"${a:-' * 50_000, "<<" * 50_000, "'" * 99_999, "[" * 99_999])

@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.witnesses.buildkit import ARM64, RefusedError, resolve
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference
@@ -185,7 +185,7 @@ def test_moving_every_digest_moves_what_buildkit_pulls_and_nothing_else(text):
     if before is None:
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
-    edits = [write(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
+    edits = [build_edit(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
     after = resolved(apply_edits(text.encode(), edits).decode())
     for number, each in slots.items():
         assert after.bases[number].text == str(each.reference.with_digest(digest_for(each.reference)))
@@ -217,7 +217,7 @@ def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, va
         reject()
     slots = {number: each for number, each in froms(text).items() if isinstance(each.digest_slot, EditSlot)}
     added = {number: each for number, each in slots.items() if each.reference.digest is None}
-    edits = [write(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
+    edits = [build_edit(each.digest_slot, digest_for(each.reference)) for each in slots.values()]
     built = resolved(apply_edits(text.encode(), edits).decode(), {name: value})
     if built is None:
         reject()

@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.witnesses.buildkit import RefusedError, pulls
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
@@ -129,7 +129,7 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     if witness is None:
         reject()
     slots = [place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot)]
-    edits = [write(place.digest_slot, digest_for(place.reference)) for place in slots]
+    edits = [build_edit(place.digest_slot, digest_for(place.reference)) for place in slots]
     expected = []
     for pull in witness:
         meant = [place for place in on_its_lines(pull, slots) if str(place.reference) == pull.image.text]

@@ -8,10 +8,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.dockerfile.arguments import global_scope
-from bot.formats._syntax.dockerfile.expansion import MAX_LENGTH, MAX_PARTS, MAX_WORK, How, WordError
+from bot.formats._syntax.dockerfile.arguments import build_global_scope
+from bot.formats._syntax.dockerfile.expansion import MAX_LENGTH, MAX_PARTS, MAX_STEPS, VariableEffect, WordError
 from bot.formats._syntax.dockerfile.lexer import read_instructions
-from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand
+from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand_word
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
@@ -61,7 +61,7 @@ def words_of(text, escape):
     """Return the instruction `FROM text`, and the scope that gives it VALUES."""
     defaults = "\n".join(f"ARG {name}={value}" for name, value in VALUES.items())
     instructions = list(read_instructions(f"# escape={escape}\n{defaults}\nFROM {text}\n".encode()))
-    return instructions[-1], global_scope(instructions[:-1])
+    return instructions[-1], build_global_scope(instructions[:-1])
 
 
 def is_one_word(instruction):
@@ -72,7 +72,7 @@ def expanded(instruction, scope):
     """Return the expansion of an instruction's word, or the reason why it has none."""
     (word,) = instruction.words
     try:
-        return expand(instruction, word.origins[0], word.origins[-1] + 1, scope)
+        return expand_word(instruction, word.origins[0], word.origins[-1] + 1, scope)
     except WordError as error:
         return error.reason
 
@@ -90,7 +90,7 @@ def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
         # Go's results for empty matches, and for a dollar in a replacement, are not reproduced.
         assert witness is None or expansion is Reason.UNRESOLVED_ARGUMENT
     elif witness is None:
-        assert expansion.unknown  # `${NONE?}`
+        assert expansion.unknown_uses  # `${NONE?}`
     else:
         assert expansion.text.decode() == witness
 
@@ -155,7 +155,7 @@ def test_the_words_of_a_dockerfile(word, result):
     assert witness == result or word == "${V//*/x}"
     expansion = expanded(instruction, scope)
     if result is None:
-        assert isinstance(expansion, Reason) or expansion.unknown
+        assert isinstance(expansion, Reason) or expansion.unknown_uses
     else:
         assert expansion.text.decode() == result
 
@@ -169,11 +169,11 @@ def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
     expansion = expanded(instruction, scope)
     assume(not isinstance(expansion, Reason))
     for run in expansion.runs:
-        if run.file_start is not None and run.argument is None:
+        if run.file_start is not None and run.argument_index is None:
             assert content[run.file_start - start :].startswith(run.text)
     for use in expansion.uses:
         assert 0 <= use.start <= use.end <= len(expansion.text)
-        if use.how is How.VALUE and use.argument is not None:
+        if use.effect is VariableEffect.VALUE and use.argument_index is not None:
             assert expansion.text[use.start : use.end].decode() == VALUES[use.name.decode()]
 
 
@@ -244,7 +244,7 @@ def test_files_made_to_exhaust_are_read_in_time(content):
 
 
 def test_the_work_of_one_file_is_bounded_and_what_needs_none_is_read():
-    costly = "${A%" + "?" * (MAX_WORK // 2_000) + "}"
+    costly = "${A%" + "?" * (MAX_STEPS // 2_000) + "}"
     *found, last = found_in(f"ARG A={'a' * 2_000}\nARG B=3.20\nFROM {costly}\nFROM alpine:$B\nFROM alpine:3.20\n")
     assert [each.reason for each in found] == [Reason.UNRESOLVED_ARGUMENT] * 2
     assert isinstance(last, Occurrence)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.edit import apply_edits, identity, is_proved
-from bot.core.places.expansion import expand
+from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes
+from bot.core.places.expansion import expand_text
 from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
@@ -34,7 +34,7 @@ def values(text: str) -> dict[str, str | None]:
     expanded = {}
     for variable in extract(text.encode()):
         assert isinstance(variable, EnvironmentVariable)
-        expanded[variable.variable] = expand(variable.value, expanded, variable)
+        expanded[variable.variable] = expand_text(variable.value, expanded, variable)
     return {name: None if value.missing else value.text for name, value in expanded.items()}
 
 
@@ -186,19 +186,19 @@ def edited(files, edits):
 def test_what_environments_decide_is_edited_as_it_is_read(files):
     found = places_of(files)
     occurrences = [each for each in found if isinstance(each, Occurrence)]
-    assert len({identity(each) for each in occurrences}) == len(occurrences)
+    assert len({get_occurrence_key(each) for each in occurrences}) == len(occurrences)
     digests, tags = {}, {}
     for each in occurrences:
         for slot, value, edits in ((each.digest_slot, NEW_DIGEST, digests), (each.tag_slot, "9.8-moved", tags)):
             if isinstance(slot, EditSlot):
                 assert files[each.path][slot.span.start : slot.span.end] == slot.old
                 edits.setdefault(each.path, []).append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
-    planned = {identity(each): NEW_DIGEST for each in occurrences if isinstance(each.digest_slot, EditSlot)}
-    assert is_proved(found, places_of(edited(files, digests)), planned)
-    moved = {identity(each): each.reference for each in places_of(edited(files, tags)) if isinstance(each, Occurrence)}
+    planned = {get_occurrence_key(each): NEW_DIGEST for each in occurrences if isinstance(each.digest_slot, EditSlot)}
+    assert has_only_planned_changes(found, places_of(edited(files, digests)), planned)
+    moved = {get_occurrence_key(each): each.reference for each in places_of(edited(files, tags)) if isinstance(each, Occurrence)}
     for each in occurrences:
         expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.reference
-        assert moved[identity(each)] == expected
+        assert moved[get_occurrence_key(each)] == expected
 
 
 def test_a_file_of_too_many_lines_is_said_to_be_one():

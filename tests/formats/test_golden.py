@@ -17,7 +17,7 @@ import pytest
 import yaml
 from support.formats.cases import CASE_FORMATS, places_of
 
-from bot.core.places.edit import apply_edits, identity, is_proved, write
+from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes, build_edit
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.found import ExtractedReferences
 from bot.model.reference import Digest, ImageReference
@@ -89,7 +89,7 @@ def moved(case: Case, files: Contents) -> Contents:
     """Return `files` with every editable digest slot set to the digest of its tag."""
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place, slot in case.open(files):
-        edits[place.path].append(write(slot, digest_for(place.reference)))
+        edits[place.path].append(build_edit(slot, digest_for(place.reference)))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
@@ -205,19 +205,19 @@ def test_no_byte_outside_the_slots_changes(cases):
 def test_reading_the_files_after_shows_exactly_the_planned_digests(cases):
     for case in cases:
         before, after = case.before(), case.after()
-        planned = {identity(place): digest_for(place.reference) for place, _ in case.open(before)}
-        assert is_proved(case.places(before), case.places(after), planned), case
+        planned = {get_occurrence_key(place): digest_for(place.reference) for place, _ in case.open(before)}
+        assert has_only_planned_changes(case.places(before), case.places(after), planned), case
 
 
 def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
     for case in cases:
         files = case.before()
         tags = {
-            identity(place): "9.8-moved" if isinstance(place.tag, EditSlot) else place.reference.tag
+            get_occurrence_key(place): "9.8-moved" if isinstance(place.tag, EditSlot) else place.reference.tag
             for place in case.occurrences(files)
         }
         retagged_places = case.occurrences(retagged(case, files, "9.8-moved"))
-        assert {identity(place): place.reference.tag for place in retagged_places} == tags, case
+        assert {get_occurrence_key(place): place.reference.tag for place in retagged_places} == tags, case
 
 
 def test_moving_again_changes_nothing(cases):

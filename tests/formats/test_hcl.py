@@ -8,24 +8,24 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.hcl.reader import Block, Computed, Hcl, Object, Tuple, read_hcl
-from bot.formats._syntax.hcl.tokens import MAX_NESTING, MAX_TOKENS, Interpolation, Literal, Template
+from bot.formats._syntax.hcl.reader import HclBlock, ComputedExpression, HclFile, HclObject, HclTuple, read_hcl
+from bot.formats._syntax.hcl.tokens import MAX_NESTING, MAX_TOKENS, HclInterpolation, HclLiteral, HclTemplate
 from bot.model.vocabulary import Reason
 
 
 def body(text: str):
     read = read_hcl(text.encode())
-    assert isinstance(read, Hcl), read
+    assert isinstance(read, HclFile), read
     return read.body
 
 
 def value(text: str, name: str = "a"):
-    return body(text).value(name)
+    return body(text).get_value(name)
 
 
 def plain(text: str) -> str:
     template = value(text)
-    assert isinstance(template, Template)
+    assert isinstance(template, HclTemplate)
     return (template.value or b"").decode()
 
 
@@ -38,13 +38,13 @@ def broken(text: str) -> BrokenFile:
 def test_a_text_in_quotes_knows_its_bytes():
     content = '# ü\n\na = "nginx:1.27" // evil\n'.encode()
     read = read_hcl(content)
-    assert isinstance(read, Hcl)
-    template = read.body.value("a")
-    assert isinstance(template, Template)
+    assert isinstance(read, HclFile)
+    template = read.body.get_value("a")
+    assert isinstance(template, HclTemplate)
     assert template.value == b"nginx:1.27"
     assert template.value_start == content.index(b"nginx")
-    assert read.line_number(template.value_start) == 3
-    assert read.source_of(template) == '"nginx:1.27"'
+    assert read.get_line_number(template.value_start) == 3
+    assert read.get_source_text(template) == '"nginx:1.27"'
 
 
 @pytest.mark.parametrize(
@@ -67,27 +67,27 @@ def test_escapes_stand_for_other_text(source, text):
 @pytest.mark.parametrize("source", [r'"b\u0061"', r'"\u0061b"', '"$${a}"', r'"a\\b"'])
 def test_a_text_with_an_escape_is_nowhere_as_it_is(source):
     template = value(f"a = {source}\n")
-    assert isinstance(template, Template)
+    assert isinstance(template, HclTemplate)
     assert template.value_start is None
 
 
 def test_an_interpolation_is_a_part_with_its_expression():
     template = value('a = "nginx:${ TAG }-${x("}")}"\n')
-    assert isinstance(template, Template)
+    assert isinstance(template, HclTemplate)
     assert template.value is None
     assert template.parts == (
-        Literal(b"nginx:", 5),
-        Interpolation(11, 19, b"TAG"),
-        Literal(b"-", 19),
-        Interpolation(20, 29, b'x("}")'),
+        HclLiteral(b"nginx:", 5),
+        HclInterpolation(11, 19, b"TAG"),
+        HclLiteral(b"-", 19),
+        HclInterpolation(20, 29, b'x("}")'),
     )
 
 
 @pytest.mark.parametrize("inner", ['"}"', '{ b = "}" }', '"${"}"}"', "/* } */ b", 'b ? "c" : "d"'])
 def test_an_interpolation_ends_at_its_own_brace(inner):
     template = value(f'a = "${{{inner}}}!"\n')
-    assert isinstance(template, Template)
-    assert template.parts[-1] == Literal(b"!", 8 + len(inner))
+    assert isinstance(template, HclTemplate)
+    assert template.parts[-1] == HclLiteral(b"!", 8 + len(inner))
 
 
 def test_a_heredoc_is_text_without_escapes():
@@ -100,28 +100,28 @@ def test_a_heredoc_ends_at_its_word_whatever_the_space_around_it():
 
 def test_a_flush_heredoc_loses_the_indentation_of_its_lines_but_not_of_blank_ones():
     template = value("a = <<-EOF\n    b\n  \n      c\n    EOF\n")
-    assert isinstance(template, Template)
-    assert template.parts == (Literal(b"b\n", 15), Literal(b"  \n", 17), Literal(b"  c\n", 24))
+    assert isinstance(template, HclTemplate)
+    assert template.parts == (HclLiteral(b"b\n", 15), HclLiteral(b"  \n", 17), HclLiteral(b"  c\n", 24))
 
 
 def test_a_line_that_begins_with_an_interpolation_has_no_indentation_to_lose():
     template = value("a = <<-EOF\n  b\n${c}\nEOF\n")
-    assert isinstance(template, Template)
-    assert template.parts[0] == Literal(b"  b\n", 11)
+    assert isinstance(template, HclTemplate)
+    assert template.parts[0] == HclLiteral(b"  b\n", 11)
 
 
 def test_the_last_line_of_a_heredoc_does_not_stand_inside_an_interpolation():
     template = value("a = <<EOF\n${\nEOF\n}\nEOF\n")
-    assert isinstance(template, Template)
-    assert [type(part) for part in template.parts] == [Interpolation, Literal]
+    assert isinstance(template, HclTemplate)
+    assert [type(part) for part in template.parts] == [HclInterpolation, HclLiteral]
 
 
 def test_blocks_have_labels_and_bodies():
     (block,) = body('resource "docker_image" web {\n  name = "a"\n  inner {}\n}\n').blocks
-    assert isinstance(block, Block)
+    assert isinstance(block, HclBlock)
     assert (block.type, block.labels) == ("resource", ("docker_image", "web"))
     assert [each.name for each in block.body.attributes] == ["name"]
-    assert [each.type for each in block.body.blocks_of("inner")] == ["inner"]
+    assert [each.type for each in block.body.list_blocks("inner")] == ["inner"]
 
 
 def test_a_block_may_stand_on_one_line():
@@ -130,14 +130,14 @@ def test_a_block_may_stand_on_one_line():
 
 def test_objects_have_keys_in_every_spelling():
     value_of = value('a = { b = 1, "c" : 2\n d = 3\n (e) = 4, f.g = 5, 6 = 7 }\n')
-    assert isinstance(value_of, Object)
+    assert isinstance(value_of, HclObject)
     assert [item.name for item in value_of.items] == ["b", "c", "d", None, None, "6"]
 
 
 def test_tuples_go_on_over_lines():
     items = value('a = [\n  "b", # evil\n  "c"\n  ,\n  {}, []\n]\n')
-    assert isinstance(items, Tuple)
-    assert [type(item) for item in items.items] == [Template, Template, Object, Tuple]
+    assert isinstance(items, HclTuple)
+    assert [type(item) for item in items.items] == [HclTemplate, HclTemplate, HclObject, HclTuple]
 
 
 @pytest.mark.parametrize(
@@ -159,10 +159,10 @@ def test_tuples_go_on_over_lines():
 def test_any_other_expression_is_its_bytes(source):
     content = f"a = {source}\nb = 1\n".encode()
     read = read_hcl(content)
-    assert isinstance(read, Hcl)
-    computed = read.body.value("a")
-    assert isinstance(computed, Computed)
-    assert read.source_of(computed) == source
+    assert isinstance(read, HclFile)
+    computed = read.body.get_value("a")
+    assert isinstance(computed, ComputedExpression)
+    assert read.get_source_text(computed) == source
     assert [each.name for each in read.body.attributes] == ["a", "b"]
 
 
@@ -177,9 +177,9 @@ def test_comments_are_nothing(comment):
 
 def test_bom_and_carriage_returns_are_no_part_of_anything():
     read = read_hcl(b'\xef\xbb\xbfa = "b"\r\nc {\r\n}\r\n')
-    assert isinstance(read, Hcl)
-    template = read.body.value("a")
-    assert isinstance(template, Template)
+    assert isinstance(read, HclFile)
+    template = read.body.get_value("a")
+    assert isinstance(template, HclTemplate)
     assert (template.value, template.value_start) == (b"b", 8)
 
 
@@ -225,7 +225,7 @@ def test_what_nests_too_deep_is_refused(text):
 
 def test_a_file_of_more_tokens_than_anybody_writes_is_refused():
     assert broken("\n" * (MAX_TOKENS + 1)).reason is Reason.TOO_DEEP
-    assert isinstance(read_hcl(b"\n" * MAX_TOKENS), Hcl)
+    assert isinstance(read_hcl(b"\n" * MAX_TOKENS), HclFile)
 
 
 @pytest.mark.parametrize("unit", ["a=b\n", "a={}\n", "a {}\n", "a=<<E\nE\n"])
@@ -251,9 +251,9 @@ PIECES = [*'a={}[],#()\\\n"', " = ", "${", "<<-A\n", "A\n", "/*", "*/", "for "]
 def test_any_text_is_read_without_a_word_and_literals_stand_where_they_say(pieces):
     content = "".join(pieces).encode()
     read = read_hcl(content)
-    if isinstance(read, Hcl):
+    if isinstance(read, HclFile):
         for attribute in read.body.attributes:
-            if isinstance(attribute.value, Template):
+            if isinstance(attribute.value, HclTemplate):
                 for part in attribute.value.parts:
-                    if isinstance(part, Literal) and part.start is not None:
+                    if isinstance(part, HclLiteral) and part.start is not None:
                         assert content[part.start : part.start + len(part.value)] == part.value

@@ -10,7 +10,7 @@ from shutil import copytree
 import pytest
 from support.witnesses.helm import render
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
@@ -43,7 +43,7 @@ def pin(chart: Path) -> None:
     edits: dict[str, list[ByteEdit]] = {}
     for place in relate_references(readings):
         if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot) and place.reference.tag:
-            edits.setdefault(place.path, []).append(write(place.digest_slot, digest_for(place.reference)))
+            edits.setdefault(place.path, []).append(build_edit(place.digest_slot, digest_for(place.reference)))
     for path, of_file in edits.items():
         (chart / path).write_bytes(apply_edits((chart / path).read_bytes(), of_file))
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.relate.charts import open_what_templates_take
+from bot.core.places.relate.charts import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
@@ -314,9 +314,9 @@ PIECES = st.sampled_from(
 @given(text=st.lists(PIECES, max_size=30).map("".join))
 def test_no_template_raises(text):
     templates = templates_of(text)
-    open_what_templates_take((), list(templates.values()))
+    unlock_templated_digests((), list(templates.values()))
 
 
 def test_the_bounds_of_templates_are_those_that_people_stay_below():
-    assert helm_expressions.MAX_WAY >= 15
+    assert helm_expressions.MAX_VALUE_PATH >= 15
     assert helm_expressions.MAX_SOURCES >= 30

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, Array, Json, Object, Text, Word, read_json, read_json5
+from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, JsonArray, JsonFile, JsonObject, JsonString, JsonWord, read_json, read_json5
 from bot.model.vocabulary import Reason
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])
@@ -45,26 +45,26 @@ def written(draw, value):
 
 def plain(value):
     match value:
-        case Object(_, items):
+        case JsonObject(_, items):
             return {name.value: plain(each) for name, each in items}
-        case Array(_, items):
+        case JsonArray(_, items):
             return [plain(each) for each in items]
-        case Text(text):
+        case JsonString(text):
             return text
-        case Word(text):
+        case JsonWord(text):
             return json.loads(text)
 
 
 def texts(value):
     match value:
-        case Object(_, items):
+        case JsonObject(_, items):
             for name, each in items:
                 yield name
                 yield from texts(each)
-        case Array(_, items):
+        case JsonArray(_, items):
             for each in items:
                 yield from texts(each)
-        case Text():
+        case JsonString():
             yield value
 
 
@@ -72,7 +72,7 @@ def texts(value):
 def test_it_says_what_json_says(data, value):
     content = data.draw(written(value)).encode()
     read = read_json(content)
-    assert isinstance(read, Json)
+    assert isinstance(read, JsonFile)
     assert plain(read.root) == value
     for text in texts(read.root):
         assert content[text.start - 1 : text.start] == b'"'
@@ -88,7 +88,7 @@ def test_what_json_reads_is_read_the_same(content):
     except (ValueError, RecursionError):
         return
     if b"NaN" not in content and b"Infinity" not in content:
-        assert isinstance(read, Json)
+        assert isinstance(read, JsonFile)
         assert plain(read.root) == expected
 
 
@@ -122,7 +122,7 @@ def test_what_is_no_json_says_so_and_where(content, line_number, reason):
 
 def test_all_values_of_a_key_are_there():
     read = read_json(b'{"a": 1, "b": 2, "a": 3}')
-    assert [value.value for value in read.root.values("a")] == ["1", "3"]
+    assert [value.value for value in read.root.list_values("a")] == ["1", "3"]
 
 
 @pytest.mark.parametrize("piece", [b"[", b'{"a":', b'"', b"/*", b"//", b"\\", b'"\\"', b"[1,", b"1", b" "])
@@ -146,7 +146,7 @@ def test_a_hostile_file_ends_at_once(piece):
 )
 def test_json5_has_other_quotes_bare_keys_and_lines_that_go_on(source, value):
     read = read_json5(source.encode())
-    assert isinstance(read, Json)
+    assert isinstance(read, JsonFile)
     assert plain(read.root) == value
 
 
@@ -158,10 +158,10 @@ def test_what_is_no_json5_is_broken(source):
 @given(VALUES.flatmap(written))
 def test_whatever_is_json_with_comments_says_the_same_as_json5(source):
     read = read_json5(source.encode())
-    assert isinstance(read, Json)
+    assert isinstance(read, JsonFile)
     assert plain(read.root) == plain(read_json(source.encode()).root)
 
 
 @given(st.binary(max_size=60) | st.text(alphabet="{}[]:,'\"\\/*\n ab1", max_size=40).map(str.encode))
 def test_no_bytes_make_json5_raise(content):
-    assert isinstance(read_json5(content), Json | BrokenFile)
+    assert isinstance(read_json5(content), JsonFile | BrokenFile)

@@ -106,7 +106,7 @@ def test_the_gate_lets_everything_through_that_holds_an_image(text, word, escape
     width = {"x": 2, "u": 4, "U": 8}[escape]
     escaped = f'"\\{escape}{ord(word[0]):0{width}x}{word[1:]}"'
     for content in (text.encode(), text.replace(f'"{word}"', escaped).encode()):
-        ungated = list(ObjectReader(PATH, FORMAT.name).read(content, is_wanted=lambda _: True))
+        ungated = list(ObjectReader(PATH, FORMAT.name).read(content, is_relevant=lambda _: True))
         assert list(FORMAT.extract(SourceFile(PATH, content))) == ungated
 
 

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images, may_name_images
+from bot.formats._syntax.kubernetes.gate import is_only_definition, may_hold_images, may_name_images
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, UnsupportedText
@@ -114,7 +114,7 @@ DEFINITION = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinitio
     ],
 )
 def test_a_definition_is_never_parsed(content):
-    assert is_definition(content.encode())
+    assert is_only_definition(content.encode())
     assert not may_hold_images(content.encode())
 
 
@@ -136,7 +136,7 @@ def test_a_definition_is_never_parsed(content):
     ],
 )
 def test_what_may_be_something_else_is_no_definition(content):
-    assert not is_definition(content.encode())
+    assert not is_only_definition(content.encode())
 
 
 def test_the_gate_is_soon_through_with_large_files():
@@ -150,4 +150,4 @@ def test_the_gate_is_soon_through_with_large_files():
     ):
         with soon(2):
             may_hold_images(b"apiVersion kind CustomResourceDefinition image " + content)
-            is_definition(b"CustomResourceDefinition\nkind:" + content)
+            is_only_definition(b"CustomResourceDefinition\nkind:" + content)

@@ -7,22 +7,22 @@ import json
 import pytest
 
 from bot.formats._syntax.kubernetes.gate import may_hold_images
-from bot.formats._syntax.kubernetes.kinds import KINDS, NO_GROUP, OF_ALL_KINDS, SPELLINGS, Shape, group_of
-from bot.formats._syntax.yaml.ways import EACH, EVERY
+from bot.formats._syntax.kubernetes.kinds import KINDS, NO_GROUP, COMMON_FIELDS, IMAGE_KEYS, FieldShape, get_group
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile
 
 PATH = FilePath("object.yaml")
 POD = {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"image": "nginx:1.27"}]}}
 STANDING = {
-    Shape.IMAGE: "nginx:1.27",
-    Shape.OVERRIDE: "web=nginx:1.27",
-    Shape.ENTRIES: [{"name": "web", "newName": "nginx", "newTag": "1.27"}],
-    Shape.VALUES: {"image": {"repository": "nginx", "tag": "1.27"}},
-    Shape.OBJECT: POD,
-    Shape.VALUES_TEXT: json.dumps({"image": {"repository": "nginx", "tag": "1.27"}}),
-    Shape.OBJECTS_TEXT: json.dumps(POD),
-    Shape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
+    FieldShape.IMAGE: "nginx:1.27",
+    FieldShape.OVERRIDE: "web=nginx:1.27",
+    FieldShape.ENTRIES: [{"name": "web", "newName": "nginx", "newTag": "1.27"}],
+    FieldShape.VALUES: {"image": {"repository": "nginx", "tag": "1.27"}},
+    FieldShape.OBJECT: POD,
+    FieldShape.VALUES_TEXT: json.dumps({"image": {"repository": "nginx", "tag": "1.27"}}),
+    FieldShape.OBJECTS_TEXT: json.dumps(POD),
+    FieldShape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
 }
 """By the form of a field, a value that names one image."""
 ROWS = [(group, kind, use) for (group, kind), uses in KINDS.items() for use in uses]
@@ -32,7 +32,7 @@ ROWS = [(group, kind, use) for (group, kind), uses in KINDS.items() for use in u
 def object_with(group, kind, use):
     standing = STANDING[use.shape]
     for key in reversed(use.path):
-        standing = [standing] if key == EACH else {"key" if key == EVERY else key: standing}
+        standing = [standing] if key == ALL_ITEMS else {"key" if key == ALL_VALUES else key: standing}
     version = f"{group}/v1" if group else "v1"
     return {"apiVersion": version, "kind": kind, "metadata": {"generateName": "x"}} | standing
 
@@ -51,7 +51,7 @@ def test_what_a_row_says_is_read():
 def test_the_same_kind_in_another_group_is_somebody_elses():
     for group, kind, use in ROWS:
         other = object_with("stranger.example.com", kind, use)
-        is_object_inside = use.shape is Shape.OBJECT
+        is_object_inside = use.shape is FieldShape.OBJECT
         assert len(read(other)) == is_object_inside, (group, kind, use.path)
 
 
@@ -62,14 +62,14 @@ def test_every_version_of_a_group_has_the_same_places():
 
 
 def test_a_key_that_the_gate_looks_for_is_on_the_way_to_every_place():
-    texts = (Shape.OBJECT, Shape.OBJECTS_TEXT, Shape.FUNCTION_TEXT)
+    texts = (FieldShape.OBJECT, FieldShape.OBJECTS_TEXT, FieldShape.FUNCTION_TEXT)
     for group, kind, use in ROWS:
         ways = use.path if use.shape not in texts else ("image",)
-        assert any(key in SPELLINGS or key.endswith("Image") for key in ways), (group, kind, use.path)
+        assert any(key in IMAGE_KEYS or key.endswith("Image") for key in ways), (group, kind, use.path)
         assert may_hold_images(json.dumps(object_with(group, kind, use)).encode()), (group, kind, use.path)
 
 
-@pytest.mark.parametrize("use", OF_ALL_KINDS, ids=lambda use: use.path[-1])
+@pytest.mark.parametrize("use", COMMON_FIELDS, ids=lambda use: use.path[-1])
 def test_the_function_that_an_object_configures_is_read_for_every_kind(use):
     for version, kind in (("v1", "ConfigMap"), ("example.com/v1", "Anything"), ("v1", "Unknown")):
         root: dict[str, object] = {"text": STANDING[use.shape]}
@@ -87,7 +87,7 @@ def test_no_row_says_a_place_twice():
     ("version", "group"), [("v1", ""), ("apps/v1", "apps"), ("argoproj.io/v1alpha1", "argoproj.io"), ("2.1", NO_GROUP)]
 )
 def test_the_group_of_a_version_is_what_stands_before_it(version, group):
-    assert group_of(version) == group
+    assert get_group(version) == group
 
 
 def test_what_a_build_writes_is_no_base_of_anything():

@@ -7,8 +7,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.places.closing import allow
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.closing import unlock_allowed
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
@@ -33,8 +33,8 @@ def config_map(text, header="|"):
 
 def moved(content, reasons=(Reason.EMBEDDED,)):
     """Return `content` with a new digest in every slot that a rule allows to edit."""
-    opened = [allow(each, reasons).digest_slot for each in read(content)]
-    return apply_edits(content, [write(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
+    opened = [unlock_allowed(each, reasons).digest_slot for each in read(content)]
+    return apply_edits(content, [build_edit(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
 
 
 def test_a_text_is_closed_as_embedded():
@@ -128,7 +128,7 @@ def test_whatever_stands_around_it_an_opened_slot_is_true(text, indent, chomping
     content = f"{head}{body}{pod}".replace("\n", line_break).encode()
     for found in FORMAT.extract(SourceFile(PATH, content)):
         assert isinstance(found, Occurrence)
-        slot = allow(found, (Reason.EMBEDDED,)).digest_slot
+        slot = unlock_allowed(found, (Reason.EMBEDDED,)).digest_slot
         if isinstance(slot, EditSlot):
             end = slot.span.end
             assert content[end - len(found.written) : end] == found.written.encode()

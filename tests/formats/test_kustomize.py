@@ -10,7 +10,7 @@ import yaml
 from support.parts import find_kustomize
 from support.values import digest
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
 from bot.model.reference import DOCKER_HUB, ImageReference
@@ -39,7 +39,7 @@ def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
 
 def moved(content: bytes) -> bytes:
     slots = [(each.digest_slot, each.reference) for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)]
-    return apply_edits(content, [write(slot, digest(str(reference))) for slot, reference in slots])
+    return apply_edits(content, [build_edit(slot, digest(str(reference))) for slot, reference in slots])
 
 
 def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
@@ -219,7 +219,7 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
     pinned = [(each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)]
     assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
     for path, content in tree.items():
-        edits = [write(slot, digest(written)) for of, slot, written in pinned if of == path]
+        edits = [build_edit(slot, digest(written)) for of, slot, written in pinned if of == path]
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_bytes(apply_edits(content.encode(), edits))
     command = [find_kustomize() or "kustomize", "build", str(tmp_path / "top")]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.formats.cases import CASE_FORMATS, places_of
 from support.formats.samples import SAMPLES
 
-from bot.core.places.edit import apply_edits, identity, is_proved
+from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
 from bot.model.source import ByteEdit, EditSlot, Occurrence
@@ -90,7 +90,7 @@ def check(file_format, files):
     found = places_of(file_format, files)
     for each in found:
         assert 1 <= each.line_number <= files[each.path].count(b"\n") + 1
-    occurrences = {identity(each): each for each in found if isinstance(each, Occurrence)}
+    occurrences = {get_occurrence_key(each): each for each in found if isinstance(each, Occurrence)}
     assert len(occurrences) == sum(isinstance(each, Occurrence) for each in found)
     digests = {key: each.digest_slot for key, each in occurrences.items() if isinstance(each.digest_slot, EditSlot)}
     tags = {key: each.tag_slot for key, each in occurrences.items() if isinstance(each.tag_slot, EditSlot)}
@@ -104,12 +104,12 @@ def check(file_format, files):
     for key, slot in list(digests.items())[:MAX_SINGLE_MOVES]:
         sharing = {other for other, theirs in digests.items() if other[0] == key[0] and theirs == slot}
         after = places_of(file_format, edited(files, {key: slot}, DIGEST))
-        assert is_proved(found, after, dict.fromkeys(sharing, DIGEST))
-    assert is_proved(found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST))
+        assert has_only_planned_changes(found, after, dict.fromkeys(sharing, DIGEST))
+    assert has_only_planned_changes(found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST))
     after = places_of(file_format, edited(files, tags, TAG))
     moved = {key: replace(each.reference, tag=TAG) for key, each in occurrences.items() if key in tags}
     kept = {key: each.reference for key, each in occurrences.items()}
-    assert {identity(each): each.reference for each in after if isinstance(each, Occurrence)} == kept | moved
+    assert {get_occurrence_key(each): each.reference for each in after if isinstance(each, Occurrence)} == kept | moved
 
 
 def check_slot(content, slot, value):

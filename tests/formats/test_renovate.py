@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.formats._syntax.renovate.presets import layers_of
-from bot.formats._syntax.renovate.settings import MAX_RULES, settings_of
+from bot.formats._syntax.renovate.presets import resolve_presets
+from bot.formats._syntax.renovate.settings import MAX_RULES, read_renovate_settings
 from bot.formats.renovate import FORMAT
 from bot.model.remark import RenovateConfig
 from bot.model.source import FilePath, SourceFile
@@ -57,7 +57,7 @@ def read(content, path="renovate.json"):
 
 
 def rule(**matchers):
-    (found,) = settings_of({"packageRules": [{"enabled": False, **matchers}]}).rules
+    (found,) = read_renovate_settings({"packageRules": [{"enabled": False, **matchers}]}).rules
     return found
 
 
@@ -97,22 +97,22 @@ def test_files_are_ranked_in_the_order_in_which_renovate_looks_for_them():
 
 
 def test_without_a_word_on_it_modules_are_ignored():
-    assert settings_of({}) == RenovateSettings(ignored_paths=MODULES)
+    assert read_renovate_settings({}) == RenovateSettings(ignored_paths=MODULES)
 
 
 def test_presets_come_before_what_extends_them_each_in_its_turn():
     extends = ["config:recommended", ":includeNodeModules", "docker:disableMajor"]
-    settings = settings_of({"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]})
+    settings = read_renovate_settings({"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]})
     assert settings.ignored_paths == ()
     assert [each.managers or each.datasources for each in settings.rules] == [("docker",), ("helmv3",)]
-    assert settings_of({"extends": list(reversed(extends))}).ignored_paths != ()
+    assert read_renovate_settings({"extends": list(reversed(extends))}).ignored_paths != ()
 
 
 def test_best_practices_pin_digests_and_ignore_tests():
-    settings = settings_of({"extends": ["config:best-practices"]})
+    settings = read_renovate_settings({"extends": ["config:best-practices"]})
     assert "**/tests/**" in settings.ignored_paths
     assert settings.rules[0] == PackageRule(UpdateTypeSettings(pin_digests=True), datasources=("docker",))
-    without = settings_of({"extends": ["config:best-practices"], "ignorePresets": ["docker:pinDigests"]})
+    without = read_renovate_settings({"extends": ["config:best-practices"], "ignorePresets": ["docker:pinDigests"]})
     assert without.rules == ()
 
 
@@ -135,7 +135,7 @@ def test_best_practices_pin_digests_and_ignore_tests():
     ],
 )
 def test_presets_that_are_not_renovates_own_are_elsewhere(preset, is_elsewhere):
-    _, unread = layers_of({"extends": [preset]})
+    _, unread = resolve_presets({"extends": [preset]})
     assert unread == [preset] * is_elsewhere
 
 
@@ -177,17 +177,17 @@ def test_a_rule_is_in_doubt_where_not_all_of_its_matchers_are_known(matchers):
 
 def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_speak_of():
     rules = [{"matchDatasources": ["docker"], "automerge": True}, {"matchManagers": ["flux"], "groupName": "flux"}]
-    settings = settings_of({"packageRules": rules * 1000})
+    settings = read_renovate_settings({"packageRules": rules * 1000})
     assert settings.rules == ()
     assert settings.named_in_rules == {"docker", "flux"}
 
 
 def test_more_rules_than_people_write_are_not_read():
-    assert len(settings_of({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules) == MAX_RULES
+    assert len(read_renovate_settings({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules) == MAX_RULES
 
 
 def test_a_manager_has_what_all_layers_say_of_it():
-    settings = settings_of(
+    settings = read_renovate_settings(
         {
             "extends": ["docker:disable"],
             "dockerfile": {"enabled": True, "fileMatch": ["\\.df$"], "managerFilePatterns": ["**/*.docker"]},
@@ -205,4 +205,4 @@ def test_a_manager_has_what_all_layers_say_of_it():
 
 
 def test_what_older_releases_called_docker_is_a_rule_for_its_datasource():
-    assert settings_of({"docker": {"enabled": False}}).rules == (PackageRule(OFF, datasources=("docker",)),)
+    assert read_renovate_settings({"docker": {"enabled": False}}).rules == (PackageRule(OFF, datasources=("docker",)),)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.text import FORMAT
 from bot.model.reference import MAX_REFERENCE_LENGTH, Digest
 from bot.model.source import FilePath, SourceFile
@@ -114,7 +114,7 @@ def test_moving_all_digests_moves_what_was_found_and_nothing_else(pieces):
     content = "".join(pieces).encode()
     found = read(content)
     new = Digest(f"sha256:{'c' * 64}")
-    edited = apply_edits(content, [write(each.digest_slot, new) for each in found])
+    edited = apply_edits(content, [build_edit(each.digest_slot, new) for each in found])
     assert [(each.locator, each.reference) for each in read(edited)] == [
         (each.locator, each.reference.with_digest(new)) for each in found
     ]

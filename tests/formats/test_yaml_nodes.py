@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.formats._syntax.yaml.nodes import MAX_DOCUMENTS, MAX_MARKS, Broken, Document, read_documents
+from bot.formats._syntax.yaml.nodes import MAX_DOCUMENTS, MAX_INDICATORS, BrokenSection, YamlDocument, read_documents
 from bot.model.vocabulary import Reason
 
 MEBIBYTE = 1024 * 1024
@@ -17,23 +17,23 @@ def read(content):
 
 def test_documents_are_read_up_to_the_cap_and_the_rest_is_one_that_was_not():
     found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
-    assert [type(each) for each in found] == [Document] * MAX_DOCUMENTS + [Broken]
-    assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
+    assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS + [BrokenSection]
+    assert (found[-1].reason, found[-1].get_line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
 
 
 def test_as_many_documents_as_the_cap_are_all_read():
     found = read(b"---\na: b\n" * MAX_DOCUMENTS)
-    assert [type(each) for each in found] == [Document] * MAX_DOCUMENTS
+    assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS
 
 
 def test_a_file_with_more_items_than_anybody_writes_is_not_parsed():
-    (found,) = read(b"[" + b"a," * MAX_MARKS + b"]")
-    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
+    (found,) = read(b"[" + b"a," * MAX_INDICATORS + b"]")
+    assert (found.reason, found.get_line_number) == (Reason.TOO_DEEP, 1)
 
 
 def test_a_long_file_with_few_items_is_parsed():
     (found,) = read(b"a: |\n" + b"  text\n" * (MEBIBYTE // 4))
-    assert isinstance(found, Document)
+    assert isinstance(found, YamlDocument)
 
 
 @pytest.mark.parametrize(

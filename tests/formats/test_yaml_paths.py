@@ -18,7 +18,7 @@ from bot.formats import (
     woodpecker,
 )
 from bot.formats._syntax.yaml.walk import MAX_CONDITIONS
-from bot.formats._syntax.yaml.ways import EACH, EVERY
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -44,13 +44,13 @@ PATH = FilePath("ci.yml")
 def document_for(images, value):
     """Return the smallest document with `value` at a path."""
     for element in reversed(images.path):
-        value = [value] if element == EACH else {"of-my-own" if element == EVERY else element: value}
+        value = [value] if element == ALL_ITEMS else {"of-my-own" if element == ALL_VALUES else element: value}
     return value
 
 
 def value_for(file_format, images):
     """Return a value that names IMAGE at the end of a path of a table."""
-    if images.path[-1] == EACH and file_format.name == "azure-pipelines":
+    if images.path[-1] == ALL_ITEMS and file_format.name == "azure-pipelines":
         return {"container": "alias", "image": IMAGE}
     return images.scheme + IMAGE
 
@@ -90,7 +90,7 @@ def test_no_escape_hides_a_key_from_the_prefilter(file_format, images):
 
 @EVERY_ENTRY
 def test_only_a_file_with_the_keys_of_a_path_is_parsed(file_format, images):
-    keys = " ".join(element for element in images.path if element not in (EACH, EVERY))
+    keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
     (found,) = read(file_format, f"# {keys} {images.scheme}\n? [never closed\n".encode())
     assert found.reason is Reason.UNPARSABLE
     assert read(file_format, f"# {keys.upper()}\n? [never closed\n".encode()) == []

@@ -11,8 +11,8 @@ from support.forges.kill_points import note_kills
 from support.forges.stands import Killed, LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.branch import branch_name, line_key
-from bot.core.proposal.mark import base_of
+from bot.core.proposal.branch import build_branch_name, build_tag_key
+from bot.core.proposal.mark import parse_base_branch
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
@@ -28,8 +28,8 @@ PYTHON = TagRef("docker.io/library/python", "3.12-slim")
 RELEASE = "release/1"
 OLD = build("old").digest
 FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
-OF_MAIN = branch_name("basebump/", PYTHON, line_key(PYTHON))
-OF_RELEASE = branch_name("basebump/", PYTHON, line_key(PYTHON, base=RELEASE))
+OF_MAIN = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON))
+OF_RELEASE = build_branch_name("basebump/", PYTHON, build_tag_key(PYTHON, base=RELEASE))
 STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
 
 
@@ -75,7 +75,7 @@ def test_every_base_branch_has_a_proposal_of_its_own_and_a_second_run_writes_not
 
 def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, moved):
     moved.run([stand.fleet()])
-    said = {branch: base_of(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)}
+    said = {branch: parse_base_branch(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)}
     assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
 
 

@@ -8,7 +8,7 @@ from support.runs.worlds import write_tree
 
 from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet
-from bot.formats import all_formats
+from bot.formats import load_all_formats
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import NotEditable
@@ -35,7 +35,7 @@ def surveyed(
     tmp_path, builds: BuildTasks, files=None, repository: GitRepository = HERE, tree: FileTree | None = None
 ) -> ExtractResult:
     tree = tree or WorkTree(write_tree(tmp_path / "tree", FILES if files is None else files))
-    return add_build_tasks(extract_references(repository, tree, all_formats()), tree, builds)
+    return add_build_tasks(extract_references(repository, tree, load_all_formats()), tree, builds)
 
 
 def closed(found: ExtractResult) -> dict[str, bool]:

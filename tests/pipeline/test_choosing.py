@@ -18,7 +18,7 @@ from bot.model.vocabulary import Reason
 from bot.pipeline import ask
 from bot.pipeline.scan import scan_tree
 from bot.registries.access import RegistryEntry
-from bot.reports.json_document import scan_document
+from bot.reports.json_document import render_scan_document
 from bot.worktree import WorkTree
 
 
@@ -129,7 +129,7 @@ def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alon
         loopback.entries = (RegistryEntry("docker.io", mirror=server.host, insecure=True),)
         rulebook = PolicyConfig(own_globs=(), listed_hosts=HUB)
         report = scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", loopback.world(), rulebook).report
-    document = json.loads(scan_document(report))
+    document = json.loads(render_scan_document(report))
     assert [status(place) for place in document["occurrences"]] == [("update", None), expected]
     assert [failed["subject"] for failed in document["failed"]] == (["docker.io"] if status_code == 502 else [])
 

@@ -12,7 +12,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import Killed, LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.dashboard import NOTHING, TITLE, TROUBLE
+from bot.core.proposal.dashboard import EMPTY_BODY, DASHBOARD_TITLE, CONFIG_ERROR_TITLE
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 from bot.model.pace import ProposalLimits
@@ -80,7 +80,7 @@ def scene(request, tmp_path, loopback) -> Iterator[Scene]:
 def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
     scene.run(limits=ProposalLimits(open_per_repository=1))
     board = scene.board()
-    assert (board.title, board.is_open) == (TITLE, True)
+    assert (board.title, board.is_open) == (DASHBOARD_TITLE, True)
     waiting, current = board.body.partition("### Open")[::2]
     assert "### Waiting" in waiting
     assert ". The limit of open proposals in this repository is reached: merge or close some.\n" in waiting
@@ -122,7 +122,7 @@ def test_it_is_closed_when_there_is_nothing_to_show_and_opened_again_when_there_
     rules = scene.loopback.rulebook
     scene.loopback.rulebook = replace(rules, rules=(PolicyRule(ignore=True),))
     scene.run()
-    assert (scene.board().is_open, scene.board().body) == (False, NOTHING)
+    assert (scene.board().is_open, scene.board().body) == (False, EMPTY_BODY)
     scene.loopback.rulebook = rules
     scene.run()
     assert scene.board().is_open
@@ -147,7 +147,7 @@ def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_wh
     scene.stand.commit("main", {".basebump.yaml": "schema: 2\n"})
     scene.run(has_dashboards=False)
     board = scene.board()
-    assert (board.title, board.is_open) == (TROUBLE, True)
+    assert (board.title, board.is_open) == (CONFIG_ERROR_TITLE, True)
     assert "- `schema: must be 1, the only version that this release reads`" in board.body
     before = list(scene.stand.writes)
     scene.run(has_dashboards=False)

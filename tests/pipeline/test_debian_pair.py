@@ -19,8 +19,8 @@ from support.registries.docker_registry import DockerRegistry
 from support.runs.worlds import NOW
 from support.scanners.trivy import TrivyStand
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.rollback import rollback
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.rollback import describe_rollback
 from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
 from bot.demo.images import Image, Layer, image
 from bot.model.contents import PackageChangeKind
@@ -94,7 +94,7 @@ class Pair:
         return image([Layer(root.read_bytes())], created=NOW)
 
     def evidence(self, old: str, new: str) -> Evidence:
-        return compare(self.scans[old], self.scans[new])
+        return compare_scans(self.scans[old], self.scans[new])
 
     def reported(self, name: str) -> set[tuple[str, str]]:
         """Return vulnerability and source as Trivy itself prints them, read by nothing of ours."""
@@ -161,6 +161,6 @@ def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
 def test_the_way_back_is_a_rollback_that_says_what_it_brings(pair):
     back = pair.evidence("newer", "older")
     assert keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
-    assert "goes back from" in rollback(back)
-    assert "which brings CVE-" in rollback(back)
-    assert rollback(pair.evidence("older", "newer")) == ""
+    assert "goes back from" in describe_rollback(back)
+    assert "which brings CVE-" in describe_rollback(back)
+    assert describe_rollback(pair.evidence("older", "newer")) == ""

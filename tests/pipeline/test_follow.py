@@ -9,7 +9,7 @@ from support.soon import soon
 from support.values import occurrence
 
 from bot.cli.terminal import NoProgress
-from bot.core.choice.verdict import verdict
+from bot.core.choice.verdict import build_verdict
 from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
@@ -74,7 +74,7 @@ def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(statu
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         sources = LookupClients(registry, NoFacts(), NoMemory(), NoEnds(), frozenset())
         found = run_lookups(selected, sources, PolicyConfig(), NoProgress(), NOW)
-    verdicts = [verdict(found.decide(place)) for place in selected]
+    verdicts = [build_verdict(found.decide(place)) for place in selected]
     assert {each.status for each in verdicts} == {OccurrenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
     for name, each in zip("ab", verdicts, strict=True):

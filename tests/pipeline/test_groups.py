@@ -8,9 +8,9 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import Loopback, build, outcomes
 
-from bot.core.proposal.branch import branch_name, group_key, line_key
-from bot.core.proposal.group import MAX_TARGETS
-from bot.core.proposal.mark import read_mark
+from bot.core.proposal.branch import build_branch_name, build_group_key, build_tag_key
+from bot.core.proposal.group import MAX_TARGETS_LENGTH
+from bot.core.proposal.mark import parse_marker
 from bot.model.modes import SplitBy
 from bot.model.policy import PolicyRule
 from bot.model.reference import TagRef
@@ -48,11 +48,11 @@ def propose(stand: LocalStand, loopback: Loopback, *rules: PolicyRule):
 
 
 def branch(line: TagRef, folder: str | None = None) -> str:
-    return branch_name("basebump/", line, line_key(line, folder))
+    return build_branch_name("basebump/", line, build_tag_key(line, folder))
 
 
 def group_branch(group: str, folder: str | None = None) -> str:
-    return branch_name("basebump/", group, group_key(group, folder))
+    return build_branch_name("basebump/", group, build_group_key(group, folder))
 
 
 def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_path, moved):
@@ -148,13 +148,13 @@ def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_canno
 
 
 def test_a_group_of_very_many_images_is_proposed_and_declined_as_that_set(tmp_path, loopback):
-    names = [f"an-image-with-a-long-name-{number}" for number in range(MAX_TARGETS // 100)]
+    names = [f"an-image-with-a-long-name-{number}" for number in range(MAX_TARGETS_LENGTH // 100)]
     for name in names:
         loopback.move(name, "1", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": "".join(f"FROM {name}:1@{OLD}\n" for name in names)})
     (opened,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert (opened.outcome.value, len(opened.images)) == ("opened", len(names))
-    assert len(read_mark(opened.body).targets) == 1
+    assert len(parse_marker(opened.body).targets) == 1
     (unchanged,) = propose(stand, loopback, PolicyRule(group="all")).values()
     assert unchanged.outcome.value == "unchanged"
     stand.close_request(opened.branch)

@@ -21,7 +21,7 @@ from support.git import Commit
 from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
 
-from bot.core.proposal.mark import short_commit
+from bot.core.proposal.mark import shorten_commit
 from bot.model.pace import RolloutOptions
 from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
@@ -146,7 +146,7 @@ def timeless(request: Request, commits: list[Commit]) -> Request:
     """Return a request whose mark names a commit of its branch by how many came after it."""
     body = request.body
     for later, commit in enumerate(commits):
-        body = body.replace(f'"on":"{short_commit(commit.oid)}"', f'"on":"{later} before its last"')
+        body = body.replace(f'"on":"{shorten_commit(commit.oid)}"', f'"on":"{later} before its last"')
     return replace(request, body=body)
 
 

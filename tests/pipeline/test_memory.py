@@ -10,7 +10,7 @@ import pytest
 from support.runs.worlds import NOW, Loopback, ToldScanner, build, write_tree
 from support.values import finding
 
-from bot.core.choice.holds import VERSION
+from bot.core.choice.holds import VERSION_ANNOTATION
 from bot.demo.images import image, index, layer
 from bot.model.errors import StateError
 from bot.model.modes import UpdateMode
@@ -18,7 +18,7 @@ from bot.model.policy import PolicyRule
 from bot.model.reference import Digest, TagRef
 from bot.pipeline.pool import WorkerPool
 from bot.pipeline.scan import scan_tree
-from bot.reports.json_document import scan_document
+from bot.reports.json_document import render_scan_document
 from bot.state.database import Database
 from bot.state.memory import DatabaseMemory
 from bot.worktree import WorkTree
@@ -217,7 +217,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     loopback.move("python", "3.12", "new")
     before = len(loopback.registry.served)
     scanned = run(tmp_path, loopback, files, timedelta(days=5))
-    (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+    (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
     expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
     assert (place["status"], place["reason"], place["new_digest"]) == expected
     is_asked_again = f"GET python/manifests/{held} 200" in asked(loopback, before)
@@ -229,7 +229,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
     loopback.memory = memory_in(state)
 
     def stating(content: str, version: str):
-        built = index([image([layer({"a": content.encode()})])], annotations={VERSION: version})
+        built = index([image([layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version})
         return loopback.store.tag("library/python", "3.12", built)
 
     held = stating("old", "3.12.4")
@@ -239,7 +239,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
         builds.append(stating(str(days), version) if days else held)
         before = len(loopback.registry.served)
         scanned = run(tmp_path, loopback, files, timedelta(days=days))
-    (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+    (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
     assert (place["status"], place["new_digest"]) == ("update", builds[2])
     assert "held (older)" in place["notes"][0]
     fetched = [each for each in asked(loopback, before) if each.startswith("GET")]
@@ -261,7 +261,7 @@ def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_tha
         loopback.move("python", f"3.12.{day + 2}", str(day + 2))
         before = len(loopback.registry.served)
         scanned = run(tmp_path, loopback, files, timedelta(days=day))
-        (place,) = json.loads(scan_document(scanned.report))["occurrences"]
+        (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
         taken.append(place.get("new_tag"))
         tags = [each.split("/")[-1].split()[0] for each in asked(loopback, before) if each.startswith("HEAD")]
         assert len(tags) <= 5

@@ -8,8 +8,8 @@ from datetime import date
 import pytest
 from support.runs.worlds import write_tree
 
-from bot.core.places.select import Home, select
-from bot.formats import all_formats
+from bot.core.places.select import RepositoryBranch, select_reference
+from bot.formats import load_all_formats
 from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig, PolicyRule
@@ -25,12 +25,12 @@ FILES = {"Dockerfile": "FROM golang:1.22\nFROM alpine:latest\n", "bake/docker-ba
 
 def surveyed(tmp_path, files, branch="main", *, is_default=True):
     repository = GitRepository("github", "acme/web", branch, "0" * 40, is_default_base=is_default)
-    return extract_references(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), all_formats())
+    return extract_references(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), load_all_formats())
 
 
 def reasons(found, *rules):
-    home = Home("acme/web", "main")
-    decided = [select(PolicyConfig(rules=rules), home, place, TODAY) for place in found.occurrences]
+    home = RepositoryBranch("acme/web", "main")
+    decided = [select_reference(PolicyConfig(rules=rules), home, place, TODAY) for place in found.occurrences]
     assert all(isinstance(each, TrackedImage | SkippedReference) for each in decided)
     return [each.reason if isinstance(each, SkippedReference) else None for each in decided]
 

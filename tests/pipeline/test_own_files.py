@@ -14,7 +14,7 @@ from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import IntroducedLimit, RuleMatch
 from bot.pipeline.survey import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
-from bot.reports.text import run_text
+from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -124,7 +124,7 @@ def test_while_its_file_is_broken_nothing_is_done_there_and_nothing_is_taken_bac
         "Nothing is done in this repository until its own config file is fixed. .basebump.yaml"
     )
     assert says in repository.note
-    assert "No image references were found in what was looked at." in run_text(report)
+    assert "No image references were found in what was looked at." in render_run_text(report)
     assert (repository.verdicts, report.failed, outcomes(report)) == ((), (), ["left-alone", "left-alone"])
     assert {branch: at for branch, at in stand.branches().items() if branch != "main"} == {
         branch: at for branch, at in before.items() if branch != "main"

@@ -14,7 +14,7 @@ from support.values import finding
 from bot.model.evidence import Severity
 from bot.model.policy import PolicyRule
 from bot.model.rules import IntroducedLimit
-from bot.reports.text import run_text
+from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -127,7 +127,7 @@ def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand)
     board = board_of(stand)
     assert "1 critical" not in board
     assert "more vulnerabilities than a rule allows" in board
-    assert "1 critical" not in run_text(report)
+    assert "1 critical" not in render_run_text(report)
 
 
 def test_a_dashboard_that_everybody_reads_does_not_say_which_host_was_asked(scanned, stand):

@@ -11,7 +11,7 @@ from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.parts import find_gh
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.dashboard import NOTHING, TITLE
+from bot.core.proposal.dashboard import EMPTY_BODY, DASHBOARD_TITLE
 from bot.model.policy import PolicyRule
 from bot.model.rules import RuleMatch
 
@@ -128,7 +128,7 @@ def test_gh_shows_the_dashboard_until_there_is_nothing_to_show(github, gh, run):
     run(has_dashboards=True)
     (board,) = gh("issue", "list", *words)
     assert (board["title"], board["state"], [each["name"] for each in board["labels"]]) == (
-        TITLE,
+        DASHBOARD_TITLE,
         "OPEN",
         ["basebump-dashboard"],
     )
@@ -137,4 +137,4 @@ def test_gh_shows_the_dashboard_until_there_is_nothing_to_show(github, gh, run):
     run(has_dashboards=True)
     assert gh("issue", "list", *words) == []
     (closed,) = gh("issue", "list", "--state", "closed", *words)
-    assert (closed["number"], closed["body"]) == (board["number"], NOTHING)
+    assert (closed["number"], closed["body"]) == (board["number"], EMPTY_BODY)

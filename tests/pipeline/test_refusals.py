@@ -12,8 +12,8 @@ from support.runs.worlds import build, outcomes
 from bot.model.policy import PolicyRule
 from bot.model.rules import RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Reason, RunLevel
-from bot.reports.json_document import run_document
-from bot.reports.text import run_text
+from bot.reports.json_document import render_run_document
+from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -38,7 +38,7 @@ def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_writte
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
     report = strict.run([stand.fleet()], level)
-    (proposal,) = json.loads(run_document(report))["repositories"][0]["proposals"]
+    (proposal,) = json.loads(render_run_document(report))["repositories"][0]["proposals"]
     assert {key: proposal[key] for key in ("branch", "outcome", "url", "title", "files")} == {
         "branch": BRANCH,
         "outcome": "refused",
@@ -48,7 +48,7 @@ def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_writte
     }
     (image,) = proposal["images"]
     assert (image["old"], image["new"]) == (OLD.digest, NEW.digest)
-    assert "1 proposal: 1 refused." in run_text(report)
+    assert "1 proposal: 1 refused." in render_run_text(report)
     assert stand.branches() == before
 
 

@@ -8,7 +8,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import Loopback, build, write_tree
 from support.values import digest
 
-from bot.formats import formats_with
+from bot.formats import load_formats_with_globs
 from bot.model.forge import ForgeLimits
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import RuleMatch
@@ -16,9 +16,9 @@ from bot.model.vocabulary import Role
 from bot.pipeline.scan import scan_tree
 from bot.pipeline.survey import MAX_FILE_BYTES
 from bot.registries.access import RegistryEntry
-from bot.reports.json_document import scan_document
-from bot.reports.summary import report_markdown
-from bot.reports.text import scan_text
+from bot.reports.json_document import render_scan_document
+from bot.reports.summary import render_markdown_summary
+from bot.reports.text import render_scan_text
 from bot.worktree import WorkTree
 
 POD = "apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  - image: {image}\n"
@@ -30,7 +30,7 @@ def _scan(tmp_path, loopback: Loopback, files, **more):
 
 
 def _places(scanned):
-    document = json.loads(scan_document(scanned.report))
+    document = json.loads(render_scan_document(scanned.report))
     return {(place["path"], place["line"]): place for place in document["occurrences"]}
 
 
@@ -83,7 +83,7 @@ def test_a_digest_that_would_take_the_place_of_a_null_goes_to_where_that_begins(
 def test_the_document_has_exactly_its_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
-    document = json.loads(scan_document(scanned.report))
+    document = json.loads(render_scan_document(scanned.report))
     assert list(document) == ["schema", "root", "occurrences", "unsupported", "failed"]
     assert (document["schema"], document["root"], document["failed"]) == (1, "tree", [])
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
@@ -154,16 +154,16 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
 def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_other_image(tmp_path, loopback):
     loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", insecure=True),)
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
-    text = scan_text(report, None)
+    text = render_scan_text(report, None)
     assert text.startswith(
         "Dockerfile\n    1  ? python:3.12  unresolved (unreachable)\n    2  ? node:22      unresolved (unreachable)\n\n"
     )
     assert "\nunreachable  The registry could not be reached.\n" in text
     assert text.count("did not answer") == 1
     assert text.index("could not do its work here:\n  docker.io (resolve): ") < text.index("did not answer")
-    assert report_markdown(report).count("did not answer") == 1
-    assert scan_document(report).count("not contacted again") == 1
-    assert "not contacted again" not in text + report_markdown(report)
+    assert render_markdown_summary(report).count("did not answer") == 1
+    assert render_scan_document(report).count("not contacted again") == 1
+    assert "not contacted again" not in text + render_markdown_summary(report)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_a_rule_skips_with_its_reason_and_asks_nobody(tmp_path, loopback, rule, 
 
 def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path, loopback):
     scanned = _scan(tmp_path, loopback, {"Dockerfile": b"#" * (MAX_FILE_BYTES + 1), "b/Dockerfile": "FROM scratch\n"})
-    document = json.loads(scan_document(scanned.report))
+    document = json.loads(render_scan_document(scanned.report))
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 1, "text": "", "reason": "too-large"}]
     assert document["failed"] == []
 
@@ -191,7 +191,7 @@ def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path, loopback):
 def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     old, new = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python\nFROM $X\n"}
-    text = scan_text(_scan(tmp_path, loopback, files).report, None)
+    text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
     assert f"{old[7:19]} → {new[7:19]}" in text
     assert "    2  · python       skipped (no-tag)\n    3  ! $X           unresolved-argument\n" in text
     assert "2 image references: 1 update, 1 skipped. 1 other text names no image as written (`!`).\n" in text
@@ -201,15 +201,15 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
 def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
-    assert "\nNothing was scanned: no scanner is configured or installed." in scan_text(report, None)
+    assert "\nNothing was scanned: no scanner is configured or installed." in render_scan_text(report, None)
     advice = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
-    assert scan_text(report, None, is_configured=False).splitlines()[-1] == advice
+    assert render_scan_text(report, None, is_configured=False).splitlines()[-1] == advice
     nothing = _scan(tmp_path / "b", loopback, {"Dockerfile": "FROM scratch\n"}).report
-    assert "scanned" not in scan_text(nothing, None, is_configured=False)
+    assert "scanned" not in render_scan_text(nothing, None, is_configured=False)
 
 
 def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
-    text = scan_text(_scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None)
+    text = render_scan_text(_scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None)
     assert text.endswith(
         "\n\nno-tag               It has no tag, and no rule sets the tag that it tracks."
         "\nunresolved-argument  It depends on an argument or a variable that nothing in the repository sets."
@@ -219,12 +219,12 @@ def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
 def test_an_anchor_and_its_aliases_are_one_line_of_the_text(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
-    text = scan_text(_scan(tmp_path, loopback, files).report, None)
+    text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
     assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 places)\n\n2 image references: 2 skipped.")
 
 
 def test_the_text_of_nothing_is_one_sentence(tmp_path, loopback):
-    assert scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None) == "No image references were found."
+    assert render_scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None) == "No image references were found."
 
 
 def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback, monkeypatch):
@@ -254,14 +254,14 @@ def test_a_comment_of_a_person_leaves_a_place_alone_until_its_day(tmp_path, loop
     (note,) = places["Dockerfile", 4]["notes"]
     assert note == "The comment on line 3 to ignore it held until 2026-11-24."
     assert places["pod.yaml", 5]["reason"] == "ignored"
-    text = scan_text(scanned.report, None)
+    text = render_scan_text(scanned.report, None)
     assert note in text
     assert "The comment on line 1 says so until 2026-11-25: ABC-12" in text
 
 
 @pytest.mark.parametrize("words", ["until=2027-1-31", "until: 2027-01-31", "broken until=2027-01-31", "Until=soon"])
 def test_a_date_that_is_none_is_said_to_hold_for_good(tmp_path, loopback, words):
-    text = scan_text(
+    text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": f"# basebump: ignore {words}\nFROM python:3\n"}).report, None
     )
     assert f"says so for good, as it does not begin with a date like until=2027-01-31: {words}" in text
@@ -270,7 +270,7 @@ def test_a_date_that_is_none_is_said_to_hold_for_good(tmp_path, loopback, words)
 def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
-    world = replace(loopback.world(), formats=formats_with({"dockerfile": ("build/*.docker",)}))
+    world = replace(loopback.world(), formats=load_formats_with_globs({"dockerfile": ("build/*.docker",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
     assert [(path, place["status"]) for (path, _), place in _places(scanned).items()] == [
         ("build/base.docker", "update")
@@ -284,9 +284,9 @@ def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
     pinned = f"python:3.12@{old}"
     marked = f'{POD.format(image=pinned)}  - image: {pinned} # {{"$imagepolicy": "a:b"}}\n  # {pinned}\n'
     tree = WorkTree(write_tree(tmp_path / "tree", {"pod.yaml": marked}))
-    world = replace(loopback.world(), formats=formats_with({"text": ("*.yaml",)}))
+    world = replace(loopback.world(), formats=load_formats_with_globs({"text": ("*.yaml",)}))
     scanned = scan_tree(tree, "tree", world, loopback.rulebook)
-    found = json.loads(scan_document(scanned.report))["occurrences"]
+    found = json.loads(render_scan_document(scanned.report))["occurrences"]
     assert [(place["line"], place["format"], place["status"]) for place in found] == [
         (5, "kubernetes", "update"),
         (6, "kubernetes", "skipped"),
@@ -298,7 +298,7 @@ def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
 
 def test_an_entry_of_the_document_takes_one_line(tmp_path, loopback):
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM missing:1\nFROM missing:2\nFROM $X\n"})
-    lines = scan_document(scanned.report).splitlines()
+    lines = render_scan_document(scanned.report).splitlines()
     entries = [json.loads(line.rstrip(",")) for line in lines if line.startswith("    {")]
     document = json.loads("\n".join(lines))
     assert entries == [*document["occurrences"], *document["unsupported"], *document["failed"]]

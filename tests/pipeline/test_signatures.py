@@ -13,7 +13,7 @@ from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers
 from bot.model.policy import PolicyRule
 from bot.model.rules import RequiredEvidence
 from bot.model.trust import TrustEntry
-from bot.reports.text import run_text
+from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")
 
@@ -134,8 +134,8 @@ def test_a_proposal_and_the_report_say_who_signed(signed, stand):
     report = signed.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
     assert "`python:3.12`: the old and the new image are signed by `team.pub (sha256 " in proposal.body
-    assert " signed by team.pub (sha256 " in run_text(report)
-    assert run_text(report).count(", as before\n") == 1
+    assert " signed by team.pub (sha256 " in render_run_text(report)
+    assert render_run_text(report).count(", as before\n") == 1
 
 
 def test_a_body_is_edited_where_who_signed_becomes_another_and_is_not_where_nothing_does(signed, stand):

@@ -11,7 +11,7 @@ from dockerfile_parse import DockerfileParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.places.edit import apply_edits, write
+from bot.core.places.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
@@ -33,7 +33,7 @@ def places(content):
 def edited(content):
     """Return `content` with every open digest moved."""
     digests = (each.digest_slot for each in places(content) if isinstance(each, Occurrence))
-    return apply_edits(content, [write(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
+    return apply_edits(content, [build_edit(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
 
 def objects(before, after, places_after=None):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bot.core.evidence.build_time import build_time
+from bot.core.evidence.build_time import parse_build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.registries import facts
@@ -35,7 +35,7 @@ DIGEST = "sha256:" + "a" * 64
     ],
 )
 def test_a_time_is_read_unless_it_means_nothing(text, moment):
-    assert build_time(text) == moment
+    assert parse_build_time(text) == moment
 
 
 def test_the_first_speaker_who_knows_a_word_is_believed():

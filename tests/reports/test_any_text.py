@@ -11,11 +11,11 @@ from markdown_it import MarkdownIt
 from support.runs.reports import HOSTILE, hostile_report
 from support.witnesses.sarif import read_sarif
 
-from bot.reports.decisions import decision_lines
-from bot.reports.json_document import run_document
-from bot.reports.sarif import report_sarif
-from bot.reports.summary import report_markdown
-from bot.reports.text import run_text
+from bot.reports.decisions import render_decisions
+from bot.reports.json_document import render_run_document
+from bot.reports.sarif import render_report_sarif
+from bot.reports.summary import render_markdown_summary
+from bot.reports.text import render_run_text
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 SHARP = st.text(st.sampled_from("`|<>[](){}*_#@!:\\~$&;\n\r\t\x1b\u202e\u2028 ax/-."))
@@ -27,10 +27,10 @@ ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", 
 @example(HOSTILE)
 def test_documents_for_scripts_are_ascii_and_hold_the_text_as_it_is(word):
     report = hostile_report(word)
-    document = run_document(report)
+    document = render_run_document(report)
     assert document.isascii()
     assert json.loads(document)["repositories"][0]["occurrences"][0]["path"] == word
-    lines = decision_lines(report)
+    lines = render_decisions(report)
     assert lines.isascii()
     assert [json.loads(line)["kind"] for line in lines.splitlines()].count("place") == 6
 
@@ -39,7 +39,7 @@ def test_documents_for_scripts_are_ascii_and_hold_the_text_as_it_is(word):
 @settings(max_examples=50)
 @example(HOSTILE)
 def test_sarif_is_valid_and_its_messages_hold_nothing_that_acts(word):
-    text = report_sarif(hostile_report(word))
+    text = render_report_sarif(hostile_report(word))
     assert text.isascii()
     for run in read_sarif(text):
         for said in (*run.get("results", ()), *run["invocations"][0]["toolExecutionNotifications"]):
@@ -49,7 +49,7 @@ def test_sarif_is_valid_and_its_messages_hold_nothing_that_acts(word):
 @given(ANY)
 @example(HOSTILE)
 def test_the_summary_keeps_its_tables_and_shows_texts_only_as_code(word):
-    shown = report_markdown(hostile_report(word))
+    shown = render_markdown_summary(hostile_report(word))
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
     tokens = MARKDOWN.parse(shown)
@@ -66,7 +66,7 @@ def test_the_summary_keeps_its_tables_and_shows_texts_only_as_code(word):
 @given(ANY)
 @example(HOSTILE)
 def test_the_text_has_no_control_character_and_no_command_of_a_ci_service(word):
-    text = run_text(hostile_report(word))
+    text = render_run_text(hostile_report(word))
     assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
     assert "##[" not in text
     assert not [line for line in text.split("\n") if line.lstrip().startswith("::")]

@@ -15,12 +15,12 @@ from support.witnesses.sarif import read_sarif
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
-from bot.reports.check_annotations import check_annotations
-from bot.reports.check_document import check_document
-from bot.reports.check_junit import check_junit
-from bot.reports.check_quality import check_quality
-from bot.reports.check_sarif import check_sarif
-from bot.reports.check_text import check_text
+from bot.reports.check_annotations import render_check_annotations
+from bot.reports.check_document import render_check_document
+from bot.reports.check_junit import render_check_junit
+from bot.reports.check_quality import render_check_code_quality
+from bot.reports.check_sarif import render_check_sarif
+from bot.reports.check_text import render_check_text
 
 
 def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), failed=()) -> CheckReport:
@@ -44,7 +44,7 @@ def hostile(text: str) -> CheckReport:
 
 
 def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
-    text = check_text(report(place(ViolationKind.GONE, line_number=9), place(ViolationKind.POLICY, ViolationKind.STALE), place(line_number=2)))
+    text = render_check_text(report(place(ViolationKind.GONE, line_number=9), place(ViolationKind.POLICY, ViolationKind.STALE), place(line_number=2)))
     assert text.splitlines() == [
         "Dockerfile:1: policy: a message",
         "Dockerfile:1: stale: a message",
@@ -55,7 +55,7 @@ def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
 
 
 def test_what_could_not_be_done_is_said_after_the_findings():
-    text = check_text(report(failed=[failure(), failure("ghcr.io")]))
+    text = render_check_text(report(failed=[failure(), failure("ghcr.io")]))
     assert text.splitlines() == [
         "Nothing was found in 0 image references.",
         "",
@@ -67,7 +67,7 @@ def test_what_could_not_be_done_is_said_after_the_findings():
 
 def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
     places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)]
-    (run,) = read_sarif(check_sarif(report(*places, failed=[failure()])))
+    (run,) = read_sarif(render_check_sarif(report(*places, failed=[failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
         ("unpinned", "warning"),
         ("gone", "error"),
@@ -81,18 +81,18 @@ def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
 def test_rules_that_one_place_breaks_are_told_apart():
     broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
     found = report(CheckedOccurrence(verdict(OccurrenceStatus.UP_TO_DATE), broken))
-    (run,) = read_sarif(check_sarif(found))
+    (run,) = read_sarif(render_check_sarif(found))
     assert [each["ruleId"] for each in run["results"]] == [f"policy/{breach}" for breach in ViolatedRule]
     titles = {rule["id"]: rule["shortDescription"]["text"] for rule in run["tool"]["driver"]["rules"]}
     assert titles == {f"policy/{breach}": breach.sentence for breach in ViolatedRule}
     assert len({each["partialFingerprints"]["basebump/v1"] for each in run["results"]}) == len(ViolatedRule)
-    issues = json.loads(check_quality(found))
+    issues = json.loads(render_check_code_quality(found))
     assert len({each["fingerprint"] for each in issues}) == len(ViolatedRule)
     assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in ViolatedRule]
 
 
 def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
-    text = check_annotations(report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
+    text = render_check_annotations(report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
     assert text.splitlines() == [
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
         "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
@@ -103,8 +103,8 @@ def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_re
 
 def test_places_that_share_a_line_are_annotated_once():
     found = report(place(ViolationKind.GONE, locator="a"), place(ViolationKind.GONE, locator="b"))
-    assert check_annotations(found).count("::error") == 1
-    assert len(json.loads(check_quality(found))) == 2
+    assert render_check_annotations(found).count("::error") == 1
+    assert len(json.loads(render_check_code_quality(found))) == 2
 
 
 def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
@@ -112,7 +112,7 @@ def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
     places = [
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
     ]
-    (suite,) = ET.fromstring(check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()])))
+    (suite,) = ET.fromstring(render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()])))
     tags = [[each.tag for each in case] for case in suite]
     assert tags == [*([["skipped"] if status is OccurrenceStatus.SKIPPED else [] for status in OccurrenceStatus]), ["failure"], ["error"]]
     (failed,) = suite.iter("failure")
@@ -123,14 +123,14 @@ def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
 
 
 def test_nothing_from_outside_acts_in_a_log():
-    lines = check_text(hostile(HOSTILE)).splitlines()
+    lines = render_check_text(hostile(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 9
-    assert check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
+    assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
 
 
 def test_nothing_from_outside_acts_in_sarif():
-    (run,) = read_sarif(check_sarif(hostile(HOSTILE)))
+    (run,) = read_sarif(render_check_sarif(hostile(HOSTILE)))
     said = [*run["results"], *run["invocations"][0]["toolExecutionNotifications"]]
     assert any("evil.example" in each["message"]["text"] for each in said)
     for each in said:
@@ -140,22 +140,22 @@ def test_nothing_from_outside_acts_in_sarif():
 @given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
 def test_any_text_leaves_every_document_whole(text):
     found = hostile(text)
-    (suite,) = ET.fromstring(check_junit(found))
+    (suite,) = ET.fromstring(render_check_junit(found))
     assert [[each.tag for each in case] for case in suite] == [["failure", "system-out"], ["skipped"], ["error"]]
-    assert check_junit(found).isascii()
-    assert [each["finding"] for each in json.loads(check_document(found))["findings"]] == ["policy", "stale"]
-    assert len(json.loads(check_sarif(found))["runs"][0]["results"]) == 2
-    lines = check_text(found).split("\n")
+    assert render_check_junit(found).isascii()
+    assert [each["finding"] for each in json.loads(render_check_document(found))["findings"]] == ["policy", "stale"]
+    assert len(json.loads(render_check_sarif(found))["runs"][0]["results"]) == 2
+    lines = render_check_text(found).split("\n")
     assert lines[4] == ""
-    annotations = check_annotations(found).split("\n")
+    annotations = render_check_annotations(found).split("\n")
     assert [re.match(r"::[a-z]+ |2 findings", each)[0] for each in annotations] == [
         *("::error ", "::error ", "::notice ", "::notice ", "::error ", "2 findings")
     ]
-    assert [each["severity"] for each in json.loads(check_quality(found))] == ["critical", "minor"]
+    assert [each["severity"] for each in json.loads(render_check_code_quality(found))] == ["critical", "minor"]
     assert lines[5].startswith("2 findings in 2 image references on lines that changed since ")
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(lines))
 
 
-@pytest.mark.parametrize("write", [check_text, check_junit, check_annotations], ids=lambda write: write.__name__)
+@pytest.mark.parametrize("write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__)
 def test_a_long_text_from_outside_does_not_flood_a_log(write):
     assert len(write(hostile("x" * 100_000))) < 20_000

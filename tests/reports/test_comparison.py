@@ -13,9 +13,9 @@ from support.values import digest, finding, scan
 from support.witnesses.sarif import read_sarif
 
 from bot import resources
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.core.proposal.render import render_comparison
-from bot.core.proposal.view.comparison import comparison_view
+from bot.core.proposal.view.comparison import build_comparison_view
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
@@ -23,9 +23,9 @@ from bot.model.evidence import NotScanned, Severity, SuppressedFinding, Unscanne
 from bot.model.image import ImageFacts, ManifestKind
 from bot.model.reference import ImageReference
 from bot.model.signature import BadSignature, SignatureDefect
-from bot.reports.comparison_document import comparison_document
-from bot.reports.comparison_sarif import comparison_sarif
-from bot.reports.comparison_text import MAX_ROWS, comparison_text
+from bot.reports.comparison_document import render_comparison_document
+from bot.reports.comparison_sarif import render_comparison_sarif
+from bot.reports.comparison_text import MAX_ROWS, render_comparison_text
 
 CRITICAL, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
 TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
@@ -34,7 +34,7 @@ TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
 def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
     """Compare an image with both findings to an image with the second finding only, or as the test sets."""
     scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
-    known = replace(compare(*scans), contents=contents, **evidence)
+    known = replace(compare_scans(*scans), contents=contents, **evidence)
     images = (
         ComparedImage(ImageReference.parse(name), facts(name), each, signature=signature)
         for name, each in zip(("node:22", "node:24"), (known.old, known.new), strict=True)
@@ -48,7 +48,7 @@ def facts(name: str) -> ImageFacts:
 
 
 def markdown(compared: Comparison, limit: int = 65_000) -> str:
-    return render_comparison(TEMPLATE, lambda rows: comparison_view(compared, rows), limit)
+    return render_comparison(TEMPLATE, lambda rows: build_comparison_view(compared, rows), limit)
 
 
 def inside(user: str, revision: str, size: int) -> ImageContents:
@@ -60,7 +60,7 @@ def test_packages_and_how_an_image_starts_are_said():
     old = scan(CRITICAL, packages=(InstalledPackage("debian", "tar", "1"), InstalledPackage("debian", "bash", "2")))
     new = scan(packages=(InstalledPackage("debian", "tar", "2"),))
     contents = TransitionContents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
-    text = comparison_text(comparison(old, new, contents))
+    text = render_comparison_text(comparison(old, new, contents))
     assert "Packages: 1 removed, 1 upgraded\n  removed   bash  2  →  none\n  upgraded  tar   1  →  2" in text
     assert "The new image starts as root, which the old one does not." in text
     assert "  user         app     →  root\n  environment  OF_app  →  OF_root\n" in text
@@ -74,11 +74,11 @@ def test_packages_and_how_an_image_starts_are_said():
 def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(known_exploited=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
-    text = comparison_text(listed)
+    text = render_comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text
     assert "CISA's list of exploited vulnerabilities is from 2026-11-24." in text
-    document = json.loads(comparison_document(listed))
+    document = json.loads(render_comparison_document(listed))
     assert [(each["exploited"], each["epss"]) for each in document["fixed"]] == [(True, 0.913)]
     assert [(each["exploited"], each["epss"]) for each in document["remaining"]] == [(False, None)]
     assert document["lists"] == {"kev": "2026-11-24", "epss": "2026-11-25"}
@@ -87,17 +87,17 @@ def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
 
 def test_a_list_that_could_not_be_read_makes_that_unknown_and_not_false():
     unread = comparison(asked=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
-    assert "The list `kev` could not be read." in comparison_text(unread)
-    assert json.loads(comparison_document(unread))["fixed"][0]["exploited"] is None
+    assert "The list `kev` could not be read." in render_comparison_text(unread)
+    assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
     assert "Whether any of it is known to be exploited could not be looked up." in markdown(unread)
 
 
 def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
     new = replace(scan(HIGH), set_aside=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
-    text = comparison_text(aside)
+    text = render_comparison_text(aside)
     assert "Suppressed: 1, counted nowhere\n  critical  CVE-1900-0001  openssl  not affected  acme's VEX" in text
-    document = json.loads(comparison_document(aside))
+    document = json.loads(render_comparison_document(aside))
     assert [(each["id"], each["by"]) for each in document["new"]["set_aside"]] == [(CRITICAL.id, "acme's VEX")]
     assert document["new"]["counts"]["critical"] == 0
     assert "<details><summary>Set aside: 1, which is counted nowhere</summary>" in markdown(aside)
@@ -106,28 +106,28 @@ def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
 @pytest.mark.parametrize("why", UnscannedReason)
 def test_what_was_not_scanned_is_said_and_never_a_number(why):
     unknown = comparison(old=NotScanned(why, "a detail"))
-    text = comparison_text(unknown)
+    text = render_comparison_text(unknown)
     assert "The effect of the update is not known." in text
     assert f"not scanned  {why.sentence}: a detail" in text
     assert "high          ?      1" in text
-    document = json.loads(comparison_document(unknown))
+    document = json.loads(render_comparison_document(unknown))
     assert [document["old"][key] for key in ("state", "counts", "detail")] == [why.value, None, "a detail"]
     assert [document[key] for key in ("fixed", "introduced", "remaining", "packages")] == [None] * 4
     assert f"> **Not scanned:** the old image: {why.sentence}." in markdown(unknown)
-    (run,) = read_sarif(comparison_sarif(unknown))
+    (run,) = read_sarif(render_comparison_sarif(unknown))
     assert [result.get("baselineState") for result in run["results"]] == [None]
 
 
 def test_scans_with_two_databases_are_not_compared():
     other = replace(scan().scanner, database=datetime(2026, 1, 2, tzinfo=UTC))
-    document = json.loads(comparison_document(comparison(new=scan(HIGH, scanner=other))))
+    document = json.loads(render_comparison_document(comparison(new=scan(HIGH, scanner=other))))
     assert document["old"]["state"] == "different-database"
     assert document["fixed"] is None
 
 
 def test_long_lists_are_cut_and_say_so():
     many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(MAX_ROWS + 7)))
-    assert "  and 7 more rows" in comparison_text(comparison(old=many, new=scan()))
+    assert "  and 7 more rows" in render_comparison_text(comparison(old=many, new=scan()))
     cut = markdown(comparison(old=many, new=scan()), 8_000)
     assert len(cut) <= 8_000
     assert " more rows do not fit here." in cut
@@ -142,11 +142,11 @@ def hostile() -> Comparison:
 
 
 def test_nothing_from_outside_acts_on_a_terminal():
-    text = comparison_text(hostile())
+    text = render_comparison_text(hostile())
     assert "\x1b" not in text
     assert "##[" not in text
     assert not [line for line in text.splitlines() if line.startswith("::")]
-    assert comparison_document(hostile()).isascii()
+    assert render_comparison_document(hostile()).isascii()
 
 
 def test_nothing_from_outside_acts_in_markdown():
@@ -160,7 +160,7 @@ def test_nothing_from_outside_acts_in_markdown():
 
 
 def test_nothing_from_outside_acts_in_sarif():
-    text = comparison_sarif(hostile())
+    text = render_comparison_sarif(hostile())
     (run,) = read_sarif(text)
     assert text.isascii()
     for said in (*run["results"], *run["invocations"][0]["toolExecutionNotifications"]):
@@ -171,9 +171,9 @@ def test_a_rollback_is_an_alarm_in_every_format():
     newer, older = (InstalledPackage("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
     back = comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
     said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"
-    assert f"This is a rollback, which `run` refuses: {said}." in comparison_text(back)
+    assert f"This is a rollback, which `run` refuses: {said}." in render_comparison_text(back)
     assert f"> **This is a rollback**, which `basebump run` refuses: `{said}`" in markdown(back)
-    assert json.loads(comparison_document(back))["rollback"] == said
+    assert json.loads(render_comparison_document(back))["rollback"] == said
     onward = comparison(scan(packages=(older,)), scan(packages=(newer,)))
-    assert json.loads(comparison_document(onward))["rollback"] is None
-    assert "rollback" not in comparison_text(onward) + markdown(onward)
+    assert json.loads(render_comparison_document(onward))["rollback"] is None
+    assert "rollback" not in render_comparison_text(onward) + markdown(onward)

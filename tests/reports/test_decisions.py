@@ -8,11 +8,11 @@ from collections import defaultdict
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
 from bot.model.vocabulary import OccurrenceStatus, Reason
-from bot.reports.decisions import decision_lines
+from bot.reports.decisions import render_decisions
 
 
 def lines(report):
-    return [json.loads(line) for line in decision_lines(report).splitlines()]
+    return [json.loads(line) for line in render_decisions(report).splitlines()]
 
 
 def test_there_is_a_line_for_each_repository_place_text_proposal_and_failure():
@@ -43,7 +43,7 @@ def test_lines_of_one_kind_have_the_same_keys_so_that_they_make_a_table():
 
 
 def test_a_text_from_outside_makes_no_line_and_nothing_acts_on_a_terminal():
-    written = decision_lines(hostile_report())
+    written = render_decisions(hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
     assert len(written.splitlines()) == 12
@@ -55,4 +55,4 @@ def test_a_repository_that_nobody_could_look_at_says_why():
 
 
 def test_a_run_over_nothing_is_no_line():
-    assert decision_lines(run_report()) == ""
+    assert render_decisions(run_report()) == ""

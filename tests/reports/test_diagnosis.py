@@ -8,7 +8,7 @@ import pytest
 
 from bot.model.diagnosis import ConfigArea, Diagnosis, report_ok, report_problem, report_unknown
 from bot.model.vocabulary import RunLevel
-from bot.reports.diagnosis import diagnosis_document, diagnosis_text
+from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
 
 WELL = report_ok("web", "read files", "it is answered")
 WRONG = report_problem("web", "push branches", "the token may not; give it the right")
@@ -20,7 +20,7 @@ def diagnosis(*checks, area=ConfigArea.FORGES):
 
 
 def test_each_check_has_a_line_below_its_area():
-    assert diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
+    assert render_diagnosis_text(diagnosis(WELL, WRONG, UNKNOWN)).splitlines() == [
         "forges",
         "  ok           web: read files: it is answered",
         "  problem      web: push branches: the token may not; give it the right",
@@ -39,15 +39,15 @@ def test_each_check_has_a_line_below_its_area():
     ],
 )
 def test_the_last_line_counts(checks, said):
-    assert diagnosis_text(diagnosis(*checks)).splitlines()[-1] == said
+    assert render_diagnosis_text(diagnosis(*checks)).splitlines()[-1] == said
 
 
 def test_what_a_server_says_stays_on_its_line_and_commands_nothing():
     evil = report_problem("\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000)
-    text = diagnosis_text(diagnosis(evil))
+    text = render_diagnosis_text(diagnosis(evil))
     assert len(text.splitlines()) == 4
     assert "\x1b" not in text
     assert "##vso[" not in text
     assert len(text) < 1500
-    assert json.loads(diagnosis_document(diagnosis(evil)))["checks"][0]["subject"] == evil.subject
-    assert "\x1b" not in diagnosis_document(diagnosis(evil))
+    assert json.loads(render_diagnosis_document(diagnosis(evil)))["checks"][0]["subject"] == evil.subject
+    assert "\x1b" not in render_diagnosis_document(diagnosis(evil))

@@ -9,11 +9,11 @@ import pytest
 from support.runs.reports import MOVED, proposal, repository, run_report, update
 from support.values import finding, scan
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.several_platforms import united
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.several_platforms import merge_platforms
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.signature import NoSignature, SignatureScheme, Signer, TransitionSignatures, VerifiedSignature
-from bot.reports.json_document import run_document
+from bot.reports.json_document import render_run_document
 
 CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002", Severity.LOW)
 
@@ -21,14 +21,14 @@ CRITICAL, LOW = finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0
 def said(evidence):
     """Return the evidence of one image reference in the document, and of the image in its proposal."""
     report = run_report(repository(update(), proposals=(proposal(),)), evidence=evidence)
-    (tree,) = json.loads(run_document(report))["repositories"]
+    (tree,) = json.loads(render_run_document(report))["repositories"]
     place, image = tree["occurrences"][0]["evidence"], tree["proposals"][0]["images"][0]["evidence"]
     assert place == image
     return place
 
 
 def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
-    known = said(compare(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
+    known = said(compare_scans(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
     assert known["old"] == {
         "state": "scanned",
         "counts": {"critical": 1, "high": 0, "medium": 0, "low": 1, "unknown": 0},
@@ -41,44 +41,44 @@ def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
 
 @pytest.mark.parametrize("why", UnscannedReason)
 def test_what_was_not_scanned_is_a_state_and_null(why):
-    known = said(compare(NotScanned(why), scan(LOW)))
+    known = said(compare_scans(NotScanned(why), scan(LOW)))
     assert known["old"] == {"state": why.value, "counts": None, "created": None}
     assert known["new"]["counts"]["low"] == 1
     assert [known[key] for key in ("fixed", "introduced", "remaining", "known_exploited")] == [None] * 4
 
 
 def test_a_place_without_a_digest_has_no_old_image():
-    assert said(compare(None, scan(LOW)))["old"] is None
+    assert said(compare_scans(None, scan(LOW)))["old"] is None
 
 
 def test_what_is_exploited_is_counted_where_somebody_could_be_asked():
-    known = compare(scan(CRITICAL, LOW), scan(LOW))
+    known = compare_scans(scan(CRITICAL, LOW), scan(LOW))
     listed = said(replace(known, exploited_ids=frozenset({LOW.id})))
     assert listed["known_exploited"] == {"fixed": 0, "introduced": 0, "remaining": 1}
     assert said(known)["known_exploited"] is None
 
 
 def test_each_of_several_platforms_has_its_own_counts():
-    both = {"linux/amd64": compare(scan(CRITICAL), scan()), "linux/arm64": compare(scan(CRITICAL), scan(CRITICAL))}
-    known = said(united(both))
+    both = {"linux/amd64": compare_scans(scan(CRITICAL), scan()), "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL))}
+    known = said(merge_platforms(both))
     assert [known["by_platform"][on]["new"]["counts"]["critical"] for on in both] == [0, 1]
     assert (known["fixed"]["critical"], known["remaining"]["critical"]) == (0, 1)
 
 
 def test_who_signed_is_said_where_somebody_is_trusted_to():
     signed = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub")))
-    known = said(replace(compare(scan(), scan()), signatures=signed))
+    known = said(replace(compare_scans(scan(), scan()), signatures=signed))
     assert known["signatures"] == {
         "old": {"state": "unsigned", "detail": "it has no signature"},
         "new": {"state": "signed", "detail": "signed by team.pub"},
     }
-    assert said(compare(scan(), scan()))["signatures"] is None
+    assert said(compare_scans(scan(), scan()))["signatures"] is None
 
 
 def test_an_image_on_two_platforms_has_the_evidence_of_the_first():
     arm = replace(MOVED, platforms=("linux/arm64",))
-    report = run_report(repository(update(), proposals=(proposal(),)), evidence=compare(scan(CRITICAL), scan()))
-    report.evidence[arm] = compare(scan(LOW), scan())
-    (tree,) = json.loads(run_document(report))["repositories"]
+    report = run_report(repository(update(), proposals=(proposal(),)), evidence=compare_scans(scan(CRITICAL), scan()))
+    report.evidence[arm] = compare_scans(scan(LOW), scan())
+    (tree,) = json.loads(render_run_document(report))["repositories"]
     (image,) = tree["proposals"][0]["images"]
     assert image["evidence"]["platforms"] == ["linux/amd64"]

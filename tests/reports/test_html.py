@@ -29,20 +29,20 @@ from support.values import digest, finding, scan
 from support.witnesses.pages import Outline
 
 from bot import resources
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports._page import MAX_PLACES, OTHER_GROUP, group_of
-from bot.reports.html import MAX_BYTES, PageParts, html_page
-from bot.reports.json_document import run_document, scan_document
-from bot.reports.run_facts import DocumentError, merged, read_document
+from bot.reports._page import MAX_OCCURRENCES, OTHER_GROUP, get_group_heading
+from bot.reports.html import MAX_BYTES, PageParts, render_html_page
+from bot.reports.json_document import render_run_document, render_scan_document
+from bot.reports.run_facts import DocumentError, merge_runs, read_document
 
 PARTS = PageParts(*map(resources.read_template, ("report.html.j2", "report.css", "report.js")))
 BUILT = datetime(2026, 11, 1, tzinfo=UTC)
 
 
 def page(*reports) -> str:
-    return html_page([read_document(run_document(report)) for report in reports], PARTS)
+    return render_html_page([read_document(render_run_document(report)) for report in reports], PARTS)
 
 
 def outline(*reports) -> Outline:
@@ -60,7 +60,7 @@ def test_it_says_who_uses_an_image_and_where():
 
 
 def test_a_page_without_scans_says_that_nothing_is_known_and_shows_no_zero():
-    unscanned = compare(None, NotScanned(UnscannedReason.NO_SCANNER))
+    unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
     shown = outline(run_report(repository(moving()), evidence=unscanned))
     words = "Not known: there is nothing of which both images were scanned."
     assert shown.rows("Known vulnerabilities of what can move", words, "How far behind")
@@ -87,15 +87,15 @@ def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
 
 @pytest.mark.parametrize("outcome", ProposalOutcome)
 def test_every_outcome_has_its_heading(outcome):
-    assert group_of(outcome) != OTHER_GROUP
+    assert get_group_heading(outcome) != OTHER_GROUP
     shown = outline(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
-    assert shown.rows(f"{group_of(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
+    assert shown.rows(f"{get_group_heading(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
     assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
 
 
 def test_an_outcome_of_a_later_basebump_is_shown():
-    document = run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
-    assert Outline(html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
+    document = render_run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
+    assert Outline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
 
 
 def test_only_an_address_beyond_doubt_is_a_link():
@@ -114,7 +114,7 @@ def test_vulnerabilities_are_those_in_use_and_those_offered():
     assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
-@pytest.mark.parametrize("evidence", [compare(None, scan()), compare(NotScanned(UnscannedReason.FAILED), scan())])
+@pytest.mark.parametrize("evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())])
 def test_what_was_not_scanned_has_no_number(evidence):
     assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
 
@@ -124,7 +124,7 @@ def test_what_was_not_scanned_has_no_number(evidence):
 )
 def test_it_counts_how_far_behind_places_are(days, label):
     both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
-    assert outline(run_report(repository(moving()), evidence=compare(*both))).rows(label, "1")
+    assert outline(run_report(repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
     assert outline(run_report(repository(moving()), evidence=KNOWN)).rows("not known", "1")
 
 
@@ -142,22 +142,22 @@ def test_times_are_those_of_the_first_to_begin_and_the_last_to_end():
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
 def test_a_time_is_shown_in_utc_however_a_document_writes_it(told):
-    document = run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace("2026-11-01T00:00:00Z", told)
-    assert Outline(html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
+    document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace("2026-11-01T00:00:00Z", told)
+    assert Outline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 
 def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
     stale, now = repository(moving()), repository(verdict(OccurrenceStatus.UP_TO_DATE))
-    run = merged(read_document(run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
-    assert [place.status for tree in run.repositories for place in tree.places] == ["up-to-date"]
-    assert len(run.failed) == 1
-    other = read_document(run_document(run_report(repository(moving(), name="acme/other"))))
-    assert len(merged([run, other]).repositories) == 2
+    run = merge_runs(read_document(render_run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
+    assert [place.status for tree in run.repositories for place in tree.occurrences] == ["up-to-date"]
+    assert len(run.failures) == 1
+    other = read_document(render_run_document(run_report(repository(moving(), name="acme/other"))))
+    assert len(merge_runs([run, other]).repositories) == 2
 
 
 def test_a_scan_has_a_page_too():
-    document = scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
-    shown = Outline(html_page([read_document(document)], PARTS))
+    document = render_scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
+    shown = Outline(render_html_page([read_document(document)], PARTS))
     assert shown.rows("path/to", "Dockerfile:1", digest("old")[7:19], "update")
 
 
@@ -186,12 +186,12 @@ def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
 
     def with_word(said: str) -> Outline:
         document = json.loads(
-            run_document(run_report(repository(moving(), proposals=(proposal(),)), failed=[failure()]))
+            render_run_document(run_report(repository(moving(), proposals=(proposal(),)), failed=[failure()]))
         )
         (tree,) = document["repositories"]
         document["level"] = tree["forge"] = tree["proposals"][0]["outcome"] = document["failed"][0]["stage"] = said
         tree["occurrences"][0] |= {"status": said, "reason": said, "digest": f"sha256:{said}", "tag": said}
-        return Outline(html_page([read_document(json.dumps(document))], PARTS))
+        return Outline(render_html_page([read_document(json.dumps(document))], PARTS))
 
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
 
@@ -240,7 +240,7 @@ def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
     for what in ("images", "places"):
         assert re.search(rf"\d+ more {what} do not fit here", shown), what
     assert Outline(shown).rows("Places", "18600")
-    assert f"{600 - MAX_PLACES} more places do not fit here" in shown
+    assert f"{600 - MAX_OCCURRENCES} more places do not fit here" in shown
 
 
 @pytest.mark.parametrize(
@@ -264,6 +264,6 @@ def test_what_is_no_document_of_a_run_is_said(document, why):
 
 
 def test_severities_are_summed_over_distinct_moves():
-    many = compare(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
+    many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
     trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
     assert outline(run_report(*trees, evidence=many)).rows("low", "2", "0")

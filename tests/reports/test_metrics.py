@@ -13,17 +13,17 @@ from prometheus_client.parser import text_string_to_metric_families
 from support.parts import ROOT
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports.metrics import report_metrics
+from bot.reports.metrics import render_metrics
 
 BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
 def samples(report) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     """Return every sample by its name and labels."""
-    families = list(text_string_to_metric_families(report_metrics(report) + "\n"))
+    families = list(text_string_to_metric_families(render_metrics(report) + "\n"))
     assert {family.type for family in families} == {"gauge"}
     assert all(family.documentation for family in families)
     every = [each for family in families for each in family.samples]
@@ -66,7 +66,7 @@ def test_vulnerabilities_are_those_of_each_scanned_image_once():
 
 def test_what_was_not_scanned_has_no_number_and_says_why():
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    found = samples(run_report(repository(update()), evidence=compare(late, late)))
+    found = samples(run_report(repository(update()), evidence=compare_scans(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
     assert value(found, "assessed_images", image="in-use", state="timed-out") == 1
     assert value(found, "assessed_images", image="in-use", state="scanned") == 0
@@ -88,7 +88,7 @@ def test_a_scanned_folder_has_a_label_too():
 
 @given(st.text())
 def test_no_text_from_outside_is_in_it(word):
-    assert report_metrics(hostile_report(word)) == report_metrics(hostile_report("plain"))
+    assert render_metrics(hostile_report(word)) == render_metrics(hostile_report("plain"))
 
 
 def test_the_page_has_every_metric_with_its_labels():

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from support.runs.reports import HOSTILE, hostile_report, proposal, repository, run_report, update, verdict
 
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports.overview import MAX_ROWS, overview
+from bot.reports.overview import MAX_ROWS, render_overview
 
 
 def test_a_line_for_each_repository_with_the_columns_that_say_something():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
-    assert overview(run_report(*trees), 100).splitlines() == [
+    assert render_overview(run_report(*trees), 100).splitlines() == [
         "repository       places  pinned  can move  stay  open  waiting",
         "─" * 62,
         "acme/web (main)       2       1         1     1     1        1",
@@ -26,11 +26,11 @@ def test_a_line_for_each_repository_with_the_columns_that_say_something():
 
 
 def test_a_run_over_nothing_has_no_table():
-    assert overview(run_report(), 80) == ""
+    assert render_overview(run_report(), 80) == ""
 
 
 def test_a_fleet_is_cut_and_its_sum_is_whole():
-    lines = overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
+    lines = render_overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
     assert len(lines) == MAX_ROWS + 4
     assert lines[-2] == "60 more"
     assert lines[-1].split() == ["all", "100", "100", "100"]
@@ -39,6 +39,6 @@ def test_a_fleet_is_cut_and_its_sum_is_whole():
 @given(st.text(), st.integers(40, 200))
 def test_no_name_makes_a_line_wider_than_the_terminal_or_acts_in_it(word, columns):
     for report in (hostile_report(word), hostile_report(HOSTILE), run_report(repository(update(), name="x" * 500))):
-        table = overview(report, columns)
+        table = render_overview(report, columns)
         assert max(map(len, table.split("\n"))) <= max(columns, 60)
         assert {unicodedata.category(each) for each in table if each != "\n"} & {"Cc", "Cf", "Cs"} == set()

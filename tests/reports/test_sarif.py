@@ -8,9 +8,9 @@ from support.runs.reports import HOSTILE, failure, hostile_report, repository, r
 from support.values import digest
 from support.witnesses.sarif import read_sarif
 
-from bot.core.transition import short
+from bot.core.transition import shorten_digest
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
-from bot.reports.sarif import report_sarif
+from bot.reports.sarif import render_report_sarif
 
 
 def results(run):
@@ -20,7 +20,7 @@ def results(run):
 def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_against():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in OccurrenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
-    (run,) = read_sarif(report_sarif(run_report(repository(*places, unsupported=(text(),)))))
+    (run,) = read_sarif(render_report_sarif(run_report(repository(*places, unsupported=(text(),)))))
     levels = {rule: result["level"] for rule, result in results(run).items()}
     assert levels == {
         "update": "warning",
@@ -32,12 +32,12 @@ def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_agains
 
 
 def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
-    (run,) = read_sarif(report_sarif(run_report(repository(update(line_number=7)))))
+    (run,) = read_sarif(render_report_sarif(run_report(repository(update(line_number=7)))))
     (result,) = run["results"]
     (place,) = result["locations"]
     assert place["physicalLocation"]["artifactLocation"] == {"uri": "Dockerfile", "uriBaseId": "%SRCROOT%"}
     assert place["physicalLocation"]["region"] == {"startLine": 7}
-    old, new = short(digest("old")), short(digest("new"))
+    old, new = shorten_digest(digest("old")), shorten_digest(digest("new"))
     said = f"node:22 can be updated from {old} to {new}. Fixes 1 (1 critical), 0 new, 1 remain."
     assert result["message"]["text"] == said
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
@@ -47,16 +47,16 @@ def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
     unpinned = update(written="node:22", line_number=3)
-    (run,) = read_sarif(report_sarif(run_report(repository(held, over, unpinned))))
+    (run,) = read_sarif(render_report_sarif(run_report(repository(held, over, unpinned))))
     waits, ended, pinned = (result["message"]["text"] for result in run["results"])
     assert waits == f"node:22: {Reason.TOO_YOUNG.sentence} It is a day old."
     assert ended == f"node:22: {Reason.TAG_STOPPED.sentence} Its successor is 24."
-    assert pinned.startswith(f"node:22 is not pinned; it would get {short(digest('new'))}.")
+    assert pinned.startswith(f"node:22 is not pinned; it would get {shorten_digest(digest('new'))}.")
 
 
 def test_a_result_is_known_again_where_its_line_moved():
     one, other, elsewhere = (
-        read_sarif(report_sarif(run_report(repository(update(line_number=line, locator="stage[0]", path=path)))))
+        read_sarif(render_report_sarif(run_report(repository(update(line_number=line, locator="stage[0]", path=path)))))
         for line, path in ((1, "Dockerfile"), (9, "Dockerfile"), (1, "web/Dockerfile"))
     )
     prints = [run[0]["results"][0]["partialFingerprints"] for run in (one, other, elsewhere)]
@@ -65,7 +65,7 @@ def test_a_result_is_known_again_where_its_line_moved():
 
 def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_first():
     trees = (repository(name="acme/a"), repository(name="acme/b"))
-    first, second = read_sarif(report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")])))
+    first, second = read_sarif(render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")])))
     said = [
         [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
         for run in (first, second)
@@ -76,30 +76,30 @@ def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_
 
 def test_each_repository_is_a_run_of_its_own_category():
     trees = (repository(name="acme/a"), repository(name="acme/b", base_branch="release/1"))
-    runs = read_sarif(report_sarif(run_report(*trees)))
+    runs = read_sarif(render_report_sarif(run_report(*trees)))
     ids = [run["automationDetails"]["id"] for run in runs]
     assert ids == ["basebump/github/acme/a/main/", "basebump/github/acme/b/release/1/"]
 
 
 def test_what_nobody_looked_at_has_no_results_which_is_not_the_same_as_none():
-    looked, blind = read_sarif(report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken."))))
+    looked, blind = read_sarif(render_report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken."))))
     assert looked["results"] == []
     assert "results" not in blind
     assert blind["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "It is broken."
-    (nothing,) = read_sarif(report_sarif(run_report(failed=[failure()])))
+    (nothing,) = read_sarif(render_report_sarif(run_report(failed=[failure()])))
     assert "results" not in nothing
     assert not nothing["invocations"][0]["executionSuccessful"]
 
 
 def test_a_path_that_is_no_text_keeps_its_bytes():
     path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
-    (run,) = read_sarif(report_sarif(run_report(repository(update(path=path)))))
+    (run,) = read_sarif(render_report_sarif(run_report(repository(update(path=path)))))
     location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert location["uri"] == "caf%E9/a%20b%231%25/Dockerfile"
 
 
 def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
-    text = report_sarif(hostile_report())
+    text = render_report_sarif(hostile_report())
     assert text.isascii()
     messages = [
         said["message"]["text"]
@@ -113,7 +113,7 @@ def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
 
 def test_only_rules_that_something_is_about_are_listed():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG)
-    (run,) = read_sarif(report_sarif(run_report(repository(held))))
+    (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]
     assert (rule["id"], rule["shortDescription"]["text"]) == ("held/too-young", Reason.TOO_YOUNG.sentence)
     assert HOSTILE not in str(rule)

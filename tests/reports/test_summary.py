@@ -6,10 +6,10 @@ from markdown_it import MarkdownIt
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, text, update, verdict
 from support.values import digest
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
-from bot.reports.summary import MAX_BYTES, report_markdown
+from bot.reports.summary import MAX_BYTES, render_markdown_summary
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
@@ -22,7 +22,7 @@ def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
         verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, line_number=4),
     )
     opened = proposal(url="https://github.com/acme/web/pull/7")
-    shown = report_markdown(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
+    shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),), proposals=(opened,))))
     assert shown.startswith("**4 image references: 1 up-to-date, 1 update, 1 held, 1 skipped. 1 other text names no ")
     assert "| `acme/web` (`main`) | [`Update node:22`](https://github.com/acme/web/pull/7) | opened |  |" in shown
     assert "| `Dockerfile:1` | `node:22` | update | `" in shown
@@ -38,7 +38,7 @@ def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
         verdict(OccurrenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
         verdict(OccurrenceStatus.SKIPPED, Reason.COMPOSED_TAG, line_number=3),
     )
-    shown = report_markdown(run_report(repository(*places, unsupported=(text(),))))
+    shown = render_markdown_summary(run_report(repository(*places, unsupported=(text(),))))
     said = [reason for reason in Reason if f"- {reason}: {reason.sentence}" in shown]
     assert said == [Reason.DIGEST_GONE, Reason.COMPOSED_TAG, Reason.UNRESOLVED_ARGUMENT]
     assert f"| unresolved (denied) | {Reason.DENIED.sentence} |" in shown
@@ -46,29 +46,29 @@ def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
 
 
 def test_what_failed_comes_first():
-    shown = report_markdown(run_report(repository(update()), failed=[failure()]))
+    shown = render_markdown_summary(run_report(repository(update()), failed=[failure()]))
     assert shown.index("- `docker.io` (resolve): `no answer`") < shown.index("### `acme/web`")
 
 
 def test_what_was_not_scanned_is_said_in_words():
     late = NotScanned(UnscannedReason.TIMED_OUT)
-    shown = report_markdown(run_report(repository(update()), evidence=compare(late, late)))
+    shown = render_markdown_summary(run_report(repository(update()), evidence=compare_scans(late, late)))
     assert f"not scanned: {late.reason.sentence}" in shown
     assert "fixes 0" not in shown
 
 
 def test_a_run_that_only_reports_says_so():
     would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
-    shown = report_markdown(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
+    shown = render_markdown_summary(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
     assert "Level report: no request was touched" in shown
 
 
 def test_a_repository_that_needs_nothing_has_no_section():
-    assert "###" not in report_markdown(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
+    assert "###" not in render_markdown_summary(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
 
 
 def test_nothing_from_outside_acts():
-    tokens = MARKDOWN.parse(report_markdown(hostile_report()))
+    tokens = MARKDOWN.parse(render_markdown_summary(hostile_report()))
     inline = [each for token in tokens for each in (token.children or ())]
     kinds = {each.type for each in inline}
     assert kinds <= {"text", "code_inline", "strong_open", "strong_close", "softbreak"}
@@ -80,13 +80,13 @@ def test_nothing_from_outside_acts():
 
 
 def test_no_line_is_a_command_of_a_ci_service_that_shows_it():
-    shown = report_markdown(hostile_report())
+    shown = render_markdown_summary(hostile_report())
     assert "##[" not in shown
     assert not [line for line in shown.splitlines() if line.startswith("::")]
 
 
 def test_every_row_of_a_table_has_all_its_cells():
-    lines = report_markdown(hostile_report()).splitlines()
+    lines = render_markdown_summary(hostile_report()).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) > 6
     assert {line.count("|") for line in rows} == {5}
@@ -95,7 +95,7 @@ def test_every_row_of_a_table_has_all_its_cells():
 def test_a_summary_of_a_whole_fleet_fits_and_says_what_is_left_out():
     places = [update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
     fleet = [repository(*places, name=f"acme/{number}", proposals=(proposal(),)) for number in range(900)]
-    shown = report_markdown(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
+    shown = render_markdown_summary(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))
     assert len(shown.encode()) <= MAX_BYTES
     assert "**108000 image references: 108000 update.**" in shown
     for what in ("places", "proposals", "failures", "repositories"):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.demo.bolt import PAGE_SIZE, encode, fnv_1a
-from bot.scanners._boltbuckets import MAX_PAGES, BrokenDatabaseError, bucket_names
+from bot.scanners._boltbuckets import MAX_PAGES, BrokenDatabaseError, read_bucket_names
 
 FEW = {"debian 12": {"openssl": {"CVE-1900-0001": b"{}"}}, "debian 13": {}, "plain": b"value"}
 
@@ -20,7 +20,7 @@ def names(tmp_path):
     def read(content: bytes) -> frozenset[str]:
         path = tmp_path / "trivy.db"
         path.write_bytes(content)
-        return bucket_names(path)
+        return read_bucket_names(path)
 
     return read
 
@@ -112,4 +112,4 @@ def test_damage_anywhere_is_refused_or_does_not_matter(tmp_path_factory, offset,
     path = tmp_path_factory.mktemp("bolt") / "trivy.db"
     path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])
     with contextlib.suppress(BrokenDatabaseError):
-        assert all(isinstance(name, str) for name in bucket_names(path))
+        assert all(isinstance(name, str) for name in read_bucket_names(path))

@@ -12,7 +12,7 @@ from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, U
 from bot.model.reference import TagRef
 from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCAN_POOL
-from bot.scanners.choice import Choice, Entry
+from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
 from bot.scanners.none import NoScanner
 from bot.state.none import NoMemory
 
@@ -41,27 +41,27 @@ class Named:
 
 def test_the_first_entry_that_matches_scans():
     ours, hub, rest = Named("ours"), Named("hub"), Named("rest")
-    choice = Choice(
-        [Entry(("registry.example.com/**",), ours), Entry(("docker.io/**", "ghcr.io/**"), hub), Entry((), rest)]
+    choice = ConfiguredScannerSelector(
+        [ScannerEntry(("registry.example.com/**",), ours), ScannerEntry(("docker.io/**", "ghcr.io/**"), hub), ScannerEntry((), rest)]
     )
     assert [choice(line) for line in (OURS, HUB, QUAY)] == [ours, hub, rest]
 
 
 def test_what_no_entry_is_for_is_not_scanned():
-    nobody = Choice([Entry(("docker.io/**",), Named("hub"))])(QUAY)
+    nobody = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"))])(QUAY)
     assert isinstance(nobody, NoScanner)
     assert nobody.scan(ScanSubject(QUAY, NEW, ("linux/amd64",))) == NotScanned(UnscannedReason.NO_SCANNER)
 
 
 def test_what_is_found_is_private_where_the_entry_of_the_image_says_so():
-    choice = Choice([Entry(("docker.io/**",), Named("hub"), is_private=True), Entry((), Named("rest"))])
+    choice = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True), ScannerEntry((), Named("rest"))])
     assert [choice.is_private(line) for line in (HUB, QUAY)] == [True, False]
-    assert not Choice([Entry(("docker.io/**",), Named("hub"), is_private=True)]).is_private(QUAY)
+    assert not ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True)]).is_private(QUAY)
 
 
 def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_and_once_by_each():
     ours, rest = Named("ours"), Named("rest")
-    choice = Choice([Entry(("registry.example.com/**",), ours), Entry((), rest)])
+    choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
     assessed = assess(moves, choice, NoMemory(), SCAN_POOL, NoProgress())
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
@@ -74,7 +74,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
 def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     rest = Named("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
-    assess(moves, Choice([Entry((), rest)]), NoMemory(), SCAN_POOL, NoProgress())
+    assess(moves, ConfiguredScannerSelector([ScannerEntry((), rest)]), NoMemory(), SCAN_POOL, NoProgress())
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
     assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)
     assert set(rest.asked) <= set(rest.expected)

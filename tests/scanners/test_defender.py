@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.clouds.defender_scene import LINE, LONG_AGO, NEW, NOW, OLD, defender_scene, found, why
 from support.clouds.resource_graph import cve, grouped, individual, of_image
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import Scan, ScanSubject, Severity, SuppressedFinding, UnscannedReason
 from bot.scanners import defender
 from bot.scanners._defender.rows import read_row
@@ -92,7 +92,7 @@ class TestFindings:
             individual(NEW.digest, "openssl", cve("CVE-2026-0002")),
         ]
         scanner = scene.scanner()
-        delta = compare(scanner.scan(scene.old), scanner.scan(scene.new)).delta
+        delta = compare_scans(scanner.scan(scene.old), scanner.scan(scene.new)).delta
         assert [each.id for each in delta.fixed] == ["CVE-2026-0001"]
         assert [each.id for each in delta.remaining] == ["CVE-2026-0002"]
         assert not delta.introduced
@@ -100,7 +100,7 @@ class TestFindings:
     def test_two_runs_are_not_compared(self, scene):
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in (OLD, NEW)]
         earlier = scene.scanner(now=lambda: NOW - timedelta(hours=1))
-        assert compare(earlier.scan(scene.old), scene.scanner().scan(scene.new)).delta is None
+        assert compare_scans(earlier.scan(scene.old), scene.scanner().scan(scene.new)).delta is None
 
     def test_what_is_about_machines_or_other_matters_is_no_finding(self, scene):
         outcome = scene.scan(
@@ -139,7 +139,7 @@ class TestWhatSomebodyAnswersFor:
             grouped(NEW.digest, "CVE-2026-0001", code="NotApplicable"),
         ]
         scanner = scene.scanner()
-        evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
+        evidence = compare_scans(scanner.scan(scene.old), scanner.scan(scene.new))
         assert (evidence.delta.fixed, evidence.delta.remaining) == ((), ())
         assert isinstance(evidence.new.set_aside[0], SuppressedFinding)
 
@@ -233,7 +233,7 @@ class TestAge:
             individual(NEW.digest, "openssl", cve("CVE-2026-0001"), cve("CVE-2026-0002")),
         ]
         scanner = scene.scanner()
-        evidence = compare(scanner.scan(scene.old), scanner.scan(scene.new))
+        evidence = compare_scans(scanner.scan(scene.old), scanner.scan(scene.new))
         assert evidence.delta is None
         assert why(evidence.old) is UnscannedReason.DATABASE_UNKNOWN
         assert len(evidence.new.findings) == 2
@@ -244,7 +244,7 @@ class TestAge:
             individual(NEW.digest, "openssl", cve("CVE-2026-0002"), pushed=LONG_AGO),
         ]
         scanner = scene.scanner(is_pulled=True)
-        assert compare(scanner.scan(scene.old), scanner.scan(scene.new)).delta
+        assert compare_scans(scanner.scan(scene.old), scanner.scan(scene.new)).delta
 
 
 # Rows in unknown forms

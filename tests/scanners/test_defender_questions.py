@@ -41,7 +41,7 @@ class TestQuestions:
         assert len(scene.graph.received) == 6
 
     def test_all_pages_are_read(self, scene, monkeypatch):
-        monkeypatch.setattr(defender, "PAGES", dict.fromkeys(defender.PAGES, 3))
+        monkeypatch.setattr(defender, "PAGES", dict.fromkeys(defender.PAGE_SIZES, 3))
         cves = {f"CVE-2026-{number:04}" for number in range(10)}
         assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
 

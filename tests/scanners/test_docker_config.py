@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from bot.model.image import PullAddress
-from bot.scanners._program import docker_config
+from bot.scanners._program import build_docker_config
 
 
 @pytest.mark.parametrize(
@@ -20,11 +20,11 @@ from bot.scanners._program import docker_config
     ],
 )
 def test_a_credential_is_bound_to_its_host(reference, key):
-    config = docker_config(PullAddress(reference, is_insecure=False, username="robot", password="a:b c,d"))
+    config = build_docker_config(PullAddress(reference, is_insecure=False, username="robot", password="a:b c,d"))
     assert list(config["auths"]) == [key]
     assert base64.b64decode(config["auths"][key]["auth"]) == b"robot:a:b c,d"
 
 
 @pytest.mark.parametrize("half", [{}, {"username": "robot"}, {"password": "secret"}])
 def test_without_a_whole_credential_there_is_none(half):
-    assert docker_config(PullAddress("ghcr.io/acme/base@sha256:0", is_insecure=False, **half)) == {}
+    assert build_docker_config(PullAddress("ghcr.io/acme/base@sha256:0", is_insecure=False, **half)) == {}

@@ -10,7 +10,7 @@ import pytest
 from support.scanners.grype import BUILT, NOW, GrypeStand, match, report
 from support.values import digest
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, Severity, UnscannedReason
 from bot.model.reference import TagRef
@@ -42,7 +42,7 @@ class TestFindings:
             NEW: report(match("CVE-2026-0002")),
         }
         scanner = stand.scanner()
-        found = compare(scanner.scan(subject(OLD)), scanner.scan(subject()))
+        found = compare_scans(scanner.scan(subject(OLD)), scanner.scan(subject()))
         assert [finding.id for finding in found.delta.fixed] == ["CVE-2026-0001"]
         assert scanner.identity() == found.new.scanner == ScannerIdentity("grype", "0.121.2", BUILT)
         (finding,) = found.delta.remaining

@@ -6,7 +6,7 @@ import pytest
 from support.scanners.trivy import ALPINE_PACKAGES, OLD, alpine, debian
 
 from bot.demo.images import Package
-from bot.scanners._ecosystems import Sought, sought
+from bot.scanners._ecosystems import OsvPackage, convert_to_osv_package
 from bot.scanners._inventory import parse_inventory
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
@@ -28,8 +28,8 @@ def inventory(stand, item, form: str) -> bytes:
 )
 def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosystem, form):
     found = parse_inventory(inventory(stand, item, form), frozenset())
-    assert {asked for asked in map(sought, found) if asked} == {
-        Sought(ecosystem, package.source_name, package.version) for package in packages
+    assert {asked for asked in map(convert_to_osv_package, found) if asked} == {
+        OsvPackage(ecosystem, package.source_name, package.version) for package in packages
     }
 
 
@@ -37,4 +37,4 @@ def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosy
 def test_an_epoch_belongs_to_the_version_and_a_rebuild_does_not(stand, form):
     item = debian((Package("libssl3", "1:3.5.0-1+b2", "openssl"),))
     found = parse_inventory(inventory(stand, item, form), frozenset())
-    assert [asked for asked in map(sought, found) if asked] == [Sought("Debian:13", "openssl", "1:3.5.0-1")]
+    assert [asked for asked in map(convert_to_osv_package, found) if asked] == [OsvPackage("Debian:13", "openssl", "1:3.5.0-1")]

@@ -23,7 +23,7 @@ from support.scanners.osv import (
     statement,
 )
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
@@ -106,7 +106,7 @@ class TestFindings:
         old = scene.inventory(spdx(OPENSSL.format("3.0.1-1"), BASH), OLD)
         new = scene.inventory(spdx(OPENSSL.format("3.0.2-1"), BASH))
         scanner = scene.scanner(stand)
-        found = compare(scanner.scan(old), scanner.scan(new))
+        found = compare_scans(scanner.scan(old), scanner.scan(new))
         (fixed,) = found.delta.fixed
         assert (fixed.id, fixed.package, fixed.installed, fixed.fixed_in) == (
             "CVE-2026-0001",
@@ -129,7 +129,7 @@ class TestFindings:
         stand = api(debian("CVE-2026-0002", "bash"))
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made) for made in (OLD, NEW))
         first = OsvScanner(stand.listener.url, scene.hub.attachments(), now=lambda: NOW.replace(hour=1))
-        assert compare(first.scan(old), scene.scanner(stand).scan(new)).delta is None
+        assert compare_scans(first.scan(old), scene.scanner(stand).scan(new)).delta is None
 
     def test_libraries_are_found_beside_the_distribution(self, scene, api):
         advisory = record(

@@ -13,11 +13,11 @@ from support.scanners.osv import debian, record
 from support.values import digest
 
 from bot.model.evidence import Severity
-from bot.scanners._cvss import base_score, severity_of_vector
-from bot.scanners._ecosystems import Sought, sought
+from bot.scanners._cvss import compute_base_score, classify_vector
+from bot.scanners._ecosystems import OsvPackage, convert_to_osv_package
 from bot.scanners._inventory import parse_inventory, parse_purl
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._osvrecord import findings_of
+from bot.scanners._osvrecord import read_findings
 
 GRYPE = Path(__file__).parent / "reports" / "grype.json"
 
@@ -49,7 +49,7 @@ GRYPE = Path(__file__).parent / "reports" / "grype.json"
     ],
 )
 def test_a_package_is_asked_about_by_the_name_that_osv_has_for_it(purl, wanted):
-    assert sought(parse_purl(purl)) == (Sought(*wanted) if wanted else None)
+    assert convert_to_osv_package(parse_purl(purl)) == (OsvPackage(*wanted) if wanted else None)
 
 
 @pytest.mark.parametrize("written", ["", "pkg:", "pkg:npm/a", "pkg:npm@1", "npm/a@1", "pkg:npm/@1", "https://x/y@1"])
@@ -72,7 +72,7 @@ def vectors() -> dict[str, float]:
 def test_every_score_of_a_real_report_is_worked_out_alike():
     wanted = vectors()
     assert len(wanted) > 5
-    assert {vector: base_score(vector) for vector in wanted} == wanted
+    assert {vector: compute_base_score(vector) for vector in wanted} == wanted
 
 
 @pytest.mark.parametrize(
@@ -91,16 +91,16 @@ def test_every_score_of_a_real_report_is_worked_out_alike():
     ],
 )
 def test_a_vector_has_the_score_of_the_specification(vector, score, severity):
-    assert base_score(vector) == score
-    assert severity_of_vector(vector) is severity
+    assert compute_base_score(vector) == score
+    assert classify_vector(vector) is severity
 
 
-BASH = Sought("Debian:12", "bash", "5.2-1")
+BASH = OsvPackage("Debian:12", "bash", "5.2-1")
 HIGH_SCORE = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}]
 
 
-def findings(each: dict, package: Sought = BASH, kind: str = "deb"):
-    return list(findings_of(each, package, kind))
+def findings(each: dict, package: OsvPackage = BASH, kind: str = "deb"):
+    return list(read_findings(each, package, kind))
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_an_advisory_of_a_distribution_is_about_the_cves_that_it_names_wherever_
 
 def test_what_a_library_is_related_to_is_something_else():
     each = record("GHSA-aaaa-bbbb-cccc", "npm", "left-pad", related=["CVE-2026-0001"])
-    (finding,) = findings(each, Sought("npm", "left-pad", "1"), "npm")
+    (finding,) = findings(each, OsvPackage("npm", "left-pad", "1"), "npm")
     assert finding.id == "GHSA-aaaa-bbbb-cccc"
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.values import digest
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
@@ -226,7 +226,7 @@ class TestComparing:
     """A delta needs one scanner with one database, with report files as well."""
 
     def delta(self, scanner):
-        return compare(scanner.scan(subject(OLD)), scanner.scan(subject()))
+        return compare_scans(scanner.scan(subject(OLD)), scanner.scan(subject()))
 
     def test_reports_by_one_scanner_with_one_database_are_compared(self, reports):
         files = {"a.json": grype(OLD, "CVE-2026-0001", "CVE-2026-0002"), "b.json": grype(NEW, "CVE-2026-0002")}

@@ -40,10 +40,10 @@ def test_a_report_of_trivy_has_every_vulnerability_of_every_package():
     }
     found = said("trivy.json")
     assert pairs("trivy.json") == listed
-    assert (found.tool, found.version, found.system, found.platform) == ("trivy", "dev", "debian 10.1", "linux/amd64")
+    assert (found.tool, found.tool_version, found.system, found.platform) == ("trivy", "dev", "debian 10.1", "linux/amd64")
     assert found.digests == {report["Metadata"]["ImageID"]}
-    assert found.made == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
-    assert (found.database, found.flaw) == (None, None)
+    assert found.report_time == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
+    assert (found.database_built, found.not_scanned) == (None, None)
 
 
 def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
@@ -59,9 +59,9 @@ def test_a_report_of_grype_has_the_cves_that_its_advisories_are_about():
     found = said("grype.json")
     assert {finding.id for finding in found.findings} == cves | own
     assert any(identifier.startswith("ALAS-") for identifier in advisories)
-    assert (found.tool, found.version, found.system) == ("grype", "0.79.3", "amazonlinux 2")
+    assert (found.tool, found.tool_version, found.system) == ("grype", "0.79.3", "amazonlinux 2")
     assert found.platform == "linux/arm64"
-    assert found.database == datetime(2024, 8, 29, 1, 31, 52, tzinfo=UTC)
+    assert found.database_built == datetime(2024, 8, 29, 1, 31, 52, tzinfo=UTC)
     target = report["source"]["target"]
     assert found.digests == {target["manifestDigest"], target["imageID"]}
 
@@ -80,7 +80,7 @@ def test_what_was_suppressed_before_trivy_wrote_its_report_is_set_aside_with_who
         {"Type": "secret", "Status": "ignored", "Finding": {"RuleID": "aws"}},
     ]
     (found,) = parse_reports(json.dumps(report).encode())
-    (aside,) = found.set_aside
+    (aside,) = found.suppressed
     assert (aside.why, aside.by) == (why, "the report, by .trivyignore.yaml")
     assert aside.finding.id == moved["VulnerabilityID"]
     assert {*found.findings, aside.finding} == set(before)
@@ -108,8 +108,8 @@ def test_what_vex_or_a_rule_suppressed_in_grypes_report_is_set_aside_and_what_it
     match = report["matches"].pop(0)
     report["ignoredMatches"] = [{**match, "appliedIgnoreRules": [{"fix-state": ""}, rule]}]
     (found,) = parse_reports(json.dumps(report).encode())
-    assert {(each.why, each.by) for each in found.set_aside} == ({(why, by)} if why else set())
-    assert not {each.finding for each in found.set_aside} & set(found.findings)
+    assert {(each.why, each.by) for each in found.suppressed} == ({(why, by)} if why else set())
+    assert not {each.finding for each in found.suppressed} & set(found.findings)
 
 
 def test_what_counts_in_one_package_of_a_source_is_not_set_aside_though_another_is_suppressed():
@@ -118,7 +118,7 @@ def test_what_counts_in_one_package_of_a_source_is_not_set_aside_though_another_
     modified = {"Type": "vulnerability", "Status": "ignored", "Finding": result["Vulnerabilities"][0]}
     result["ExperimentalModifiedFindings"] = [modified]
     (found,) = parse_reports(json.dumps(report).encode())
-    assert found.set_aside == ()
+    assert found.suppressed == ()
 
 
 def test_a_report_of_twistcli_counts_what_it_counts_itself():
@@ -144,7 +144,7 @@ def test_a_report_of_aqua_has_every_vulnerability_of_every_resource():
     assert pairs("aqua.json") == listed
     assert (found.tool, found.system, found.platform) == ("aqua", "alpine 3.8.4", "linux/amd64")
     assert found.digests == {report["digest"]}
-    assert found.database == datetime.fromtimestamp(report["data_date"], UTC)
+    assert found.database_built == datetime.fromtimestamp(report["data_date"], UTC)
 
 
 @pytest.mark.parametrize("name", ["trivy.sarif", "grype.sarif"])
@@ -169,7 +169,7 @@ def test_sarif_without_results_says_nothing():
     document = raw("trivy.sarif")
     document["runs"][0]["results"] = []
     (found,) = parse_reports(json.dumps(document).encode())
-    assert found.flaw.reason is UnscannedReason.OS_UNKNOWN
+    assert found.not_scanned.reason is UnscannedReason.OS_UNKNOWN
 
 
 def test_sarif_about_something_else_than_packages_is_refused():
@@ -204,19 +204,19 @@ def altered(name: str, **changes) -> bytes:
 )
 def test_what_was_not_recognised_is_no_clean_image(content, state):
     (found,) = parse_reports(content)
-    assert found.flaw.reason is state
+    assert found.not_scanned.reason is state
 
 
 def test_a_newer_grype_keeps_its_database_elsewhere():
     descriptor = {"name": "grype", "version": "0.110.0", "db": {"status": {"built": "2026-11-25T01:31:52Z"}}}
     (found,) = parse_reports(altered("grype.json", descriptor=descriptor))
-    assert (found.version, found.database) == ("0.110.0", datetime(2026, 11, 25, 1, 31, 52, tzinfo=UTC))
+    assert (found.tool_version, found.database_built) == ("0.110.0", datetime(2026, 11, 25, 1, 31, 52, tzinfo=UTC))
 
 
 def test_a_trivy_server_says_which_database_it_has():
     server = {"Version": "0.74.0", "VulnerabilityDB": {"UpdatedAt": "2026-11-25T06:11:12.123456789Z"}}
     (found,) = parse_reports(altered("trivy.json", Trivy={"Version": "0.74.1", "Server": server}))
-    assert found.database == datetime(2026, 11, 25, 6, 11, 12, 123456, tzinfo=UTC)
+    assert found.database_built == datetime(2026, 11, 25, 6, 11, 12, 123456, tzinfo=UTC)
 
 
 def test_a_package_of_a_distribution_is_called_by_its_source():

@@ -27,7 +27,7 @@ from support.scanners.trivy import (
 from bot.demo.database import TAG
 from bot.model.evidence import ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
-from bot.scanners._boltbuckets import bucket_names
+from bot.scanners._boltbuckets import read_bucket_names
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
@@ -182,5 +182,5 @@ class TestConcurrency:
 
 def test_the_buckets_that_we_read_are_those_that_trivy_downloaded(stand):
     stand.scanner().scan(stand.subject(debian(OLD)))
-    names = bucket_names(stand.cache / "db" / "trivy.db")
+    names = read_bucket_names(stand.cache / "db" / "trivy.db")
     assert {DEBIAN_RELEASE, ALPINE_RELEASE, "vulnerability", "data-source"} <= names

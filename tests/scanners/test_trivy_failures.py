@@ -14,7 +14,7 @@ from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import trivy
-from bot.scanners._program import MAX_DETAIL
+from bot.scanners._program import MAX_DETAIL_LENGTH
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
@@ -50,7 +50,7 @@ class TestFailures:
         assert why(outcome) is UnscannedReason.FAILED
         assert "connection refused" in outcome.detail
         assert "\n" not in outcome.detail
-        assert len(outcome.detail) <= MAX_DETAIL
+        assert len(outcome.detail) <= MAX_DETAIL_LENGTH
 
     def test_an_address_that_cannot_be_had_fails(self, stand):
         def pull(line, digest):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.scanners._trivyreleases import bucket_of
+from bot.scanners._trivyreleases import get_bucket_name
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ from bot.scanners._trivyreleases import bucket_of
     ],
 )
 def test_a_release_has_its_bucket(family, release, bucket):
-    assert bucket_of(family, release) == bucket
+    assert get_bucket_name(family, release) == bucket
 
 
 def test_extended_support_has_a_bucket_of_its_own():
-    assert bucket_of("ubuntu", "20.04", extended=True) == "ubuntu 20.04-ESM"
+    assert get_bucket_name("ubuntu", "20.04", has_extended_support=True) == "ubuntu 20.04-ESM"
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_extended_support_has_a_bucket_of_its_own():
     ],
 )
 def test_what_trivy_does_not_support_has_none(family, release):
-    assert bucket_of(family, release) is None
+    assert get_bucket_name(family, release) is None

@@ -22,7 +22,7 @@ from support.scanners.trivy import (
 
 from bot.demo.images import DEFAULT_CREATED
 from bot.model.evidence import Severity
-from bot.scanners._findings import MAX_TITLE
+from bot.scanners._findings import MAX_TITLE_LENGTH
 from bot.scanners._json import UnreadableReportError
 from bot.scanners._trivyreport import OperatingSystem, parse_report
 
@@ -49,13 +49,13 @@ def result(*vulnerabilities: dict, **fields: object) -> dict:
 def test_findings_are_named_after_source_packages(name, packages, release):
     read = recorded(name)
     assert set(read.findings) == expected(packages, release)
-    assert read.os_packages == len(packages)
+    assert read.os_package_count == len(packages)
 
 
 def test_the_operating_system_and_the_platform_are_those_of_the_image():
-    assert recorded("debian").system == OperatingSystem("debian", DEBIAN, extended=False, end_of_life=False)
+    assert recorded("debian").system == OperatingSystem("debian", DEBIAN, has_extended_support=False, is_end_of_life=False)
     assert recorded("debian").platform == "linux/amd64"
-    assert recorded("end-of-life").system == OperatingSystem("debian", ENDED_DEBIAN, extended=False, end_of_life=True)
+    assert recorded("end-of-life").system == OperatingSystem("debian", ENDED_DEBIAN, has_extended_support=False, is_end_of_life=True)
 
 
 @pytest.mark.parametrize("name", ["without-system", "without-packages", "unlisted"])
@@ -63,7 +63,7 @@ def test_no_findings_come_with_what_makes_them_worthless(name):
     read = recorded(name)
     assert read.findings == ()
     assert (read.system is None) == (name == "without-system")
-    assert (read.os_packages == 0) == (name != "unlisted")
+    assert (read.os_package_count == 0) == (name != "unlisted")
 
 
 def test_packages_without_a_distribution_are_no_operating_system():
@@ -71,7 +71,7 @@ def test_packages_without_a_distribution_are_no_operating_system():
 
 
 def test_extended_support_is_seen():
-    assert report(OS={"Family": "ubuntu", "Name": "20.04", "extended": True}).system.extended
+    assert report(OS={"Family": "ubuntu", "Name": "20.04", "extended": True}).system.has_extended_support
 
 
 def test_every_recorded_report_is_one_that_can_be_recorded():
@@ -124,7 +124,7 @@ def test_every_severity_is_read(severity):
 def test_a_title_is_one_bounded_line():
     (finding,) = report(result({"Title": "one\n two\t" + "x" * 1000})).findings
     assert finding.title.startswith("one two x")
-    assert len(finding.title) == MAX_TITLE
+    assert len(finding.title) == MAX_TITLE_LENGTH
 
 
 @pytest.mark.parametrize(
@@ -162,6 +162,6 @@ def test_any_json_is_read_or_refused(value):
 
 
 def test_a_report_says_when_the_image_was_built():
-    assert recorded("debian").created == DEFAULT_CREATED
-    assert report(ImageConfig={"created": "1970-01-01T00:00:00Z"}).created is None
-    assert report().created is None
+    assert recorded("debian").image_created == DEFAULT_CREATED
+    assert report(ImageConfig={"created": "1970-01-01T00:00:00Z"}).image_created is None
+    assert report().image_created is None

@@ -56,7 +56,7 @@ def serving(stand, cache, *, repository: str = "trivy-db") -> Iterator[str]:
             find_trivy(), TrivyServer(f"http://{address}"), stand.pull, cache / "c", now=lambda: datetime.now(UTC)
         )
         deadline = time.monotonic() + 30
-        while not isinstance(scanner._asked(), ScannerIdentity):
+        while not isinstance(scanner._fetch_identity(), ScannerIdentity):
             assert process.poll() is None, (cache / "log").read_text()
             assert time.monotonic() < deadline, (cache / "log").read_text()
             time.sleep(0.05)

@@ -9,7 +9,7 @@ from support.scanners.advisories import statement, vex
 from support.scanners.trivy import OLD, debian
 
 from bot.advisories._openvex import parse_document
-from bot.core.evidence.vex import by_image, set_aside
+from bot.core.evidence.vex import group_by_image, suppress_findings
 from bot.demo.database import fictional_id
 from bot.model.evidence import Scan
 from bot.scanners._reports import parse_reports
@@ -36,10 +36,10 @@ def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[s
     arguments = [*scanner._scan_arguments(subject, address)[:-1], "--vex", str(path), "--show-suppressed"]
     printed = scanner._program.run([*arguments, address.reference], address, timeout=60.0).output
     (said,) = parse_reports(printed)
-    ours = set_aside(outcome, subject, by_image(parse_document(document).statements))
+    ours = suppress_findings(outcome, subject, group_by_image(parse_document(document).statements))
     assert isinstance(ours, Scan)
     return (
-        {(each.finding.id, each.finding.package) for each in said.set_aside},
+        {(each.finding.id, each.finding.package) for each in said.suppressed},
         {(each.finding.id, each.finding.package) for each in ours.set_aside},
     )
 

@@ -10,25 +10,25 @@ from bot.model.image import RegistryRecord
 from bot.model.reference import Digest
 
 
-def known_since(
-    digest: Digest, history: Sequence[TagObservation], recorded: Mapping[Digest, RegistryRecord], now: datetime
+def determine_known_since(
+    digest: Digest, history: Sequence[TagObservation], registry_records: Mapping[Digest, RegistryRecord], now: datetime
 ) -> datetime:
     """Return when a digest became known: its push time in the registry, else its first observation, else `now`.
 
     The creation date in the image does not count, because whoever builds the image can write any date.
     """
-    record = recorded.get(digest)
+    record = registry_records.get(digest)
     if record is not None and record.pushed_at is not None:
         return record.pushed_at
     return min((sighting.first_seen for sighting in history if sighting.digest == digest), default=now)
 
 
-def went_back(history: Sequence[TagObservation], current: Digest) -> bool:
+def has_rolled_back(history: Sequence[TagObservation], current: Digest) -> bool:
     """Return True if the tag points again to a digest that it had left for another one."""
-    return any(history[index].digest == current for index in range(_last_stay(history, current)))
+    return any(history[index].digest == current for index in range(_count_past_observations(history, current)))
 
 
-def left_since(history: Sequence[TagObservation], current: Digest) -> frozenset[Digest]:
+def find_withdrawn_digests(history: Sequence[TagObservation], current: Digest) -> frozenset[Digest]:
     """Return the digests that the tag left in a rollback.
 
     These are the digests that it pointed to after it first pointed to `current`.
@@ -39,8 +39,8 @@ def left_since(history: Sequence[TagObservation], current: Digest) -> frozenset[
     return frozenset(digests[digests.index(current) :]) - {current}
 
 
-def matured(
-    history: Sequence[TagObservation], current: Digest, held: Digest | None, min_age: timedelta, now: datetime
+def find_matured_digests(
+    history: Sequence[TagObservation], current: Digest, pinned_digest: Digest | None, min_age: timedelta, now: datetime
 ) -> tuple[Digest, ...]:
     """Return earlier digests of the tag that are known for at least `min_age`, newest first.
 
@@ -49,14 +49,14 @@ def matured(
     is also empty if the tag was rolled back, because the publisher withdrew the later digests.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
-    if went_back(history, current) or (held is not None and held not in digests):
+    if has_rolled_back(history, current) or (pinned_digest is not None and pinned_digest not in digests):
         return ()
-    after = digests[len(digests) - digests[::-1].index(held) :] if held is not None else digests
-    old_enough = (each for each in reversed(after) if known_since(each, history, {}, now) <= now - min_age)
+    after = digests[len(digests) - digests[::-1].index(pinned_digest) :] if pinned_digest is not None else digests
+    old_enough = (each for each in reversed(after) if determine_known_since(each, history, {}, now) <= now - min_age)
     return tuple(dict.fromkeys(old_enough))
 
 
-def _last_stay(history: Sequence[TagObservation], current: Digest) -> int:
+def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
     """Return the number of observations before the current one; the last counts unless it is of `current`."""
-    is_there = bool(history) and history[-1].digest == current
-    return len(history) - 1 if is_there else len(history)
+    is_current = bool(history) and history[-1].digest == current
+    return len(history) - 1 if is_current else len(history)

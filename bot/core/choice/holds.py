@@ -6,85 +6,85 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
-from bot.core.choice.ages import left_since, went_back
+from bot.core.choice.ages import find_withdrawn_digests, has_rolled_back
 from bot.core.choice.platforms import is_same_platform
-from bot.core.transition import short
+from bot.core.transition import shorten_digest
 from bot.model.decision import TrackedImage
 from bot.model.image import Manifest, ManifestKind, ResolvedTag
 from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 
-VERSION = "org.opencontainers.image.version"
+VERSION_ANNOTATION = "org.opencontainers.image.version"
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
-_VERSION = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)(?![\w.])")
+_VERSION_PATTERN = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)(?![\w.])")
 
-Check = Callable[[TrackedImage, ResolvedTag, Manifest | None], str]
+HoldRule = Callable[[TrackedImage, ResolvedTag, Manifest | None], str]
 """Returns why the new image is not clearly better than the pinned one; empty if the rule has no objection."""
 
 
-def holds(selected: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
+def list_hold_reasons(selected: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
     """Yield each reason to hold the update to the current digest of the tag, with its sentence."""
-    held = selected.occurrence.reference.digest
-    old = resolved.pinned_manifests.get(held) if held is not None else None
-    for reason, check in _CHECKS.items():
-        objection = check(selected, resolved, old)
+    pinned_digest = selected.occurrence.reference.digest
+    pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
+    for reason, check in _HOLD_RULES.items():
+        objection = check(selected, resolved, pinned_manifest)
         if objection:
             yield reason, objection
 
 
-def acceptance(selected: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
+def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
     """Return a sentence on who accepts a hold today, and why; empty if nobody does.
 
     `why` is the detail of the hold.
     """
-    for each in selected.policy.accept:
-        if each.reason is reason and now.date() <= each.until:
+    for accepted_hold in selected.policy.accept:
+        if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
             return (
-                f"{each.owner} answers until {each.until} for a move in spite of {reason} ({why}): {each.justification}"
+                f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): {accepted_hold.justification}"
             )
     return ""
 
 
 def is_held(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
     """Return True if the update to the current digest of the tag has a hold that nobody accepts today."""
-    return not all(acceptance(selected, reason, why, now) for reason, why in holds(selected, resolved))
+    return not all(describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, resolved))
 
 
-def platforms_in_use(selected: TrackedImage, old: Manifest | None) -> tuple[str, ...]:
+def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
     """Return the platforms from the policy or the file, else all platforms of the pinned image, if known."""
     if selected.policy.platforms:
         return selected.policy.platforms
     if selected.occurrence.platform is not None:
         return (selected.occurrence.platform,)
-    return old.platforms if old is not None else ()
+    return pinned_manifest.platforms if pinned_manifest is not None else ()
 
 
-def _at_stake(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> tuple[str, ...]:
+def _get_required_platforms(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> tuple[str, ...]:
     """Return the platforms in use, without those that the pinned image never had."""
-    used = platforms_in_use(selected, old)
-    had = old.platforms if old is not None else ()
-    if old is not None and old.digest in resolved.pinned_platforms:
-        had = (resolved.pinned_platforms[old.digest],)
+    used = get_platforms_in_use(selected, pinned_manifest)
+    pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
+    if pinned_manifest is not None and pinned_manifest.digest in resolved.pinned_platforms:
+        pinned_platforms = (resolved.pinned_platforms[pinned_manifest.digest],)
     reference = selected.occurrence.reference
     if reference.digest is None and reference.tag == resolved.tag_ref.tag:
         return ()  # an unpinned reference already uses the image that the tag points to
-    return tuple(wanted for wanted in used if not had or any(is_same_platform(each, wanted) for each in had))
+    return tuple(wanted for wanted in used if not pinned_platforms or any(is_same_platform(each, wanted) for each in pinned_platforms))
 
 
-def _churn(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> str:
+def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Hold if all platforms in use have the same image as before: attestations alone change an index."""
-    new = resolved.manifest
-    if new is None or old is None or new.kind is not ManifestKind.INDEX or old.kind is not ManifestKind.INDEX:
+    current_manifest = resolved.manifest
+    if current_manifest is None or pinned_manifest is None or current_manifest.kind is not ManifestKind.INDEX or pinned_manifest.kind is not ManifestKind.INDEX:
         return ""
-    used = _at_stake(selected, resolved, old)
-    before, after = ([_images(index, platform) for platform in used or ("",)] for index in (old, new))
+    used = _get_required_platforms(selected, resolved, pinned_manifest)
+    before, after = ([_list_image_digests(index, platform) for platform in used or ("",)] for index in (pinned_manifest, current_manifest))
     if before != after or not all(before):
         return ""
-    return f"{short(new.digest)} has the same {'image' if len(used) == 1 else 'images'} as {short(old.digest)}"
+    return f"{shorten_digest(current_manifest.digest)} has the same {'image' if len(used) == 1 else 'images'} as {shorten_digest(pinned_manifest.digest)}"
 
 
-def _images(index: Manifest, platform: str) -> frozenset[Digest]:
+def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
     """Return the digests of an index for one platform, or all of them if `platform` is empty."""
     return frozenset(
         child.digest
@@ -93,107 +93,107 @@ def _images(index: Manifest, platform: str) -> frozenset[Digest]:
     )
 
 
-def _platform_lost(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> str:
-    new = resolved.manifest
-    used = _at_stake(selected, resolved, old)
-    if new is None:
+def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
+    current_manifest = resolved.manifest
+    used = _get_required_platforms(selected, resolved, pinned_manifest)
+    if current_manifest is None:
         return ""
-    held = selected.occurrence.reference.digest
-    if held is not None and held in resolved.same_platform_manifests and resolved.same_platform_manifests[held] is None:
-        return f"{short(new.digest)} has no image for the platform of {short(held)}"
-    has = new.platforms or ((resolved.platform,) if resolved.platform else ())
-    if new.kind is ManifestKind.MANIFEST and not has:
-        return f"{short(new.digest)} has one platform in place of {_listed(used)}" if len(used) > 1 else ""
-    lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in has)]
-    return f"{short(new.digest)} has no {_listed(lost)}" if lost and has else ""
+    pinned_digest = selected.occurrence.reference.digest
+    if pinned_digest is not None and pinned_digest in resolved.same_platform_manifests and resolved.same_platform_manifests[pinned_digest] is None:
+        return f"{shorten_digest(current_manifest.digest)} has no image for the platform of {shorten_digest(pinned_digest)}"
+    current_platforms = current_manifest.platforms or ((resolved.platform,) if resolved.platform else ())
+    if current_manifest.kind is ManifestKind.MANIFEST and not current_platforms:
+        return f"{shorten_digest(current_manifest.digest)} has one platform in place of {_join_words(used)}" if len(used) > 1 else ""
+    lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in current_platforms)]
+    return f"{shorten_digest(current_manifest.digest)} has no {_join_words(lost)}" if lost and current_platforms else ""
 
 
-def _seen_before(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    held = selected.occurrence.reference.digest
-    if not went_back(resolved.observations, resolved.digest) or held is None:
+def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
+    pinned_digest = selected.occurrence.reference.digest
+    if not has_rolled_back(resolved.observations, resolved.digest) or pinned_digest is None:
         return ""
-    left = left_since(resolved.observations, resolved.digest)
-    if held in left:  # the publisher withdrew the pinned digest, so the update is the remedy
+    withdrawn_digests = find_withdrawn_digests(resolved.observations, resolved.digest)
+    if pinned_digest in withdrawn_digests:  # the publisher withdrew the pinned digest, so the update is the remedy
         return ""
-    return f"the tag went back to {short(resolved.digest)} from {_listed(sorted(short(each) for each in left))}"
+    return f"the tag went back to {shorten_digest(resolved.digest)} from {_join_words(sorted(shorten_digest(each) for each in withdrawn_digests))}"
 
 
-def _older(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> str:
+def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Hold if the new image was pushed earlier, or states a lower version.
 
     Push times come from the registry; the dates in images do not count. Push times are compared only for the same
     tag, because an old release that is rebuilt today is not newer than the release after it.
     """
-    is_same_line = resolved.tag_ref == selected.tag_ref
-    held = selected.occurrence.reference.digest
-    before = resolved.registry_records.get(held) if held is not None else None
-    after = resolved.registry_records.get(resolved.digest)
+    is_same_tag = resolved.tag_ref == selected.tag_ref
+    pinned_digest = selected.occurrence.reference.digest
+    pinned_record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
+    current_record = resolved.registry_records.get(resolved.digest)
     if (
-        is_same_line
-        and before
-        and after
-        and before.pushed_at
-        and after.pushed_at
-        and after.pushed_at < before.pushed_at
+        is_same_tag
+        and pinned_record
+        and current_record
+        and pinned_record.pushed_at
+        and current_record.pushed_at
+        and current_record.pushed_at < pinned_record.pushed_at
     ):
-        return f"it was pushed on {after.pushed_at:%Y-%m-%d}, the one in the file on {before.pushed_at:%Y-%m-%d}"
-    if old is None or resolved.manifest is None:
+        return f"it was pushed on {current_record.pushed_at:%Y-%m-%d}, the one in the file on {pinned_record.pushed_at:%Y-%m-%d}"
+    if pinned_manifest is None or resolved.manifest is None:
         return ""
-    stated_before, stated_after = _version(old), _version(resolved.manifest)
-    if not is_lower(stated_after, stated_before):
+    stated_before, stated_after = _get_stated_version(pinned_manifest), _get_stated_version(resolved.manifest)
+    if not is_lower_version(stated_after, stated_before):
         return ""
     return f"it states version {stated_after}, the one in the file {stated_before}"
 
 
-def is_lower(after: str, before: str) -> bool:
+def is_lower_version(after: str, before: str) -> bool:
     """Return True if both versions have the same count of numbers and nothing else, and `after` is lower."""
-    numbers = [tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION.match, (after, before))]
+    numbers = [tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))]
     return len(numbers[0]) == len(numbers[1]) and numbers[0] < numbers[1]
 
 
-def _version(manifest: Manifest) -> str:
+def _get_stated_version(manifest: Manifest) -> str:
     """Return the version annotation of the index or manifest, which needs no further request; empty if absent."""
-    said = [manifest.annotations, *(child.annotations for child in manifest.children)]
-    return next((value for statements in said for key, value in statements if key == VERSION), "")
+    annotation_sets = [manifest.annotations, *(child.annotations for child in manifest.children)]
+    return next((value for annotation_pairs in annotation_sets for key, value in annotation_pairs if key == VERSION_ANNOTATION), "")
 
 
-def _locked(selected: TrackedImage, resolved: ResolvedTag, old: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    held = selected.occurrence.reference.digest
-    if held is None or held not in resolved.registry_records or resolved.digest not in resolved.registry_records:
+def _check_locked(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
+    pinned_digest = selected.occurrence.reference.digest
+    if pinned_digest is None or pinned_digest not in resolved.registry_records or resolved.digest not in resolved.registry_records:
         return ""
-    if not resolved.registry_records[held].is_locked or resolved.registry_records[resolved.digest].is_locked:
+    if not resolved.registry_records[pinned_digest].is_locked or resolved.registry_records[resolved.digest].is_locked:
         return ""
-    return f"{short(resolved.digest)} is not locked in its registry, as {short(held)} is"
+    return f"{shorten_digest(resolved.digest)} is not locked in its registry, as {shorten_digest(pinned_digest)} is"
 
 
-def _listed(words: tuple[str, ...] | list[str]) -> str:
+def _join_words(words: tuple[str, ...] | list[str]) -> str:
     return ", ".join(words)
 
 
-_CHECKS: dict[Reason, Check] = {
-    Reason.INDEX_CHURN: _churn,
-    Reason.PLATFORM_LOST: _platform_lost,
-    Reason.SEEN_BEFORE: _seen_before,
-    Reason.OLDER: _older,
-    Reason.LOCKED: _locked,
+_HOLD_RULES: dict[Reason, HoldRule] = {
+    Reason.INDEX_CHURN: _check_index_churn,
+    Reason.PLATFORM_LOST: _check_platform_lost,
+    Reason.SEEN_BEFORE: _check_seen_before,
+    Reason.OLDER: _check_older,
+    Reason.LOCKED: _check_locked,
 }
 """In the order in which the reasons are reported."""
 
 
-def retention_note(selected: TrackedImage, resolved: ResolvedTag) -> str:
+def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> str:
     """Return a note if a retention policy of the registry may delete the pinned image; else empty.
 
     Azure's retention deletes manifests that have no tag, are not locked, and have a Docker media type:
     https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
-    held = selected.occurrence.reference.digest
-    record = resolved.registry_records.get(held) if held is not None else None
-    if held is None or record is None or record.tags or record.is_locked or "docker" not in (record.media_type or ""):
+    pinned_digest = selected.occurrence.reference.digest
+    record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
+    if pinned_digest is None or record is None or record.tags or record.is_locked or "docker" not in (record.media_type or ""):
         return ""
-    return f"No tag keeps {short(held)}, and it is not locked: a retention policy of its registry would delete it."
+    return f"No tag keeps {shorten_digest(pinned_digest)}, and it is not locked: a retention policy of its registry would delete it."
 
 
-def changed_hands(resolved: ResolvedTag) -> str:
+def describe_ownership_change(resolved: ResolvedTag) -> str:
     """Return why the replacement of a digest that is gone may have another owner; empty without a sign of it.
 
     Anyone can claim the name of a deleted registry or namespace. A new owner cannot backdate its tags, so a tag that
@@ -202,10 +202,10 @@ def changed_hands(resolved: ResolvedTag) -> str:
     record = resolved.registry_records.get(resolved.digest)
     if record is None or record.tag_created_at is None or not resolved.observations:
         return ""
-    seen = resolved.observations[0].first_seen
-    if record.tag_created_at <= seen:
+    first_observed = resolved.observations[0].first_seen
+    if record.tag_created_at <= first_observed:
         return ""
     return (
-        f"The tag was made on {record.tag_created_at:%Y-%m-%d}, though it was there on {seen:%Y-%m-%d}: "
+        f"The tag was made on {record.tag_created_at:%Y-%m-%d}, though it was there on {first_observed:%Y-%m-%d}: "
         "the name of the registry or the repository may have changed hands."
     )

@@ -10,6 +10,6 @@ def is_same_platform(one: str, other: str) -> bool:
     return "/" in one and all(mine == theirs for mine, theirs in zip(one.split("/"), other.split("/"), strict=False))
 
 
-def image_for(index: Manifest, platform: str) -> ChildManifest | None:
+def find_platform_image(index: Manifest, platform: str) -> ChildManifest | None:
     """Return the first image of an index for a platform, or None."""
     return next((each for each in index.children if each.platform and is_same_platform(each.platform, platform)), None)

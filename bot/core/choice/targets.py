@@ -5,39 +5,39 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.choice.tags import ended, is_kin, patched, successor, successors
+from bot.core.choice.tags import find_tag_ending, is_same_family, find_newest_patch, find_successor, find_successors
 from bot.model.decision import TrackedImage
 from bot.model.modes import UpdateMode
 from bot.model.reference import TagRef
 from bot.model.source import EditSlot
 
-MAX_NEARER = 20
+MAX_FALLBACK_TAGS = 20
 """Fallback tags to consider before the farthest tag: a month of a product with a release on each working day."""
 
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class UpdateRange:
     """How far a tag may be updated; equal for all references to the tag whose policies agree on this."""
 
-    line: TagRef
+    tag_ref: TagRef
     update: UpdateMode
     os_variants: bool
     replace_ended: bool
 
 
-def course_of(selected: TrackedImage) -> Course | None:
+def get_update_range(selected: TrackedImage) -> UpdateRange | None:
     """Return how far a reference may be updated; None if its policy keeps the tag, or the tag is not editable."""
-    policy, place = selected.policy, selected.occurrence
-    may_move = policy.update in _BEYOND_DIGEST or policy.replace_ended
-    if not may_move or not isinstance(place.tag_slot, EditSlot) or place.reference.tag is None:
+    policy, occurrence = selected.policy, selected.occurrence
+    may_change_tag = policy.update in _BEYOND_DIGEST or policy.replace_ended
+    if not may_change_tag or not isinstance(occurrence.tag_slot, EditSlot) or occurrence.reference.tag is None:
         return None
-    return Course(selected.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
+    return UpdateRange(selected.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
 
 
-def targets(
-    course: Course, offered: Sequence[str], *, counted: bool, named: str | None = None, nearer: Sequence[str] = ()
+def list_target_tags(
+    update_range: UpdateRange, available_tags: Sequence[str], *, counts_patches: bool, configured_successor: str | None = None, fallback_tags: Sequence[str] = ()
 ) -> tuple[TagRef, ...]:
     """Return the tags that `update_range` allows, the farthest first; the tag written in the file is the last.
 
@@ -46,28 +46,28 @@ def targets(
     `configured_successor` comes from an `end_of_life` entry of the config. An entry may match many tags, so its
     successor counts only if it is available and of the same tag family.
     """
-    line = course.line
+    written_tag = update_range.tag_ref
     tags: list[str | None] = []
-    if course.update in _BEYOND_DIGEST:
-        goal = successor(line.tag, offered, course.update, variants=course.os_variants)
-        for each in (goal, *nearer):
-            tags += [patched(each, offered, counted=counted) if each else None, each]
-        tags.append(patched(line.tag, offered, counted=counted))
-    if course.replace_ended:
-        tags.append(_after(line.tag, offered, named))
-    lines = [TagRef(line.repository, tag) for tag in tags if tag is not None]
-    return tuple(dict.fromkeys((*lines, line)))
+    if update_range.update in _BEYOND_DIGEST:
+        goal = find_successor(written_tag.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants)
+        for each in (goal, *fallback_tags):
+            tags += [find_newest_patch(each, available_tags, counts_patches=counts_patches) if each else None, each]
+        tags.append(find_newest_patch(written_tag.tag, available_tags, counts_patches=counts_patches))
+    if update_range.replace_ended:
+        tags.append(_find_successor(written_tag.tag, available_tags, configured_successor))
+    tag_refs = [TagRef(written_tag.repository, tag) for tag in tags if tag is not None]
+    return tuple(dict.fromkeys((*tag_refs, written_tag)))
 
 
-def nearer_tags(course: Course, offered: Sequence[str]) -> tuple[str, ...]:
+def list_fallback_tags(update_range: UpdateRange, available_tags: Sequence[str]) -> tuple[str, ...]:
     """Return the tags to try if the farthest tag has no usable image, the farthest first."""
-    if course.update not in _BEYOND_DIGEST:
+    if update_range.update not in _BEYOND_DIGEST:
         return ()
-    return successors(course.line.tag, offered, course.update, variants=course.os_variants)[1 : MAX_NEARER + 1]
+    return find_successors(update_range.tag_ref.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants)[1 : MAX_FALLBACK_TAGS + 1]
 
 
-def _after(tag: str, offered: Sequence[str], named: str | None) -> str | None:
-    if named is not None:
-        return named if named in offered and is_kin(tag, named) else None
-    ending = ended(tag, offered)
+def _find_successor(tag: str, available_tags: Sequence[str], configured_successor: str | None) -> str | None:
+    if configured_successor is not None:
+        return configured_successor if configured_successor in available_tags and is_same_family(tag, configured_successor) else None
+    ending = find_tag_ending(tag, available_tags)
     return ending.successor if ending is not None else None

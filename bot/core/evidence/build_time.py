@@ -10,7 +10,7 @@ LAST_YEAR = 2999
 """A builder can write any date, and dates end with the year 9999; durations that are added to it must fit."""
 
 
-def build_time(text: object) -> datetime | None:
+def parse_build_time(text: object) -> datetime | None:
     """Parse an RFC 3339 time to UTC; None if it is missing, malformed or outside of the plausible years."""
     if not isinstance(text, str):
         return None

@@ -12,7 +12,7 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
 """https://cve.mitre.org/cve/identifiers/syntaxchange.html"""
 _GHSA = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.ASCII)
 
-Key = tuple[str, str, str]
+FindingKey = tuple[str, str, str]
 """Canonical id, package type and package name. The version is left out, because the same vulnerability in a newer
 version of the package is the same finding."""
 
@@ -22,30 +22,30 @@ def is_cve(text: str) -> bool:
     return _CVE.fullmatch(text) is not None
 
 
-def canonical_ids(given: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
+def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the ids that a vulnerability is counted under, in order; never empty.
 
     A CVE counts under its own id, and an advisory under each CVE that it names. An advisory without a CVE counts under
     its GHSA id if it has one, else under the id from the scanner.
     """
-    if is_cve(given):
-        return (given,)
-    named = sorted(set(aliases))
-    if cves := tuple(filter(is_cve, named)):
+    if is_cve(vulnerability_id):
+        return (vulnerability_id,)
+    sorted_aliases = sorted(set(aliases))
+    if cves := tuple(filter(is_cve, sorted_aliases)):
         return cves
-    advisories = (name for name in (given, *named) if _GHSA.fullmatch(name))
-    return (next(advisories, given),)
+    advisories = (name for name in (vulnerability_id, *sorted_aliases) if _GHSA.fullmatch(name))
+    return (next(advisories, vulnerability_id),)
 
 
-def key(finding: Finding) -> Key:
+def get_finding_key(finding: Finding) -> FindingKey:
     """Return the key by which two findings are equal."""
     return finding.id, finding.package_type, finding.package
 
 
-def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return each finding once, with its worst severity: scanners report a source package for each binary package."""
-    return tuple(next(same) for _, same in groupby(sorted(findings, key=_order), key=key))
+    return tuple(next(same) for _, same in groupby(sorted(findings, key=_get_sort_key), key=get_finding_key))
 
 
-def _order(finding: Finding) -> tuple[str, str, str, int, str, str]:
-    return *key(finding), -finding.severity, finding.installed, finding.fixed_in or ""
+def _get_sort_key(finding: Finding) -> tuple[str, str, str, int, str, str]:
+    return *get_finding_key(finding), -finding.severity, finding.installed, finding.fixed_in or ""

@@ -10,7 +10,7 @@ from enum import StrEnum
 from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 
 
-class Aspect(StrEnum):
+class ImageAspect(StrEnum):
     """A property of an image that can differ."""
 
     USER = "user"
@@ -29,12 +29,12 @@ class Aspect(StrEnum):
 class AspectChange:
     """A property that differs: removed and added items of lists, complete values of other properties."""
 
-    aspect: Aspect
+    aspect: ImageAspect
     old: tuple[str, ...]
     new: tuple[str, ...]
 
 
-class Origin(StrEnum):
+class SourceOrigin(StrEnum):
     """Relation of the sources that two images claim to be built from."""
 
     REBUILT = "rebuilt"
@@ -58,7 +58,7 @@ class SourceComparison:
     """Full commit hashes."""
 
     @property
-    def address(self) -> str:
+    def url(self) -> str:
         compare = "compare" if self.host == _GITHUB else "-/compare"
         return f"https://{self.host}/{self.repository}/{compare}/{self.old}...{self.new}"
 
@@ -73,86 +73,86 @@ _SOURCE = re.compile(
 """The form of `org.opencontainers.image.source`; Docker's official images append the commit and a folder."""
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
-_WHOLE: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
-    Aspect.USER: lambda config: (config.user,) if config.user else (),
-    Aspect.ENTRYPOINT: lambda config: config.entrypoint,
-    Aspect.COMMAND: lambda config: config.command,
-    Aspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
-    Aspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
+_WHOLE_VALUE_ASPECTS: dict[ImageAspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    ImageAspect.USER: lambda config: (config.user,) if config.user else (),
+    ImageAspect.ENTRYPOINT: lambda config: config.entrypoint,
+    ImageAspect.COMMAND: lambda config: config.command,
+    ImageAspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
+    ImageAspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
 }
-_LISTS: dict[Aspect, Callable[[ImageConfig], tuple[str, ...]]] = {
-    Aspect.ENVIRONMENT: lambda config: config.environment,
-    Aspect.PORTS: lambda config: config.ports,
-    Aspect.VOLUMES: lambda config: config.volumes,
+_LIST_ASPECTS: dict[ImageAspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    ImageAspect.ENVIRONMENT: lambda config: config.environment,
+    ImageAspect.PORTS: lambda config: config.ports,
+    ImageAspect.VOLUMES: lambda config: config.volumes,
 }
 ROOT = "root"
-_ROOTS = frozenset({"", "0", ROOT})
+_ROOT_USERS = frozenset({"", "0", ROOT})
 
 
-def aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
+def list_aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
     """Return the properties in which two images differ; None if the contents of either are not known."""
-    both = _both(contents)
-    if both is None:
+    both_contents = _get_both_contents(contents)
+    if both_contents is None:
         return None
-    old, new = both
-    whole = [AspectChange(aspect, of(old.config), of(new.config)) for aspect, of in _WHOLE.items()]
-    lists = [_listed(aspect, of(old.config), of(new.config)) for aspect, of in _LISTS.items()]
-    versions = AspectChange(Aspect.VERSION, tuple(filter(None, [old.version])), tuple(filter(None, [new.version])))
-    platforms = _listed(Aspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
-    found = [*whole, *lists, versions, *([platforms] if platforms else [])]
-    return tuple(each for each in found if each.old != each.new)
+    old, new = both_contents
+    whole = [AspectChange(aspect, of(old.config), of(new.config)) for aspect, of in _WHOLE_VALUE_ASPECTS.items()]
+    lists = [_compare_lists(aspect, of(old.config), of(new.config)) for aspect, of in _LIST_ASPECTS.items()]
+    versions = AspectChange(ImageAspect.VERSION, tuple(filter(None, [old.version])), tuple(filter(None, [new.version])))
+    platforms = _compare_lists(ImageAspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
+    candidates = [*whole, *lists, versions, *([platforms] if platforms else [])]
+    return tuple(each for each in candidates if each.old != each.new)
 
 
-def _listed(aspect: Aspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:
-    gone, added = [each for each in old if each not in set(new)], [each for each in new if each not in old]
-    return AspectChange(aspect, tuple(gone), tuple(added))
+def _compare_lists(aspect: ImageAspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:
+    removed, added = [each for each in old if each not in set(new)], [each for each in new if each not in old]
+    return AspectChange(aspect, tuple(removed), tuple(added))
 
 
-def becomes_root(contents: TransitionContents | None) -> bool:
+def has_become_root(contents: TransitionContents | None) -> bool:
     """Return True if only the newer image starts as root; Kubernetes may then refuse to run it."""
-    both = _both(contents)
+    both = _get_both_contents(contents)
     if both is None:
         return False
-    old, new = map(_user, both)
-    return old not in _ROOTS and new in _ROOTS
+    old, new = map(_get_user, both)
+    return old not in _ROOT_USERS and new in _ROOT_USERS
 
 
-def _user(contents: ImageContents) -> str:
+def _get_user(contents: ImageContents) -> str:
     """Return the user of an image, without the group."""
     return contents.config.user.partition(":")[0]
 
 
-def origin(contents: TransitionContents | None) -> Origin:
+def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
     """Return whether the newer image is a mere rebuild of the older one, by the source and revision of both labels.
 
     `FROM` inherits labels, so an image without its own shows those of its base. The result is only a hint.
     """
-    both = _both(contents)
+    both = _get_both_contents(contents)
     if both is None:
-        return Origin.UNKNOWN
-    old, new = map(_state, both)
+        return SourceOrigin.UNKNOWN
+    old, new = map(_get_source_state, both)
     if old is None or new is None:
-        return Origin.UNKNOWN
+        return SourceOrigin.UNKNOWN
     if old[0] != new[0]:
-        return Origin.MOVED
-    return Origin.REBUILT if old == new else Origin.CHANGED
+        return SourceOrigin.MOVED
+    return SourceOrigin.REBUILT if old == new else SourceOrigin.CHANGED
 
 
-def source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
+def build_source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
     """Return the page that compares the revisions of both images; None if its URL cannot be built safely."""
-    both = _both(contents)
+    both = _get_both_contents(contents)
     if both is None:
         return None
-    old, new = map(_address, both)
+    old, new = map(_parse_source, both)
     if old is None or new is None or old[0] != new[0] or old[1] == new[1]:
         return None
-    (host, repository), before = old
-    return SourceComparison(host, repository, before, new[1])
+    (host, repository), old_commit = old
+    return SourceComparison(host, repository, old_commit, new[1])
 
 
-def _state(contents: ImageContents) -> tuple[str, str] | None:
+def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
     """Return source and revision of an image, or None if either is not stated."""
-    address = _address(contents)
+    address = _parse_source(contents)
     if address is not None:
         return "/".join(address[0]), address[1]
     if contents.source is None or contents.revision is None:
@@ -160,18 +160,18 @@ def _state(contents: ImageContents) -> tuple[str, str] | None:
     return contents.source, contents.revision
 
 
-def _address(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
+def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
     """Return host, repository and commit of the source; None if any of them has an unknown form."""
-    found = _SOURCE.fullmatch(contents.source or "")
-    if found is None:
+    match = _SOURCE.fullmatch(contents.source or "")
+    if match is None:
         return None
-    commit = found["commit"] or contents.revision or ""
-    if not _COMMIT.fullmatch(commit) or (found["host"] == _GITHUB and found["repository"].count("/") != 1):
+    commit = match["commit"] or contents.revision or ""
+    if not _COMMIT.fullmatch(commit) or (match["host"] == _GITHUB and match["repository"].count("/") != 1):
         return None
-    return (found["host"], found["repository"].removesuffix(".git")), commit
+    return (match["host"], match["repository"].removesuffix(".git")), commit
 
 
-def _both(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
+def _get_both_contents(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
     """Return both images; None if the contents of either are not known."""
     if contents is None or contents.old is None or contents.new is None:
         return None

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from bot.core.choice.holds import acceptance, is_lower
+from bot.core.choice.holds import describe_acceptance, is_lower_version
 from bot.core.evidence import withheld
-from bot.core.evidence.compare import fixes
-from bot.core.evidence.introduced import Excess, excess
-from bot.core.evidence.rollback import rollback
-from bot.core.evidence.several_platforms import comparable
-from bot.core.evidence.trust import distrust
-from bot.core.transition import short, transition_to
+from bot.core.evidence.compare import has_fix_for
+from bot.core.evidence.introduced import LimitExceeded, find_exceeded_limit
+from bot.core.evidence.rollback import describe_rollback
+from bot.core.evidence.several_platforms import list_checked_evidence
+from bot.core.evidence.trust import check_signatures
+from bot.core.transition import shorten_digest, build_transition
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import (
     HeldUpdate,
@@ -29,7 +29,7 @@ from bot.model.policy import Policy
 from bot.model.vocabulary import Reason
 
 
-def gate(
+def apply_gates(
     update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Return the update to its first candidate that passes, or why the newest candidate that is old enough fails.
@@ -38,96 +38,96 @@ def gate(
     and no earlier candidate is used instead. `is_public` says whether everyone can read the reasons, which then contain
     no details of private evidence.
     """
-    first: HeldUpdate | RefusedUpdate | None = None
+    first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
-        found = evidence[transition_to(update, candidate)]
-        if candidate.matures_at is not None and not _is_urgent(update, found):
-            if _may_be_urgent(update, found):
+        candidate_evidence = evidence[build_transition(update, candidate)]
+        if candidate.matures_at is not None and not _is_urgent(update, candidate_evidence):
+            if _can_be_urgent(update, candidate_evidence):
                 return UnresolvedReference(update.tracked_image, Reason.LISTS_UNREAD, _LIST_UNREAD)
             continue
-        verdict = _judge(
-            replace(update, candidates=(candidate,)), found, now, is_told=not (is_public and found.is_private)
+        gate_result = _check_candidate(
+            replace(update, candidates=(candidate,)), candidate_evidence, now, can_show_details=not (is_public and candidate_evidence.is_private)
         )
-        if isinstance(verdict, ImageUpdate | UnresolvedReference):
-            return verdict
-        first = first or verdict
-    return first or _too_young(update, update.candidates[0])
+        if isinstance(gate_result, ImageUpdate | UnresolvedReference):
+            return gate_result
+        first_failure = first_failure or gate_result
+    return first_failure or _build_too_young_hold(update, update.candidates[0])
 
 
-def _judge(
-    update: ImageUpdate, evidence: Evidence, now: datetime, *, is_told: bool
+def _check_candidate(
+    update: ImageUpdate, evidence: Evidence, now: datetime, *, can_show_details: bool
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
     """Check the only candidate of an update; unknown evidence alone neither passes nor fails it."""
     policy = update.tracked_image.policy
-    doubt = distrust(evidence.signatures, is_required=policy.require.signature)
-    if doubt is not None and doubt.is_unknown:
-        return UnresolvedReference(update.tracked_image, doubt.reason, doubt.detail)
-    if doubt is not None:
-        return RefusedUpdate(update, doubt.reason, doubt.detail)
-    too_much = excess(evidence, policy.allow_introduced)
-    if too_much is not None and too_much.keeps_worse:
-        brings = str(too_much) if is_told else f"{_without_numbers(Reason.INTRODUCED)}; staying is worse"
-        update = _doubted(update, f"{_capital(brings)}.")
-    for reason, found in _objections(evidence, policy, too_much):
-        why = found if is_told or reason not in _FROM_SCANS else _without_numbers(reason)
-        accepted = acceptance(update.tracked_image, reason, why, now)
+    rejection = check_signatures(evidence.signatures, is_required=policy.require.signature)
+    if rejection is not None and rejection.is_unknown:
+        return UnresolvedReference(update.tracked_image, rejection.reason, rejection.detail)
+    if rejection is not None:
+        return RefusedUpdate(update, rejection.reason, rejection.detail)
+    limit_exceeded = find_exceeded_limit(evidence, policy.allow_introduced)
+    if limit_exceeded is not None and limit_exceeded.is_old_image_worse:
+        doubt = str(limit_exceeded) if can_show_details else f"{_describe_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        update = _add_doubt(update, f"{_set_initial_capital(doubt)}.")
+    for reason, detail in _list_objections(evidence, policy, limit_exceeded):
+        why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
+        accepted = describe_acceptance(update.tracked_image, reason, why, now)
         if accepted:
-            update = _noted(update, accepted)
-        elif reason is Reason.INTRODUCED and _is_unread(AdvisoryList.VEX, evidence):
+            update = _add_candidate_note(update, accepted)
+        elif reason is Reason.INTRODUCED and _is_list_unread(AdvisoryList.VEX, evidence):
             return UnresolvedReference(
                 update.tracked_image, Reason.LISTS_UNREAD, f"{why}; whether anybody answers for that is not known"
             )
-        elif update.cause is UpdateCause.MOVED or reason in _ALWAYS:
+        elif update.cause is UpdateCause.MOVED or reason in _ALWAYS_REFUSED:
             return (
                 HeldUpdate(update.tracked_image, reason, why)
                 if reason is Reason.OLDER
                 else RefusedUpdate(update, reason, why)
             )
         elif reason is Reason.DOWNGRADE:  # the pinned digest cannot stay, so a maintainer has to review the update
-            update = _doubted(update, f"It looks like a rollback: {why}.")
+            update = _add_doubt(update, f"It looks like a rollback: {why}.")
     return update
 
 
-_FROM_SCANS = {
+_PUBLIC_DETAILS = {
     Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
     Reason.DOWNGRADE: "packages in it are older than in the one in the file",
 }
 """Details of these reasons that contain no private evidence."""
-_ALWAYS = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
+_ALWAYS_REFUSED = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
 """Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern age do not,
 because such a replacement is expected to be older."""
 
 
-def _without_numbers(reason: Reason) -> str:
-    return f"{_FROM_SCANS[reason]} ({withheld.REASON})"
+def _describe_without_numbers(reason: Reason) -> str:
+    return f"{_PUBLIC_DETAILS[reason]} ({withheld.WITHHELD_REASON})"
 
 
-def _objections(evidence: Evidence, policy: Policy, too_much: Excess | None) -> Iterator[tuple[Reason, str]]:
+def _list_objections(evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None) -> Iterator[tuple[Reason, str]]:
     """Yield the reasons against an update that an operator can accept."""
     if policy.require.scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.reason.sentence
-    back = rollback(evidence)
-    if back:  # before the vulnerabilities that the rollback adds, because it explains them
-        yield Reason.DOWNGRADE, back
-    if too_much is not None and not too_much.keeps_worse:
-        yield Reason.INTRODUCED, str(too_much)
-    older = next(filter(None, map(_older, comparable(evidence))), "")
-    if older:
-        yield Reason.OLDER, older
+    rollback_detail = describe_rollback(evidence)
+    if rollback_detail:  # before the vulnerabilities that the rollback adds, because it explains them
+        yield Reason.DOWNGRADE, rollback_detail
+    if limit_exceeded is not None and not limit_exceeded.is_old_image_worse:
+        yield Reason.INTRODUCED, str(limit_exceeded)
+    older_version_detail = next(filter(None, map(_describe_older_version, list_checked_evidence(evidence))), "")
+    if older_version_detail:
+        yield Reason.OLDER, older_version_detail
 
 
-def _noted(update: ImageUpdate, note: str) -> ImageUpdate:
+def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
     """Return the update with an additional note on its candidate, unless the candidate has the note already."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))
 
 
-def _capital(sentence: str) -> str:
+def _set_initial_capital(sentence: str) -> str:
     return sentence[0].upper() + sentence[1:]
 
 
-def _doubted(update: ImageUpdate, why: str) -> ImageUpdate:
+def _add_doubt(update: ImageUpdate, why: str) -> ImageUpdate:
     """Return the update with a doubt that a maintainer has to review; each doubt is added once."""
     return (
         update
@@ -136,24 +136,24 @@ def _doubted(update: ImageUpdate, why: str) -> ImageUpdate:
     )
 
 
-def _older(evidence: Evidence) -> str:
+def _describe_older_version(evidence: Evidence) -> str:
     """Return the detail if the newer image states a lower version in its labels, as scanned; else empty."""
     if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return ""
     before, after = evidence.old.version or "", evidence.new.version or ""
-    return f"it states version {after}, the one in the file {before}" if is_lower(after, before) else ""
+    return f"it states version {after}, the one in the file {before}" if is_lower_version(after, before) else ""
 
 
 _LIST_UNREAD = "it is too young, and whether it fixes something that is known to be exploited is not known"
 
 
-def _may_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
+def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if the urgency of a candidate depends on a list that could not be read."""
-    asks = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_unread(AdvisoryList.KEV, evidence)
-    return asks and evidence.delta is not None and bool(evidence.delta.fixed)
+    depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(AdvisoryList.KEV, evidence)
+    return depends_on_list and evidence.delta is not None and bool(evidence.delta.fixed)
 
 
-def _is_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
+def _is_list_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
     return evidence.list_versions is not None and listing in evidence.list_versions.unread_lists
 
 
@@ -161,11 +161,11 @@ def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if a candidate fixes a vulnerability for which the policy skips the minimum age."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     urgent = update.tracked_image.policy.bypass_min_age_for
-    if AdvisoryList.KEV in urgent and fixes(evidence, AdvisoryList.KEV):
+    if AdvisoryList.KEV in urgent and has_fix_for(evidence, AdvisoryList.KEV):
         return True
     return any(finding.severity in urgent for finding in fixed)
 
 
-def _too_young(update: ImageUpdate, newest: UpdateCandidate) -> HeldUpdate:
-    why = f"{short(newest.digest)} will be old enough on {newest.matures_at:%Y-%m-%d}"
+def _build_too_young_hold(update: ImageUpdate, newest: UpdateCandidate) -> HeldUpdate:
+    why = f"{shorten_digest(newest.digest)} will be old enough on {newest.matures_at:%Y-%m-%d}"
     return HeldUpdate(update.tracked_image, Reason.TOO_YOUNG, f"{why}, and fixes nothing that may not wait")

@@ -6,67 +6,67 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from bot.core.evidence.compare import count_by_severity
-from bot.core.evidence.several_platforms import comparable
+from bot.core.evidence.several_platforms import list_checked_evidence
 from bot.model.evidence import Evidence, Scan, Severity
 from bot.model.rules import IntroducedLimit
 
-Counts = Mapping[Severity, int]
+SeverityCounts = Mapping[Severity, int]
 """Distinct vulnerabilities by severity."""
 
 
 @dataclass(frozen=True, slots=True)
-class Excess:
+class LimitExceeded:
     """More vulnerabilities of one severity than a rule allows an update to add."""
 
     severity: Severity
-    brought: int
-    allowed: int
-    staying: Counts
+    introduced_count: int
+    allowed_count: int
+    old_counts: SeverityCounts
     """Counts for the pinned image."""
-    moving: Counts
+    new_counts: SeverityCounts
     """Counts for the new image."""
 
     @property
-    def keeps_worse(self) -> bool:
+    def is_old_image_worse(self) -> bool:
         """Whether the pinned image is the worse one: it has more of this severity, or of a higher one."""
-        return self._from_the_worst(self.staying) > self._from_the_worst(self.moving)
+        return self._get_counts_worst_first(self.old_counts) > self._get_counts_worst_first(self.new_counts)
 
     def __str__(self) -> str:
         """Return a sentence with the added and allowed number, and the counts of both images."""
-        shown = [each for each in _DOWN if each >= self.severity and (self.staying[each] or self.moving[each])]
+        shown = [each for each in _SEVERITIES_WORST_FIRST if each >= self.severity and (self.old_counts[each] or self.new_counts[each])]
         staying, moving = (
-            " and ".join(f"{counts[each]} {each.word}" for each in shown) for counts in (self.staying, self.moving)
+            " and ".join(f"{counts[each]} {each.word}" for each in shown) for counts in (self.old_counts, self.new_counts)
         )
-        brings = f"it brings {self.brought} {self.severity.word} where a rule allows {self.allowed}"
+        brings = f"it brings {self.introduced_count} {self.severity.word} where a rule allows {self.allowed_count}"
         return f"{brings}; staying leaves {staying}, moving {moving}"
 
-    def _from_the_worst(self, counts: Counts) -> tuple[int, ...]:
-        return tuple(counts[each] for each in _DOWN if each >= self.severity)
+    def _get_counts_worst_first(self, counts: SeverityCounts) -> tuple[int, ...]:
+        return tuple(counts[each] for each in _SEVERITIES_WORST_FIRST if each >= self.severity)
 
 
-_DOWN = tuple(sorted(Severity, reverse=True))
+_SEVERITIES_WORST_FIRST = tuple(sorted(Severity, reverse=True))
 
 
-def excess(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> Excess | None:
+def find_exceeded_limit(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> LimitExceeded | None:
     """Return the exceeded limit of the worst severity; None if there is none, or the images were not compared.
 
     If a platform has no comparison, each of the others is checked separately. Platforms on which the pinned image is
     not the worse one take precedence.
     """
-    parts = (evidence,) if evidence.delta is not None else comparable(evidence)
-    found = [each for part in parts if (each := _excess(part, allowances)) is not None]
-    return min(found, key=lambda each: (each.keeps_worse, -each.severity), default=None)
+    parts = (evidence,) if evidence.delta is not None else list_checked_evidence(evidence)
+    exceeded_limits = [each for part in parts if (each := _check_limits(part, allowances)) is not None]
+    return min(exceeded_limits, key=lambda each: (each.is_old_image_worse, -each.severity), default=None)
 
 
-def _excess(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> Excess | None:
+def _check_limits(evidence: Evidence, allowances: Collection[IntroducedLimit]) -> LimitExceeded | None:
     if evidence.delta is None or not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return None
-    brought, staying, moving = (
+    introduced_counts, old_counts, new_counts = (
         count_by_severity(findings)
         for findings in (evidence.delta.introduced, evidence.old.findings, evidence.new.findings)
     )
-    too_many = (each for each in allowances if brought[each.severity] > each.maximum)
-    worst = max(too_many, key=lambda each: each.severity, default=None)
+    exceeded_allowances = (each for each in allowances if introduced_counts[each.severity] > each.maximum)
+    worst_allowance = max(exceeded_allowances, key=lambda each: each.severity, default=None)
     return (
-        Excess(worst.severity, brought[worst.severity], worst.maximum, staying, moving) if worst is not None else None
+        LimitExceeded(worst_allowance.severity, introduced_counts[worst_allowance.severity], worst_allowance.maximum, old_counts, new_counts) if worst_allowance is not None else None
     )

@@ -6,43 +6,43 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.versions import in_order, is_later
+from bot.core.evidence.versions import sort_versions, is_later_version
 from bot.model.contents import InstalledPackage, PackageChange, PackageChangeKind
 from bot.model.evidence import Finding, Scan
 
-_Key = tuple[str, str]
+_PackageKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Held:
+class _PackageVersions:
     """One package of one image, in all its installed versions."""
 
     versions: tuple[str, ...] = ()
     source: str = ""
 
 
-def package_changes(old: Iterable[InstalledPackage], new: Iterable[InstalledPackage]) -> tuple[PackageChange, ...]:
+def compare_packages(old: Iterable[InstalledPackage], new: Iterable[InstalledPackage]) -> tuple[PackageChange, ...]:
     """Return the packages that differ between two images, by type and name."""
-    before, after = _held(old), _held(new)
-    absent = _Held()
-    keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
-    found = (_change(key, before.get(key, absent), after.get(key, absent)) for key in keys)
-    return tuple(change for change in found if change.old != change.new)
+    old_packages, new_packages = _group_packages(old), _group_packages(new)
+    absent = _PackageVersions()
+    keys = sorted(key for key in old_packages.keys() | new_packages.keys() if old_packages.get(key) != new_packages.get(key))
+    changes = (_build_change(key, old_packages.get(key, absent), new_packages.get(key, absent)) for key in keys)
+    return tuple(change for change in changes if change.old != change.new)
 
 
-def _held(packages: Iterable[InstalledPackage]) -> Mapping[_Key, _Held]:
-    versions: dict[_Key, set[str]] = defaultdict(set)
-    sources: dict[_Key, str] = {}
+def _group_packages(packages: Iterable[InstalledPackage]) -> Mapping[_PackageKey, _PackageVersions]:
+    versions: dict[_PackageKey, set[str]] = defaultdict(set)
+    sources: dict[_PackageKey, str] = {}
     for package in packages:
         versions[package.type, package.name].add(package.version)
         sources[package.type, package.name] = package.source
-    return {key: _Held(in_order(key[0], found), sources[key]) for key, found in versions.items()}
+    return {key: _PackageVersions(sort_versions(key[0], found), sources[key]) for key, found in versions.items()}
 
 
-def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
+def _build_change(key: _PackageKey, before: _PackageVersions, after: _PackageVersions) -> PackageChange:
     package_type, name = key
     return PackageChange(
-        kind=_direction(package_type, before.versions, after.versions),
+        kind=_determine_change(package_type, before.versions, after.versions),
         type=package_type,
         name=name,
         old=before.versions,
@@ -51,33 +51,33 @@ def _change(key: _Key, before: _Held, after: _Held) -> PackageChange:
     )
 
 
-def _direction(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
+def _determine_change(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
     """Return how a package changed; of several versions the latest counts."""
     if not old:
         return PackageChangeKind.ADDED
     if not new:
         return PackageChangeKind.REMOVED
-    later = None if old[-1] == new[-1] else is_later(package_type, new[-1], old[-1])
-    if later is None:
+    is_upgrade = None if old[-1] == new[-1] else is_later_version(package_type, new[-1], old[-1])
+    if is_upgrade is None:
         return PackageChangeKind.CHANGED
-    return PackageChangeKind.UPGRADED if later else PackageChangeKind.DOWNGRADED
+    return PackageChangeKind.UPGRADED if is_upgrade else PackageChangeKind.DOWNGRADED
 
 
-Versions = Callable[[Finding], tuple[str, ...] | None]
+VersionLookup = Callable[[Finding], tuple[str, ...] | None]
 
 
-def versions_in(outcome: Scan) -> Versions:
+def build_version_lookup(outcome: Scan) -> VersionLookup:
     """Return a function from a finding to the versions that this image has of its package; None if not known.
 
     The package list is indexed once, because there may be as many findings as packages.
     """
     if outcome.packages is None:
         return lambda _: None
-    found: dict[_Key, set[str]] = defaultdict(set)
+    versions_by_package: dict[_PackageKey, set[str]] = defaultdict(set)
     for package in outcome.packages:
-        found[package.type, package.name_in_findings].add(package.version)
+        versions_by_package[package.type, package.name_in_findings].add(package.version)
 
-    def versions(finding: Finding) -> tuple[str, ...]:
-        return in_order(finding.package_type, found.get((finding.package_type, finding.package), ()))
+    def get_versions(finding: Finding) -> tuple[str, ...]:
+        return sort_versions(finding.package_type, versions_by_package.get((finding.package_type, finding.package), ()))
 
-    return versions
+    return get_versions

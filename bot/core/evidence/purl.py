@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 from bot.model.vex import Purl
 
-MAX_PURL = 4096
+MAX_PURL_LENGTH = 4096
 """Characters; a package URL with a digest and the URL of its repository has about two hundred."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*", re.ASCII)
@@ -21,22 +21,22 @@ def parse_purl(text: str) -> Purl | None:
     """Parse a package URL; None if it is invalid, or names a part of a package (`#subpath`)."""
     scheme, _, rest = text.partition(":")
     path, _, query = rest.partition("?")
-    if len(text) > MAX_PURL or scheme.lower() != "pkg" or "#" in rest:
+    if len(text) > MAX_PURL_LENGTH or scheme.lower() != "pkg" or "#" in rest:
         return None
     kind, slash, path = path.lstrip("/").partition("/")
     namespace, _, last = path.rstrip("/").rpartition("/")
     name, _, version = last.partition("@")
-    qualifiers = _qualifiers(query)
+    qualifiers = _parse_qualifiers(query)
     if not slash or not name or not _TYPE.fullmatch(kind.lower()) or qualifiers is None:
         return None
     segments = [unquote(segment) for segment in namespace.split("/") if segment]
     return Purl(kind.lower(), "/".join(segments), unquote(name), unquote(version), qualifiers)
 
 
-def _qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
+def _parse_qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
     """Parse the qualifiers; None if a key is invalid or occurs twice."""
     parts = (part.partition("=") for part in query.split("&") if part)
     pairs = [(key.lower(), unquote(value)) for key, _, value in parts]
-    found = {key: value for key, value in pairs if value}
-    is_plain = len({key for key, _ in pairs}) == len(pairs) and all(_KEY.fullmatch(key) for key, _ in pairs)
-    return tuple(sorted(found.items())) if is_plain else None
+    values = {key: value for key, value in pairs if value}
+    is_unambiguous = len({key for key, _ in pairs}) == len(pairs) and all(_KEY.fullmatch(key) for key, _ in pairs)
+    return tuple(sorted(values.items())) if is_unambiguous else None

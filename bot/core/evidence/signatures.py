@@ -14,11 +14,11 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 
-_TELLING = (SignatureDefect.OTHER_IMAGE, SignatureDefect.BROKEN, SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED)
+_DEFECT_ORDER = (SignatureDefect.OTHER_IMAGE, SignatureDefect.BROKEN, SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED)
 """The order in which defects are reported: a copied signature is an attack, an unlisted signer may be harmless."""
 
 
-def together(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
+def combine_signatures(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
     """Return one outcome for all signatures of an image: a verified signature wins over all others.
 
     A signature that could not be fetched comes next, because it may have been valid; then come defective ones.
@@ -33,7 +33,7 @@ def _rank(outcome: SignatureOutcome) -> tuple[int, int]:
         case SignatureUnknown():
             return 1, 0
         case BadSignature(defect=flaw):
-            return 2, _TELLING.index(flaw)
+            return 2, _DEFECT_ORDER.index(flaw)
         case UnsupportedSignature():
             return 3, 0
         case NoSignature():

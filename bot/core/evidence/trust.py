@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.signature import (
     BadSignature,
     NoSignature,
@@ -20,12 +20,12 @@ from bot.model.signature import (
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import Reason
 
-OF_STRANGERS = frozenset({SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED})
+UNLISTED_SIGNER_DEFECTS = frozenset({SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED})
 """Defects that the signature of any unlisted signer has, and that are not suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
-class Distrust:
+class SignatureRejection:
     """Why the signatures of an update do not pass."""
 
     reason: Reason
@@ -35,40 +35,40 @@ class Distrust:
     """Whether the signatures could not be checked, so that the update is neither refused nor passed."""
 
 
-def trust_for(trusts: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
+def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
     """Return the first `trust` entry that matches a canonical repository, or None."""
-    return next((each for each in trusts if any(matches(glob, repository) for glob in each.image_globs)), None)
+    return next((each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None)
 
 
-def distrust(found: TransitionSignatures | None, *, is_required: bool) -> Distrust | None:
+def check_signatures(signatures: TransitionSignatures | None, *, is_required: bool) -> SignatureRejection | None:
     """Return why the signatures of an update do not pass, or None if they pass.
 
     If the signature of the old image was verified, that of the new one must be, even if no rule requires it.
     `signatures` is None if no `trust` entry matches the image.
     """
-    if found is None:
-        return Distrust(Reason.UNSIGNED, "no entry of `trust` is about this image") if is_required else None
-    was_signed = isinstance(found.old, VerifiedSignature)
-    match found.new:
+    if signatures is None:
+        return SignatureRejection(Reason.UNSIGNED, "no entry of `trust` is about this image") if is_required else None
+    was_signed = isinstance(signatures.old, VerifiedSignature)
+    match signatures.new:
         case VerifiedSignature():
             return None
         case BadSignature(defect=SignatureDefect.OTHER_SIGNER) if was_signed:
-            return Distrust(Reason.SIGNER_CHANGED, f"{spoken(found.old)} before; now {spoken(found.new)}")
-        case BadSignature(defect=flaw) if flaw not in OF_STRANGERS or is_required or was_signed:
-            return Distrust(Reason.SIGNATURE_FAILED, spoken(found.new))
-        case _ if not is_required and isinstance(found.old, SignatureUnknown):
-            return _unknown(found.old)
+            return SignatureRejection(Reason.SIGNER_CHANGED, f"{describe_signature(signatures.old)} before; now {describe_signature(signatures.new)}")
+        case BadSignature(defect=flaw) if flaw not in UNLISTED_SIGNER_DEFECTS or is_required or was_signed:
+            return SignatureRejection(Reason.SIGNATURE_FAILED, describe_signature(signatures.new))
+        case _ if not is_required and isinstance(signatures.old, SignatureUnknown):
+            return _build_unknown_rejection(signatures.old)
         case _ if not is_required and not was_signed:
             return None
         case SignatureUnknown():
-            return _unknown(found.new)
+            return _build_unknown_rejection(signatures.new)
         case UnsupportedSignature():
-            return Distrust(Reason.SIGNATURE_FAILED, _compared(found))
+            return SignatureRejection(Reason.SIGNATURE_FAILED, _describe_signature_change(signatures))
         case _:
-            return Distrust(Reason.UNSIGNED, _compared(found))
+            return SignatureRejection(Reason.UNSIGNED, _describe_signature_change(signatures))
 
 
-def spoken(outcome: SignatureOutcome | None) -> str:
+def describe_signature(outcome: SignatureOutcome | None) -> str:
     """Describe the signature of an image, as a part of a sentence."""
     match outcome:
         case VerifiedSignature(signer=signer, statement=SignedStatement.PROVENANCE):
@@ -85,17 +85,17 @@ def spoken(outcome: SignatureOutcome | None) -> str:
             return "it has no signature"
 
 
-def both_spoken(found: TransitionSignatures) -> str:
+def describe_both_signatures(signatures: TransitionSignatures) -> str:
     """Describe the signatures of both images of an update, for a terminal."""
-    if found.old is None:
-        return spoken(found.new)
-    return f"{spoken(found.new)}{', as before' if found.old == found.new else f'; before: {spoken(found.old)}'}"
+    if signatures.old is None:
+        return describe_signature(signatures.new)
+    return f"{describe_signature(signatures.new)}{', as before' if signatures.old == signatures.new else f'; before: {describe_signature(signatures.old)}'}"
 
 
-def _compared(found: TransitionSignatures) -> str:
-    before = f"{spoken(found.old)} before; now " if isinstance(found.old, VerifiedSignature) else ""
-    return before + spoken(found.new)
+def _describe_signature_change(signatures: TransitionSignatures) -> str:
+    old_phrase = f"{describe_signature(signatures.old)} before; now " if isinstance(signatures.old, VerifiedSignature) else ""
+    return old_phrase + describe_signature(signatures.new)
 
 
-def _unknown(outcome: SignatureUnknown) -> Distrust:
-    return Distrust(outcome.reason, spoken(outcome), is_unknown=True)
+def _build_unknown_rejection(outcome: SignatureUnknown) -> SignatureRejection:
+    return SignatureRejection(outcome.reason, describe_signature(outcome), is_unknown=True)

@@ -6,11 +6,11 @@ import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
-MAX_VERSION = 128
+MAX_VERSION_LENGTH = 128
 """Maximum length of a compared version. The longest in distributions are below a hundred characters, and the time to
 compare hostile ones grows with the square of their length."""
 
-_SCHEMES: dict[str, str] = {
+_VERSION_CLASSES: dict[str, str] = {
     **dict.fromkeys(("deb", "debian", "ubuntu"), "DebianVersion"),
     **dict.fromkeys(("alpine", "apk", "chainguard", "minimos", "wolfi"), "AlpineLinuxVersion"),
     **dict.fromkeys(
@@ -28,48 +28,48 @@ _SCHEMES: dict[str, str] = {
     **dict.fromkeys(("dotnet", "dotnet-core", "nuget"), "NugetVersion"),
 }
 """Classes of the `univers` library by package type, as Trivy, Grype and package URLs name it."""
-SYSTEM_TYPES = frozenset(
-    kind for kind, scheme in _SCHEMES.items() if scheme in {"DebianVersion", "AlpineLinuxVersion", "RpmVersion"}
+OS_PACKAGE_TYPES = frozenset(
+    kind for kind, scheme in _VERSION_CLASSES.items() if scheme in {"DebianVersion", "AlpineLinuxVersion", "RpmVersion"}
 )
 """Types of packages that belong to a Linux distribution."""
 
 
-_UNREADABLE = Exception
+_PARSE_ERROR = Exception
 """`univers` raises different errors for invalid versions in each scheme, not only its own."""
 
 
-def is_same_kind(one: str, other: str) -> bool:
+def is_same_package_type(one: str, other: str) -> bool:
     """Return True if both package types mean the same ecosystem: `deb` and `debian`."""
-    return one == other or (one in _SCHEMES and _SCHEMES[one] == _SCHEMES.get(other))
+    return one == other or (one in _VERSION_CLASSES and _VERSION_CLASSES[one] == _VERSION_CLASSES.get(other))
 
 
-def is_later(package_type: str, version: str, other: str) -> bool | None:
+def is_later_version(package_type: str, version: str, other: str) -> bool | None:
     """Return True if `version` is later, False if `other` is; None if they are equal or cannot be compared."""
-    read = _reader(package_type)
-    with contextlib.suppress(_UNREADABLE):
-        one, two = read(version), read(other)
+    parse_version = _get_version_parser(package_type)
+    with contextlib.suppress(_PARSE_ERROR):
+        one, two = parse_version(version), parse_version(other)
         return True if two < one else False if one < two else None
     return None
 
 
-def in_order(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
+def sort_versions(package_type: str, versions: Iterable[str]) -> tuple[str, ...]:
     """Return the distinct versions in ascending order; alphabetically if they cannot be compared."""
-    found = sorted(set(versions))
-    if len(found) > 1:
-        with contextlib.suppress(_UNREADABLE):
-            return tuple(sorted(found, key=_reader(package_type)))
-    return tuple(found)
+    distinct_versions = sorted(set(versions))
+    if len(distinct_versions) > 1:
+        with contextlib.suppress(_PARSE_ERROR):
+            return tuple(sorted(distinct_versions, key=_get_version_parser(package_type)))
+    return tuple(distinct_versions)
 
 
-def _reader(package_type: str) -> Callable[[str], Any]:
+def _get_version_parser(package_type: str) -> Callable[[str], Any]:
     """Return a function that parses a version for comparison. Only here the library is imported, on first use."""
     from univers import versions
 
-    scheme = _SCHEMES.get(package_type)
+    version_class = _VERSION_CLASSES.get(package_type)
 
-    def read(version: str) -> Any:
-        if scheme is None or len(version) > MAX_VERSION:
+    def parse_version(version: str) -> Any:
+        if version_class is None or len(version) > MAX_VERSION_LENGTH:
             raise ValueError
-        return getattr(versions, scheme)(version)
+        return getattr(versions, version_class)(version)
 
-    return read
+    return parse_version

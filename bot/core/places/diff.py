@@ -8,16 +8,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-EVERY_LINE = range(1, 1 << 31)
+ALL_LINES = range(1, 1 << 31)
 """The lines of a new file."""
 
 _HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@", re.ASCII)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _LETTERS = {b"a": b"\a", b"b": b"\b", b"t": b"\t", b"n": b"\n", b"v": b"\v", b"f": b"\f", b"r": b"\r"}
-_NOWHERE = b"/dev/null"
+_NO_FILE = b"/dev/null"
 
 
-def changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
+def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
     """Return the new lines of each file in a patch, counted from 1.
 
     A deleted file has no lines. The patch must have the prefixes `a/` and `b/`, and no context lines.
@@ -27,37 +27,37 @@ def changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
     lines = iter(patch.split(b"\n"))
     for line in lines:
         if line.startswith(b"--- "):
-            old = _path(line)
+            old = _parse_path(line)
         elif line.startswith(b"+++ "):
-            new = _path(line)
-            path = old if new == _NOWHERE else new
+            new = _parse_path(line)
+            path = old if new == _NO_FILE else new
             changed.setdefault(path, ())
         elif hunk := _HUNK.match(line):
             removed, start, added = (int(each) if each is not None else 1 for each in hunk.groups())
             if added:
                 changed[path] = (*changed.get(path, ()), range(start, start + added))
-            _skip(lines, removed + added)
+            _skip_hunk(lines, removed + added)
     return changed
 
 
-def _skip(lines: Iterator[bytes], count: int) -> None:
+def _skip_hunk(lines: Iterator[bytes], count: int) -> None:
     """Skip the lines of a hunk, which may look like headers; git's own remarks among them do not count."""
     while count and (line := next(lines, None)) is not None:
         count -= not line.startswith(b"\\")
 
 
-def _path(line: bytes) -> bytes:
+def _parse_path(line: bytes) -> bytes:
     """Return the path of a `--- ` or `+++ ` line, without its prefix.
 
     Git quotes paths with special characters, and appends a tab to a path with a space.
     """
-    said = line[4:].removesuffix(b"\t")
-    path = _ESCAPE.sub(_unescaped, said[1:-1]) if said.startswith(b'"') else said
-    return path if path == _NOWHERE else path[2:]
+    quoted = line[4:].removesuffix(b"\t")
+    path = _ESCAPE.sub(_unescape, quoted[1:-1]) if quoted.startswith(b'"') else quoted
+    return path if path == _NO_FILE else path[2:]
 
 
-def _unescaped(found: re.Match[bytes]) -> bytes:
-    word = found[1]
-    if word.isdigit():
-        return bytes([int(word, 8) & 0xFF])
-    return _LETTERS.get(word, word)
+def _unescape(match: re.Match[bytes]) -> bytes:
+    escape = match[1]
+    if escape.isdigit():
+        return bytes([int(escape, 8) & 0xFF])
+    return _LETTERS.get(escape, escape)

@@ -13,27 +13,27 @@ from bot.model.errors import EditError
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, Span, UnsupportedText
 
-Identity = tuple[FilePath, str, str]
+OccurrenceKey = tuple[FilePath, str, str]
 
 _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
-def identity(occurrence: Occurrence) -> Identity:
+def get_occurrence_key(occurrence: Occurrence) -> OccurrenceKey:
     """Return the key of an occurrence that edits do not change: its path, format and locator."""
     return occurrence.path, occurrence.format, occurrence.locator
 
 
-def write(slot: EditSlot, value: str) -> ByteEdit:
+def build_edit(slot: EditSlot, value: str) -> ByteEdit:
     """Return the edit that writes a digest or a tag into its `slot`."""
     return ByteEdit(slot.span, slot.old, slot.prefix + value.encode())
 
 
-def edits_for(place: Occurrence, chosen: UpdateCandidate) -> Iterator[ByteEdit]:
+def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
     """Yield the edits for an update to a candidate: its digest, and its tag if that changes."""
-    digest = place.digest_slot if isinstance(place.digest_slot, EditSlot) else None
-    tag = place.tag_slot if isinstance(place.tag_slot, EditSlot) and chosen.tag is not None else None
+    digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
+    tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
     edits = [
-        write(slot, value) for slot, value in ((tag, chosen.tag or ""), (digest, chosen.digest)) if slot is not None
+        build_edit(slot, value) for slot, value in ((tag, candidate.tag or ""), (digest, candidate.digest)) if slot is not None
     ]
     match edits:
         case [first, second] if first.span.end == second.span.start:  # the digest is inserted directly after the tag
@@ -42,12 +42,12 @@ def edits_for(place: Occurrence, chosen: UpdateCandidate) -> Iterator[ByteEdit]:
             yield from edits
 
 
-def is_misread(content: bytes, place: Occurrence, chosen: UpdateCandidate) -> bool:
+def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
     """Return True if YAML would read the new tag as a number of another spelling, as with `1.20`."""
-    if not isinstance(place.tag_slot, EditSlot) or chosen.tag is None or not _NUMBER.fullmatch(chosen.tag):
+    if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
         return False
-    before, after = content[: place.tag_slot.span.start][-1:], content[place.tag_slot.span.end :][:1]
-    return not before.strip() and not after.strip() and f"{float(chosen.tag):g}" != chosen.tag
+    before, after = content[: occurrence.tag_slot.span.start][-1:], content[occurrence.tag_slot.span.end :][:1]
+    return not before.strip() and not after.strip() and f"{float(candidate.tag):g}" != candidate.tag
 
 
 def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
@@ -61,7 +61,7 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     last: ByteEdit | None = None
     for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
         start, end = edit.span.start, edit.span.end
-        if last is not None and _meet(last, edit):
+        if last is not None and _is_touching(last, edit):
             raise EditError(f"two different edits touch byte {start}")
         if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
             raise EditError(f"expected {edit.old!r} at byte {start}: the file changed after it was read")
@@ -70,7 +70,7 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     return b"".join([*pieces, content[copied:]])
 
 
-def _meet(first: ByteEdit, second: ByteEdit) -> bool:
+def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
     """Return True if two different edits, in the order of their spans, touch each other."""
     if second.span.start < first.span.end:
         return True
@@ -78,33 +78,33 @@ def _meet(first: ByteEdit, second: ByteEdit) -> bool:
     return is_insertion and second.span.start == first.span.end
 
 
-def is_proved(
-    before: Iterable[Occurrence | UnsupportedText],
-    after: Iterable[Occurrence | UnsupportedText],
-    planned: Mapping[Identity, Digest],
-    tags: Mapping[Identity, str] = MappingProxyType({}),
+def has_only_planned_changes(
+    old_references: Iterable[Occurrence | UnsupportedText],
+    new_references: Iterable[Occurrence | UnsupportedText],
+    planned_digests: Mapping[OccurrenceKey, Digest],
+    planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
 ) -> bool:
     """Return True if exactly the `planned` references have new digests, and those in `tags` new tags.
 
     `before` and `after` are the references extracted before and after the edit.
     """
-    expected = _places(before)
-    for identity, digest in planned.items():
-        place = expected.get(identity)
-        if not isinstance(place, ImageReference):
+    expected = _index_references(old_references)
+    for identity, digest in planned_digests.items():
+        reference = expected.get(identity)
+        if not isinstance(reference, ImageReference):
             return False
-        expected[identity] = replace(place, digest=digest, tag=tags.get(identity, place.tag))
-    return expected == _places(after)
+        expected[identity] = replace(reference, digest=digest, tag=planned_tags.get(identity, reference.tag))
+    return expected == _index_references(new_references)
 
 
-def _places(found: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
+def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
     """Return references by key, and the count of each unsupported text by content, since edits may add lines."""
-    places: dict[object, ImageReference | int] = {}
+    references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()
-    for place in found:
+    for place in items:
         match place:
             case Occurrence():
-                places[identity(place)] = place.reference
+                references[get_occurrence_key(place)] = place.reference
             case UnsupportedText():
                 texts[place.path, place.text, place.reason] += 1
-    return {**places, **texts}
+    return {**references, **texts}

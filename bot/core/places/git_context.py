@@ -13,7 +13,7 @@ from urllib.parse import unquote
 
 from bot.model.source import FilePath
 
-MAX_CONTEXT = 4096
+MAX_CONTEXT_LENGTH = 4096
 """Characters; longer texts are not plausible URLs."""
 
 _URL = re.compile(
@@ -21,7 +21,7 @@ _URL = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _SCP = re.compile(r"[a-z0-9._-]+@(?P<host>[a-z0-9.-]+):(?P<path>[^\s?]+)", re.ASCII | re.IGNORECASE)
-_USUAL = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
+_DEFAULT_PORTS = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
 """Default ports by scheme."""
 
 
@@ -37,35 +37,35 @@ class GitContext:
     """A branch, tag or commit of the repository; None for its default branch."""
     folder: FilePath
 
-    def folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
+    def get_folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
         """Return the folder if it is on that branch of that repository, which must be its default branch; else None.
 
         Forges ignore case in hosts and names.
         """
-        is_there = (self.host, self.repository) == (host.lower(), repository.lower())
-        return self.folder if is_there and self.reference in {None, branch} else None
+        is_same_repository = (self.host, self.repository) == (host.lower(), repository.lower())
+        return self.folder if is_same_repository and self.reference in {None, branch} else None
 
 
 def parse_context(text: str) -> GitContext | None:
     """Parse the URL of a build context; None if it is not a git repository, or its folder is outside of it."""
-    if len(text) > MAX_CONTEXT:
+    if len(text) > MAX_CONTEXT_LENGTH:
         return None
     remote, _, fragment = text.strip().partition("#")
-    found = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
-    if found is None:
+    match = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
+    if match is None:
         return None
-    groups = found.groupdict()
+    groups = match.groupdict()
     host, port, scheme = groups["host"].lower().removeprefix("www."), groups.get("port"), groups.get("scheme")
-    usual = _USUAL.get(scheme.lower() if scheme else None)
-    if port and usual is not None and port not in usual:
+    default_ports = _DEFAULT_PORTS.get(scheme.lower() if scheme else None)
+    if port and default_ports is not None and port not in default_ports:
         host = f"{host}:{port}"
     reference, _, folder = unquote(fragment).partition(":")
-    inner = normpath(folder.strip("/") or ".")
-    if inner == ".." or inner.startswith("../"):
+    normalized_folder = normpath(folder.strip("/") or ".")
+    if normalized_folder == ".." or normalized_folder.startswith("../"):
         return None
     return GitContext(
         host=host,
         repository=unquote(groups["path"]).strip("/").removesuffix(".git").lower(),
         reference=reference.removeprefix("refs/heads/") or None,
-        folder=FilePath("" if inner == "." else inner),
+        folder=FilePath("" if normalized_folder == "." else normalized_folder),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from bot.core.globs import matches
+from bot.core.globs import is_glob_match
 from bot.model.modes import UpdateMode
 from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, policy_keys
 from bot.model.rules import RequiredEvidence
@@ -17,12 +17,12 @@ if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.rules import IntroducedLimit, RuleMatch
 
-_REACH = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
+_UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes by ascending range."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class RuleTarget:
     """The properties of an image reference that rules can match."""
 
     occurrence: Occurrence
@@ -31,17 +31,17 @@ class Place:
     base_branch: str
 
 
-def policy_for(rulebook: PolicyConfig, place: Place) -> Policy:
+def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Policy:
     """Return the policy of an image reference; keys that no rule sets have their defaults.
 
     The rules in the repository's own file are evaluated the same way, and the two results are merged.
     """
-    policy = _evaluate([rule for rule in rulebook.rules if _applies(rule.match, place)], Policy())
-    inner = [rule for rule in rulebook.repository_rules if _applies(rule.match, place)]
-    return _meet_policies(policy, _evaluate(inner, policy)) if inner else policy
+    policy = _evaluate_rules([rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy())
+    repository_rules = [rule for rule in policy_config.repository_rules if _is_rule_match(rule.match, rule_target)]
+    return _meet_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
 
 
-def _evaluate(rules: Sequence[PolicyRule], default: Policy) -> Policy:
+def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
     """Return the policy in which each key is that of the first rule that sets it, or that of `default`."""
     keys: dict[str, Any] = {}
     for rule in reversed(rules):
@@ -71,47 +71,47 @@ def _meet_values(meet: Meet, operator: Any, repository: Any) -> Any:
         case Meet.LONGER:
             return max(operator, repository)
         case Meet.NEARER:
-            return min(operator, repository, key=_REACH.index)
+            return min(operator, repository, key=_UPDATE_MODES_BY_RANGE.index)
         case Meet.STRICTER:
             return RequiredEvidence(operator.scan or repository.scan, operator.signature or repository.signature)
         case Meet.FEWER:
-            return _fewest((*operator, *repository))
+            return _select_strictest((*operator, *repository))
         case Meet.REPOSITORY:
             return repository
     assert_never(meet)
 
 
-def _fewest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
+def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
     """Return the lowest allowance for each severity."""
-    least: dict[Severity, IntroducedLimit] = {}
+    strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
-        least.setdefault(each.severity, each)
-    return tuple(least.values())
+        strictest.setdefault(each.severity, each)
+    return tuple(strictest.values())
 
 
-def role_of(rulebook: PolicyConfig, occurrence: Occurrence) -> Role:
+def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
     """Return the role of an image reference: that of its format, or own if it matches the operator's `own` globs."""
-    if occurrence.role is Role.THIRD_PARTY and _any(rulebook.own_globs or (), occurrence.reference.repository):
+    if occurrence.role is Role.THIRD_PARTY and _is_any_match(policy_config.own_globs or (), occurrence.reference.repository):
         return Role.OWN
     return occurrence.role
 
 
-def _applies(match: RuleMatch, place: Place) -> bool:
+def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
     return (
-        (match.role is None or match.role is place.role)
-        and _accepts(match.image, place.occurrence.reference.repository)
-        and _accepts(match.path, place.occurrence.path)
-        and _accepts(match.format, place.occurrence.format)
-        and _accepts(match.repository, place.repository)
-        and _accepts(match.base_branch, place.base_branch)
+        (match.role is None or match.role is rule_target.role)
+        and _is_accepted(match.image, rule_target.occurrence.reference.repository)
+        and _is_accepted(match.path, rule_target.occurrence.path)
+        and _is_accepted(match.format, rule_target.occurrence.format)
+        and _is_accepted(match.repository, rule_target.repository)
+        and _is_accepted(match.base_branch, rule_target.base_branch)
     )
 
 
-def _accepts(globs: tuple[str, ...], value: str) -> bool:
+def _is_accepted(globs: tuple[str, ...], value: str) -> bool:
     """Return True if one of the globs matches, or there are none."""
-    return not globs or _any(globs, value)
+    return not globs or _is_any_match(globs, value)
 
 
-def _any(globs: tuple[str, ...], value: str) -> bool:
-    return any(matches(glob, value) for glob in globs)
+def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
+    return any(is_glob_match(glob, value) for glob in globs)
 

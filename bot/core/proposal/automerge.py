@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
-from bot.core.choice.tags import reaches
+from bot.core.choice.tags import is_within_mode
 from bot.model.decision import ImageUpdate
 from bot.model.evidence import Evidence, NotScanned, Scan
 from bot.model.rules import AutomergeConditions
 
 
-def may_merge(update: ImageUpdate, evidence: Evidence) -> bool:
+def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if the forge may merge an update automatically; unknown evidence does not meet a condition."""
-    wanted = update.tracked_image.policy.automerge
-    return wanted is not None and _is_near(update, wanted) and _is_harmless(evidence, wanted)
+    conditions = update.tracked_image.policy.automerge
+    return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
 
 
-def is_merge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
+def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if only a missing scan prevents automerge."""
-    wanted = update.tracked_image.policy.automerge
+    conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))
-    return wanted is not None and _is_near(update, wanted) and is_unknown
+    return conditions is not None and _is_within_max_update(update, conditions) and is_unknown
 
 
-def _is_near(update: ImageUpdate, wanted: AutomergeConditions) -> bool:
-    goal = update.candidates[0].tag or update.tracked_image.tag_ref.tag
-    return reaches(update.tracked_image.tag_ref.tag, goal, wanted.max_update)
+def _is_within_max_update(update: ImageUpdate, conditions: AutomergeConditions) -> bool:
+    new_tag = update.candidates[0].tag or update.tracked_image.tag_ref.tag
+    return is_within_mode(update.tracked_image.tag_ref.tag, new_tag, conditions.max_update)
 
 
-def _is_harmless(evidence: Evidence, wanted: AutomergeConditions) -> bool:
-    if wanted.require_scan and not isinstance(evidence.new, Scan):
+def _is_harmless(evidence: Evidence, conditions: AutomergeConditions) -> bool:
+    if conditions.require_scan and not isinstance(evidence.new, Scan):
         return False
-    return not wanted.forbids_introduced or (evidence.delta is not None and not evidence.delta.introduced)
+    return not conditions.forbids_introduced or (evidence.delta is not None and not evidence.delta.introduced)

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from bot.model.dashboard import UserRequest
 
-MAX_BRANCH = 255
+MAX_BRANCH_LENGTH = 255
 """Characters; git's limit for a name in a folder."""
 
-_ASKS = "|".join(UserRequest)
-_TICKED = re.compile(
-    rf"^[ ]*[-*] \[[xX]\] <!-- basebump:({_ASKS})(?: ([^\s<>]{{1,{MAX_BRANCH}}}))? -->", re.MULTILINE | re.ASCII
+_REQUEST_WORDS = "|".join(UserRequest)
+_TICKED_CHECKBOX = re.compile(
+    rf"^[ ]*[-*] \[[xX]\] <!-- basebump:({_REQUEST_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->", re.MULTILINE | re.ASCII
 )
 
 
@@ -30,20 +30,20 @@ class Box:
         return f"- [ ] <!-- basebump:{words} -->"
 
 
-LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
+REQUEST_LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
 """Labels on a request that request an action. `open` has none, because a waiting proposal has no request yet."""
 
 
-def asked_by(labels: Iterable[str]) -> frozenset[UserRequest]:
+def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
     """Return the actions that the labels of a request ask for."""
-    return frozenset(LABELS[label] for label in labels if label in LABELS)
+    return frozenset(REQUEST_LABELS[label] for label in labels if label in REQUEST_LABELS)
 
 
-def labels_of(asks: Iterable[UserRequest]) -> tuple[str, ...]:
+def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
     """Return the labels for these actions."""
-    return tuple(label for label, ask in LABELS.items() if ask in asks)
+    return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
 
 
-def ticked(body: str) -> frozenset[tuple[UserRequest, str]]:
+def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
     """Return the requested actions with their branches; the branch is empty in the body of a proposal."""
-    return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED.findall(body))
+    return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))

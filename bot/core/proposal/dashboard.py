@@ -7,21 +7,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from bot.core.evidence.withheld import names_hosts
-from bot.core.markdown import Link, Plain, Text, is_address
+from bot.core.evidence.withheld import has_registry_detail
+from bot.core.markdown import Link, Plain, Text, is_safe_url
 from bot.core.proposal.boxes import Box
 from bot.model.dashboard import DashboardIssue, UserRequest
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 
 VERSION = 1
-TITLE = "basebump: base images"
-TROUBLE = "basebump: the file of this repository cannot be used"
+DASHBOARD_TITLE = "basebump: base images"
+CONFIG_ERROR_TITLE = "basebump: the file of this repository cannot be used"
 
-_MARK = "<!-- basebump:dashboard:1 -->"
-_EMPTY = "<!-- basebump:dashboard:1 empty -->"
+_MARKER = "<!-- basebump:dashboard:1 -->"
+_EMPTY_MARKER = "<!-- basebump:dashboard:1 empty -->"
 """Marker of a dashboard that basebump closed because it was empty."""
-NOTHING = f"{_EMPTY}\nThere is nothing to show at the moment.\n"
+EMPTY_BODY = f"{_EMPTY_MARKER}\nThere is nothing to show at the moment.\n"
 
 _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
 _CURRENT = frozenset(
@@ -39,7 +39,7 @@ class EntryView:
 
 
 @dataclass(frozen=True, slots=True)
-class PlacesView:
+class ReferencesView:
     """Image references to one image that are not updated, for one reason."""
 
     image: Text
@@ -71,9 +71,9 @@ class DashboardView:
     """Open requests that are left to users."""
     declined: tuple[EntryView, ...]
     failed: tuple[EntryView, ...]
-    held: tuple[PlacesView, ...]
-    superseded: tuple[PlacesView, ...]
-    unknown: tuple[PlacesView, ...]
+    held: tuple[ReferencesView, ...]
+    superseded: tuple[ReferencesView, ...]
+    unknown: tuple[ReferencesView, ...]
     skipped: tuple[SkippedView, ...]
     cut: int
     """Number of omitted rows."""
@@ -90,15 +90,15 @@ def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = Fa
 
     If everyone can read the repository (`is_public`), the view does not name the contacted hosts.
     """
-    verdicts = [_without_hosts(each) for each in report.verdicts] if is_public else report.verdicts
-    waiting = _entries(report.proposals, _WAITING, UserRequest.OPEN)
-    current = _entries(report.proposals, _CURRENT, UserRequest.REBASE)
-    left = _entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
-    declined = _entries(report.proposals, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
-    failed = _entries(report.proposals, {ProposalOutcome.FAILED}, None)
-    held = _places(verdicts, {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
-    superseded = _places(verdicts, {OccurrenceStatus.SUPERSEDED})
-    unknown = _places(verdicts, {OccurrenceStatus.UNRESOLVED})
+    verdicts = [_remove_hosts(each) for each in report.verdicts] if is_public else report.verdicts
+    waiting = _list_entries(report.proposals, _WAITING, UserRequest.OPEN)
+    current = _list_entries(report.proposals, _CURRENT, UserRequest.REBASE)
+    left = _list_entries(report.proposals, {ProposalOutcome.LEFT_ALONE}, UserRequest.REBASE)
+    declined = _list_entries(report.proposals, {ProposalOutcome.DECLINED}, UserRequest.AGAIN)
+    failed = _list_entries(report.proposals, {ProposalOutcome.FAILED}, None)
+    held = _group_references(verdicts, {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED})
+    superseded = _group_references(verdicts, {OccurrenceStatus.SUPERSEDED})
+    unknown = _group_references(verdicts, {OccurrenceStatus.UNRESOLVED})
     lists = (waiting, current, left, declined, failed, held, superseded, unknown)
     skipped = Counter(
         each.reason for each in report.verdicts if each.status is OccurrenceStatus.SKIPPED and each.reason
@@ -119,17 +119,17 @@ def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = Fa
     )
 
 
-def _without_hosts(verdict: Verdict) -> Verdict:
-    return replace(verdict, detail="") if names_hosts(verdict.status, verdict.reason) else verdict
+def _remove_hosts(verdict: Verdict) -> Verdict:
+    return replace(verdict, detail="") if has_registry_detail(verdict.status, verdict.reason) else verdict
 
 
-def _entries(
+def _list_entries(
     proposals: Iterable[ProposalReport], outcomes: Iterable[ProposalOutcome], ask: UserRequest | None
 ) -> tuple[EntryView, ...]:
     return tuple(
         EntryView(
             Box(ask, each.branch) if ask is not None else None,
-            Link(Plain(each.title), each.url) if each.url and is_address(each.url) else Plain(each.title),
+            Link(Plain(each.title), each.url) if each.url and is_safe_url(each.url) else Plain(each.title),
             Plain(each.note) if each.note else None,
         )
         for each in proposals
@@ -137,19 +137,19 @@ def _entries(
     )
 
 
-def _places(verdicts: Iterable[Verdict], statuses: Iterable[OccurrenceStatus]) -> tuple[PlacesView, ...]:
-    counted = Counter(
+def _group_references(verdicts: Iterable[Verdict], statuses: Iterable[OccurrenceStatus]) -> tuple[ReferencesView, ...]:
+    reference_counts = Counter(
         (f"{each.occurrence.reference.name}:{each.occurrence.reference.tag or 'latest'}", each.reason, each.detail)
         for each in verdicts
         if each.status in statuses
     )
     return tuple(
-        PlacesView(Text(image), reason, reason.sentence if reason else "", Text(detail) if detail else None, count)
-        for (image, reason, detail), count in sorted(counted.items(), key=lambda each: (each[0][0], str(each[0][1:])))
+        ReferencesView(Text(image), reason, reason.sentence if reason else "", Text(detail) if detail else None, count)
+        for (image, reason, detail), count in sorted(reference_counts.items(), key=lambda each: (each[0][0], str(each[0][1:])))
     )
 
 
-class BoardStep(Enum):
+class DashboardStep(Enum):
     """The next action for the dashboard issue."""
 
     LEAVE = auto()
@@ -159,25 +159,25 @@ class BoardStep(Enum):
     """Replace its text by a note that there is nothing to show, and close it."""
 
 
-def next_board(board: DashboardIssue | None, body: str | None) -> BoardStep:
+def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> DashboardStep:
     """Return the next action for the issue; `body` is its desired text, None if there is nothing to show.
 
     An issue that a user closed stays closed.
     """
     if body is None:
-        return BoardStep.CLOSE if board is not None and board.is_open else BoardStep.LEAVE
-    if board is None:
-        return BoardStep.WRITE
-    if not board.is_open:
-        return BoardStep.WRITE if _EMPTY in board.body else BoardStep.LEAVE
-    return BoardStep.LEAVE if board.body == body else BoardStep.WRITE
+        return DashboardStep.CLOSE if issue is not None and issue.is_open else DashboardStep.LEAVE
+    if issue is None:
+        return DashboardStep.WRITE
+    if not issue.is_open:
+        return DashboardStep.WRITE if _EMPTY_MARKER in issue.body else DashboardStep.LEAVE
+    return DashboardStep.LEAVE if issue.body == body else DashboardStep.WRITE
 
 
-def is_ours(body: str) -> bool:
+def is_dashboard_body(body: str) -> bool:
     """Return True if an issue by basebump's account is the dashboard."""
-    return body.startswith((_MARK, _EMPTY))
+    return body.startswith((_MARKER, _EMPTY_MARKER))
 
 
-def marked(text: str) -> str:
+def add_marker(text: str) -> str:
     """Return `text` with the marker of a dashboard."""
-    return f"{_MARK}\n{text.strip()}\n"
+    return f"{_MARKER}\n{text.strip()}\n"

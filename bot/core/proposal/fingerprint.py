@@ -15,26 +15,26 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
-from bot.core.evidence.withheld import LEFT_OUT
+from bot.core.evidence.withheld import WITHHELD_SCAN
 from bot.core.proposal.view.proposal import ProposalView
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
-PROPOSED = 8
+PROPOSED_DIGITS = 8
 """Digits over the proposed changes."""
-_KNOWN_END = 14
-_MOST_UNKNOWN = 0xF
-MAX_MOVES = 256
+_EVIDENCE_END = 14
+_MAX_UNKNOWN = 0xF
+MAX_TRANSITIONS = 256
 """Transitions of one proposal with their own bit in the mask; further ones share the bits of the first."""
 
-_KNOWN = frozenset(
+_EVIDENCE_FIELDS = frozenset(
     {
         *("before", "after", "delta", "trust", "on_platforms", "scanner", "notes", "is_exploited_unknown"),
         "total",
     }
 )
-_VOLATILE = frozenset(
+_VOLATILE_FIELDS = frozenset(
     {
         *("database", "scanner_version", "built", "title", "line_numbers", "detail"),
         *("packages", "contents", "other"),
@@ -44,32 +44,32 @@ _VOLATILE = frozenset(
 """Fields that may change without a new review. Of package lists and contents only their availability counts."""
 
 
-def fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
+def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
     """Return the report of a view that was built from `evidence`, which has the order of the view's transitions."""
-    moves = list(evidence)
-    unsigned, unknown = [_unsigned(each) for each in moves], [_unknown(each) for each in moves]
-    proposed, known = _hash(_plain(view, _VOLATILE | _KNOWN)), _hash(_plain(view, _VOLATILE))
-    report = f"{proposed[:PROPOSED]}{known[: _KNOWN_END - PROPOSED]}{_digit(sum(unsigned))}{_digit(sum(unknown))}"
-    lacking = (place % MAX_MOVES for place, counts in enumerate(zip(unsigned, unknown, strict=True)) if any(counts))
-    mask = sum(1 << place for place in set(lacking))
-    return f"{report}-{mask:x}" if mask and len(moves) > 1 else report
+    transition_evidence = list(evidence)
+    unknown_signatures, other_unknowns = [_count_unknown_signatures(each) for each in transition_evidence], [_count_other_unknowns(each) for each in transition_evidence]
+    proposed_hash, full_hash = _hash(_convert_to_plain(view, _VOLATILE_FIELDS | _EVIDENCE_FIELDS)), _hash(_convert_to_plain(view, _VOLATILE_FIELDS))
+    report = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
+    incomplete_positions = (place % MAX_TRANSITIONS for place, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True)) if any(counts))
+    mask = sum(1 << place for place in set(incomplete_positions))
+    return f"{report}-{mask:x}" if mask and len(transition_evidence) > 1 else report
 
 
-def _unsigned(evidence: Evidence) -> int:
+def _count_unknown_signatures(evidence: Evidence) -> int:
     """Count the images whose signatures could not be fetched."""
-    found = evidence.signatures
-    return sum(isinstance(each, SignatureUnknown) for each in (found.old, found.new)) if found else 0
+    signatures = evidence.signatures
+    return sum(isinstance(each, SignatureUnknown) for each in (signatures.old, signatures.new)) if signatures else 0
 
 
-def _unknown(evidence: Evidence) -> int:
+def _count_other_unknowns(evidence: Evidence) -> int:
     """Count other unknowns: scans, lists of exploited vulnerabilities, and image contents."""
     scans = (evidence.old, evidence.new)
-    unscanned = sum(isinstance(each, NotScanned) and each != LEFT_OUT for each in scans)
+    unscanned = sum(isinstance(each, NotScanned) and each != WITHHELD_SCAN for each in scans)
     unread = len(evidence.list_versions.unread_lists - {AdvisoryList.EPSS}) if evidence.list_versions is not None else 0
-    return unscanned + unread + _unseen(evidence)
+    return unscanned + unread + _count_unknown_contents(evidence)
 
 
-def _unseen(evidence: Evidence) -> int:
+def _count_unknown_contents(evidence: Evidence) -> int:
     """Count the images whose contents were requested and could not be fetched."""
     if evidence.contents is None:
         return 0
@@ -77,50 +77,50 @@ def _unseen(evidence: Evidence) -> int:
     return sum(each is None for each in (*old, evidence.contents.new))
 
 
-def is_outdated(report: str, wanted: str) -> bool:
+def is_outdated(report: str, desired_report: str) -> bool:
     """Return True if the text with `report` has to be replaced by the text with `desired_report`.
 
     As long as both propose the same, a text with fewer scans or signatures never replaces one with more.
     """
-    return report != wanted and not knows_less(report, wanted)
+    return report != desired_report and not has_less_evidence(report, desired_report)
 
 
-def knows_less(report: str, wanted: str) -> bool:
+def has_less_evidence(report: str, desired_report: str) -> bool:
     """Return True if `desired_report` proposes the same as `report`, with less evidence."""
-    before, after = _parted(report), _parted(wanted)
+    before, after = _parse_report(report), _parse_report(desired_report)
     if before.proposed != after.proposed:
         return False
     are_more = any(now > then for now, then in zip(after.counts, before.counts, strict=True))
-    return are_more or bool(after.lacking & ~before.lacking)
+    return are_more or bool(after.incomplete_mask & ~before.incomplete_mask)
 
 
 @dataclass(frozen=True, slots=True)
-class _Parts:
+class _ReportParts:
     """The parts of a report that measure the evidence."""
 
     proposed: str
     counts: str
-    lacking: int
+    incomplete_mask: int
     """A bit mask of the transitions with incomplete evidence; zero in a report of one transition."""
 
 
-def _parted(report: str) -> _Parts:
+def _parse_report(report: str) -> _ReportParts:
     digits, _, mask = report.partition("-")
-    return _Parts(digits[:PROPOSED], digits[_KNOWN_END:], int(mask, 16) if mask else 0)
+    return _ReportParts(digits[:PROPOSED_DIGITS], digits[_EVIDENCE_END:], int(mask, 16) if mask else 0)
 
 
-def _digit(count: int) -> str:
-    return f"{min(count, _MOST_UNKNOWN):x}"
+def _format_digit(count: int) -> str:
+    return f"{min(count, _MAX_UNKNOWN):x}"
 
 
 def _hash(plain: object) -> str:
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(value: object, without: frozenset[str]) -> object:
+def _convert_to_plain(value: object, excluded_fields: frozenset[str]) -> object:
     if is_dataclass(value) and not isinstance(value, type):
-        names = [field.name for field in fields(value) if field.name not in without]
-        return {name: _plain(getattr(value, name), without) for name in names}
+        names = [field.name for field in fields(value) if field.name not in excluded_fields]
+        return {name: _convert_to_plain(getattr(value, name), excluded_fields) for name in names}
     if isinstance(value, tuple):
-        return [_plain(each, without) for each in value]
+        return [_convert_to_plain(each, excluded_fields) for each in value]
     return value.value if isinstance(value, Enum) else value

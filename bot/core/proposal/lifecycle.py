@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.proposal.boxes import ticked
+from bot.core.proposal.boxes import parse_checkboxes
 from bot.core.proposal.fingerprint import is_outdated
-from bot.core.proposal.mark import read_mark
-from bot.core.proposal.missing import is_accepted, lost, missing, still_merges
+from bot.core.proposal.mark import parse_marker
+from bot.core.proposal.missing import is_accepted, find_missing_on_last_commit, find_missing_attributes, is_automerge_kept
 from bot.model.dashboard import UserRequest
 from bot.model.extras import NO_ATTRIBUTES
 from bot.model.modes import OnClose, Rebase
@@ -30,146 +30,146 @@ from bot.model.proposal import (
 )
 
 
-def as_it_stands(wanted: Proposal, seen: Iterable[RemoteRequest]) -> Proposal:
+def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
     """Return `desired` without protected files if its branch was created without them.
 
     If a user requests a rebuild of the branch, these files are tried again.
     """
-    standing = [each for each in seen if each.state in (RequestState.OPEN, RequestState.BRANCH)]
-    lesser = wanted.without_protected
-    if lesser is None or not any(each.intent == lesser.intent for each in standing):
-        return wanted
-    is_asked_for = any(UserRequest.REBASE in _asks(wanted, each) for each in standing)
-    return wanted if is_asked_for else replace(lesser, user_requests=wanted.user_requests)
+    current_requests = [each for each in requests if each.state in (RequestState.OPEN, RequestState.BRANCH)]
+    reduced = desired.without_protected
+    if reduced is None or not any(each.intent == reduced.intent for each in current_requests):
+        return desired
+    is_rebuild_requested = any(UserRequest.REBASE in _collect_user_requests(desired, each) for each in current_requests)
+    return desired if is_rebuild_requested else replace(reduced, user_requests=desired.user_requests)
 
 
 def next_step(
-    wanted: Proposal | NoProposal, seen: Sequence[RemoteRequest], *, known: bool, now: datetime
+    desired: Proposal | NoProposal, requests: Sequence[RemoteRequest], *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep | None:
     """Return the next step for one branch, or None if there is nothing to do or report.
 
     `requests` are the branch and its requests on the forge, newest request first. `is_fully_resolved` says whether all
     data that the branch depends on was read in this run; if not, the branch and its request are never removed.
     """
-    request = next((each for each in seen if each.state is RequestState.OPEN), None)
-    if request is not None:
-        return _of_open(wanted, request, known=known, now=now)
-    branch = next((each for each in seen if each.state is RequestState.BRANCH), None)
+    open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
+    if open_request is not None:
+        return _plan_open_request(desired, open_request, is_fully_resolved=is_fully_resolved, now=now)
+    branch = next((each for each in requests if each.state is RequestState.BRANCH), None)
     if branch is not None and branch.intent is None:
         return NoChange(branch.branch, NoChangeReason.TAKEN, branch)
-    if isinstance(wanted, NoProposal):
+    if isinstance(desired, NoProposal):
         if branch is None:
             return None
-        return DeleteBranch(branch) if known else NoChange(branch.branch, NoChangeReason.UNKNOWN, branch)
-    ended = [each for each in seen if each.state is RequestState.CLOSED]
-    if seen and seen[0] in ended:  # labels on older requests were answered by later requests
-        wanted = replace(wanted, user_requests=wanted.user_requests | seen[0].user_requests)
-    if UserRequest.AGAIN not in wanted.user_requests and (refusal := _refusal(wanted, ended)) is not None:
+        return DeleteBranch(branch) if is_fully_resolved else NoChange(branch.branch, NoChangeReason.UNKNOWN, branch)
+    closed_requests = [each for each in requests if each.state is RequestState.CLOSED]
+    if requests and requests[0] in closed_requests:  # labels on older requests were answered by later requests
+        desired = replace(desired, user_requests=desired.user_requests | requests[0].user_requests)
+    if UserRequest.AGAIN not in desired.user_requests and (refusal := _find_refusal(desired, closed_requests)) is not None:
         return refusal
-    withdrawn = ended[0] if ended and read_mark(ended[0].body).withdrawn else None
-    was_merged = any(each.state is RequestState.MERGED for each in seen)
-    is_ready = branch is not None and branch.intent == wanted.intent and not branch.has_conflicts and not was_merged
-    return OpenRequest(wanted, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn)
+    withdrawn_request = closed_requests[0] if closed_requests and parse_marker(closed_requests[0].body).is_withdrawn else None
+    was_merged = any(each.state is RequestState.MERGED for each in requests)
+    is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
+    return OpenRequest(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
 
 
-def _refusal(wanted: Proposal, ended: Sequence[RemoteRequest]) -> NoChange | None:
+def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
     """Return why a user's earlier refusal prevents the proposal; None if there is no such refusal."""
-    declined = next((each for each in ended if _declines(each, wanted)), None)
-    if declined is not None:
-        return NoChange(wanted.branch, NoChangeReason.DECLINED, declined)
-    if wanted.is_onboarding and (closed := next(filter(_is_persons, ended), None)):
-        return NoChange(wanted.branch, NoChangeReason.OPTED_OUT, closed)
-    muting = next((each for each in ended if _mutes(each, wanted)), None)
-    if muting is not None and not wanted.is_urgent:
-        return NoChange(wanted.branch, NoChangeReason.MUTED, muting)
+    declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
+    if declined_request is not None:
+        return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)
+    if desired.is_onboarding and (closed_request := next(filter(_is_closed_by_user, closed_requests), None)):
+        return NoChange(desired.branch, NoChangeReason.OPTED_OUT, closed_request)
+    muting_request = next((each for each in closed_requests if _is_muting(each, desired)), None)
+    if muting_request is not None and not desired.is_urgent:
+        return NoChange(desired.branch, NoChangeReason.MUTED, muting_request)
     return None
 
 
-def _of_open(wanted: Proposal | NoProposal, request: RemoteRequest, *, known: bool, now: datetime) -> ProposalStep:
-    is_asked_for = isinstance(wanted, Proposal) and UserRequest.REBASE in _asks(wanted, request)
-    if request.intent is None and not is_asked_for:
+def _plan_open_request(desired: Proposal | NoProposal, request: RemoteRequest, *, is_fully_resolved: bool, now: datetime) -> ProposalStep:
+    is_rebuild_requested = isinstance(desired, Proposal) and UserRequest.REBASE in _collect_user_requests(desired, request)
+    if request.intent is None and not is_rebuild_requested:
         return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=not request.has_commented)
-    if not known:
-        kept = lost(request, wanted) if isinstance(wanted, Proposal) else NO_ATTRIBUTES
-        return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=kept)
-    if isinstance(wanted, NoProposal):
-        return CloseRequest(request, wanted.reason)
-    push = request.intent != wanted.intent or is_asked_for or _is_to_be_rebuilt(request, wanted)
-    if push and not is_asked_for and (wait := _why_wait(request, wanted, now)) is not None:
-        return NoChange(wanted.branch, wait, request, attributes=lost(request, wanted))
-    amend = _is_to_be_amended(request, wanted)
-    extras = missing(request, wanted, now, changes=push or amend)
-    if push or amend or extras != NO_ATTRIBUTES:
-        return UpdateRequest(request, wanted, must_push=push, must_update_text=amend, attributes=extras)
-    return NoChange(wanted.branch, NoChangeReason.UNCHANGED, request)
+    if not is_fully_resolved:
+        attributes_to_restore = find_missing_on_last_commit(request, desired) if isinstance(desired, Proposal) else NO_ATTRIBUTES
+        return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=attributes_to_restore)
+    if isinstance(desired, NoProposal):
+        return CloseRequest(request, desired.reason)
+    must_push = request.intent != desired.intent or is_rebuild_requested or _should_rebuild(request, desired)
+    if must_push and not is_rebuild_requested and (wait_reason := _find_wait_reason(request, desired, now)) is not None:
+        return NoChange(desired.branch, wait_reason, request, attributes=find_missing_on_last_commit(request, desired))
+    must_update_text = _should_update_text(request, desired)
+    attributes = find_missing_attributes(request, desired, now, is_changing=must_push or must_update_text)
+    if must_push or must_update_text or attributes != NO_ATTRIBUTES:
+        return UpdateRequest(request, desired, must_push=must_push, must_update_text=must_update_text, attributes=attributes)
+    return NoChange(desired.branch, NoChangeReason.UNCHANGED, request)
 
 
-def _asks(wanted: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
+def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
     """Return the actions that users request in the dashboard, by labels, or in the body."""
-    return wanted.user_requests | request.user_requests | {ask for ask, _ in ticked(request.body)}
+    return desired.user_requests | request.user_requests | {ask for ask, _ in parse_checkboxes(request.body)}
 
 
-def _is_to_be_rebuilt(request: RemoteRequest, wanted: Proposal) -> bool:
+def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a change of the base branch requires another commit."""
-    match wanted.rebase:
+    match desired.rebase:
         case Rebase.AUTO:
             return request.has_conflicts or (request.is_behind and request.must_be_current)
         case Rebase.ALWAYS:
             return request.has_conflicts or request.is_behind
         case Rebase.NEVER:
             return False
-    assert_never(wanted.rebase)
+    assert_never(desired.rebase)
 
 
-def _is_to_be_amended(request: RemoteRequest, wanted: Proposal) -> bool:
-    remembered = read_mark(request.body)
-    is_answered = ticked(request.body) or request.user_requests
-    merges = bool(wanted.attributes.automerge) or still_merges(request, wanted)
-    changes = is_answered or remembered.automerge is not merges
-    is_untrue = remembered.withdrawn or set(remembered.targets) != set(wanted.targets)
-    if is_untrue or remembered.report is None or changes:
+def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
+    marker = parse_marker(request.body)
+    has_user_requests = parse_checkboxes(request.body) or request.user_requests
+    has_automerge = bool(desired.attributes.automerge) or is_automerge_kept(request, desired)
+    changes = has_user_requests or marker.has_automerge is not has_automerge
+    is_wrong = marker.is_withdrawn or set(marker.targets) != set(desired.targets)
+    if is_wrong or marker.report is None or changes:
         return True
-    return is_outdated(remembered.report, wanted.report_fingerprint)
+    return is_outdated(marker.report, desired.report_fingerprint)
 
 
-def _why_wait(request: RemoteRequest, wanted: Proposal, now: datetime) -> NoChangeReason | None:
+def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
     """Return why an open request is not updated yet, because an update costs its approval or a CI run; None to update.
 
     A request with conflicts is useless, even if it is accepted, so it does not wait.
     """
-    if request.has_conflicts and wanted.rebase is not Rebase.NEVER:
+    if request.has_conflicts and desired.rebase is not Rebase.NEVER:
         return None
-    if wanted.is_urgent or (request.committed_at is not None and now - request.committed_at >= wanted.refresh_every):
+    if desired.is_urgent or (request.committed_at is not None and now - request.committed_at >= desired.refresh_every):
         return None
     if is_accepted(request):
         return NoChangeReason.ACCEPTED
-    if _is_to_be_rebuilt(request, wanted):
+    if _should_rebuild(request, desired):
         return None
-    slid = wanted.is_only_aged and _lines(read_mark(request.body).targets) == _lines(wanted.targets)
-    return NoChangeReason.SLIDING if slid else None
+    is_only_aged = desired.is_only_aged and _get_tags(parse_marker(request.body).targets) == _get_tags(desired.targets)
+    return NoChangeReason.SLIDING if is_only_aged else None
 
 
-def _lines(targets: Iterable[Target]) -> set[str]:
+def _get_tags(targets: Iterable[Target]) -> set[str]:
     return {target.rpartition("@")[0] for target in targets}
 
 
-def may_be_declined(ended: RequestState, body: str) -> bool:
+def can_be_declined(request_state: RequestState, body: str) -> bool:
     """Return True if a user may have closed a request, so that the forge has to be asked who closed it."""
-    return ended is RequestState.CLOSED and not read_mark(body).withdrawn
+    return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
 
 
-def _is_persons(ended: RemoteRequest) -> bool:
+def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
     """Return True if a user closed a request; False if basebump withdrew it, or its branch was deleted."""
-    return not read_mark(ended.body).withdrawn and not ended.is_closed_by_branch_deletion
+    return not parse_marker(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
-def _mutes(ended: RemoteRequest, wanted: Proposal) -> bool:
+def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a user closed a request for the same tags, and the policy applies this to all later digests."""
-    closed = _is_persons(ended) and wanted.on_close is OnClose.LINE
-    return closed and _lines(wanted.targets) <= _lines(read_mark(ended.body).targets)
+    is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
+    return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)
 
 
-def _declines(ended: RemoteRequest, wanted: Proposal) -> bool:
+def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if a user closed a request with exactly these targets."""
-    declined = set(read_mark(ended.body).targets)
-    return _is_persons(ended) and bool(declined) and declined == set(wanted.targets)
+    declined_targets = set(parse_marker(closed_request.body).targets)
+    return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

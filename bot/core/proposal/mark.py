@@ -11,16 +11,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.markdown import one_line
+from bot.core.markdown import make_one_line
 from bot.model.extras import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 from bot.model.proposal import Target
 
-MAX_MARK = 65_536
+MAX_MARKER_LENGTH = 65_536
 """Characters of a marker that is parsed; the maximum length of a body on GitHub."""
-MAX_TARGET = 1_400
+MAX_TARGET_LENGTH = 1_400
 """Characters of one target; a reference has at most 1024, a digest 135."""
 
-TOLD = "<!-- basebump:told -->"
+COMMENT_MARKER = "<!-- basebump:told -->"
 """Hidden in basebump's only comment on a request, by which it is recognised."""
 
 _OPENING = "<!-- basebump:1 "
@@ -28,41 +28,41 @@ _CLOSING = " -->"
 _REPORT = re.compile(r"[0-9a-f]{16}(?:-[0-9a-f]{1,64})?", re.ASCII)
 _COMMIT = re.compile(r"[0-9a-f]{12}", re.ASCII)
 
-_TRAILER = "Basebump-Intent"
-_BASE = "Basebump-Base"
-_INTENT = re.compile(rf"{_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
+_INTENT_TRAILER = "Basebump-Intent"
+_BASE_TRAILER = "Basebump-Base"
+_INTENT_PATTERN = re.compile(rf"{_INTENT_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
 _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
 """https://git-scm.com/docs/git-interpret-trailers, without support for folded lines and mixed paragraphs."""
 
 
-def trailer(intent: str) -> str:
+def format_intent_trailer(intent: str) -> str:
     """Return the trailer of a commit message with `intent`, 16 hexadecimal digits."""
-    return f"{_TRAILER}: 1 {intent}"
+    return f"{_INTENT_TRAILER}: 1 {intent}"
 
 
-def signed(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
+def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
     """Return a commit message that ends with a paragraph of `trailers` and the intent trailer.
 
     `base` is the base branch if it is not the default branch.
     """
-    of_base = [f"{_BASE}: {base}"] if base is not None else []
-    return "\n\n".join([message.strip(), "\n".join([*trailers, *of_base, trailer(intent)])]) + "\n"
+    base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
+    return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
 
 
-def intent_of(message: str) -> str | None:
+def parse_intent(message: str) -> str | None:
     """Return the intent of a commit message; None unless it occurs once, in a last paragraph of trailers only."""
-    claims = _claims(message, _TRAILER)
-    found = _INTENT.fullmatch(claims[0]) if len(claims) == 1 else None
-    return found[1] if found else None
+    trailers = _find_trailers(message, _INTENT_TRAILER)
+    match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
+    return match[1] if match else None
 
 
-def base_of(message: str) -> str | None:
+def parse_base_branch(message: str) -> str | None:
     """Return the base branch that a commit message states; None for the default branch."""
-    claims = _claims(message, _BASE)
-    return claims[0].removeprefix(f"{_BASE}: ") if len(claims) == 1 else None
+    trailers = _find_trailers(message, _BASE_TRAILER)
+    return trailers[0].removeprefix(f"{_BASE_TRAILER}: ") if len(trailers) == 1 else None
 
 
-def _claims(message: str, key: str) -> list[str]:
+def _find_trailers(message: str, key: str) -> list[str]:
     """Return the trailers with this key, if the last paragraph consists of trailers only."""
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
@@ -72,7 +72,7 @@ def _claims(message: str, key: str) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class StatusAttempt:
     """A commit status that was set, or that the forge refused."""
 
     commit: str
@@ -81,110 +81,110 @@ class Tried:
 
 
 @dataclass(frozen=True, slots=True)
-class Remembered:
+class BodyMarker:
     """The content of the marker in a body; a marker that cannot be parsed has the defaults."""
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
-    withdrawn: bool = False
+    is_withdrawn: bool = False
     """Whether basebump withdrew the request, so that its closing is not a decline."""
-    automerge: bool = False
+    has_automerge: bool = False
     """Whether basebump enabled automerge."""
-    status: Tried | None = None
+    status_attempt: StatusAttempt | None = None
     """The last status and its commit."""
-    started: str | None = None
+    started_commit: str | None = None
     """The commit for which workflows were started or refused, shortened by `shorten_commit`."""
 
 
-def short_commit(commit: str) -> str:
+def shorten_commit(commit: str) -> str:
     """Return the part of a commit hash that markers store, which suffices to tell commits of a branch apart."""
     return commit[:12]
 
 
-def mark(remembered: Remembered) -> str:
+def render_marker(marker: BodyMarker) -> str:
     """Return an HTML comment, invisible in rendered Markdown, that `parse_marker` can parse."""
-    written: dict[str, object] = {
-        "targets": remembered.targets,
-        "report": remembered.report,
-        "withdrawn": remembered.withdrawn,
+    document: dict[str, object] = {
+        "targets": marker.targets,
+        "report": marker.report,
+        "withdrawn": marker.is_withdrawn,
     }
-    if remembered.automerge:
-        written["automerge"] = True
-    if (tried := remembered.status) is not None:
-        written["status"] = {"on": tried.commit, "state": tried.status.state, "said": tried.status.description}
-    if remembered.started:
-        written["started"] = remembered.started
-    content = json.dumps(written, separators=(",", ":"))
+    if marker.has_automerge:
+        document["automerge"] = True
+    if (status_attempt := marker.status_attempt) is not None:
+        document["status"] = {"on": status_attempt.commit, "state": status_attempt.status.state, "said": status_attempt.status.description}
+    if marker.started_commit:
+        document["started"] = marker.started_commit
+    content = json.dumps(document, separators=(",", ":"))
     # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
     # begin another. In JSON they occur in strings only, where escapes are equivalent.
     escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
     return f"{_OPENING}{escaped}{_CLOSING}"
 
 
-def read_mark(body: str) -> Remembered:
+def parse_marker(body: str) -> BodyMarker:
     """Return the content of the last marker in a body; the defaults if there is none, or it is malformed."""
     start = body.rfind(_OPENING)
-    return _parse(_content(body, start)) if start >= 0 else Remembered()
+    return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMarker()
 
 
-def with_withdrawn(body: str) -> str:
+def mark_withdrawn(body: str) -> str:
     """Return the body with a marker that basebump withdrew the request; adds a marker if none can be parsed."""
-    remembered = read_mark(body)
-    if remembered == Remembered():
-        added = mark(Remembered(withdrawn=True))
+    marker = parse_marker(body)
+    if marker == BodyMarker():
+        added = render_marker(BodyMarker(is_withdrawn=True))
         return f"{body}\n\n{added}\n" if body else added
-    return _remarked(body, replace(remembered, withdrawn=True))
+    return _replace_marker(body, replace(marker, is_withdrawn=True))
 
 
-def with_status(body: str, commit: str, status: CommitStatus) -> str:
+def record_status(body: str, commit: str, status: CommitStatus) -> str:
     """Return the body with the status and its commit in the marker; unchanged if no marker can be parsed."""
-    remembered = read_mark(body)
-    if remembered == Remembered():
+    marker = parse_marker(body)
+    if marker == BodyMarker():
         return body
-    return _remarked(body, replace(remembered, status=Tried(short_commit(commit), status)))
+    return _replace_marker(body, replace(marker, status_attempt=StatusAttempt(shorten_commit(commit), status)))
 
 
-def with_started(body: str, commit: str) -> str:
+def record_started_commit(body: str, commit: str) -> str:
     """Return the body with the commit of started workflows in the marker; unchanged if no marker can be parsed."""
-    remembered = read_mark(body)
-    return body if remembered == Remembered() else _remarked(body, replace(remembered, started=short_commit(commit)))
+    marker = parse_marker(body)
+    return body if marker == BodyMarker() else _replace_marker(body, replace(marker, started_commit=shorten_commit(commit)))
 
 
-def _remarked(body: str, remembered: Remembered) -> str:
+def _replace_marker(body: str, marker: BodyMarker) -> str:
     """Return the body with its last marker replaced."""
     start = body.rfind(_OPENING)
-    end = start + len(_OPENING) + len(_content(body, start)) + len(_CLOSING)
-    return body[:start] + mark(remembered) + body[end:]
+    end = start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
+    return body[:start] + render_marker(marker) + body[end:]
 
 
-def _content(body: str, start: int) -> str:
+def _extract_content(body: str, start: int) -> str:
     """Return the content of the marker at `start`; empty if it does not end within MAX_MARKER_LENGTH."""
     inside = start + len(_OPENING)
-    end = body.find(_CLOSING, inside, start + MAX_MARK)
+    end = body.find(_CLOSING, inside, start + MAX_MARKER_LENGTH)
     return body[inside:end] if end >= 0 else ""
 
 
-def _parse(content: str) -> Remembered:
+def _parse_content(content: str) -> BodyMarker:
     try:
-        read = json.loads(content)
+        document = json.loads(content)
     except (ValueError, RecursionError):
-        return Remembered()
-    match read:
+        return BodyMarker()
+    match document:
         case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
-            is_sound = all(isinstance(target, str) and len(target) <= MAX_TARGET for target in targets)
-            if is_sound and (report is None or _REPORT.fullmatch(report)):
-                tried, started = _tried(read), _commit(read.get("started"))
-                return Remembered(tuple(targets), report, withdrawn, read.get("automerge") is True, tried, started)
-    return Remembered()
+            is_valid = all(isinstance(target, str) and len(target) <= MAX_TARGET_LENGTH for target in targets)
+            if is_valid and (report is None or _REPORT.fullmatch(report)):
+                tried, started = _parse_status_attempt(document), _parse_commit(document.get("started"))
+                return BodyMarker(tuple(targets), report, withdrawn, document.get("automerge") is True, tried, started)
+    return BodyMarker()
 
 
-def _tried(read: Mapping[str, object]) -> Tried | None:
-    match read.get("status"):
+def _parse_status_attempt(document: Mapping[str, object]) -> StatusAttempt | None:
+    match document.get("status"):
         case {"on": str(commit), "state": str(word), "said": str(said)} if _COMMIT.fullmatch(commit):
             state = next((each for each in StatusState if each == word), None)
-            return Tried(commit, CommitStatus(state, one_line(said, MAX_STATUS_DESCRIPTION))) if state else None
+            return StatusAttempt(commit, CommitStatus(state, make_one_line(said, MAX_STATUS_DESCRIPTION))) if state else None
     return None
 
 
-def _commit(said: object) -> str | None:
-    return said if isinstance(said, str) and _COMMIT.fullmatch(said) else None
+def _parse_commit(value: object) -> str | None:
+    return value if isinstance(value, str) and _COMMIT.fullmatch(value) else None

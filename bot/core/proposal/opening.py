@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from bot.core.evidence.compare import fixes
+from bot.core.evidence.compare import has_fix_for
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import ImageUpdate, UpdateCause
 from bot.model.evidence import Evidence, NotScanned, Scan, UnscannedReason
@@ -14,7 +14,7 @@ from bot.model.rules import OpenCondition
 
 NEVER = datetime.max.replace(tzinfo=UTC)
 
-_PASSING = frozenset(
+_TEMPORARY_REASONS = frozenset(
     {
         UnscannedReason.SCANNER_MISSING,
         UnscannedReason.FAILED,
@@ -26,45 +26,45 @@ _PASSING = frozenset(
 """Reasons that may not apply in the next run, unlike an operating system that a scanner does not support."""
 
 
-def opens_at(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
+def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
     """Return when opening a proposal becomes worthwhile, by the earliest of its updates; None for now."""
-    return min((_opens_at(update, evidence) for update, evidence in updates), key=_or_now, default=None)
+    return min((_compute_update_opening_time(update, evidence) for update, evidence in updates), key=_get_time_or_minimum, default=None)
 
 
-def is_unproven(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
+def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
     """Return True if a proposal waits because the vulnerability changes of one of its updates are unknown."""
-    return any(_is_unproven(update, evidence) for update, evidence in updates)
+    return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
 
-def _or_now(at: datetime | None) -> datetime:
+def _get_time_or_minimum(at: datetime | None) -> datetime:
     return at or datetime.min.replace(tzinfo=UTC)
 
 
-def _opens_at(update: ImageUpdate, evidence: Evidence) -> datetime | None:
+def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> datetime | None:
     """Return when opening becomes worthwhile; None for now, and without a comparison (see `when_unknown`)."""
-    wanted = update.tracked_image.policy.open_when
-    if wanted is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
+    condition = update.tracked_image.policy.open_when
+    if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
         return None
-    if fixes(evidence, wanted.must_fix):
+    if has_fix_for(evidence, condition.must_fix):
         return None
     if _is_list_unknown(update, evidence) and update.tracked_image.policy.when_unknown is WhenUnknown.OPEN:
         return None
-    return _too_old_at(wanted, evidence) or NEVER
+    return _compute_expiry(condition, evidence) or NEVER
 
 
-def _too_old_at(wanted: OpenCondition, evidence: Evidence) -> datetime | None:
+def _compute_expiry(condition: OpenCondition, evidence: Evidence) -> datetime | None:
     """Return when the image in use becomes too old regardless of fixes; None without a rule or a build time."""
-    built = evidence.old.created if isinstance(evidence.old, Scan) else None
-    return built + wanted.or_older_than if built is not None and wanted.or_older_than is not None else None
+    built_at = evidence.old.created if isinstance(evidence.old, Scan) else None
+    return built_at + condition.or_older_than if built_at is not None and condition.or_older_than is not None else None
 
 
-def _is_unproven(update: ImageUpdate, evidence: Evidence) -> bool:
+def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> bool:
     if update.cause is not UpdateCause.MOVED:
         return False
-    wanted = update.tracked_image.policy.open_when
-    if wanted is not None and _is_list_unknown(update, evidence):
-        ends = _too_old_at(wanted, evidence) is not None
-        return not ends and update.tracked_image.policy.when_unknown is not WhenUnknown.OPEN
+    condition = update.tracked_image.policy.open_when
+    if condition is not None and _is_list_unknown(update, evidence):
+        has_expiry = _compute_expiry(condition, evidence) is not None
+        return not has_expiry and update.tracked_image.policy.when_unknown is not WhenUnknown.OPEN
     unknown = {each.reason for each in (evidence.old, evidence.new) if isinstance(each, NotScanned)}
     match update.tracked_image.policy.when_unknown:
         case WhenUnknown.OPEN:
@@ -72,12 +72,12 @@ def _is_unproven(update: ImageUpdate, evidence: Evidence) -> bool:
         case WhenUnknown.HOLD:
             return bool(unknown)
         case None:
-            return not unknown.isdisjoint(_PASSING)
+            return not unknown.isdisjoint(_TEMPORARY_REASONS)
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if opening depends on whether a fixed vulnerability is exploited, and the list could not be read."""
-    wanted = update.tracked_image.policy.open_when
-    if wanted is None or wanted.must_fix is not AdvisoryList.KEV or evidence.delta is None:
+    condition = update.tracked_image.policy.open_when
+    if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:
         return False
     return bool(evidence.delta.fixed) and evidence.exploited_ids is None

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.proposal.group import Bundle, bundle_of, group, images_of
-from bot.core.proposal.words import headline
+from bot.core.proposal.group import UpdateGroup, get_update_group, build_update_groups, list_proposed_images
+from bot.core.proposal.words import build_headline
 from bot.model.decision import Decision, RefusedUpdate
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import ProposalOutcome
 
 
-def refusals(
-    decisions: Iterable[Decision], base: str | None, prefix: str, told: Collection[str]
+def report_refusals(
+    decisions: Iterable[Decision], base: str | None, prefix: str, reported_branches: Collection[str]
 ) -> Iterator[ProposalReport]:
     """Yield a report for each refused proposal whose branch has no other report.
 
@@ -20,20 +20,20 @@ def refusals(
     are proposed, so that the branch is among them.
     """
     refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
-    for bundle, updates in group((each.update for each in refused), base, all_at_once=False).items():
-        branch = bundle.branch(prefix)
-        if branch not in told:
+    for bundle, updates in build_update_groups((each.update for each in refused), base, all_at_once=False).items():
+        branch = bundle.get_branch(prefix)
+        if branch not in reported_branches:
             yield ProposalReport(
                 branch=branch,
                 outcome=ProposalOutcome.REFUSED,
-                title=headline(bundle, updates),
-                images=images_of(updates),
+                title=build_headline(bundle, updates),
+                images=list_proposed_images(updates),
                 files=tuple(sorted({update.occurrence.path for update in updates})),
-                note=" ".join(_sentences(refused, bundle, base)),
+                note=" ".join(_list_reasons(refused, bundle, base)),
             )
 
 
-def _sentences(refused: Iterable[RefusedUpdate], bundle: Bundle, base: str | None) -> tuple[str, ...]:
+def _list_reasons(refused: Iterable[RefusedUpdate], bundle: UpdateGroup, base: str | None) -> tuple[str, ...]:
     """Return why, each reason once, in the order of the places."""
-    about = (each for each in refused if bundle_of(each.update.tracked_image, base) == bundle)
+    about = (each for each in refused if get_update_group(each.update.tracked_image, base) == bundle)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

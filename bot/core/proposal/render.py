@@ -38,7 +38,7 @@ class TemplateFailedError(BasebumpError):
     """A template uses a forbidden operation or an unknown name."""
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
+class _TemplateSandbox(ImmutableSandboxedEnvironment):
     """A sandbox that keeps rendered text intact: no string methods, items or slices."""
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
@@ -60,7 +60,7 @@ def compile_template(source: str) -> Template:
 
     Raises jinja2's TemplateError if the template uses a forbidden operation; rendering may raise it as well.
     """
-    sandbox = _Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+    sandbox = _TemplateSandbox(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
@@ -68,47 +68,47 @@ def compile_template(source: str) -> Template:
     return sandbox.from_string(source)
 
 
-def render_body(source: str, view_with: Callable[[int], ProposalView], limit: int) -> str:
+def render_body(source: str, view_builder: Callable[[int], ProposalView], limit: int) -> str:
     """Render the body of a proposal with as many rows as fit into `limit` characters.
 
     `view_builder` builds the view for a number of rows. Raises BodyTooLongError if it does not fit without rows.
     """
-    return _fitting(source, "proposal", view_with, limit)
+    return _render_within_limit(source, "proposal", view_builder, limit)
 
 
-def render_dashboard(source: str, view_with: Callable[[int], DashboardView], limit: int) -> str:
+def render_dashboard(source: str, view_builder: Callable[[int], DashboardView], limit: int) -> str:
     """Render a dashboard, with the same limit and errors as `render_body`."""
-    return _fitting(source, "dashboard", view_with, limit)
+    return _render_within_limit(source, "dashboard", view_builder, limit)
 
 
-def render_comparison(source: str, view_with: Callable[[int], ComparisonView], limit: int) -> str:
+def render_comparison(source: str, view_builder: Callable[[int], ComparisonView], limit: int) -> str:
     """Render a comparison of two images, with the same limit and errors as `render_body`."""
-    return _fitting(source, "comparison", view_with, limit)
+    return _render_within_limit(source, "comparison", view_builder, limit)
 
 
-def render_line(source: str, head: HeadView) -> str:
+def render_title(source: str, head: HeadView) -> str:
     """Render the title of a proposal. Raises TemplateFailedError."""
-    return _rendered(source, {"proposal": head}).strip()
+    return _render_template(source, {"proposal": head}).strip()
 
 
 def render_message(source: str, head: HeadView) -> str:
     """Render a commit message without trailers. Raises TemplateFailedError if it is empty."""
-    message = _BLANK_LINES.sub("\n\n", _rendered(source, {"proposal": head})).strip()
+    message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": head})).strip()
     if not message:
         raise TemplateFailedError("the commit message template renders nothing; hint: describe the change in it")
     return message
 
 
-def _rendered(source: str, views: Mapping[str, object]) -> str:
+def _render_template(source: str, views: Mapping[str, object]) -> str:
     try:
         return compile_template(source).render(views)
     except TemplateError as error:
         raise TemplateFailedError(f"a template cannot be rendered: {error}; hint: correct or remove it") from None
 
 
-def _fitting(source: str, called: str, view_with: Callable[[int], object], limit: int) -> str:
+def _render_within_limit(source: str, view_name: str, view_builder: Callable[[int], object], limit: int) -> str:
     for rows in _ROWS:
-        body = _BLANK_LINES.sub("\n\n", _rendered(source, {called: view_with(rows)}))
+        body = _BLANK_LINES.sub("\n\n", _render_template(source, {view_name: view_builder(rows)}))
         if len(body) <= limit:
             return body
     raise BodyTooLongError(f"the text has {len(body)} characters without any lists, but the forge's limit is {limit}")

@@ -12,20 +12,20 @@ from typing import NamedTuple
 
 from bot.formats._syntax.compose.inline import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.compose.services import Service, build_arguments, environment_uses, services_of
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
+from bot.formats._syntax.compose.services import ComposeService, list_build_arguments, list_environment_uses, list_services
+from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.tree_paths import dockerfile_of
+from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.images import ImageReader
+from bot.formats._syntax.yaml.images import YamlImageReader
 from bot.formats._syntax.yaml.keys import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
-    EACH,
-    EVERY,
+    ALL_ITEMS,
+    ALL_VALUES,
     STRING,
-    Document,
-    Node,
-    Scalar,
+    YamlDocument,
+    YamlNode,
+    YamlScalar,
 )
 from bot.model.found import ExtractedItem
 from bot.model.remark import (
@@ -40,52 +40,52 @@ from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
-_WORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
+_KEYWORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
 """A file without any of these has no image, no build argument and no variable."""
 _CONTEXT_SCHEME = "docker-image://"
-_TEMPLATES = ("{{", "<%", "<<")
+_TEMPLATE_OPENERS = ("{{", "<%", "<<")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file, and the facts about build arguments and variables."""
-    return read_file(file, _is_wanted, lambda document: _read_document(document, file.path))
+    return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
 
 
-def _is_wanted(content: bytes) -> bool:
+def _is_relevant(content: bytes) -> bool:
     """Return False if these bytes certainly hold nothing to extract."""
-    return any(word in content for word in _WORDS) or may_be_escaped(content)
+    return any(word in content for word in _KEYWORDS) or may_be_escaped(content)
 
 
-class _Image(NamedTuple):
+class _ServiceImage(NamedTuple):
     """A node at a place where compose expects an image."""
 
     locator: str
-    node: Node
+    node: YamlNode
     role: Role
     platform: str | None = None
     scheme: str = ""
     """The text before the image in the same scalar: `docker-image://`, or `NAME=docker-image://` in a list."""
 
 
-def _read_document(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
+def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images of a document, and the facts about build arguments and variables. Raises TooDeepError."""
-    services = list(services_of(document))
-    images = [image for service in services for image in _images_of(service)]
+    services = list(list_services(document))
+    images = [image for service in services for image in _list_images(service)]
     inline = {
         id(node.event): (locator, node)
         for service in services
-        for locator, node in service.at("build", "dockerfile_inline")
-        if isinstance(node, Scalar)
+        for locator, node in service.walk("build", "dockerfile_inline")
+        if isinstance(node, YamlScalar)
     }
-    arguments = [remark for service in services for remark in _arguments_of(service, path)]
-    events = {id(image.node.event) for image in images if isinstance(image.node, Scalar)}
-    uses = dict.fromkeys(environment_uses(document, services, events)) if services else {}
-    outputs = frozenset(name for service in services if (name := service.output))
+    arguments = [fact for service in services for fact in _list_arguments(service, path)]
+    image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
+    uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
+    outputs = frozenset(name for service in services if (name := service.output_image))
     # Read images only after the whole walk: only then are the scalars known that also stand elsewhere by an alias.
     found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
     for image in images:
-        read = _read(document, path, image)
-        found += [read] if read is not None else []
+        reference = _read_image(document, path, image)
+        found += [reference] if reference is not None else []
     for locator, node in inline.values():  # once per Dockerfile, however many services name it by aliases
         found += read_inline(document, node, path, _FORMAT, locator)
     yield from sorted(found, key=lambda each: each.line_number)
@@ -95,67 +95,67 @@ def _read_document(document: Document, path: FilePath) -> Iterator[ExtractedItem
         yield BuildOutput(path, outputs)
 
 
-def _images_of(service: Service) -> Iterator[_Image]:
+def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
     """Yield the image of a service without a build, else the images among its build contexts. Raises TooDeepError."""
     if service.build is None:
         platform = read_platform(service.platform)
-        yield from (_Image(*place, Role.THIRD_PARTY, platform) for place in service.at("image"))
+        yield from (_ServiceImage(*place, Role.THIRD_PARTY, platform) for place in service.walk("image"))
         return
-    for element in (EVERY, EACH):
-        for locator, node in service.at("build", "additional_contexts", element):
-            if isinstance(node, Scalar):
+    for element in (ALL_VALUES, ALL_ITEMS):
+        for locator, node in service.walk("build", "additional_contexts", element):
+            if isinstance(node, YamlScalar):
                 before, scheme, _ = node.value.partition(_CONTEXT_SCHEME)
-                if scheme and (not before if element == EVERY else before.endswith("=")):
-                    yield _Image(locator, node, Role.BASE, scheme=before + scheme)
+                if scheme and (not before if element == ALL_VALUES else before.endswith("=")):
+                    yield _ServiceImage(locator, node, Role.BASE, scheme=before + scheme)
 
 
-def _arguments_of(service: Service, path: FilePath) -> Iterator[BuildArgumentSetting]:
+def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildArgumentSetting]:
     document = service.document
     build = service.build
-    context, dockerfile = document.text(build, "context"), document.text(build, "dockerfile")
-    target = dockerfile_of(path, context, dockerfile)
+    context, dockerfile = document.get_string(build, "context"), document.get_string(build, "dockerfile")
+    target = resolve_dockerfile(path, context, dockerfile)
     if target is not None:
-        for argument in build_arguments(service):
+        for argument in list_build_arguments(service):
             yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
 
 
-def _read(document: Document, path: FilePath, image: _Image) -> Occurrence | UnsupportedText | InterpolatedImage | None:
+def _read_image(document: YamlDocument, path: FilePath, image: _ServiceImage) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image reference of a scalar, as an `InterpolatedImage` fact if variables decide it."""
     node = image.node
     found: Occurrence | UnsupportedText | InterpolatedImage | None = None
-    if isinstance(node, Scalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATES):
-        found = _interpolated(document, path, image, node)
+    if isinstance(node, YamlScalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATE_OPENERS):
+        found = _read_interpolated(document, path, image, node)
     if found is None:
-        reader = ImageReader(document, path, _FORMAT, image.role)
+        reader = YamlImageReader(document, path, _FORMAT, image.role)
         found = reader.read(image.locator, node, image.platform, image.scheme)
-    if isinstance(found, Occurrence | InterpolatedImage) and isinstance(node, Scalar) and node.is_block:
-        return replace(found, related_lines=(document.line_number(node),))
+    if isinstance(found, Occurrence | InterpolatedImage) and isinstance(node, YamlScalar) and node.is_block:
+        return replace(found, related_lines=(document.get_line_number(node),))
     return found
 
 
-def _interpolated(document: Document, path: FilePath, image: _Image, node: Scalar) -> InterpolatedImage | UnsupportedText | None:
+def _read_interpolated(document: YamlDocument, path: FilePath, image: _ServiceImage, node: YamlScalar) -> InterpolatedImage | UnsupportedText | None:
     """Return an image that is written with variables; None if the text turns out to contain no variable."""
     written = node.text.removeprefix(image.scheme)
-    start = document.literal_start(node) if node.tag == STRING else None
-    first = document.start(node) if start is None else start + len(image.scheme.encode())
-    line_number = document.source.line_number(first)
-    place = Place(path, _FORMAT, image.role, line_number, image.locator, image.platform)
+    start = document.find_literal_start(node) if node.tag == STRING else None
+    first = document.get_start(node) if start is None else start + len(image.scheme.encode())
+    line_number = document.source.get_line_number(first)
+    position = ReferencePosition(path, _FORMAT, image.role, line_number, image.locator, image.platform)
     if start is None:
-        return place.unsupported(document.source_of(node), Reason.MALFORMED)
+        return position.make_unsupported(document.get_source_text(node), Reason.MALFORMED)
     try:
         text = parse_text(written, first)
     except InvalidInterpolationError:
-        return place.unsupported(written, Reason.MALFORMED)
+        return position.make_unsupported(written, Reason.MALFORMED)
     if not any(isinstance(part, VariableUse) for part in text):
         return None
     if any(isinstance(part, LiteralText) and TEMPLATE_MARKS.search(part.text) for part in text):
-        return place.unsupported(written, Reason.TEMPLATED)
+        return position.make_unsupported(written, Reason.TEMPLATED)
     return InterpolatedImage(
         path=path,
         format=_FORMAT,
         line_number=line_number,
         locator=image.locator,
-        written=shown(written),
+        written=format_for_display(written),
         text=text,
         role=image.role,
         platform=image.platform,

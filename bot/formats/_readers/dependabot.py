@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from bot.formats._syntax.yaml.nodes import EACH, Document, Node, Scalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.ways import Path
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlNode, YamlScalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.ways import KeyPath
 from bot.model.remark import DependabotConfig
 from bot.model.source import SourceFile
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
@@ -21,21 +21,21 @@ MAX_ENTRIES = 200
 _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
 """Ecosystems with images: `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
-_SEMVER = "version-update:semver-"
-_MOVES = {f"{_SEMVER}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)}
+_UPDATE_TYPE_PREFIX = "version-update:semver-"
+_UPDATE_TYPES = {f"{_UPDATE_TYPE_PREFIX}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)}
 
 
 def read(file: SourceFile) -> Iterator[DependabotConfig]:
     """Yield the file's updates of images, or why the file cannot be read; nothing if no update is about images."""
     document = next(read_documents(file.content, lambda _: True), None)
-    if not isinstance(document, Document):
+    if not isinstance(document, YamlDocument):
         yield DependabotConfig(file.path, (), "cannot be read")
         return
     try:
-        if _scalars(document, document.root, ("version",)) != [_VERSION]:
+        if _list_scalars(document, document.root, ("version",)) != [_VERSION]:
             yield DependabotConfig(file.path, (), f"does not have `version: {_VERSION}`")
             return
-        updates = tuple(islice(_updates(document), MAX_UPDATES))
+        updates = tuple(islice(_list_updates(document), MAX_UPDATES))
     except TooDeepError:
         yield DependabotConfig(file.path, (), "is nested more deeply than basebump reads")
         return
@@ -43,48 +43,48 @@ def read(file: SourceFile) -> Iterator[DependabotConfig]:
         yield DependabotConfig(file.path, updates)
 
 
-def _updates(document: Document) -> Iterator[DependabotUpdate]:
-    for _, entry in document.walk(document.root, ("updates", EACH), ""):
-        for ecosystem in _scalars(document, entry, ("package-ecosystem",)):
-            if ecosystem in _ECOSYSTEMS and _scalars(document, entry, ("open-pull-requests-limit",)) != ["0"]:
-                yield _update(document, entry, ecosystem)
+def _list_updates(document: YamlDocument) -> Iterator[DependabotUpdate]:
+    for _, entry in document.walk(document.root, ("updates", ALL_ITEMS), ""):
+        for ecosystem in _list_scalars(document, entry, ("package-ecosystem",)):
+            if ecosystem in _ECOSYSTEMS and _list_scalars(document, entry, ("open-pull-requests-limit",)) != ["0"]:
+                yield _read_update(document, entry, ecosystem)
 
 
-def _update(document: Document, entry: Node, ecosystem: str) -> DependabotUpdate:
-    folders = _scalars(document, entry, ("directory",)) + _scalars(document, entry, ("directories", EACH))
-    branches = _scalars(document, entry, ("target-branch",))
+def _read_update(document: YamlDocument, entry: YamlNode, ecosystem: str) -> DependabotUpdate:
+    folders = _list_scalars(document, entry, ("directory",)) + _list_scalars(document, entry, ("directories", ALL_ITEMS))
+    branches = _list_scalars(document, entry, ("target-branch",))
     return DependabotUpdate(
-        document.line_number(entry),
+        document.get_line_number(entry),
         ecosystem,
-        tuple(_folder(each) for each in folders[:MAX_ENTRIES]),
+        tuple(_normalize_folder(each) for each in folders[:MAX_ENTRIES]),
         branches[-1] if branches else None,
-        _allowed(document, entry),
-        tuple(islice(_ignored(document, entry), MAX_ENTRIES)),
+        _list_allowed(document, entry),
+        tuple(islice(_list_ignored(document, entry), MAX_ENTRIES)),
     )
 
 
-def _folder(written: str) -> str:
-    steps = [step for step in written.split("/") if step not in ("", ".")]
+def _normalize_folder(folder: str) -> str:
+    steps = [step for step in folder.split("/") if step not in ("", ".")]
     return "/".join(steps)
 
 
-def _allowed(document: Document, entry: Node) -> tuple[str, ...]:
+def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
     """Return the allowed names; empty if any `allow` entry has no name, since it may allow every image."""
-    entries = [node for _, node in document.walk(entry, ("allow", EACH), "")]
-    names = [_scalars(document, each, ("dependency-name",)) for each in entries]
+    entries = [node for _, node in document.walk(entry, ("allow", ALL_ITEMS), "")]
+    names = [_list_scalars(document, each, ("dependency-name",)) for each in entries]
     return tuple(name for found in names for name in found)[:MAX_ENTRIES] if all(names) else ()
 
 
-def _ignored(document: Document, entry: Node) -> Iterator[IgnoredImages]:
-    for _, ignored in document.walk(entry, ("ignore", EACH), ""):
-        types = _scalars(document, ignored, ("update-types", EACH)) + _scalars(document, ignored, ("update-types",))
-        has_versions = bool(document.values(ignored, "versions"))
-        for name in _scalars(document, ignored, ("dependency-name",)) or ["*"] * bool(types):
+def _list_ignored(document: YamlDocument, entry: YamlNode) -> Iterator[IgnoredImages]:
+    for _, ignore_entry in document.walk(entry, ("ignore", ALL_ITEMS), ""):
+        types = _list_scalars(document, ignore_entry, ("update-types", ALL_ITEMS)) + _list_scalars(document, ignore_entry, ("update-types",))
+        has_versions = bool(document.get_values(ignore_entry, "versions"))
+        for name in _list_scalars(document, ignore_entry, ("dependency-name",)) or ["*"] * bool(types):
             if types:
-                yield IgnoredImages(name, frozenset(_MOVES[each] for each in types if each in _MOVES))
+                yield IgnoredImages(name, frozenset(_UPDATE_TYPES[each] for each in types if each in _UPDATE_TYPES))
             elif not has_versions:  # with `versions`, only some updates are ignored, and which ones is unknown
                 yield IgnoredImages(name)
 
 
-def _scalars(document: Document, node: Node, path: Path) -> list[str]:
-    return [found.value for _, found in document.walk(node, path, "") if isinstance(found, Scalar)]
+def _list_scalars(document: YamlDocument, node: YamlNode, key_path: KeyPath) -> list[str]:
+    return [found.value for _, found in document.walk(node, key_path, "") if isinstance(found, YamlScalar)]

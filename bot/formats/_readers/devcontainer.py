@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.jsonc import Array, Json, Object, Text, Value, Word, read_json
-from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
-from bot.formats._syntax.tree_paths import dockerfile_of
+from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, JsonValue, JsonWord, read_json
+from bot.formats._syntax.places import TEMPLATE_MARKS, UniqueLocators, ReferencePosition
+from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.model.found import ExtractedItem
 from bot.model.remark import BuildArgumentSetting
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
@@ -23,51 +23,51 @@ _FORMAT = "devcontainer"
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the image of a file, and the build arguments that it sets."""
     match read_json(file.content):
-        case Json(root=Object() as root) as json:
-            yield from _read_image(json, root, file.path)
-            yield from _arguments(json, root, file.path)
-        case Json():
+        case JsonFile(root=JsonObject() as root) as json:
+            yield from _read_images(json, root, file.path)
+            yield from _list_arguments(json, root, file.path)
+        case JsonFile():
             return
         case BrokenFile() as broken:
-            yield broken.unsupported(file.path)
+            yield broken.make_unsupported(file.path)
         case unknown:
             assert_never(unknown)
 
 
-def _read_image(json: Json, root: Object, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the value of the key `image` (https://containers.dev/implementors/json_reference/#image-specific)."""
-    locators = Locators()
-    for value in root.values("image"):
-        place = Place(path, _FORMAT, Role.BASE, json.lines.number(value.start), locators.unique("image"))
-        found = _read_text(value, place)
+    locators = UniqueLocators()
+    for value in root.list_values("image"):
+        position = ReferencePosition(path, _FORMAT, Role.BASE, json.line_offsets.get_line_number(value.start), locators.make_unique("image"))
+        found = _read_text(value, position)
         if found is not None:
             yield found
 
 
-def _read_text(value: Value, place: Place) -> Occurrence | UnsupportedText | None:
+def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | UnsupportedText | None:
     match value:
-        case Word("null") | Text(""):
+        case JsonWord("null") | JsonString(""):
             return None
-        case Text(text, start, is_literal):
+        case JsonString(text, start, is_literal):
             if TEMPLATE_MARKS.search(text):
-                return place.unsupported(text, Reason.TEMPLATED)
-            return place.read(text, start) if is_literal else place.unsupported(text, Reason.MALFORMED)
-        case Word(text):
-            return place.unsupported(text, Reason.MALFORMED)
-        case Array() | Object():
-            return place.unsupported("[…]" if isinstance(value, Array) else "{…}", Reason.MALFORMED)
+                return position.make_unsupported(text, Reason.TEMPLATED)
+            return position.read_reference(text, start) if is_literal else position.make_unsupported(text, Reason.MALFORMED)
+        case JsonWord(text):
+            return position.make_unsupported(text, Reason.MALFORMED)
+        case JsonArray() | JsonObject():
+            return position.make_unsupported("[…]" if isinstance(value, JsonArray) else "{…}", Reason.MALFORMED)
         case _:
             assert_never(value)
 
 
-def _arguments(json: Json, root: Object, path: FilePath) -> Iterator[BuildArgumentSetting]:
+def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments of a Dockerfile (image-specific properties of the same page)."""
-    builds = [build for build in root.values("build") if isinstance(build, Object)][-1:]
+    builds = [build for build in root.list_values("build") if isinstance(build, JsonObject)][-1:]
     for build in builds:
-        named = [*root.values("dockerFile"), *build.values("dockerfile")][-1:]
-        dockerfile = next((dockerfile_of(path, None, each.value) for each in named if isinstance(each, Text)), None)
+        dockerfile_values = [*root.list_values("dockerFile"), *build.list_values("dockerfile")][-1:]
+        dockerfile = next((resolve_dockerfile(path, None, each.value) for each in dockerfile_values if isinstance(each, JsonString)), None)
         if dockerfile is None:
             continue
-        for arguments in build.values("args"):
-            for name, _ in arguments.items if isinstance(arguments, Object) else ():
-                yield BuildArgumentSetting(path, json.lines.number(name.start), dockerfile, name.value)
+        for arguments in build.list_values("args"):
+            for name, _ in arguments.items if isinstance(arguments, JsonObject) else ():
+                yield BuildArgumentSetting(path, json.line_offsets.get_line_number(name.start), dockerfile, name.value)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.formats._syntax.broken import BrokenAtError
-from bot.formats._syntax.compose.dotenv import Assignment, read_assignments
+from bot.formats._syntax.compose.dotenv import EnvAssignment, read_assignments
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.lines import Lines
+from bot.formats._syntax.lines import LineOffsets
 from bot.model.found import ExtractedItem
 from bot.model.remark import EnvironmentVariable, InterpolatedText, LiteralText
 from bot.model.source import SourceFile, Span, UnsupportedText
@@ -22,18 +22,18 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
     if file.content.count(b"\n") > MAX_LINES:
         yield UnsupportedText(file.path, 1, "", Reason.TOO_DEEP)
         return
-    lines = Lines(file.content)
+    lines = LineOffsets(file.content)
     try:
         yield from [
-            EnvironmentVariable(file.path, lines.number(each.start), each.name, _text(each))
+            EnvironmentVariable(file.path, lines.get_line_number(each.start), each.name, _parse_value(each))
             for each in read_assignments(file.content)
         ]
     except BrokenAtError as error:
         # The text of the line is left out: it may hold a secret.
-        yield UnsupportedText(file.path, lines.number(error.offset), "", Reason.UNPARSABLE)
+        yield UnsupportedText(file.path, lines.get_line_number(error.offset), "", Reason.UNPARSABLE)
 
 
-def _text(assignment: Assignment) -> InterpolatedText:
+def _parse_value(assignment: EnvAssignment) -> InterpolatedText:
     """Return the value as literals and uses of variables. Raises BrokenAtError."""
     try:
         text = assignment.value.decode()

@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.formats._syntax.helm.keys import Context, Value, locate, walk_values
+from bot.formats._syntax.helm.keys import KeyContext, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.helm.templates import read_chart_template
-from bot.formats._syntax.helm.values import ValueImage, find_images, read_values
+from bot.formats._syntax.helm.values import ImageCandidate, find_images, read_images
 from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import Document, Scalar
-from bot.formats._syntax.yaml.parts import Part
+from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
+from bot.formats._syntax.yaml.parts import ReferencePart
 from bot.model.found import ExtractedItem
 from bot.model.remark import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "helm"
-_OWN_VALUES = "values.y"
+_CHART_VALUES_PREFIX = "values.y"
 """Prefix of the file name of a chart's own values; all other values files are merged over them."""
 
 _PARTS = r"registry|repository|tag|version|digest"
@@ -24,12 +24,12 @@ _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("lat
 """A word that the keys of every image or of its parts contain, or an escape that can spell its letters."""
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
 """Keys of the parts of images, and keys that stand beside the key `image`."""
-_NAMED = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
+_VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images, the values that may be parts of an image, and the uses of values in template texts."""
-    yield from read_file(file, _is_wanted, lambda document: _read(document, file.path))
+    yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
 
 
@@ -42,44 +42,44 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
         return
     for line in file.content.split(b"\n"):
         if b".Values" in line and not line.lstrip().startswith(b"#"):
-            named = {(*each.decode().split("."),) for each in _NAMED.findall(line)}
+            value_paths = {(*each.decode().split("."),) for each in _VALUE_REFERENCE.findall(line)}
             templates = list(read_chart_template(file.path, line))
             is_whole = all(((), ValueUse.UNKNOWN) not in each.uses for each in templates) and b":=" not in line
-            unknown = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in named))
-            yield from templates if is_whole else [unknown]
+            unknown_template = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in value_paths))
+            yield from templates if is_whole else [unknown_template]
 
 
-def _is_wanted(content: bytes) -> bool:
+def _is_relevant(content: bytes) -> bool:
     """Return False if there is certainly no image among these values."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
-def _read(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
+def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images among the values of a document, and all values that may be parts of one. Raises TooDeepError."""
     locator = str(document.index)
     values = list(walk_values(document, document.root))
     images = list(find_images(document, values, locator))
-    found = read_values(images, path, _FORMAT)
+    found = read_images(images, path, _FORMAT)
     yield from sorted(found, key=lambda each: each.line_number)
-    if path.rpartition("/")[2].startswith(_OWN_VALUES):
-        yield from (_chart_image(image, path, locator) for image in images)
+    if path.rpartition("/")[2].startswith(_CHART_VALUES_PREFIX):
+        yield from (_make_chart_image(image, path, locator) for image in images)
     for value in values:
-        if isinstance(value.node, Scalar) and _may_be_part(value):
-            part = Part.of(document, value.node)
-            yield ChartValue(path, part.line_number, locate(locator, (*value.around.keys, value.key)), part.text)
+        if isinstance(value.node, YamlScalar) and _may_be_part(value):
+            part = ReferencePart.create(document, value.node)
+            yield ChartValue(path, part.line_number, build_locator(locator, (*value.collection.keys, value.key)), part.text)
 
 
-def _may_be_part(value: Value) -> bool:
-    return value.around.context is not Context.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
+def _may_be_part(value: ValuesEntry) -> bool:
+    return value.collection.context is not KeyContext.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
 
 
-def _chart_image(image: ValueImage, path: FilePath, locator: str) -> ChartImage:
-    parts = tuple((part, locate(locator, keys)) for part, keys in image.keys.items())
+def _make_chart_image(candidate: ImageCandidate, path: FilePath, locator: str) -> ChartImage:
+    parts = tuple((part, build_locator(locator, keys)) for part, keys in candidate.keys_by_part.items())
     return ChartImage(
         path,
-        image.locator,
-        parts=tuple(each for each in parts if each[0] is ImagePart.REPOSITORY) if image.is_in_list else parts,
-        digest_part=ImagePart.REPOSITORY if image.is_in_list else image.pinned_in,
-        registry=image.parts.prefix,
-        is_certain=not image.may_be_elsewhere,
+        candidate.locator,
+        parts=tuple(each for each in parts if each[0] is ImagePart.REPOSITORY) if candidate.is_in_list else parts,
+        digest_part=ImagePart.REPOSITORY if candidate.is_in_list else candidate.digest_part,
+        registry=candidate.parts.registry,
+        is_certain=not candidate.has_uncertain_registry,
     )

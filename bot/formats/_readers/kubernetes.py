@@ -5,32 +5,32 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.places.closing import close
-from bot.formats._syntax.kubernetes.kinds import WAYS_OF_A_SOURCE
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.kubernetes.kinds import SOURCE_PATHS
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.model.found import ExtractedItem
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 
 _FORMAT = "kubernetes"
-_ESCAPE_OF_JSON = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
+_JSON_ESCAPE = re.compile(rb"\\(?:u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.DOTALL)
 _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file of objects, and the cross-file facts of those objects."""
-    content = _json_as_yaml(file.content) if file.path.lower().endswith(".json") else file.content
+    content = _convert_json_to_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)
 
 
-def read_overrides(file: SourceFile, *, is_written: bool) -> Iterator[ExtractedItem]:
+def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator[ExtractedItem]:
     """Yield the images of an Argo CD parameter file; not editable if Image Updater writes the file."""
-    reader = ObjectReader(file.path, _FORMAT, ways=WAYS_OF_A_SOURCE)
-    for found in reader.read(file.content, is_wanted=bool):
-        yield close(found, Reason.OTHER_WRITER) if is_written and isinstance(found, Occurrence) else found
+    reader = ObjectReader(file.path, _FORMAT, image_paths=SOURCE_PATHS)
+    for found in reader.read(file.content, is_relevant=bool):
+        yield lock_occurrence(found, Reason.OTHER_WRITER) if is_image_updater_file and isinstance(found, Occurrence) else found
 
 
-def _json_as_yaml(content: bytes) -> bytes:
+def _convert_json_to_yaml(content: bytes) -> bytes:
     r"""Return JSON content with the same values at the same bytes, in a form that a YAML parser accepts.
 
     JSON allows tabs only between tokens, but PyYAML's own parser refuses them, so they become spaces. An escaped
@@ -39,4 +39,4 @@ def _json_as_yaml(content: bytes) -> bytes:
     content = content.replace(b"\t", b" ")
     if _SURROGATE.search(content) is None:
         return content
-    return _ESCAPE_OF_JSON.sub(lambda match: rb"\ufffd" if len(match[0]) > len(rb"\n") else match[0], content)
+    return _JSON_ESCAPE.sub(lambda match: rb"\ufffd" if len(match[0]) > len(rb"\n") else match[0], content)

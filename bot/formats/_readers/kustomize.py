@@ -9,107 +9,107 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.values import ValueImage, find_values, read_values
+from bot.formats._syntax.helm.values import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.formats._syntax.tree_paths import path_in_tree
+from bot.formats._syntax.tree_paths import resolve_in_tree
 from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Node, Path, Scalar
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlNode, KeyPath, YamlScalar
 from bot.model.found import ExtractedItem
 from bot.model.remark import Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 _FORMAT = "kustomize"
-_GROUP = "kustomize.config.k8s.io/"
+_API_GROUP_PREFIX = "kustomize.config.k8s.io/"
 """Prefix of the apiVersion, which may be left out; other groups have kinds of the same name (Flux)."""
 
-_GATHERED: tuple[Path, ...] = (
-    ("resources", EACH),
-    ("bases", EACH),
-    ("patches", EACH, "path"),
-    ("patchesStrategicMerge", EACH),
-    ("patchesJson6902", EACH, "path"),
+_RESOURCE_PATHS: tuple[KeyPath, ...] = (
+    ("resources", ALL_ITEMS),
+    ("bases", ALL_ITEMS),
+    ("patches", ALL_ITEMS, "path"),
+    ("patchesStrategicMerge", ALL_ITEMS),
+    ("patchesJson6902", ALL_ITEMS, "path"),
 )
 """Fields that name files and folders whose images the kustomization replaces."""
-_PATCHES: tuple[Path, ...] = (("patches", EACH, "patch"), ("patchesStrategicMerge", EACH))
+_PATCH_PATHS: tuple[KeyPath, ...] = (("patches", ALL_ITEMS, "patch"), ("patchesStrategicMerge", ALL_ITEMS))
 """Fields that may hold parts of manifests as texts."""
-_COMPONENTS: Path = ("components", EACH)
+_COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
 """Beginnings of paths that are not in this tree (api/internal/git/repospec.go of kustomize)."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of the kustomizations in a file, and the facts about the images that they replace."""
-    return read_file(file, bool, lambda document: _read(document, file.path))
+    return read_file(file, bool, lambda document: _read_kustomization(document, file.path))
 
 
-def _is_kustomization(document: Document) -> bool:
-    return (document.text(document.root, "apiVersion") or _GROUP).startswith(_GROUP)
+def _is_kustomization(document: YamlDocument) -> bool:
+    return (document.get_string(document.root, "apiVersion") or _API_GROUP_PREFIX).startswith(_API_GROUP_PREFIX)
 
 
-def _read(document: Document, path: FilePath) -> Iterator[ExtractedItem]:
+def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images of a kustomization, and the fact about the images that it replaces. Raises TooDeepError."""
     if not _is_kustomization(document):
         return
-    kustomization = _Kustomization.of(document)
-    remark = _remark(document, path, kustomization.entries)  # before reading: this walk completes the shared scalars
-    yield from sorted(kustomization.read(path), key=lambda each: each.line_number)
-    yield remark
+    kustomization = _KustomizationNodes.collect(document)
+    fact = _make_fact(document, path, kustomization.entries)  # before reading: this walk completes the shared scalars
+    yield from sorted(kustomization.read_images(path), key=lambda each: each.line_number)
+    yield fact
 
 
 @dataclass(frozen=True, slots=True)
-class _Kustomization:
+class _KustomizationNodes:
     """The nodes of a kustomization that name images, collected before its document has been walked to the end."""
 
-    document: Document
+    document: YamlDocument
     entries: list[ImageEntry]
-    values: list[ValueImage]
+    values: list[ImageCandidate]
     """Values of the charts that it renders; the templates of these charts are unknown."""
-    patches: list[tuple[str, Scalar]]
+    patches: list[tuple[str, YamlScalar]]
 
     @classmethod
-    def of(cls, document: Document) -> _Kustomization:
+    def collect(cls, document: YamlDocument) -> _KustomizationNodes:
         """Collect the nodes. Raises TooDeepError."""
 
-        def at(*way: str) -> list[tuple[str, Node]]:
-            return list(document.walk(document.root, way, str(document.index)))
+        def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:
+            return list(document.walk(document.root, key_path, str(document.index)))
 
         return cls(
             document,
-            entries=[each for locator, node in at("images") for each in find_entries(document, node, locator)],
+            entries=[each for locator, node in find_nodes("images") for each in find_entries(document, node, locator)],
             values=[
                 each
-                for locator, node in at("helmCharts", EACH, "valuesInline")
-                for each in find_values(document, node, locator)
+                for locator, node in find_nodes("helmCharts", ALL_ITEMS, "valuesInline")
+                for each in find_images_below(document, node, locator)
             ],
-            patches=[(locator, node) for way in _PATCHES for locator, node in at(*way) if isinstance(node, Scalar)],
+            patches=[(locator, node) for way in _PATCH_PATHS for locator, node in find_nodes(*way) if isinstance(node, YamlScalar)],
         )
 
-    def read(self, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
         yield from read_entries(self.entries, path, _FORMAT)
-        yield from read_values(self.values, path, _FORMAT)
+        yield from read_images(self.values, path, _FORMAT)
         objects = ObjectReader(path, _FORMAT)
         for locator, patch in self.patches:
             yield from objects.read_embedded(self.document, patch, locator)
 
 
-def _remark(document: Document, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
-    changing = [entry for entry in entries if entry.name and entry.image is not None]
-    gathered = dict.fromkeys(each for way in _GATHERED for each in _paths(document, way, path))
+def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
+    changing_entries = [entry for entry in entries if entry.name and entry.replacement is not None]
+    resource_paths = dict.fromkeys(each for way in _RESOURCE_PATHS for each in _list_paths(document, way, path))
     return Kustomization(
         path,
-        names=frozenset(entry.name for entry in changing),
-        renamed_names=frozenset(entry.name for entry in changing if entry.is_renamed),
-        resource_paths=tuple(gathered),
-        components=tuple(_paths(document, _COMPONENTS, path)),
+        names=frozenset(entry.name for entry in changing_entries),
+        renamed_names=frozenset(entry.name for entry in changing_entries if entry.is_renamed),
+        resource_paths=tuple(resource_paths),
+        components=tuple(_list_paths(document, _COMPONENT_PATH, path)),
     )
 
 
-def _paths(document: Document, way: Path, path: FilePath) -> Iterator[FilePath]:
+def _list_paths(document: YamlDocument, key_path: KeyPath, path: FilePath) -> Iterator[FilePath]:
     """Yield the files and folders of this tree that a field names; remote ones are left out."""
-    for _, node in document.walk(document.root, way, ""):
-        if not isinstance(node, Scalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
+    for _, node in document.walk(document.root, key_path, ""):
+        if not isinstance(node, YamlScalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
             continue
-        named = path_in_tree(path, node.value)
-        if named is not None:
-            yield named
+        tree_path = resolve_in_tree(path, node.value)
+        if tree_path is not None:
+            yield tree_path

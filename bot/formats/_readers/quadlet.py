@@ -8,26 +8,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.core.places.closing import close
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place, shown
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.platforms import read_platform
-from bot.formats._syntax.units import BrokenUnitError, Setting, read_settings
+from bot.formats._syntax.units import BrokenUnitError, UnitSetting, read_settings
 from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "quadlet"
-_IMAGE = "Image"
-_OTHER_UNITS = (".image", ".build")
+_IMAGE_KEY = "Image"
+_UNIT_SUFFIXES = (".image", ".build")
 """Suffixes of values that name another unit, which provides the image."""
-_TRANSPORT = re.compile(
+_OTHER_TRANSPORT = re.compile(
     r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
 )
 """Values that are not an image in a registry (containers-transports(5)), and `docker://`, which takes no digest beside
 a tag."""
 
-_AUTO_UPDATE = "AutoUpdate"
-_FROM_REGISTRY = "registry"
+_AUTO_UPDATE_KEY = "AutoUpdate"
+_REGISTRY_POLICY = "registry"
 _AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image)\b")
 """The label with which `podman auto-update` pulls the tag again, as with `AutoUpdate=` (podman-auto-update(1))."""
 
@@ -37,30 +37,30 @@ def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
     try:
         settings = [each for each in read_settings(file.content) if each.section == section]
     except BrokenUnitError as error:
-        yield UnsupportedText(file.path, error.line_number, shown(error.line), error.reason)
+        yield UnsupportedText(file.path, error.line_number, format_for_display(error.line), error.reason)
         return
-    last = {each.key: each for each in settings}
-    if _IMAGE not in last:
+    settings_by_key = {each.key: each for each in settings}
+    if _IMAGE_KEY not in settings_by_key:
         return
-    found = _read(file.path, last[_IMAGE], _platform(last))
+    found = _read_setting(file.path, settings_by_key[_IMAGE_KEY], _get_platform(settings_by_key))
     if isinstance(found, Occurrence) and found.reference.digest is None and _is_updated_by_podman(settings):
-        found = close(found, Reason.OTHER_WRITER)
+        found = lock_occurrence(found, Reason.OTHER_WRITER)
     if found is not None:
         yield found
 
 
-def _is_updated_by_podman(settings: Iterable[Setting]) -> bool:
+def _is_updated_by_podman(settings: Iterable[UnitSetting]) -> bool:
     """Return True if `podman auto-update` follows the tag; it fails for a reference with a digest beside its tag."""
     policy = ""
     for setting in settings:
-        if setting.key == _AUTO_UPDATE:
+        if setting.key == _AUTO_UPDATE_KEY:
             policy = setting.value
         elif setting.key == "Label" and _AUTO_UPDATE_LABEL.search(setting.value):
             return True
-    return policy == _FROM_REGISTRY
+    return policy == _REGISTRY_POLICY
 
 
-def _platform(settings: dict[str, Setting]) -> str | None:
+def _get_platform(settings: dict[str, UnitSetting]) -> str | None:
     """Return the platform that an image unit requests; None without `Arch=`."""
     system, architecture, variant = (
         settings[key].value if key in settings else default
@@ -69,23 +69,23 @@ def _platform(settings: dict[str, Setting]) -> str | None:
     return read_platform("/".join(filter(None, (system, architecture, variant)))) if architecture else None
 
 
-def _read(path: FilePath, setting: Setting, platform: str | None) -> Occurrence | UnsupportedText | None:
+def _read_setting(path: FilePath, setting: UnitSetting, platform: str | None) -> Occurrence | UnsupportedText | None:
     text = setting.value
-    if not text or text.endswith(_OTHER_UNITS):
+    if not text or text.endswith(_UNIT_SUFFIXES):
         return None
-    place = Place(
+    position = ReferencePosition(
         path,
         _FORMAT,
         Role.THIRD_PARTY,
         setting.value_line_number,
         f"{setting.section}/{setting.key}",
         platform,
-        also_lines=() if setting.line_number == setting.value_line_number else (setting.line_number,),
+        related_lines=() if setting.line_number == setting.value_line_number else (setting.line_number,),
     )
     if TEMPLATE_MARKS.search(text):
-        return place.unsupported(text, Reason.TEMPLATED)
-    if _TRANSPORT.fullmatch(text):
-        return place.closed(text, Reason.NOT_AN_IMAGE)
+        return position.make_unsupported(text, Reason.TEMPLATED)
+    if _OTHER_TRANSPORT.fullmatch(text):
+        return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
     if setting.value_start is None:
-        return place.unsupported(text, Reason.MALFORMED)
-    return place.read(text, setting.value_start)
+        return position.make_unsupported(text, Reason.MALFORMED)
+    return position.read_reference(text, setting.value_start)

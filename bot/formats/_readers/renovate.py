@@ -6,36 +6,36 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.jsonc import Array, Object, Text, Value, Word, read_json5
-from bot.formats._syntax.renovate.presets import Plain
-from bot.formats._syntax.renovate.settings import settings_of
+from bot.formats._syntax.jsonc import JsonArray, JsonObject, JsonString, JsonValue, JsonWord, read_json5
+from bot.formats._syntax.renovate.presets import PlainValue
+from bot.formats._syntax.renovate.settings import read_renovate_settings
 from bot.model.remark import RenovateConfig
 from bot.model.source import SourceFile
 
-_IN_PACKAGE = "renovate"
-_WORDS = {"true": True, "false": False}
+_PACKAGE_KEY = "renovate"
+_BOOLEANS = {"true": True, "false": False}
 
 
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
     """Yield the Renovate settings of a file; nothing for a `package.json` without the key `renovate`."""
-    read = read_json5(file.content)
-    config = None if isinstance(read, BrokenFile) else _plain(read.root)
+    parsed = read_json5(file.content)
+    config = None if isinstance(parsed, BrokenFile) else _convert_value(parsed.root)
     if is_package:
-        config = config.get(_IN_PACKAGE) if isinstance(config, dict) else None
+        config = config.get(_PACKAGE_KEY) if isinstance(config, dict) else None
         if config is None:
             return
-    yield RenovateConfig(file.path, rank, settings_of(config) if isinstance(config, dict) else None)
+    yield RenovateConfig(file.path, rank, read_renovate_settings(config) if isinstance(config, dict) else None)
 
 
-def _plain(value: Value) -> Plain:
+def _convert_value(value: JsonValue) -> PlainValue:
     match value:
-        case Text(text):
+        case JsonString(text):
             return text
-        case Word(word):
-            return _WORDS.get(word)
-        case Array(_, items):
-            return [_plain(item) for item in items]
-        case Object(_, items):
-            return {key.value: _plain(item) for key, item in items}
+        case JsonWord(word):
+            return _BOOLEANS.get(word)
+        case JsonArray(_, items):
+            return [_convert_value(item) for item in items]
+        case JsonObject(_, items):
+            return {key.value: _convert_value(item) for key, item in items}
         case _:
             assert_never(value)

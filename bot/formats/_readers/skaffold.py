@@ -13,120 +13,120 @@ from contextlib import suppress
 from itertools import takewhile
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.tree_paths import dockerfile_of, path_in_tree
-from bot.formats._syntax.yaml.nodes import Broken, Document, Node, Scalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.paths import Images, YamlPaths
-from bot.formats._syntax.yaml.ways import EACH, Path
+from bot.formats._syntax.tree_paths import resolve_dockerfile, resolve_in_tree
+from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, YamlNode, YamlScalar, TooDeepError, read_documents
+from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
+from bot.formats._syntax.yaml.ways import ALL_ITEMS, KeyPath
 from bot.model.found import ExtractedItem
 from bot.model.remark import BuildArgumentSetting, BuildOutput
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "skaffold"
-_PIPELINES: tuple[Path, ...] = ((), ("profiles", EACH))
-_ARTIFACTS: Path = ("build", "artifacts", EACH)
-_CLOUD_BUILD: Path = ("build", "googleCloudBuild")
-_IMAGES: tuple[Path, ...] = (
-    (*_ARTIFACTS, "buildpacks", "builder"),
-    (*_ARTIFACTS, "buildpacks", "runImage"),
-    (*_ARTIFACTS, "kaniko", "image"),
-    (*_ARTIFACTS, "kaniko", "initImage"),
-    (*_ARTIFACTS, "ko", "fromImage"),
-    (*_ARTIFACTS, "jib", "fromImage"),
-    *((*_CLOUD_BUILD, f"{tool}Image") for tool in ("docker", "kaniko", "maven", "gradle", "pack", "ko")),
-    (*_CLOUD_BUILD, "platformEmulatorInstallStep", "image"),
-    ("verify", EACH, "container", "image"),
-    ("customActions", EACH, "containers", EACH, "image"),
+_PIPELINE_PATHS: tuple[KeyPath, ...] = ((), ("profiles", ALL_ITEMS))
+_ARTIFACT_PATH: KeyPath = ("build", "artifacts", ALL_ITEMS)
+_CLOUD_BUILD_PATH: KeyPath = ("build", "googleCloudBuild")
+_IMAGE_PATHS: tuple[KeyPath, ...] = (
+    (*_ARTIFACT_PATH, "buildpacks", "builder"),
+    (*_ARTIFACT_PATH, "buildpacks", "runImage"),
+    (*_ARTIFACT_PATH, "kaniko", "image"),
+    (*_ARTIFACT_PATH, "kaniko", "initImage"),
+    (*_ARTIFACT_PATH, "ko", "fromImage"),
+    (*_ARTIFACT_PATH, "jib", "fromImage"),
+    *((*_CLOUD_BUILD_PATH, f"{tool}Image") for tool in ("docker", "kaniko", "maven", "gradle", "pack", "ko")),
+    (*_CLOUD_BUILD_PATH, "platformEmulatorInstallStep", "image"),
+    ("verify", ALL_ITEMS, "container", "image"),
+    ("customActions", ALL_ITEMS, "containers", ALL_ITEMS, "image"),
 )
 """Paths in a pipeline to images that Skaffold does not build."""
 _BUILDERS = ("docker", "kaniko")
 """Builders that use Dockerfiles."""
-_PATCHES: Path = ("profiles", EACH, "patches", EACH)
-_DEPLOYED: tuple[Path, ...] = (
-    ("manifests", "rawYaml", EACH),
-    ("manifests", "kustomize", "paths", EACH),
-    ("manifests", "helm", "releases", EACH, "chartPath"),
-    ("deploy", "kubectl", "manifests", EACH),
-    ("deploy", "kustomize", "paths", EACH),
-    ("deploy", "helm", "releases", EACH, "chartPath"),
+_PATCH_PATH: KeyPath = ("profiles", ALL_ITEMS, "patches", ALL_ITEMS)
+_MANIFEST_PATHS: tuple[KeyPath, ...] = (
+    ("manifests", "rawYaml", ALL_ITEMS),
+    ("manifests", "kustomize", "paths", ALL_ITEMS),
+    ("manifests", "helm", "releases", ALL_ITEMS, "chartPath"),
+    ("deploy", "kubectl", "manifests", ALL_ITEMS),
+    ("deploy", "kustomize", "paths", ALL_ITEMS),
+    ("deploy", "helm", "releases", ALL_ITEMS, "chartPath"),
 )
 """Paths in a pipeline to the manifests into which Skaffold writes the images that it builds."""
-_REQUIRED: Path = ("requires", EACH, "path")
+_REQUIRED_PATH: KeyPath = ("requires", ALL_ITEMS, "path")
 """Path to other configurations, which are built and deployed together with this one."""
-_WILD = frozenset("*?[{")
-_API = "skaffold/"
-_PATHS = YamlPaths(
+_WILDCARDS = frozenset("*?[{")
+_API_GROUP_PREFIX = "skaffold/"
+_IMAGE_FORMAT = YamlPathFormat(
     name="skaffold",
-    files=re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL),
-    images=tuple(Images((*pipeline, *image)) for pipeline in _PIPELINES for image in _IMAGES),
+    path_pattern=re.compile(r"(?:.*/)?skaffold[^/]*\.ya?ml", re.DOTALL),
+    locations=tuple(ImageLocation((*pipeline, *image)) for pipeline in _PIPELINE_PATHS for image in _IMAGE_PATHS),
 )
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file, the images that it builds, and the build arguments that it sets."""
-    documents = [each for each in read_documents(file.content, lambda _: True) if _is_ours(each)]
+    documents = [each for each in read_documents(file.content, lambda _: True) if _is_skaffold(each)]
     if not documents:
         return
-    yield from _PATHS.extract(file)
+    yield from _IMAGE_FORMAT.extract(file)
     for document in documents:
-        if isinstance(document, Document):
-            yield from _remarks(document, file.path)
+        if isinstance(document, YamlDocument):
+            yield from _list_facts(document, file.path)
 
 
-def _is_ours(document: Document | Broken) -> bool:
-    if isinstance(document, Document):
+def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
+    if isinstance(document, YamlDocument):
         with suppress(TooDeepError):
-            return (document.text(document.root, "apiVersion") or "").startswith(_API)
-    return _API.encode() in document.source.raw or is_utf_16(document.source.raw)
+            return (document.get_string(document.root, "apiVersion") or "").startswith(_API_GROUP_PREFIX)
+    return _API_GROUP_PREFIX.encode() in document.source.raw or is_utf_16(document.source.raw)
 
 
-def _remarks(document: Document, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
+def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
     """Yield the built images of a document and its build arguments; nothing if the document is nested too deeply."""
     try:
-        artifacts = [artifact for pipeline in _PIPELINES for artifact in _at(document, (*pipeline, *_ARTIFACTS))]
-        artifacts += _patched_artifacts(document)
-        names = frozenset(name for artifact in artifacts if (name := document.text(artifact, "image")))
-        arguments = [remark for artifact in artifacts for remark in _arguments_of(document, artifact, file)]
-        deployed = tuple(dict.fromkeys(_deployed(document, file)))
+        artifacts = [artifact for pipeline in _PIPELINE_PATHS for artifact in _find_nodes(document, (*pipeline, *_ARTIFACT_PATH))]
+        artifacts += _find_patched_artifacts(document)
+        names = frozenset(name for artifact in artifacts if (name := document.get_string(artifact, "image")))
+        arguments = [remark for artifact in artifacts for remark in _list_arguments(document, artifact, file)]
+        deployed_paths = tuple(dict.fromkeys(_list_deployed_paths(document, file)))
     except TooDeepError:
         return
-    yield BuildOutput(file, names, deployed)
+    yield BuildOutput(file, names, deployed_paths)
     yield from arguments
 
 
-def _at(document: Document, path: Path) -> list[Node]:
+def _find_nodes(document: YamlDocument, path: KeyPath) -> list[YamlNode]:
     return [node for _, node in document.walk(document.root, path, "")]
 
 
-def _patched_artifacts(document: Document) -> Iterator[Node]:
+def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
     """Yield the artifacts that JSON patches of profiles add."""
-    for patch in _at(document, _PATCHES):
-        if (document.text(patch, "path") or "").startswith("/build/artifacts/"):
-            yield from document.values(patch, "value")
+    for patch in _find_nodes(document, _PATCH_PATH):
+        if (document.get_string(patch, "path") or "").startswith("/build/artifacts/"):
+            yield from document.get_values(patch, "value")
 
 
-def _deployed(document: Document, file: FilePath) -> Iterator[FilePath]:
+def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[FilePath]:
     """Yield the file's own folder, where most manifests are, and the paths outside it that Skaffold deploys."""
     yield FilePath(posixpath.dirname(file))
-    for path in (*((*pipeline, *path) for pipeline in _PIPELINES for path in _DEPLOYED), _REQUIRED):
-        for node in _at(document, path):
-            steps = node.value.split("/") if isinstance(node, Scalar) and "://" not in node.value else []
+    for path in (*((*pipeline, *path) for pipeline in _PIPELINE_PATHS for path in _MANIFEST_PATHS), _REQUIRED_PATH):
+        for node in _find_nodes(document, path):
+            steps = node.value.split("/") if isinstance(node, YamlScalar) and "://" not in node.value else []
             if ".." in steps:
-                named = path_in_tree(file, *takewhile(_WILD.isdisjoint, steps))
-                if named is not None:
-                    yield named
+                tree_path = resolve_in_tree(file, *takewhile(_WILDCARDS.isdisjoint, steps))
+                if tree_path is not None:
+                    yield tree_path
 
 
-def _arguments_of(document: Document, artifact: Node, path: FilePath) -> Iterator[BuildArgumentSetting]:
+def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments of an artifact, including those that hold the images of required artifacts."""
-    context = document.text(artifact, "context")
-    builders = [(name, node) for name in _BUILDERS for node in document.values(artifact, name)]
+    context = document.get_string(artifact, "context")
+    builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]
     for _, builder in builders or [("", None)]:
-        dockerfile = dockerfile_of(path, context, document.text(builder, "dockerfile"))
+        dockerfile = resolve_dockerfile(path, context, document.get_string(builder, "dockerfile"))
         if dockerfile is None:
             continue
         for _, node in document.walk(builder, ("buildArgs",), ""):
-            for name, value in document.look(node):
-                yield BuildArgumentSetting(path, document.line_number(value), dockerfile, name)
-        for _, alias in document.walk(artifact, ("requires", EACH, "alias"), ""):
-            if isinstance(alias, Scalar):
-                yield BuildArgumentSetting(path, document.line_number(alias), dockerfile, alias.value)
+            for name, value in document.list_entries(node):
+                yield BuildArgumentSetting(path, document.get_line_number(value), dockerfile, name)
+        for _, alias in document.walk(artifact, ("requires", ALL_ITEMS, "alias"), ""):
+            if isinstance(alias, YamlScalar):
+                yield BuildArgumentSetting(path, document.get_line_number(alias), dockerfile, alias.value)

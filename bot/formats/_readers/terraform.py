@@ -10,13 +10,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from bot.core.places.closing import close
+from bot.core.places.closing import lock_occurrence
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.hcl.reader import Block, Body, Computed, Expression, Hcl, Object, Tuple, read_hcl
-from bot.formats._syntax.hcl.tokens import Literal, Template
-from bot.formats._syntax.jsonc import Array, Json, Text, read_json
-from bot.formats._syntax.jsonc import Object as JsonObject
-from bot.formats._syntax.places import TEMPLATE_MARKS, Locators, Place
+from bot.formats._syntax.hcl.reader import HclBlock, HclBody, ComputedExpression, HclExpression, HclFile, HclObject, HclTuple, read_hcl
+from bot.formats._syntax.hcl.tokens import HclLiteral, HclTemplate
+from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonString, read_json
+from bot.formats._syntax.jsonc import JsonObject as JsonObject
+from bot.formats._syntax.places import TEMPLATE_MARKS, UniqueLocators, ReferencePosition
 from bot.formats._syntax.platforms import read_platform
 from bot.model.found import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
@@ -24,190 +24,190 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "terraform"
 _JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
-_ATTRIBUTE = b"v = "
+_ATTRIBUTE_PREFIX = b"v = "
 """Prefix that makes an HCL file of an expression."""
-_KUBERNETES = frozenset({"container", "init_container"})
-_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
+_CONTAINER_BLOCKS = frozenset({"container", "init_container"})
+_CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 """Keys of a PodSpec that hold containers."""
 
 
-class _Resource(NamedTuple):
+class _ResourceRule(NamedTuple):
     """Where resources of some types name images."""
 
     types: re.Pattern[str]
     kinds: frozenset[str] = frozenset({"resource"})
     attribute: str = ""
     """Name of an attribute of the resource that is an image."""
-    blocks: frozenset[str] = frozenset()
+    block_types: frozenset[str] = frozenset()
     """Types of blocks, at any depth, whose attribute `image` is an image."""
-    encoded: str = ""
+    json_attribute: str = ""
     """Name of an attribute that holds a list of containers as JSON."""
-    manifest: str = ""
+    manifest_attribute: str = ""
     """Name of an attribute that holds a Kubernetes object, with lists of containers at any depth."""
 
 
-_RESOURCES = (
+_RESOURCE_RULES = (
     # https://registry.terraform.io/providers/kreuzwerker/docker/latest/docs
-    _Resource(re.compile("docker_image"), frozenset({"resource", "data"}), attribute="name"),
-    _Resource(re.compile("docker_container"), attribute="image"),
-    _Resource(re.compile("docker_service"), blocks=frozenset({"container_spec"})),
-    _Resource(re.compile("docker_buildx_builder"), blocks=frozenset({"docker_container"})),
+    _ResourceRule(re.compile("docker_image"), frozenset({"resource", "data"}), attribute="name"),
+    _ResourceRule(re.compile("docker_container"), attribute="image"),
+    _ResourceRule(re.compile("docker_service"), block_types=frozenset({"container_spec"})),
+    _ResourceRule(re.compile("docker_buildx_builder"), block_types=frozenset({"docker_container"})),
     # https://registry.terraform.io/providers/hashicorp/kubernetes/latest/docs
-    _Resource(re.compile("kubernetes_.+"), blocks=_KUBERNETES),
-    _Resource(re.compile("kubernetes_manifest"), manifest="manifest"),
+    _ResourceRule(re.compile("kubernetes_.+"), block_types=_CONTAINER_BLOCKS),
+    _ResourceRule(re.compile("kubernetes_manifest"), manifest_attribute="manifest"),
     # https://registry.terraform.io/providers/hashicorp/google/latest/docs/resources/cloud_run_v2_service
-    _Resource(re.compile("google_cloud_run_.+"), blocks=frozenset({"containers"})),
+    _ResourceRule(re.compile("google_cloud_run_.+"), block_types=frozenset({"containers"})),
     # https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs/resources/container_app
-    _Resource(re.compile("azurerm_container_(?:app|app_job|group)"), blocks=_KUBERNETES),
+    _ResourceRule(re.compile("azurerm_container_(?:app|app_job|group)"), block_types=_CONTAINER_BLOCKS),
     # https://registry.terraform.io/providers/hashicorp/aws/latest/docs/resources/ecs_task_definition
-    _Resource(re.compile("aws_ecs_task_definition"), encoded="container_definitions"),
+    _ResourceRule(re.compile("aws_ecs_task_definition"), json_attribute="container_definitions"),
 )
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the images of a file."""
     match read_hcl(file.content):
-        case Hcl() as hcl:
-            yield from sorted(_Reader(hcl, file.path).images(), key=lambda found: found.line_number)
+        case HclFile() as hcl:
+            yield from sorted(_TerraformReader(hcl, file.path).read_images(), key=lambda found: found.line_number)
         case BrokenFile() as broken:
-            yield broken.unsupported(file.path)
+            yield broken.make_unsupported(file.path)
         case unknown:
             assert_never(unknown)
 
 
 @dataclass(slots=True)
-class _Reader:
+class _TerraformReader:
     """Reads the images of one file."""
 
-    file: Hcl
+    file: HclFile
     path: FilePath
-    _locators: Locators = field(default_factory=Locators)
+    _locators: UniqueLocators = field(default_factory=UniqueLocators)
 
-    def images(self) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self) -> Iterator[Occurrence | UnsupportedText]:
         for block in self.file.body.blocks:
-            for resource in _RESOURCES:
+            for resource in _RESOURCE_RULES:
                 if block.type in resource.kinds and block.labels and resource.types.fullmatch(block.labels[0]):
-                    yield from self._of_resource(resource, block)
+                    yield from self._read_resource(resource, block)
 
-    def _of_resource(self, resource: _Resource, block: Block) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Occurrence | UnsupportedText]:
         locator = ".".join((block.type, *block.labels))
         body = block.body
-        is_built = any(body.blocks_of("build"))  # then the image name is the output of the build
-        if resource.attribute and not is_built:
-            platform = read_platform(_text_of(body.value("platform")))
-            yield from self._image(f"{locator}.{resource.attribute}", body.value(resource.attribute), platform)
-        for at, inner in _blocks_below(body, resource.blocks, locator):
-            yield from self._image(f"{at}.image", inner.value("image"))
-        if resource.encoded:
-            yield from self._encoded(f"{locator}.{resource.encoded}", body.value(resource.encoded))
-        if resource.manifest:
-            manifest = body.value(resource.manifest)
-            places = self._in_manifest(f"{locator}.{resource.manifest}", manifest)
+        is_built = any(body.list_blocks("build"))  # then the image name is the output of the build
+        if rule.attribute and not is_built:
+            platform = read_platform(_get_text(body.get_value("platform")))
+            yield from self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform)
+        for at, inner in _find_blocks(body, rule.block_types, locator):
+            yield from self._read_image(f"{at}.image", inner.get_value("image"))
+        if rule.json_attribute:
+            yield from self._read_encoded(f"{locator}.{rule.json_attribute}", body.get_value(rule.json_attribute))
+        if rule.manifest_attribute:
+            manifest = body.get_value(rule.manifest_attribute)
+            places = self._read_manifest(f"{locator}.{rule.manifest_attribute}", manifest)
             is_job = _is_job(manifest)
             yield from (
-                close(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Occurrence) else each
+                lock_occurrence(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Occurrence) else each
                 for each in places
             )
 
-    def _in_manifest(self, locator: str, value: Expression | None) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_manifest(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
         match value:
-            case Object(items=items):
+            case HclObject(items=items):
                 for item in items:
-                    read = self._containers if item.name in _LISTS else self._in_manifest
-                    yield from read(f"{locator}/{item.name}", item.value)
-            case Tuple(items=values):
+                    read_item = self._read_containers if item.name in _CONTAINER_LISTS else self._read_manifest
+                    yield from read_item(f"{locator}/{item.name}", item.value)
+            case HclTuple(items=values):
                 for index, each in enumerate(values):
-                    yield from self._in_manifest(f"{locator}/{index}", each)
-            case Template() | Computed() | None:
+                    yield from self._read_manifest(f"{locator}/{index}", each)
+            case HclTemplate() | ComputedExpression() | None:
                 return
             case _:
                 assert_never(value)
 
-    def _containers(self, locator: str, value: Expression | None, shift: int = 0) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_containers(self, locator: str, value: HclExpression | None, shift: int = 0) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a list of container objects."""
-        for index, container in enumerate(value.items if isinstance(value, Tuple) else ()):
-            for item in container.items if isinstance(container, Object) else ():
+        for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
+            for item in container.items if isinstance(container, HclObject) else ():
                 if item.name == "image":
-                    yield from self._image(f"{locator}[{index}].image", item.value, shift=shift)
+                    yield from self._read_image(f"{locator}[{index}].image", item.value, shift=shift)
 
-    def _encoded(self, locator: str, value: Expression | None) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_encoded(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of `jsonencode([{ image = "…" }])`, or of the same JSON in a heredoc."""
-        if isinstance(value, Template):
-            yield from self._in_json(locator, value)
-        if not isinstance(value, Computed):
+        if isinstance(value, HclTemplate):
+            yield from self._read_json(locator, value)
+        if not isinstance(value, ComputedExpression):
             return
         call = _JSONENCODE.fullmatch(self.file.content[value.start : value.end])
         if call is None:
             return
-        shift = value.start + call.start("argument") - len(_ATTRIBUTE)
-        argument = read_hcl(_ATTRIBUTE + call["argument"].rstrip(b" \t\r\n,"))
-        if isinstance(argument, Hcl):
-            yield from self._containers(locator, argument.body.attributes[0].value, shift)
+        shift = value.start + call.start("argument") - len(_ATTRIBUTE_PREFIX)
+        argument = read_hcl(_ATTRIBUTE_PREFIX + call["argument"].rstrip(b" \t\r\n,"))
+        if isinstance(argument, HclFile):
+            yield from self._read_containers(locator, argument.body.attributes[0].value, shift)
 
-    def _in_json(self, locator: str, value: Template) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_json(self, locator: str, value: HclTemplate) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a list of containers that a heredoc holds as JSON without escapes."""
         lines = [
-            (part.start, part.value) for part in value.parts if isinstance(part, Literal) and part.start is not None
+            (part.start, part.value) for part in value.parts if isinstance(part, HclLiteral) and part.start is not None
         ]
         if not lines or not self.file.content.startswith(b"<<", value.start):
             return
         start, end = lines[0][0], lines[-1][0] + len(lines[-1][1])
-        read = read_json(self.file.content[start:end])
-        containers = read.root.items if isinstance(read, Json) and isinstance(read.root, Array) else ()
+        parsed = read_json(self.file.content[start:end])
+        containers = parsed.root.items if isinstance(parsed, JsonFile) and isinstance(parsed.root, JsonArray) else ()
         for index, container in enumerate(containers):
-            for image in container.values("image") if isinstance(container, JsonObject) else ():
-                if isinstance(image, Text) and image.value:
-                    at = self._locators.unique(f"{locator}[{index}].image")
-                    line_number = self.file.line_number(start + image.start)
-                    place = Place(self.path, _FORMAT, Role.THIRD_PARTY, line_number, at)
+            for image in container.list_values("image") if isinstance(container, JsonObject) else ():
+                if isinstance(image, JsonString) and image.value:
+                    at = self._locators.make_unique(f"{locator}[{index}].image")
+                    line_number = self.file.get_line_number(start + image.start)
+                    position = ReferencePosition(self.path, _FORMAT, Role.THIRD_PARTY, line_number, at)
                     if TEMPLATE_MARKS.search(image.value):
-                        yield place.unsupported(image.value, Reason.TEMPLATED)
+                        yield position.make_unsupported(image.value, Reason.TEMPLATED)
                     elif image.is_literal:
-                        yield place.read(image.value, start + image.start)
+                        yield position.read_reference(image.value, start + image.start)
                     else:
-                        yield place.unsupported(image.value, Reason.MALFORMED)
+                        yield position.make_unsupported(image.value, Reason.MALFORMED)
 
-    def _image(
-        self, locator: str, value: Expression | None, platform: str | None = None, shift: int = 0
+    def _read_image(
+        self, locator: str, value: HclExpression | None, platform: str | None = None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the image that `value` is; its bytes stand `shift` bytes later in the file than its spans say."""
-        if not isinstance(value, Template):
+        if not isinstance(value, HclTemplate):
             return
-        unique = self._locators.unique(locator)
+        unique = self._locators.make_unique(locator)
         start = value.start + shift
-        place = Place(self.path, _FORMAT, Role.THIRD_PARTY, self.file.line_number(start), unique, platform)
+        position = ReferencePosition(self.path, _FORMAT, Role.THIRD_PARTY, self.file.get_line_number(start), unique, platform)
         source = self.file.content[start : value.end + shift].decode().strip('"')
-        text = _text_of(value)
+        text = _get_text(value)
         if text is None:
-            if any(isinstance(part, Literal) for part in value.parts):  # otherwise it is a bare expression in quotes
-                yield place.unsupported(source, Reason.TEMPLATED)
+            if any(isinstance(part, HclLiteral) for part in value.parts):  # otherwise it is a bare expression in quotes
+                yield position.make_unsupported(source, Reason.TEMPLATED)
         elif TEMPLATE_MARKS.search(text):
-            yield place.unsupported(source, Reason.TEMPLATED)
+            yield position.make_unsupported(source, Reason.TEMPLATED)
         elif value.value_start is None and text:
-            yield place.unsupported(source, Reason.MALFORMED)
+            yield position.make_unsupported(source, Reason.MALFORMED)
         elif value.value_start is not None and text:
-            yield place.read(text, value.value_start + shift)
+            yield position.read_reference(text, value.value_start + shift)
 
 
-def _is_job(manifest: Expression | None) -> bool:
+def _is_job(manifest: HclExpression | None) -> bool:
     """Return True if an object is a Job, whose containers cannot be changed while it exists."""
-    items = manifest.items if isinstance(manifest, Object) else ()
-    return any(item.name == "kind" and _text_of(item.value) == "Job" for item in items)
+    items = manifest.items if isinstance(manifest, HclObject) else ()
+    return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 
 
-def _text_of(value: Expression | None) -> str | None:
+def _get_text(value: HclExpression | None) -> str | None:
     """Return the text of an expression; None if it is not a template or has an interpolation."""
-    text = value.value if isinstance(value, Template) else None
+    text = value.value if isinstance(value, HclTemplate) else None
     return None if text is None else text.decode(errors="replace")
 
 
-def _blocks_below(body: Body, types: frozenset[str], locator: str) -> Iterator[tuple[str, Body]]:
+def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator[tuple[str, HclBody]]:
     """Yield the bodies of blocks of `types` at any depth, including those that `dynamic` blocks generate."""
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"
         kind = block.labels[0] if is_dynamic and block.labels else block.type
         at = f"{locator}/{kind}"
-        for inner in [each.body for each in block.body.blocks_of("content")] if is_dynamic else [block.body]:
+        for inner in [each.body for each in block.body.list_blocks("content")] if is_dynamic else [block.body]:
             if kind in types:
                 yield at, inner
-            yield from _blocks_below(inner, types, at)
+            yield from _find_blocks(inner, types, at)

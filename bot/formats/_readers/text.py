@@ -6,8 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.formats._syntax.lines import Lines
-from bot.formats._syntax.places import Place
+from bot.formats._syntax.lines import LineOffsets
+from bot.formats._syntax.places import ReferencePosition
 from bot.model.found import ExtractedItem
 from bot.model.reference import MAX_REFERENCE_LENGTH
 from bot.model.source import Occurrence, SourceFile
@@ -34,8 +34,8 @@ _NAME_AND_TAG = re.compile(
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
     """Yield the references of a file."""
     content = file.content
-    lines = Lines(content)
-    seen: Counter[bytes] = Counter()
+    lines = LineOffsets(content)
+    name_counts: Counter[bytes] = Counter()
     after_last = 0
     for digest in _DIGEST.finditer(content):
         first = max(digest.start() - MAX_REFERENCE_LENGTH, after_last)
@@ -44,9 +44,9 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
         if mention is None:
             continue
         start = mention.start()
-        seen[mention["name"]] += 1
-        locator = f"{mention['name'].decode()}#{seen[mention['name']]}"  # without the tag, since that may change, too
-        place = Place(file.path, _FORMAT, Role.BASE, lines.number(start), locator)
-        found = place.read(content[start : digest.end()].decode(), start)
+        name_counts[mention["name"]] += 1
+        locator = f"{mention['name'].decode()}#{name_counts[mention['name']]}"  # without the tag, since that may change, too
+        position = ReferencePosition(file.path, _FORMAT, Role.BASE, lines.get_line_number(start), locator)
+        found = position.read_reference(content[start : digest.end()].decode(), start)
         if isinstance(found, Occurrence):
             yield found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bot.formats._syntax.places import shown
+from bot.formats._syntax.places import format_for_display
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -27,7 +27,7 @@ class BrokenFile(NamedTuple):
     """The text of that line; bytes that are not UTF-8 are replaced."""
 
     @classmethod
-    def at(cls, content: bytes, error: BrokenAtError | UnicodeDecodeError) -> BrokenFile:
+    def create_from_error(cls, content: bytes, error: BrokenAtError | UnicodeDecodeError) -> BrokenFile:
         """Return the description of an error in `content`."""
         if isinstance(error, BrokenAtError):
             offset, reason = error.offset, error.reason
@@ -38,6 +38,6 @@ class BrokenFile(NamedTuple):
         line = content[line_start : line_end if line_end >= 0 else None].decode(errors="replace").strip()
         return cls(reason, content.count(b"\n", 0, offset) + 1, line)
 
-    def unsupported(self, path: FilePath) -> UnsupportedText:
+    def make_unsupported(self, path: FilePath) -> UnsupportedText:
         """Return the file as a report entry."""
-        return UnsupportedText(path, self.line_number, shown(self.line), self.reason)
+        return UnsupportedText(path, self.line_number, format_for_display(self.line), self.reason)

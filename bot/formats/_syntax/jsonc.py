@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
-from bot.formats._syntax.encoding import text_start
-from bot.formats._syntax.lines import Lines
+from bot.formats._syntax.encoding import find_text_start
+from bot.formats._syntax.lines import LineOffsets
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
@@ -29,7 +29,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_TOKEN_5 = re.compile(
+_JSON5_TOKEN = re.compile(
     rb"""
       (?P<space>(?:[ \t\r\n\v\f]|\xc2\xa0|\xe2\x80[\xa8\xa9]|\xef\xbb\xbf)++|//[^\r\n]*+)
     | (?P<comment>/\*)
@@ -43,13 +43,13 @@ _TOKEN_5 = re.compile(
 _STRING = "string"
 _WORD = "word"
 _END = "end"
-_ESCAPE_5 = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(\r\n|.))", re.DOTALL)
-_ESCAPED_5 = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
+_JSON5_ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|u([0-9A-Fa-f]{4})|(\r\n|.))", re.DOTALL)
+_JSON5_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "0": "\0"}
 _LINE_ENDS = frozenset({"\n", "\r", "\r\n", "\u2028", "\u2029"})
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class JsonString:
     """A string."""
 
     value: str
@@ -60,7 +60,7 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
-class Word:
+class JsonWord:
     """A number, `true`, `false` or `null`."""
 
     value: str
@@ -68,71 +68,71 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
-class Array:
+class JsonArray:
     """Values in order."""
 
     start: int
-    items: tuple[Value, ...]
+    items: tuple[JsonValue, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class JsonObject:
     """Values by key, in order."""
 
     start: int
-    items: tuple[tuple[Text, Value], ...]
+    items: tuple[tuple[JsonString, JsonValue], ...]
 
-    def values(self, key: str) -> Iterator[Value]:
+    def list_values(self, key: str) -> Iterator[JsonValue]:
         """Yield the values of `key`; readers of JSON take the last."""
         return (value for name, value in self.items if name.value == key)
 
 
-Value = Text | Word | Array | Object
+JsonValue = JsonString | JsonWord | JsonArray | JsonObject
 
 
 @dataclass(frozen=True)
-class Json:
+class JsonFile:
     """One parsed file."""
 
     content: bytes
-    root: Value
+    root: JsonValue
 
     @cached_property
-    def lines(self) -> Lines:
+    def line_offsets(self) -> LineOffsets:
         """The line offsets of the file."""
-        return Lines(self.content)
+        return LineOffsets(self.content)
 
 
-def read_json(content: bytes) -> Json | BrokenFile:
+def read_json(content: bytes) -> JsonFile | BrokenFile:
     """Parse JSON with comments and trailing commas; never raises."""
-    return _read(content, _Parser)
+    return _parse_content(content, _JsonParser)
 
 
-def read_json5(content: bytes) -> Json | BrokenFile:
+def read_json5(content: bytes) -> JsonFile | BrokenFile:
     """Parse JSON5, which includes JSON with comments; never raises."""
-    return _read(content, _Parser5)
+    return _parse_content(content, _Json5Parser)
 
 
-def _read(content: bytes, parser: type[_Parser]) -> Json | BrokenFile:
+def _parse_content(content: bytes, parser: type[_JsonParser]) -> JsonFile | BrokenFile:
     try:
         content.decode()
-        return Json(content, parser(content).file())
+        return JsonFile(content, parser(content).parse_file())
     except (UnicodeDecodeError, BrokenAtError) as error:
-        return BrokenFile.at(content, error)
+        return BrokenFile.create_from_error(content, error)
 
 
 @dataclass(frozen=True, slots=True)
-class _Token:
+class _JsonToken:
     kind: str
     """`string`, `word`, `end`, or the symbol itself."""
     start: int
     source: bytes
 
 
-def _tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Token]:
+def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonToken]:
     """Yield the tokens of a file, the last of them `end`. Raises BrokenAtError."""
-    at = text_start(content)
-    tokens = 0
+    at = find_text_start(content)
+    token_count = 0
     while at < len(content):
         match = pattern.match(content, at)
         if match is None:
@@ -140,8 +140,8 @@ def _tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Token]:
         at = match.end()
         if match.lastgroup == "space":
             continue
-        tokens += 1
-        if tokens > MAX_TOKENS:
+        token_count += 1
+        if token_count > MAX_TOKENS:
             raise BrokenAtError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
             case "comment":
@@ -150,111 +150,111 @@ def _tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_Token]:
                     raise BrokenAtError(match.start())
                 at = end + 2
             case "symbol":
-                yield _Token(match[0].decode(), match.start(), match[0])
+                yield _JsonToken(match[0].decode(), match.start(), match[0])
             case kind:
-                yield _Token(str(kind), match.start(), match[0])
-    yield _Token(_END, at, b"")
+                yield _JsonToken(str(kind), match.start(), match[0])
+    yield _JsonToken(_END, at, b"")
 
 
-class _Parser:
+class _JsonParser:
     """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     pattern = _TOKEN
 
     def __init__(self, content: bytes) -> None:
-        self._tokens = _tokens(content, self.pattern)
+        self._tokens = _read_tokens(content, self.pattern)
         self._next = next(self._tokens)
 
-    def file(self) -> Value:
-        value = self._value(0)
+    def parse_file(self) -> JsonValue:
+        value = self._parse_value(0)
         self._take(_END)
         return value
 
-    def _value(self, depth: int) -> Value:
+    def _parse_value(self, depth: int) -> JsonValue:
         if depth > MAX_NESTING:
             raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
         token = self._advance()
         match token.kind:
             case "string":
-                return self._text(token)
+                return self._parse_string(token)
             case "word":
-                return Word(token.source.decode(), token.start)
+                return JsonWord(token.source.decode(), token.start)
             case "[":
-                return Array(token.start, tuple(self._items(depth + 1)))
+                return JsonArray(token.start, tuple(self._parse_items(depth + 1)))
             case "{":
-                return Object(token.start, tuple(self._members(depth + 1)))
+                return JsonObject(token.start, tuple(self._parse_members(depth + 1)))
             case _:
                 raise BrokenAtError(token.start)
 
-    def _items(self, depth: int) -> Iterator[Value]:
+    def _parse_items(self, depth: int) -> Iterator[JsonValue]:
         while self._next.kind != "]":
-            yield self._value(depth)
-            self._separate("]")
+            yield self._parse_value(depth)
+            self._take_separator("]")
         self._advance()
 
-    def _members(self, depth: int) -> Iterator[tuple[Text, Value]]:
+    def _parse_members(self, depth: int) -> Iterator[tuple[JsonString, JsonValue]]:
         while self._next.kind != "}":
-            key = self._key()
+            key = self._parse_key()
             self._take(":")
-            yield key, self._value(depth)
-            self._separate("}")
+            yield key, self._parse_value(depth)
+            self._take_separator("}")
         self._advance()
 
-    def _key(self) -> Text:
-        return self._text(self._take(_STRING))
+    def _parse_key(self) -> JsonString:
+        return self._parse_string(self._take(_STRING))
 
-    def _text(self, token: _Token) -> Text:
-        return _text(token)
+    def _parse_string(self, token: _JsonToken) -> JsonString:
+        return _parse_string_token(token)
 
-    def _separate(self, closing: str) -> None:
+    def _take_separator(self, closing: str) -> None:
         """Take the comma between two items, or after the last one."""
         if self._next.kind != closing:
             self._take(",")
 
-    def _take(self, kind: str) -> _Token:
+    def _take(self, kind: str) -> _JsonToken:
         if self._next.kind != kind:
             raise BrokenAtError(self._next.start)
         return self._advance()
 
-    def _advance(self) -> _Token:
+    def _advance(self) -> _JsonToken:
         token = self._next
         if token.kind != _END:
             self._next = next(self._tokens)
         return token
 
 
-def _text(token: _Token) -> Text:
+def _parse_string_token(token: _JsonToken) -> JsonString:
     if b"\\" not in token.source:
-        return Text(token.source[1:-1].decode(), token.start + 1, is_literal=True)
+        return JsonString(token.source[1:-1].decode(), token.start + 1, is_literal=True)
     try:
         value: str = json.loads(token.source)
     except ValueError:
         raise BrokenAtError(token.start) from None
-    return Text(value, token.start + 1, is_literal=False)
+    return JsonString(value, token.start + 1, is_literal=False)
 
 
-class _Parser5(_Parser):
+class _Json5Parser(_JsonParser):
     """Parses JSON5."""
 
-    pattern = _TOKEN_5
+    pattern = _JSON5_TOKEN
 
-    def _key(self) -> Text:
+    def _parse_key(self) -> JsonString:
         """Return the key, a string or an unquoted word."""
         if self._next.kind != _WORD:
-            return super()._key()
+            return super()._parse_key()
         token = self._advance()
-        return Text(token.source.decode(), token.start, is_literal=True)
+        return JsonString(token.source.decode(), token.start, is_literal=True)
 
-    def _text(self, token: _Token) -> Text:
+    def _parse_string(self, token: _JsonToken) -> JsonString:
         source = token.source[1:-1].decode()
         if "\\" not in source:
-            return Text(source, token.start + 1, is_literal=True)
-        halves = _ESCAPE_5.sub(_unescaped_5, source).encode("utf-16-le", "surrogatepass")
-        return Text(halves.decode("utf-16-le", "surrogatepass"), token.start + 1, is_literal=False)
+            return JsonString(source, token.start + 1, is_literal=True)
+        halves = _JSON5_ESCAPE.sub(_unescape_json5, source).encode("utf-16-le", "surrogatepass")
+        return JsonString(halves.decode("utf-16-le", "surrogatepass"), token.start + 1, is_literal=False)
 
 
-def _unescaped_5(escape: re.Match[str]) -> str:
+def _unescape_json5(escape: re.Match[str]) -> str:
     code = escape[1] or escape[2]
     if code:
         return chr(int(code, 16))
-    return "" if escape[3] in _LINE_ENDS else _ESCAPED_5.get(escape[3], escape[3])
+    return "" if escape[3] in _LINE_ENDS else _JSON5_ESCAPES.get(escape[3], escape[3])

@@ -6,16 +6,16 @@ from bisect import bisect_right
 from itertools import accumulate
 
 
-class Lines:
+class LineOffsets:
     """The offsets at which the lines of a file begin."""
 
     def __init__(self, content: bytes) -> None:
         self._starts = [0, *accumulate(len(line) + 1 for line in content.split(b"\n"))]
 
-    def number(self, offset: int) -> int:
+    def get_line_number(self, offset: int) -> int:
         """Return the number of the line that contains the byte `offset`, from 1."""
         return bisect_right(self._starts, offset)
 
-    def start(self, number: int) -> int:
+    def get_line_start(self, line_number: int) -> int:
         """Return the offset of the first byte of the line `line_number`."""
-        return self._starts[number - 1]
+        return self._starts[line_number - 1]

@@ -21,28 +21,28 @@ TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
 
 
-def shown(text: str) -> str:
+def format_for_display(text: str) -> str:
     """Return `text` on one line and printable, cut to MAX_SHOWN_TEXT characters."""
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
 
 
-class Locators:
+class UniqueLocators:
     """Makes locators unique in one file: `image`, `image#1`, `image#2`."""
 
-    def __init__(self, mark: str = "#") -> None:
-        self._mark = mark
-        self._seen: Counter[str] = Counter()
+    def __init__(self, separator: str = "#") -> None:
+        self._separator = separator
+        self._counts: Counter[str] = Counter()
 
-    def unique(self, locator: str) -> str:
+    def make_unique(self, locator: str) -> str:
         """Return `locator`, with a number from its second use on."""
-        number = self._seen[locator]
-        self._seen[locator] += 1
-        return f"{locator}{self._mark}{number}" if number else locator
+        number = self._counts[locator]
+        self._counts[locator] += 1
+        return f"{locator}{self._separator}{number}" if number else locator
 
 
-class Place(NamedTuple):
+class ReferencePosition(NamedTuple):
     """A position in a file where an image reference is expected."""
 
     path: FilePath
@@ -51,14 +51,14 @@ class Place(NamedTuple):
     line_number: int
     locator: str
     platform: str | None = None
-    also_lines: tuple[int, ...] = ()
+    related_lines: tuple[int, ...] = ()
 
-    def read(self, text: str, start: int) -> Occurrence | UnsupportedText:
+    def read_reference(self, text: str, start: int) -> Occurrence | UnsupportedText:
         """Return the image reference `text`, which stands in the file literally from byte `start` on."""
         try:
             reference = ImageReference.parse(text)
         except InvalidReferenceError:
-            return self.unsupported(text, Reason.MALFORMED)
+            return self.make_unsupported(text, Reason.MALFORMED)
         return Occurrence(
             path=self.path,
             line_number=self.line_number,
@@ -67,15 +67,15 @@ class Place(NamedTuple):
             written=text,
             reference=reference,
             role=self.role,
-            digest_slot=_digest_slot(reference, start),
-            tag_slot=_tag_slot(reference, start),
+            digest_slot=_make_digest_slot(reference, start),
+            tag_slot=_make_tag_slot(reference, start),
             platform=self.platform,
-            related_lines=self.also_lines,
+            related_lines=self.related_lines,
         )
 
-    def closed(self, text: str, reason: Reason) -> Occurrence:
+    def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
         """Return an occurrence that is not editable, for a text that is not an image or that basebump cannot edit."""
-        closed = NotEditable(reason)
+        not_editable = NotEditable(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
         return Occurrence(
             path=self.path,
@@ -85,17 +85,17 @@ class Place(NamedTuple):
             written=text[:MAX_SHOWN_TEXT],
             reference=reference,
             role=self.role,
-            digest_slot=closed,
-            tag_slot=closed,
+            digest_slot=not_editable,
+            tag_slot=not_editable,
             platform=self.platform,
-            related_lines=self.also_lines,
+            related_lines=self.related_lines,
         )
 
-    def unsupported(self, text: str, reason: Reason) -> UnsupportedText:
-        return UnsupportedText(self.path, self.line_number, shown(text), reason)
+    def make_unsupported(self, text: str, reason: Reason) -> UnsupportedText:
+        return UnsupportedText(self.path, self.line_number, format_for_display(text), reason)
 
 
-def _digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
+def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
     """Return the slot of the digest in a reference at byte `start`, or where one would go; references are ASCII."""
     digest = reference.digest
     end = start + len(str(reference))
@@ -106,7 +106,7 @@ def _digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditabl
     return EditSlot(Span(end - len(digest), end), digest.encode())
 
 
-def _tag_slot(reference: ImageReference, start: int) -> EditSlot:
+def _make_tag_slot(reference: ImageReference, start: int) -> EditSlot:
     """Return the slot of the tag in a reference at byte `start`, or where one would go."""
     end = start + len(reference.name)
     if reference.tag is None:

@@ -16,7 +16,7 @@ _ARCHITECTURES = frozenset(
     )
 )
 """Architectures that are accepted without a system."""
-_ALIASES = {
+_ARCHITECTURE_ALIASES = {
     "i386": ("386", ""),
     "x86_64": ("amd64", None),
     "x86-64": ("amd64", None),
@@ -25,14 +25,14 @@ _ALIASES = {
     "armel": ("arm", "v6"),
 }
 """Aliases of architectures, with the variant that the alias implies; None keeps the stated variant."""
-_DEFAULTS = {
+_CANONICAL_VARIANTS = {
     "amd64": {"v1": ""},
     "arm64": {"8": "v8"},
     "arm": {"": "v7", **{digit: f"v{digit}" for digit in "5678"}},
 }
 """By architecture: the canonical form of a variant, empty for none."""
-_SYSTEMS = {"macos": "darwin"}
-_SYSTEM = "linux"
+_SYSTEM_ALIASES = {"macos": "darwin"}
+_DEFAULT_SYSTEM = "linux"
 
 
 def read_platform(text: str | None) -> str | None:
@@ -42,25 +42,25 @@ def read_platform(text: str | None) -> str | None:
         return None
     match parts:
         case [alone]:
-            architecture, variant = _architecture(alone, "")
-            return _joined(_SYSTEM, architecture, variant) if architecture in _ARCHITECTURES else None
-        case [system, named]:
-            return _joined(system, *_architecture(named, ""))
-        case [system, named, stated]:
-            architecture, variant = _architecture(named, stated)
-            return "/".join(filter(None, (_SYSTEMS.get(system, system), architecture, variant)))
+            architecture, variant = _resolve_architecture(alone, "")
+            return _join_platform(_DEFAULT_SYSTEM, architecture, variant) if architecture in _ARCHITECTURES else None
+        case [system, architecture_name]:
+            return _join_platform(system, *_resolve_architecture(architecture_name, ""))
+        case [system, architecture_name, stated_variant]:
+            architecture, variant = _resolve_architecture(architecture_name, stated_variant)
+            return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, variant)))
         case _:
             return None
 
 
-def _architecture(name: str, stated: str) -> tuple[str, str]:
+def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
     """Return the canonical architecture and variant."""
-    architecture, own = _ALIASES.get(name, (name, None))
-    variant = stated if own is None else own
-    return architecture, _DEFAULTS.get(architecture, {}).get(variant, variant)
+    architecture, implied_variant = _ARCHITECTURE_ALIASES.get(name, (name, None))
+    variant = stated_variant if implied_variant is None else implied_variant
+    return architecture, _CANONICAL_VARIANTS.get(architecture, {}).get(variant, variant)
 
 
-def _joined(system: str, architecture: str, variant: str) -> str:
+def _join_platform(system: str, architecture: str, variant: str) -> str:
     """Return a platform without a stated variant; arm/v7 is shortened to arm, since v7 is its default."""
-    shown = "" if (architecture, variant) == ("arm", "v7") else variant
-    return "/".join(filter(None, (_SYSTEMS.get(system, system), architecture, shown)))
+    shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
+    return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

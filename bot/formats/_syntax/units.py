@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.encoding import find_text_start
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
@@ -21,7 +21,7 @@ _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
 _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
-class Setting(NamedTuple):
+class UnitSetting(NamedTuple):
     """A key of a section with its value."""
 
     section: str
@@ -48,10 +48,10 @@ class BrokenUnitError(Exception):
         super().__init__(line_number)
 
 
-def read_settings(content: bytes) -> Iterator[Setting]:
+def read_settings(content: bytes) -> Iterator[UnitSetting]:
     """Yield the settings in order; of several with one key the last counts. Raises BrokenUnitError."""
     section: str | None = None
-    for count, line in enumerate(_joined_lines(content), 1):
+    for count, line in enumerate(_join_lines(content), 1):
         text = line.text
         if count > MAX_LINES:
             raise BrokenUnitError(line.line_number, text, Reason.TOO_DEEP)
@@ -63,9 +63,9 @@ def read_settings(content: bytes) -> Iterator[Setting]:
             start, end = setting.span(2)
             if end - start > 1 and text[start : start + 1] == text[end - 1 : end] == b'"':
                 start, end = start + 1, end - 1
-            offset, line_number = line.locate(start, end)
+            offset, line_number = line.find_position(start, end)
             key, value = (part.decode(errors="replace") for part in (setting[1], text[start:end]))
-            yield Setting(section, key, line.line_number, value, offset, line_number)
+            yield UnitSetting(section, key, line.line_number, value, offset, line_number)
         else:
             raise BrokenUnitError(line.line_number, text)
 
@@ -81,7 +81,7 @@ class _JoinedLine:
     """For each joined line: its offset in the text, its offset in the file, and its number."""
     _length: int = 0
 
-    def add(self, text: bytes, offset: int, line_number: int) -> None:
+    def add_line(self, text: bytes, offset: int, line_number: int) -> None:
         self._texts.append(text)
         self._pieces.append((self._length, offset, line_number))
         self._length += len(text)
@@ -90,23 +90,23 @@ class _JoinedLine:
     def text(self) -> bytes:
         return b"".join(self._texts)
 
-    def locate(self, start: int, end: int) -> tuple[int | None, int]:
+    def find_position(self, start: int, end: int) -> tuple[int | None, int]:
         """Return the file offset of a part of the text, None if it is split over lines, and the line it begins on."""
         first = max(piece for piece in self._pieces if piece[0] <= start)
         last = max(piece for piece in self._pieces if piece[0] < max(end, 1))
         return (first[1] + start - first[0] if first >= last else None), first[2]
 
 
-def _joined_lines(content: bytes) -> Iterator[_JoinedLine]:
+def _join_lines(content: bytes) -> Iterator[_JoinedLine]:
     """Yield the joined lines without blank lines and comments; comments may stand between lines that are joined."""
-    at = text_start(content)
+    at = find_text_start(content)
     joined: _JoinedLine | None = None
     for line_number, line in enumerate(content[at:].split(b"\n"), 1):
         text = line.strip()
         if text and not text.startswith(_COMMENTS):
             is_continued = text.endswith(b"\\")
             joined = joined or _JoinedLine(line_number)
-            joined.add(text.removesuffix(b"\\"), at + line.index(text), line_number)
+            joined.add_line(text.removesuffix(b"\\"), at + line.index(text), line_number)
             if not is_continued:
                 yield joined
                 joined = None

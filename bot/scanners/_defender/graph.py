@@ -13,10 +13,10 @@ from http import HTTPStatus
 
 from bot.model.errors import BasebumpError
 from bot.net import HttpClient, HttpError, Response, plain
-from bot.scanners._json import Object, UnreadableReportError, document, mapping, objects, text
+from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
 
 API_VERSION = "2022-10-01"
-MAX_ANSWER = 32 * 1024 * 1024
+MAX_RESPONSE_BYTES = 32 * 1024 * 1024
 """Bytes; the service itself sends half of that at most."""
 MAX_PAGES = 1000
 """Pages of one query."""
@@ -26,8 +26,8 @@ MAX_PAUSE = 60.0
 """Seconds; the service counts the queries of an identity in windows of five seconds."""
 TOO_LARGE = "ResponsePayloadTooLarge"
 """The error code if a page has more bytes than the service sends."""
-RIGHT = "Security Reader"
-_LASTS = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
+REQUIRED_ROLE = "Security Reader"
+_QUOTA_RESET = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
 
 
 class ResourceGraphError(Exception):
@@ -43,101 +43,101 @@ class ResourceGraph:
     def __init__(
         self,
         manager: str,
-        token: Callable[[], str],
+        get_token: Callable[[], str],
         http: HttpClient,
         *,
         subscriptions: Sequence[str] = (),
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self.manager, self._token, self._http = manager, token, http
+        self.manager, self._get_token, self._http = manager, get_token, http
         self._subscriptions, self._sleep = tuple(subscriptions), sleep
 
-    def rows(self, query: str, page: int) -> Iterator[Object]:
+    def query_rows(self, query: str, page_size: int) -> Iterator[ReportObject]:
         """Yield all rows of a query, fetched in pages of `page_size` rows. Raises ResourceGraphError."""
-        skip, asked, size = "", set[str](), page
+        skip_token, used_tokens, size = "", set[str](), page_size
         while True:
-            answer, size = self._page(query, skip, size)
+            answer, size = self._fetch_page(query, skip_token, size)
             try:
-                found, skip = objects(answer.get("data")), text(answer.get("$skipToken"))
+                rows, skip_token = read_objects(answer.get("data")), read_text(answer.get("$skipToken"))
             except UnreadableReportError as error:
                 raise ResourceGraphError(f"{self.manager} answered something that is not a list of rows") from error
-            yield from found
-            if not skip and str(answer.get("resultTruncated")).lower() == "true":
+            yield from rows
+            if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
                 raise ResourceGraphError(f"{self.manager} has more rows than it returns, and no further page")
-            if not skip:
+            if not skip_token:
                 return
-            if skip in asked or len(asked) >= MAX_PAGES:
+            if skip_token in used_tokens or len(used_tokens) >= MAX_PAGES:
                 raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages, or one page again")
-            asked.add(skip)
+            used_tokens.add(skip_token)
 
-    def _page(self, query: str, skip: str, size: int) -> tuple[Object, int]:
+    def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:
         """Return one page, and the number of rows per page, which is halved while a page is too large to be sent."""
         while True:
-            response, token = self._ask(query, skip, size)
+            response, token = self._request_page(query, skip_token, size)
             if response.status == HTTPStatus.OK:
                 break
-            code, said = _complaint(response, token)
+            code, detail = _parse_error(response, token)
             if code != TOO_LARGE or size == 1:
-                raise self._refusal(response.status, said)
+                raise self._build_error(response.status, detail)
             size //= 2
         try:
-            return document(response.body), size
+            return parse_object(response.body), size
         except UnreadableReportError as error:
             raise ResourceGraphError(f"{self.manager} answered something that is not a JSON object") from error
 
-    def _ask(self, query: str, skip: str, size: int) -> tuple[Response, str]:
-        options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip} if skip else {})}
+    def _request_page(self, query: str, skip_token: str, size: int) -> tuple[Response, str]:
+        options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip_token} if skip_token else {})}
         scope = {"subscriptions": list(self._subscriptions)} if self._subscriptions else {}
         body = json.dumps({"query": query, "options": options, **scope}).encode()
         url = f"https://{self.manager}/providers/Microsoft.ResourceGraph/resources?api-version={API_VERSION}"
         for _ in range(MAX_WAITS):
             try:
-                token = self._token()
+                token = self._get_token()
                 headers = {
                     "Authorization": f"Bearer {token}",
                     "Accept": "application/json",
                     "Content-Type": "application/json",
                 }
-                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_ANSWER, redirects=0)
+                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, redirects=0)
             except (HttpError, BasebumpError) as error:
                 raise ResourceGraphError(f"{self.manager} could not be queried: {error}") from error
-            is_refused = response.status == HTTPStatus.TOO_MANY_REQUESTS
-            if is_refused or response.headers.get("x-ms-user-quota-remaining", "").strip() == "0":
-                self._sleep(_pause(response))
-            if not is_refused:
+            is_throttled = response.status == HTTPStatus.TOO_MANY_REQUESTS
+            if is_throttled or response.headers.get("x-ms-user-quota-remaining", "").strip() == "0":
+                self._sleep(_parse_pause(response))
+            if not is_throttled:
                 break
         return response, token
 
-    def _refusal(self, status: int, said: str) -> ResourceGraphError:
-        answered = f"{self.manager} answered {status}{said}"
+    def _build_error(self, status: int, detail: str) -> ResourceGraphError:
+        answered = f"{self.manager} answered {status}{detail}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                return ResourceGraphError(f"{answered}; hint: give the identity the role {RIGHT} on the subscriptions")
+                return ResourceGraphError(f"{answered}; hint: give the identity the role {REQUIRED_ROLE} on the subscriptions")
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return ResourceGraphError(f"{answered}; hint: run less often, or with another identity")
         return ResourceGraphError(answered)
 
 
-def _pause(response: Response) -> float:
+def _parse_pause(response: Response) -> float:
     """Return the seconds until the service accepts queries again.
 
     https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
-    lasts = _LASTS.fullmatch(response.headers.get("x-ms-user-quota-resets-after", "").strip())
-    hours, minutes, seconds = map(int, lasts.groups()) if lasts else (0, 0, 5)
+    match = _QUOTA_RESET.fullmatch(response.headers.get("x-ms-user-quota-resets-after", "").strip())
+    hours, minutes, seconds = map(int, match.groups()) if match else (0, 0, 5)
     return min(3600.0 * hours + 60.0 * minutes + seconds, MAX_PAUSE)
 
 
-def _complaint(response: Response, token: str) -> tuple[str, str]:
+def _parse_error(response: Response, token: str) -> tuple[str, str]:
     """Return the code of an error, and code and message in brackets; both empty if the body is not an error.
 
     The innermost error says most. The token is removed from the message.
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
     try:
-        error = mapping(document(response.body).get("error"))
-        inner = [*objects(error.get("details")), error]
-        code, message = text(inner[0].get("code")), text(inner[0].get("message"))
+        error = read_object(parse_object(response.body).get("error"))
+        inner = [*read_objects(error.get("details")), error]
+        code, message = read_text(inner[0].get("code")), read_text(inner[0].get("message"))
     except UnreadableReportError:
         return "", ""  # an HTML page says nothing that its status does not
     return code, f" ({plain(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

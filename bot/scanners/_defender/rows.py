@@ -16,23 +16,23 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeGuard
 
-from bot.core.evidence.canonical import Key, canonical_ids, key
+from bot.core.evidence.canonical import FindingKey, get_canonical_ids, get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 from bot.model.reference import Digest, parse_sha256
-from bot.scanners._cvss import severity_of_score
-from bot.scanners._json import Object, UnreadableReportError, moment
+from bot.scanners._cvss import classify_score
+from bot.scanners._json import ReportObject, UnreadableReportError, parse_time
 
 GROUPED_TYPE = "microsoft.security/assessments/subassessments"
 INDIVIDUAL_TYPE = "microsoft.security/assessments"
 IMAGE_KEYS = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
 """Names of the assessments that cover all vulnerabilities of an image in a registry of Azure."""
-OF_SYSTEM = "os"
+SYSTEM_PACKAGE_TYPE = "os"
 """The type of distribution packages; the models do not both name the distribution."""
 _SEVERITIES = {each.word: each for each in Severity}
-_EXEMPTION, _POLICY = "Microsoft Defender exemption", "Microsoft Defender"
+_EXEMPTION_AUTHOR, _POLICY_AUTHOR = "Microsoft Defender exemption", "Microsoft Defender"
 
 
-class Model(StrEnum):
+class RowModel(StrEnum):
     """The schema of a row."""
 
     GROUPED = "grouped"
@@ -40,178 +40,178 @@ class Model(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class DefenderRow:
     """One row about one image."""
 
     digest: Digest
-    model: Model
+    model: RowModel
     findings: tuple[Finding, ...] = ()
     """Findings that count; empty if the row calls the image healthy."""
-    set_aside: tuple[SuppressedFinding, ...] = ()
-    at: datetime | None = None
+    suppressed: tuple[SuppressedFinding, ...] = ()
+    generated_at: datetime | None = None
     """The time when the row was generated; None if the row does not have it."""
-    pushed: datetime | None = None
+    pushed_at: datetime | None = None
     """The time when the image was last pushed; None if the row does not have it."""
     system: str = ""
     """Name and version of the operating system, as `ubuntu linux 20.04`."""
 
 
-def read_row(row: Object) -> Said | None:
+def read_row(row: ReportObject) -> DefenderRow | None:
     """Read a row with its `digest`, `type`, `name` and `properties`; None if the row carries no information by itself.
 
     Raises UnreadableReportError if the row cannot be read reliably.
     """
-    digest = parse_sha256(_text(row, "digest").lower())
+    digest = parse_sha256(_get_text(row, "digest").lower())
     if digest is None:
         raise UnreadableReportError("a row has no digest")
-    if _text(row, "type").lower() == GROUPED_TYPE:
-        return _grouped(digest, row)
-    if _text(row, "name").lower() in IMAGE_KEYS:
-        return _of_image(digest, row)
-    return _individual(digest, row)
+    if _get_text(row, "type").lower() == GROUPED_TYPE:
+        return _read_grouped_row(digest, row)
+    if _get_text(row, "name").lower() in IMAGE_KEYS:
+        return _read_image_assessment(digest, row)
+    return _read_individual_row(digest, row)
 
 
-def united(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Return each finding once, sorted, with its highest severity and the versions that any duplicate has."""
-    known: dict[Key, Finding] = {}
+    finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
-        same = known.setdefault(key(found), found)
-        known[key(found)] = replace(
+        same = finding_by_key.setdefault(get_finding_key(found), found)
+        finding_by_key[get_finding_key(found)] = replace(
             same,
             severity=max(same.severity, found.severity),
             installed=same.installed or found.installed,
             fixed_in=same.fixed_in or found.fixed_in,
         )
-    return tuple(known[each] for each in sorted(known))
+    return tuple(finding_by_key[each] for each in sorted(finding_by_key))
 
 
-def _grouped(digest: Digest, row: Object) -> Said | None:
+def _read_grouped_row(digest: Digest, row: ReportObject) -> DefenderRow | None:
     software = ("properties", "additionalData", "softwareDetails")
     details = ("properties", "additionalData", "vulnerabilityDetails")
-    name = _text(row, "properties", "id") or _text(row, *details, "cveId") or _text(row, "properties", "displayName")
-    found = _findings(
+    name = _get_text(row, "properties", "id") or _get_text(row, *details, "cveId") or _get_text(row, "properties", "displayName")
+    found = _build_findings(
         [name],
-        package=_text(row, *software, "packageName"),
-        kind=_kind(_text(row, *software, "category"), _text(row, *software, "language")),
-        installed=_text(row, *software, "version"),
-        fixed_in=_text(row, *software, "fixedVersion"),
-        severity=_severity(
-            _text(row, "properties", "status", "severity") or _text(row, *details, "severity"),
-            _at(row, "properties", "additionalData", "cvssV30Score"),
+        package=_get_text(row, *software, "packageName"),
+        package_type=_name_package_type(_get_text(row, *software, "category"), _get_text(row, *software, "language")),
+        installed=_get_text(row, *software, "version"),
+        fixed_in=_get_text(row, *software, "fixedVersion"),
+        severity=_parse_severity(
+            _get_text(row, "properties", "status", "severity") or _get_text(row, *details, "severity"),
+            _get_value(row, "properties", "additionalData", "cvssV30Score"),
         ),
     )
-    said = Said(
+    defender_row = DefenderRow(
         digest,
-        Model.GROUPED,
-        at=moment(_at(row, "properties", "timeGenerated")),
-        pushed=moment(_at(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")),
-        system=_text(row, *software, "osDetails", "osVersion").replace("_", " "),
+        RowModel.GROUPED,
+        generated_at=parse_time(_get_value(row, "properties", "timeGenerated")),
+        pushed_at=parse_time(_get_value(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")),
+        system=_get_text(row, *software, "osDetails", "osVersion").replace("_", " "),
     )
-    return _judged(said, row, found)
+    return _apply_status(defender_row, row, found)
 
 
-def _individual(digest: Digest, row: Object) -> Said | None:
-    update = _decoded(_at(row, "properties", "additionalData"))
-    scanners = _decoded(_at(update, "ScannersDetails"))
+def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | None:
+    update = _decode_nested(_get_value(row, "properties", "additionalData"))
+    scanners = _decode_nested(_get_value(update, "ScannersDetails"))
     scans = [update, *(scanners.values() if isinstance(scanners, dict) else ())]
-    image = _decoded(_at(row, "properties", "resourceAdditionalData"))
-    pushed = _at(image, "LastPushedToRegistryUTC") or _at(image, "RepositoryDetails", "LastPushedToRegistryUTC")
-    said = Said(digest, Model.INDIVIDUAL, at=moment(_at(row, "properties", "timeGenerated")), pushed=moment(pushed))
-    return _judged(said, row, _of_update(update, scans))
+    image = _decode_nested(_get_value(row, "properties", "resourceAdditionalData"))
+    pushed = _get_value(image, "LastPushedToRegistryUTC") or _get_value(image, "RepositoryDetails", "LastPushedToRegistryUTC")
+    defender_row = DefenderRow(digest, RowModel.INDIVIDUAL, generated_at=parse_time(_get_value(row, "properties", "timeGenerated")), pushed_at=parse_time(pushed))
+    return _apply_status(defender_row, row, _read_update_findings(update, scans))
 
 
-def _of_update(update: object, scans: Sequence[object]) -> Iterator[Finding]:
+def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[Finding]:
     """Yield the vulnerabilities that an update fixes; without details, those that the scanners name."""
-    detailed = [each for each in _list(_at(update, "CvesDetails")) if isinstance(each, dict)]
-    named = [{"CveId": each} for scan in scans for each in _list(_at(scan, "CvesIds"))]
-    installed = next(filter(None, (_versions(_at(scan, "DetectedSoftwareVersions")) for scan in scans)), "")
-    fixed_in = next(filter(None, (_text(scan, "FixedVersion") for scan in scans)), "")
+    detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
+    named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
+    installed = next(filter(None, (_format_versions(_get_value(scan, "DetectedSoftwareVersions")) for scan in scans)), "")
+    fixed_in = next(filter(None, (_get_text(scan, "FixedVersion") for scan in scans)), "")
     category, language = (
-        next(filter(None, (_text(scan, name) for scan in scans)), "") for name in ("PackageType", "Language")
+        next(filter(None, (_get_text(scan, name) for scan in scans)), "") for name in ("PackageType", "Language")
     )
-    for cve in detailed or named:
-        scores = [_at(each, "Value", "Base") for each in _list(_at(cve, "Cvss"))]
-        yield from _findings(
-            [_text(cve, "CveId"), *filter(_is_text, _list(_at(cve, "AdditionalIdentifiers")))],
-            package=_text(update, "SoftwareName"),
-            kind=_kind(category, language),
+    for cve in detailed_cves or named_cves:
+        scores = [_get_value(each, "Value", "Base") for each in _decode_list(_get_value(cve, "Cvss"))]
+        yield from _build_findings(
+            [_get_text(cve, "CveId"), *filter(_is_text, _decode_list(_get_value(cve, "AdditionalIdentifiers")))],
+            package=_get_text(update, "SoftwareName"),
+            package_type=_name_package_type(category, language),
             installed=installed,
-            fixed_in=_text(cve, "FixedVersion") or fixed_in,
-            severity=_severity(_text(cve, "Severity"), next(iter(scores), None)),
+            fixed_in=_get_text(cve, "FixedVersion") or fixed_in,
+            severity=_parse_severity(_get_text(cve, "Severity"), next(iter(scores), None)),
         )
 
 
-def _of_image(digest: Digest, row: Object) -> Said | None:
+def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
     """Read an assessment of all vulnerabilities of an image; None unless it is healthy, since other rows name them."""
-    is_healthy = _text(row, "properties", "status", "code").lower() == "healthy"
-    return Said(digest, Model.GROUPED, at=moment(_at(row, "properties", "timeGenerated"))) if is_healthy else None
+    is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
+    return DefenderRow(digest, RowModel.GROUPED, generated_at=parse_time(_get_value(row, "properties", "timeGenerated"))) if is_healthy else None
 
 
-def _judged(said: Said, row: Object, listed: Iterable[Finding]) -> Said | None:
+def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
     """Return the row with its findings, according to its status; an unknown status counts as unhealthy.
 
     None for a row that is not applicable and names no finding: the image may not have been scanned.
     """
     status = ("properties", "status")
-    match _text(row, *status, "code").lower():
+    match _get_text(row, *status, "code").lower():
         case "healthy":
-            return said
+            return defender_row
         case "notapplicable":
-            cause, more = _text(row, *status, "cause"), _text(row, *status, "description")
-            by = _EXEMPTION if cause.lower() == "exempt" else _POLICY
+            cause, more = _get_text(row, *status, "cause"), _get_text(row, *status, "description")
+            by = _EXEMPTION_AUTHOR if cause.lower() == "exempt" else _POLICY_AUTHOR
             why = ": ".join(filter(None, (cause.lower() or "not applicable", more)))
-            found = tuple(listed)
-            return replace(said, set_aside=tuple(SuppressedFinding(each, why, by) for each in found)) if found else None
-    found = tuple(listed)
-    if not found:
+            findings = tuple(row_findings)
+            return replace(defender_row, suppressed=tuple(SuppressedFinding(each, why, by) for each in findings)) if findings else None
+    findings = tuple(row_findings)
+    if not findings:
         raise UnreadableReportError("a row is about an update, and names no vulnerability that it fixes")
-    return replace(said, findings=found)
+    return replace(defender_row, findings=findings)
 
 
-def _findings(
-    names: Sequence[str], *, package: str, kind: str, installed: str, fixed_in: str, severity: Severity
+def _build_findings(
+    identifiers: Sequence[str], *, package: str, package_type: str, installed: str, fixed_in: str, severity: Severity
 ) -> Iterator[Finding]:
-    known = [name for name in names if name]
-    if not known or not package:
+    known_identifiers = [name for name in identifiers if name]
+    if not known_identifiers or not package:
         raise UnreadableReportError("a row is about a vulnerability, and names no id or no package")
-    for identifier in canonical_ids(known[0], known[1:]):
-        yield Finding(identifier, package.lower(), kind, installed, fixed_in or None, severity)
+    for identifier in get_canonical_ids(known_identifiers[0], known_identifiers[1:]):
+        yield Finding(identifier, package.lower(), package_type, installed, fixed_in or None, severity)
 
 
-def _kind(category: str, language: str) -> str:
+def _name_package_type(category: str, language: str) -> str:
     """Return the ecosystem of a package by the same name for both models."""
-    return OF_SYSTEM if category.lower() == OF_SYSTEM or not language.strip() else language.strip().lower()
+    return SYSTEM_PACKAGE_TYPE if category.lower() == SYSTEM_PACKAGE_TYPE or not language.strip() else language.strip().lower()
 
 
-def _severity(word: str, score: object) -> Severity:
-    known = _SEVERITIES.get(word.lower(), Severity.UNKNOWN)
-    if known is not Severity.UNKNOWN or isinstance(score, bool) or not isinstance(score, int | float):
-        return known
-    return severity_of_score(float(score))
+def _parse_severity(term: str, score: object) -> Severity:
+    severity = _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
+    if severity is not Severity.UNKNOWN or isinstance(score, bool) or not isinstance(score, int | float):
+        return severity
+    return classify_score(float(score))
 
 
-def _versions(value: object) -> str:
-    versions = _list(value)
+def _format_versions(value: object) -> str:
+    versions = _decode_list(value)
     return ", ".join(filter(_is_text, versions)) if versions else (value if _is_text(value) else "")
 
 
-def _at(value: object, *path: str) -> object:
+def _get_value(value: object, *path: str) -> object:
     """Return the value behind a path of keys, compared without case; None if there is none."""
-    for wanted in path:
-        inside = _decoded(value)
-        if not isinstance(inside, dict):
+    for key_name in path:
+        decoded = _decode_nested(value)
+        if not isinstance(decoded, dict):
             return None
-        value = next((each for name, each in inside.items() if name.lower() == wanted.lower()), None)
+        value = next((each for name, each in decoded.items() if name.lower() == key_name.lower()), None)
     return value
 
 
-def _text(value: object, *path: str) -> str:
-    found = _at(value, *path)
+def _get_text(value: object, *path: str) -> str:
+    found = _get_value(value, *path)
     return found.strip() if isinstance(found, str) else ""
 
 
-def _list(value: object) -> list[object]:
-    found = _decoded(value)
+def _decode_list(value: object) -> list[object]:
+    found = _decode_nested(value)
     return found if isinstance(found, list) else []
 
 
@@ -219,7 +219,7 @@ def _is_text(value: object) -> TypeGuard[str]:
     return isinstance(value, str)
 
 
-def _decoded(value: object) -> object:
+def _decode_nested(value: object) -> object:
     """Decode a text that is a JSON object or list; return any other value unchanged. Raises UnreadableReportError."""
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value

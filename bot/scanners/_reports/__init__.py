@@ -4,31 +4,31 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from bot.scanners._json import Object, UnreadableReportError, document
+from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 from bot.scanners._reports import aqua, grype, sarif, trivy, twistcli
-from bot.scanners._reports._said import Said
+from bot.scanners._reports._said import ReportImage
 
-__all__ = ["Said", "UnreadableReportError", "parse_reports"]
+__all__ = ["ReportImage", "UnreadableReportError", "parse_reports"]
 
 
-class _Kind(Protocol):
+class _ReportReader(Protocol):
     """A module that reads one kind of report."""
 
-    def is_one(self, report: Object) -> bool: ...
+    def can_read(self, report: ReportObject) -> bool: ...
 
-    def read(self, report: Object) -> tuple[Said, ...]: ...
+    def read_images(self, report: ReportObject) -> tuple[ReportImage, ...]: ...
 
 
-_KINDS: tuple[_Kind, ...] = (trivy, grype, sarif, twistcli, aqua)
+_READERS: tuple[_ReportReader, ...] = (trivy, grype, sarif, twistcli, aqua)
 """No document is recognised by two of them."""
 
 
-def parse_reports(content: bytes) -> tuple[Said, ...]:
+def parse_reports(content: bytes) -> tuple[ReportImage, ...]:
     """Parse a report file, which may hold the reports of several images. Raises UnreadableReportError."""
-    found = document(content)
-    for kind in _KINDS:
-        if kind.is_one(found):
-            return kind.read(found)
+    report = parse_object(content)
+    for reader in _READERS:
+        if reader.can_read(report):
+            return reader.read_images(report)
     raise UnreadableReportError(
         "the report has an unknown format; supported are Trivy, Grype, SARIF, twistcli and Aqua"
     )

@@ -15,14 +15,14 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ReportImage:
     """One image in one report. An empty list of findings means nothing until the other fields have been checked."""
 
     tool: str
-    version: str
+    tool_version: str
     """Version of the tool; empty if the report does not name it."""
     findings: tuple[Finding, ...]
-    set_aside: tuple[SuppressedFinding, ...] = ()
+    suppressed: tuple[SuppressedFinding, ...] = ()
     """Findings that the author of the report suppressed, if the report lists them."""
     digests: frozenset[Digest] = frozenset()
     """All digests by which the report names the image: of its index, its manifest and its config."""
@@ -32,23 +32,23 @@ class Said:
     """The operating system that the tool detected, as `debian 12.11`; empty if it detected none."""
     release: str = ""
     """The part of `system` that selects the data in a vulnerability database, as `debian 12`."""
-    shows_release: bool = False
+    has_release_data: bool = False
     """True if the report itself proves that the tool's database covers the release."""
-    flaw: NotScanned | None = None
+    not_scanned: NotScanned | None = None
     """The reason why the findings of the report cannot be used; None if they can."""
-    database: datetime | None = None
+    database_built: datetime | None = None
     """Build time of the tool's database; None if the report does not name it."""
-    made: datetime | None = None
+    report_time: datetime | None = None
     """Time of the report; None if the report does not name it."""
-    created: datetime | None = None
+    image_created: datetime | None = None
     """Build time of the image."""
-    label: str | None = None
+    version_label: str | None = None
     """The version in a label of the image."""
     packages: tuple[InstalledPackage, ...] | None = None
     """Packages of the image; None if the report does not list them."""
 
 
-def digests_in(texts: Iterable[str]) -> frozenset[Digest]:
+def find_digests(texts: Iterable[str]) -> frozenset[Digest]:
     """Return every sha256 digest in some texts, in the form of references (`sha256:…`) or file names (`sha256-…`)."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)

@@ -4,71 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bot.core.evidence.build_time import build_time
-from bot.core.evidence.canonical import canonical_ids, merged
+from bot.core.evidence.build_time import parse_build_time
+from bot.core.evidence.canonical import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, UnscannedReason
-from bot.scanners._findings import line, severity_of
-from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import Said, digests_in
-from bot.scanners._trivyreleases import bucket_of, is_rolling
+from bot.scanners._findings import shorten_to_line, parse_severity
+from bot.scanners._json import ReportObject, UnreadableReportError, read_object, parse_time, read_objects, read_text, read_texts
+from bot.scanners._reports._said import ReportImage, find_digests
+from bot.scanners._trivyreleases import get_bucket_name, is_rolling
 
 TOOL = "aqua"
 
 
-def is_one(report: Object) -> bool:
+def can_read(report: ReportObject) -> bool:
     """Return True if the document looks like a report of Aqua."""
     return "resources" in report and "image" in report
 
 
-def read(report: Object) -> tuple[Said, ...]:
+def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Read the image of a report. Raises UnreadableReportError."""
-    resources = objects(report.get("resources"))
-    metadata = mapping(report.get("metadata"))
-    family, release = text(report.get("os")), text(report.get("version"))
+    resources = read_objects(report.get("resources"))
+    metadata = read_object(report.get("metadata"))
+    family, release = read_text(report.get("os")), read_text(report.get("version"))
     system = f"{family} {release}".rstrip()
-    named = (text(report.get("digest")), text(metadata.get("id")), text(report.get("image")))
+    digest_texts = (read_text(report.get("digest")), read_text(metadata.get("id")), read_text(report.get("image")))
     return (
-        Said(
+        ReportImage(
             tool=TOOL,
-            version="",
-            findings=merged(finding for resource in resources for finding in _findings(resource)),
-            digests=digests_in((*named, *texts(metadata.get("repo_digests")))),
-            platform=_platform(text(report.get("scanned_image_platform"))),
+            tool_version="",
+            findings=merge_findings(finding for resource in resources for finding in _read_findings(resource)),
+            digests=find_digests((*digest_texts, *read_texts(metadata.get("repo_digests")))),
+            platform=_parse_platform(read_text(report.get("scanned_image_platform"))),
             system=system,
-            release=bucket_of(family, release) or system,
-            shows_release=is_rolling(family) or any(map(_is_of_system, resources)),
-            flaw=None if family else NotScanned(UnscannedReason.OS_UNKNOWN),
-            database=moment(report.get("data_date")),
-            made=moment(mapping(report.get("scan_started")).get("seconds")),
-            created=build_time(metadata.get("created")),
+            release=get_bucket_name(family, release) or system,
+            has_release_data=is_rolling(family) or any(map(_has_system_vulnerabilities, resources)),
+            not_scanned=None if family else NotScanned(UnscannedReason.OS_UNKNOWN),
+            database_built=parse_time(report.get("data_date")),
+            report_time=parse_time(read_object(report.get("scan_started")).get("seconds")),
+            image_created=parse_build_time(metadata.get("created")),
         ),
     )
 
 
-def _platform(written: str) -> str:
+def _parse_platform(platform: str) -> str:
     """Parse a platform in the form `architecture:variant:os:version`, of which any part may be empty."""
-    architecture, variant, system, *_ = (*written.split(":"), "", "", "")
+    architecture, variant, system, *_ = (*platform.split(":"), "", "", "")
     return "/".join(word for word in (system, architecture, variant) if word) if system and architecture else ""
 
 
-def _is_of_system(resource: Object) -> bool:
-    return bool(mapping(resource.get("resource")).get("format")) and bool(resource.get("vulnerabilities"))
+def _has_system_vulnerabilities(resource: ReportObject) -> bool:
+    return bool(read_object(resource.get("resource")).get("format")) and bool(resource.get("vulnerabilities"))
 
 
-def _findings(resource: Object) -> Iterator[Finding]:
-    package = mapping(resource.get("resource"))
-    name = text(package.get("src_name")) or text(package.get("name")) or text(package.get("path"))
-    for vulnerability in objects(resource.get("vulnerabilities")):
-        given = text(vulnerability.get("name"))
-        if not given or not name:
+def _read_findings(resource: ReportObject) -> Iterator[Finding]:
+    package = read_object(resource.get("resource"))
+    name = read_text(package.get("src_name")) or read_text(package.get("name")) or read_text(package.get("path"))
+    for vulnerability in read_objects(resource.get("vulnerabilities")):
+        vulnerability_id = read_text(vulnerability.get("name"))
+        if not vulnerability_id or not name:
             raise UnreadableReportError("the report has a vulnerability without an id or a package")
-        for identifier in canonical_ids(given):
+        for identifier in get_canonical_ids(vulnerability_id):
             yield Finding(
                 id=identifier,
                 package=name,
-                package_type=text(package.get("format")),
-                installed=text(package.get("version")),
-                fixed_in=text(vulnerability.get("fix_version")) or None,
-                severity=severity_of(text(vulnerability.get("aqua_severity"))),
-                title=line(text(vulnerability.get("description"))),
+                package_type=read_text(package.get("format")),
+                installed=read_text(package.get("version")),
+                fixed_in=read_text(vulnerability.get("fix_version")) or None,
+                severity=parse_severity(read_text(vulnerability.get("aqua_severity"))),
+                title=shorten_to_line(read_text(vulnerability.get("description"))),
             )

@@ -9,82 +9,82 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.core.evidence.canonical import canonical_ids, merged
+from bot.core.evidence.canonical import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, Severity, UnscannedReason
-from bot.scanners._cvss import severity_of_score
-from bot.scanners._findings import MAX_WORD, line, severity_of
-from bot.scanners._json import Object, UnreadableReportError, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import Said, digests_in
+from bot.scanners._cvss import classify_score
+from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line, parse_severity
+from bot.scanners._json import ReportObject, UnreadableReportError, read_object, parse_time, read_objects, read_text, read_texts
+from bot.scanners._reports._said import ReportImage, find_digests
 
-_TRIVY = re.compile(
+_TRIVY_MESSAGE = re.compile(
     r"Package: (?P<package>[^\n]+)\nInstalled Version: (?P<installed>[^\n]*)\nVulnerability (?P<id>[^\n]+)\n"
     r"Severity: (?P<severity>[^\n]+)\nFixed Version: ?(?P<fixed>[^\n]*)"
 )
-_GRYPE = re.compile(
+_GRYPE_HELP = re.compile(
     r"Vulnerability (?P<id>[^\n]+)\nSeverity: (?P<severity>[^\n]+)\nPackage: (?P<package>[^\n]+)\n"
     r"Version: (?P<installed>[^\n]*)\nFix Version: ?(?P<fixed>[^\n]*)\nType: (?P<type>[^\n]*)"
 )
-_NO_FIX = frozenset({"", "none"})
+_NO_FIX_TERMS = frozenset({"", "none"})
 
 
-def is_one(report: Object) -> bool:
+def can_read(report: ReportObject) -> bool:
     """Return True if the document looks like SARIF 2."""
     return "runs" in report and str(report.get("version", "")).startswith("2.")
 
 
-def read(report: Object) -> tuple[Said, ...]:
+def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Read one image from each run. Raises UnreadableReportError, also for results that do not name a package."""
-    return tuple(_run(run) for run in objects(report.get("runs")))
+    return tuple(_read_run(run) for run in read_objects(report.get("runs")))
 
 
-def _run(run: Object) -> Said:
-    driver, properties = mapping(mapping(run.get("tool")).get("driver")), mapping(run.get("properties"))
-    rules, results = objects(driver.get("rules")), objects(run.get("results"))
-    named = [text(properties.get(key)) for key in ("imageName", "imageID")]
-    ends = (moment(each.get("endTimeUtc")) for each in objects(run.get("invocations")))
-    flaw = NotScanned(UnscannedReason.OS_UNKNOWN, "the report has no results, and does not name the operating system")
-    return Said(
-        tool=line(text(driver.get("name")), MAX_WORD).lower(),
-        version=line(text(driver.get("version")) or text(driver.get("semanticVersion")), MAX_WORD),
-        findings=merged(finding for result in results for finding in _findings(result, rules)),
-        digests=digests_in((*named, *texts(properties.get("repoDigests")))),
-        shows_release=bool(results),
-        flaw=None if results else flaw,
-        made=next((end for end in ends if end), None),
+def _read_run(run: ReportObject) -> ReportImage:
+    driver, properties = read_object(read_object(run.get("tool")).get("driver")), read_object(run.get("properties"))
+    rules, results = read_objects(driver.get("rules")), read_objects(run.get("results"))
+    digest_texts = [read_text(properties.get(key)) for key in ("imageName", "imageID")]
+    ends = (parse_time(each.get("endTimeUtc")) for each in read_objects(run.get("invocations")))
+    not_scanned = NotScanned(UnscannedReason.OS_UNKNOWN, "the report has no results, and does not name the operating system")
+    return ReportImage(
+        tool=shorten_to_line(read_text(driver.get("name")), MAX_NAME_LENGTH).lower(),
+        tool_version=shorten_to_line(read_text(driver.get("version")) or read_text(driver.get("semanticVersion")), MAX_NAME_LENGTH),
+        findings=merge_findings(finding for result in results for finding in _read_findings(result, rules)),
+        digests=find_digests((*digest_texts, *read_texts(properties.get("repoDigests")))),
+        has_release_data=bool(results),
+        not_scanned=None if results else not_scanned,
+        report_time=next((end for end in ends if end), None),
     )
 
 
-def _findings(result: Object, rules: Sequence[Object]) -> Iterator[Finding]:
-    rule = _rule(result, rules)
-    said = _TRIVY.match(text(mapping(result.get("message")).get("text"))) or _GRYPE.match(
-        text(mapping(rule.get("help")).get("text"))
+def _read_findings(result: ReportObject, rules: Sequence[ReportObject]) -> Iterator[Finding]:
+    rule = _find_rule(result, rules)
+    match = _TRIVY_MESSAGE.match(read_text(read_object(result.get("message")).get("text"))) or _GRYPE_HELP.match(
+        read_text(read_object(rule.get("help")).get("text"))
     )
-    if said is None:
+    if match is None:
         raise UnreadableReportError("the report has a result that does not name its package")
-    words = {name: word.strip() for name, word in said.groupdict().items()}
-    score = mapping(rule.get("properties")).get("security-severity")
-    for identifier in canonical_ids(words["id"]):
+    fields = {name: word.strip() for name, word in match.groupdict().items()}
+    score = read_object(rule.get("properties")).get("security-severity")
+    for identifier in get_canonical_ids(fields["id"]):
         yield Finding(
             id=identifier,
-            package=words["package"],
-            package_type=words.get("type", ""),
-            installed=words["installed"],
-            fixed_in=None if words["fixed"].lower() in _NO_FIX else words["fixed"],
-            severity=severity_of(words["severity"]) or _by_score(score),
-            title=line(text(mapping(rule.get("shortDescription")).get("text"))),
+            package=fields["package"],
+            package_type=fields.get("type", ""),
+            installed=fields["installed"],
+            fixed_in=None if fields["fixed"].lower() in _NO_FIX_TERMS else fields["fixed"],
+            severity=parse_severity(fields["severity"]) or _parse_score(score),
+            title=shorten_to_line(read_text(read_object(rule.get("shortDescription")).get("text"))),
         )
 
 
-def _rule(result: Object, rules: Sequence[Object]) -> Object:
-    index, identifier = result.get("ruleIndex"), text(result.get("ruleId"))
+def _find_rule(result: ReportObject, rules: Sequence[ReportObject]) -> ReportObject:
+    index, identifier = result.get("ruleIndex"), read_text(result.get("ruleId"))
     if isinstance(index, int) and 0 <= index < len(rules):
         return rules[index]
     return next((rule for rule in rules if rule.get("id") == identifier), {})
 
 
-def _by_score(score: object) -> Severity:
+def _parse_score(score: object) -> Severity:
     """Return the severity that GitHub derives from a score (code scanning, `security-severity`)."""
     try:
-        return severity_of_score(float(score) if isinstance(score, str | int | float) else 0.0)
+        return classify_score(float(score) if isinstance(score, str | int | float) else 0.0)
     except (ValueError, OverflowError):
         return Severity.UNKNOWN

@@ -5,73 +5,73 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bot.model.evidence import NotScanned, SuppressedFinding, UnscannedReason
-from bot.scanners._findings import MAX_WORD, line, not_counted
-from bot.scanners._json import Object, mapping, moment, objects, text, texts
-from bot.scanners._reports._said import Said, digests_in
-from bot.scanners._trivyreleases import bucket_of, is_rolling
-from bot.scanners._trivyreport import TrivyReport, findings_of, read_report
+from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line, deduplicate_suppressed
+from bot.scanners._json import ReportObject, read_object, parse_time, read_objects, read_text, read_texts
+from bot.scanners._reports._said import ReportImage, find_digests
+from bot.scanners._trivyreleases import get_bucket_name, is_rolling
+from bot.scanners._trivyreport import TrivyReport, read_findings, read_report
 
 TOOL = "trivy"
 
 
-def is_one(report: Object) -> bool:
+def can_read(report: ReportObject) -> bool:
     """Return True if the document looks like a report of Trivy."""
     return "SchemaVersion" in report and "ArtifactName" in report
 
 
-def read(report: Object) -> tuple[Said, ...]:
+def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Read the image of a report. Raises UnreadableReportError."""
-    found = read_report(report)
-    metadata, tool = mapping(report.get("Metadata")), mapping(report.get("Trivy"))
-    server = mapping(tool.get("Server"))
-    named = (text(report.get("ArtifactName")), text(metadata.get("ImageID")), *texts(metadata.get("RepoDigests")))
-    system = found.system
-    release = bucket_of(system.family, system.release, extended=system.extended) if system else None
-    of_system = [result for result in objects(report.get("Results")) if result.get("Class") == "os-pkgs"]
+    trivy_report = read_report(report)
+    metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
+    server = read_object(tool.get("Server"))
+    digest_texts = (read_text(report.get("ArtifactName")), read_text(metadata.get("ImageID")), *read_texts(metadata.get("RepoDigests")))
+    system = trivy_report.system
+    release = get_bucket_name(system.family, system.release, has_extended_support=system.has_extended_support) if system else None
+    os_results = [result for result in read_objects(report.get("Results")) if result.get("Class") == "os-pkgs"]
     return (
-        Said(
+        ReportImage(
             tool=TOOL,
-            version=line(text(tool.get("Version")) or text(server.get("Version")), MAX_WORD),
-            findings=found.findings,
-            set_aside=not_counted(_aside(objects(report.get("Results"))), found.findings),
-            digests=digests_in(named),
-            platform=found.platform,
+            tool_version=shorten_to_line(read_text(tool.get("Version")) or read_text(server.get("Version")), MAX_NAME_LENGTH),
+            findings=trivy_report.findings,
+            suppressed=deduplicate_suppressed(_read_suppressed(read_objects(report.get("Results"))), trivy_report.findings),
+            digests=find_digests(digest_texts),
+            platform=trivy_report.platform,
             system=str(system) if system else "",
             release=release or "",
-            shows_release=any(result.get("Vulnerabilities") for result in of_system)
+            has_release_data=any(result.get("Vulnerabilities") for result in os_results)
             or (system is not None and is_rolling(system.family)),
-            flaw=_flaw(found, release, has_system=bool(of_system)),
-            database=moment(mapping(server.get("VulnerabilityDB")).get("UpdatedAt")),
-            made=moment(report.get("CreatedAt")),
-            created=found.created,
-            label=found.version,
-            packages=found.packages,
+            not_scanned=_check_distribution(trivy_report, release, has_os_results=bool(os_results)),
+            database_built=parse_time(read_object(server.get("VulnerabilityDB")).get("UpdatedAt")),
+            report_time=parse_time(report.get("CreatedAt")),
+            image_created=trivy_report.image_created,
+            version_label=trivy_report.version_label,
+            packages=trivy_report.packages,
         ),
     )
 
 
-def _aside(results: Iterable[Object]) -> Iterator[SuppressedFinding]:
+def _read_suppressed(results: Iterable[ReportObject]) -> Iterator[SuppressedFinding]:
     """Yield the findings that an ignore file or VEX suppressed (pkg/types/finding.go).
 
     Trivy lists them with `--show-suppressed`.
     """
     for result in results:
-        for modified in objects(result.get("ExperimentalModifiedFindings")):
+        for modified in read_objects(result.get("ExperimentalModifiedFindings")):
             if modified.get("Type") == "vulnerability":
-                words = (text(modified.get("Status")).replace("_", " "), text(modified.get("Statement")))
-                by = line(f"the report, by {text(modified.get('Source'))}")
-                for finding in findings_of({**result, "Vulnerabilities": [modified.get("Finding")]}):
-                    yield SuppressedFinding(finding, line(": ".join(word for word in words if word)), by)
+                parts = (read_text(modified.get("Status")).replace("_", " "), read_text(modified.get("Statement")))
+                by = shorten_to_line(f"the report, by {read_text(modified.get('Source'))}")
+                for finding in read_findings({**result, "Vulnerabilities": [modified.get("Finding")]}):
+                    yield SuppressedFinding(finding, shorten_to_line(": ".join(word for word in parts if word)), by)
 
 
-def _flaw(report: TrivyReport, release: str | None, *, has_system: bool) -> NotScanned | None:
+def _check_distribution(report: TrivyReport, release: str | None, *, has_os_results: bool) -> NotScanned | None:
     system = report.system
     if system is None:
         return NotScanned(UnscannedReason.OS_UNKNOWN)
-    if system.end_of_life:
+    if system.is_end_of_life:
         return NotScanned(UnscannedReason.END_OF_LIFE, str(system))
     if release is None:
         return NotScanned(UnscannedReason.OS_UNSUPPORTED, str(system))
-    if not has_system:
+    if not has_os_results:
         return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the report does not cover its packages")
     return None

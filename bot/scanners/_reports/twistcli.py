@@ -8,59 +8,59 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.evidence.canonical import canonical_ids, merged
+from bot.core.evidence.canonical import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, UnscannedReason
-from bot.scanners._findings import line, severity_of
-from bot.scanners._json import Object, UnreadableReportError, items, moment, objects, text
-from bot.scanners._reports._said import Said, digests_in
+from bot.scanners._findings import shorten_to_line, parse_severity
+from bot.scanners._json import ReportObject, UnreadableReportError, read_list, parse_time, read_objects, read_text
+from bot.scanners._reports._said import ReportImage, find_digests
 
 TOOL = "twistcli"
 _FIXED = re.compile(r"fixed in (.+)", re.DOTALL)
 
 
-def is_one(report: Object) -> bool:
+def can_read(report: ReportObject) -> bool:
     """Return True if the document looks like a report of twistcli."""
     results = report.get("results")
     return isinstance(results, list) and all(isinstance(each, dict) and "distro" in each for each in results)
 
 
-def read(report: Object) -> tuple[Said, ...]:
+def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     """Read the images of a report. Raises UnreadableReportError."""
-    return tuple(_result(result) for result in objects(report.get("results")))
+    return tuple(_read_result(result) for result in read_objects(report.get("results")))
 
 
-def _result(result: Object) -> Said:
-    vulnerabilities = objects(result.get("vulnerabilities"))
-    packages = objects(result.get("packages"))
-    types = {(text(each.get("name")), text(each.get("version"))): text(each.get("type")) for each in packages}
-    distro = line(text(result.get("distro")))
-    named = (text(result.get(key)) for key in ("id", "digest", "name"))
-    findings = merged(finding for each in vulnerabilities for finding in _findings(each, types))
-    return Said(
+def _read_result(result: ReportObject) -> ReportImage:
+    vulnerabilities = read_objects(result.get("vulnerabilities"))
+    packages = read_objects(result.get("packages"))
+    types = {(read_text(each.get("name")), read_text(each.get("version"))): read_text(each.get("type")) for each in packages}
+    distro = shorten_to_line(read_text(result.get("distro")))
+    digest_texts = (read_text(result.get(key)) for key in ("id", "digest", "name"))
+    findings = merge_findings(finding for each in vulnerabilities for finding in _read_findings(each, types))
+    return ReportImage(
         tool=TOOL,
-        version="",
+        tool_version="",
         findings=findings,
-        digests=digests_in((*named, *map(str, items(result.get("repoDigests"))))),
+        digests=find_digests((*digest_texts, *map(str, read_list(result.get("repoDigests"))))),
         system=distro,
-        release=text(result.get("distroRelease")) or distro,
-        shows_release=any(finding.package_type == "os" for finding in findings),
-        flaw=None if distro else NotScanned(UnscannedReason.OS_UNKNOWN),
-        made=moment(result.get("scanTime")),
+        release=read_text(result.get("distroRelease")) or distro,
+        has_release_data=any(finding.package_type == "os" for finding in findings),
+        not_scanned=None if distro else NotScanned(UnscannedReason.OS_UNKNOWN),
+        report_time=parse_time(result.get("scanTime")),
     )
 
 
-def _findings(vulnerability: Object, types: dict[tuple[str, str], str]) -> Iterator[Finding]:
-    given, package = text(vulnerability.get("id")), text(vulnerability.get("packageName"))
-    if not given or not package:
+def _read_findings(vulnerability: ReportObject, types: dict[tuple[str, str], str]) -> Iterator[Finding]:
+    vulnerability_id, package = read_text(vulnerability.get("id")), read_text(vulnerability.get("packageName"))
+    if not vulnerability_id or not package:
         raise UnreadableReportError("the report has a vulnerability without an id or a package")
-    installed, status = text(vulnerability.get("packageVersion")), _FIXED.match(text(vulnerability.get("status")))
-    for identifier in canonical_ids(given):
+    installed, fix_match = read_text(vulnerability.get("packageVersion")), _FIXED.match(read_text(vulnerability.get("status")))
+    for identifier in get_canonical_ids(vulnerability_id):
         yield Finding(
             id=identifier,
             package=package,
             package_type=types.get((package, installed), ""),
             installed=installed,
-            fixed_in=line(status[1]) if status else None,
-            severity=severity_of(text(vulnerability.get("severity"))),
-            title=line(text(vulnerability.get("description"))),
+            fixed_in=shorten_to_line(fix_match[1]) if fix_match else None,
+            severity=parse_severity(read_text(vulnerability.get("severity"))),
+            title=shorten_to_line(read_text(vulnerability.get("description"))),
         )

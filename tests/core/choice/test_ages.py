@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest
 
-from bot.core.choice.ages import known_since, left_since, matured, went_back
+from bot.core.choice.ages import determine_known_since, find_withdrawn_digests, find_matured_digests, has_rolled_back
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord
 from bot.model.reference import TagRef
@@ -33,7 +33,7 @@ def take(words, current, held, days):
     """Return the letters that may be taken on the day after `words`."""
     now = START + len(words) * DAY
     held_digest = digest(held) if held else None
-    found = matured(history(words), digest(current), held_digest, days * DAY, now)
+    found = find_matured_digests(history(words), digest(current), held_digest, days * DAY, now)
     return "".join(word for each in found for word in sorted(set(words)) if digest(word) == each)
 
 
@@ -56,17 +56,17 @@ def test_nothing_of_the_past_of_a_line_that_went_back():
 
 
 def test_a_digest_is_known_since_its_first_day_though_the_tag_left_it_meanwhile():
-    assert known_since(digest("a"), history("aba"), {}, START + 9 * DAY) == START
+    assert determine_known_since(digest("a"), history("aba"), {}, START + 9 * DAY) == START
 
 
 def test_the_registrys_own_record_counts_before_what_was_seen():
     recorded = {digest("a"): RegistryRecord(START - 40 * DAY)}
-    assert known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
-    assert known_since(digest("a"), history("a"), {digest("a"): RegistryRecord(None)}, START + DAY) == START
+    assert determine_known_since(digest("a"), history("a"), recorded, START) == START - 40 * DAY
+    assert determine_known_since(digest("a"), history("a"), {digest("a"): RegistryRecord(None)}, START + DAY) == START
 
 
 def test_what_was_never_seen_is_known_since_now():
-    assert known_since(digest("z"), history("abc"), {}, START) == START
+    assert determine_known_since(digest("z"), history("abc"), {}, START) == START
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_what_was_never_seen_is_known_since_now():
     ],
 )
 def test_going_back_is_pointing_again_to_what_was_left(words, current, back):
-    assert went_back(history(words), digest(current)) is back
+    assert has_rolled_back(history(words), digest(current)) is back
 
 
 def test_what_was_left_is_what_came_between():
-    assert left_since(history("abca"), digest("a")) == {digest("b"), digest("c")}
-    assert left_since(history("abc"), digest("a")) == {digest("b"), digest("c")}
-    assert left_since(history("abc"), digest("z")) == frozenset()
+    assert find_withdrawn_digests(history("abca"), digest("a")) == {digest("b"), digest("c")}
+    assert find_withdrawn_digests(history("abc"), digest("a")) == {digest("b"), digest("c")}
+    assert find_withdrawn_digests(history("abc"), digest("z")) == frozenset()
 
 
 @given(st.text("abcd", max_size=12), st.sampled_from("abcd"), st.sampled_from(["", *"abcd"]), st.integers(0, 5))

@@ -8,8 +8,8 @@ from support.core.decisions import DAY, NEXT, NGINX, NOW, THREE_DAYS, chosen, in
 from support.values import digest
 
 from bot.core.choice.decide import decide
-from bot.core.choice.verdict import verdict
-from bot.core.transition import transition_of
+from bot.core.choice.verdict import build_verdict
+from bot.core.transition import get_first_transition
 from bot.model.decision import HeldUpdate, ImageUpdate, UnresolvedReference, UpdateCandidate, UpdateCause, UpToDate
 from bot.model.evidence import Severity
 from bot.model.image import ChildManifest, RegistryRecord, ResolvedTag, UnresolvedTag
@@ -112,9 +112,9 @@ def test_who_answers_for_a_hold_is_said_with_what_it_is_about_and_until_when():
         f"platform team answers until 2027-01-31 for a move in spite of index-churn ({why}): attestations matter to us"
     )
     assert candidate.notes == (said,)
-    assert verdict(decision).occurrence.notes == candidate.notes
+    assert build_verdict(decision).occurrence.notes == candidate.notes
     plain = decide(place("old", accepting(date(2027, 1, 31))), [points_to("new")], NOW)
-    assert verdict(plain).occurrence.notes == ()
+    assert build_verdict(plain).occurrence.notes == ()
 
 
 def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
@@ -176,7 +176,7 @@ def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
 def test_a_newer_tag_is_written_with_its_digest():
     decision = decide(place("old"), [points_to("next", NEXT), points_to("old")], NOW)
     assert decision.candidates == (UpdateCandidate(digest("next"), ("linux/amd64",), "1.27.3"),)
-    assert transition_of(decision).new_tag_ref == NEXT
+    assert get_first_transition(decision).new_tag_ref == NEXT
 
 
 def test_where_the_newer_tag_is_held_the_written_one_may_still_move():

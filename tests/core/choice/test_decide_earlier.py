@@ -7,7 +7,7 @@ from support.core.decisions import DAY, NGINX, NOW, THREE_DAYS, chosen, index, p
 from support.values import digest
 
 from bot.core.choice.decide import decide
-from bot.core.choice.holds import VERSION
+from bot.core.choice.holds import VERSION_ANNOTATION
 from bot.model.decision import HeldUpdate
 from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.policy import Policy
@@ -70,7 +70,7 @@ def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(r
 
 def stating(word, version):
     """Return an index that states a version of its own."""
-    return replace(index(word), annotations=((VERSION, version),))
+    return replace(index(word), annotations=((VERSION_ANNOTATION, version),))
 
 
 def held_newest(*earlier, newest="1.27.1", **more):

@@ -6,10 +6,10 @@ from datetime import date
 import pytest
 from support.values import digest, occurrence, update
 
-from bot.core.choice.verdict import WITHDRAWN, verdict
-from bot.core.places.closing import allow, close, leave_to_other
-from bot.core.places.reconcile import reconcile
-from bot.core.places.select import Home, may_ask, select
+from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
+from bot.core.places.closing import unlock_allowed, lock_occurrence, assign_to_other_bot
+from bot.core.places.reconcile import reconcile_decisions
+from bot.core.places.select import RepositoryBranch, is_known_registry, select_reference
 from bot.model.decision import (
     HeldUpdate,
     RefusedUpdate,
@@ -37,12 +37,12 @@ from bot.model.vocabulary import (
 )
 
 TODAY = date(2027, 1, 15)
-HOME = Home("acme/web", "main")
+HOME = RepositoryBranch("acme/web", "main")
 NGINX = TagRef("docker.io/library/nginx", "1")
 
 
 def _select(written, rulebook=PolicyConfig(), **more):  # noqa: B008 - a frozen value
-    return select(rulebook, HOME, occurrence(written, **more), TODAY)
+    return select_reference(rulebook, HOME, occurrence(written, **more), TODAY)
 
 
 def _reason(selected):
@@ -132,34 +132,34 @@ def test_an_expired_comment_no_longer_ignores_and_is_reported():
 
 def test_closing_keeps_what_cannot_be_opened_closed():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = close(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
+    warned = lock_occurrence(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert close(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert close(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
-    assert close(close(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(Reason.OTHER_WRITER)
 
 
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = close(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
-    left = leave_to_other(leave_to_other(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
+    warned = lock_occurrence(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
+    left = assign_to_other_bot(assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
     assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
-    assert allow(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
-    assert allow(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert allow(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
+    assert unlock_allowed(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
+    assert unlock_allowed(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
     assert (
-        allow(
-            leave_to_other(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
+        unlock_allowed(
+            assign_to_other_bot(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
         ).digest_slot
         == slot
     )
 
 
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
-    closed = close(occurrence("nginx:1", digest=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    closed = lock_occurrence(occurrence("nginx:1", digest=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
-    assert leave_to_other(closed, "Renovate", "renovate.json").notes == ()
+    assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
     rulebook = PolicyConfig(rules=(PolicyRule(allow=(Reason.OTHER_WRITER,)),))
     assert _reason(_select("nginx:1", rulebook, digest=closed.digest_slot)) is Reason.OTHER_WRITER
 
@@ -195,12 +195,12 @@ def test_maybe_own_keeps_its_role():
 
 def test_only_known_registries_may_be_asked():
     listed = PolicyConfig(listed_hosts=frozenset({"registry.acme.dev", "127.0.0.1:5000"}))
-    assert may_ask(listed, "docker.io")
-    assert may_ask(listed, "registry.acme.dev")
-    assert may_ask(listed, "127.0.0.1:5000")
-    assert not may_ask(listed, "127.0.0.1:5001")
-    assert not may_ask(PolicyConfig(), "localhost:5000")
-    assert not may_ask(PolicyConfig(), "docker.io.evil.example")
+    assert is_known_registry(listed, "docker.io")
+    assert is_known_registry(listed, "registry.acme.dev")
+    assert is_known_registry(listed, "127.0.0.1:5000")
+    assert not is_known_registry(listed, "127.0.0.1:5001")
+    assert not is_known_registry(PolicyConfig(), "localhost:5000")
+    assert not is_known_registry(PolicyConfig(), "docker.io.evil.example")
 
 
 # ---- policy: per key, the first rule that matches and sets it ----------------------------------------------------
@@ -259,23 +259,23 @@ def test_every_match_key_can_fail_to_match(match):
 
 def test_places_that_share_bytes_and_agree_move_together():
     both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "new", locator="b", at=5)]
-    assert reconcile(both) == tuple(both)
+    assert reconcile_decisions(both) == tuple(both)
 
 
 def test_places_that_share_bytes_and_disagree_are_all_skipped():
     both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
-    assert [_reason(each) for each in reconcile(both)] == [Reason.CONFLICTING_EDITS] * 2
+    assert [_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
 
 
 def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
     stays = SkippedReference(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
-    settled = reconcile([update("nginx:1", "new", locator="a", at=5), stays])
+    settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
     assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
 
 
 def test_the_same_span_in_another_file_is_another_place():
     both = [update("nginx:1", "new", path="a", at=5), update("nginx:1", "other", path="b", at=5)]
-    assert reconcile(both) == tuple(both)
+    assert reconcile_decisions(both) == tuple(both)
 
 
 # ---- verdicts and the closed lists -------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
         replace(moved, cause=UpdateCause.GONE),
         SupersededReference(moved.tracked_image, Reason.TAG_STOPPED, ""),
     ]
-    verdicts = [verdict(each) for each in decisions]
+    verdicts = [build_verdict(each) for each in decisions]
     assert {each.status for each in verdicts} == set(OccurrenceStatus)
     for each in verdicts:
         assert (each.reason is None) == (not REASONS_BY_STATUS[each.status])
@@ -303,10 +303,10 @@ def test_every_decision_has_a_status_that_may_have_its_reason():
 
 def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
     moved = update("nginx:1", "new")
-    assert verdict(moved).new_digest == digest("new")
-    assert verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
-    assert verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
-    assert verdict(UpToDate(moved.tracked_image)).new_digest is None
+    assert build_verdict(moved).new_digest == digest("new")
+    assert build_verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
+    assert build_verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
+    assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
 
 
 def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
@@ -321,8 +321,8 @@ def test_what_somebody_may_answer_for_is_a_hold():
 
 def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
-    assert verdict(wanted).occurrence.notes == ("It is one of two.",)
-    assert verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN)
-    gone = verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
+    assert build_verdict(wanted).occurrence.notes == ("It is one of two.",)
+    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN_NOTE)
+    gone = build_verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
     assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
     assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

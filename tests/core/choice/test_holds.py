@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from support.values import digest, occurrence
 
-from bot.core.choice.holds import VERSION, holds, is_lower, platforms_in_use, retention_note
+from bot.core.choice.holds import VERSION_ANNOTATION, list_hold_reasons, is_lower_version, get_platforms_in_use, describe_retention_risk
 from bot.model.decision import TrackedImage
 from bot.model.history import TagObservation
 from bot.model.image import ChildManifest, Manifest, ManifestKind, RegistryRecord, ResolvedTag
@@ -30,7 +30,7 @@ def manifest(word, **more):
 def objections(old, new, *, platform=None, policy=Policy(), held="old", line=LINE, **more):  # noqa: B008 - a frozen value
     place = occurrence(f"nginx:1@{digest(held)}", platform=platform)
     resolved = ResolvedTag(line, new.digest, new, {digest("old"): old}, **more)
-    return dict(holds(TrackedImage(place, LINE, policy), resolved))
+    return dict(list_hold_reasons(TrackedImage(place, LINE, policy), resolved))
 
 
 def test_other_images_for_the_same_platforms_are_an_improvement():
@@ -90,11 +90,11 @@ def test_an_index_is_churn_whatever_platforms_a_rule_names_that_it_never_had():
 def test_what_is_not_pinned_loses_nothing_to_its_own_tag_and_may_to_another():
     policy, new = Policy(platforms=("linux/arm64",)), index("new", {"linux/amd64": "amd"})
     place = TrackedImage(occurrence("nginx:1"), LINE, policy)
-    assert dict(holds(place, ResolvedTag(LINE, new.digest, new))) == {}
+    assert dict(list_hold_reasons(place, ResolvedTag(LINE, new.digest, new))) == {}
     elsewhere = ResolvedTag(TagRef(LINE.repository, "2"), new.digest, new)
-    assert list(dict(holds(place, elsewhere))) == [Reason.PLATFORM_LOST]
+    assert list(dict(list_hold_reasons(place, elsewhere))) == [Reason.PLATFORM_LOST]
     without_a_tag = TrackedImage(occurrence("nginx"), LINE, policy)
-    assert list(dict(holds(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
+    assert list(dict(list_hold_reasons(without_a_tag, ResolvedTag(LINE, new.digest, new)))) == [Reason.PLATFORM_LOST]
 
 
 def test_more_platforms_are_no_loss():
@@ -121,11 +121,11 @@ def test_an_index_without_platforms_loses_none():
 
 def test_the_rule_says_the_platforms_before_the_place_and_that_before_the_image():
     place = TrackedImage(occurrence("nginx:1", platform="linux/arm64"), LINE, Policy(platforms=("linux/s390x",)))
-    assert platforms_in_use(place, index("old")) == ("linux/s390x",)
-    assert platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
+    assert get_platforms_in_use(place, index("old")) == ("linux/s390x",)
+    assert get_platforms_in_use(replace(place, policy=Policy()), index("old")) == ("linux/arm64",)
     bare = TrackedImage(occurrence("nginx:1"), LINE, Policy())
-    assert platforms_in_use(bare, index("old")) == ("linux/amd64", "linux/arm64")
-    assert platforms_in_use(bare, None) == ()
+    assert get_platforms_in_use(bare, index("old")) == ("linux/amd64", "linux/arm64")
+    assert get_platforms_in_use(bare, None) == ()
 
 
 def seen(*words):
@@ -166,17 +166,17 @@ def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
 
 
 def test_an_image_that_states_a_lower_version_is_older():
-    old = index("old", annotations=((VERSION, "1.27.4"),))
-    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION, "1.27.3"),))
+    old = index("old", annotations=((VERSION_ANNOTATION, "1.27.4"),))
+    new = index("new", {"linux/amd64": "x", "linux/arm64": "y"}, annotations=((VERSION_ANNOTATION, "1.27.3"),))
     assert list(objections(old, new)) == [Reason.OLDER]
     assert list(objections(old, new, line=TagRef(LINE.repository, "2"))) == [Reason.OLDER]
-    higher = replace(new, annotations=((VERSION, "1.27.10"),))
+    higher = replace(new, annotations=((VERSION_ANNOTATION, "1.27.10"),))
     assert objections(old, higher) == {}
 
 
 def test_a_version_may_stand_at_the_descriptors_of_an_index():
     old, new = (
-        replace(index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION, version),)),))
+        replace(index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),))
         for word, version in (("old", "3.12.8"), ("new", "3.12.7"))
     )
     assert list(objections(old, new)) == [Reason.OLDER]
@@ -192,7 +192,7 @@ def test_a_version_may_stand_at_the_descriptors_of_an_index():
     ],
 )
 def test_versions_are_compared_only_where_that_is_plain(after, before, lower):
-    assert is_lower(after, before) is lower
+    assert is_lower_version(after, before) is lower
 
 
 def test_an_image_that_its_owner_locked_is_not_left_for_one_that_nobody_locked():
@@ -222,5 +222,5 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 )
 def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
     place = TrackedImage(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
-    note = retention_note(place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {}))
+    note = describe_retention_risk(place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {}))
     assert ("would delete it" in note) is said

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from support.values import digest, occurrence, update
 
-from bot.core.choice.objections import named, objections, stale
+from bot.core.choice.objections import format_short_reference, find_violations, check_build_age
 from bot.model.decision import (
     HeldUpdate,
     RefusedUpdate,
@@ -37,7 +37,7 @@ def selected(written: str = PINNED) -> TrackedImage:
 
 
 def faults(decision, known=()) -> list[ViolationKind]:
-    return [each.kind for each in objections(decision, FIX, known, TODAY)]
+    return [each.kind for each in find_violations(decision, FIX, known, TODAY)]
 
 
 def moved(cause: UpdateCause):
@@ -73,8 +73,8 @@ def test_what_is_held_refused_unknown_or_up_to_date_passes(written):
 )
 def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(cause, fault, breach):
     update_of_it = moved(cause)
-    (taken,) = objections(update_of_it, FIX, (), TODAY)
-    (refused,) = objections(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
+    (taken,) = find_violations(update_of_it, FIX, (), TODAY)
+    (refused,) = find_violations(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
     assert (taken.kind, taken.violated_rule) == (refused.kind, refused.violated_rule) == (fault, breach)
     assert taken.message.endswith(f"; {FIX} moves it to {digest('new')[7:19]}")
     assert refused.message.endswith("; what its tag points to is refused (unsigned): why")
@@ -105,11 +105,11 @@ def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
     ],
 )
 def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
-    found = stale(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
+    found = check_build_age(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
     assert (found is None) if says is None else says in found.message
 
 
 def test_images_are_named_as_people_recognise_them():
     written = ["python", LOOSE, PINNED, f"ghcr.io:443/a/b@{digest('x')}"]
-    names = [named(occurrence(each).reference) for each in written]
+    names = [format_short_reference(occurrence(each).reference) for each in written]
     assert names == ["python", LOOSE, f"{LOOSE}@{digest('old')[7:19]}", f"ghcr.io:443/a/b@{digest('x')[7:19]}"]

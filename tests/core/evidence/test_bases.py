@@ -3,7 +3,7 @@
 import pytest
 from support.values import digest
 
-from bot.core.evidence.bases import PREFIX, Base, base_of, behind, is_behind
+from bot.core.evidence.bases import ANNOTATION_PREFIX, StatedBase, get_stated_base, describe_outdated_base, is_base_outdated
 from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
 from bot.model.reference import TagRef
 
@@ -13,7 +13,7 @@ SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "ht
 
 def annotations(**changed):
     said = {**SAID, **{key.replace("_", "."): value for key, value in changed.items()}}
-    return tuple((PREFIX + key, value) for key, value in said.items())
+    return tuple((ANNOTATION_PREFIX + key, value) for key, value in said.items())
 
 
 def index(said=(), children=()):
@@ -21,9 +21,9 @@ def index(said=(), children=()):
 
 
 def test_an_index_or_one_of_its_images_states_a_base():
-    base = Base(ALPINE, digest("base"), "https://github.com/acme/web")
-    assert base_of(index(annotations())) == base
-    assert base_of(index(children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, annotations())))) == base
+    base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
+    assert get_stated_base(index(annotations())) == base
+    assert get_stated_base(index(children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, annotations())))) == base
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_an_index_or_one_of_its_images_states_a_base():
     ],
 )
 def test_a_base_without_a_tag_or_a_digest_is_none(changed):
-    assert base_of(index(annotations(**changed))) is None
+    assert get_stated_base(index(annotations(**changed))) is None
 
 
 @pytest.mark.parametrize(
@@ -48,19 +48,19 @@ def test_a_base_without_a_tag_or_a_digest_is_none(changed):
     ],
 )
 def test_a_source_that_could_act_on_something_is_not_repeated(source):
-    base = base_of(index(annotations(source=source)))
+    base = get_stated_base(index(annotations(source=source)))
     assert base.source == ""
-    assert source not in behind(base)
+    assert source not in describe_outdated_base(base)
 
 
 def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_built_on():
-    base = base_of(index(annotations()))
+    base = get_stated_base(index(annotations()))
 
     def points_to(manifest):
         return ResolvedTag(ALPINE, manifest.digest, manifest)
 
-    assert is_behind(base, points_to(index()))
-    assert not is_behind(base, points_to(index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
-    assert not is_behind(base, points_to(Manifest(digest("base"), ManifestKind.INDEX, "")))
-    assert not is_behind(base, ResolvedTag(ALPINE, digest("base")))
-    assert not is_behind(base, ResolvedTag(ALPINE, digest("other"))), "it may hold what was built on"
+    assert is_base_outdated(base, points_to(index()))
+    assert not is_base_outdated(base, points_to(index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
+    assert not is_base_outdated(base, points_to(Manifest(digest("base"), ManifestKind.INDEX, "")))
+    assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("base")))
+    assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("other"))), "it may hold what was built on"

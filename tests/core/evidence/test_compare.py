@@ -3,31 +3,31 @@ from dataclasses import replace
 import pytest
 from support.values import SCANNER, finding, scan
 
-from bot.core.evidence.compare import compare, count_by_severity, distinct, is_pressing
+from bot.core.evidence.compare import compare_scans, count_by_severity, count_distinct, is_urgent_fix
 from bot.model.evidence import NotScanned, ScannerIdentity, Severity, UnscannedReason
 
 
 def test_what_is_gone_is_fixed_what_came_is_introduced_what_is_in_both_remains():
     gone, came, stays = finding("CVE-2026-1"), finding("CVE-2026-2"), finding("CVE-2026-3")
-    delta = compare(scan(gone, stays), scan(stays, came)).delta
+    delta = compare_scans(scan(gone, stays), scan(stays, came)).delta
     assert (delta.fixed, delta.introduced, delta.remaining) == ((gone,), (came,), (stays,))
 
 
 def test_the_same_hole_in_a_newer_package_remains():
-    delta = compare(scan(finding("CVE-2026-1", installed="1")), scan(finding("CVE-2026-1", installed="2"))).delta
+    delta = compare_scans(scan(finding("CVE-2026-1", installed="1")), scan(finding("CVE-2026-1", installed="2"))).delta
     assert not delta.fixed
     assert not delta.introduced
     assert [each.installed for each in delta.remaining] == ["2"]
 
 
 def test_the_same_hole_in_another_package_is_another_finding():
-    delta = compare(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
+    delta = compare_scans(scan(finding("CVE-2026-1", package="a")), scan(finding("CVE-2026-1", package="b"))).delta
     assert len(delta.fixed) == len(delta.introduced) == 1
 
 
 def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_remain():
     hole = finding("CVE-2026-1")
-    delta = compare(scan(hole), scan(set_aside=[hole])).delta
+    delta = compare_scans(scan(hole), scan(set_aside=[hole])).delta
     assert not delta.fixed
     assert not delta.introduced
     assert not delta.remaining
@@ -35,31 +35,31 @@ def test_what_somebody_answers_for_in_the_newer_image_is_not_fixed_and_does_not_
 
 def test_what_somebody_answered_for_in_the_older_image_alone_is_new_where_it_counts():
     hole = finding("CVE-2026-1")
-    delta = compare(scan(set_aside=[hole]), scan(hole)).delta
+    delta = compare_scans(scan(set_aside=[hole]), scan(hole)).delta
     assert delta.introduced == (hole,)
     assert not delta.remaining
 
 
 def test_what_somebody_answered_for_and_is_gone_was_never_counted_so_nothing_is_fixed():
-    assert not compare(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
+    assert not compare_scans(scan(set_aside=[finding("CVE-2026-1")]), scan()).delta.fixed
 
 
 @pytest.mark.parametrize("old", [None, NotScanned(UnscannedReason.IMAGE_GONE)])
 def test_without_both_scans_there_is_no_delta(old):
-    assert compare(old, scan()).delta is None
-    assert compare(scan(), NotScanned(UnscannedReason.FAILED)).delta is None
+    assert compare_scans(old, scan()).delta is None
+    assert compare_scans(scan(), NotScanned(UnscannedReason.FAILED)).delta is None
 
 
 def test_scans_by_different_databases_are_not_compared():
     other = ScannerIdentity(SCANNER.name, "0.60.0", None)
-    evidence = compare(scan(finding("CVE-2026-1")), scan(scanner=other))
+    evidence = compare_scans(scan(finding("CVE-2026-1")), scan(scanner=other))
     assert evidence.delta is None
     assert evidence.old == NotScanned(UnscannedReason.DIFFERENT_DATABASE)
 
 
 def test_scans_by_databases_that_nobody_names_are_not_compared():
     undated = ScannerIdentity("twistcli", "", None)
-    evidence = compare(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
+    evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=undated), scan(scanner=undated))
     assert evidence.delta is None
     assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
 
@@ -67,15 +67,15 @@ def test_scans_by_databases_that_nobody_names_are_not_compared():
 def test_a_scan_of_which_nobody_says_the_database_may_have_had_any():
     named, unnamed = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", None))
     for old, new in ((named, unnamed), (unnamed, named)):
-        evidence = compare(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
+        evidence = compare_scans(scan(finding("CVE-2026-1"), scanner=old), scan(scanner=new))
         assert evidence.old == NotScanned(UnscannedReason.DATABASE_UNKNOWN)
         assert evidence.delta is None
 
 
 def test_scans_of_one_run_are_compared_and_those_of_two_are_not():
     one, other = (ScannerIdentity("twistcli", "", None, run) for run in ("monday", "tuesday"))
-    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
-    assert compare(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
+    assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=one)).delta
+    assert compare_scans(scan(finding("CVE-2026-1"), scanner=one), scan(scanner=other)).delta is None
 
 
 def test_vulnerabilities_are_counted_once_at_their_worst():
@@ -84,7 +84,7 @@ def test_vulnerabilities_are_counted_once_at_their_worst():
         finding("CVE-2026-1", Severity.CRITICAL, package="b"),
         finding("CVE-2026-2", Severity.LOW),
     ]
-    assert distinct(findings) == 2
+    assert count_distinct(findings) == 2
     for order in (findings, findings[::-1]):
         counts = count_by_severity(order)
         assert (counts[Severity.CRITICAL], counts[Severity.HIGH], counts[Severity.LOW]) == (1, 0, 1)
@@ -93,15 +93,15 @@ def test_vulnerabilities_are_counted_once_at_their_worst():
 
 def test_the_worst_comes_first():
     low, high = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
-    assert compare(scan(low, high), scan()).delta.fixed == (high, low)
+    assert compare_scans(scan(low, high), scan()).delta.fixed == (high, low)
 
 
 def test_what_is_exploited_presses_as_what_is_critical_does_and_only_where_it_is_fixed():
     low, critical = finding("CVE-2026-1", Severity.LOW), finding("CVE-2026-2", Severity.CRITICAL)
-    fixing, keeping = compare(scan(low), scan()), compare(scan(low), scan(low))
+    fixing, keeping = compare_scans(scan(low), scan()), compare_scans(scan(low), scan(low))
     listed = frozenset({"CVE-2026-1"})
-    assert not is_pressing(fixing)
-    assert is_pressing(replace(fixing, exploited_ids=listed))
-    assert not is_pressing(replace(fixing, exploited_ids=frozenset()))
-    assert not is_pressing(replace(keeping, exploited_ids=listed))
-    assert is_pressing(compare(scan(critical), scan()))
+    assert not is_urgent_fix(fixing)
+    assert is_urgent_fix(replace(fixing, exploited_ids=listed))
+    assert not is_urgent_fix(replace(fixing, exploited_ids=frozenset()))
+    assert not is_urgent_fix(replace(keeping, exploited_ids=listed))
+    assert is_urgent_fix(compare_scans(scan(critical), scan()))

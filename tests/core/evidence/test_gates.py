@@ -7,9 +7,9 @@ from support.core.decisions import DAY, NGINX, NOW, chosen, index, place, points
 from support.values import digest, finding, scan, update
 
 from bot.core.choice.decide import decide
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.transition import transition_of, transition_to
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.transition import get_first_transition, build_transition
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate, UnresolvedReference, UpdateCandidate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -24,29 +24,29 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 def evidence(decision, *outcomes):
     """Return the evidence for each candidate in turn, compared with an old image with one critical finding."""
     old = scan(finding("CVE-1900-0001", Severity.CRITICAL))
-    moves = [transition_to(decision, candidate) for candidate in decision.candidates]
-    return {move: compare(old, outcome) for move, outcome in zip(moves, outcomes, strict=True)}
+    moves = [build_transition(decision, candidate) for candidate in decision.candidates]
+    return {move: compare_scans(old, outcome) for move, outcome in zip(moves, outcomes, strict=True)}
 
 
 def test_a_rule_that_requires_a_scan_refuses_what_was_not_scanned():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(scan=True)))
-    refused = gate(wanted, evidence(wanted, UNKNOWN), NOW)
+    refused = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
-    assert gate(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
+    assert apply_gates(wanted, evidence(wanted, scan(finding("CVE-2026-1"))), NOW) == wanted
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_it_refuses_that_also_where_staying_is_no_choice(cause):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(require=RequiredEvidence(scan=True)))
-    refused = gate(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
+    refused = apply_gates(replace(wanted, cause=cause), evidence(wanted, UNKNOWN), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.NOT_SCANNED
 
 
 def test_without_such_a_rule_unknown_evidence_blocks_nothing():
     wanted = update("nginx:1", "new")
-    assert gate(wanted, evidence(wanted, UNKNOWN), NOW) == wanted
+    assert apply_gates(wanted, evidence(wanted, UNKNOWN), NOW) == wanted
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
-    passed = gate(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
+    passed = apply_gates(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
     assert chosen(passed) == [digest(taken)]
 
 
@@ -70,7 +70,7 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(
     wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
     found = {move: replace(each, known_exploited=listed) for move, each in found.items()}
-    assert chosen(gate(wanted, found, NOW)) == [digest(taken)]
+    assert chosen(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
 
 def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
@@ -84,7 +84,7 @@ def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_wha
     ]:
         found = evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL)))
         unread = ListVersions(unread_lists=frozenset({listing}))
-        passed = gate(wanted, {move: replace(each, asked=unread) for move, each in found.items()}, NOW)
+        passed = apply_gates(wanted, {move: replace(each, asked=unread) for move, each in found.items()}, NOW)
         if unknown:
             assert isinstance(passed, UnresolvedReference)
             assert passed.reason is Reason.LISTS_UNREAD
@@ -95,11 +95,11 @@ def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_wha
 def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_answers_for_it():
     policy = Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=policy)
-    brought = compare(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
-    (move,) = (transition_of(wanted),)
-    assert isinstance(gate(wanted, {move: brought}, NOW), RefusedUpdate)
+    brought = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.HIGH)))
+    (move,) = (get_first_transition(wanted),)
+    assert isinstance(apply_gates(wanted, {move: brought}, NOW), RefusedUpdate)
     unread = replace(brought, list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.VEX})))
-    passed = gate(wanted, {move: unread}, NOW)
+    passed = apply_gates(wanted, {move: unread}, NOW)
     assert isinstance(passed, UnresolvedReference)
     assert passed.reason is Reason.LISTS_UNREAD
 
@@ -107,7 +107,7 @@ def test_what_brings_too_much_is_unknown_while_nobody_can_say_whether_somebody_a
 def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     wanted = decide(place("old", policy), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
-    held = gate(wanted, evidence(wanted, UNKNOWN), NOW)
+    held = apply_gates(wanted, evidence(wanted, UNKNOWN), NOW)
     assert isinstance(held, HeldUpdate)
     assert held.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in held.detail
@@ -115,40 +115,40 @@ def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
 
 def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64():
     def of(**more):
-        return transition_of(ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
+        return get_first_transition(ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
 
     rule = Policy(platforms=("linux/s390x", "linux/arm64"))
     assert of(platform="linux/arm64", policy=rule).platforms == ("linux/arm64",)
     assert of(policy=rule).platforms == ("linux/s390x", "linux/arm64")
     assert of().platforms == ("linux/amd64",)
     alone = replace(update("nginx:1", "new"), candidates=(UpdateCandidate(digest("new"), ("linux/arm64",)),))
-    assert transition_of(alone).platforms == ("linux/arm64",)
+    assert get_first_transition(alone).platforms == ("linux/arm64",)
 
 
 @pytest.mark.parametrize(("after", "held"), [("1.27.3", True), ("1.27.5", False), ("nightly", False), (None, False)])
 def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_read_them(after, held):
     wanted = update(f"nginx:1@{digest('old')}", "new")
-    known = {transition_of(wanted): compare(replace(scan(), version="1.27.4"), replace(scan(), version=after))}
-    passed = gate(wanted, known, NOW)
+    known = {get_first_transition(wanted): compare_scans(replace(scan(), version="1.27.4"), replace(scan(), version=after))}
+    passed = apply_gates(wanted, known, NOW)
     assert isinstance(passed, HeldUpdate if held else ImageUpdate)
     accepted = AcceptedHold(Reason.OLDER, "team", "on purpose", NOW.date())
     answered = replace(wanted, tracked_image=replace(wanted.tracked_image, policy=Policy(accept=(accepted,))))
-    passed = gate(answered, known, NOW)
+    passed = apply_gates(answered, known, NOW)
     assert isinstance(passed, ImageUpdate)
     why = "it states version 1.27.3, the one in the file 1.27.4"
     said = f"team answers until 2027-01-20 for a move in spite of older ({why}): on purpose"
     assert passed.candidates[0].notes == ((said,) if held else ())
-    assert gate(passed, known, NOW) == passed, "it is said once"
-    assert isinstance(gate(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
+    assert apply_gates(passed, known, NOW) == passed, "it is said once"
+    assert isinstance(apply_gates(replace(wanted, cause=UpdateCause.WITHDRAWN), known, NOW), ImageUpdate)
 
 
 def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken():
     candidates = (UpdateCandidate(digest("new")), UpdateCandidate(digest("ripe")))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")
-    moves = [transition_to(wanted, candidate) for candidate in candidates]
-    found = dict(zip(moves, (compare(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True))
-    assert chosen(gate(wanted, found, NOW)) == [digest("ripe")]
+    moves = [build_transition(wanted, candidate) for candidate in candidates]
+    found = dict(zip(moves, (compare_scans(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True))
+    assert chosen(apply_gates(wanted, found, NOW)) == [digest("ripe")]
 
 
 def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_at_first():

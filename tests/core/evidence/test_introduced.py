@@ -6,9 +6,9 @@ import pytest
 from support.core.decisions import NOW, chosen
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.transition import transition_of, transition_to
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.transition import get_first_transition, build_transition
 from bot.model.decision import ImageUpdate, RefusedUpdate, UpdateCandidate
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.policy import Policy
@@ -25,7 +25,7 @@ def some(severity, *numbers):
 
 def gated(before, after, *allowances):
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=allowances))
-    return gate(wanted, {transition_of(wanted): compare(scan(*before), scan(*after))}, NOW)
+    return apply_gates(wanted, {get_first_transition(wanted): compare_scans(scan(*before), scan(*after))}, NOW)
 
 
 def test_what_brings_more_than_a_rule_allows_is_refused_with_the_numbers():
@@ -67,8 +67,8 @@ def test_where_staying_is_worse_it_is_a_draft_with_both_numbers(before, after, s
     passed = gated(before, after, NONE_CRITICAL, ONE_HIGH)
     assert isinstance(passed, ImageUpdate)
     assert passed.review_reason.startswith(said)
-    known = {transition_of(passed): compare(scan(*before), scan(*after))}
-    assert gate(passed, known, NOW) == passed, "it is said once"
+    known = {get_first_transition(passed): compare_scans(scan(*before), scan(*after))}
+    assert apply_gates(passed, known, NOW) == passed, "it is said once"
 
 
 def test_where_both_have_as_many_staying_is_not_worse():
@@ -86,7 +86,7 @@ def test_the_worst_severity_decides():
 def test_what_was_not_compared_is_not_refused():
     wanted = update("nginx:1", "new", policy=Policy(allow_introduced=(NONE_CRITICAL,)))
     for new in (scan(*some(CRITICAL, 1)), NotScanned(UnscannedReason.FAILED)):
-        assert gate(wanted, {transition_of(wanted): compare(None, new)}, NOW) == wanted
+        assert apply_gates(wanted, {get_first_transition(wanted): compare_scans(None, new)}, NOW) == wanted
 
 
 def test_the_next_candidate_that_passes_is_taken():
@@ -94,10 +94,10 @@ def test_the_next_candidate_that_passes_is_taken():
     candidates = tuple(UpdateCandidate(digest(word)) for word in ("new", "silent", "ripe"))
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=policy), candidates=candidates)
     outcomes = (scan(*some(CRITICAL, 1)), NotScanned(UnscannedReason.FAILED), scan())
-    moves = [transition_to(wanted, candidate) for candidate in candidates]
-    found = {move: compare(scan(), outcome) for move, outcome in zip(moves, outcomes, strict=True)}
-    assert chosen(gate(wanted, found, NOW)) == [digest("ripe")]
+    moves = [build_transition(wanted, candidate) for candidate in candidates]
+    found = {move: compare_scans(scan(), outcome) for move, outcome in zip(moves, outcomes, strict=True)}
+    assert chosen(apply_gates(wanted, found, NOW)) == [digest("ripe")]
     found[moves[-1]] = found[moves[0]]
-    refused = gate(wanted, found, NOW)
+    refused = apply_gates(wanted, found, NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.INTRODUCED, "the newest says why"

@@ -26,17 +26,17 @@ RSA = rsa.generate_private_key(65537, 2048)
     ids=["p256", "p384-sha256", "p384-sha384", "p521", "rsa", "ed25519"],
 )
 def test_a_key_knows_what_it_signed(key, algorithm):
-    public = PublicKey.of(trusted(key))
+    public = PublicKey.load(trusted(key))
     signature = made_by(key, b"a payload", algorithm)
-    assert public.made(signature, b"a payload")
-    assert not public.made(signature, b"another payload")
-    assert not public.made(signature[:-1], b"a payload")
-    assert not public.made(b"", b"a payload")
+    assert public.has_signed(signature, b"a payload")
+    assert not public.has_signed(signature, b"another payload")
+    assert not public.has_signed(signature[:-1], b"a payload")
+    assert not public.has_signed(b"", b"a payload")
 
 
 def test_a_hash_that_does_not_fit_the_key_is_none_of_its_signatures():
     key = ec.generate_private_key(ec.SECP256R1())
-    assert not PublicKey.of(trusted(key)).made(made_by(key, b"a payload", hashes.SHA1()), b"a payload")
+    assert not PublicKey.load(trusted(key)).has_signed(made_by(key, b"a payload", hashes.SHA1()), b"a payload")
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_a_hash_that_does_not_fit_the_key_is_none_of_its_signatures():
 )
 def test_what_is_no_key_that_signs_images_is_said(key, why):
     with pytest.raises(ValueError, match=why):
-        PublicKey.of(key)
+        PublicKey.load(key)

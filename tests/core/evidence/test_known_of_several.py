@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.proposal.fingerprint import MAX_MOVES, fingerprint, is_outdated, knows_less
-from bot.core.proposal.mark import Remembered, mark, read_mark
-from bot.core.proposal.view.proposal import build_view
-from bot.core.transition import transition_of
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, is_outdated, has_less_evidence
+from bot.core.proposal.mark import BodyMarker, render_marker, parse_marker
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 
 MOVES = tuple(update(f"{name}:1@{digest('old')}", "new") for name in ("alpine", "nginx", "redis"))
@@ -20,12 +20,12 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 
 def report(*known: bool) -> str:
     """Return the report of a proposal with an image for each flag, scanned where it says so."""
-    moves = sorted((transition_of(each) for each in MOVES[: len(known)]), key=lambda move: move.sort_key)
+    moves = sorted((get_first_transition(each) for each in MOVES[: len(known)]), key=lambda move: move.sort_key)
     evidence = {
-        move: compare(scan(), scan()) if is_known else compare(UNKNOWN, UNKNOWN)
+        move: compare_scans(scan(), scan()) if is_known else compare_scans(UNKNOWN, UNKNOWN)
         for move, is_known in zip(moves, known, strict=True)
     }
-    return fingerprint(build_view(MOVES[: len(known)], evidence, 100), evidence.values())
+    return compute_fingerprint(build_proposal_view(MOVES[: len(known)], evidence, 100), evidence.values())
 
 
 def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
@@ -37,13 +37,13 @@ def test_a_text_that_knows_another_image_in_place_of_the_first_is_no_better():
 @given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=3))
 def test_a_text_knows_less_exactly_where_it_lacks_something_that_the_other_has(pairs):
     before, after = report(*(first for first, _ in pairs)), report(*(second for _, second in pairs))
-    assert knows_less(before, after) is any(first and not second for first, second in pairs)
+    assert has_less_evidence(before, after) is any(first and not second for first, second in pairs)
 
 
 @pytest.mark.parametrize("known", [(True,), (False,), (True, False), (False, False, False)])
 def test_a_report_is_remembered_whatever_it_lacks(known):
-    body = mark(Remembered(("x@y",), report(*known)))
-    assert read_mark(body).report == report(*known)
+    body = render_marker(BodyMarker(("x@y",), report(*known)))
+    assert parse_marker(body).report == report(*known)
 
 
 def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
@@ -51,7 +51,7 @@ def test_a_report_of_one_move_and_one_that_lacks_nothing_are_sixteen_digits():
 
 
 def test_reports_are_bounded_whatever_the_number_of_moves():
-    known = {number: compare(UNKNOWN, UNKNOWN) for number in range(3 * MAX_MOVES)}
-    move = transition_of(MOVES[0])
-    view = build_view(MOVES[:1], {move: compare(UNKNOWN, UNKNOWN)}, 1)
-    assert len(fingerprint(view, known.values())) == 16 + 1 + MAX_MOVES // 4
+    known = {number: compare_scans(UNKNOWN, UNKNOWN) for number in range(3 * MAX_TRANSITIONS)}
+    move = get_first_transition(MOVES[0])
+    view = build_proposal_view(MOVES[:1], {move: compare_scans(UNKNOWN, UNKNOWN)}, 1)
+    assert len(compute_fingerprint(view, known.values())) == 16 + 1 + MAX_TRANSITIONS // 4

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from support.core.decisions import NOW
 from support.values import SCANNER, digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.evidence.packages import package_changes, versions_in
-from bot.core.evidence.rollback import gone_back, rollback
-from bot.core.proposal.view.scans import delta_view
-from bot.core.transition import transition_of
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.evidence.packages import compare_packages, build_version_lookup
+from bot.core.evidence.rollback import find_downgrades, describe_rollback
+from bot.core.proposal.view.scans import build_delta_view
+from bot.core.transition import get_first_transition
 from bot.model.contents import InstalledPackage, PackageChangeKind
 from bot.model.decision import ImageUpdate, RefusedUpdate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -34,7 +34,7 @@ NEW = (debian("curl", "8.5-2"), debian("libssl3", "3.0.11-1", "openssl"), debian
 
 
 def test_every_package_that_is_not_the_same_is_listed_with_what_became_of_it():
-    changes = {change.name: (change.kind, change.old, change.new) for change in package_changes(OLD, NEW)}
+    changes = {change.name: (change.kind, change.old, change.new) for change in compare_packages(OLD, NEW)}
     assert changes == {
         "curl": (PackageChangeKind.UPGRADED, ("8.5-1",), ("8.5-2",)),
         "jq": (PackageChangeKind.ADDED, (), ("1.7-1",)),
@@ -45,14 +45,14 @@ def test_every_package_that_is_not_the_same_is_listed_with_what_became_of_it():
 
 def test_of_several_versions_of_a_library_the_latest_counts():
     old = [InstalledPackage("npm", "semver", version) for version in ("5.7.1", "7.5.4", "10.0.0")]
-    (change,) = package_changes(old, [InstalledPackage("npm", "semver", "9.9.9"), *old[:2]])
+    (change,) = compare_packages(old, [InstalledPackage("npm", "semver", "9.9.9"), *old[:2]])
     assert (change.kind, change.old[-1], change.new[-1]) == (PackageChangeKind.DOWNGRADED, "10.0.0", "9.9.9")
-    (change,) = package_changes(old, old[1:])
+    (change,) = compare_packages(old, old[1:])
     assert change.kind is PackageChangeKind.CHANGED
 
 
 def test_versions_without_rules_only_changed():
-    (change,) = package_changes([InstalledPackage("conan", "zlib", "1")], [InstalledPackage("conan", "zlib", "2")])
+    (change,) = compare_packages([InstalledPackage("conan", "zlib", "1")], [InstalledPackage("conan", "zlib", "2")])
     assert change.kind is PackageChangeKind.CHANGED
 
 
@@ -68,18 +68,18 @@ def test_the_way_back_undoes_every_change(old, new):
         PackageChangeKind.DOWNGRADED: PackageChangeKind.UPGRADED,
         PackageChangeKind.CHANGED: PackageChangeKind.CHANGED,
     }
-    there, back = package_changes(old, new), package_changes(new, old)
+    there, back = compare_packages(old, new), compare_packages(new, old)
     assert [(opposite[each.kind], each.new, each.old) for each in there] == [
         (each.kind, each.old, each.new) for each in back
     ]
-    assert not package_changes(old, reversed(old))
+    assert not compare_packages(old, reversed(old))
 
 
 def test_what_an_image_has_of_a_package_is_looked_up_by_its_source():
     of_openssl = finding("CVE-2026-1", package="openssl")
-    assert versions_in(scan(packages=NEW))(of_openssl) == ("3.0.11-1",)
-    assert versions_in(scan(packages=NEW))(finding("CVE-2026-1", package="perl")) == ()
-    assert versions_in(scan())(of_openssl) is None
+    assert build_version_lookup(scan(packages=NEW))(of_openssl) == ("3.0.11-1",)
+    assert build_version_lookup(scan(packages=NEW))(finding("CVE-2026-1", package="perl")) == ()
+    assert build_version_lookup(scan())(of_openssl) is None
 
 
 class Counted:
@@ -100,12 +100,12 @@ def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
     names = [f"package-{number}" for number in range(50)]
     old, new = ([debian(name, version) for name in names] for version in ("2-1", "1-1"))
     brings = [finding("CVE-2026-1", package=name) for name in names]
-    found = compare(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
+    found = compare_scans(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
     packages, introduced = Counted(found.old.packages), Counted(found.delta.introduced)
     found = replace(found, old=replace(found.old, packages=packages), delta=replace(found.delta, introduced=introduced))
-    assert len(gone_back(found)) == len(names)
+    assert len(find_downgrades(found)) == len(names)
     assert introduced.times == 1
-    assert [row.other is not None for row in delta_view(found.delta, found, 50).introduced] == [True] * 50
+    assert [row.other is not None for row in build_delta_view(found.delta, found, 50).introduced] == [True] * 50
     assert packages.times == 1
 
 
@@ -114,8 +114,8 @@ def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
 
 def gated(old, new, brings=(), cause=UpdateCause.MOVED, **policy):
     wanted = replace(update(f"nginx:1@{digest('old')}", "new", policy=Policy(**policy)), cause=cause)
-    evidence = compare(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
-    return gate(wanted, {transition_of(wanted): evidence}, NOW)
+    evidence = compare_scans(scan(packages=tuple(old)), scan(*brings, packages=tuple(new)))
+    return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
 
 
 def test_an_image_with_older_packages_of_its_distribution_is_refused():
@@ -135,9 +135,9 @@ def test_a_refusal_for_a_rollback_says_what_that_brings():
 def test_what_brings_the_worst_is_named_and_the_others_are_counted():
     old = [debian("bash", "5.2-2"), *OLD]
     new = [debian("bash", "5.2-1"), *NEW]
-    evidence = compare(scan(packages=tuple(old)), scan(finding("CVE-2026-1"), packages=tuple(new)))
-    assert rollback(evidence).startswith("libssl3 goes back")
-    assert rollback(evidence).endswith(", and 1 other package")
+    evidence = compare_scans(scan(packages=tuple(old)), scan(finding("CVE-2026-1"), packages=tuple(new)))
+    assert describe_rollback(evidence).startswith("libssl3 goes back")
+    assert describe_rollback(evidence).endswith(", and 1 other package")
 
 
 def test_a_library_that_goes_back_is_no_alarm_unless_that_brings_a_vulnerability():
@@ -150,8 +150,8 @@ def test_a_library_that_goes_back_is_no_alarm_unless_that_brings_a_vulnerability
 def test_no_number_of_fixes_softens_a_rollback():
     wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),)))
     many = [finding(f"CVE-2025-{number}", Severity.CRITICAL, package="curl") for number in range(9)]
-    evidence = compare(scan(*many, packages=OLD), scan(finding("CVE-2026-1"), packages=NEW))
-    refused = gate(wanted, {transition_of(wanted): evidence}, NOW)
+    evidence = compare_scans(scan(*many, packages=OLD), scan(finding("CVE-2026-1"), packages=NEW))
+    refused = apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
     assert refused.reason is Reason.DOWNGRADE
 
 
@@ -185,19 +185,19 @@ def test_where_staying_is_no_choice_a_rollback_is_a_draft(cause):
 @pytest.mark.parametrize("why", [UnscannedReason.OS_UNSUPPORTED, UnscannedReason.END_OF_LIFE])
 def test_a_rollback_is_refused_though_nobody_knows_vulnerabilities_of_the_release(why):
     wanted = update(f"nginx:1@{digest('old')}", "new")
-    evidence = compare(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
-    refused = gate(wanted, {transition_of(wanted): evidence}, NOW)
+    evidence = compare_scans(NotScanned(why, packages=OLD), NotScanned(why, packages=NEW))
+    refused = apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.DOWNGRADE
 
 
 def test_packages_are_compared_whatever_the_databases_and_never_across_scanners():
     older = replace(SCANNER, database=SCANNER.database - timedelta(days=1))
-    assert compare(scan(packages=OLD, scanner=older), scan(packages=NEW)).package_changes
+    assert compare_scans(scan(packages=OLD, scanner=older), scan(packages=NEW)).package_changes
     other = replace(SCANNER, name="Other")
-    assert compare(scan(packages=OLD, scanner=other), scan(packages=NEW)).package_changes is None
+    assert compare_scans(scan(packages=OLD, scanner=other), scan(packages=NEW)).package_changes is None
 
 
 def test_what_nobody_lists_is_not_compared():
-    assert compare(scan(packages=OLD), scan()).package_changes is None
-    assert rollback(compare(scan(packages=OLD), scan())) == ""
+    assert compare_scans(scan(packages=OLD), scan()).package_changes is None
+    assert describe_rollback(compare_scans(scan(packages=OLD), scan())) == ""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.evidence.purl import MAX_PURL, parse_purl
+from bot.core.evidence.purl import MAX_PURL_LENGTH, parse_purl
 from bot.model.vex import Purl
 
 TYPES = st.from_regex(r"[a-z][a-z0-9.+-]{0,9}", fullmatch=True)
@@ -71,7 +71,7 @@ def test_spellings_that_its_specification_allows_mean_the_same(text, expected):
         "pkg:oci/a?arch=amd64&arch=arm64",
         "pkg:oci/a?arch=amd64&ARCH=arm64",
         "pkg:oci/a?=amd64",
-        f"pkg:oci/{'a' * MAX_PURL}",
+        f"pkg:oci/{'a' * MAX_PURL_LENGTH}",
     ],
 )
 def test_what_may_mean_several_things_or_a_part_of_something_is_none(text):

@@ -11,13 +11,13 @@ from support.core.decisions import NOW
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.canonical import key
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.evidence.several_platforms import united
+from bot.core.evidence.canonical import get_finding_key
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.evidence.several_platforms import merge_platforms
 from bot.core.proposal.render import render_body
-from bot.core.proposal.view.proposal import build_view
-from bot.core.transition import transition_of
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.contents import InstalledPackage
 from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate
 from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
@@ -27,7 +27,7 @@ from bot.model.vocabulary import Reason
 
 AMD, ARM = "linux/amd64", "linux/arm64"
 MISSING, LATE = NotScanned(UnscannedReason.PLATFORM_MISSING), NotScanned(UnscannedReason.TIMED_OUT, "after 600 s")
-UNKNOWN = compare(LATE, LATE)
+UNKNOWN = compare_scans(LATE, LATE)
 ONE, TWO, THREE = (finding(f"CVE-2026-100{number}", Severity.HIGH) for number in (1, 2, 3))
 
 
@@ -36,7 +36,7 @@ def ids(findings) -> dict[str, tuple[str, ...]]:
 
 
 def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
-    found = united({AMD: compare(scan(ONE, TWO), scan()), ARM: compare(scan(ONE), scan(ONE, THREE))})
+    found = merge_platforms({AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))})
     assert found.delta is not None
     assert ids(found.delta.fixed) == {TWO.id: (AMD,)}
     assert ids(found.delta.remaining) == {ONE.id: (ARM,)}, "fixed on one platform only"
@@ -45,7 +45,7 @@ def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
 
 
 def test_what_is_fixed_on_one_platform_and_answered_for_on_another_is_not_fixed():
-    found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), scan(set_aside=[ONE]))})
+    found = merge_platforms({AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(set_aside=[ONE]))})
     assert found.delta is not None
     assert (found.delta.fixed, found.delta.introduced, found.delta.remaining) == ((), (), ())
 
@@ -55,54 +55,54 @@ FINDINGS = st.lists(st.sampled_from([ONE, TWO, THREE]), unique=True)
 
 @given(FINDINGS, FINDINGS, FINDINGS, FINDINGS)
 def test_the_union_loses_and_invents_nothing(amd_old, amd_new, arm_old, arm_new):
-    parts = {AMD: compare(scan(*amd_old), scan(*amd_new)), ARM: compare(scan(*arm_old), scan(*arm_new))}
-    delta = united(parts).delta
-    lists = [{key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
+    parts = {AMD: compare_scans(scan(*amd_old), scan(*amd_new)), ARM: compare_scans(scan(*arm_old), scan(*arm_new))}
+    delta = merge_platforms(parts).delta
+    lists = [{get_finding_key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
     fixed, introduced, remaining = lists
-    assert fixed | introduced | remaining == {key(each) for each in (*amd_old, *amd_new, *arm_old, *arm_new)}
+    assert fixed | introduced | remaining == {get_finding_key(each) for each in (*amd_old, *amd_new, *arm_old, *arm_new)}
     assert len(fixed) + len(introduced) + len(remaining) == len(fixed | introduced | remaining)
-    assert introduced | remaining == {key(each) for each in (*amd_new, *arm_new)}
-    assert introduced == {key(each) for part in parts.values() for each in part.delta.introduced}
+    assert introduced | remaining == {get_finding_key(each) for each in (*amd_new, *arm_new)}
+    assert introduced == {get_finding_key(each) for part in parts.values() for each in part.delta.introduced}
 
 
 def test_one_platform_is_its_own_union():
-    alone = compare(scan(ONE), scan())
-    assert united({AMD: alone}) is alone
+    alone = compare_scans(scan(ONE), scan())
+    assert merge_platforms({AMD: alone}) is alone
 
 
 def test_where_one_platform_is_unknown_all_is_and_which_one_is_said():
-    found = united({AMD: compare(scan(ONE), scan()), ARM: compare(scan(ONE), LATE)})
+    found = merge_platforms({AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), LATE)})
     assert found.new == NotScanned(UnscannedReason.TIMED_OUT, "on linux/arm64: after 600 s")
     assert isinstance(found.old, Scan)
     assert found.delta is None
 
 
 def test_a_platform_that_neither_image_has_is_none_in_use():
-    known = compare(scan(ONE), scan())
-    assert united({AMD: known, ARM: compare(MISSING, MISSING)}) == known
-    assert united({AMD: compare(None, scan()), ARM: compare(None, MISSING)}) == compare(None, scan())
-    assert united({AMD: known, ARM: compare(scan(ONE), MISSING)}).delta is None, "one that was lost is"
-    assert united({AMD: compare(MISSING, MISSING), ARM: compare(MISSING, MISSING)}).new.reason is MISSING.reason
+    known = compare_scans(scan(ONE), scan())
+    assert merge_platforms({AMD: known, ARM: compare_scans(MISSING, MISSING)}) == known
+    assert merge_platforms({AMD: compare_scans(None, scan()), ARM: compare_scans(None, MISSING)}) == compare_scans(None, scan())
+    assert merge_platforms({AMD: known, ARM: compare_scans(scan(ONE), MISSING)}).delta is None, "one that was lost is"
+    assert merge_platforms({AMD: compare_scans(MISSING, MISSING), ARM: compare_scans(MISSING, MISSING)}).new.reason is MISSING.reason
 
 
 def test_packages_that_change_on_any_platform_are_listed_once():
     def packages(version):
         return (InstalledPackage("debian", "curl", version),)
 
-    change = compare(scan(packages=packages("1")), scan(packages=packages("2")))
-    same = compare(scan(packages=packages("2")), scan(packages=packages("2")))
-    assert united({AMD: change, ARM: change}).package_changes == change.package_changes
-    assert united({AMD: change, ARM: same}).package_changes == change.package_changes
-    assert united({AMD: change, ARM: compare(scan(), scan())}).package_changes is None
+    change = compare_scans(scan(packages=packages("1")), scan(packages=packages("2")))
+    same = compare_scans(scan(packages=packages("2")), scan(packages=packages("2")))
+    assert merge_platforms({AMD: change, ARM: change}).package_changes == change.package_changes
+    assert merge_platforms({AMD: change, ARM: same}).package_changes == change.package_changes
+    assert merge_platforms({AMD: change, ARM: compare_scans(scan(), scan())}).package_changes is None
 
 
 def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
     """Return what gates make of a move that is known on one of two platforms."""
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
-    return gate(moved, {transition_of(moved): united({AMD: compare(before, after), ARM: other})}, NOW)
+    return apply_gates(moved, {get_first_transition(moved): merge_platforms({AMD: compare_scans(before, after), ARM: other})}, NOW)
 
 
-@pytest.mark.parametrize("other", [UNKNOWN, compare(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
+@pytest.mark.parametrize("other", [UNKNOWN, compare_scans(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
 def test_a_rollback_on_one_platform_is_refused_though_another_is_unknown(other):
     new, old = (scan(ONE, packages=(InstalledPackage("debian", "openssl", version),)) for version in ("2", "1"))
     refused = known_on_one(replace(new, findings=()), old, other=other)
@@ -126,16 +126,16 @@ def test_an_older_version_on_one_platform_is_held_though_another_is_unknown():
 
 def test_a_rule_that_names_platforms_has_all_of_them_scanned_and_a_place_that_names_one_only_that():
     policy = Policy(platforms=(AMD, ARM))
-    assert transition_of(update("nginx:1", "new", policy=policy)).platforms == (AMD, ARM)
-    assert transition_of(update("nginx:1", "new", policy=policy, platform=ARM)).platforms == (ARM,)
-    assert transition_of(update("nginx:1", "new", platforms=("linux/s390x",))).platforms == ("linux/s390x",)
+    assert get_first_transition(update("nginx:1", "new", policy=policy)).platforms == (AMD, ARM)
+    assert get_first_transition(update("nginx:1", "new", policy=policy, platform=ARM)).platforms == (ARM,)
+    assert get_first_transition(update("nginx:1", "new", platforms=("linux/s390x",))).platforms == ("linux/s390x",)
 
 
 def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
-    found = united({AMD: compare(scan(ONE, TWO), scan()), ARM: compare(scan(ONE), scan(ONE))})
-    known = {transition_of(moved): found}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((moved,), known, rows), 60_000)
+    found = merge_platforms({AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE))})
+    known = {get_first_transition(moved): found}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((moved,), known, rows), 60_000)
     arrow = "\u00a0→\u00a0"
     assert f"| `{AMD}`, `{ARM}` | ? | 0{arrow}0 | 2{arrow}1 |" in text
     assert f"| | | only `{AMD}` | | 0{arrow}0 | 2{arrow}0 |" in text
@@ -146,8 +146,8 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
 
 def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_once():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
-    known = {transition_of(moved): united(dict.fromkeys((AMD, ARM), compare(scan(ONE, TWO), scan(TWO))))}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((moved,), known, rows), 60_000)
+    known = {get_first_transition(moved): merge_platforms(dict.fromkeys((AMD, ARM), compare_scans(scan(ONE, TWO), scan(TWO))))}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((moved,), known, rows), 60_000)
     assert "Platform" not in text
     assert "| only" not in text
     assert f"Scanned for `{AMD}`, `{ARM}` by `Trivy`" in text

@@ -10,11 +10,11 @@ from support.core.decisions import DAY, NGINX, NOW, index, place, points_to, see
 from support.values import digest, scan, update
 
 from bot.core.choice.decide import decide
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.evidence.signatures import together
-from bot.core.evidence.trust import distrust, trust_for
-from bot.core.transition import transition_to
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.evidence.signatures import combine_signatures
+from bot.core.evidence.trust import check_signatures, find_trust
+from bot.core.transition import build_transition
 from bot.model.decision import ImageUpdate, RefusedUpdate, UnresolvedReference
 from bot.model.policy import Policy
 from bot.model.rules import RequiredEvidence
@@ -45,7 +45,7 @@ EVERYTHING = (OURS, NEXT, NONE, STRANGER, COPIED, DAMAGED, UNPROVED, STRANGE, UN
 
 
 def reason(old, new, *, is_required=False):
-    found = distrust(TransitionSignatures(old, new), is_required=is_required)
+    found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
     if found is None:
         return "passes"
     return ("unknown " if found.is_unknown else "") + found.reason
@@ -104,64 +104,64 @@ def test_whether_something_was_lost_is_unknown_where_the_old_image_could_not_be_
 
 
 def test_a_rule_refuses_what_nobody_is_trusted_to_sign():
-    found = distrust(None, is_required=True)
+    found = check_signatures(None, is_required=True)
     assert found is not None
     assert (found.reason, found.detail) == (Reason.UNSIGNED, "no entry of `trust` is about this image")
-    assert distrust(None, is_required=False) is None
+    assert check_signatures(None, is_required=False) is None
 
 
 def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
-        found = distrust(TransitionSignatures(old, new), is_required=is_required)
+        found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:
             assert found.reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED if found.is_unknown else OccurrenceStatus.REFUSED]
             assert found.detail
 
 
 def test_a_changed_signer_is_said_with_who_it_was_before():
-    found = distrust(TransitionSignatures(OURS, STRANGER), is_required=False)
+    found = check_signatures(TransitionSignatures(OURS, STRANGER), is_required=False)
     assert found is not None
     assert found.detail == "signed by ours.pub before; now its signature is not by a signer that `trust` lists for it"
 
 
 def test_of_several_signatures_one_that_holds_counts_and_then_what_is_worst():
-    assert together([]) == NONE
-    assert together([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
-    assert together([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
-    assert together([STRANGER, DAMAGED, STRANGE, COPIED]) == COPIED
-    assert together([STRANGER, DAMAGED]) == DAMAGED
-    assert together([NONE, STRANGE, STRANGER]) == STRANGER
-    assert together([NONE, STRANGE]) == STRANGE
+    assert combine_signatures([]) == NONE
+    assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER, OURS, NONE]) == OURS
+    assert combine_signatures([STRANGE, COPIED, UNKNOWN, STRANGER]) == UNKNOWN
+    assert combine_signatures([STRANGER, DAMAGED, STRANGE, COPIED]) == COPIED
+    assert combine_signatures([STRANGER, DAMAGED]) == DAMAGED
+    assert combine_signatures([NONE, STRANGE, STRANGER]) == STRANGER
+    assert combine_signatures([NONE, STRANGE]) == STRANGE
 
 
 def test_the_first_entry_that_is_about_an_image_says_who_may_sign_it():
     narrow, wide = TrustEntry(("ghcr.io/acme/*", "ghcr.io/acme/*/*")), TrustEntry(("ghcr.io/**",))
-    assert trust_for((narrow, wide), "ghcr.io/acme/web") == narrow
-    assert trust_for((narrow, wide), "ghcr.io/other/web") == wide
-    assert trust_for((narrow, wide), "docker.io/library/nginx") is None
+    assert find_trust((narrow, wide), "ghcr.io/acme/web") == narrow
+    assert find_trust((narrow, wide), "ghcr.io/other/web") == wide
+    assert find_trust((narrow, wide), "docker.io/library/nginx") is None
 
 
 def with_signatures(wanted, *found):
     """Return the evidence for each candidate in turn."""
-    moves = [transition_to(wanted, candidate) for candidate in wanted.candidates]
+    moves = [build_transition(wanted, candidate) for candidate in wanted.candidates]
     return {
-        move: replace(compare(None, scan()), signatures=signatures)
+        move: replace(compare_scans(None, scan()), signatures=signatures)
         for move, signatures in zip(moves, found, strict=True)
     }
 
 
 def test_the_gate_refuses_a_lost_signature():
     wanted = update("nginx:1", "new")
-    refused = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, NONE)), NOW)
+    refused = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NONE)), NOW)
     assert isinstance(refused, RefusedUpdate)
     assert refused.reason is Reason.UNSIGNED
     assert refused.detail == "signed by ours.pub before; now it has no signature"
-    assert gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
+    assert apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, NEXT)), NOW) == wanted
 
 
 def test_the_gate_says_that_nobody_could_say():
     wanted = update("nginx:1", "new", policy=Policy(require=RequiredEvidence(signature=True)))
-    unknown = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
+    unknown = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, UNKNOWN)), NOW)
     assert isinstance(unknown, UnresolvedReference)
     assert unknown.reason is Reason.UNREACHABLE
     assert "could not be found out: no answer" in unknown.detail
@@ -175,7 +175,7 @@ def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_t
     assert isinstance(wanted, ImageUpdate)
     if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
-    found = gate(wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW)
+    found = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW)
     if taken is None:
         assert isinstance(found, UnresolvedReference)
     else:

@@ -9,14 +9,14 @@ from markdown_it import MarkdownIt
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.trust import both_spoken
-from bot.core.notes import MAX_NOTE
-from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.trust import describe_both_signatures
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
 from bot.core.proposal.render import render_body
-from bot.core.proposal.view.proposal import build_view
+from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.proposal.view.trust import SignatureState
-from bot.core.transition import transition_of
+from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.signature import (
     BadSignature,
@@ -44,13 +44,13 @@ UNKNOWN = SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True)
 
 
 def known(found, each=MOVE, old=None):
-    transition = transition_of(each)
-    scans = compare(old or scan() if transition.old else None, scan())
+    transition = get_first_transition(each)
+    scans = compare_scans(old or scan() if transition.old else None, scan())
     return {transition: replace(scans, signatures=found)}
 
 
 def body(found, each=MOVE):
-    return render_body(BODY_TEMPLATE, lambda rows: build_view((each,), known(found, each), rows), 60_000)
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((each,), known(found, each), rows), 60_000)
 
 
 def said(found, each=MOVE):
@@ -148,7 +148,7 @@ def test_what_certificates_and_registries_say_acts_nowhere():
             "@all" in child.content or "<img" in child.content for child in inner if child.type != "code_inline"
         )
     long = TransitionSignatures(NONE, VerifiedSignature(Signer(SignatureScheme.KEYLESS, "long " * 500)))
-    assert len(said(long)) < MAX_NOTE + 100
+    assert len(said(long)) < MAX_NOTE_LENGTH + 100
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_what_certificates_and_registries_say_acts_nowhere():
     ],
 )
 def test_a_terminal_gets_the_same_in_a_few_words(found, sentence):
-    assert both_spoken(found) == sentence
+    assert describe_both_signatures(found) == sentence
 
 
 # ---- fingerprints ------------------------------------------------------------------------------------------------
@@ -172,12 +172,12 @@ def test_a_terminal_gets_the_same_in_a_few_words(found, sentence):
 
 def report(found, old=None):
     evidence = known(found, old=old)
-    return fingerprint(build_view((MOVE,), evidence, 100), evidence.values())
+    return compute_fingerprint(build_proposal_view((MOVE,), evidence, 100), evidence.values())
 
 
 def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():
     reports = [report(each) for each in (None, TransitionSignatures(NONE, NONE), TransitionSignatures(NONE, OURS), TransitionSignatures(OURS, OURS))]
-    assert len({each[:PROPOSED] for each in reports}) == 1
+    assert len({each[:PROPOSED_DIGITS] for each in reports}) == 1
     assert len(set(reports)) == len(reports)
     assert is_outdated(report(TransitionSignatures(NONE, NONE)), report(TransitionSignatures(NONE, OURS)))
     assert is_outdated(report(TransitionSignatures(NONE, OURS)), report(TransitionSignatures(NONE, NONE)))

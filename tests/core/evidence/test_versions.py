@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.evidence.versions import MAX_VERSION, in_order, is_later
+from bot.core.evidence.versions import MAX_VERSION_LENGTH, sort_versions, is_later_version
 
 DEBIAN = st.from_regex(r"\A(?:[0-9]:)?[0-9][0-9a-z.+~]{0,6}(?:-[0-9a-z.+~]{1,4})?\Z")
 
@@ -18,7 +18,7 @@ DEBIAN = st.from_regex(r"\A(?:[0-9]:)?[0-9][0-9a-z.+~]{0,6}(?:-[0-9a-z.+~]{1,4})
 def test_dpkg_says_the_same_of_its_versions(one, other):
     asked = ("gt", True), ("lt", False), ("eq", None)
     (said,) = [ours for word, ours in asked if _dpkg(one, word, other)]
-    assert is_later("debian", one, other) is said
+    assert is_later_version("debian", one, other) is said
 
 
 def _dpkg(one: str, relation: str, other: str) -> bool:
@@ -41,25 +41,25 @@ def _dpkg(one: str, relation: str, other: str) -> bool:
     ],
 )
 def test_every_kind_of_package_has_its_rules(package_type, older, newer):
-    assert is_later(package_type, newer, older) is True
-    assert is_later(package_type, older, newer) is False
-    assert in_order(package_type, [newer, older]) == (older, newer)
+    assert is_later_version(package_type, newer, older) is True
+    assert is_later_version(package_type, older, newer) is False
+    assert sort_versions(package_type, [newer, older]) == (older, newer)
 
 
 @given(
     st.sampled_from(["debian", "alpine", "rpm", "npm", "pypi", "golang", "maven", "gem", "nuget", "what"]), st.text()
 )
 def test_no_version_breaks_the_question(package_type, version):
-    assert is_later(package_type, version, "1.0.0") in {True, False, None}
-    assert set(in_order(package_type, [version, "1.0.0"])) == {version, "1.0.0"}
+    assert is_later_version(package_type, version, "1.0.0") in {True, False, None}
+    assert set(sort_versions(package_type, [version, "1.0.0"])) == {version, "1.0.0"}
 
 
 def test_two_spellings_of_one_version_are_the_same():
-    assert is_later("debian", "1.0-1", "0:1.0-1") is None
-    assert is_later("python-pkg", "1.0", "1.0.0") is None
+    assert is_later_version("debian", "1.0-1", "0:1.0-1") is None
+    assert is_later_version("python-pkg", "1.0", "1.0.0") is None
 
 
 def test_a_version_without_rules_or_end_has_no_order():
-    assert is_later("conan", "2", "1") is None
-    assert is_later("debian", "1" * (MAX_VERSION + 1), "1") is None
-    assert in_order("conan", ["2", "10", "1"]) == ("1", "10", "2")
+    assert is_later_version("conan", "2", "1") is None
+    assert is_later_version("debian", "1" * (MAX_VERSION_LENGTH + 1), "1") is None
+    assert sort_versions("conan", ["2", "10", "1"]) == ("1", "10", "2")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.values import digest, finding, scan
 
 from bot.core.evidence.purl import parse_purl
-from bot.core.evidence.vex import by_image, is_image, set_aside
+from bot.core.evidence.vex import group_by_image, is_purl_of_image, suppress_findings
 from bot.model.contents import InstalledPackage
 from bot.model.evidence import NotScanned, ScanSubject, SuppressedFinding, UnscannedReason
 from bot.model.reference import TagRef
@@ -33,7 +33,7 @@ def said(image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CV
 
 def left(outcome, *statements, subject=IMAGE):
     """Return what still counts."""
-    return set_aside(outcome, subject, by_image(statements)).findings
+    return suppress_findings(outcome, subject, group_by_image(statements)).findings
 
 
 # ---- which image -------------------------------------------------------------------------------------------------
@@ -65,13 +65,13 @@ def left(outcome, *statements, subject=IMAGE):
     ],
 )
 def test_an_image_is_named_by_its_digest_or_by_the_repository_that_it_is_in(written, matches):
-    assert is_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
+    assert is_purl_of_image(parse_purl(written), IMAGE, {IMAGE.digest}) is matches
 
 
 def test_short_names_of_docker_hub_mean_their_canonical_repositories():
     subject = ScanSubject(TagRef("docker.io/library/python", "3"), digest("python"), "linux/amd64")
     for url in ("docker.io/library/python", "index.docker.io/library/python", "docker.io/python"):
-        assert is_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
+        assert is_purl_of_image(parse_purl(f"pkg:oci/python?repository_url={url}"), subject, ())
 
 
 PARTS = st.from_regex(r"[a-z][a-z0-9]{0,7}", fullmatch=True)
@@ -86,12 +86,12 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
     mine = ScanSubject(TagRef(one, tag), digest(one), "linux/amd64")
     moved = ScanSubject(TagRef(one, another), digest(other), "linux/amd64")
     theirs = ScanSubject(TagRef(other, tag), digest(other), "linux/amd64")
-    assert [is_image(parse_purl(by_digest), each, {each.digest}) for each in (mine, moved, theirs)] == [
+    assert [is_purl_of_image(parse_purl(by_digest), each, {each.digest}) for each in (mine, moved, theirs)] == [
         True,
         False,
         False,
     ]
-    assert [is_image(parse_purl(by_repository), each, {each.digest}) for each in (mine, moved, theirs)] == [
+    assert [is_purl_of_image(parse_purl(by_repository), each, {each.digest}) for each in (mine, moved, theirs)] == [
         True,
         True,
         False,
@@ -99,9 +99,9 @@ def test_what_names_one_image_names_no_other(one, other, tag, another):
 
 
 def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
-    by_manifest = by_image([said(f"pkg:oci/web@{digest('manifest')}")])
-    assert set_aside(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
-    assert set_aside(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
+    by_manifest = group_by_image([said(f"pkg:oci/web@{digest('manifest')}")])
+    assert suppress_findings(scan(HOLE), IMAGE, by_manifest).findings == (HOLE,)
+    assert suppress_findings(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
 
 
 # ---- what is said ------------------------------------------------------------------------------------------------
@@ -113,7 +113,7 @@ def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
 )
 def test_what_does_not_affect_the_image_is_set_aside_with_who_says_so_and_why(status, why):
     other = finding("CVE-2026-2")
-    outcome = set_aside(scan(HOLE, other), IMAGE, by_image([said(status=status)]))
+    outcome = suppress_findings(scan(HOLE, other), IMAGE, group_by_image([said(status=status)]))
     assert outcome == replace(scan(other), set_aside=(SuppressedFinding(HOLE, why, "VEX by Acme"),))
 
 
@@ -145,9 +145,9 @@ def test_a_vulnerability_is_known_by_any_of_its_names_and_by_no_other():
 
 def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
-    assert set_aside(unknown, IMAGE, by_image([said()])) is unknown
+    assert suppress_findings(unknown, IMAGE, group_by_image([said()])) is unknown
     other = finding("CVE-2026-2")
-    outcome = set_aside(scan(HOLE, set_aside=[other]), IMAGE, by_image([said()]))
+    outcome = suppress_findings(scan(HOLE, set_aside=[other]), IMAGE, group_by_image([said()]))
     assert [each.finding for each in outcome.set_aside] == [other, HOLE]
 
 

@@ -9,13 +9,13 @@ import pytest
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.evidence.gates import gate
-from bot.core.evidence.withheld import LEFT_OUT, REASON, published
-from bot.core.proposal.fingerprint import fingerprint, is_outdated
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.evidence.withheld import WITHHELD_SCAN, WITHHELD_REASON, remove_private_evidence
+from bot.core.proposal.fingerprint import compute_fingerprint, is_outdated
 from bot.core.proposal.render import render_body
-from bot.core.proposal.view.proposal import build_view
-from bot.core.transition import transition_of
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.advisory import ListVersions
 from bot.model.contents import PackageChange, PackageChangeKind
 from bot.model.decision import RefusedUpdate
@@ -28,26 +28,26 @@ from bot.model.vocabulary import Reason
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 SECRET, ASIDE = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
-PRIVATE = replace(compare(scan(SECRET), scan(set_aside=[ASIDE])), is_private=True)
+PRIVATE = replace(compare_scans(scan(SECRET), scan(set_aside=[ASIDE])), is_private=True)
 
 
 def body(evidence: Evidence, move=MOVE) -> str:
-    known = {transition_of(move): evidence}
-    return render_body(BODY_TEMPLATE, lambda rows: build_view((move,), known, rows), 60_000)
+    known = {get_first_transition(move): evidence}
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((move,), known, rows), 60_000)
 
 
 def test_evidence_that_is_for_everybody_is_told_as_it_is():
-    evidence = compare(scan(SECRET), scan())
-    assert published(evidence) is evidence
+    evidence = compare_scans(scan(SECRET), scan())
+    assert remove_private_evidence(evidence) is evidence
 
 
 def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
     unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
-    for found in (compare(scan(SECRET), scan()), PRIVATE):
+    for found in (compare_scans(scan(SECRET), scan()), PRIVATE):
         for old in (unknown, NoSignature(), None):
             signed = replace(found, signatures=TransitionSignatures(old, unknown))
             assert "mirror.corp" in body(signed)
-            text = body(published(signed))
+            text = body(remove_private_evidence(signed))
             assert "mirror.corp" not in text
             assert "**Signature unknown:**" in text
 
@@ -63,20 +63,20 @@ def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
         package_changes=(PackageChange("openssl", "debian", PackageChangeKind.UPGRADED, ("1",), ("2",)),),
         by_platform={"linux/amd64": PRIVATE, "linux/arm64": PRIVATE},
     )
-    assert published(whole) == Evidence(LEFT_OUT, LEFT_OUT, None, signatures=signatures, is_private=True)
-    assert published(replace(whole, old=None)).old is None
+    assert remove_private_evidence(whole) == Evidence(WITHHELD_SCAN, WITHHELD_SCAN, None, signatures=signatures, is_private=True)
+    assert remove_private_evidence(replace(whole, old=None)).old is None
     said = {field.name for field in fields(Evidence)}
     known = {"old", "new", "delta", "known_exploited", "epss", "asked", "signatures", "packages", "contents"}
     assert said == known | {"by_platform", "is_private"}, "whoever adds to it decides what everybody may read"
 
 
 def test_it_does_not_tell_whether_the_scan_worked():
-    failed = replace(compare(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
-    assert published(failed) == published(PRIVATE)
+    failed = replace(compare_scans(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
+    assert remove_private_evidence(failed) == remove_private_evidence(PRIVATE)
 
 
 def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
-    text = body(published(PRIVATE))
+    text = body(remove_private_evidence(PRIVATE))
     assert "What that fixes is left out here." in text
     assert "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this." in text
     for told in ("CVE-1900", "Set aside", "exempt", "Critical", "Scanned", "vulnerabilit", "| 1"):
@@ -87,8 +87,8 @@ def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
 
 def test_what_only_some_images_are_private_of_is_left_out_for_these():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
-    known = {transition_of(MOVE): published(PRIVATE), transition_of(nginx): compare(scan(ASIDE), scan())}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((MOVE, nginx), known, rows), 60_000)
+    known = {get_first_transition(MOVE): remove_private_evidence(PRIVATE), get_first_transition(nginx): compare_scans(scan(ASIDE), scan())}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
     assert "`python:3.12-slim` was rebuilt; what that fixes is left out here." in text
     assert "`nginx:1.27` was rebuilt: 1 known vulnerability goes away" in text
     assert "CVE-1900-0001" not in text
@@ -97,18 +97,18 @@ def test_what_only_some_images_are_private_of_is_left_out_for_these():
 
 def test_several_that_are_all_private_are_left_out_together():
     nginx = update(f"nginx:1.27@{digest('old')}", "new")
-    known = {transition_of(each): published(PRIVATE) for each in (MOVE, nginx)}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((MOVE, nginx), known, rows), 60_000)
+    known = {get_first_transition(each): remove_private_evidence(PRIVATE) for each in (MOVE, nginx)}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
     assert "> **Left out for all of them:** its findings are private, and everyone can read this." in text
 
 
 def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
     def report(evidence):
-        known = {transition_of(MOVE): evidence}
-        return fingerprint(build_view((MOVE,), known, 10), known.values())
+        known = {get_first_transition(MOVE): evidence}
+        return compute_fingerprint(build_proposal_view((MOVE,), known, 10), known.values())
 
-    assert is_outdated(report(PRIVATE), report(published(PRIVATE)))
-    assert report(published(PRIVATE)) == report(published(replace(PRIVATE, delta=None, old=scan())))
+    assert is_outdated(report(PRIVATE), report(remove_private_evidence(PRIVATE)))
+    assert report(remove_private_evidence(PRIVATE)) == report(remove_private_evidence(replace(PRIVATE, delta=None, old=scan())))
 
 
 # ---- gates ---------------------------------------------------------------------------------------------------------
@@ -117,22 +117,22 @@ def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
 def gated(evidence: Evidence, *, is_public: bool):
     policy = Policy(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     wanted = update(f"python:3.12-slim@{digest('old')}", "new", policy=policy)
-    return gate(wanted, {transition_of(wanted): evidence}, NOW, is_public=is_public)
+    return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW, is_public=is_public)
 
 
 @pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
 def test_a_gate_says_its_numbers_where_they_may_be_read(is_private, is_public):
-    refused = gated(replace(compare(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
+    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
     assert "it brings 1 critical where a rule allows 0" in refused.detail
 
 
 def test_a_gate_uses_private_evidence_everywhere_and_tells_nothing_of_it_where_everybody_reads():
-    refused = gated(replace(compare(scan(), scan(SECRET)), is_private=True), is_public=True)
+    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
     assert isinstance(refused, RefusedUpdate)
-    assert refused.detail == f"it brings more vulnerabilities than a rule allows ({REASON})"
+    assert refused.detail == f"it brings more vulnerabilities than a rule allows ({WITHHELD_REASON})"
 
 
 def test_a_draft_says_no_numbers_either():
     worse = scan(finding("CVE-1900-0003", Severity.CRITICAL), finding("CVE-1900-0004", Severity.CRITICAL))
-    passed = gated(replace(compare(worse, scan(SECRET)), is_private=True), is_public=True)
-    assert passed.review_reason == f"It brings more vulnerabilities than a rule allows ({REASON}); staying is worse."
+    passed = gated(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
+    assert passed.review_reason == f"It brings more vulnerabilities than a rule allows ({WITHHELD_REASON}); staying is worse."

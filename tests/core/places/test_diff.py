@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.core.places.diff import changed_lines
+from bot.core.places.diff import parse_changed_lines
 
 PATCH = b"""\
 diff --git a/Dockerfile b/Dockerfile
@@ -46,7 +46,7 @@ new file mode 100644
 
 
 def test_lines_are_those_that_are_new_whatever_they_look_like():
-    assert changed_lines(PATCH) == {
+    assert parse_changed_lines(PATCH) == {
         b"Dockerfile": (range(1, 3), range(8, 9)),
         b"gone": (),
         b"new file": (range(1, 4),),
@@ -66,12 +66,12 @@ def test_lines_are_those_that_are_new_whatever_they_look_like():
     ],
 )
 def test_paths_are_read_as_git_quotes_them(quoted, path):
-    assert changed_lines(b"--- /dev/null\n+++ " + quoted + b"\n@@ -0,0 +1 @@\n+x\n") == {path: (range(1, 2),)}
+    assert parse_changed_lines(b"--- /dev/null\n+++ " + quoted + b"\n@@ -0,0 +1 @@\n+x\n") == {path: (range(1, 2),)}
 
 
 @given(st.binary(max_size=200) | st.lists(st.sampled_from(PATCH.split(b"\n"))).map(b"\n".join))
 def test_any_bytes_give_lines_and_no_error(patch):
-    for ranges in changed_lines(patch).values():
+    for ranges in parse_changed_lines(patch).values():
         assert all(each.start >= 0 and len(each) for each in ranges)
 
 
@@ -113,7 +113,7 @@ def test_of_what_git_writes_the_lines_that_are_left_out_are_all_old(files):
             for name, contents in files.items():
                 Path(os.fsdecode(folder + b"/" + name)).write_bytes(contents[side])
         patch, counted = (_git(scratch, option) for option in ("--unified=0", "--numstat"))
-    changed = changed_lines(patch)
+    changed = parse_changed_lines(patch)
     assert set(changed) <= set(files)
     for name, (before, after) in files.items():
         lines = after.split(b"\n")

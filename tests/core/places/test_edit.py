@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest, occurrence
 
-from bot.core.places.edit import apply_edits, edits_for, is_misread, is_proved, write
+from bot.core.places.edit import apply_edits, list_edits, is_misread_as_number, has_only_planned_changes, build_edit
 from bot.model.decision import UpdateCandidate
 from bot.model.errors import EditError
 from bot.model.reference import ImageReference
@@ -16,7 +16,7 @@ from bot.model.vocabulary import Reason
 def test_a_digest_replaces_exactly_the_old_one():
     content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
     slot = EditSlot(Span(7, 7 + 71), digest("old").encode())
-    assert apply_edits(content, [write(slot, digest("new"))]) == (b"FROM a@" + digest("new").encode() + b" # \xe9\r\n")
+    assert apply_edits(content, [build_edit(slot, digest("new"))]) == (b"FROM a@" + digest("new").encode() + b" # \xe9\r\n")
 
 
 def test_a_pin_is_inserted_with_what_goes_before_it():
@@ -79,7 +79,7 @@ def _at(locator: str):
 
 def test_exactly_the_planned_change_is_proved():
     before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
-    assert is_proved(before, after, {_at("stage[0]"): digest("x")})
+    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")})
 
 
 @pytest.mark.parametrize(
@@ -95,12 +95,12 @@ def test_exactly_the_planned_change_is_proved():
     ],
 )
 def test_anything_else_is_not_proved(after):
-    assert not is_proved(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
+    assert not has_only_planned_changes(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
 
 
 def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
     before = _found("a:1")
-    assert not is_proved(before, before, {_at("stage[7]"): digest("x")})
+    assert not has_only_planned_changes(before, before, {_at("stage[7]"): digest("x")})
     assert ImageReference.parse("a:1").with_digest(digest("x")).digest == digest("x")
 
 
@@ -108,9 +108,9 @@ def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_o
     def templated(*lines: int):
         return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
 
-    assert is_proved(templated(3, 4), templated(4, 5), {})
-    assert not is_proved(templated(3, 4), templated(4), {})
-    assert not is_proved(templated(3), templated(4, 5), {})
+    assert has_only_planned_changes(templated(3, 4), templated(4, 5), {})
+    assert not has_only_planned_changes(templated(3, 4), templated(4), {})
+    assert not has_only_planned_changes(templated(3), templated(4, 5), {})
 
 
 def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
@@ -122,7 +122,7 @@ def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str
     if reference.digest:
         digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
     place = occurrence(written, tag=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest=digest_slot)
-    return apply_edits(content.encode(), edits_for(place, new)).decode()
+    return apply_edits(content.encode(), list_edits(place, new)).decode()
 
 
 def test_a_tag_moves_with_its_digest_in_one_edit_or_two():
@@ -138,8 +138,8 @@ def test_without_a_new_tag_the_tag_stays():
 
 def test_a_moved_tag_is_proved_as_it_was_planned():
     before, after = _found("a:1"), _found(f"a:2@{digest('x')}")
-    assert is_proved(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "2"})
-    assert not is_proved(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "3"})
+    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "2"})
+    assert not has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "3"})
 
 
 @pytest.mark.parametrize(
@@ -159,4 +159,4 @@ def test_a_moved_tag_is_proved_as_it_was_planned():
 def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, misread):
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
-    assert is_misread(content, occurrence("nginx:1", tag=slot), UpdateCandidate(digest("new"), tag=tag)) is misread
+    assert is_misread_as_number(content, occurrence("nginx:1", tag=slot), UpdateCandidate(digest("new"), tag=tag)) is misread

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.core.places.expansion import MAX_LENGTH, Expanded, Written, expand, names_in
+from bot.core.places.expansion import MAX_LENGTH, ExpandedText, WrittenReference, expand_text, list_variables
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.reference import ImageReference
 from bot.model.remark import EnvironmentVariable, LiteralText, VariableUse
@@ -17,18 +17,18 @@ ENVIRONMENT = FilePath(".env")
 DIGEST = "sha256:" + "a" * 64
 
 
-def values_of(**values: str) -> dict[str, Expanded]:
+def values_of(**values: str) -> dict[str, ExpandedText]:
     """Return variables whose values begin at byte 1000 of the `.env`, each."""
-    expanded: dict[str, Expanded] = {}
+    expanded: dict[str, ExpandedText] = {}
     for name, value in values.items():
         variable = EnvironmentVariable(ENVIRONMENT, 1, name, parse_text(value, 1000))
-        expanded[name] = expand(variable.value, expanded, variable)
+        expanded[name] = expand_text(variable.value, expanded, variable)
     return expanded
 
 
-def written(text: str, **values: str) -> Written:
-    expanded = expand(parse_text(text, 0), values_of(**values))
-    return Written(PATH, expanded, ImageReference.parse(expanded.text))
+def written(text: str, **values: str) -> WrittenReference:
+    expanded = expand_text(parse_text(text, 0), values_of(**values))
+    return WrittenReference(PATH, expanded, ImageReference.parse(expanded.text))
 
 
 @pytest.mark.parametrize(
@@ -46,33 +46,33 @@ def written(text: str, **values: str) -> Written:
 )
 def test_every_operator_means_what_it_means_to_compose(text, unset, empty, is_set):
     for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
-        expanded = expand(parse_text(f"x{text}/y", 0), values_of(**values))
+        expanded = expand_text(parse_text(f"x{text}/y", 0), values_of(**values))
         if expected is None:
-            assert expanded.missing == ("A",)
+            assert expanded.missing_variables == ("A",)
         else:
-            assert (expanded.text, expanded.missing) == (f"x{expected}/y", ())
+            assert (expanded.text, expanded.missing_variables) == (f"x{expected}/y", ())
 
 
 def test_a_default_may_hold_variables_that_have_defaults():
     text = parse_text("${A:-${B:-c}${D}}", 0)
-    assert expand(text, values_of(D="d")).text == "cd"
-    assert expand(text, {}).missing == ("D",)
-    assert list(names_in(text)) == ["A", "B", "D"]
+    assert expand_text(text, values_of(D="d")).text == "cd"
+    assert expand_text(text, {}).missing_variables == ("D",)
+    assert list(list_variables(text)) == ["A", "B", "D"]
 
 
 def test_a_value_is_missing_what_it_is_made_of():
-    assert expand(parse_text("$A", 0), values_of(A="${B}")).missing == ("B",)
-    assert expand(parse_text("${A:-d}", 0), values_of(A="${B}")).missing == ("B",)
+    assert expand_text(parse_text("$A", 0), values_of(A="${B}")).missing_variables == ("B",)
+    assert expand_text(parse_text("${A:-d}", 0), values_of(A="${B}")).missing_variables == ("B",)
 
 
 def test_a_variable_has_the_value_it_had_when_it_was_used():
-    assert expand(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
-    assert expand(parse_text("$B", 0), values_of(B="$A", A="1")).missing == ("A",)
+    assert expand_text(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
+    assert expand_text(parse_text("$B", 0), values_of(B="$A", A="1")).missing_variables == ("A",)
 
 
 def test_pieces_stand_where_they_say():
-    expanded = expand(parse_text("a${B:-c}$D", 10), values_of(D="de"))
-    assert [(piece.text, piece.span, piece.holder and piece.holder.path) for piece in expanded.pieces] == [
+    expanded = expand_text(parse_text("a${B:-c}$D", 10), values_of(D="de"))
+    assert [(piece.text, piece.span, piece.assignment and piece.assignment.path) for piece in expanded.runs] == [
         ("a", Span(10, 11), None),
         ("c", Span(16, 17), None),
         ("de", Span(1000, 1002), ENVIRONMENT),
@@ -136,8 +136,8 @@ def test_a_tag_in_another_file_than_the_digest_is_left_alone():
 
 
 def test_what_stands_nowhere_as_it_is_cannot_be_written():
-    expanded = expand((VariableUse("A"),), {"A": expand((LiteralText("nginx:1", None),), {})})
-    assert Written(PATH, expanded, ImageReference.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
+    expanded = expand_text((VariableUse("A"),), {"A": expand_text((LiteralText("nginx:1", None),), {})})
+    assert WrittenReference(PATH, expanded, ImageReference.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
 
 
 def test_only_sha256_is_written():
@@ -148,15 +148,15 @@ def test_only_sha256_is_written():
 @pytest.mark.parametrize("unit", ["${A}", "${A:-b}", "b"])
 def test_what_doubles_with_every_line_comes_to_nothing_soon(unit):
     with soon(3):
-        values = {"A": Expanded()}
+        values = {"A": ExpandedText()}
         for index in range(3_000):
             name = f"V{index}"
             text = f"${{V{index - 1}-{unit}}}${{V{index - 1}-{unit}}}"
             variable = EnvironmentVariable(ENVIRONMENT, 1, name, parse_text(text, 0))
-            values[name] = expand(variable.value, values, variable)
-    assert values["V2999"].missing
+            values[name] = expand_text(variable.value, values, variable)
+    assert values["V2999"].missing_variables
 
 
 def test_a_text_that_is_longer_than_any_reference_comes_to_nothing():
-    expanded = expand(parse_text("$A", 0), values_of(A="a" * (MAX_LENGTH + 1)))
-    assert (expanded.text, expanded.missing) == ("", ("A",))
+    expanded = expand_text(parse_text("$A", 0), values_of(A="a" * (MAX_LENGTH + 1)))
+    assert (expanded.text, expanded.missing_variables) == ("", ("A",))

@@ -13,7 +13,7 @@ HOST, REPOSITORY = "github.com", "acme/web"
 
 def folder(text: str, host: str = HOST, repository: str = REPOSITORY, branch: str = "main") -> str | None:
     context = parse_context(text)
-    return None if context is None else context.folder_in(host, repository, branch)
+    return None if context is None else context.get_folder_in(host, repository, branch)
 
 
 @pytest.mark.parametrize(

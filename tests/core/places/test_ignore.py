@@ -6,18 +6,18 @@ from datetime import date
 
 import pytest
 
-from bot.core.places.ignore import MAX_COMMENT_LINES, comment_at, lines_of
+from bot.core.places.ignore import MAX_COMMENT_LINES, find_comment, split_commented_lines
 from bot.model.source import IgnoreComment
 
 
 def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
-    lines = lines_of(content.encode())
+    lines = split_commented_lines(content.encode())
     assert lines is not None
-    return comment_at(lines, places, at_line_end=at_line_end)
+    return find_comment(lines, places, at_line_end=at_line_end)
 
 
 def test_a_file_without_the_word_has_no_lines_to_look_at():
-    assert lines_of(b"# ignore\nFROM nginx\n") is None
+    assert split_commented_lines(b"# ignore\nFROM nginx\n") is None
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.places.left_out import is_left_out
+from bot.core.places.left_out import is_ignored_image
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import RuleMatch
 
@@ -24,4 +24,4 @@ ALPINE = "docker.io/library/alpine"
     ],
 )
 def test_an_image_is_left_out_where_it_is_ones_own_or_ignored_everywhere(rulebook, expected):
-    assert is_left_out(rulebook, ALPINE) is expected
+    assert is_ignored_image(rulebook, ALPINE) is expected

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.patterns import MAX_LENGTH, matches, matches_all_of
+from bot.core.places.patterns import MAX_LENGTH, is_pattern_match, is_pattern_list_match
 
 CHARACTERS = st.sampled_from("ab/.-")
 PARTS = st.one_of(CHARACTERS.map(re.escape), st.sampled_from([".", "[ab]", "[^a/]", "[a-z.]", r"\.", r"\w", r"\D"]))
@@ -29,7 +29,7 @@ REGULAR = st.recursive(
 @given(st.sampled_from(["", "^"]), REGULAR, st.sampled_from(["", "$"]), st.text(alphabet="ab/.-", max_size=6))
 def test_a_regular_expression_finds_what_pythons_finds(start, middle, end, text):
     pattern = f"{start}{middle}{end}"
-    assert matches(f"/{pattern}/", text) is (re.search(pattern, text) is not None)
+    assert is_pattern_match(f"/{pattern}/", text) is (re.search(pattern, text) is not None)
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_a_regular_expression_finds_what_pythons_finds(start, middle, end, text)
     ],
 )
 def test_what_people_write_is_read_as_renovate_documents_it(pattern, value, expected):
-    assert matches(pattern, value) is expected
+    assert is_pattern_match(pattern, value) is expected
 
 
 @pytest.mark.parametrize(
@@ -87,12 +87,12 @@ def test_what_people_write_is_read_as_renovate_documents_it(pattern, value, expe
     ],
 )
 def test_what_is_not_read_is_unknown_and_no_error(pattern):
-    assert matches(pattern, "a") is None
+    assert is_pattern_match(pattern, "a") is None
 
 
 @given(st.text(alphabet="ab/\\[](){}*+?|^$.,-!19", max_size=20), st.text(alphabet="ab/[{", max_size=6), st.booleans())
 def test_no_pattern_raises(pattern, value, is_regular):
-    assert matches(f"/{pattern}/" if is_regular else pattern, value) in (True, False, None)
+    assert is_pattern_match(f"/{pattern}/" if is_regular else pattern, value) in (True, False, None)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_no_pattern_raises(pattern, value, is_regular):
 )
 def test_no_pattern_is_slow(pattern):
     with soon(3):
-        matches(pattern, "a" * 3000 + "!")
+        is_pattern_match(pattern, "a" * 3000 + "!")
 
 
 @pytest.mark.parametrize(
@@ -130,4 +130,4 @@ def test_no_pattern_is_slow(pattern):
     ],
 )
 def test_one_that_is_wanted_must_match_and_none_that_is_not(patterns, value, expected):
-    assert matches_all_of(patterns, value) is expected
+    assert is_pattern_list_match(patterns, value) is expected

@@ -8,7 +8,7 @@ import pytest
 from support.soon import soon
 from support.values import occurrence
 
-from bot.core.places.touched import Change, ChangedFile
+from bot.core.places.touched import ChangedFiles, ChangedFile
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -17,7 +17,7 @@ FILE = FilePath("Dockerfile")
 
 
 def touched(place, *changed: range) -> bool:
-    return Change({FILE: ChangedFile(CONTENT, changed)}).touches(place)
+    return ChangedFiles({FILE: ChangedFile(CONTENT, changed)}).is_touched(place)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_line_is_new_where_any_of_the_ranges_has_it_in_any_order():
         ranges = [range(start, start + chosen.randint(1, 4)) for start in starts]
         file = ChangedFile(b"", ranges)
         new = {number for each in ranges for number in each}
-        assert {number for number in range(220) if file.has((number,))} == new
+        assert {number for number in range(220) if file.has_changed((number,))} == new
 
 
 def test_a_long_file_with_many_changes_takes_no_time_for_each_of_both():
@@ -57,4 +57,4 @@ def test_a_long_file_with_many_changes_takes_no_time_for_each_of_both():
     file = ChangedFile(content, [range(number, number + 1) for number in range(1, 100_000, 2)])
     place = occurrence("python:3", line_number=100_000, variables=("HUB",), at=len(content))
     with soon(2):
-        assert not any(Change({FILE: file}).touches(place) for _ in range(20))
+        assert not any(ChangedFiles({FILE: file}).is_touched(place) for _ in range(20))

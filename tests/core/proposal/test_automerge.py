@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from support.values import digest, finding, scan, update
 
-from bot.core.choice.tags import reaches
-from bot.core.evidence.compare import compare
-from bot.core.proposal.automerge import is_merge_unknown, may_merge
+from bot.core.choice.tags import is_within_mode
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.automerge import is_automerge_unknown, can_automerge
 from bot.model.decision import UpdateCandidate
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.modes import UpdateMode
@@ -19,14 +19,14 @@ from bot.model.rules import AutomergeConditions
 DIGEST = AutomergeConditions(UpdateMode.DIGEST)
 OLD = f"python:3.12-slim@{digest('old')}"
 UNSCANNED = NotScanned(UnscannedReason.FAILED)
-BETTER = compare(scan(finding("CVE-1")), scan())
+BETTER = compare_scans(scan(finding("CVE-1")), scan())
 
 
 def may(evidence: Evidence, wanted: AutomergeConditions | None = DIGEST, tag: str | None = None, written: str = OLD) -> bool:
     move = replace(
         update(written, "new", policy=Policy(automerge=wanted)), candidates=(UpdateCandidate(digest("new"), tag=tag),)
     )
-    return may_merge(move, evidence)
+    return can_automerge(move, evidence)
 
 
 def test_nothing_merges_by_itself_unless_a_rule_says_so():
@@ -36,11 +36,11 @@ def test_nothing_merges_by_itself_unless_a_rule_says_so():
 
 def test_what_was_scanned_and_brings_nothing_may():
     assert may(BETTER)
-    assert may(compare(scan(finding("CVE-1")), scan(finding("CVE-1"))))
+    assert may(compare_scans(scan(finding("CVE-1")), scan(finding("CVE-1"))))
 
 
 def test_what_brings_something_may_not_unless_that_is_no_condition():
-    worse = compare(scan(), scan(finding("CVE-2")))
+    worse = compare_scans(scan(), scan(finding("CVE-2")))
     assert not may(worse)
     assert may(worse, replace(DIGEST, forbids_introduced=False))
 
@@ -48,10 +48,10 @@ def test_what_brings_something_may_not_unless_that_is_no_condition():
 @pytest.mark.parametrize(
     "evidence",
     [
-        pytest.param(compare(scan(), UNSCANNED), id="the-new-one-was-not-scanned"),
-        pytest.param(compare(UNSCANNED, UNSCANNED), id="none-was-scanned"),
-        pytest.param(compare(UNSCANNED, scan()), id="nothing-to-compare-with"),
-        pytest.param(compare(None, scan()), id="nothing-was-pinned"),
+        pytest.param(compare_scans(scan(), UNSCANNED), id="the-new-one-was-not-scanned"),
+        pytest.param(compare_scans(UNSCANNED, UNSCANNED), id="none-was-scanned"),
+        pytest.param(compare_scans(UNSCANNED, scan()), id="nothing-to-compare-with"),
+        pytest.param(compare_scans(None, scan()), id="nothing-was-pinned"),
     ],
 )
 def test_what_is_unknown_speaks_for_nothing(evidence):
@@ -60,18 +60,18 @@ def test_what_is_unknown_speaks_for_nothing(evidence):
 
 def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds():
     move = update(OLD, "new", policy=Policy(automerge=DIGEST))
-    assert is_merge_unknown(move, compare(scan(), UNSCANNED))
-    assert is_merge_unknown(move, compare(UNSCANNED, UNSCANNED))
-    assert not is_merge_unknown(move, compare(scan(), scan(finding("CVE-2"))))
-    assert not is_merge_unknown(update(OLD, "new", policy=Policy()), compare(UNSCANNED, UNSCANNED))
+    assert is_automerge_unknown(move, compare_scans(scan(), UNSCANNED))
+    assert is_automerge_unknown(move, compare_scans(UNSCANNED, UNSCANNED))
+    assert not is_automerge_unknown(move, compare_scans(scan(), scan(finding("CVE-2"))))
+    assert not is_automerge_unknown(update(OLD, "new", policy=Policy()), compare_scans(UNSCANNED, UNSCANNED))
     farther = replace(move, candidates=(UpdateCandidate(digest("new"), tag="3.13-slim"),))
-    assert not is_merge_unknown(farther, compare(UNSCANNED, UNSCANNED))
+    assert not is_automerge_unknown(farther, compare_scans(UNSCANNED, UNSCANNED))
 
 
 def test_each_condition_can_be_waived():
-    assert may(compare(None, scan()), replace(DIGEST, forbids_introduced=False))
-    assert not may(compare(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
-    assert may(compare(None, UNSCANNED), AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False))
+    assert may(compare_scans(None, scan()), replace(DIGEST, forbids_introduced=False))
+    assert not may(compare_scans(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
+    assert may(compare_scans(None, UNSCANNED), AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False))
 
 
 def test_another_tag_is_no_move_along_the_tag():
@@ -94,4 +94,4 @@ def test_another_tag_is_no_move_along_the_tag():
 def test_a_tag_is_reached_from_its_distance_on(tag, goal, nearest):
     modes = list(UpdateMode)
     expected = set(modes[modes.index(nearest) :]) if nearest is not None else set()
-    assert {mode for mode in modes if reaches(tag, goal, mode)} == expected
+    assert {mode for mode in modes if is_within_mode(tag, goal, mode)} == expected

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.globs import matches
-from bot.core.proposal.base_branches import Base, beginning, chosen
-from bot.core.proposal.mark import base_of, intent_of, signed
+from bot.core.globs import is_glob_match
+from bot.core.proposal.base_branches import BaseBranch, get_literal_prefix, match_branches
+from bot.core.proposal.mark import parse_base_branch, parse_intent, append_trailers
 
 BRANCHES = ["develop", "main", "release/1.0", "release/1.0/hotfix", "release/2.0"]
 INTENT = "1" * 16
@@ -23,31 +23,31 @@ INTENT = "1" * 16
     ],
 )
 def test_globs_choose_whole_names_each_once(globs, expected):
-    assert chosen(globs, BRANCHES) == expected
+    assert match_branches(globs, BRANCHES) == expected
 
 
 @given(st.text("ab/*?", max_size=6), st.text("ab/", max_size=6))
 def test_every_branch_that_a_glob_matches_begins_as_the_glob_does(glob, branch):
-    assert not matches(glob, branch) or branch.startswith(beginning(glob))
+    assert not is_glob_match(glob, branch) or branch.startswith(get_literal_prefix(glob))
 
 
 def test_a_branch_that_is_wanted_was_made_for_this_base_whatever_else_is_said():
-    for base in (Base("main"), Base("release/1", "release/1")):
+    for base in (BaseBranch("main"), BaseBranch("release/1", "release/1")):
         for is_ours in (True, False):
-            assert base.owns_branch(is_wanted=True, is_ours=is_ours, stated="another")
-            assert base.owns_request("another", is_wanted=True, is_ours=is_ours, stated="another")
+            assert base.is_base_of_branch(is_desired=True, is_ours=is_ours, stated_base="another")
+            assert base.is_base_of_request("another", is_desired=True, is_ours=is_ours, stated_base="another")
 
 
 @pytest.mark.parametrize(
     ("base", "is_ours", "stated", "expected"),
     [
-        (Base("main"), True, None, True),
-        (Base("main"), True, "release/1", False),
-        (Base("main"), False, None, True),
-        (Base("release/1", "release/1"), True, "release/1", True),
-        (Base("release/1", "release/1"), True, "release/2", False),
-        (Base("release/1", "release/1"), True, None, False),
-        (Base("release/1", "release/1"), False, None, False),
+        (BaseBranch("main"), True, None, True),
+        (BaseBranch("main"), True, "release/1", False),
+        (BaseBranch("main"), False, None, True),
+        (BaseBranch("release/1", "release/1"), True, "release/1", True),
+        (BaseBranch("release/1", "release/1"), True, "release/2", False),
+        (BaseBranch("release/1", "release/1"), True, None, False),
+        (BaseBranch("release/1", "release/1"), False, None, False),
     ],
 )
 def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_states(base, is_ours, stated, expected):
@@ -57,13 +57,13 @@ def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_state
 @pytest.mark.parametrize(
     ("base", "target", "is_ours", "stated", "expected"),
     [
-        (Base("main"), "main", True, None, True),
-        (Base("main"), "main", False, None, True),
-        (Base("main"), "release/1", True, None, False),
-        (Base("release/1", "release/1"), "release/1", True, "release/1", True),
-        (Base("release/1", "release/1"), "release/1", False, None, True),
-        (Base("release/1", "release/1"), "release/1", True, None, False),
-        (Base("release/1", "release/1"), "main", True, "release/1", False),
+        (BaseBranch("main"), "main", True, None, True),
+        (BaseBranch("main"), "main", False, None, True),
+        (BaseBranch("main"), "release/1", True, None, False),
+        (BaseBranch("release/1", "release/1"), "release/1", True, "release/1", True),
+        (BaseBranch("release/1", "release/1"), "release/1", False, None, True),
+        (BaseBranch("release/1", "release/1"), "release/1", True, None, False),
+        (BaseBranch("release/1", "release/1"), "main", True, "release/1", False),
     ],
 )
 def test_a_request_that_is_not_wanted_has_to_be_made_to_the_base_that_its_commit_states(
@@ -73,10 +73,10 @@ def test_a_request_that_is_not_wanted_has_to_be_made_to_the_base_that_its_commit
 
 
 def test_a_commit_says_which_base_it_was_made_for_unless_that_is_the_default_one():
-    plain = signed("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"])
-    other = signed("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"], "release/größe")
-    assert (base_of(plain), base_of(other)) == (None, "release/größe")
-    assert intent_of(plain) == intent_of(other) == INTENT
+    plain = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"])
+    other = append_trailers("Update x", INTENT, ["Signed-off-by: Bot <bot@example.com>"], "release/größe")
+    assert (parse_base_branch(plain), parse_base_branch(other)) == (None, "release/größe")
+    assert parse_intent(plain) == parse_intent(other) == INTENT
 
 
 @pytest.mark.parametrize(
@@ -89,4 +89,4 @@ def test_a_commit_says_which_base_it_was_made_for_unless_that_is_the_default_one
     ],
 )
 def test_what_only_looks_like_a_trailer_says_nothing(message):
-    assert base_of(message) is None
+    assert parse_base_branch(message) is None

@@ -9,11 +9,11 @@ import pytest
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.proposal.fingerprint import fingerprint, is_outdated
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.fingerprint import compute_fingerprint, is_outdated
 from bot.core.proposal.render import render_body
-from bot.core.proposal.view.proposal import build_view
-from bot.core.transition import transition_of
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
@@ -29,12 +29,12 @@ def debian(name: str, version: str, source: str = "") -> InstalledPackage:
 
 
 def body(evidence: Evidence, rows: int = 100) -> str:
-    known = {transition_of(MOVE): evidence}
-    return render_body(BODY_TEMPLATE, lambda _: build_view((MOVE,), known, rows), 60_000)
+    known = {get_first_transition(MOVE): evidence}
+    return render_body(BODY_TEMPLATE, lambda _: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
 def of(old=OLD, new=NEW, **more) -> Evidence:
-    return replace(compare(scan(), scan()), contents=TransitionContents(old, new), **more)
+    return replace(compare_scans(scan(), scan()), contents=TransitionContents(old, new), **more)
 
 
 def test_a_pure_rebuild_says_so_and_what_it_costs_to_pull():
@@ -54,13 +54,13 @@ def test_a_change_of_the_source_has_a_link_to_what_changed():
 
 def test_a_place_that_nobody_looked_into_says_nothing_of_it():
     assert "What is in" not in body(of(old=None))
-    assert "What is in" not in body(compare(scan(), scan()))
+    assert "What is in" not in body(compare_scans(scan(), scan()))
 
 
 def test_days_stand_in_the_table_without_a_scan_too_where_they_are_known():
     nobody = NotScanned(UnscannedReason.OS_UNKNOWN)
-    assert "| Image | Digest |\n|---|---|\n" in body(compare(nobody, nobody))
-    looked = body(replace(compare(nobody, nobody), contents=TransitionContents(OLD, NEW)))
+    assert "| Image | Digest |\n|---|---|\n" in body(compare_scans(nobody, nobody))
+    looked = body(replace(compare_scans(nobody, nobody), contents=TransitionContents(OLD, NEW)))
     assert "| Image | Digest | Built |\n|---|---|---|\n" in looked
     assert "` | `2026-11-01` → `2026-11-20` |\n" in looked
 
@@ -85,7 +85,7 @@ def test_what_became_of_the_package_of_a_finding_stands_beside_it():
     new_packages = (debian("libssl3", "3.0.15", "openssl"), debian("jq", "2"), debian("zlib1g", "1", "zlib"))
     before = [finding("CVE-2026-1001", installed="3.0.11"), finding("CVE-2026-1002", package="perl", installed="5")]
     after = [finding("CVE-2026-1003", package="jq", installed="2")]
-    text = body(compare(scan(*before, packages=old_packages), scan(*after, packages=new_packages)))
+    text = body(compare_scans(scan(*before, packages=old_packages), scan(*after, packages=new_packages)))
     assert "| `openssl` | `3.0.11` | `3.0.15` |" in text
     assert "| `perl` | `5` | removed |" in text
     assert "| `jq` | \u2013 | `2` |" in text
@@ -94,17 +94,17 @@ def test_what_became_of_the_package_of_a_finding_stands_beside_it():
 
 
 def test_where_nobody_lists_packages_what_became_of_one_is_unknown():
-    assert "| `openssl` | `1` | ? |" in body(compare(scan(finding("CVE-2026-1001")), scan()))
+    assert "| `openssl` | `1` | ? |" in body(compare_scans(scan(finding("CVE-2026-1001")), scan()))
 
 
 def test_packages_are_cut_by_rows_and_the_rest_is_counted():
     old = tuple(debian(f"p{number:03}", "1") for number in range(50))
     new = tuple(debian(f"p{number:03}", "2") for number in range(50))
-    text = body(compare(scan(packages=old), scan(packages=new)), rows=10)
+    text = body(compare_scans(scan(packages=old), scan(packages=new)), rows=10)
     assert "Packages: 50 upgraded" in text
     assert "40 more do not fit here." in text
     assert text.count("| upgraded |") == 10
-    assert "| upgraded |" not in body(compare(scan(packages=old), scan(packages=new)), rows=0)
+    assert "| upgraded |" not in body(compare_scans(scan(packages=old), scan(packages=new)), rows=0)
 
 
 def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
@@ -112,11 +112,11 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
     many = ImageConfig("", names, names, "", names, names, names)
     platforms = tuple(f"linux/{'y' * 60}{number}" for number in range(500))
     versions = tuple(debian("bash", f"1-{number:05}") for number in range(20_000))
-    compared = compare(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
+    compared = compare_scans(scan(finding("CVE-2026-1001", package="bash"), packages=()), scan(packages=versions))
     evidence = replace(compared, contents=TransitionContents(OLD, replace(NEW, config=many, platforms=platforms)))
     wide = update(f"python:3.12@{digest('old')}", "new", platforms=platforms)
-    known = {transition_of(wide): evidence}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((wide,), known, rows), 60_000)
+    known = {get_first_transition(wide): evidence}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((wide,), known, rows), 60_000)
     assert text.count("and 80 more") == 5
     assert "and 300 more" in text
     assert "19995 others, `1-19995`" in text
@@ -124,7 +124,7 @@ def test_of_lists_without_end_the_first_are_shown_and_the_rest_is_counted():
 
 def test_remaining_findings_say_how_many_have_a_fix_that_the_image_lacks():
     both = [finding("CVE-2026-1001", Severity.LOW), finding("CVE-2026-1002", Severity.LOW, fixed_in=None)]
-    text = body(compare(scan(*both), scan(*both)))
+    text = body(compare_scans(scan(*both), scan(*both)))
     assert "<summary>Remaining: 2, 1 of them with a fix that this image does not have</summary>" in text
 
 
@@ -132,7 +132,7 @@ def test_nothing_that_an_image_says_of_itself_can_act():
     config = ImageConfig(HOSTILE, (HOSTILE,), (HOSTILE,), HOSTILE, (HOSTILE,), (HOSTILE,), (HOSTILE,), HOSTILE)
     new = replace(NEW, config=config, source=HOSTILE, revision=HOSTILE, version=HOSTILE, platforms=(HOSTILE,))
     old, later = (debian(HOSTILE, "1"),), (debian(HOSTILE, HOSTILE),)
-    evidence = replace(compare(scan(packages=old), scan(packages=later)), contents=TransitionContents(OLD, new))
+    evidence = replace(compare_scans(scan(packages=old), scan(packages=later)), contents=TransitionContents(OLD, new))
     text = body(evidence)
     assert HOSTILE.replace("|", "¦") in text
     for line in text.splitlines():
@@ -141,23 +141,23 @@ def test_nothing_that_an_image_says_of_itself_can_act():
 
 
 def test_a_body_is_not_written_again_for_what_two_digests_always_hold():
-    known = {transition_of(MOVE): of()}
-    unknown = {transition_of(MOVE): compare(scan(), scan())}
-    first, second = (fingerprint(build_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
+    known = {get_first_transition(MOVE): of()}
+    unknown = {get_first_transition(MOVE): compare_scans(scan(), scan())}
+    first, second = (compute_fingerprint(build_proposal_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
     assert first == second
 
 
 @pytest.mark.parametrize("unseen", [{"new": None}, {"old": None}, {"old": None, "new": None}])
 def test_what_nobody_could_look_into_is_written_once_somebody_can_and_never_taken_back(unseen):
-    known, unknown = ({transition_of(MOVE): of(**which)} for which in ({}, unseen))
-    whole, less = (fingerprint(build_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
+    known, unknown = ({get_first_transition(MOVE): of(**which)} for which in ({}, unseen))
+    whole, less = (compute_fingerprint(build_proposal_view((MOVE,), each, 100), each.values()) for each in (known, unknown))
     assert is_outdated(less, whole)
     assert not is_outdated(whole, less)
 
 
 def test_without_a_scan_it_is_still_known_how_the_image_starts():
     unknown = NotScanned(UnscannedReason.TIMED_OUT)
-    evidence = replace(compare(unknown, unknown), contents=TransitionContents(OLD, NEW))
+    evidence = replace(compare_scans(unknown, unknown), contents=TransitionContents(OLD, NEW))
     text = body(evidence)
     assert "was rebuilt on `2026-11-20`" in text
     assert "- 30.1 MB → 30.4 MB to pull" in text

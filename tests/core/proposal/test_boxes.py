@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bot.core.proposal.boxes import Box, ticked
+from bot.core.proposal.boxes import Box, parse_checkboxes
 from bot.model.dashboard import UserRequest
 
 BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
@@ -14,8 +14,8 @@ BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
 @given(st.lists(st.tuples(st.sampled_from(UserRequest), BRANCHES)))
 def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
     lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
-    assert ticked("\n".join(lines)) == frozenset()
-    assert ticked("\r\n".join(line.replace("[ ]", "[x]", 1) for line in lines)) == frozenset(asks)
+    assert parse_checkboxes("\n".join(lines)) == frozenset()
+    assert parse_checkboxes("\r\n".join(line.replace("[ ]", "[x]", 1) for line in lines)) == frozenset(asks)
 
 
 @pytest.mark.parametrize(
@@ -30,11 +30,11 @@ def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
     ],
 )
 def test_what_is_no_box_of_ours_asks_for_nothing(line):
-    assert ticked(line) == frozenset()
+    assert parse_checkboxes(line) == frozenset()
 
 
 def test_a_box_without_a_branch_is_about_the_proposal_that_it_stands_in():
-    assert ticked("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
+    assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
 
 
 def test_what_a_box_says_of_itself_is_not_shown():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.values import update
 
-from bot.core.proposal.handling import extras_of, rebase_of
+from bot.core.proposal.handling import merge_attributes, determine_rebase
 from bot.model.extras import RequestAttributes
 from bot.model.modes import Rebase
 from bot.model.policy import Policy
@@ -19,13 +19,13 @@ def test_all_that_any_place_asks_for_is_set():
     one = Policy(labels=("b", "a"), reviewers=("ada",), assignees=("bob",))
     other = Policy(labels=("a", "c"), reviewers=("team:platform", "ada"), milestone="Next")
     expected = RequestAttributes(("a", "b", "c"), ("ada", "team:platform"), ("bob",), "Next")
-    assert extras_of(together(one, other)) == expected
-    assert extras_of(together(other, one)) == expected
+    assert merge_attributes(together(one, other)) == expected
+    assert merge_attributes(together(other, one)) == expected
 
 
 def test_of_several_milestones_there_is_one_whatever_their_order():
     policies = [Policy(milestone="Next"), Policy(), Policy(milestone="Last")]
-    assert extras_of(together(*policies)).milestone == extras_of(together(*policies[::-1])).milestone == "Last"
+    assert merge_attributes(together(*policies)).milestone == merge_attributes(together(*policies[::-1])).milestone == "Last"
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_of_several_milestones_there_is_one_whatever_their_order():
     ],
 )
 def test_who_says_never_is_heard_first(said, expected):
-    assert rebase_of(together(*(Policy(rebase=each) for each in said))) is expected
+    assert determine_rebase(together(*(Policy(rebase=each) for each in said))) is expected
 
 
 def test_what_was_set_is_not_missing_however_it_is_written():

@@ -7,7 +7,7 @@ import pytest
 from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
 from support.values import digest
 
-from bot.core.proposal.mark import Remembered, mark
+from bot.core.proposal.mark import BodyMarker, render_marker
 from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
@@ -97,7 +97,7 @@ def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     assert step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
 
 
-TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{mark(Remembered(TARGETS, REPORT))}"
+TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_marker(BodyMarker(TARGETS, REPORT))}"
 
 
 def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():

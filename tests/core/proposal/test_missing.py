@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
 
-from bot.core.proposal.mark import Remembered, mark
+from bot.core.proposal.mark import BodyMarker, render_marker
 from bot.model.extras import RequestAttributes
 from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
 
@@ -45,7 +45,7 @@ def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
 # Merging by itself
 
 
-ARMED_BODY = f"text\n\n{mark(Remembered(TARGETS, REPORT, automerge=True))}"
+ARMED_BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT, has_automerge=True))}"
 MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
@@ -75,7 +75,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
-    body = f"text\n\n{mark(Remembered(TARGETS, known, automerge=True))}"
+    body = f"text\n\n{render_marker(BodyMarker(TARGETS, known, has_automerge=True))}"
     before = shown(body=body, armed=True, ever=RequestAttributes(automerge=True), opened=NOW, committed=NOW)
     unscanned = replace(WANTED, report_fingerprint=f"{REPORT[:-1]}1", is_merge_unknown=True)
     assert step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)

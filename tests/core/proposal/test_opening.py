@@ -7,10 +7,10 @@ import pytest
 from support.core.decisions import DAY, NOW
 from support.values import digest, finding, scan, update
 
-from bot.core.durations import MAX_AGE
-from bot.core.evidence.build_time import build_time
-from bot.core.evidence.compare import compare
-from bot.core.proposal.opening import NEVER, is_unproven, opens_at
+from bot.core.durations import MAX_DURATION
+from bot.core.evidence.build_time import parse_build_time
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.opening import NEVER, is_awaiting_evidence, compute_opening_time
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -20,7 +20,7 @@ from bot.model.rules import OpenCondition
 
 HIGH = OpenCondition(Severity.HIGH)
 OLD_OR_HIGH = OpenCondition(Severity.HIGH, 30 * DAY)
-FIXES_LOW = compare(replace(scan(finding("CVE-2026-1", Severity.LOW)), created=NOW), scan())
+FIXES_LOW = compare_scans(replace(scan(finding("CVE-2026-1", Severity.LOW)), created=NOW), scan())
 
 
 def wanted(**policy):
@@ -28,7 +28,7 @@ def wanted(**policy):
 
 
 def test_without_a_rule_anything_newer_is_worth_it():
-    assert opens_at([(wanted(), compare(scan(), scan()))]) is None
+    assert compute_opening_time([(wanted(), compare_scans(scan(), scan()))]) is None
 
 
 @pytest.mark.parametrize(
@@ -41,43 +41,43 @@ def test_without_a_rule_anything_newer_is_worth_it():
     ],
 )
 def test_it_must_fix_something_so_severe(severity, rule, worth):
-    evidence = compare(scan(finding("CVE-2026-1", severity)), scan())
-    assert opens_at([(wanted(open_when=rule), evidence)]) == (None if worth else NEVER)
+    evidence = compare_scans(scan(finding("CVE-2026-1", severity)), scan())
+    assert compute_opening_time([(wanted(open_when=rule), evidence)]) == (None if worth else NEVER)
 
 
 def test_fixing_nothing_is_worth_nothing_whatever_it_brings():
-    evidence = compare(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
-    assert opens_at([(wanted(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
+    evidence = compare_scans(scan(), scan(finding("CVE-2026-1", Severity.CRITICAL)))
+    assert compute_opening_time([(wanted(open_when=OpenCondition(Severity.UNKNOWN)), evidence)]) == NEVER
 
 
 def test_what_is_in_use_may_not_grow_too_old():
-    assert opens_at([(wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
+    assert compute_opening_time([(wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]) == NOW + timedelta(days=30)
     undated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=None))
-    assert opens_at([(wanted(open_when=OLD_OR_HIGH), undated)]) == NEVER
+    assert compute_opening_time([(wanted(open_when=OLD_OR_HIGH), undated)]) == NEVER
 
 
 def test_an_image_that_claims_any_date_breaks_no_run():
     for written in ("2999-12-31T23:59:59Z", "9999-12-31T23:59:59Z"):
-        dated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=build_time(written)))
-        assert opens_at([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_AGE)), dated)]) > NOW
+        dated = replace(FIXES_LOW, old=replace(FIXES_LOW.old, created=parse_build_time(written)))
+        assert compute_opening_time([(wanted(open_when=replace(OLD_OR_HIGH, or_older_than=MAX_DURATION)), dated)]) > NOW
 
 
 def test_one_update_is_enough_for_all():
     both = [(wanted(open_when=HIGH), FIXES_LOW), (wanted(open_when=OLD_OR_HIGH), FIXES_LOW)]
-    assert opens_at(both) == NOW + 30 * DAY
-    assert opens_at([*both, (wanted(), FIXES_LOW)]) is None
+    assert compute_opening_time(both) == NOW + 30 * DAY
+    assert compute_opening_time([*both, (wanted(), FIXES_LOW)]) is None
 
 
 @pytest.mark.parametrize("cause", [UpdateCause.GONE, UpdateCause.WITHDRAWN])
 def test_what_is_gone_or_was_taken_back_does_not_wait(cause):
-    failed = compare(scan(), NotScanned(UnscannedReason.FAILED))
+    failed = compare_scans(scan(), NotScanned(UnscannedReason.FAILED))
     pressing = replace(wanted(open_when=HIGH, when_unknown=WhenUnknown.HOLD), cause=cause)
-    assert opens_at([(pressing, FIXES_LOW)]) is None
-    assert not is_unproven([(pressing, failed)])
+    assert compute_opening_time([(pressing, FIXES_LOW)]) is None
+    assert not is_awaiting_evidence([(pressing, failed)])
 
 
 def test_what_has_nothing_to_be_compared_with_is_worth_it():
-    assert opens_at([(wanted(open_when=HIGH), compare(None, scan()))]) is None
+    assert compute_opening_time([(wanted(open_when=HIGH), compare_scans(None, scan()))]) is None
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_what_has_nothing_to_be_compared_with_is_worth_it():
 @pytest.mark.parametrize("policy", [None, *WhenUnknown])
 def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why, waits, policy):
     failed = NotScanned(why)
-    for evidence in (compare(scan(), failed), compare(failed, scan()), compare(None, failed)):
-        assert is_unproven([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (policy in waits)
+    for evidence in (compare_scans(scan(), failed), compare_scans(failed, scan()), compare_scans(None, failed)):
+        assert is_awaiting_evidence([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (policy in waits)
 
 
 # ---- what is known to be exploited -------------------------------------------------------------------------------
@@ -108,21 +108,21 @@ LISTED = frozenset({"CVE-2026-1"})
 @pytest.mark.parametrize(("listed", "worth"), [(LISTED, True), (frozenset(), False)])
 def test_it_must_fix_something_exploited_however_severe_that_is(listed, worth):
     evidence = replace(FIXES_LOW, exploited_ids=listed)
-    assert opens_at([(wanted(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
-    assert not is_unproven([(wanted(open_when=EXPLOITED), evidence)])
+    assert compute_opening_time([(wanted(open_when=EXPLOITED), evidence)]) == (None if worth else NEVER)
+    assert not is_awaiting_evidence([(wanted(open_when=EXPLOITED), evidence)])
 
 
 @pytest.mark.parametrize(("policy", "waits"), [(None, True), (WhenUnknown.HOLD, True), (WhenUnknown.OPEN, False)])
 def test_where_the_list_could_not_be_read_it_waits_as_for_a_scan_that_failed(policy, waits):
     update = wanted(open_when=EXPLOITED, when_unknown=policy)
-    assert is_unproven([(update, FIXES_LOW)]) is waits
-    assert (opens_at([(update, FIXES_LOW)]) is None) is not waits
+    assert is_awaiting_evidence([(update, FIXES_LOW)]) is waits
+    assert (compute_opening_time([(update, FIXES_LOW)]) is None) is not waits
 
 
 def test_an_unread_list_does_not_keep_what_grows_too_old_nor_what_fixes_nothing():
     old_or_exploited = wanted(open_when=OpenCondition(AdvisoryList.KEV, 30 * DAY))
-    assert not is_unproven([(old_or_exploited, FIXES_LOW)])
-    assert opens_at([(old_or_exploited, FIXES_LOW)]) == NOW + 30 * DAY
-    nothing = compare(scan(), scan())
-    assert not is_unproven([(wanted(open_when=EXPLOITED), nothing)])
-    assert opens_at([(wanted(open_when=EXPLOITED), nothing)]) == NEVER
+    assert not is_awaiting_evidence([(old_or_exploited, FIXES_LOW)])
+    assert compute_opening_time([(old_or_exploited, FIXES_LOW)]) == NOW + 30 * DAY
+    nothing = compare_scans(scan(), scan())
+    assert not is_awaiting_evidence([(wanted(open_when=EXPLOITED), nothing)])
+    assert compute_opening_time([(wanted(open_when=EXPLOITED), nothing)]) == NEVER

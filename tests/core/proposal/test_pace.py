@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.values import digest
 
-from bot.core.proposal.pace import Queue, deferrals, is_open
+from bot.core.proposal.pace import OpenQueue, defer_proposals, is_schedule_open
 from bot.model.pace import ProposalLimits, ProposalSchedule
 from bot.model.proposal import DeferralReason, OpenRequest, Proposal, ProposalPriority
 
@@ -19,13 +19,13 @@ def propose(name: str, **more) -> OpenRequest:
     return OpenRequest(Proposal(name, name, "", "", (), (), (target,), "1" * 16, "2" * 16, **more), must_push=True)
 
 
-def queue(limits: ProposalLimits, opens, is_open: int, wave: int | None = None, repository: str = "") -> Queue:
+def queue(limits: ProposalLimits, opens, is_open: int, wave: int | None = None, repository: str = "") -> OpenQueue:
     """A queue of a repository of its own, unless it is named."""
-    return Queue(repository or object(), limits, opens, is_open, wave)
+    return OpenQueue(repository or object(), limits, opens, is_open, wave)
 
 
-def waiting(*queues: Queue, now=MONDAY) -> list[dict[str, DeferralReason]]:
-    return [{branch: step.reason for branch, step in each.items()} for each in deferrals(queues, now)]
+def waiting(*queues: OpenQueue, now=MONDAY) -> list[dict[str, DeferralReason]]:
+    return [{branch: step.reason for branch, step in each.items()} for each in defer_proposals(queues, now)]
 
 
 def test_without_limits_everything_is_opened():
@@ -104,16 +104,16 @@ def test_all_schedules_of_a_proposal_must_allow_it():
     ],
 )
 def test_a_schedule_is_open_in_its_hours_on_the_clocks_of_its_time_zone(cron, zone, expected):
-    assert is_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
+    assert is_schedule_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
 
 
 def test_a_schedule_is_open_in_the_hour_that_clocks_show_twice():
     twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
     schedule = ProposalSchedule("* 2 * * *", "Europe/Berlin")
-    assert [is_open(schedule, twice + timedelta(hours=hours)) for hours in (-1, 0, 1, 2)] == [False, True, True, False]
+    assert [is_schedule_open(schedule, twice + timedelta(hours=hours)) for hours in (-1, 0, 1, 2)] == [False, True, True, False]
 
 
 def test_what_waits_is_still_the_proposal_that_was_to_be_opened():
     step = propose("a")
-    (deferred,) = deferrals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
+    (deferred,) = defer_proposals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
     assert deferred["a"].proposal is step.proposal

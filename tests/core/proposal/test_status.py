@@ -10,9 +10,9 @@ import pytest
 from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
 from support.values import finding, scan
 
-from bot.core.evidence.compare import compare
-from bot.core.proposal.mark import Remembered, Tried, mark, read_mark, short_commit, with_status, with_withdrawn
-from bot.core.proposal.status import status_of
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.mark import BodyMarker, StatusAttempt, render_marker, parse_marker, shorten_commit, record_status, mark_withdrawn
+from bot.core.proposal.status import build_status
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.extras import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
 from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
@@ -27,18 +27,18 @@ from bot.model.signature import (
 from bot.model.vocabulary import Reason
 
 BAD, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
-BETTER = compare(scan(BAD, HIGH), scan())
-WORSE = compare(scan(), scan(BAD))
-PINNED = compare(None, scan(BAD, HIGH))
+BETTER = compare_scans(scan(BAD, HIGH), scan())
+WORSE = compare_scans(scan(), scan(BAD))
+PINNED = compare_scans(None, scan(BAD, HIGH))
 NOBODY, LATE = NotScanned(UnscannedReason.NO_SCANNER), NotScanned(UnscannedReason.TIMED_OUT)
-ALONE, UNKNOWN = compare(NOBODY, NOBODY), compare(scan(BAD), LATE)
+ALONE, UNKNOWN = compare_scans(NOBODY, NOBODY), compare_scans(scan(BAD), LATE)
 SIGNED = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub")))
 UNSIGNED = TransitionSignatures(NoSignature(), NoSignature())
 UNASKED = TransitionSignatures(NoSignature(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
 
 
 def words(*evidence, is_doubted=False):
-    found = status_of(evidence, is_doubted=is_doubted)
+    found = build_status(evidence, needs_review=is_doubted)
     return None if found is None else found.description
 
 
@@ -65,11 +65,11 @@ def words(*evidence, is_doubted=False):
     ],
 )
 def test_a_status_says_in_one_line_what_is_known(evidence, sentence):
-    assert status_of(evidence, is_doubted=False) == CommitStatus(StatusState.SUCCESS, sentence)
+    assert build_status(evidence, needs_review=False) == CommitStatus(StatusState.SUCCESS, sentence)
 
 
 def test_what_a_person_must_look_at_is_a_failure():
-    found = status_of([WORSE], is_doubted=True)
+    found = build_status([WORSE], needs_review=True)
     assert found == CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brings 1 (1 critical)")
 
 
@@ -96,19 +96,19 @@ STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
 
 
 def on(commit, status=STATUS):
-    return Tried(short_commit(commit), status)
+    return StatusAttempt(shorten_commit(commit), status)
 
 
 def body(status=None, report=REPORT):
-    return f"text\n\n{mark(Remembered(TARGETS, report, status=status))}"
+    return f"text\n\n{render_marker(BodyMarker(TARGETS, report, status_attempt=status))}"
 
 
 def test_a_mark_remembers_the_commit_whose_status_was_tried():
-    written = with_status(body(), HEAD, STATUS)
-    assert read_mark(written) == Remembered(TARGETS, REPORT, status=on(HEAD))
-    assert with_status(with_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
-    assert read_mark(with_withdrawn(written)).status == on(HEAD)
-    assert with_status("no mark", HEAD, STATUS) == "no mark"
+    written = record_status(body(), HEAD, STATUS)
+    assert parse_marker(written) == BodyMarker(TARGETS, REPORT, status_attempt=on(HEAD))
+    assert record_status(record_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
+    assert parse_marker(mark_withdrawn(written)).status_attempt == on(HEAD)
+    assert record_status("no mark", HEAD, STATUS) == "no mark"
 
 
 @pytest.mark.parametrize(
@@ -124,12 +124,12 @@ def test_a_mark_remembers_the_commit_whose_status_was_tried():
 )
 def test_what_is_no_status_in_a_mark_is_none(said):
     was = '"withdrawn":false'
-    assert read_mark(body().replace(was, f'{was},"status":{json.dumps(said)}')) == Remembered(TARGETS, REPORT)
+    assert parse_marker(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMarker(TARGETS, REPORT)
 
 
 def test_what_a_mark_says_becomes_one_short_line():
     long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
-    found = read_mark(with_status(body(), HEAD, long)).status
+    found = parse_marker(record_status(body(), HEAD, long)).status_attempt
     assert found.status.state is StatusState.FAILURE
     assert len(found.status.description) == MAX_STATUS_DESCRIPTION
     assert "\n" not in found.status.description

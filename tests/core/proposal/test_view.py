@@ -12,15 +12,15 @@ from markdown_it import MarkdownIt
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import SCANNER, digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.notes import MAX_NOTE
+from bot.core.evidence.compare import compare_scans
+from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal import view
-from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
-from bot.core.proposal.group import intent_of
+from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
+from bot.core.proposal.group import compute_intent
 from bot.core.proposal.render import BodyTooLongError, render_body
 from bot.core.proposal.view import proposal
-from bot.core.proposal.view.proposal import ProposalView, build_view
-from bot.core.transition import transition_of
+from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
@@ -37,13 +37,13 @@ CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0
 def evidence(old=None, new=None, *updates):
     old = old if old is not None else scan(CRITICAL, LOW)
     new = new if new is not None else scan(LOW)
-    moves = [transition_of(each) for each in updates or (MOVE,)]
-    return {move: compare(old if move.old else None, new) for move in moves}
+    moves = [get_first_transition(each) for each in updates or (MOVE,)]
+    return {move: compare_scans(old if move.old else None, new) for move in moves}
 
 
 def body(updates=(MOVE,), known=None, limit=60_000):
     known = known or evidence(None, None, *updates)
-    return render_body(BODY_TEMPLATE, lambda rows: build_view(updates, known, rows), limit)
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(updates, known, rows), limit)
 
 
 def test_the_first_sentence_says_what_moved_and_what_that_changes():
@@ -116,7 +116,7 @@ def test_pins_alone_say_once_why_and_a_first_request_says_it_anyway():
     pins = (PIN, update("nginx:1.27", "new"))
     known = evidence(None, None, *pins)
     assert body(pins, known).count("changes only by a reviewed commit") == 1
-    first = render_body(BODY_TEMPLATE, lambda rows: build_view(pins, known, rows, is_first=True), 60_000)
+    first = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view(pins, known, rows, is_first=True), 60_000)
     assert first.count("changes only by a reviewed commit") == 1
     lists = [each.type for each in MarkdownIt("gfm-like", {"linkify": False}).parse(first.partition("|")[0])]
     assert lists.count("bullet_list_open") == 2
@@ -246,8 +246,8 @@ def test_a_list_of_it_is_cut_to_fit_as_others_are_and_says_so():
 
 
 def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
-    report = partial(fingerprint, evidence={})
-    views = [build_view((MOVE,), evidence(scan(LOW), scan(set_aside=aside)), 10) for aside in ([], [LOW])]
+    report = partial(compute_fingerprint, evidence={})
+    views = [build_proposal_view((MOVE,), evidence(scan(LOW), scan(set_aside=aside)), 10) for aside in ([], [LOW])]
     before, after = map(report, views)
     assert is_outdated(before, after)
 
@@ -283,17 +283,17 @@ def test_of_one_line_nothing_is_said_twice_though_it_moves_from_two_digests():
 
 def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
     noted = with_notes(MOVE, *(f"{number} {'long ' * 100}" for number in range(5)))
-    (shown,) = build_view((noted,), evidence(), 2).transitions
+    (shown,) = build_proposal_view((noted,), evidence(), 2).transitions
     assert (len(shown.notes), shown.notes_cut) == (2, 3)
-    assert len(str(shown.notes[0])) == MAX_NOTE + 2
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((noted,), evidence(), 2), 60_000)
+    assert len(str(shown.notes[0])) == MAX_NOTE_LENGTH + 2
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((noted,), evidence(), 2), 60_000)
     assert "> 3 more notes on `python:3.12-slim` do not fit here." in text
 
 
 def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
     known = evidence()
-    with_it, without = (fingerprint(build_view((each,), known, 100), known.values()) for each in (NOTED, MOVE))
-    assert with_it[:PROPOSED] == without[:PROPOSED]
+    with_it, without = (compute_fingerprint(build_proposal_view((each,), known, 100), known.values()) for each in (NOTED, MOVE))
+    assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
     assert with_it != without
     assert is_outdated(without, with_it)
     assert is_outdated(with_it, without)
@@ -304,7 +304,7 @@ def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
 
 def _fingerprint(updates=(MOVE,), known=None):
     known = known or evidence(None, None, *updates)
-    return fingerprint(build_view(updates, known, 100), known.values())
+    return compute_fingerprint(build_proposal_view(updates, known, 100), known.values())
 
 
 def test_dates_and_versions_do_not_make_a_report_another():
@@ -318,12 +318,12 @@ def test_dates_and_versions_do_not_make_a_report_another():
 
 def test_another_finding_changes_the_half_that_is_known_and_not_what_is_proposed():
     other = _fingerprint(known=evidence(scan(CRITICAL), scan()))
-    assert other[:PROPOSED] == _fingerprint()[:PROPOSED]
-    assert other[PROPOSED:] != _fingerprint()[PROPOSED:]
+    assert other[:PROPOSED_DIGITS] == _fingerprint()[:PROPOSED_DIGITS]
+    assert other[PROPOSED_DIGITS:] != _fingerprint()[PROPOSED_DIGITS:]
 
 
 def test_another_place_changes_what_is_proposed():
-    assert _fingerprint((MOVE, PIN))[:PROPOSED] != _fingerprint()[:PROPOSED]
+    assert _fingerprint((MOVE, PIN))[:PROPOSED_DIGITS] != _fingerprint()[:PROPOSED_DIGITS]
 
 
 def test_titles_and_line_numbers_do_not_make_a_report_another():
@@ -365,24 +365,24 @@ def test_a_text_that_knows_less_replaces_one_only_where_something_else_is_propos
     ],
 )
 def test_the_platform_is_the_places_else_amd64_else_the_images_first(platform, offered, expected):
-    assert transition_of(update("nginx:1", "new", platforms=offered, platform=platform)).platforms == (expected,)
+    assert get_first_transition(update("nginx:1", "new", platforms=offered, platform=platform)).platforms == (expected,)
 
 
 def test_a_body_says_what_closing_it_declines():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
     one, all_after = (
-        render_body(BODY_TEMPLATE, partial(build_view, (each,), evidence()), 65_536) for each in (MOVE, muting)
+        render_body(BODY_TEMPLATE, partial(build_proposal_view, (each,), evidence()), 65_536) for each in (MOVE, muting)
     )
     assert "; the next digest is offered again." in one
     assert "; what comes after it is only offered where that fixes something critical." in all_after
 
 
 def test_an_intent_depends_on_place_and_value_alone():
-    assert intent_of((MOVE,)) == intent_of((replace(MOVE, candidates=MOVE.candidates),))
-    assert intent_of((MOVE,)) != intent_of((update(f"python:3.12-slim@{digest('old')}", "newer"),))
-    assert intent_of((MOVE,)) != intent_of((update(f"python:3.12-slim@{digest('old')}", "new", locator="stage[1]"),))
+    assert compute_intent((MOVE,)) == compute_intent((replace(MOVE, candidates=MOVE.candidates),))
+    assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "newer"),))
+    assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "new", locator="stage[1]"),))
 
 
 def test_the_views_version_is_what_templates_are_told():
-    assert build_view((MOVE,), evidence(), 1).version == proposal.VERSION == 1
-    assert isinstance(build_view((MOVE,), evidence(), 1), ProposalView)
+    assert build_proposal_view((MOVE,), evidence(), 1).version == proposal.VERSION == 1
+    assert isinstance(build_proposal_view((MOVE,), evidence(), 1), ProposalView)

@@ -10,11 +10,11 @@ from markdown_it import MarkdownIt
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.compare import compare
-from bot.core.proposal.fingerprint import PROPOSED, fingerprint, is_outdated
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
 from bot.core.proposal.render import render_body
-from bot.core.proposal.view.proposal import build_view
-from bot.core.transition import transition_of
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 from bot.model.modes import OnClose
@@ -23,7 +23,7 @@ from bot.model.policy import Policy
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 CRITICAL, LOW = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002", Severity.LOW)
 STAYS, NEW = finding("CVE-1900-0003", Severity.HIGH), finding("CVE-1900-0004", Severity.MEDIUM)
-FOUND = compare(scan(CRITICAL, LOW, STAYS), scan(STAYS, NEW))
+FOUND = compare_scans(scan(CRITICAL, LOW, STAYS), scan(STAYS, NEW))
 BOTH = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
 UNREAD = replace(FOUND, list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
 
@@ -33,13 +33,13 @@ def listed(*ids: str, scores=None, asked=BOTH) -> Evidence:
 
 
 def body(found: Evidence) -> str:
-    known = {transition_of(MOVE): found}
-    return render_body(BODY_TEMPLATE, lambda rows: build_view((MOVE,), known, rows), 60_000)
+    known = {get_first_transition(MOVE): found}
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE,), known, rows), 60_000)
 
 
 def report(found: Evidence) -> str:
-    known = {transition_of(MOVE): found}
-    return fingerprint(build_view((MOVE,), known, 100), known.values())
+    known = {get_first_transition(MOVE): found}
+    return compute_fingerprint(build_proposal_view((MOVE,), known, 100), known.values())
 
 
 def rows(text: str) -> list[str]:
@@ -79,8 +79,8 @@ def test_a_list_that_could_not_be_read_is_said_and_is_not_nothing():
 
 def test_closing_what_declines_all_that_follows_says_what_is_offered_all_the_same():
     muting = update(f"python:3.12-slim@{digest('old')}", "new", policy=Policy(on_close=OnClose.LINE))
-    known = {transition_of(muting): listed()}
-    text = render_body(BODY_TEMPLATE, lambda rows: build_view((muting,), known, rows), 60_000)
+    known = {get_first_transition(muting): listed()}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((muting,), known, rows), 60_000)
     assert "only offered where that fixes something critical or known to be exploited." in text
 
 
@@ -94,7 +94,7 @@ def test_scores_and_the_days_of_lists_do_not_make_a_report_another():
 
 def test_what_becomes_known_to_be_exploited_does_and_proposes_nothing_else():
     before, after = report(listed(CRITICAL.id)), report(listed(CRITICAL.id, LOW.id))
-    assert before[:PROPOSED] == after[:PROPOSED] == report(FOUND)[:PROPOSED]
+    assert before[:PROPOSED_DIGITS] == after[:PROPOSED_DIGITS] == report(FOUND)[:PROPOSED_DIGITS]
     assert is_outdated(before, after)
 
 

@@ -9,34 +9,34 @@ from support.runs.worlds import TEMPLATES
 from support.values import digest, finding, update
 
 from bot.core.markdown import Plain
-from bot.core.proposal.group import Bundle, intent_of
-from bot.core.proposal.mark import intent_of as intent_in
-from bot.core.proposal.mark import signed
-from bot.core.proposal.render import TemplateFailedError, render_line, render_message
-from bot.core.proposal.words import HeadView, MoveView, build_head, headline
+from bot.core.proposal.group import UpdateGroup, compute_intent
+from bot.core.proposal.mark import parse_intent as intent_in
+from bot.core.proposal.mark import append_trailers
+from bot.core.proposal.render import TemplateFailedError, render_title, render_message
+from bot.core.proposal.words import HeadView, TagUpdateView, build_head, build_headline
 from bot.model.evidence import Severity, VulnerabilityDelta
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Role
 
-ALONE = Bundle(TagRef("docker.io/library/python", "3.12-slim"))
+ALONE = UpdateGroup(TagRef("docker.io/library/python", "3.12-slim"))
 MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
 PIN = update("python:3.12-slim", "new", path="deploy/web.yaml", role=Role.THIRD_PARTY, line_number=7)
 CRITICAL = finding("CVE-1900-0001", Severity.CRITICAL)
 
 
 def title(updates, deltas, exploited=()) -> str:
-    return render_line(TEMPLATES.title, build_head(ALONE, updates, deltas, exploited))
+    return render_title(TEMPLATES.title, build_head(ALONE, updates, deltas, exploited))
 
 
 def message(updates, trailers=()) -> str:
     text = render_message(TEMPLATES.message, build_head(ALONE, updates, ()))
-    return signed(text, intent_of(updates), trailers)
+    return append_trailers(text, compute_intent(updates), trailers)
 
 
 def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
     short = digest("new")[7:19]
     delta = VulnerabilityDelta((CRITICAL,), (), ())
-    assert headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
+    assert build_headline(ALONE, (PIN,)) == f"Pin python:3.12-slim to {short}"
     assert title((MOVE, PIN), [delta]) == f"Update python:3.12-slim to {short}, fixes 1 (1 critical)"
     assert title((MOVE,), [delta], {CRITICAL.id}).endswith(", fixes 1 (1 critical, 1 known exploited)")
     low = finding("CVE-1900-0002", Severity.LOW)
@@ -46,19 +46,19 @@ def test_a_title_says_what_moves_and_what_is_fixed_where_that_is_known():
 
 def test_a_title_names_the_group_how_many_images_it_moves_and_a_folder_that_is_plain_text():
     redis, node = update("redis:7", "new"), update("docker.io/library/node:22", "new")
-    weekly = Bundle("weekly")
-    assert headline(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
-    assert headline(weekly, (redis, MOVE)) == "Update python:3.12-slim and 1 more image (weekly)"
+    weekly = UpdateGroup("weekly")
+    assert build_headline(weekly, (redis, PIN, node)) == "Pin docker.io/library/node:22 and 2 more images (weekly)"
+    assert build_headline(weekly, (redis, MOVE)) == "Update python:3.12-slim and 1 more image (weekly)"
     short = digest("new")[7:19]
-    assert headline(weekly, (redis,)) == f"Pin redis:7 to {short} (weekly)"
-    assert headline(Bundle(ALONE.about, "apps/web"), (MOVE,)) == f"Update python:3.12-slim to {short} in apps/web"
+    assert build_headline(weekly, (redis,)) == f"Pin redis:7 to {short} (weekly)"
+    assert build_headline(UpdateGroup(ALONE.subject, "apps/web"), (MOVE,)) == f"Update python:3.12-slim to {short} in apps/web"
     for folder in ("", "apps/@ada", "a b", "x" * 101):
-        assert headline(Bundle(ALONE.about, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
+        assert build_headline(UpdateGroup(ALONE.subject, folder), (MOVE,)) == f"Update python:3.12-slim to {short}"
 
 
 def test_the_commit_carries_the_intent_and_every_move():
     text = message((MOVE, PIN))
-    assert intent_in(text) == intent_of((PIN, MOVE))
+    assert intent_in(text) == compute_intent((PIN, MOVE))
     assert f"from {digest('old')}" in text
     assert "from no digest" in text
 
@@ -66,7 +66,7 @@ def test_the_commit_carries_the_intent_and_every_move():
 def test_trailers_of_the_operator_stand_beside_ours_and_ours_is_still_read():
     text = message((MOVE,), ("Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"))
     assert text.split("\n\n")[-1].splitlines()[:2] == ["Signed-off-by: Bot <bot@example.com>", "Change-Kind: image"]
-    assert intent_in(text) == intent_of((MOVE,))
+    assert intent_in(text) == compute_intent((MOVE,))
 
 
 def test_a_commit_message_is_laid_out_like_one():
@@ -97,7 +97,7 @@ def test_a_mention_a_reference_or_markup_shows_as_a_code_span(text):
 @pytest.mark.parametrize("source", ["{{ proposal.nothing }}", "{{ proposal.headline | upper }}", "{% if %}"])
 def test_a_template_that_does_what_it_may_not_is_said_and_no_bug(source):
     with pytest.raises(TemplateFailedError):
-        render_line(source, build_head(ALONE, (MOVE,), ()))
+        render_title(source, build_head(ALONE, (MOVE,), ()))
 
 
 def test_a_template_of_messages_that_says_nothing_is_refused():
@@ -106,5 +106,5 @@ def test_a_template_of_messages_that_says_nothing_is_refused():
 
 
 def test_no_field_of_the_view_is_a_text_of_its_own():
-    kinds = {field.type for shape in (HeadView, MoveView) for field in fields(shape)}
+    kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
     assert kinds == {"int", "Plain", "Plain | None", "tuple[MoveView, ...]"}

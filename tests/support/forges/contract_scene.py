@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.mark import Remembered, mark, trailer
+from bot.core.proposal.mark import BodyMarker, render_marker, format_intent_trailer
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange, FilePath
 
@@ -15,11 +15,11 @@ NEW = b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 NEWER = NEW.replace(b"a", b"b")
 CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
 NEWER_CHANGES = (FileChange(FilePath("Dockerfile"), NEWER),)
-BODY = f"Moves python.\n\n{mark(Remembered(TARGETS, REPORT))}\n"
+BODY = f"Moves python.\n\n{render_marker(BodyMarker(TARGETS, REPORT))}\n"
 
 
 def message_of(intent=INTENT):
-    return f"Update python:3.12-slim to aaaaaaaaaaaa\n\n{trailer(intent)}\n"
+    return f"Update python:3.12-slim to aaaaaaaaaaaa\n\n{format_intent_trailer(intent)}\n"
 
 
 def proposal(branch=BRANCH, title="Update python:3.12-slim to aaaaaaaaaaaa", body=BODY):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.mark import Remembered, mark, trailer
+from bot.core.proposal.mark import BodyMarker, render_marker, format_intent_trailer
 from bot.forges.local.fleet import LocalFleet
 from bot.model.proposal import Proposal
 from bot.model.source import FileChange, FilePath
@@ -16,9 +16,9 @@ INTENT, REPORT = "1" * 16, "2" * 16
 TARGETS = ("docker.io/library/python:3.12-slim@sha256:" + "a" * 64,)
 OLD, NEW = b"FROM python:3.12-slim\n", b"FROM python:3.12-slim@sha256:" + b"a" * 64 + b"\n"
 CHANGES = (FileChange(FilePath("Dockerfile"), NEW),)
-MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
+MESSAGE = f"Update python\n\n{format_intent_trailer(INTENT)}\n"
 PROPOSAL = Proposal(
-    BRANCH, "Update python", mark(Remembered(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
+    BRANCH, "Update python", render_marker(BodyMarker(TARGETS, REPORT)), MESSAGE, CHANGES, (), TARGETS, INTENT, REPORT
 )
 
 

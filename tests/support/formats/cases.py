@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache, lru_cache
 
-from bot.formats import formats_with
+from bot.formats import load_formats_with_globs
 from bot.formats._syntax.yaml import nodes, trees
 from bot.model.found import ExtractedReferences
 from bot.model.source import FilePath, SourceFile
 from bot.pipeline.survey import FileReading, read_file, relate_references
 from bot.ports import FileFormat
 
-CASE_FORMATS = formats_with({"text": ("**",)})
+CASE_FORMATS = load_formats_with_globs({"text": ("**",)})
 OF_OTHER_PLACES = frozenset({"dependabot", "renovate"})
 """Formats that have no place themselves: their cases are about those of the others, `text` left out."""
 _KEPT = 16_384

@@ -7,8 +7,8 @@ from support.runs.worlds import Loopback, write_tree
 from bot.demo.images import Image, image, layer
 from bot.model.policy import PolicyConfig
 from bot.pipeline.scan import scan_tree
-from bot.reports.json_document import scan_document
-from bot.reports.text import scan_text
+from bot.reports.json_document import render_scan_document
+from bot.reports.text import render_scan_text
 from bot.worktree import WorkTree
 
 HUB = frozenset({"docker.io"})
@@ -19,11 +19,11 @@ def choose(tmp_path, loopback: Loopback, content, *rules, **more):
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served)
     scanned = scan_tree(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
-    document = json.loads(scan_document(scanned.report))
+    document = json.loads(render_scan_document(scanned.report))
     assert document["failed"] == []
     asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served[before:]]
     changes = {change.path: change.content.decode() for change in scanned.changes}
-    return {place["line"]: place for place in document["occurrences"]}, asked, changes, scan_text(scanned.report, None)
+    return {place["line"]: place for place in document["occurrences"]}, asked, changes, render_scan_text(scanned.report, None)
 
 
 def status(place):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.values import digest, finding, occurrence, scan
 
-from bot.core.evidence.compare import compare
+from bot.core.evidence.compare import compare_scans
 from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Severity
 from bot.model.proposal import ProposedImage
@@ -17,7 +17,7 @@ HOSTILE = "a|b`c]<img src=x>[d](https://evil.example){0}\n::error::@team #1 \x1b
 """What somebody could call a file, or a registry say, to have something act where it is shown."""
 
 MOVED = Transition(TagRef("docker.io/library/node", "22"), digest("old"), digest("new"), ("linux/amd64",))
-KNOWN = compare(
+KNOWN = compare_scans(
     scan(finding("CVE-2026-0001", Severity.CRITICAL), finding("CVE-2026-0002")), scan(finding("CVE-2026-0002"))
 )
 

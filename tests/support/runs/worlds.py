@@ -12,7 +12,7 @@ from bot import resources
 from bot.cli.terminal import NoProgress
 from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
 from bot.demo.registry import LoopbackRegistry
-from bot.formats import all_formats
+from bot.formats import load_all_formats
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
@@ -104,7 +104,7 @@ class Loopback:
     def world(self) -> RunContext:
         registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
         return RunContext(
-            all_formats(),
+            load_all_formats(),
             registry,
             lambda _: self.scanner,
             StandingClock(),

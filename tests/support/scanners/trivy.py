@@ -167,7 +167,7 @@ class TrivyStand:
         scanner, subject = self.scanner(), self.subject(item)
         scanner.scan(subject)  # the first one fetches the database
         address = self.pull(subject.tag_ref, subject.digest)
-        return scanner._program.run(scanner._scan_arguments(subject, address), address, timeout=30.0).output
+        return scanner._program.run(scanner._build_scan_arguments(subject, address), address, timeout=30.0).output
 
     def scanner(self, **options) -> TrivyScanner:
         """Return a scanner as a run would have one; `options` replace what it is made with."""

@@ -1,24 +1,24 @@
 """Relations between tags: newer tags, tags of the same family, patches of a tag, and tags that are superseded."""
 
-from bot.core.choice.tags.choosing import reaches, successor, successors
-from bot.core.choice.tags.endings import Ending, could_end, ended
-from bot.core.choice.tags.families import is_kin
-from bot.core.choice.tags.patches import original_of, patched
-from bot.core.choice.tags.reading import read
-from bot.core.choice.tags.version import Scheme, System, Version
+from bot.core.choice.tags.choosing import is_within_mode, find_successor, find_successors
+from bot.core.choice.tags.endings import TagEnding, can_be_superseded, find_tag_ending
+from bot.core.choice.tags.families import is_same_family
+from bot.core.choice.tags.patches import get_original_tag, find_newest_patch
+from bot.core.choice.tags.reading import parse_tag
+from bot.core.choice.tags.version import VersionScheme, TagOperatingSystem, TagVersion
 
 __all__ = [
-    "Ending",
-    "Scheme",
-    "System",
-    "Version",
-    "could_end",
-    "ended",
-    "is_kin",
-    "original_of",
-    "patched",
-    "reaches",
-    "read",
-    "successor",
-    "successors",
+    "TagEnding",
+    "VersionScheme",
+    "TagOperatingSystem",
+    "TagVersion",
+    "can_be_superseded",
+    "find_tag_ending",
+    "is_same_family",
+    "get_original_tag",
+    "find_newest_patch",
+    "is_within_mode",
+    "parse_tag",
+    "find_successor",
+    "find_successors",
 ]

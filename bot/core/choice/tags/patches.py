@@ -10,14 +10,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_PATCH = re.compile(
+_PATCH_PATTERN = re.compile(
     r"(?P<original>.+?)-(?:patched(?:-(?P<after_word>[1-9][0-9]{0,8}))?|(?P<number>[1-9][0-9]{0,2}))", re.ASCII
 )
 """Numbers of four or more digits belong to the original tag: `jammy-20240530`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class _Patch:
+class _PatchTag:
     is_incremental: bool
     """Whether it ends in a bare number. These win over `-patched`, because unlike that tag they never change."""
     number: int
@@ -26,35 +26,35 @@ class _Patch:
     original: str
 
 
-def patched(tag: str, offered: Iterable[str], *, counted: bool) -> str | None:
+def find_newest_patch(tag: str, available_tags: Iterable[str], *, counts_patches: bool) -> str | None:
     """Return the newest patch of `tag`, or of the original that `tag` itself patches; None if none is newer.
 
     A patch may be older than its original, which then has the newer packages: the caller has to compare push times.
     `counts_patches` says whether a bare number counts patches, as with Azure's continuous patching. Elsewhere `3.11-1`
     may be a build number, and `1-22` may name the version of another product.
     """
-    written = _read(tag)
-    found = (_read(each) for each in sorted(set(offered)))
-    patches = [patch for patch in found if patch is not None and (counted or not patch.is_incremental)]
-    newer = [patch for patch in patches if patch.original == tag or (written and _is_newer(patch, written))]
+    written_patch = _parse_patch(tag)
+    parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))
+    patches = [patch for patch in parsed_tags if patch is not None and (counts_patches or not patch.is_incremental)]
+    newer = [patch for patch in patches if patch.original == tag or (written_patch and _is_newer(patch, written_patch))]
     return max(newer).tag if newer else None
 
 
-def original_of(tag: str) -> str | None:
+def get_original_tag(tag: str) -> str | None:
     """Return the tag that `tag` patches according to its name; None if it is not a patch."""
-    found = _read(tag)
-    return found.original if found is not None else None
+    patch = _parse_patch(tag)
+    return patch.original if patch is not None else None
 
 
-def _is_newer(patch: _Patch, written: _Patch) -> bool:
+def _is_newer(patch: _PatchTag, written: _PatchTag) -> bool:
     if (patch.original, patch.is_incremental) != (written.original, written.is_incremental):
         return False
     return patch.number > written.number
 
 
-def _read(tag: str) -> _Patch | None:
-    found = _PATCH.fullmatch(tag)
-    if found is None:
+def _parse_patch(tag: str) -> _PatchTag | None:
+    match = _PATCH_PATTERN.fullmatch(tag)
+    if match is None:
         return None
-    number = found["number"] or found["after_word"] or "0"
-    return _Patch(found["number"] is not None, int(number), tag, found["original"])
+    number = match["number"] or match["after_word"] or "0"
+    return _PatchTag(match["number"] is not None, int(number), tag, match["original"])

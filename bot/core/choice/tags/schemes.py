@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bot.core.choice.tags.version import Scheme
+from bot.core.choice.tags.version import VersionScheme
 
 _END = r"(?![A-Za-z0-9])"
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class ReleaseNumbers:
     """The numbers of a release in a tag."""
 
-    scheme: Scheme
+    scheme: VersionScheme
     texts: tuple[str, ...]
     length: int
     """Characters of the tag that the release covers."""
@@ -25,17 +25,17 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class _Row:
-    scheme: Scheme
+class _SchemePattern:
+    scheme: VersionScheme
     pattern: re.Pattern[str]
     """Its groups are the numbers; an empty group is zero, and a group that did not take part is not a number."""
 
 
-def _row(scheme: Scheme, pattern: str) -> _Row:
-    return _Row(scheme, re.compile(rf"(?P<prefix>v|V|r|RELEASE\.)?{pattern}{_END}"))
+def _build_pattern(scheme: VersionScheme, pattern: str) -> _SchemePattern:
+    return _SchemePattern(scheme, re.compile(rf"(?P<prefix>v|V|r|RELEASE\.)?{pattern}{_END}"))
 
 
-PRE_RELEASES = {
+PRE_RELEASE_RANKS = {
     "dev": 0,
     "snapshot": 1,
     "alpha": 2,
@@ -52,18 +52,18 @@ PRE_RELEASES = {
     "rc": 6,
 }
 """Pre-release words and their ranks."""
-_ALONE = "alpha|beta|milestone|ea|preview|pre|snapshot|cr|rc"
+_NUMBERLESS_PRE_RELEASES = "alpha|beta|milestone|ea|preview|pre|snapshot|cr|rc"
 """Words that mean a pre-release even without a number; `-dev` or `-b` without a number is an image variant."""
-_PRE_RELEASE = re.compile(rf"(?:({_ALONE})(?:[.-]?([0-9]{{1,9}}))?|(m|dev)[.-]?([0-9]{{1,9}})){_END}", re.IGNORECASE)
+_PRE_RELEASE = re.compile(rf"(?:({_NUMBERLESS_PRE_RELEASES})(?:[.-]?([0-9]{{1,9}}))?|(m|dev)[.-]?([0-9]{{1,9}})){_END}", re.IGNORECASE)
 
-ROWS = (
-    _row(Scheme.DATE, r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2})-([0-9]{2})-([0-9]{2})Z)?"),
-    _row(
-        Scheme.DATE,
+SCHEME_PATTERNS = (
+    _build_pattern(VersionScheme.DATE, r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2})-([0-9]{2})-([0-9]{2})Z)?"),
+    _build_pattern(
+        VersionScheme.DATE,
         r"([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})?Z?)?"
         r"(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?",
     ),
-    _row(Scheme.JAVA_UPDATE, r"([0-9]{1,2})()u([0-9]{1,4})(?:-b([0-9]{1,3}))?"),
+    _build_pattern(VersionScheme.JAVA_UPDATE, r"([0-9]{1,2})()u([0-9]{1,4})(?:-b([0-9]{1,3}))?"),
 )
 _NUMBERS = re.compile(
     r"(?P<prefix>v|V|r)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,10})*+)"
@@ -77,13 +77,13 @@ _BUILD = re.compile(rf"({'|'.join(BUILD_WORDS)})\.?([0-9]{{1,10}}){_END}")
 _BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:[0-9]{{4}}|[0-9]{{6}})?{_END}")
 _BUILD_NUMBER = re.compile(rf"([0-9]{{1,5}})(?:\.([0-9]{{10}}))?{_END}")
 """`17.0.9_9`, `8.0.4-1`, and for Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
-_FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
+_SECURITY_FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
 
 _COMMIT = re.compile(
     r"(?:^|[-_.])(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![A-Za-z0-9])|-[0-9]+-g[0-9a-f]{4,40}(?![A-Za-z0-9])"
 )
 """Nearly every hash has a letter and a digit; digits alone are parsed as a date or ignored."""
-_NUMBERED_WORK = re.compile(r"(?:sha|git|commit|pr|mr|pull|merge|issue)[-_.]?[0-9]", re.IGNORECASE)
+_NUMBERED_CHANGE = re.compile(r"(?:sha|git|commit|pr|mr|pull|merge|issue)[-_.]?[0-9]", re.IGNORECASE)
 
 _YEARS = range(1990, 2100)
 _YEAR_DIGITS = 4
@@ -93,82 +93,82 @@ _AMBIGUOUS = range(10, 100)
 _FULL_PRECISION = 3
 
 
-def names_work(tag: str) -> bool:
+def is_commit_or_change(tag: str) -> bool:
     """Return True if a tag names a commit or an unmerged change: it never changes, and is never an update target."""
-    return _COMMIT.search(tag) is not None or _NUMBERED_WORK.match(tag) is not None
+    return _COMMIT.search(tag) is not None or _NUMBERED_CHANGE.match(tag) is not None
 
 
-def release_at(tag: str, position: int) -> Release | None:
+def match_release(tag: str, position: int) -> ReleaseNumbers | None:
     """Return the release that begins at `position`, or None."""
-    for row in ROWS:
-        found = row.pattern.match(tag, position)
-        if found is None:
+    for row in SCHEME_PATTERNS:
+        match = row.pattern.match(tag, position)
+        if match is None:
             continue
-        texts = tuple(text or "0" for text in found.groups()[1:] if text is not None)
-        if row.scheme is Scheme.DATE and not is_date(*texts[:3]):
+        texts = tuple(text or "0" for text in match.groups()[1:] if text is not None)
+        if row.scheme is VersionScheme.DATE and not is_date(*texts[:3]):
             continue
-        return Release(row.scheme, texts, len(found[0]), found["prefix"] or "")
-    found = _NUMBERS.match(tag, position)
-    if found is None:
+        return ReleaseNumbers(row.scheme, texts, len(match[0]), match["prefix"] or "")
+    match = _NUMBERS.match(tag, position)
+    if match is None:
         return None
-    texts = tuple(found["numbers"].split("."))
-    pre_release = (PRE_RELEASES[found["word"].lower()], int(found["number"])) if found["word"] else None
-    return Release(_scheme_of(texts[0]), texts, len(found[0]), found["prefix"] or "", pre_release)
+    texts = tuple(match["numbers"].split("."))
+    pre_release = (PRE_RELEASE_RANKS[match["word"].lower()], int(match["number"])) if match["word"] else None
+    return ReleaseNumbers(_determine_scheme(texts[0]), texts, len(match[0]), match["prefix"] or "", pre_release)
 
 
-def _scheme_of(first: str) -> Scheme:
-    if len(first) > _YEAR_DIGITS:
-        return Scheme.COUNT
-    return Scheme.YEAR if len(first) == _YEAR_DIGITS and int(first) in _YEARS else Scheme.NUMBERS
+def _determine_scheme(first_number: str) -> VersionScheme:
+    if len(first_number) > _YEAR_DIGITS:
+        return VersionScheme.COUNT
+    return VersionScheme.YEAR if len(first_number) == _YEAR_DIGITS and int(first_number) in _YEARS else VersionScheme.NUMBERS
 
 
-def pre_release_at(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
+def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
     """Return rank and number of the pre-release that begins at `position`, and its length; else None."""
-    found = _PRE_RELEASE.match(tag, position)
-    if found is None:
+    match = _PRE_RELEASE.match(tag, position)
+    if match is None:
         return None
-    word, number = found[1] or found[3], found[2] or found[4] or "0"
-    return (PRE_RELEASES[word.lower()], int(number)), len(found[0])
+    word, number = match[1] or match[3], match[2] or match[4] or "0"
+    return (PRE_RELEASE_RANKS[word.lower()], int(number)), len(match[0])
 
 
-def fix_at(tag: str, position: int) -> tuple[int, int] | None:
+def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
     """Return the number of the security fix that begins at `position`, and its length; else None."""
-    found = _FIX.match(tag, position)
-    return (int(found[1]), len(found[0])) if found else None
+    match = _SECURITY_FIX.match(tag, position)
+    return (int(match[1]), len(match[0])) if match else None
 
 
-def build_at(
-    tag: str, position: int, behind: Release | None, *, counts: bool
+def match_build(
+    tag: str, position: int, preceding_release: ReleaseNumbers | None, *, counts_builds: bool
 ) -> tuple[str, tuple[int, ...], int] | None:
     """Return word, numbers and length of the build that begins at `position`; else None.
 
     `preceding_release` is the release directly before `position`; a bare number can be a build only there.
     `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not show.
     """
-    if found := _BUILD.match(tag, position):
-        return found[1], (int(found[2]),), len(found[0])
-    if (found := _BUILD_DATE.match(tag, position)) and is_date(*found.groups()):
-        return f"date{len(found[0])}", (int(found[0]),), len(found[0])
-    found = _BUILD_NUMBER.match(tag, position)
-    if found is None or behind is None or not _counts_builds(tag, position, found.end(), behind, counts=counts):
+    if match := _BUILD.match(tag, position):
+        return match[1], (int(match[2]),), len(match[0])
+    if (match := _BUILD_DATE.match(tag, position)) and is_date(*match.groups()):
+        return f"date{len(match[0])}", (int(match[0]),), len(match[0])
+    match = _BUILD_NUMBER.match(tag, position)
+    if match is None or preceding_release is None or not _is_build_number(tag, position, match.end(), preceding_release, counts_builds=counts_builds):
         return None
-    return "number", tuple(int(text) for text in found.groups() if text), len(found[0])
+    return "number", tuple(int(text) for text in match.groups() if text), len(match[0])
 
 
-def _counts_builds(tag: str, start: int, end: int, behind: Release, *, counts: bool) -> bool:
+def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, counts_builds: bool) -> bool:
     """Tell the build in `8.0.4-1` from the version of another product in `1-22` and `1.1.5-22-bookworm`."""
     if tag[start - 1] == "_":
         return True
-    if len(behind.texts) == 1:
+    if len(preceding_release.texts) == 1:
         return False
     if "." in tag[start:end] or int(tag[start:end]) not in _AMBIGUOUS:
         return True
-    return end == len(tag) and (counts or len(behind.texts) >= _FULL_PRECISION)
+    return end == len(tag) and (counts_builds or len(preceding_release.texts) >= _FULL_PRECISION)
 
 
-def is_doubtful(length: int, build: tuple[int, ...]) -> bool:
+def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
     """Return True if the build after a release of `length` numbers may be the version of another product."""
-    return length < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
+    return number_count < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 
 def is_date(year: str, month: str, day: str) -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bot.core.choice.tags.version import System
+from bot.core.choice.tags.version import TagOperatingSystem
 
 DEBIAN = ("squeeze", "wheezy", "jessie", "stretch", "buster", "bullseye", "bookworm", "trixie")
 UBUNTU = (
@@ -16,7 +16,7 @@ UBUNTU = (
     *("lunar", "mantic", "noble", "oracular", "plucky", "questing", "resolute"),
 )
 UBUNTU_LONG_TERM = frozenset({"precise", "trusty", "xenial", "bionic", "focal", "jammy", "noble", "resolute"})
-WINDOWS = {
+WINDOWS_RELEASES = {
     "ltsc2016": 2016,
     "1709": 2017_09,
     "1803": 2018_03,
@@ -30,56 +30,56 @@ WINDOWS = {
     "ltsc2025": 2024_11,
 }
 """Release dates; `ltsc2019` is 1809, which is the only name of that release for Nano Server."""
-WINDOWS_LONG_TERM = frozenset(word for word in WINDOWS if word.startswith("ltsc")) | {"1809"}
+WINDOWS_LONG_TERM = frozenset(word for word in WINDOWS_RELEASES if word.startswith("ltsc")) | {"1809"}
 WINDOWS_EDITIONS = ("nanoserver", "windowsservercore", "servercore", "windows")
 
 WINDOWS_BUILD = "windows-build"
 """The Windows release in `10.0.17763.5329`, whose last number counts rebuilds."""
 
-NUMBERED = (
+NUMBERED_SYSTEMS = (
     *("debian", "ubi", "rockylinux", "rocky", "almalinux", "alma", "centos", "fedora", "oraclelinux", "amazonlinux"),
     *("azurelinux", "cbl-mariner", "mariner", "photon", "leap", "bci"),
 )
 """With an optional hyphen before the number: `debian-12`, `ubi9`."""
-NUMBERED_CLOSE = ("el", "fc", "ol", "al", "amzn", "rhel")
+NUMBERED_SYSTEMS_WITHOUT_HYPHEN = ("el", "fc", "ol", "al", "amzn", "rhel")
 """Never with a hyphen, because these names are too short to be recognised then."""
-NUMBERED_DOTTED = ("alpine", "ubuntu")
+DOTTED_SYSTEMS = ("alpine", "ubuntu")
 """Always with a dot (or four digits): `alpine-1` is a build of an image called alpine."""
 
 _END = r"(?![A-Za-z0-9])"
 _CODENAME = re.compile(rf"({'|'.join((*DEBIAN, *UBUNTU))}){_END}")
-_WINDOWS = re.compile(rf"(?:({'|'.join(WINDOWS_EDITIONS)})-)?({'|'.join(WINDOWS)}){_END}")
+_WINDOWS = re.compile(rf"(?:({'|'.join(WINDOWS_EDITIONS)})-)?({'|'.join(WINDOWS_RELEASES)}){_END}")
 _WINDOWS_BUILD = re.compile(r"10\.0\.([12][0-9]{4})(?=\.[0-9])")
 _NUMBERED = re.compile(
-    rf"(?:(?P<name>(?:{'|'.join(NUMBERED)})-?|{'|'.join(NUMBERED_CLOSE)})(?P<numbers>[0-9]{{1,4}}(?:\.[0-9]{{1,4}})*+)"
-    rf"|(?P<dotted>(?:{'|'.join(NUMBERED_DOTTED)})-?)(?P<parts>[0-9]{{1,2}}(?:\.[0-9]{{1,4}})++|[0-9]{{4}})){_END}"
+    rf"(?:(?P<name>(?:{'|'.join(NUMBERED_SYSTEMS)})-?|{'|'.join(NUMBERED_SYSTEMS_WITHOUT_HYPHEN)})(?P<numbers>[0-9]{{1,4}}(?:\.[0-9]{{1,4}})*+)"
+    rf"|(?P<dotted>(?:{'|'.join(DOTTED_SYSTEMS)})-?)(?P<parts>[0-9]{{1,2}}(?:\.[0-9]{{1,4}})++|[0-9]{{4}})){_END}"
 )
 _LONG_TERM_MONTH = 4
 
 
-def system_at(tag: str, position: int) -> System | None:
+def match_system(tag: str, position: int) -> TagOperatingSystem | None:
     """Return the operating system whose name begins at `position`, or None."""
-    if found := _CODENAME.match(tag, position):
-        return _by_codename(found[1])
-    if found := _WINDOWS.match(tag, position):
-        edition, word = found.groups()
+    if match := _CODENAME.match(tag, position):
+        return _get_system_by_codename(match[1])
+    if match := _WINDOWS.match(tag, position):
+        edition, word = match.groups()
         if edition is None and not word.startswith("ltsc"):
             return None  # a bare 1809 may be any number
-        return System(f"{edition or 'any'}-windows", found[0], (WINDOWS[word],), word in WINDOWS_LONG_TERM)
-    if found := _WINDOWS_BUILD.match(tag, position):
-        return System(WINDOWS_BUILD, found[0], (int(found[1]),))
-    if found := _NUMBERED.match(tag, position):
-        name, numbers = found["name"] or found["dotted"], found["numbers"] or found["parts"]
+        return TagOperatingSystem(f"{edition or 'any'}-windows", match[0], (WINDOWS_RELEASES[word],), word in WINDOWS_LONG_TERM)
+    if match := _WINDOWS_BUILD.match(tag, position):
+        return TagOperatingSystem(WINDOWS_BUILD, match[0], (int(match[1]),))
+    if match := _NUMBERED.match(tag, position):
+        name, numbers = match["name"] or match["dotted"], match["numbers"] or match["parts"]
         order = tuple(int(number) for number in numbers.split("."))
-        line = name + ".".join("N" for _ in order)
-        return System(line, found[0], order, not name.startswith("ubuntu") or _is_ubuntu_long_term(numbers))
+        series = name + ".".join("N" for _ in order)
+        return TagOperatingSystem(series, match[0], order, not name.startswith("ubuntu") or _is_ubuntu_long_term(numbers))
     return None
 
 
-def _by_codename(word: str) -> System:
+def _get_system_by_codename(word: str) -> TagOperatingSystem:
     if word in DEBIAN:
-        return System("debian", word, (DEBIAN.index(word),))
-    return System("ubuntu", word, (UBUNTU.index(word),), word in UBUNTU_LONG_TERM)
+        return TagOperatingSystem("debian", word, (DEBIAN.index(word),))
+    return TagOperatingSystem("ubuntu", word, (UBUNTU.index(word),), word in UBUNTU_LONG_TERM)
 
 
 def _is_ubuntu_long_term(numbers: str) -> bool:

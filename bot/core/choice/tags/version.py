@@ -9,7 +9,7 @@ RELEASED = (99, 0)
 """The pre-release rank of a final release, above all pre-releases."""
 
 
-class Scheme(StrEnum):
+class VersionScheme(StrEnum):
     """The meaning of the numbers in a tag; numbers of different schemes are not comparable."""
 
     NUMBERS = "numbers"
@@ -23,17 +23,17 @@ class Scheme(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class System:
+class TagOperatingSystem:
     """The operating system in a tag: `bookworm`, `alpine3.19`, `nanoserver-ltsc2022`."""
 
-    line: str
+    series: str
     """The distribution and its version notation; releases of one series are comparable."""
     word: str
     """As written."""
     order: tuple[int, ...]
     is_long_term: bool = True
 
-    def leads_to(self, other: System) -> bool:
+    def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
         """Return True if `other`, of the same series, is equal or later, and has support for at least as long."""
         if other.order == self.order:
             return True
@@ -41,23 +41,23 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
-class Version:
+class TagVersion:
     """The parsed version of a tag that has a version or an operating system."""
 
     tag: str
     skeleton: str
     """The tag with placeholders for all ordered parts; equal for all tags of a family, at any precision."""
-    bare: str
+    skeleton_without_builds: str
     """The skeleton without builds."""
-    scheme: Scheme | None = None
+    scheme: VersionScheme | None = None
     """None if only an operating system or a build number is ordered: `bookworm-slim`, `ltsc2019-KB5034127`."""
     numbers: tuple[int, ...] = ()
     widths: tuple[int, ...] = ()
     """Number of digits of each number, because `04` differs from `4`."""
-    systems: tuple[System, ...] = ()
+    systems: tuple[TagOperatingSystem, ...] = ()
     pre_release: tuple[int, int] = RELEASED
     """Rank of the pre-release word, and its number."""
-    fix: int = 0
+    security_fix: int = 0
     """1 for `10.2.3-security-01`, which comes after `10.2.3` and before `10.2.4`."""
     builds: tuple[tuple[int, ...], ...] = ()
     is_stream: bool = False
@@ -72,15 +72,15 @@ class Version:
         return tuple(system.word for system in self.systems)
 
     @property
-    def age(self) -> tuple[object, ...]:
+    def sort_key(self) -> tuple[object, ...]:
         """Sort key within a tag family. The operating system precedes the builds, which start again with it."""
         orders = tuple(system.order for system in self.systems)
-        return (self.numbers, self.pre_release, self.fix, orders, self.builds)
+        return (self.numbers, self.pre_release, self.security_fix, orders, self.builds)
 
-    def is_related(self, other: Version) -> bool:
+    def is_related(self, other: TagVersion) -> bool:
         """Return True if both have the same prefix, suffix and scheme, and equally many numbers."""
         return self.skeleton == other.skeleton and len(self.numbers) == len(other.numbers)
 
-    def extends(self, numbers: tuple[int, ...]) -> bool:
+    def has_leading_numbers(self, numbers: tuple[int, ...]) -> bool:
         """Return True if the version begins with `numbers`."""
         return self.numbers[: len(numbers)] == numbers

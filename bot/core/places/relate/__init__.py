@@ -13,62 +13,62 @@ if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up mus
     Relation = Callable[[ExtractedReferences, Sequence[CrossFileFact]], ExtractedReferences]
 
 
-def relate(places: Iterable[ExtractedReferences], remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
+def apply_cross_file_facts(references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Return the references of a tree after all cross-file facts are applied, ordered by path and line."""
-    related: ExtractedReferences = tuple(place for of_file in places for place in of_file)
-    for relation in _relations({type(remark) for remark in remarks}) if remarks else ():
-        related = relation(related, remarks)
-    return tuple(sorted(related, key=lambda place: (place.path, place.line_number)))
+    references: ExtractedReferences = tuple(place for file_references in references_by_file for place in file_references)
+    for relation in _list_relations({type(remark) for remark in facts}) if facts else ():
+        references = relation(references, facts)
+    return tuple(sorted(references, key=lambda place: (place.path, place.line_number)))
 
 
-def _relations(kinds: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the relations for these types of facts, in the order in which they are applied."""
     from bot.model import remark
 
-    if remark.InterpolatedImage in kinds:
-        from bot.core.places.relate.environment import add_interpolated
+    if remark.InterpolatedImage in fact_types:
+        from bot.core.places.relate.environment import add_interpolated_images
 
-        yield add_interpolated
-    if remark.ChartImage in kinds:
-        from bot.core.places.relate.overlays import lay_over
+        yield add_interpolated_images
+    if remark.ChartImage in fact_types:
+        from bot.core.places.relate.overlays import merge_values_files
 
-        yield lay_over
-    if remark.BuildArgumentSetting in kinds:
-        from bot.core.places.relate.arguments import note_set_arguments
+        yield merge_values_files
+    if remark.BuildArgumentSetting in fact_types:
+        from bot.core.places.relate.arguments import add_argument_notes
 
-        yield note_set_arguments
-    if not {remark.TaskFileBuild, remark.RegistryTaskBuild, remark.PossibleTaskBuild}.isdisjoint(kinds):
-        from bot.core.places.relate.tasks import close_built_by_tasks
+        yield add_argument_notes
+    if not {remark.TaskFileBuild, remark.RegistryTaskBuild, remark.PossibleTaskBuild}.isdisjoint(fact_types):
+        from bot.core.places.relate.tasks import lock_task_base_images
 
-        yield close_built_by_tasks
-    if remark.BuildOutput in kinds:
-        from bot.core.places.relate.outputs import close_build_outputs
+        yield lock_task_base_images
+    if remark.BuildOutput in fact_types:
+        from bot.core.places.relate.outputs import lock_build_outputs
 
-        yield close_build_outputs
-    if remark.ChartTemplate in kinds:
-        from bot.core.places.relate.charts import open_what_templates_take
+        yield lock_build_outputs
+    if remark.ChartTemplate in fact_types:
+        from bot.core.places.relate.charts import unlock_templated_digests
 
-        yield open_what_templates_take
-    if remark.ImageUpdaterConfig in kinds:
-        from bot.core.places.relate.writers import close_written_elsewhere
+        yield unlock_templated_digests
+    if remark.ImageUpdaterConfig in fact_types:
+        from bot.core.places.relate.writers import lock_image_updater_targets
 
-        yield close_written_elsewhere
-    if remark.Kustomization in kinds:
-        from bot.core.places.relate.kustomize import close_replaced
+        yield lock_image_updater_targets
+    if remark.Kustomization in fact_types:
+        from bot.core.places.relate.kustomize import lock_replaced_images
 
-        yield close_replaced
-    yield from _relations_to_other_bots(kinds)
+        yield lock_replaced_images
+    yield from _list_bot_relations(fact_types)
 
 
-def _relations_to_other_bots(kinds: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
     """Yield the relations to other bots. They come last, because they take precedence over all other reasons."""
     from bot.model import remark
 
-    if remark.RenovateConfig in kinds:
-        from bot.core.places.relate.renovate import leave_to_renovate
+    if remark.RenovateConfig in fact_types:
+        from bot.core.places.relate.renovate import assign_to_renovate
 
-        yield leave_to_renovate
-    if remark.DependabotConfig in kinds:
-        from bot.core.places.relate.dependabot import leave_to_dependabot
+        yield assign_to_renovate
+    if remark.DependabotConfig in fact_types:
+        from bot.core.places.relate.dependabot import assign_to_dependabot
 
-        yield leave_to_dependabot
+        yield assign_to_dependabot

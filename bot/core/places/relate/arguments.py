@@ -12,43 +12,43 @@ from bot.model.source import FilePath
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
+class ArgumentSetting:
     """The setting of a Dockerfile's build argument."""
 
-    who: str
+    origin: str
     """The origin, for notes: `acb.yaml:3`."""
     dockerfile: FilePath
     argument: str
 
 
-def note_set_arguments(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
+def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Add a note to each reference in a Dockerfile that depends on a build argument which a build file sets."""
-    return note_settings(
-        places,
+    return add_setting_notes(
+        references,
         (
-            Setting(f"{each.path}:{each.line_number}", each.dockerfile, each.argument)
-            for each in remarks
+            ArgumentSetting(f"{each.path}:{each.line_number}", each.dockerfile, each.argument)
+            for each in facts
             if isinstance(each, BuildArgumentSetting)
         ),
     )
 
 
-def note_settings(places: ExtractedReferences, settings: Iterable[Setting]) -> ExtractedReferences:
+def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
     """Add a note to each reference in a Dockerfile that depends on an argument with a setting."""
-    sets: dict[tuple[FilePath, str], list[Setting]] = defaultdict(list)
+    settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
     for setting in settings:
-        sets[setting.dockerfile, setting.argument].append(setting)
-    if not sets:
-        return places
+        settings_by_argument[setting.dockerfile, setting.argument].append(setting)
+    if not settings_by_argument:
+        return references
     return tuple(
         replace(place, notes=(*place.notes, *notes))
         if (
-            notes := dict.fromkeys(_note(each) for name in place.variables for each in sets.get((place.path, name), ()))
+            notes := dict.fromkeys(_format_note(each) for name in place.variables for each in settings_by_argument.get((place.path, name), ()))
         )
         else place
-        for place in places
+        for place in references
     )
 
 
-def _note(setting: Setting) -> str:
-    return f"{setting.who} sets {setting.argument}; there the default does not count"
+def _format_note(setting: ArgumentSetting) -> str:
+    return f"{setting.origin} sets {setting.argument}; there the default does not count"

@@ -11,11 +11,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from posixpath import basename, dirname
 
-from bot.core.globs import matches
-from bot.core.notes import with_notes
-from bot.core.places.closing import leave_to_other
-from bot.core.places.relate.moves import digest_moves, version_moves
-from bot.core.places.stages import is_base
+from bot.core.globs import is_glob_match
+from bot.core.notes import add_occurrence_notes
+from bot.core.places.closing import assign_to_other_bot
+from bot.core.places.relate.moves import list_digest_updates, list_version_updates
+from bot.core.places.stages import is_base_image
 from bot.model.found import ExtractedReferences
 from bot.model.remark import CrossFileFact, DependabotConfig, TreeBranch
 from bot.model.source import EditSlot, Occurrence, UnsupportedText
@@ -27,104 +27,104 @@ _COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IG
 _VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
 _IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
 """The locator of a value under the key `image`, outside of embedded documents."""
-_DOWNWARDS = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
+_FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 """A folder and all folders below."""
 
 
-def leave_to_dependabot(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
+def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that a Dependabot config updates on this branch.
 
     A config is valid on the default branch unless it names another. If the branch is unknown, each config counts.
     """
-    configs = [remark for remark in remarks if isinstance(remark, DependabotConfig)]
-    branch = next((remark for remark in remarks if isinstance(remark, TreeBranch)), None)
-    left = _Left(configs, branch)
+    configs = [remark for remark in facts if isinstance(remark, DependabotConfig)]
+    branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
+    update_index = _UpdateIndex(configs, branch)
     problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
 
-    def related(place: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
-        if isinstance(place, UnsupportedText) or not (reading := _ecosystems(place)):
-            return place
-        told_by = left.told_by(place, reading)
+    def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(reference, UnsupportedText) or not (ecosystems := _list_ecosystems(reference)):
+            return reference
+        told_by = update_index.find_config_entry(reference, ecosystems)
         if told_by:
-            return leave_to_other(place, "Dependabot", told_by)
-        return with_notes(place, problem) if isinstance(place.digest_slot, EditSlot) else place
+            return assign_to_other_bot(reference, "Dependabot", told_by)
+        return add_occurrence_notes(reference, problem) if isinstance(reference.digest_slot, EditSlot) else reference
 
-    return tuple(map(related, places))
+    return tuple(map(assign_reference, references))
 
 
-def _ecosystems(place: Occurrence) -> Sequence[str]:
+def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
     """Return the ecosystems that may read an occurrence, if a config lists its folder."""
-    name = basename(place.path)
-    match place.format:
+    name = basename(occurrence.path)
+    match occurrence.format:
         case "dockerfile":  # it reads `FROM` only, and does not resolve arguments
-            is_read = _DOCKERFILE.search(name) and is_base(place) and not place.variables
+            is_read = _DOCKERFILE.search(name) and is_base_image(occurrence) and not occurrence.variables
             return ("docker",) if is_read else ()
         case "compose":
             return ("docker-compose",) if _COMPOSE.search(name) else ()
         case "helm":
-            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(place.locator) else ()
+            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(occurrence.locator) else ()
             return (*in_docker, "helm") if _VALUES.search(name) else in_docker
         case "kubernetes" | "skaffold":
-            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(place.locator) else ()
+            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(occurrence.locator) else ()
         case _:
             return ()
 
 
-class _Left:
+class _UpdateIndex:
     """The updates that Dependabot is configured for."""
 
     def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
         for config in configs:
             for update in config.updates:
-                if _is_on(update, branch):
+                if _is_for_branch(update, branch):
                     self._updates[update.ecosystem].append((config, update))
-        self._found: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
+        self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
-    def told_by(self, place: Occurrence, ecosystems: Iterable[str]) -> str:
+    def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
         """Return path and line of the config entry that updates an occurrence; empty if there is none."""
         for ecosystem in ecosystems:
-            for config, update in self._in(dirname(place.path), ecosystem):
-                if _moves(update, place):
+            for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
+                if _can_update(update, occurrence):
                     return f"{config.path}:{update.line_number}"
         return ""
 
-    def _in(self, folder: str, ecosystem: str) -> list[tuple[DependabotConfig, DependabotUpdate]]:
+    def _list_updates_in(self, folder: str, ecosystem: str) -> list[tuple[DependabotConfig, DependabotUpdate]]:
         key = folder, ecosystem
-        if key not in self._found:
+        if key not in self._updates_by_folder:
             updates = self._updates[ecosystem]
-            self._found[key] = [each for each in updates if any(_is_in(folder, glob) for glob in each[1].folders)]
-        return self._found[key]
+            self._updates_by_folder[key] = [each for each in updates if any(_is_folder_match(folder, glob) for glob in each[1].folders)]
+        return self._updates_by_folder[key]
 
 
-def _is_on(update: DependabotUpdate, branch: TreeBranch | None) -> bool:
+def _is_for_branch(update: DependabotUpdate, branch: TreeBranch | None) -> bool:
     if branch is None:
         return True
     return branch.is_default if update.branch is None else update.branch == branch.branch
 
 
-def _is_in(folder: str, glob: str) -> bool:
+def _is_folder_match(folder: str, glob: str) -> bool:
     if folder == glob or "*" not in glob:
         return folder == glob
-    if folder and matches(glob, folder):
+    if folder and is_glob_match(glob, folder):
         return True
-    above = _DOWNWARDS.fullmatch(glob)  # Dependabot does not document whether `**` includes its own parent
-    return above is not None and (matches(above[1], folder) if above[1] else not folder)
+    above = _FOLDER_AND_BELOW.fullmatch(glob)  # Dependabot does not document whether `**` includes its own parent
+    return above is not None and (is_glob_match(above[1], folder) if above[1] else not folder)
 
 
-def _moves(update: DependabotUpdate, place: Occurrence) -> bool:
-    reference = place.reference
-    moves = version_moves(reference, knows_codenames=False) | digest_moves(reference, pins=False)
+def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
+    reference = occurrence.reference
+    moves = list_version_updates(reference, knows_codenames=False) | list_digest_updates(reference, adds_digests=False)
     name = reference.name.partition("/")[2] if reference.has_registry_host else reference.name
-    if update.allowed_names and not any(_is_named(name, pattern) for pattern in update.allowed_names):
+    if update.allowed_names and not any(_is_name_match(name, pattern) for pattern in update.allowed_names):
         return False
     for ignored in update.ignored_images:
-        if moves and _is_named(name, ignored.name):
+        if moves and _is_name_match(name, ignored.name):
             moves -= ignored.update_types
     return bool(moves)
 
 
-def _is_named(name: str, pattern: str) -> bool:
+def _is_name_match(name: str, pattern: str) -> bool:
     """Return True if a name matches a pattern in which `*` means any text; both are case-insensitive."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()

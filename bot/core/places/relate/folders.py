@@ -7,11 +7,11 @@ from itertools import accumulate
 
 from bot.model.source import FilePath
 
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """File names of a kustomization, in the order in which kustomize looks for them."""
 
 
-def path_and_folders(path: FilePath) -> Iterator[FilePath]:
+def list_folders_and_path(path: FilePath) -> Iterator[FilePath]:
     """Yield all parent folders of a file, then its path; the top of the tree is the empty path."""
     yield FilePath("")
     yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))

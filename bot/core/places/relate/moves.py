@@ -14,16 +14,16 @@ _BY_CODENAME = frozenset({"debian", "ubuntu"})
 _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "sid", "rolling", "devel"})
 
 
-def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
+def list_version_updates(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
     """Return the kinds of updates from a tag to another; none if the tag has no version.
 
     An update keeps the number of version parts, so `3.12` has no patch updates. If a tag has digits elsewhere, all
     kinds are possible.
     """
     tag = reference.tag or ""
-    found = _VERSION.match(tag)
-    if found is not None:
-        return frozenset(_PARTS[: found[1].count(".") + 1])
+    match = _VERSION.match(tag)
+    if match is not None:
+        return frozenset(_PARTS[: match[1].count(".") + 1])
     if any(map(str.isdigit, tag)):
         return frozenset(_PARTS)
     is_codename = tag and tag.partition("-")[0] not in _FLOATING
@@ -32,8 +32,8 @@ def version_moves(reference: ImageReference, *, knows_codenames: bool) -> frozen
     return frozenset()
 
 
-def digest_moves(reference: ImageReference, *, pins: bool) -> frozenset[BotUpdateType]:
+def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
     """Return the possible updates of a digest; `pins` says whether the bot adds a missing digest."""
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})
-    return frozenset({BotUpdateType.PIN_DIGEST}) if pins else frozenset()
+    return frozenset({BotUpdateType.PIN_DIGEST}) if adds_digests else frozenset()

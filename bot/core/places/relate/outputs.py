@@ -7,53 +7,53 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from posixpath import dirname
 
-from bot.core.places.closing import close_where
-from bot.core.places.relate.folders import path_and_folders
+from bot.core.places.closing import lock_where
+from bot.core.places.relate.folders import list_folders_and_path
 from bot.model.found import ExtractedReferences
 from bot.model.remark import BuildOutput, CrossFileFact
 from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 
-def close_build_outputs(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
+def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock each reference that names the output of a build tool, in the files which that tool deploys.
 
     Elsewhere in the tree the name is an ordinary image: an example may build its own `nginx`.
     """
-    outputs = [remark for remark in remarks if isinstance(remark, BuildOutput)]
+    outputs = [remark for remark in facts if isinstance(remark, BuildOutput)]
     if not outputs:
-        return places
-    names = _Names([output for output in outputs if output.deployed_paths])
-    written: dict[str, set[str]] = defaultdict(set)
+        return references
+    names = _OutputNames([output for output in outputs if output.deployed_paths])
+    images_by_folder: dict[str, set[str]] = defaultdict(set)
     for output in outputs:
         if not output.deployed_paths:
-            written[dirname(output.path)] |= output.images
+            images_by_folder[dirname(output.path)] |= output.images
 
-    def is_built(place: Occurrence) -> bool:
-        here = written.get(dirname(place.path), ())
-        return place.written in here or str(replace(place.reference, digest=None)) in here or names.has(place)
+    def is_built(occurrence: Occurrence) -> bool:
+        folder_images = images_by_folder.get(dirname(occurrence.path), ())
+        return occurrence.written in folder_images or str(replace(occurrence.reference, digest=None)) in folder_images or names.is_output(occurrence)
 
-    return close_where(places, Reason.OTHER_WRITER, is_built)
+    return lock_where(references, Reason.OTHER_WRITER, is_built)
 
 
-class _Names:
+class _OutputNames:
     """Names of build outputs, by the paths in which they are valid."""
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)
         for output in outputs:
-            for path in path_and_folders(output.path):
+            for path in list_folders_and_path(output.path):
                 built_in[path] |= output.images
-        self._all = built_in.get(FilePath(""), set())
-        self._at: dict[FilePath, list[set[str]]] = defaultdict(list)
+        self._all_names = built_in.get(FilePath(""), set())
+        self._names_by_path: dict[FilePath, list[set[str]]] = defaultdict(list)
         for deploys in {output.deployed_paths for output in outputs}:
             # Another configuration below the same path deploys its own outputs as well.
             built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
             for path in deploys:
-                self._at[path].append(built)
+                self._names_by_path[path].append(built)
 
-    def has(self, place: Occurrence) -> bool:
-        name = place.reference.name
-        if name not in self._all:
+    def is_output(self, occurrence: Occurrence) -> bool:
+        name = occurrence.reference.name
+        if name not in self._all_names:
             return False
-        return any(name in built for path in path_and_folders(place.path) for built in self._at.get(path, ()))
+        return any(name in built for path in list_folders_and_path(occurrence.path) for built in self._names_by_path.get(path, ()))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bot.core.evidence.compare import scanner_of
-from bot.core.evidence.rollback import rollback
-from bot.core.markdown import Plain, Text, first_of
-from bot.core.notes import MAX_NOTE
-from bot.core.proposal.view.contents import ContentsView, PackagesView, contents_view, packages_view
-from bot.core.proposal.view.scans import DeltaView, ScanView, day, delta_view, scan_view
-from bot.core.proposal.view.trust import SignatureView, signature_view
-from bot.core.transition import short
+from bot.core.evidence.compare import get_scanner
+from bot.core.evidence.rollback import describe_rollback
+from bot.core.markdown import Plain, Text, truncate_list
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
+from bot.core.proposal.view.scans import DeltaView, ScanView, format_day, build_delta_view, build_scan_view
+from bot.core.proposal.view.trust import SignatureView, build_signature_view
+from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.comparison import ComparedImage, Comparison
 
@@ -19,7 +19,7 @@ VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
-class ComparedView:
+class ComparedImageView:
     """One of the two images."""
 
     reference: Text
@@ -41,8 +41,8 @@ class ComparisonView:
     """The content of a comparison."""
 
     version: int
-    old: ComparedView
-    new: ComparedView
+    old: ComparedImageView
+    new: ComparedImageView
     is_same: bool
     """Whether both references lead to the same image."""
     platform: Text
@@ -67,37 +67,37 @@ class ComparisonView:
     """Operations of basebump that failed."""
 
 
-def comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
+def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     """Return the view of one comparison; each list has at most `rows` rows."""
-    evidence, scanner = comparison.evidence, scanner_of(comparison.evidence)
-    asked, back = evidence.list_versions or ListVersions(), rollback(evidence)
+    evidence, scanner = comparison.evidence, get_scanner(comparison.evidence)
+    asked, back = evidence.list_versions or ListVersions(), describe_rollback(evidence)
     return ComparisonView(
         version=VERSION,
-        old=_image(comparison.old, rows),
-        new=_image(comparison.new, rows),
+        old=_build_image_view(comparison.old, rows),
+        new=_build_image_view(comparison.new, rows),
         is_same=comparison.is_same,
         platform=Text(comparison.platform),
-        delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
-        rollback=Text(back, MAX_NOTE) if back else None,
-        packages=packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
-        contents=contents_view(evidence.contents, rows),
+        delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
+        rollback=Text(back, MAX_NOTE_LENGTH) if back else None,
+        packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
+        contents=build_contents_view(evidence.contents, rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
-        database=day(scanner.database) if scanner else None,
+        database=format_day(scanner.database) if scanner else None,
         exploited_list=Text(f"{asked.kev_date}") if asked.kev_date else None,
         is_exploited_unknown=AdvisoryList.KEV in asked.unread_lists,
         epss_list=Text(f"{asked.epss_date}") if asked.epss_date else None,
-        failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE) for each in comparison.failed),
+        failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE_LENGTH) for each in comparison.failed),
     )
 
 
-def _image(image: ComparedImage, rows: int) -> ComparedView:
-    return ComparedView(
+def _build_image_view(image: ComparedImage, rows: int) -> ComparedImageView:
+    return ComparedImageView(
         reference=Text(str(replace(image.reference, digest=None))),
-        short=Text(short(image.facts.digest)),
+        short=Text(shorten_digest(image.facts.digest)),
         digest=Text(image.facts.digest),
-        platforms=first_of(image.facts.platforms, rows),
-        built=day(image.built_at),
-        signature=signature_view(image.signature) if image.signature is not None else None,
-        scan=scan_view(image.scan, image.contents, rows),
+        platforms=truncate_list(image.facts.platforms, rows),
+        built=format_day(image.built_at),
+        signature=build_signature_view(image.signature) if image.signature is not None else None,
+        scan=build_scan_view(image.scan, image.contents, rows),
     )

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bot.core.evidence.contents import (
-    Aspect,
-    Origin,
-    aspect_changes,
-    becomes_root,
-    origin,
-    source_comparison,
+    ImageAspect,
+    SourceOrigin,
+    list_aspect_changes,
+    has_become_root,
+    determine_origin,
+    build_source_comparison,
 )
-from bot.core.markdown import Link, Plain, Text, first_of
-from bot.core.sizes import spoken_size
+from bot.core.markdown import Link, Plain, Text, truncate_list
+from bot.core.sizes import format_size
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 
-MAX_WORDS = 20
+MAX_LIST_ITEMS = 20
 """Items of one list in an image's config that are shown, of the removed and of the added ones."""
 MAX_VERSIONS = 5
 """Versions of one package that are shown."""
@@ -64,7 +64,7 @@ class AspectView:
     A long list is cut and ends with the count of the others.
     """
 
-    aspect: Aspect
+    aspect: ImageAspect
     old: tuple[Text | Plain, ...]
     new: tuple[Text | Plain, ...]
 
@@ -79,13 +79,13 @@ class ContentsView:
     old_size: Plain
     """Download size: all layers, compressed."""
     new_size: Plain
-    origin: Origin
+    origin: SourceOrigin
     """`rebuilt` from the same source revision, from a `changed` revision, from a `moved` source, or `unknown`."""
     comparison: Link | None
     """A link to the comparison of both source revisions."""
 
 
-_ORDER = (
+_CHANGE_ORDER = (
     PackageChangeKind.DOWNGRADED,
     PackageChangeKind.CHANGED,
     PackageChangeKind.UPGRADED,
@@ -94,40 +94,40 @@ _ORDER = (
 )
 
 
-def packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
+def build_packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
     """Return the view of package changes, at most `rows` of them."""
-    found = sorted(changes, key=lambda each: (_ORDER.index(each.kind), each.type, each.name))
+    found = sorted(changes, key=lambda each: (_CHANGE_ORDER.index(each.kind), each.type, each.name))
     counted = Counter(each.kind for each in found)
     return PackagesView(
-        counts=tuple(ChangeCountView(change, counted[change]) for change in _ORDER if counted[change]),
+        counts=tuple(ChangeCountView(change, counted[change]) for change in _CHANGE_ORDER if counted[change]),
         rows=tuple(
-            PackageView(each.kind, Text(each.type), Text(each.name), latest_of(each.old), latest_of(each.new))
+            PackageView(each.kind, Text(each.type), Text(each.name), list_latest_versions(each.old), list_latest_versions(each.new))
             for each in found[:rows]
         ),
         cut=max(0, len(found) - rows),
     )
 
 
-def latest_of(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
+def list_latest_versions(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
     """Return the latest versions of a package, which are last in the list, after the count of earlier ones."""
     earlier = len(versions) - MAX_VERSIONS
     return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))
 
 
-def contents_view(contents: TransitionContents | None, rows: int) -> ContentsView | None:
+def build_contents_view(contents: TransitionContents | None, rows: int) -> ContentsView | None:
     """Return the view of two images, at most `rows` items of each list; None if contents of either are not known."""
-    changes = aspect_changes(contents)
+    changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None
-    compared = source_comparison(contents)
+    source_comparison = build_source_comparison(contents)
     return ContentsView(
         aspects=tuple(
-            AspectView(each.aspect, *(first_of(words, min(rows, MAX_WORDS)) for words in (each.old, each.new)))
+            AspectView(each.aspect, *(truncate_list(words, min(rows, MAX_LIST_ITEMS)) for words in (each.old, each.new)))
             for each in changes
         ),
-        becomes_root=becomes_root(contents),
-        old_size=Plain(spoken_size(contents.old.size)),
-        new_size=Plain(spoken_size(contents.new.size)),
-        origin=origin(contents),
-        comparison=Link(Plain("what changed in it"), compared.address) if compared is not None else None,
+        becomes_root=has_become_root(contents),
+        old_size=Plain(format_size(contents.old.size)),
+        new_size=Plain(format_size(contents.new.size)),
+        origin=determine_origin(contents),
+        comparison=Link(Plain("what changed in it"), source_comparison.url) if source_comparison is not None else None,
     )

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.evidence.compare import count_by_severity, distinct, exploited, exploited_in
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, collect_exploited_ids
 from bot.core.markdown import Text
-from bot.core.proposal.handling import on_close_of
-from bot.core.proposal.view.scans import day
-from bot.core.proposal.view.transitions import TransitionView, notes_of, transition_view
-from bot.core.transition import transition_of
+from bot.core.proposal.handling import determine_on_close
+from bot.core.proposal.view.scans import format_day
+from bot.core.proposal.view.transitions import TransitionView, list_notes, build_transition_view
+from bot.core.transition import get_first_transition
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import ImageUpdate, Transition
 from bot.model.evidence import Evidence, Scan, Severity
@@ -19,9 +19,9 @@ from bot.model.modes import OnClose
 from bot.model.vocabulary import Role
 
 VERSION = 1
-SEVERAL = 2
+MIN_IMAGES_FOR_TOTAL = 2
 """Minimum number of compared images for a total."""
-MAX_LINES = 20
+MAX_LINE_NUMBERS = 20
 """Line numbers that are shown for one file."""
 
 
@@ -97,71 +97,71 @@ class ProposalView:
     """The day of the list of exploit probabilities (EPSS); None if it was not read."""
 
 
-def build_view(
+def build_proposal_view(
     updates: Sequence[ImageUpdate],
     evidence: Mapping[Transition, Evidence],
     rows: int,
     *,
     is_first: bool = False,
-    left_out: Sequence[str] = (),
+    protected_files: Sequence[str] = (),
 ) -> ProposalView:
     """Return the view of one proposal; each list has at most `rows` rows."""
     by_transition: dict[Transition, list[ImageUpdate]] = {}
     for update in updates:
-        by_transition.setdefault(transition_of(update), []).append(update)
-    moved = sorted(by_transition, key=lambda each: each.sort_key)
-    scans = [scan for each in moved for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
+        by_transition.setdefault(get_first_transition(update), []).append(update)
+    transitions = sorted(by_transition, key=lambda each: each.sort_key)
+    scans = [scan for each in transitions for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
     scanner = scans[0].scanner if scans else None
-    asked = next((each for move in moved if (each := evidence[move].list_versions) is not None), ListVersions())
-    files = tuple(_files(updates))
-    shown = moved[: max(rows, 1)]
-    notes = dict(notes_of(moved, by_transition))
+    list_versions = next((each for move in transitions if (each := evidence[move].list_versions) is not None), ListVersions())
+    files = tuple(_list_files(updates))
+    shown = transitions[: max(rows, 1)]
+    notes = dict(list_notes(transitions, by_transition))
     return ProposalView(
         version=VERSION,
         is_first=is_first,
-        mutes=on_close_of(updates) is OnClose.LINE,
-        update_type=_update_type(moved),
+        mutes=determine_on_close(updates) is OnClose.LINE,
+        update_type=_determine_update_type(transitions),
         transitions=tuple(
-            transition_view(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
+            build_transition_view(each, by_transition[each][0], notes[each], evidence[each], rows) for each in shown
         ),
-        transitions_cut=len(moved) - len(shown),
-        total=_total([evidence[each] for each in moved]),
+        transitions_cut=len(transitions) - len(shown),
+        total=_build_total([evidence[each] for each in transitions]),
         files=files[:rows],
         files_cut=max(0, len(files) - rows),
-        left_out=tuple(map(Text, left_out[:rows])),
-        left_out_cut=max(0, len(left_out) - rows),
+        left_out=tuple(map(Text, protected_files[:rows])),
+        left_out_cut=max(0, len(protected_files) - rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
-        database=day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{asked.kev_date}") if asked.kev_date else None,
-        is_exploited_unknown=AdvisoryList.KEV in asked.unread_lists,
-        epss_list=Text(f"{asked.epss_date}") if asked.epss_date else None,
+        database=format_day(scanner.database) if scanner else None,
+        exploited_list=Text(f"{list_versions.kev_date}") if list_versions.kev_date else None,
+        is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
+        epss_list=Text(f"{list_versions.epss_date}") if list_versions.epss_date else None,
     )
 
 
-def _total(evidence: Sequence[Evidence]) -> TotalView | None:
+def _build_total(evidence: Sequence[Evidence]) -> TotalView | None:
     deltas = [each.delta for each in evidence if each.delta is not None]
-    if len(deltas) < SEVERAL:
+    if len(deltas) < MIN_IMAGES_FOR_TOTAL:
         return None
     fixed = [finding for delta in deltas for finding in delta.fixed]
     introduced = [finding for delta in deltas for finding in delta.introduced]
-    listed = exploited_in(evidence)
+    listed = collect_exploited_ids(evidence)
     return TotalView(
-        fixed_count=distinct(fixed),
+        fixed_count=count_distinct(fixed),
         fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
-        fixed_exploited=distinct(exploited(fixed, listed)),
-        introduced_count=distinct(introduced),
-        introduced_exploited=distinct(exploited(introduced, listed)),
+        fixed_exploited=count_distinct(filter_exploited(fixed, listed)),
+        introduced_count=count_distinct(introduced),
+        introduced_exploited=count_distinct(filter_exploited(introduced, listed)),
         is_partial=any(each.delta is None and each.old is not None for each in evidence),
     )
 
 
-def _update_type(moved: Iterable[Transition]) -> UpdateType:
-    kinds = {UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in moved}
+def _determine_update_type(transitions: Iterable[Transition]) -> UpdateType:
+    kinds = {UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in transitions}
     return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
 
 
-def _files(updates: Iterable[ImageUpdate]) -> Iterable[FileView]:
+def _list_files(updates: Iterable[ImageUpdate]) -> Iterable[FileView]:
     lines: dict[str, set[int]] = {}
     deploying: set[str] = set()
     for update in updates:
@@ -170,4 +170,4 @@ def _files(updates: Iterable[ImageUpdate]) -> Iterable[FileView]:
         if occurrence.role is not Role.BASE:
             deploying.add(occurrence.path)
     for path in sorted(lines):
-        yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINES]), path in deploying)
+        yield FileView(Text(path), tuple(sorted(lines[path])[:MAX_LINE_NUMBERS]), path in deploying)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.evidence.canonical import Key, key
-from bot.core.evidence.compare import count_by_severity, distinct, exploited
-from bot.core.evidence.packages import Versions, versions_in
-from bot.core.markdown import Link, Plain, Text, vulnerability
-from bot.core.proposal.view.contents import latest_of
+from bot.core.evidence.canonical import FindingKey, get_finding_key
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.packages import VersionLookup, build_version_lookup
+from bot.core.markdown import Link, Plain, Text, link_vulnerability
+from bot.core.proposal.view.contents import list_latest_versions
 from bot.model.contents import ImageContents
 from bot.model.evidence import (
     Evidence,
@@ -55,7 +55,7 @@ class FindingView:
 
 
 @dataclass(frozen=True, slots=True)
-class SetAsideView:
+class SuppressedFindingView:
     """One suppressed vulnerability, which is not counted anywhere."""
 
     id: Text | Link
@@ -78,7 +78,7 @@ class ScanView:
     os: Text | None
     built: Text | None
     """The day of its build, according to the image."""
-    set_aside: tuple[SetAsideView, ...] = ()
+    set_aside: tuple[SuppressedFindingView, ...] = ()
     """Suppressed vulnerabilities, worst first; may have been cut to fit."""
     set_aside_count: int = 0
     """Distinct suppressed vulnerabilities, before the list was cut."""
@@ -106,89 +106,89 @@ class DeltaView:
     """Number of omitted rows of the three lists."""
 
 
-def scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
+def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
     """Return the view of one image; its contents supply the build time if its scanner does not."""
     said = contents.created if contents is not None else None
     match outcome:
         case NotScanned(reason=why):
-            return ScanView(None, None, why, None, day(said))
+            return ScanView(None, None, why, None, format_day(said))
         case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
             counts = count_by_severity(findings)
             return ScanView(
                 counts=tuple(CountView(severity, count) for severity, count in counts.items()),
-                total=distinct(findings),
+                total=count_distinct(findings),
                 why_not=None,
                 os=Text(system),
-                built=day(created or said),
-                set_aside=tuple(map(_set_aside, sorted(set_aside, key=_worst_first)[:rows])),
-                set_aside_count=distinct(each.finding for each in set_aside),
+                built=format_day(created or said),
+                set_aside=tuple(map(_build_suppressed_view, sorted(set_aside, key=_get_severity_key)[:rows])),
+                set_aside_count=count_distinct(each.finding for each in set_aside),
                 set_aside_cut=max(0, len(set_aside) - rows),
             )
 
 
-def day(moment: datetime | None) -> Text | None:
+def format_day(moment: datetime | None) -> Text | None:
     """Return the day of a time, which is precise enough for the age of images and databases."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
-def delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
+def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
     """Return the view of the changes between the two scans of `evidence`, at most `rows` rows of each list."""
     lists = (delta.fixed, delta.introduced, delta.remaining)
-    fixed, introduced, remaining = (_exploited_first(each, evidence)[:rows] for each in lists)
-    before, after = (_versions(outcome) for outcome in (evidence.old, evidence.new))
+    fixed, introduced, remaining = (_sort_exploited_first(each, evidence)[:rows] for each in lists)
+    before, after = (_build_lookup(outcome) for outcome in (evidence.old, evidence.new))
     return DeltaView(
-        fixed=tuple(_finding(each, after, evidence) for each in fixed),
-        introduced=tuple(_finding(each, before, evidence) for each in introduced),
-        remaining=tuple(_finding(each, before, evidence) for each in remaining),
-        fixed_count=distinct(delta.fixed),
+        fixed=tuple(_build_finding_view(each, after, evidence) for each in fixed),
+        introduced=tuple(_build_finding_view(each, before, evidence) for each in introduced),
+        remaining=tuple(_build_finding_view(each, before, evidence) for each in remaining),
+        fixed_count=count_distinct(delta.fixed),
         fixed_critical=count_by_severity(delta.fixed)[Severity.CRITICAL],
-        fixed_exploited=distinct(exploited(delta.fixed, evidence.exploited_ids)),
-        introduced_count=distinct(delta.introduced),
-        introduced_exploited=distinct(exploited(delta.introduced, evidence.exploited_ids)),
-        remaining_count=distinct(delta.remaining),
-        fixable_count=distinct(each for each in delta.remaining if each.fixed_in),
+        fixed_exploited=count_distinct(filter_exploited(delta.fixed, evidence.exploited_ids)),
+        introduced_count=count_distinct(delta.introduced),
+        introduced_exploited=count_distinct(filter_exploited(delta.introduced, evidence.exploited_ids)),
+        remaining_count=count_distinct(delta.remaining),
+        fixable_count=count_distinct(each for each in delta.remaining if each.fixed_in),
         cut=sum(max(0, len(findings) - rows) for findings in lists),
     )
 
 
-def _worst_first(aside: SuppressedFinding) -> tuple[int, Key]:
-    return -aside.finding.severity, key(aside.finding)
+def _get_severity_key(suppressed: SuppressedFinding) -> tuple[int, FindingKey]:
+    return -suppressed.finding.severity, get_finding_key(suppressed.finding)
 
 
-def _set_aside(aside: SuppressedFinding) -> SetAsideView:
-    found = aside.finding
-    return SetAsideView(
-        id=vulnerability(found.id),
+def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingView:
+    found = suppressed.finding
+    return SuppressedFindingView(
+        id=link_vulnerability(found.id),
         package=Text(found.package),
         installed=Text(found.installed),
         severity=found.severity,
-        why=Text(aside.why),
-        by=Text(aside.by),
+        why=Text(suppressed.why),
+        by=Text(suppressed.by),
     )
 
 
-def _exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
+def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
     """Sort exploited vulnerabilities first; otherwise the order, worst first, is kept."""
     known = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in known)
 
 
-def _versions(outcome: ScanOutcome | None) -> Versions:
-    return versions_in(outcome) if isinstance(outcome, Scan) else lambda _: None
+def _build_lookup(outcome: ScanOutcome | None) -> VersionLookup:
+    return build_version_lookup(outcome) if isinstance(outcome, Scan) else lambda _: None
 
 
-def _finding(finding: Finding, versions: Versions, evidence: Evidence) -> FindingView:
-    beside = versions(finding)
+def _build_finding_view(finding: Finding, versions: VersionLookup, evidence: Evidence) -> FindingView:
+    other_versions = versions(finding)
     score = evidence.epss_scores.get(finding.id) if evidence.epss_scores is not None else None
     return FindingView(
-        id=vulnerability(finding.id),
+        id=link_vulnerability(finding.id),
         package=Text(finding.package),
         installed=Text(finding.installed),
-        other=latest_of(beside) if beside is not None else None,
+        other=list_latest_versions(other_versions) if other_versions is not None else None,
         fixed_in=Text(finding.fixed_in) if finding.fixed_in else None,
         severity=finding.severity,
         title=Text(finding.title) if finding.title else None,
         platforms=tuple(map(Text, finding.platforms)),
-        is_exploited=bool(exploited([finding], evidence.exploited_ids)),
+        is_exploited=bool(filter_exploited([finding], evidence.exploited_ids)),
         epss=round(100 * score, 1) if score is not None else None,
     )

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.markdown import Plain, Text, first_of
-from bot.core.notes import MAX_NOTE
-from bot.core.proposal.view.contents import ContentsView, PackagesView, contents_view, packages_view
-from bot.core.proposal.view.scans import DeltaView, ScanView, delta_view, scan_view
-from bot.core.proposal.view.trust import TrustView, trust_view
-from bot.core.transition import short
+from bot.core.markdown import Plain, Text, truncate_list
+from bot.core.notes import MAX_NOTE_LENGTH
+from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
+from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view
+from bot.core.proposal.view.trust import TrustView, build_trust_view
+from bot.core.transition import shorten_digest
 from bot.model.decision import ImageUpdate, Transition, UpdateCause
 from bot.model.evidence import Evidence
 from bot.model.reference import TagRef
@@ -64,12 +64,12 @@ class TransitionView:
     """None if no `trust` entry matches the image."""
 
 
-def notes_of(
-    moved: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
+def list_notes(
+    transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
     """Yield the notes of each transition from all its references; a note is not repeated for the same tag."""
     said: set[tuple[TagRef, str]] = set()
-    for each in moved:
+    for each in transitions:
         known = [
             note for update in updates[each] for note in (*update.tracked_image.notes, *update.candidates[0].notes)
         ]
@@ -77,7 +77,7 @@ def notes_of(
         said |= {(each.tag_ref, note) for note in known}
 
 
-def transition_view(
+def build_transition_view(
     transition: Transition, update: ImageUpdate, notes: Sequence[str], evidence: Evidence, rows: int
 ) -> TransitionView:
     old, new, contents = transition.old, transition.new, evidence.contents
@@ -85,26 +85,26 @@ def transition_view(
         reference=Text(f"{update.occurrence.reference.name}:{transition.tag_ref.tag}"),
         new_tag=Text(transition.new_tag) if transition.new_tag else None,
         cause=update.cause,
-        doubt=Text(update.review_reason, MAX_NOTE) if update.review_reason else None,
-        notes=tuple(Text(note, MAX_NOTE) for note in notes[:rows]),
+        doubt=Text(update.review_reason, MAX_NOTE_LENGTH) if update.review_reason else None,
+        notes=tuple(Text(note, MAX_NOTE_LENGTH) for note in notes[:rows]),
         notes_cut=max(0, len(notes) - rows),
-        old=Text(short(old)) if old else None,
-        new=Text(short(new)),
+        old=Text(shorten_digest(old)) if old else None,
+        new=Text(shorten_digest(new)),
         old_digest=Text(old) if old else None,
         new_digest=Text(new),
         platform=Text(transition.platforms[0]),
         scanned_on=tuple(map(Text, transition.platforms)),
-        platforms=first_of(update.candidates[0].platforms, rows),
-        on_platforms=tuple(_on(platform, found, rows) for platform, found in evidence.by_platform.items()),
-        before=scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
-        after=scan_view(evidence.new, contents.new if contents else None, rows),
-        delta=delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
-        packages=packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
-        contents=contents_view(contents, rows),
-        trust=trust_view(evidence.signatures) if evidence.signatures is not None else None,
+        platforms=truncate_list(update.candidates[0].platforms, rows),
+        on_platforms=tuple(_build_platform_view(platform, found, rows) for platform, found in evidence.by_platform.items()),
+        before=build_scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
+        after=build_scan_view(evidence.new, contents.new if contents else None, rows),
+        delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
+        packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
+        contents=build_contents_view(contents, rows),
+        trust=build_trust_view(evidence.signatures) if evidence.signatures is not None else None,
     )
 
 
-def _on(platform: str, evidence: Evidence, rows: int) -> PlatformView:
-    before = scan_view(evidence.old, None, rows) if evidence.old is not None else None
-    return PlatformView(Text(platform), before, scan_view(evidence.new, None, rows))
+def _build_platform_view(platform: str, evidence: Evidence, rows: int) -> PlatformView:
+    before = build_scan_view(evidence.old, None, rows) if evidence.old is not None else None
+    return PlatformView(Text(platform), before, build_scan_view(evidence.new, None, rows))

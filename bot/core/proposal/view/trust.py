@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from bot.core.markdown import Text
-from bot.core.notes import MAX_NOTE
+from bot.core.notes import MAX_NOTE_LENGTH
 from bot.model.signature import (
     BadSignature,
     NoSignature,
@@ -37,10 +37,10 @@ class SignatureState(StrEnum):
     @property
     def sentence(self) -> str:
         """The state as a sentence."""
-        return _SENTENCES.get(self) or SignatureDefect(self).sentence
+        return _STATE_SENTENCES.get(self) or SignatureDefect(self).sentence
 
 
-_SENTENCES: dict[SignatureState, str] = {
+_STATE_SENTENCES: dict[SignatureState, str] = {
     SignatureState.SIGNED: "somebody whom `trust` lists signed it",
     SignatureState.UNSIGNED: "it has no signature",
     SignatureState.UNSUPPORTED: "its signature is of a kind that cannot be verified, which says nothing of it",
@@ -73,30 +73,30 @@ class TrustView:
     """Whether the results are equal: the same signer and content, or the same state without a signer."""
 
 
-def trust_view(found: TransitionSignatures) -> TrustView:
+def build_trust_view(signatures: TransitionSignatures) -> TrustView:
     return TrustView(
-        old=signature_view(found.old) if found.old is not None else None,
-        new=signature_view(found.new),
-        is_unchanged=found.old == found.new,
+        old=build_signature_view(signatures.old) if signatures.old is not None else None,
+        new=build_signature_view(signatures.new),
+        is_unchanged=signatures.old == signatures.new,
     )
 
 
-def signature_view(outcome: SignatureOutcome) -> SignatureView:
+def build_signature_view(outcome: SignatureOutcome) -> SignatureView:
     match outcome:
         case VerifiedSignature(signer=signer, statement=statement):
             return SignatureView(
-                SignatureState.SIGNED, Text(signer.identity, MAX_NOTE), signer.scheme, statement, detail=None
+                SignatureState.SIGNED, Text(signer.identity, MAX_NOTE_LENGTH), signer.scheme, statement, detail=None
             )
         case BadSignature(defect=flaw, detail=detail):
-            return _unsigned(SignatureState(flaw), detail)
+            return _build_unverified_view(SignatureState(flaw), detail)
         case UnsupportedSignature(detail=detail):
-            return _unsigned(SignatureState.UNSUPPORTED, detail)
+            return _build_unverified_view(SignatureState.UNSUPPORTED, detail)
         case SignatureUnknown(detail=detail):
-            return _unsigned(SignatureState.UNKNOWN, detail)
+            return _build_unverified_view(SignatureState.UNKNOWN, detail)
         case NoSignature():
-            return _unsigned(SignatureState.UNSIGNED)
+            return _build_unverified_view(SignatureState.UNSIGNED)
     assert_never(outcome)
 
 
-def _unsigned(state: SignatureState, detail: str = "") -> SignatureView:
-    return SignatureView(state, None, None, None, Text(detail, MAX_NOTE) if detail else None)
+def _build_unverified_view(state: SignatureState, detail: str = "") -> SignatureView:
+    return SignatureView(state, None, None, None, Text(detail, MAX_NOTE_LENGTH) if detail else None)

@@ -7,14 +7,14 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
-from bot.formats._syntax.hcl.tokens import Interpolation, Literal, Template
-from bot.formats._syntax.places import shown
+from bot.formats._syntax.hcl.reader import HclAttribute, HclBlock, HclBody, ComputedExpression, HclExpression, HclFile, HclObject, HclTuple
+from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral, HclTemplate
+from bot.formats._syntax.places import format_for_display
 from bot.model import remark
 from bot.model.remark import InterpolatedText
 from bot.model.source import Span
 
-UNKNOWN = "${}"
+UNKNOWN_TEXT = "${}"
 """Stands for a computed part of a path."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -27,21 +27,21 @@ class BakeText(NamedTuple):
     """The byte of the file at which it begins."""
     source: str
     """The source text."""
-    parts: tuple[Literal | Interpolation, ...]
+    parts: tuple[HclLiteral | HclInterpolation, ...]
     is_template: bool = True
     """Whether the value is a string; otherwise it is a computed expression, kept as one part."""
 
     @property
     def text(self) -> InterpolatedText:
         """The value as literals and uses of variables; an expression that is not a name becomes an unset variable."""
-        return tuple(map(_part, self.parts))
+        return tuple(map(_convert_part, self.parts))
 
     @property
     def value(self) -> str:
         """The value as a string; UNKNOWN_TEXT if any part of it is computed."""
-        if not all(isinstance(part, Literal) for part in self.parts):
-            return UNKNOWN
-        return b"".join(part.value for part in self.parts if isinstance(part, Literal)).decode(errors="replace")
+        if not all(isinstance(part, HclLiteral) for part in self.parts):
+            return UNKNOWN_TEXT
+        return b"".join(part.value for part in self.parts if isinstance(part, HclLiteral)).decode(errors="replace")
 
 
 @dataclass(slots=True)
@@ -50,7 +50,7 @@ class BakeTarget:
 
     name: str
     contexts: list[tuple[str, BakeText]] = field(default_factory=list)
-    inline: BakeText | None = None
+    inline_dockerfile: BakeText | None = None
     """The value of `dockerfile-inline`."""
     arguments: list[tuple[str, int]] = field(default_factory=list)
     """Names of the build arguments, and the bytes of the file at which they stand."""
@@ -65,96 +65,96 @@ class BakeFile(NamedTuple):
     targets: tuple[BakeTarget, ...]
     variables: tuple[tuple[str, BakeText], ...]
     """Variables whose default is a string."""
-    used: frozenset[str]
+    used_names: frozenset[str]
     """Names that are used anywhere but in the contexts of targets."""
 
 
-def _part(part: Literal | Interpolation) -> remark.LiteralText | remark.VariableUse:
+def _convert_part(part: HclLiteral | HclInterpolation) -> remark.LiteralText | remark.VariableUse:
     match part:
-        case Literal(value, start):
+        case HclLiteral(value, start):
             span = None if start is None else Span(start, start + len(value))
             return remark.LiteralText(value.decode(errors="replace"), span)
-        case Interpolation(_, _, expression):
-            return remark.VariableUse(shown(expression.decode(errors="replace")))
+        case HclInterpolation(_, _, expression):
+            return remark.VariableUse(format_for_display(expression.decode(errors="replace")))
         case _:
             assert_never(part)
 
 
-def read_bake(hcl: Hcl) -> BakeFile:
+def read_bake(hcl: HclFile) -> BakeFile:
     """Return the targets and variables of a bake file."""
     body = hcl.body
-    targets = [_target(hcl, block) for block in body.blocks_of("target")]
+    targets = [_read_target(hcl, block) for block in body.list_blocks("target")]
     defaults = [
         (block.labels[0], value)
-        for block in body.blocks_of("variable")
-        if block.labels and (value := block.body.value("default")) is not None
+        for block in body.list_blocks("variable")
+        if block.labels and (value := block.body.get_value("default")) is not None
     ]
     defaults += [(attribute.name, attribute.value) for attribute in body.attributes if attribute.name is not None]
-    variables = [(name, text) for name, value in defaults if (text := _text(hcl, value)).is_template]
+    variables = [(name, text) for name, value in defaults if (text := _make_text(hcl, value)).is_template]
     contexts = {text.start for target in targets for _, text in target.contexts}
-    used = frozenset(name for text in _expressions(hcl, body, contexts) for name in _NAME.findall(text))
-    return BakeFile(tuple(targets), tuple(variables), used)
+    used_names = frozenset(name for text in _list_expressions(hcl, body, contexts) for name in _NAME.findall(text))
+    return BakeFile(tuple(targets), tuple(variables), used_names)
 
 
-def _target(hcl: Hcl, block: Block) -> BakeTarget:
+def _read_target(hcl: HclFile, block: HclBlock) -> BakeTarget:
     target = BakeTarget(" ".join(block.labels))
     for attribute in block.body.attributes:
         value = attribute.value
         match attribute.name, value:
-            case "contexts", Object():
-                target.contexts += [(item.name or UNKNOWN, _text(hcl, item.value)) for item in value.items]
-            case "args", Object():
+            case "contexts", HclObject():
+                target.contexts += [(item.name or UNKNOWN_TEXT, _make_text(hcl, item.value)) for item in value.items]
+            case "args", HclObject():
                 target.arguments += [(item.name, item.start) for item in value.items if item.name is not None]
-            case "inherits", Tuple():
-                target.inherits += [_text(hcl, item).value for item in value.items]
-            case "dockerfile-inline", Template():
-                target.inline = _text(hcl, value)
+            case "inherits", HclTuple():
+                target.inherits += [_make_text(hcl, item).value for item in value.items]
+            case "dockerfile-inline", HclTemplate():
+                target.inline_dockerfile = _make_text(hcl, value)
             case "context", _:
-                target.context = _text(hcl, value).value
+                target.context = _make_text(hcl, value).value
             case "dockerfile", _:
-                target.dockerfile = _text(hcl, value).value
+                target.dockerfile = _make_text(hcl, value).value
             case _:
                 pass
     return target
 
 
-def _text(hcl: Hcl, value: Expression) -> BakeText:
-    if isinstance(value, Template):
-        return BakeText(value.start, hcl.source_of(value), value.parts)
-    expression = Interpolation(value.start, value.end, hcl.source_of(value).encode())
-    return BakeText(value.start, hcl.source_of(value), (expression,), is_template=False)
+def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
+    if isinstance(value, HclTemplate):
+        return BakeText(value.start, hcl.get_source_text(value), value.parts)
+    expression = HclInterpolation(value.start, value.end, hcl.get_source_text(value).encode())
+    return BakeText(value.start, hcl.get_source_text(value), (expression,), is_template=False)
 
 
-def _expressions(hcl: Hcl, body: Body, left_out: Collection[int]) -> Iterator[str]:
+def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
     """Yield every expression in `body` that may use variables, except strings that begin at `excluded_starts`."""
     for attribute in body.attributes:
-        yield from _in_expression(hcl, attribute.value, left_out)
+        yield from _list_in_expression(hcl, attribute.value, excluded_starts)
     for block in body.blocks:
-        yield from _expressions(hcl, block.body, left_out)
+        yield from _list_expressions(hcl, block.body, excluded_starts)
 
 
-def _in_expression(hcl: Hcl, value: Expression, left_out: Collection[int]) -> Iterator[str]:
+def _list_in_expression(hcl: HclFile, value: HclExpression, excluded_starts: Collection[int]) -> Iterator[str]:
     match value:
-        case Template():
-            if value.start not in left_out:
-                yield from _interpolated(value.parts)
-        case Tuple():
+        case HclTemplate():
+            if value.start not in excluded_starts:
+                yield from _list_interpolations(value.parts)
+        case HclTuple():
             for item in value.items:
-                yield from _in_expression(hcl, item, left_out)
-        case Object():
+                yield from _list_in_expression(hcl, item, excluded_starts)
+        case HclObject():
             for attribute in value.items:
-                yield from _in_item(hcl, attribute, left_out)
-        case Computed():
-            yield hcl.source_of(value)
+                yield from _list_in_item(hcl, attribute, excluded_starts)
+        case ComputedExpression():
+            yield hcl.get_source_text(value)
         case _:
             assert_never(value)
 
 
-def _in_item(hcl: Hcl, item: Attribute, left_out: Collection[int]) -> Iterator[str]:
+def _list_in_item(hcl: HclFile, item: HclAttribute, excluded_starts: Collection[int]) -> Iterator[str]:
     if item.name is None:  # its key is computed
         yield hcl.content[item.start : item.value.start].decode(errors="replace")
-    yield from _in_expression(hcl, item.value, left_out)
+    yield from _list_in_expression(hcl, item.value, excluded_starts)
 
 
-def _interpolated(parts: Iterable[Literal | Interpolation]) -> Iterator[str]:
-    return (part.expression.decode(errors="replace") for part in parts if isinstance(part, Interpolation))
+def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iterator[str]:
+    return (part.expression.decode(errors="replace") for part in parts if isinstance(part, HclInterpolation))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.formats._syntax.bake.files import BakeTarget
-from bot.formats._syntax.tree_paths import dockerfile_of
+from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.model.source import FilePath
 
 MAX_VISITS = 50_000
@@ -13,7 +13,7 @@ MAX_VISITS = 50_000
 from them; the largest files have hundreds."""
 
 
-def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
+def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
     """Yield Dockerfile, name and offset of every argument that a target has; none for inline Dockerfiles."""
     by_name = {target.name: target for target in targets}
     visits = 0
@@ -22,26 +22,26 @@ def arguments_of(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tupl
         dockerfile: str | None = None
         arguments: dict[str, int] = {}
         is_inline = False
-        for each in _inherited(target, by_name):
+        for each in _resolve_inheritance(target, by_name):
             visits += 1 + len(each.arguments) + len(each.inherits)
             if visits > MAX_VISITS:
                 return
             context = each.context if context is None else context
             dockerfile = each.dockerfile if dockerfile is None else dockerfile
-            is_inline = is_inline or each.inline is not None
+            is_inline = is_inline or each.inline_dockerfile is not None
             arguments |= {name: start for name, start in each.arguments if name not in arguments}
-        built = None if is_inline else dockerfile_of(path, context, dockerfile)
-        if built is not None:
-            yield from ((built, name, start) for name, start in arguments.items())
+        built_dockerfile = None if is_inline else resolve_dockerfile(path, context, dockerfile)
+        if built_dockerfile is not None:
+            yield from ((built_dockerfile, name, start) for name, start in arguments.items())
 
 
-def _inherited(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
+def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
     """Yield a target and the targets that it inherits from, each before those that it overrides."""
-    seen: set[str] = set()
+    visited_names: set[str] = set()
     pending = [target]
     while pending:
         each = pending.pop()
-        if each.name not in seen:
-            seen.add(each.name)
+        if each.name not in visited_names:
+            visited_names.add(each.name)
             yield each
             pending += [by_name[name] for name in each.inherits if name in by_name]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from bot.formats._syntax.broken import BrokenAtError
-from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.encoding import find_text_start
 
 _BLANK = rb"[\t\v\f\r ]"
 _SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
@@ -22,7 +22,7 @@ _COMMENT = b" #"
 _QUOTED = re.compile(rb"(['\"])((?:\\.|(?!\1)[^\\])*+)\1", re.DOTALL)
 
 
-class Assignment(NamedTuple):
+class EnvAssignment(NamedTuple):
     """An assignment `NAME=value`."""
 
     name: str
@@ -34,11 +34,11 @@ class Assignment(NamedTuple):
     """`'`, `"` or empty; a value in `'` is not interpolated."""
 
 
-def read_assignments(content: bytes) -> Iterator[Assignment]:
+def read_assignments(content: bytes) -> Iterator[EnvAssignment]:
     """Yield the assignments in order. Raises BrokenAtError where compose would refuse the file."""
-    at = text_start(content)
-    while (at := _end(_SKIPPED, content, at)) < len(content):
-        at = _end(_EXPORT, content, at)
+    at = find_text_start(content)
+    while (at := _match_end(_SKIPPED, content, at)) < len(content):
+        at = _match_end(_EXPORT, content, at)
         key = _KEY.match(content, at)
         if key is None:
             raise BrokenAtError(at)
@@ -51,14 +51,14 @@ def read_assignments(content: bytes) -> Iterator[Assignment]:
             quoted = _QUOTED.match(content, at)
             if quoted is None:
                 raise BrokenAtError(at)
-            yield Assignment(name, quoted[2], quoted.start(2), quoted[1].decode())
+            yield EnvAssignment(name, quoted[2], quoted.start(2), quoted[1].decode())
             at = quoted.end()
         else:
-            line = content[at : _end(_UNQUOTED, content, at)]
-            yield Assignment(name, line.partition(_COMMENT)[0].rstrip(), at, "")
+            line = content[at : _match_end(_UNQUOTED, content, at)]
+            yield EnvAssignment(name, line.partition(_COMMENT)[0].rstrip(), at, "")
             at += len(line)
 
 
-def _end(pattern: re.Pattern[bytes], content: bytes, at: int) -> int:
+def _match_end(pattern: re.Pattern[bytes], content: bytes, at: int) -> int:
     match = pattern.match(content, at)
     return match.end() if match else at

@@ -17,7 +17,7 @@ MAX_NESTING = 20
 MAX_LENGTH = 8192
 """Longer texts, in characters, are not split; a reference with all its variables has at most a thousand."""
 
-_NAMES = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
+_VARIABLE_NAME = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
 _DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)
 """An escaped dollar, a bare name, or an opening brace with its name; braces without a valid name match no group."""
 _OPERATOR = re.compile(r":?[-+?]")
@@ -42,24 +42,24 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
         InvalidInterpolationError: Compose would refuse the text.
     """
     if "$" not in text:
-        return tuple(_literal(text, start, 0, len(text)))
+        return tuple(_make_literal(text, start, 0, len(text)))
     if len(text) > MAX_LENGTH:
-        return LiteralText(text, None), *map(VariableUse, names_in(text))
-    return _parse(text, start, 0)
+        return LiteralText(text, None), *map(VariableUse, list_variable_names(text))
+    return _parse_parts(text, start, 0)
 
 
-def names_in(text: str) -> Iterator[str]:
+def list_variable_names(text: str) -> Iterator[str]:
     """Yield the name of every variable that `text` may use, also for a long or invalid text."""
-    return (match[1] for match in _NAMES.finditer(text) if match[1])
+    return (match[1] for match in _VARIABLE_NAME.finditer(text) if match[1])
 
 
-def _parse(text: str, start: int | None, depth: int) -> InterpolatedText:
+def _parse_parts(text: str, start: int | None, depth: int) -> InterpolatedText:
     if depth > MAX_NESTING:
         raise InvalidInterpolationError
     parts: list[LiteralText | VariableUse] = []
     at = 0
     while match := _DOLLAR.search(text, at):
-        parts += _literal(text, start, at, match.start())
+        parts += _make_literal(text, start, at, match.start())
         escaped, bare, name = match.groups()
         at = match.end()
         if escaped:
@@ -67,15 +67,15 @@ def _parse(text: str, start: int | None, depth: int) -> InterpolatedText:
         elif bare:
             parts.append(VariableUse(bare))
         elif name:
-            end = _closing_brace(text, match.start())
-            parts.append(_use(name, text, start, (at, end), depth))
+            end = _find_closing_brace(text, match.start())
+            parts.append(_parse_variable(name, text, start, (at, end), depth))
             at = end + 1
         else:
             raise InvalidInterpolationError
-    return (*parts, *_literal(text, start, at, len(text)))
+    return (*parts, *_make_literal(text, start, at, len(text)))
 
 
-def _use(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
+def _parse_variable(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
     """Parse the operator and operand between a variable's name and its closing brace."""
     begin, end = rest
     operator = _OPERATOR.match(text, begin, end)
@@ -84,11 +84,11 @@ def _use(name: str, text: str, start: int | None, rest: tuple[int, int], depth: 
     begin = operator.end()
     if "\n" in text[begin:end]:
         raise InvalidInterpolationError
-    operand = _parse(text[begin:end], _moved(text, start, begin), depth + 1)
-    return VariableUse(name, operator[0], operand or tuple(_literal(text, start, begin, end, keeps_empty=True)))
+    operand = _parse_parts(text[begin:end], _shift_offset(text, start, begin), depth + 1)
+    return VariableUse(name, operator[0], operand or tuple(_make_literal(text, start, begin, end, should_keep_empty=True)))
 
 
-def _closing_brace(text: str, dollar: int) -> int:
+def _find_closing_brace(text: str, dollar: int) -> int:
     """Return the position of the brace that closes the one behind `dollar` (getFirstBraceClosingIndex)."""
     depth = 0
     for brace in _BRACE.finditer(text, dollar):
@@ -98,12 +98,12 @@ def _closing_brace(text: str, dollar: int) -> int:
     raise InvalidInterpolationError
 
 
-def _literal(text: str, start: int | None, begin: int, end: int, *, keeps_empty: bool = False) -> Iterator[LiteralText]:
-    if begin < end or keeps_empty:
-        offset = _moved(text, start, begin)
+def _make_literal(text: str, start: int | None, begin: int, end: int, *, should_keep_empty: bool = False) -> Iterator[LiteralText]:
+    if begin < end or should_keep_empty:
+        offset = _shift_offset(text, start, begin)
         span = None if offset is None else Span(offset, offset + len(text[begin:end].encode()))
         yield LiteralText(text[begin:end], span)
 
 
-def _moved(text: str, start: int | None, position: int) -> int | None:
+def _shift_offset(text: str, start: int | None, position: int) -> int | None:
     return None if start is None else start + len(text[:position].encode())

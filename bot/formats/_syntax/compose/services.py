@@ -8,32 +8,32 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from bot.formats._syntax.compose.interpolation import names_in
-from bot.formats._syntax.yaml.nodes import EACH, EVERY, NULL, Document, Mapping, Node, Path, Scalar, Sequence
-from bot.formats._syntax.yaml.trees import Raw, node_of
+from bot.formats._syntax.compose.interpolation import list_variable_names
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, ALL_VALUES, NULL, YamlDocument, YamlMapping, YamlNode, KeyPath, YamlScalar, YamlSequence
+from bot.formats._syntax.yaml.trees import StoredNode, wrap_node
 
 _SERVICES = "services"
-_NO_SERVICES = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
+_NON_SERVICE_KEYS = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
 """Top-level keys that are not services; in a file without `services`, as of 2014, every other key is a service."""
-_FRAGMENT = "x-"
-_RESET = "!reset"
+_FRAGMENT_PREFIX = "x-"
+_RESET_TAG = "!reset"
 """Removes a value of another file (https://docs.docker.com/reference/compose-file/merge/)."""
-_ENVIRONMENT_FILE_PATHS: tuple[Path, ...] = (("env_file",), ("env_file", EACH), ("env_file", EACH, "path"))
+_ENVIRONMENT_FILE_PATHS: tuple[KeyPath, ...] = (("env_file",), ("env_file", ALL_ITEMS), ("env_file", ALL_ITEMS, "path"))
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
-class Service(NamedTuple):
+class ComposeService(NamedTuple):
     """One service, with the mappings that are merged into it. Properties and methods may raise TooDeepError."""
 
-    document: Document
+    document: YamlDocument
     locator: str
-    node: Node
+    node: YamlNode
 
     @property
-    def build(self) -> Node:
+    def build(self) -> YamlNode:
         """The build section, a folder or a mapping; None if the service is not built."""
-        match self.document.values(self.node, "build")[-1:]:
-            case [Scalar() as scalar] if not scalar.value or scalar.event.tag == _RESET or _is_null(scalar):
+        match self.document.get_values(self.node, "build")[-1:]:
+            case [YamlScalar() as scalar] if not scalar.value or scalar.event.tag == _RESET_TAG or _is_null(scalar):
                 return None
             case [node]:
                 return node
@@ -41,18 +41,18 @@ class Service(NamedTuple):
                 return None
 
     @property
-    def output(self) -> str | None:
+    def output_image(self) -> str | None:
         """The image name that the build produces; None without a build. Reading it does not count as a walked path."""
         if self.build is None:
             return None
-        image = dict(self.document.look(self.node)).get("image")
-        return image.value if isinstance(image, Scalar) else None
+        image = dict(self.document.list_entries(self.node)).get("image")
+        return image.value if isinstance(image, YamlScalar) else None
 
     @property
     def platform(self) -> str | None:
-        return self.document.text(self.node, "platform")
+        return self.document.get_string(self.node, "platform")
 
-    def at(self, *path: str) -> Iterator[tuple[str, Node]]:
+    def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
         """Yield the nodes at `path`, with locators. Raises TooDeepError."""
         return self.document.walk(self.node, path, self.locator)
 
@@ -66,80 +66,80 @@ class BuildArgument(NamedTuple):
     """Whether the file has its value; otherwise the environment variable of the same name provides it."""
 
 
-def services_of(document: Document) -> Iterator[Service]:
+def list_services(document: YamlDocument) -> Iterator[ComposeService]:
     """Yield the services of a document; none if it is not a compose file. Raises TooDeepError."""
     root = document.root
-    keys = document.keys(root)
+    keys = document.list_keys(root)
     if "apiVersion" in keys and "kind" in keys:
         return
-    parents = [(f"{document.index}/{_SERVICES}", node) for node in document.values(root, _SERVICES)]
-    is_of_2014 = _SERVICES not in keys
+    parents = [(f"{document.index}/{_SERVICES}", node) for node in document.get_values(root, _SERVICES)]
+    is_legacy = _SERVICES not in keys
     for locator, parent in parents or [(str(document.index), root)]:
-        for key in document.keys(parent):
-            if is_of_2014 and (key in _NO_SERVICES or key.startswith(_FRAGMENT)):
+        for key in document.list_keys(parent):
+            if is_legacy and (key in _NON_SERVICE_KEYS or key.startswith(_FRAGMENT_PREFIX)):
                 continue
-            for found, node in document.walk(parent, (key,), locator):
-                if isinstance(node, Mapping):
-                    yield Service(document, found, node)
+            for service_locator, node in document.walk(parent, (key,), locator):
+                if isinstance(node, YamlMapping):
+                    yield ComposeService(document, service_locator, node)
 
 
-def build_arguments(service: Service) -> Iterator[BuildArgument]:
+def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     """Yield the arguments of a service's build, which are a mapping or a list. Raises TooDeepError."""
     document = service.document
-    yield from (BuildArgument(*each) for _, node in service.at("build", "args") for each in _settings(document, node))
+    yield from (BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node))
 
 
-def environment_uses(
-    document: Document, services: Collection[Service], images: Collection[int]
+def list_environment_uses(
+    document: YamlDocument, services: Collection[ComposeService], image_events: Collection[int]
 ) -> Iterator[str | None]:
     """Yield every variable that the document uses; None for passing on the whole `.env`. Raises TooDeepError.
 
     `image_events` has the `id` of the events of image scalars, whose variables are left out.
     """
-    for text in _texts(document.root, images):
-        yield from names_in(text)
+    for text in _list_texts(document.root, image_events):
+        yield from list_variable_names(text)
     for service in services:
-        for handed_on in (("environment",), ("build", "args")):
-            for _, node in service.at(*handed_on):
-                yield from (name for name, _, has_value in _settings(document, node) if not has_value)
-        for files in _ENVIRONMENT_FILE_PATHS:
-            if any(isinstance(node, Scalar) and node.value in _ENVIRONMENT_FILES for _, node in service.at(*files)):
+        for passed_path in (("environment",), ("build", "args")):
+            for _, node in service.walk(*passed_path):
+                yield from (name for name, _, has_value in _list_settings(document, node) if not has_value)
+        for file_path in _ENVIRONMENT_FILE_PATHS:
+            if any(isinstance(node, YamlScalar) and node.value in _ENVIRONMENT_FILES for _, node in service.walk(*file_path)):
                 yield None
     for kind in ("secrets", "configs"):
-        for _, node in document.walk(document.root, (kind, EVERY, "environment"), ""):
-            if isinstance(node, Scalar):
+        for _, node in document.walk(document.root, (kind, ALL_VALUES, "environment"), ""):
+            if isinstance(node, YamlScalar):
                 yield node.value
 
 
-def _settings(document: Document, node: Node) -> Iterator[tuple[str, int, bool]]:
+def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str, int, bool]]:
     """Yield name, line and whether there is a value, for each `NAME=value` in a list or `NAME: value` in a mapping."""
-    for key, value in document.look(node):
-        if not isinstance(node, Sequence):
-            yield key, document.line_number(value), not _is_null(value)
-        elif isinstance(value, Scalar):
+    for key, value in document.list_entries(node):
+        if not isinstance(node, YamlSequence):
+            yield key, document.get_line_number(value), not _is_null(value)
+        elif isinstance(value, YamlScalar):
             name, equals, _ = value.value.partition("=")
-            yield name, document.line_number(value), bool(equals)
+            yield name, document.get_line_number(value), bool(equals)
 
 
-def _is_null(node: Node) -> bool:
-    return isinstance(node, Scalar) and NULL in (node.tag, node.event.tag)
+def _is_null(node: YamlNode) -> bool:
+    return isinstance(node, YamlScalar) and NULL in (node.tag, node.event.tag)
 
 
-def _texts(root: Node, left_out: Collection[int]) -> Iterator[str]:
+def _list_texts(root: YamlNode, excluded_events: Collection[int]) -> Iterator[str]:
     """Yield every scalar value once, however many aliases name it; without keys, which are not interpolated."""
-    seen: set[int] = set()
-    pending: list[Any] = [root.event if isinstance(root, Scalar) else root]
+    visited_ids: set[int] = set()
+    pending: list[Any] = [root.event if isinstance(root, YamlScalar) else root]
     while pending:
-        raw: Raw = pending.pop()
-        if raw is None or id(raw) in seen:
+        raw: StoredNode = pending.pop()
+        if raw is None or id(raw) in visited_ids:
             continue
-        seen.add(id(raw))
+        visited_ids.add(id(raw))
         match raw:
-            case Mapping():
+            case YamlMapping():
                 pending += [*raw.values.values(), *(value for _, value in raw.hidden or ())]
-            case Sequence():
+            case YamlSequence():
                 pending += raw.items
             case event:
-                if id(event) not in left_out:
-                    scalar = node_of(event)
-                    yield scalar.value if isinstance(scalar, Scalar) else ""
+                if id(event) not in excluded_events:
+                    scalar = wrap_node(event)
+                    yield scalar.value if isinstance(scalar, YamlScalar) else ""

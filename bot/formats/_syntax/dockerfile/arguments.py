@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.formats._syntax.dockerfile.expansion import Argument, Expansion, How, Scope, Use, WordError
-from bot.formats._syntax.dockerfile.lexer import Instruction
+from bot.formats._syntax.dockerfile.expansion import ArgDefault, WordExpansion, VariableEffect, ArgScope, ArgumentUse, WordError
+from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
 from bot.formats._syntax.dockerfile.lines import SPACE
-from bot.formats._syntax.dockerfile.words import expand
+from bot.formats._syntax.dockerfile.words import expand_word
 
 _WORDS = {
     escape: re.compile(
@@ -24,27 +24,27 @@ _WORDS = {
 """By the escape character of the file: a word between spaces, with its quotes and escapes."""
 
 
-def global_scope(instructions: Iterable[Instruction]) -> Scope:
+def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
     """Return the arguments that every `FROM` sees, from the `ARG` instructions above the first."""
-    scope = Scope()
-    for index, (instruction, name, value) in enumerate(_definitions(instructions)):
+    scope = ArgScope()
+    for index, (instruction, name, value) in enumerate(_list_definitions(instructions)):
         if value is None:
             continue
         try:
-            expansion = expand(instruction, *value, scope, index)
+            expansion = expand_word(instruction, *value, scope, index)
         except WordError:  # BuildKit refuses the whole file; here only the words that use the argument are unresolved
-            expansion = Expansion((), (Use(name, None, How.UNSET, 0, 0),))
-        scope.arguments[name] = Argument(index, expansion)
-        scope.lines[index] = instruction.first_line
+            expansion = WordExpansion((), (ArgumentUse(name, None, VariableEffect.UNSET, 0, 0),))
+        scope.defaults[name] = ArgDefault(index, expansion)
+        scope.first_lines[index] = instruction.first_line_number
     return scope
 
 
-def names_taken(instructions: Iterable[Instruction]) -> Iterator[bytes]:
+def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
     """Yield the names that stages take from above the first `FROM`: those of `ARG` instructions without a default."""
-    return (name for _, name, value in _definitions(instructions) if value is None)
+    return (name for _, name, value in _list_definitions(instructions) if value is None)
 
 
-def _definitions(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, bytes, tuple[int, int] | None]]:
+def _list_definitions(instructions: Iterable[DockerfileInstruction]) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
     """Yield each name of each instruction, and the range of its default in the text, None without a default."""
     for instruction in instructions:
         start, end = instruction.rest_span

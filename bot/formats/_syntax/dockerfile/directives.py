@@ -11,14 +11,14 @@ import json
 import re
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.lines import DIRECTIVE, DIRECTIVES, SPACE
-from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.dockerfile.lines import DIRECTIVE_PATTERN, DIRECTIVE_KEYS, SPACE
+from bot.formats._syntax.encoding import find_text_start
 
 _LEADING_SPACE = re.compile(rb"%b*" % SPACE)
-_IN_JSON = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
+_JSON_SYNTAX = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
-class Syntax(NamedTuple):
+class SyntaxDirective(NamedTuple):
     """The value of a `syntax` directive."""
 
     text: bytes
@@ -32,9 +32,9 @@ class Syntax(NamedTuple):
         return self.text.partition(b" ")[0]
 
 
-def find_syntax(content: bytes) -> Syntax | None:
+def find_syntax(content: bytes) -> SyntaxDirective | None:
     """Return the `syntax` directive of a Dockerfile; None if it has none that BuildKit honours."""
-    start = text_start(content)
+    start = find_text_start(content)
     line_number = 1
     if content.startswith(b"#!", start):
         start = content.find(b"\n", start) + 1
@@ -42,46 +42,46 @@ def find_syntax(content: bytes) -> Syntax | None:
         if not start:
             return None
     if content.startswith(b"#", start):
-        return _in_directives(content, start, line_number, b"#")
+        return _find_in_directives(content, start, line_number, b"#")
     if content.startswith(b"//", start):
-        return _in_directives(content, start, line_number, b"//")
+        return _find_in_directives(content, start, line_number, b"//")
     if content[start:].lstrip(b"\t\n\r ").startswith(b"{"):
-        return _in_json(content, start)
+        return _find_in_json(content, start)
     return None
 
 
-def _in_directives(content: bytes, start: int, line_number: int, mark: bytes) -> Syntax | None:
+def _find_in_directives(content: bytes, start: int, line_number: int, comment_mark: bytes) -> SyntaxDirective | None:
     """Read the directives from `start` on, up to the first line that is not a directive or repeats one."""
-    seen: set[bytes] = set()
-    while content.startswith(mark, start):
+    earlier_keys: set[bytes] = set()
+    while content.startswith(comment_mark, start):
         end = content.find(b"\n", start)
         end = len(content) if end < 0 else end
         line_end = end - content.endswith(b"\r", start, end)
-        first = _LEADING_SPACE.match(content, start + len(mark), line_end)
-        directive = DIRECTIVE.fullmatch(content, first.end() if first else start, line_end)
+        first = _LEADING_SPACE.match(content, start + len(comment_mark), line_end)
+        directive = DIRECTIVE_PATTERN.fullmatch(content, first.end() if first else start, line_end)
         if directive is None:
             return None
         key = directive[1].lower()
-        if key not in DIRECTIVES or key in seen:
+        if key not in DIRECTIVE_KEYS or key in earlier_keys:
             return None
         if key == b"syntax":
-            return Syntax(directive[2], directive.start(2), line_number)
-        seen.add(key)
+            return SyntaxDirective(directive[2], directive.start(2), line_number)
+        earlier_keys.add(key)
         start = end + 1
         line_number += 1
     return None
 
 
-def _in_json(content: bytes, start: int) -> Syntax | None:
+def _find_in_json(content: bytes, start: int) -> SyntaxDirective | None:
     try:
-        read = json.loads(content[start:])
+        parsed = json.loads(content[start:])
     except (ValueError, RecursionError):
         return None
-    value = read.get("syntax") if isinstance(read, dict) else None
-    spellings = list(_IN_JSON.finditer(content, start))
+    value = parsed.get("syntax") if isinstance(parsed, dict) else None
+    spellings = list(_JSON_SYNTAX.finditer(content, start))
     if not isinstance(value, str) or len(spellings) != 1:  # several spellings are not worth telling apart
         return None
-    found = spellings[0]
-    if found[1].decode(errors="replace") != value:
+    match = spellings[0]
+    if match[1].decode(errors="replace") != value:
         return None
-    return Syntax(found[1], found.start(1), content.count(b"\n", 0, found.start()) + 1)
+    return SyntaxDirective(match[1], match.start(1), content.count(b"\n", 0, match.start()) + 1)

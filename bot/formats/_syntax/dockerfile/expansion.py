@@ -8,7 +8,7 @@ from enum import Enum, auto
 from functools import cached_property
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.lexer import Instruction
+from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
 from bot.model.vocabulary import Reason
 
 MAX_LENGTH = 2048
@@ -16,7 +16,7 @@ MAX_LENGTH = 2048
 MAX_PARTS = 64
 """Limit on the byte runs, and on the uses of variables, in one result; a reference made of ten arguments has some
 twenty."""
-MAX_WORK = 1_000_000
+MAX_STEPS = 1_000_000
 """Budget of steps for the words of one file, so that none takes more than a second or two; the most expensive known
 file costs some two thousand."""
 _PART_STEPS = 8
@@ -31,7 +31,7 @@ class WordError(Exception):
         self.reason = reason
 
 
-class How(Enum):
+class VariableEffect(Enum):
     """The effect that a use of a variable has on a word."""
 
     VALUE = auto()
@@ -40,7 +40,7 @@ class How(Enum):
     """Whether the variable is set decides which text is inserted."""
     PATTERN = auto()
     """A text computed from the value is inserted."""
-    ASIDE = auto()
+    UNCHOSEN = auto()
     """The variable is named in a text that was not chosen."""
     UNSET = auto()
     """The variable has no value here, and the user may set one when building."""
@@ -48,60 +48,60 @@ class How(Enum):
     """The builder sets the variable, to a different value for each platform."""
 
 
-class Use(NamedTuple):
+class ArgumentUse(NamedTuple):
     """One use of a variable, and the range of the result that depends on it."""
 
     name: bytes
-    argument: int | None
+    argument_index: int | None
     """The index of the argument's default; None if the name has none."""
-    how: How
+    effect: VariableEffect
     start: int
     end: int
 
-    def encloses(self, place: int) -> bool:
+    def is_around(self, position: int) -> bool:
         """Return True if a text inserted at `position`, behind the byte before it, becomes part of this use."""
-        return self.start < place <= self.end
+        return self.start < position <= self.end
 
 
-class Run(NamedTuple):
+class ByteRun(NamedTuple):
     """Bytes of a result that stand side by side in the file."""
 
     text: bytes
     file_start: int | None
     """None for computed bytes, which are not in the file."""
     line_number: int
-    argument: int | None
+    argument_index: int | None
     """The argument whose default holds the bytes; None for the word itself."""
 
 
 @dataclass(frozen=True)
-class Expansion:
+class WordExpansion:
     """The result of expanding a word."""
 
-    runs: tuple[Run, ...]
-    uses: tuple[Use, ...] = ()
+    runs: tuple[ByteRun, ...]
+    uses: tuple[ArgumentUse, ...] = ()
 
     @cached_property
     def text(self) -> bytes:
         return b"".join(run.text for run in self.runs)
 
     @property
-    def steps(self) -> int:
+    def cost(self) -> int:
         """The steps that the expansion took from the budget."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
         """The names that decide the result, in the order of their first use."""
-        names = [use.name.decode(errors="replace") for use in self.uses if use.how is not How.ASIDE]
+        names = [use.name.decode(errors="replace") for use in self.uses if use.effect is not VariableEffect.UNCHOSEN]
         return tuple(dict.fromkeys(names))
 
     @cached_property
-    def unknown(self) -> tuple[Use, ...]:
+    def unknown_uses(self) -> tuple[ArgumentUse, ...]:
         """The uses of variables that have no single value."""
-        return tuple(use for use in self.uses if use.how in (How.UNSET, How.PREDEFINED))
+        return tuple(use for use in self.uses if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED))
 
-    def run_at(self, start: int, end: int) -> tuple[Run, int] | None:
+    def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
         """Return the run that holds all bytes from `start` to `end`, and the file offset at which these begin.
 
         An empty range belongs to the run that ends there. None if no single run holds the range, or if that run is
@@ -119,85 +119,85 @@ class Expansion:
 
 
 @dataclass(frozen=True, slots=True)
-class Argument:
+class ArgDefault:
     """A variable with a value: one default from an `ARG`."""
 
     index: int
     """Counts the defaults of a file, from 0."""
-    value: Expansion
+    expansion: WordExpansion
 
 
 @dataclass(slots=True)
-class Scope:
+class ArgScope:
     """The variables that the words of one file see, and the budget that is left for expanding words."""
 
-    arguments: dict[bytes, Argument] = field(default_factory=dict)
-    lines: dict[int, int] = field(default_factory=dict)
+    defaults: dict[bytes, ArgDefault] = field(default_factory=dict)
+    first_lines: dict[int, int] = field(default_factory=dict)
     """By argument index: the first line of its instruction."""
-    work: int = MAX_WORK
+    remaining_steps: int = MAX_STEPS
 
-    def spend(self, steps: int) -> None:
+    def spend_steps(self, steps: int) -> None:
         """Take `steps` from the budget. Raises WordError if it is used up."""
-        self.work -= steps
-        if self.work <= 0:
+        self.remaining_steps -= steps
+        if self.remaining_steps <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
-class Assembly:
+class ExpansionBuilder:
     """Builds a `WordExpansion`; every method raises WordError if the result gets too long."""
 
     def __init__(self) -> None:
-        self._runs: list[Run] = []
-        self._uses: list[Use] = []
+        self._runs: list[ByteRun] = []
+        self._uses: list[ArgumentUse] = []
         self.length = 0
 
-    def finish(self) -> Expansion:
-        return Expansion(tuple(self._runs), tuple(self._uses))
+    def finish(self) -> WordExpansion:
+        return WordExpansion(tuple(self._runs), tuple(self._uses))
 
-    def put(self, instruction: Instruction, start: int, end: int, argument: int | None) -> None:
+    def put_text(self, instruction: DockerfileInstruction, start: int, end: int, argument_index: int | None) -> None:
         """Add the bytes from `start` to `end` of the instruction's text."""
-        for text, file_start, line_number in instruction.pieces_of(start, end):
+        for text, file_start, line_number in instruction.iterate_pieces(start, end):
             last = self._runs[-1] if self._runs else None
-            if last and last.argument == argument and last.file_start == file_start - len(last.text):
+            if last and last.argument_index == argument_index and last.file_start == file_start - len(last.text):
                 self._runs.pop()
-                self._add(Run(last.text + text, last.file_start, last.line_number, argument), len(text))
+                self._add_run(ByteRun(last.text + text, last.file_start, last.line_number, argument_index), len(text))
             else:
-                self._add(Run(text, file_start, line_number, argument), len(text))
+                self._add_run(ByteRun(text, file_start, line_number, argument_index), len(text))
 
-    def compute(self, text: bytes) -> None:
+    def put_computed(self, text: bytes) -> None:
         """Add computed bytes, which are not in the file."""
         if text:
-            self._add(Run(text, None, 0, None), len(text))
+            self._add_run(ByteRun(text, None, 0, None), len(text))
 
-    def include(self, expansion: Expansion, use: Use) -> None:
+    def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
         """Add an expansion that `use` inserts."""
         start = self.length
         for run in expansion.runs:
-            self._add(run, len(run.text))
-        self.note(Use(use.name, use.argument, use.how, start, self.length))
+            self._add_run(run, len(run.text))
+        self.record_use(ArgumentUse(use.name, use.argument_index, use.effect, start, self.length))
         for inner in expansion.uses:
-            self.note(Use(inner.name, inner.argument, inner.how, inner.start + start, inner.end + start))
+            self.record_use(ArgumentUse(inner.name, inner.argument_index, inner.effect, inner.start + start, inner.end + start))
 
-    def set_aside(self, expansion: Expansion) -> None:
+    def record_unchosen(self, expansion: WordExpansion) -> None:
         """Record the variables of a text that was not chosen."""
         for use in expansion.uses:
-            self.note(use._replace(how=How.ASIDE, start=self.length, end=self.length))
+            self.record_use(use._replace(effect=VariableEffect.UNCHOSEN, start=self.length, end=self.length))
 
-    def note(self, use: Use) -> None:
+    def record_use(self, use: ArgumentUse) -> None:
         self._uses.append(use)
         if len(self._uses) > MAX_PARTS:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
-    def _add(self, run: Run, more: int) -> None:
+    def _add_run(self, run: ByteRun, added_length: int) -> None:
         self._runs.append(run)
-        self.length += more
+        self.length += added_length
         if self.length > MAX_LENGTH or len(self._runs) > MAX_PARTS:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
-def located(instruction: Instruction, origins: Iterable[int]) -> Expansion:
+def expand_literally(instruction: DockerfileInstruction, origins: Iterable[int]) -> WordExpansion:
     """Return the bytes at `origins` of an instruction's text, without expansion. Raises WordError."""
-    result = Assembly()
+    builder = ExpansionBuilder()
     for origin in origins:
-        result.put(instruction, origin, origin + 1, None)
-    return result.finish()
+        builder.put_text(instruction, origin, origin + 1, None)
+    return builder.finish()

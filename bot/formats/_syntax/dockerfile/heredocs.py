@@ -25,50 +25,50 @@ class Heredoc(NamedTuple):
     """A heredoc that an instruction opens: the lines that follow, up to `terminator`."""
 
     terminator: bytes
-    strips_tabs: bool
+    should_strip_tabs: bool
     """Whether it is written `<<-`, so that tabs before the terminator are ignored."""
-    is_spaced: bool
+    has_space: bool
     """Whether it is written `<< word`. The shift in `$((1 << 3))` looks the same, and older releases of BuildKit do not
     take this form for a heredoc."""
 
-    def ends_at(self, line: bytes) -> bool:
+    def is_terminator(self, line: bytes) -> bool:
         """Return True if `line`, without its line break, is the last line of this heredoc."""
-        return (line.lstrip(b"\t") if self.strips_tabs else line) == self.terminator
+        return (line.lstrip(b"\t") if self.should_strip_tabs else line) == self.terminator
 
 
-def heredocs_of(instruction: bytes) -> tuple[Heredoc, ...]:
+def find_heredocs(instruction: bytes) -> tuple[Heredoc, ...]:
     """Return the heredocs that the text of one instruction opens, in order."""
     text = instruction.decode(errors="surrogateescape")
     try:
-        words = _Words(text, keeps_marks=True).split()
-        return tuple(heredoc for word in words if (heredoc := _read(word)))
+        words = _ShellWordSplitter(text, should_keep_marks=True).split()
+        return tuple(heredoc for word in words if (heredoc := _parse_heredoc(word)))
     except _UnsplittableError:
         return ()
 
 
-def _read(word: str) -> Heredoc | None:
+def _parse_heredoc(word: str) -> Heredoc | None:
     match = _HEREDOC.fullmatch(word)
     if match is None or not match[3]:
         return None
-    names = _Words(match[3], keeps_marks=False).split()
+    names = _ShellWordSplitter(match[3], should_keep_marks=False).split()
     if len(names) != 1:
         return None
     terminator = names[0].encode(errors="surrogateescape")
-    return Heredoc(terminator, strips_tabs=bool(match[1]), is_spaced=bool(match[2]))
+    return Heredoc(terminator, should_strip_tabs=bool(match[1]), has_space=bool(match[2]))
 
 
 class _UnsplittableError(Exception):
     """The text has an open quote or an invalid substitution."""
 
 
-class _Words:
+class _ShellWordSplitter:
     """Splits a text into shell words; every variable is unset and stays as written."""
 
-    def __init__(self, text: str, *, keeps_marks: bool) -> None:
+    def __init__(self, text: str, *, should_keep_marks: bool) -> None:
         self._text = text
         self._at = 0
         self._open_braces = 0
-        self._keeps_marks = keeps_marks
+        self._should_keep_marks = should_keep_marks
         """Whether quotes and escapes stay in the words."""
 
     def split(self) -> list[str]:
@@ -81,13 +81,13 @@ class _Words:
                 word = ""
             elif character == "$":
                 # Spaces inside a substitution split words, too.
-                first, *more = _SPACES.split(self._dollar())
+                first, *more = _SPACES.split(self._take_substitution())
                 word += first
                 for piece in more:
                     words += [word] if word else []
                     word = piece
             else:
-                word += self._next_piece()
+                word += self._take_piece()
         return [*words, word] if word else words
 
     def _peek(self) -> str:
@@ -98,40 +98,40 @@ class _Words:
         self._at += 1
         return character
 
-    def _next_piece(self) -> str:
+    def _take_piece(self) -> str:
         """Take a quoted text, a `<<` with the blanks behind it, an escaped character, or a plain one."""
         match self._take():
             case "'":
-                return self._single_quoted()
+                return self._take_single_quoted()
             case '"':
-                return self._double_quoted()
+                return self._take_double_quoted()
             case "<" if self._peek() == "<":
                 blanks = _BLANKS.match(self._text, self._at + 1)
                 start, self._at = self._at, blanks.end() if blanks else self._at + 1
                 return "<" + self._text[start : self._at]
             case "\\":
-                return (_ESCAPE if self._keeps_marks else "") + self._take()
+                return (_ESCAPE if self._should_keep_marks else "") + self._take()
             case character:
                 return character
 
-    def _single_quoted(self) -> str:
+    def _take_single_quoted(self) -> str:
         end = self._text.find("'", self._at)
         if end < 0:
             raise _UnsplittableError
         inner, self._at = self._text[self._at : end], end + 1
-        return f"'{inner}'" if self._keeps_marks else inner
+        return f"'{inner}'" if self._should_keep_marks else inner
 
-    def _double_quoted(self) -> str:
+    def _take_double_quoted(self) -> str:
         inner = ""
         while character := self._peek():
             if character == "$":
-                inner += self._dollar()
+                inner += self._take_substitution()
                 continue
             self._at += 1
             if character == '"':
-                return f'"{inner}"' if self._keeps_marks else inner
+                return f'"{inner}"' if self._should_keep_marks else inner
             if character == _ESCAPE:
-                inner += _ESCAPE if self._keeps_marks else ""
+                inner += _ESCAPE if self._should_keep_marks else ""
                 if not self._peek():
                     break
                 if self._peek() in ('"', "$", _ESCAPE):
@@ -139,7 +139,7 @@ class _Words:
             inner += character
         raise _UnsplittableError
 
-    def _dollar(self) -> str:
+    def _take_substitution(self) -> str:
         """Take `$name` or `${…}` and return it as written, since no variable is set."""
         start = self._at
         self._at += 1
@@ -178,7 +178,7 @@ class _Words:
                 self._at += 1
                 return
             if character == "$":
-                self._dollar()
+                self._take_substitution()
             else:
-                self._next_piece()
+                self._take_piece()
         raise _UnsplittableError

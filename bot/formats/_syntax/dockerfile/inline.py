@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 from bot.formats._syntax.dockerfile.reader import read_dockerfile
-from bot.formats._syntax.lines import Lines
+from bot.formats._syntax.lines import LineOffsets
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -18,7 +18,7 @@ class InlineDockerfile:
 
     line_number: int
     """The line of the whole text, used for lines that do not stand in the file literally."""
-    line_number_of: Callable[[int], int]
+    get_line_number: Callable[[int], int]
     """Returns the line number for a byte offset of the file."""
     _text: bytearray = field(default_factory=bytearray)
     _starts: list[int] = field(default_factory=list)
@@ -26,19 +26,19 @@ class InlineDockerfile:
     _offsets: list[int | None] = field(default_factory=list)
     """The file offset of each piece; None if it is not there literally."""
 
-    def add(self, piece: bytes, offset: int | None) -> None:
+    def add_piece(self, piece: bytes, offset: int | None) -> None:
         """Add a piece; `offset` is None if it does not stand in the file literally."""
         if piece:
             self._starts.append(len(self._text))
             self._offsets.append(offset)
             self._text += piece
 
-    def read(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
+    def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of the Dockerfile, with locators below `locator`."""
         content = bytes(self._text)
-        lines = Lines(content)
+        lines = LineOffsets(content)
         for found in read_dockerfile(content, path, format_name):
-            line_number = self._line_number(lines.start(found.line_number))
+            line_number = self._map_line_number(lines.get_line_start(found.line_number))
             if isinstance(found, UnsupportedText):
                 yield replace(found, line_number=line_number)
                 continue
@@ -46,29 +46,29 @@ class InlineDockerfile:
                 found,
                 line_number=line_number,
                 locator=f"{locator}/{found.locator}",
-                related_lines=tuple(self._line_number(lines.start(each)) for each in found.related_lines),
-                digest_slot=self._moved(found.digest_slot),
-                tag_slot=self._moved(found.tag_slot),
+                related_lines=tuple(self._map_line_number(lines.get_line_start(each)) for each in found.related_lines),
+                digest_slot=self._map_slot(found.digest_slot),
+                tag_slot=self._map_slot(found.tag_slot),
             )
 
-    def _line_number(self, start: int) -> int:
-        offset = self._offset(start)
-        return self.line_number if offset is None else self.line_number_of(offset)
+    def _map_line_number(self, start: int) -> int:
+        offset = self._map_offset(start)
+        return self.line_number if offset is None else self.get_line_number(offset)
 
-    def _offset(self, position: int) -> int | None:
+    def _map_offset(self, position: int) -> int | None:
         """Return the file offset of the byte `position` of the text; None if it is not in the file literally."""
         index = bisect_right(self._starts, position) - 1
         offset = self._offsets[index] if index >= 0 else None
         return None if offset is None else offset + position - self._starts[index]
 
-    def _moved(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
+    def _map_slot(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
         """Return `slot` with file offsets; not editable if its bytes are not contiguous in the file."""
         if isinstance(slot, NotEditable):
-            inner = self._moved(slot.slot) if slot.slot is not None else None
+            inner = self._map_slot(slot.slot) if slot.slot is not None else None
             return NotEditable(slot.reason, inner if isinstance(inner, EditSlot) else None)
         start, end = slot.span.start, slot.span.end
-        last = self._offset(end - 1)  # inserted bytes belong to the piece before them
-        first = last if start == end else self._offset(start)
+        last = self._map_offset(end - 1)  # inserted bytes belong to the piece before them
+        first = last if start == end else self._map_offset(start)
         if first is None or last is None:
             return NotEditable(Reason.EMBEDDED)
         span = Span(last + 1, last + 1) if start == end else Span(first, last + 1)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc
-from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.encoding import find_text_start
 
 MAX_SHIFTS = 20
 """How often the rest of a file is searched in vain for the end of a possible heredoc; afterwards every `<< word` of the
@@ -20,29 +20,29 @@ file counts as a shift."""
 
 SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
 """The characters of Go's unicode.IsSpace in UTF-8; an invalid byte is not a space."""
-DIRECTIVE = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
-DIRECTIVES = frozenset({b"syntax", b"escape", b"check"})
+DIRECTIVE_PATTERN = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
+DIRECTIVE_KEYS = frozenset({b"syntax", b"escape", b"check"})
 
 _SPACES_IN_LINE = rb"(?:(?!\n)%b)*+" % SPACE
 _LEADING_SPACES = re.compile(_SPACES_IN_LINE)
-_NOTHING = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
+_BLANK_OR_COMMENT = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
 """A blank line or a comment."""
-_BETWEEN = re.compile(rb"(?:%b)*+%b" % (_NOTHING, _SPACES_IN_LINE))
+_BETWEEN_INSTRUCTIONS = re.compile(rb"(?:%b)*+%b" % (_BLANK_OR_COMMENT, _SPACES_IN_LINE))
 _TRAILING_SPACES = re.compile(rb"%b+\Z" % SPACE)
-_NEVER_SPACE = frozenset(range(0x21, 0x80))
+_NON_SPACE_BYTES = frozenset(range(0x21, 0x80))
 """ASCII bytes that are not a space: nearly all that are looked at."""
 _ESCAPES = frozenset({b"\\", b"`"})
 _INSTRUCTION = {
     escape[0]: re.compile(
         # A line continues if its last character is the escape and the one before is not; comments may come in between.
         rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?"
-        % (*[re.escape(escape)] * 5, _NOTHING)
+        % (*[re.escape(escape)] * 5, _BLANK_OR_COMMENT)
     )
     for escape in _ESCAPES
 }
 
 
-class Piece(NamedTuple):
+class TextPiece(NamedTuple):
     """A run of bytes of an instruction's text that stands in the file literally."""
 
     start: int
@@ -64,27 +64,27 @@ class InstructionLines:
         """The number of the first line."""
         self.escape = escape
         """The escape character of the file."""
-        self._joined: tuple[bytes, tuple[Piece, ...]] | None = None
+        self._joined: tuple[bytes, tuple[TextPiece, ...]] | None = None
 
     @property
-    def joined(self) -> tuple[bytes, tuple[Piece, ...]]:
+    def joined(self) -> tuple[bytes, tuple[TextPiece, ...]]:
         """The text without comments, line breaks and trailing space, and its pieces in the file."""
         if self._joined is None:
             text, pieces = self._join()
-            self._joined = text[: _end_without_space(text)], pieces
+            self._joined = text[: _find_text_end(text)], pieces
         return self._joined
 
-    def _join(self) -> tuple[bytes, tuple[Piece, ...]]:
+    def _join(self) -> tuple[bytes, tuple[TextPiece, ...]]:
         texts: list[bytes] = []
-        pieces: list[Piece] = []
+        pieces: list[TextPiece] = []
         length = 0
         start, line_number = self.start, self.line_number
         while True:
             line_end = self.content.find(b"\n", start, self.end)
             line_end = self.end if line_end < 0 else line_end
-            end, is_continued = self._body(start, line_end)
-            if not pieces or not self._says_nothing(start, line_end):
-                pieces.append(Piece(length, start, line_number))
+            end, is_continued = self._find_body_end(start, line_end)
+            if not pieces or not self._is_blank_or_comment(start, line_end):
+                pieces.append(TextPiece(length, start, line_number))
                 texts.append(self.content[start:end])
                 length += end - start
                 if not is_continued:
@@ -94,7 +94,7 @@ class InstructionLines:
                 break
         return b"".join(texts), tuple(pieces)
 
-    def _body(self, start: int, end: int) -> tuple[int, bool]:
+    def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
         """Return the end of a line's text, and whether the next line continues it."""
         content = self.content
         while end > start and content[end - 1] in b"\r":
@@ -107,32 +107,32 @@ class InstructionLines:
             return end, False
         return last, True
 
-    def _says_nothing(self, start: int, end: int) -> bool:
+    def _is_blank_or_comment(self, start: int, end: int) -> bool:
         spaces = _LEADING_SPACES.match(self.content, start, end)
         first = spaces.end() if spaces else start
         return first == end or self.content.startswith(b"#", first)
 
 
-class LineReader:
+class InstructionSplitter:
     """Splits a file into instructions; the caller reports the heredocs that each instruction opens."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
-        self._at = text_start(content)
-        self._counted = 0
+        self._at = find_text_start(content)
+        self._counted_up_to = 0
         """The offset up to which line breaks have been counted."""
         self._line_number = 1
         self._escape = ord("\\")
-        self._shifts = 0
+        self._shift_count = 0
         """How many possible heredocs turned out to be shifts."""
         self._read_directives()
 
-    def spans(self) -> Iterator[tuple[int, int]]:
+    def iterate_spans(self) -> Iterator[tuple[int, int]]:
         """Yield start and end of the lines of each instruction, from its first character on."""
         content = self._content
         instruction = _INSTRUCTION[self._escape]
         while True:
-            between = _BETWEEN.match(content, self._at)
+            between = _BETWEEN_INSTRUCTIONS.match(content, self._at)
             start = between.end() if between else self._at
             found = instruction.match(content, start)
             if found is None or start == len(content) or content.startswith(b"#", start):
@@ -140,19 +140,19 @@ class LineReader:
             self._at = found.end()
             yield start, self._at
 
-    def lines(self, start: int, end: int) -> InstructionLines:
+    def get_lines(self, start: int, end: int) -> InstructionLines:
         """Return the lines of the instruction from `start` to `end`, which is the one yielded last."""
-        self._line_number += self._content.count(b"\n", self._counted, start)
-        self._counted = start
+        self._line_number += self._content.count(b"\n", self._counted_up_to, start)
+        self._counted_up_to = start
         return InstructionLines(self._content, start, end, self._line_number, self._escape)
 
-    def skip(self, heredocs: Iterable[Heredoc]) -> None:
+    def skip_heredocs(self, heredocs: Iterable[Heredoc]) -> None:
         """Skip the bodies of heredocs that the last instruction opens."""
         for heredoc in heredocs:
-            if not heredoc.is_spaced or self._shifts < MAX_SHIFTS:
-                self._skip(heredoc)
+            if not heredoc.has_space or self._shift_count < MAX_SHIFTS:
+                self._skip_heredoc(heredoc)
 
-    def _skip(self, heredoc: Heredoc) -> None:
+    def _skip_heredoc(self, heredoc: Heredoc) -> None:
         """Skip one body. Without a terminator it extends to the end of the file, or a `<< word` is not a heredoc."""
         content = self._content
         at = self._at
@@ -161,33 +161,33 @@ class LineReader:
             end = len(content) if end < 0 else end
             line = content[at:end].rstrip(b"\r")
             at = end + 1
-            if heredoc.ends_at(line):
+            if heredoc.is_terminator(line):
                 self._at = min(at, len(content))
                 return
-        if heredoc.is_spaced:
-            self._shifts += 1
+        if heredoc.has_space:
+            self._shift_count += 1
         else:
             self._at = len(content)
 
     def _read_directives(self) -> None:
         """Read the directives at the top, up to the first line that is not one."""
-        seen: set[bytes] = set()
+        earlier_keys: set[bytes] = set()
         content = self._content
         start = self._at
-        while (line := self._comment(start)) is not None:
-            directive = DIRECTIVE.fullmatch(content, *line)
+        while (line := self._find_comment(start)) is not None:
+            directive = DIRECTIVE_PATTERN.fullmatch(content, *line)
             key = directive[1].lower() if directive else b""
-            if directive is None or key not in DIRECTIVES:
+            if directive is None or key not in DIRECTIVE_KEYS:
                 return
-            if key not in seen:
-                seen.add(key)
+            if key not in earlier_keys:
+                earlier_keys.add(key)
                 if key == b"escape" and directive[2] in _ESCAPES:
                     self._escape = directive[2][0]
             start = content.find(b"\n", line[1]) + 1
             if not start:
                 return
 
-    def _comment(self, start: int) -> tuple[int, int] | None:
+    def _find_comment(self, start: int) -> tuple[int, int] | None:
         """Return the range of a comment's text; None if the line that begins at `start` is not a comment."""
         end = self._content.find(b"\n", start)
         end = len(self._content) if end < 0 else end
@@ -201,15 +201,15 @@ class LineReader:
 
 def skip_space(text: bytes, start: int, end: int) -> int:
     """Return the first position from `start` on at which `text` has no space."""
-    if start < end and text[start] in _NEVER_SPACE:
+    if start < end and text[start] in _NON_SPACE_BYTES:
         return start
     spaces = _LEADING_SPACES.match(text, start, end)
     return spaces.end() if spaces else start
 
 
-def _end_without_space(text: bytes) -> int:
+def _find_text_end(text: bytes) -> int:
     end = len(text)
-    while end > 0 and text[end - 1] not in _NEVER_SPACE:
+    while end > 0 and text[end - 1] not in _NON_SPACE_BYTES:
         spaces = _TRAILING_SPACES.search(text, max(0, end - 3), end)
         if spaces is None:
             break

@@ -7,47 +7,47 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.core.places.stages import base_locator
-from bot.formats._syntax.dockerfile.lexer import Instruction, Word
+from bot.core.places.stages import build_base_locator
+from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, InstructionWord
 from bot.formats._syntax.platforms import read_platform
 
 _STAGE_NAME = re.compile(rb"[a-z][a-z0-9_.-]*")
 _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
 
-class Stages:
+class BuildStages:
     """The stages of one file; counts the instructions of the current stage to make locators."""
 
-    def __init__(self, instructions: Iterable[Instruction]) -> None:
+    def __init__(self, instructions: Iterable[DockerfileInstruction]) -> None:
         froms = (each for each in instructions if each.keyword == "from")
-        self.first: dict[str, int] = {}
+        self.numbers_by_name: dict[str, int] = {}
         """By lower-case name: the number of the first stage that has it."""
         for number, instruction in enumerate(froms):
-            name = _stage_name(instruction)
+            name = _get_stage_name(instruction)
             if name is not None:
-                self.first.setdefault(name, number)
+                self.numbers_by_name.setdefault(name, number)
         self._count = 0
-        self._seen: Counter[str] = Counter()
+        self._keyword_counts: Counter[str] = Counter()
 
-    def begin(self) -> int:
+    def begin_stage(self) -> int:
         """Begin the next stage and return its number."""
         self._count += 1
-        self._seen.clear()
+        self._keyword_counts.clear()
         return self._count - 1
 
-    def locate(self, keyword: str) -> str:
+    def build_locator(self, keyword: str) -> str:
         """Return the locator of the next instruction with this keyword in the current stage."""
-        index = self._seen[keyword]
-        self._seen[keyword] += 1
-        stage = base_locator(self._count - 1) if self._count else "preamble"
+        index = self._keyword_counts[keyword]
+        self._keyword_counts[keyword] += 1
+        stage = build_base_locator(self._count - 1) if self._count else "preamble"
         return f"{stage}.{keyword}[{index}]"
 
 
-class Mention(NamedTuple):
+class ImageMention(NamedTuple):
     """A word that names an image or a stage."""
 
-    instruction: Instruction
-    word: Word
+    instruction: DockerfileInstruction
+    word: InstructionWord
     locator: str
     stage: int | None = None
     """The number of the stage that a FROM begins; only the names of earlier stages take precedence over images.
@@ -63,47 +63,47 @@ class Mention(NamedTuple):
         return self.stage is not None
 
 
-def mentions_of(instruction: Instruction, stages: Stages) -> Iterator[Mention]:
+def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> Iterator[ImageMention]:
     """Yield the words of one instruction that name images or stages, with unique locators."""
     match instruction.keyword:
         case "from":
-            yield _begun(instruction, stages.begin())
+            yield _read_from(instruction, stages.begin_stage())
         case "copy":
-            yield from _copied(instruction, stages.locate("copy"))
+            yield from _read_copy(instruction, stages.build_locator("copy"))
         case "run":
-            yield from _mounted(instruction, stages.locate("run"))
+            yield from _read_mounts(instruction, stages.build_locator("run"))
         case "onbuild":
             # The stages of that later build are unknown, so the name of a stage here is taken for one of its stages.
-            locator = stages.locate("onbuild")
-            inner = instruction.onbuild()
+            locator = stages.build_locator("onbuild")
+            inner = instruction.parse_onbuild()
             if inner.keyword == "copy":
-                yield from _copied(inner, f"{locator}.copy")
+                yield from _read_copy(inner, f"{locator}.copy")
             elif inner.keyword == "run":
-                yield from _mounted(inner, f"{locator}.run")
+                yield from _read_mounts(inner, f"{locator}.run")
 
 
-def _begun(instruction: Instruction, stage: int) -> Mention:
+def _read_from(instruction: DockerfileInstruction, stage: int) -> ImageMention:
     match instruction.words:
-        case (word,) | (word, Word(b"as" | b"AS" | b"As" | b"aS"), _):
+        case (word,) | (word, InstructionWord(b"as" | b"AS" | b"As" | b"aS"), _):
             is_broken = False
         case _:
             word, is_broken = instruction.rest, True
-    return Mention(instruction, word, base_locator(stage), stage, _platform(instruction), is_broken)
+    return ImageMention(instruction, word, build_base_locator(stage), stage, _get_platform(instruction), is_broken)
 
 
-def _copied(instruction: Instruction, locator: str) -> Iterator[Mention]:
-    for word in _flag_values(instruction, b"from")[-1:]:
-        yield Mention(instruction, word, locator)
+def _read_copy(instruction: DockerfileInstruction, locator: str) -> Iterator[ImageMention]:
+    for word in _get_flag_values(instruction, b"from")[-1:]:
+        yield ImageMention(instruction, word, locator)
 
 
-def _mounted(instruction: Instruction, locator: str) -> Iterator[Mention]:
-    for index, mount in enumerate(_flag_values(instruction, b"mount")):
-        word = _mount_source(mount)
+def _read_mounts(instruction: DockerfileInstruction, locator: str) -> Iterator[ImageMention]:
+    for index, mount in enumerate(_get_flag_values(instruction, b"mount")):
+        word = _parse_mount_source(mount)
         if word is not None:
-            yield Mention(instruction, word, f"{locator}.mount[{index}]")
+            yield ImageMention(instruction, word, f"{locator}.mount[{index}]")
 
 
-def _mount_source(mount: Word) -> Word | None:
+def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
     """Return the value of the last `from` among the comma-separated options of a mount.
 
     A mount that is not a valid list is returned whole if it contains `from=`; it is not a valid reference then.
@@ -115,29 +115,29 @@ def _mount_source(mount: Word) -> Word | None:
         match = _CSV_FIELD.match(mount.value, at)
         if match is None:
             return mount if b"from=" in mount.value.lower() else None
-        option = mount.part(*match.span(2 if match[1] is None else 1))
+        option = mount.slice_word(*match.span(2 if match[1] is None else 1))
         key, equals, _ = option.value.partition(b"=")
         if equals and key.lower() == b"from":
-            source = option.part(len(key) + 1)
+            source = option.slice_word(len(key) + 1)
         at = match.end()
     return source
 
 
-def _stage_name(instruction: Instruction) -> str | None:
+def _get_stage_name(instruction: DockerfileInstruction) -> str | None:
     """Return the name that a FROM gives its stage, in lower case; templates may leave many words before it."""
     match instruction.words:
-        case (_, *_, Word(b"as" | b"AS" | b"As" | b"aS"), name):
+        case (_, *_, InstructionWord(b"as" | b"AS" | b"As" | b"aS"), name):
             lowered = name.value.lower()
             return lowered.decode() if _STAGE_NAME.fullmatch(lowered) else None
         case _:
             return None
 
 
-def _platform(instruction: Instruction) -> str | None:
-    words = _flag_values(instruction, b"platform")
+def _get_platform(instruction: DockerfileInstruction) -> str | None:
+    words = _get_flag_values(instruction, b"platform")
     return read_platform(words[-1].value.decode(errors="replace")) if words else None
 
 
-def _flag_values(instruction: Instruction, name: bytes) -> list[Word]:
+def _get_flag_values(instruction: DockerfileInstruction, name: bytes) -> list[InstructionWord]:
     prefix = b"--" + name + b"="
-    return [flag.part(len(prefix)) for flag in instruction.flags if flag.value.startswith(prefix)]
+    return [flag.slice_word(len(prefix)) for flag in instruction.flags if flag.value.startswith(prefix)]

@@ -20,7 +20,7 @@ class PatternError(ValueError):
 
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
     """Return `value` without the match at its beginning. Raises PatternError."""
-    end = _Pattern(pattern).match_at(value, 0, longest=longest)
+    end = _ShellPattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
 
 
@@ -32,24 +32,24 @@ def trim_end(pattern: str, value: str, *, longest: bool) -> str:
 
 def replace_first(pattern: str, value: str, replacement: str) -> str:
     """Return `value` with its first match replaced. Raises PatternError."""
-    found = _Pattern(pattern).search(value, 0)
-    return value if found is None else value[: found[0]] + replacement + value[found[1] :]
+    match_range = _ShellPattern(pattern).search(value, 0)
+    return value if match_range is None else value[: match_range[0]] + replacement + value[match_range[1] :]
 
 
 def replace_all(pattern: str, value: str, replacement: str) -> str:
     """Return `value` with all its matches replaced. Raises PatternError."""
-    wanted = _Pattern(pattern)
-    if wanted.may_match_nothing or "$" in replacement:
+    shell_pattern = _ShellPattern(pattern)
+    if shell_pattern.can_match_empty or "$" in replacement:
         raise PatternError(pattern)
     pieces: list[str] = []
     at = 0
-    while (found := wanted.search(value, at)) is not None:
-        pieces += [value[at : found[0]], replacement]
-        at = found[1]
+    while (match_range := shell_pattern.search(value, at)) is not None:
+        pieces += [value[at : match_range[0]], replacement]
+        at = match_range[1]
     return "".join([*pieces, value[at:]])
 
 
-class _Pattern:
+class _ShellPattern:
     """The texts between the stars of a pattern; `None` in a text stands for any character."""
 
     def __init__(self, text: str) -> None:
@@ -67,18 +67,18 @@ class _Pattern:
                     self._texts[-1].append(token[group or 0])
 
     @property
-    def may_match_nothing(self) -> bool:
+    def can_match_empty(self) -> bool:
         return not any(self._texts)
 
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
         """Return the end of the match that begins at `start`; None if there is none."""
         first, *others = self._texts
-        if not _stands_at(first, value, start):
+        if not _is_match_at(first, value, start):
             return None
         at = start + len(first)
         for index, text in enumerate(others):
             is_last = index == len(others) - 1
-            found = _last(text, value, at) if longest and is_last else _first(text, value, at)
+            found = _find_last(text, value, at) if longest and is_last else _find_first(text, value, at)
             if found is None:
                 return None
             at = found + len(text)
@@ -89,22 +89,22 @@ class _Pattern:
 
         Only the first position of the first text is tried: further right there is less room for the texts behind it.
         """
-        begin = _first(self._texts[0], value, start)
+        begin = _find_first(self._texts[0], value, start)
         if begin is None:
             return None
         end = self.match_at(value, begin, longest=True)
         return None if end is None else (begin, end)
 
 
-def _stands_at(text: list[str | None], value: str, start: int) -> bool:
+def _is_match_at(text: list[str | None], value: str, start: int) -> bool:
     if start + len(text) > len(value):
         return False
-    return all(wanted in (None, value[start + index]) for index, wanted in enumerate(text))
+    return all(expected in (None, value[start + index]) for index, expected in enumerate(text))
 
 
-def _first(text: list[str | None], value: str, start: int) -> int | None:
-    return next((at for at in range(start, len(value) - len(text) + 1) if _stands_at(text, value, at)), None)
+def _find_first(text: list[str | None], value: str, start: int) -> int | None:
+    return next((at for at in range(start, len(value) - len(text) + 1) if _is_match_at(text, value, at)), None)
 
 
-def _last(text: list[str | None], value: str, start: int) -> int | None:
-    return next((at for at in range(len(value) - len(text), start - 1, -1) if _stands_at(text, value, at)), None)
+def _find_last(text: list[str | None], value: str, start: int) -> int | None:
+    return next((at for at in range(len(value) - len(text), start - 1, -1) if _is_match_at(text, value, at)), None)

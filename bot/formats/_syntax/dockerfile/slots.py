@@ -12,142 +12,142 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.expansion import Expansion, How, Run, Scope, Use
+from bot.formats._syntax.dockerfile.expansion import WordExpansion, VariableEffect, ByteRun, ArgScope, ArgumentUse
 from bot.model.reference import ImageReference
 from bot.model.source import EditSlot, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
 
-_Key = tuple[int, int, str, str | None]
+_SlotKey = tuple[int, int, str, str | None]
 
 
-class _Home(NamedTuple):
+class _OwnedSlot(NamedTuple):
     """A slot in the file, and the run of bytes that contains it."""
 
     slot: EditSlot
-    run: Run
-    key: _Key
+    run: ByteRun
+    key: _SlotKey
     """Equal for references that need the same value at this slot."""
 
 
-class Composed(NamedTuple):
+class ComposedReference(NamedTuple):
     """A reference that contains arguments, before all other uses of these arguments are known."""
 
     occurrence: Occurrence
     """Its slots count from the start of the reference's text."""
-    expansion: Expansion
+    expansion: WordExpansion
     written: str
-    digest: _Home | NotEditable
-    tag: _Home | NotEditable
+    digest_slot: _OwnedSlot | NotEditable
+    tag_slot: _OwnedSlot | NotEditable
 
 
-def compose(occurrence: Occurrence, expansion: Expansion, written: str) -> Composed:
+def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written: str) -> ComposedReference:
     """Find the file positions for the slots of an occurrence that was read from an expansion's text."""
     reference = occurrence.reference
-    if reference.digest is None and _is_frozen(reference, expansion, len(expansion.text)):
-        digest: _Home | NotEditable = NotEditable(Reason.COMPOSED_TAG)
+    if reference.digest is None and _would_freeze_tag(reference, expansion, len(expansion.text)):
+        digest: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        digest = _find(occurrence.digest_slot, expansion, reference.repository, reference.tag)
+        digest = _find_slot(occurrence.digest_slot, expansion, reference.repository, reference.tag)
     if _has_open_end(reference, expansion):
-        tag: _Home | NotEditable = NotEditable(Reason.COMPOSED_TAG)
+        tag: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
     else:
-        tag = _find(occurrence.tag_slot, expansion, reference.repository, None)
-    return Composed(occurrence, expansion, written, digest, tag)
+        tag = _find_slot(occurrence.tag_slot, expansion, reference.repository, None)
+    return ComposedReference(occurrence, expansion, written, digest, tag)
 
 
-class Claims:
+class SlotClaims:
     """Collects the slots that all references of a file need in the defaults of its arguments."""
 
     def __init__(self) -> None:
-        self._digests: dict[int, _Key | None] = {}
+        self._digest_keys: dict[int, _SlotKey | None] = {}
         """By argument: the key that all references agree on; None if they need none or different ones."""
-        self._tags: dict[int, _Key | None] = {}
+        self._tag_keys: dict[int, _SlotKey | None] = {}
 
-    def claim(self, place: Composed) -> None:
+    def record_reference(self, reference: ComposedReference) -> None:
         """Record the slots that a reference needs."""
-        for use in place.expansion.uses:
-            if use.argument is not None:
-                is_value = use.how is How.VALUE
-                _agree(self._digests, use.argument, place.digest if is_value else None)
-                _agree(self._tags, use.argument, place.tag if is_value else None)
+        for use in reference.expansion.uses:
+            if use.argument_index is not None:
+                is_value = use.effect is VariableEffect.VALUE
+                _record_claim(self._digest_keys, use.argument_index, reference.digest_slot if is_value else None)
+                _record_claim(self._tag_keys, use.argument_index, reference.tag_slot if is_value else None)
 
-    def spoil(self, uses: Iterable[Use]) -> None:
+    def record_other_uses(self, uses: Iterable[ArgumentUse]) -> None:
         """Record that arguments are used for something that is not a reference."""
         for use in uses:
-            if use.argument is not None:
-                self._digests[use.argument] = self._tags[use.argument] = None
+            if use.argument_index is not None:
+                self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
-    def is_used(self, argument: int) -> bool:
+    def is_used(self, argument_index: int) -> bool:
         """Return True if anything depends on an argument."""
-        return argument in self._digests
+        return argument_index in self._digest_keys
 
-    def settle(self, place: Composed, scope: Scope | None) -> Occurrence:
+    def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
         """Return the final occurrence of a reference, after all uses in its file have been recorded."""
-        digest, tag = _settled(place.digest, self._digests), _settled(place.tag, self._tags)
-        lines = [*place.occurrence.related_lines]
-        if isinstance(place.digest, _Home) and isinstance(digest, EditSlot):
-            run = place.digest.run
+        digest, tag = _resolve_slot(reference.digest_slot, self._digest_keys), _resolve_slot(reference.tag_slot, self._tag_keys)
+        lines = [*reference.occurrence.related_lines]
+        if isinstance(reference.digest_slot, _OwnedSlot) and isinstance(digest, EditSlot):
+            run = reference.digest_slot.run
             lines.append(run.line_number)
-            if scope is not None and run.argument is not None:
-                lines.append(scope.lines[run.argument])
-        also_lines = tuple(line for line in dict.fromkeys(lines) if line != place.occurrence.line_number)
+            if scope is not None and run.argument_index is not None:
+                lines.append(scope.first_lines[run.argument_index])
+        also_lines = tuple(line for line in dict.fromkeys(lines) if line != reference.occurrence.line_number)
         return replace(
-            place.occurrence,
-            written=place.written,
+            reference.occurrence,
+            written=reference.written,
             digest_slot=digest,
             tag_slot=tag,
-            variables=place.expansion.variables,
+            variables=reference.expansion.variables,
             related_lines=also_lines,
         )
 
 
-def _agree(claims: dict[int, _Key | None], argument: int, wanted: _Home | NotEditable | None) -> None:
-    key = wanted.key if isinstance(wanted, _Home) else None
-    if claims.setdefault(argument, key) != key:
-        claims[argument] = None
+def _record_claim(keys_by_argument: dict[int, _SlotKey | None], argument_index: int, slot: _OwnedSlot | NotEditable | None) -> None:
+    key = slot.key if isinstance(slot, _OwnedSlot) else None
+    if keys_by_argument.setdefault(argument_index, key) != key:
+        keys_by_argument[argument_index] = None
 
 
-def _settled(found: _Home | NotEditable, claims: dict[int, _Key | None]) -> EditSlot | NotEditable:
-    if isinstance(found, NotEditable):
-        return found
-    argument = found.run.argument
-    if argument is None or claims.get(argument) == found.key:
-        return found.slot
+def _resolve_slot(slot: _OwnedSlot | NotEditable, keys_by_argument: dict[int, _SlotKey | None]) -> EditSlot | NotEditable:
+    if isinstance(slot, NotEditable):
+        return slot
+    argument_index = slot.run.argument_index
+    if argument_index is None or keys_by_argument.get(argument_index) == slot.key:
+        return slot.slot
     return NotEditable(Reason.SHARED_ARGUMENT)
 
 
-def _find(wanted: EditSlot | NotEditable, expansion: Expansion, repository: str, tag: str | None) -> _Home | NotEditable:
+def _find_slot(text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None) -> _OwnedSlot | NotEditable:
     """Return the slot with file offsets, for a slot that counts from the start of the text."""
-    if isinstance(wanted, NotEditable):
-        return wanted
-    start, end = wanted.span.start, wanted.span.end
-    found = expansion.run_at(start, end)
-    if found is None:
+    if isinstance(text_slot, NotEditable):
+        return text_slot
+    start, end = text_slot.span.start, text_slot.span.end
+    run_and_start = expansion.find_run(start, end)
+    if run_and_start is None:
         return NotEditable(Reason.COMPOSED_TAG)
-    run, file_start = found
-    if run.argument is not None and sum(run is each for each in expansion.runs) > 1:
+    run, file_start = run_and_start
+    if run.argument_index is not None and sum(run is each for each in expansion.runs) > 1:
         return NotEditable(Reason.SHARED_ARGUMENT)
     span = Span(file_start, file_start + end - start)
-    return _Home(EditSlot(span, wanted.old, wanted.prefix), run, (span.start, span.end, repository, tag))
+    return _OwnedSlot(EditSlot(span, text_slot.old, text_slot.prefix), run, (span.start, span.end, repository, tag))
 
 
-def _is_frozen(reference: ImageReference, expansion: Expansion, end: int) -> bool:
+def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
     """Return True if a digest behind the text would stay when a user overrides an argument of the tag."""
     name_end = len(reference.name)
     return any(
-        use.how is not How.ASIDE and _bears_on_tag(use, name_end, end) and not use.encloses(end)
+        use.effect is not VariableEffect.UNCHOSEN and _may_affect_tag(use, name_end, end) and not use.is_around(end)
         for use in expansion.uses
     )
 
 
-def _bears_on_tag(use: Use, name_end: int, end: int) -> bool:
+def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
     """Return True if a part of the use may be in the tag; an empty use may become the tag or extend it."""
     return use.end > name_end or use.start == use.end == end
 
 
-def _has_open_end(reference: ImageReference, expansion: Expansion) -> bool:
+def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
     """Return True if overriding an empty argument may extend the tag at either end."""
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(
-        use.how is not How.ASIDE and use.start == use.end and start <= use.start <= end for use in expansion.uses
+        use.effect is not VariableEffect.UNCHOSEN and use.start == use.end and start <= use.start <= end for use in expansion.uses
     )

@@ -12,76 +12,76 @@ from typing import assert_never
 
 from bot.formats._syntax import jsonc
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
-from bot.formats._syntax.hcl.reader import Attribute, Block, Body, Computed, Expression, Hcl, Object, Tuple
-from bot.formats._syntax.hcl.tokens import Template, read_template
+from bot.formats._syntax.hcl.reader import HclAttribute, HclBlock, HclBody, ComputedExpression, HclExpression, HclFile, HclObject, HclTuple
+from bot.formats._syntax.hcl.tokens import HclTemplate, read_template
 from bot.formats._syntax.jsonc import read_json
 
 _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
-def read_hcl_json(content: bytes, labels: Mapping[str, int]) -> Hcl | BrokenFile:
+def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
     """Parse a file; never raises.
 
     `label_counts` has the top-level keys that are block types, and how many labels each has.
     """
-    read = read_json(content)
-    if isinstance(read, BrokenFile):
-        return read
-    attributes: list[Attribute] = []
-    blocks: list[Block] = []
-    for each in _objects(read.root):
+    parsed = read_json(content)
+    if isinstance(parsed, BrokenFile):
+        return parsed
+    attributes: list[HclAttribute] = []
+    blocks: list[HclBlock] = []
+    for each in _list_objects(parsed.root):
         for key, value in each.items:
-            if key.value in labels:
-                blocks += _blocks(content, key.value, value, labels[key.value])
+            if key.value in label_counts:
+                blocks += _list_blocks(content, key.value, value, label_counts[key.value])
             else:
-                attributes.append(_attribute(content, key, value))
-    return Hcl(content, Body(tuple(attributes), tuple(blocks)))
+                attributes.append(_make_attribute(content, key, value))
+    return HclFile(content, HclBody(tuple(attributes), tuple(blocks)))
 
 
-def _objects(value: jsonc.Value) -> Iterator[jsonc.Object]:
+def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
     """Yield the object that `value` is, or the objects in the array that it is."""
     match value:
-        case jsonc.Object():
+        case jsonc.JsonObject():
             yield value
-        case jsonc.Array():
-            yield from (item for item in value.items if isinstance(item, jsonc.Object))
+        case jsonc.JsonArray():
+            yield from (item for item in value.items if isinstance(item, jsonc.JsonObject))
         case _:
             pass
 
 
-def _blocks(content: bytes, kind: str, value: jsonc.Value, count: int, labels: tuple[str, ...] = ()) -> Iterator[Block]:
-    for each in _objects(value):
+def _list_blocks(content: bytes, kind: str, value: jsonc.JsonValue, count: int, labels: tuple[str, ...] = ()) -> Iterator[HclBlock]:
+    for each in _list_objects(value):
         if count > len(labels):
             for key, inner in each.items:
-                yield from _blocks(content, kind, inner, count, (*labels, key.value))
+                yield from _list_blocks(content, kind, inner, count, (*labels, key.value))
         else:
-            attributes = tuple(_attribute(content, key, inner) for key, inner in each.items)
-            yield Block(kind, labels, each.start, Body(attributes, ()))
+            attributes = tuple(_make_attribute(content, key, inner) for key, inner in each.items)
+            yield HclBlock(kind, labels, each.start, HclBody(attributes, ()))
 
 
-def _attribute(content: bytes, key: jsonc.Text, value: jsonc.Value) -> Attribute:
-    return Attribute(key.value, key.start, _expression(content, value))
+def _make_attribute(content: bytes, key: jsonc.JsonString, value: jsonc.JsonValue) -> HclAttribute:
+    return HclAttribute(key.value, key.start, _make_expression(content, value))
 
 
-def _expression(content: bytes, value: jsonc.Value) -> Expression:
+def _make_expression(content: bytes, value: jsonc.JsonValue) -> HclExpression:
     match value:
-        case jsonc.Text(text, start, is_literal):
-            end = _end_of_string(content, start)
+        case jsonc.JsonString(text, start, is_literal):
+            end = _find_string_end(content, start)
             try:
                 parts = read_template(text.encode(errors="replace"), start if is_literal else None)
             except BrokenAtError:
-                return Computed(start - 1, end)
-            return Template(start - 1, end, parts)
-        case jsonc.Word(word, start):
-            return Computed(start, start + len(word.encode()))
-        case jsonc.Array(start, items):
-            return Tuple(start, start + 1, tuple(_expression(content, item) for item in items))
-        case jsonc.Object(start, members):
-            return Object(start, start + 1, tuple(_attribute(content, key, inner) for key, inner in members))
+                return ComputedExpression(start - 1, end)
+            return HclTemplate(start - 1, end, parts)
+        case jsonc.JsonWord(word, start):
+            return ComputedExpression(start, start + len(word.encode()))
+        case jsonc.JsonArray(start, items):
+            return HclTuple(start, start + 1, tuple(_make_expression(content, item) for item in items))
+        case jsonc.JsonObject(start, members):
+            return HclObject(start, start + 1, tuple(_make_attribute(content, key, inner) for key, inner in members))
         case _:
             assert_never(value)
 
 
-def _end_of_string(content: bytes, start: int) -> int:
+def _find_string_end(content: bytes, start: int) -> int:
     match = _REST_OF_STRING.match(content, start)
     return match.end() if match else start

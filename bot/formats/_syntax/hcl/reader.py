@@ -19,11 +19,11 @@ from bot.formats._syntax.hcl.tokens import (
     NEWLINE,
     NUMBER,
     TEMPLATE,
-    Template,
-    Token,
+    HclTemplate,
+    HclToken,
     read_tokens,
 )
-from bot.formats._syntax.lines import Lines
+from bot.formats._syntax.lines import LineOffsets
 from bot.model.vocabulary import Reason
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
@@ -33,7 +33,7 @@ _ENDS_KEY = frozenset({"=", ":", END})
 
 
 @dataclass(frozen=True, slots=True)
-class Computed:
+class ComputedExpression:
     """An expression that is neither a string nor a literal collection, as its byte range in the file."""
 
     start: int
@@ -41,90 +41,90 @@ class Computed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tuple:
+class HclTuple:
     """Values in order: `[…]`."""
 
     start: int
     end: int
-    items: tuple[Expression, ...]
+    items: tuple[HclExpression, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Object:
+class HclObject:
     """Values by key: `{…}`."""
 
     start: int
     end: int
-    items: tuple[Attribute, ...]
+    items: tuple[HclAttribute, ...]
 
 
-Expression = Template | Tuple | Object | Computed
+HclExpression = HclTemplate | HclTuple | HclObject | ComputedExpression
 
 
-class Attribute(NamedTuple):
+class HclAttribute(NamedTuple):
     """`name = value` in a body or an object."""
 
     name: str | None
     """None for a computed key."""
     start: int
-    value: Expression
+    value: HclExpression
 
 
-class Block(NamedTuple):
+class HclBlock(NamedTuple):
     """A block `type "label" { … }`."""
 
     type: str
     labels: tuple[str, ...]
     start: int
-    body: Body
+    body: HclBody
 
 
-class Body(NamedTuple):
+class HclBody(NamedTuple):
     """The attributes and blocks of a file or a block, in order."""
 
-    attributes: tuple[Attribute, ...]
-    blocks: tuple[Block, ...]
+    attributes: tuple[HclAttribute, ...]
+    blocks: tuple[HclBlock, ...]
 
-    def value(self, name: str) -> Expression | None:
+    def get_value(self, name: str) -> HclExpression | None:
         """Return the value of the attribute `name`; of several, the last."""
         return next((each.value for each in reversed(self.attributes) if each.name == name), None)
 
-    def blocks_of(self, kind: str) -> Iterator[Block]:
+    def list_blocks(self, kind: str) -> Iterator[HclBlock]:
         """Yield the blocks of type `kind`."""
         return (block for block in self.blocks if block.type == kind)
 
 
 @dataclass(frozen=True)
-class Hcl:
+class HclFile:
     """One parsed file."""
 
     content: bytes
-    body: Body
+    body: HclBody
 
     @cached_property
-    def lines(self) -> Lines:
+    def line_offsets(self) -> LineOffsets:
         """The line offsets of the file."""
-        return Lines(self.content)
+        return LineOffsets(self.content)
 
-    def line_number(self, offset: int) -> int:
+    def get_line_number(self, offset: int) -> int:
         """Return the number of the line that contains the byte `offset`, from 1."""
-        return self.lines.number(offset)
+        return self.line_offsets.get_line_number(offset)
 
-    def source_of(self, expression: Expression) -> str:
+    def get_source_text(self, expression: HclExpression) -> str:
         """Return the source text of `expression`."""
         return self.content[expression.start : expression.end].decode()
 
 
-def read_hcl(content: bytes) -> Hcl | BrokenFile:
+def read_hcl(content: bytes) -> HclFile | BrokenFile:
     """Parse a file; never raises."""
     try:
         content.decode()
-        return Hcl(content, _Parser(content).body(END, 0))
+        return HclFile(content, _HclParser(content).parse_body(END, 0))
     except (UnicodeDecodeError, BrokenAtError) as error:
-        return BrokenFile.at(content, error)
+        return BrokenFile.create_from_error(content, error)
 
 
-class _Parser:
+class _HclParser:
     """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     def __init__(self, content: bytes) -> None:
@@ -133,100 +133,100 @@ class _Parser:
         self._next = next(self._tokens)
         self._last_end = 0
 
-    def body(self, closing: str, depth: int) -> Body:
+    def parse_body(self, closing: str, depth: int) -> HclBody:
         """Read attributes and blocks up to `closing`, which is not consumed."""
-        attributes: list[Attribute] = []
-        blocks: list[Block] = []
+        attributes: list[HclAttribute] = []
+        blocks: list[HclBlock] = []
         while True:
             self._skip_newlines()
             if self._next.kind == closing:
-                return Body(tuple(attributes), tuple(blocks))
+                return HclBody(tuple(attributes), tuple(blocks))
             first = self._take(IDENTIFIER)
             if self._next.kind == "=":
                 self._advance()
-                value = self._expression(depth, stops_at_newline=True)
-                attributes.append(Attribute(self._text(first), first.start, value))
+                value = self._parse_expression(depth, should_stop_at_newline=True)
+                attributes.append(HclAttribute(self._get_text(first), first.start, value))
             else:
-                blocks.append(self._block(first, depth + 1))
+                blocks.append(self._parse_block(first, depth + 1))
 
-    def _block(self, first: Token, depth: int) -> Block:
-        self._check(depth)
+    def _parse_block(self, first: HclToken, depth: int) -> HclBlock:
+        self._check_depth(depth)
         labels: list[str] = []
         while self._next.kind in (IDENTIFIER, TEMPLATE):
-            labels.append(self._label(self._advance()))
+            labels.append(self._get_label(self._advance()))
         self._take("{")
-        body = self.body("}", depth)
+        body = self.parse_body("}", depth)
         self._advance()
-        return Block(self._text(first), tuple(labels), first.start, body)
+        return HclBlock(self._get_text(first), tuple(labels), first.start, body)
 
-    def _expression(self, depth: int, *, stops_at_newline: bool) -> Expression:
+    def _parse_expression(self, depth: int, *, should_stop_at_newline: bool) -> HclExpression:
         """Read one expression up to the token that ends it, which is not consumed."""
-        self._check(depth)
+        self._check_depth(depth)
         start = self._next.start
-        value: Expression | None = None
+        value: HclExpression | None = None
         match self._next.kind:
             case "template":
                 value = self._advance().template
             case "[":
-                value = self._tuple(depth + 1)
+                value = self._parse_tuple(depth + 1)
             case "{":
-                value = self._object(depth + 1)
+                value = self._parse_object(depth + 1)
             case _:
                 pass
-        if not stops_at_newline:
+        if not should_stop_at_newline:
             self._skip_newlines()
-        ends = _ENDS_LINE if stops_at_newline else _ENDS_EXPRESSION
+        ends = _ENDS_LINE if should_stop_at_newline else _ENDS_EXPRESSION
         if value is not None and self._next.kind in ends:
             return value
         self._skip_to(ends, depth)
         if self._last_end <= start:
             raise BrokenAtError(start)
-        return Computed(start, self._last_end)
+        return ComputedExpression(start, self._last_end)
 
-    def _tuple(self, depth: int) -> Tuple | None:
+    def _parse_tuple(self, depth: int) -> HclTuple | None:
         """Read `[…]`; return None, with all of it skipped, if it is a `for` expression."""
         start = self._advance().start
-        items: list[Expression] = []
+        items: list[HclExpression] = []
         self._skip_newlines()
         if self._is_loop():
             self._skip_loop("]", depth)
             return None
         while self._next.kind != "]":
-            items.append(self._expression(depth, stops_at_newline=False))
+            items.append(self._parse_expression(depth, should_stop_at_newline=False))
             if self._next.kind != "]":
                 self._take(",")
                 self._skip_newlines()
-        return Tuple(start, self._advance().end, tuple(items))
+        return HclTuple(start, self._advance().end, tuple(items))
 
-    def _object(self, depth: int) -> Object | None:
+    def _parse_object(self, depth: int) -> HclObject | None:
         """Read `{…}`; return None, with all of it skipped, if it is a `for` expression."""
         start = self._advance().start
-        items: list[Attribute] = []
+        items: list[HclAttribute] = []
         self._skip_newlines()
         if self._is_loop():
             self._skip_loop("}", depth)
             return None
         while self._next.kind != "}":
-            items.append(self._item(depth))
+            items.append(self._parse_item(depth))
             if self._next.kind not in ("}", NEWLINE):
                 self._take(",")
             self._skip_newlines()
-        return Object(start, self._advance().end, tuple(items))
+        return HclObject(start, self._advance().end, tuple(items))
 
-    def _item(self, depth: int) -> Attribute:
+    def _parse_item(self, depth: int) -> HclAttribute:
         first = self._next
         name: str | None = None
         if first.kind in (IDENTIFIER, NUMBER, TEMPLATE):
-            name = self._label(self._advance())
+            name = self._get_label(self._advance())
         if self._next.kind not in _ENDS_KEY:
             name = None
             self._skip_to(_ENDS_KEY, depth)
         if self._advance().kind == END:
             raise BrokenAtError(first.start)
-        return Attribute(name, first.start, self._expression(depth, stops_at_newline=True))
+        return HclAttribute(name, first.start, self._parse_expression(depth, should_stop_at_newline=True))
 
     def _is_loop(self) -> bool:
-        return self._next.kind == IDENTIFIER and self._text(self._next) == "for"
+        return self._next.kind == IDENTIFIER and self._get_text(self._next) == "for"
 
     def _skip_loop(self, closing: str, depth: int) -> None:
         self._skip_to(frozenset({closing}), depth)
@@ -240,7 +240,7 @@ class _Parser:
             token = self._advance()
             if token.kind in _CLOSING:
                 enclosing.append(_CLOSING[token.kind])
-                self._check(depth + len(enclosing))
+                self._check_depth(depth + len(enclosing))
             elif enclosing and token.kind == enclosing[-1]:
                 enclosing.pop()
             elif token.kind == END:
@@ -250,12 +250,12 @@ class _Parser:
         while self._next.kind == NEWLINE:
             self._advance()
 
-    def _take(self, kind: str) -> Token:
+    def _take(self, kind: str) -> HclToken:
         if self._next.kind != kind:
             raise BrokenAtError(self._next.start)
         return self._advance()
 
-    def _advance(self) -> Token:
+    def _advance(self) -> HclToken:
         token = self._next
         if token.kind != END:
             self._next = next(self._tokens)
@@ -263,13 +263,13 @@ class _Parser:
             self._last_end = token.end
         return token
 
-    def _check(self, depth: int) -> None:
+    def _check_depth(self, depth: int) -> None:
         if depth > MAX_NESTING:
             raise BrokenAtError(self._next.start, Reason.TOO_DEEP)
 
-    def _text(self, token: Token) -> str:
+    def _get_text(self, token: HclToken) -> str:
         return self._content[token.start : token.end].decode()
 
-    def _label(self, token: Token) -> str:
+    def _get_label(self, token: HclToken) -> str:
         value = token.template.value if token.template is not None else None
-        return self._text(token) if value is None else value.decode(errors="replace")
+        return self._get_text(token) if value is None else value.decode(errors="replace")

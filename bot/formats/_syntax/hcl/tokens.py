@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, assert_never
 
 from bot.formats._syntax.broken import BrokenAtError
-from bot.formats._syntax.encoding import text_start
+from bot.formats._syntax.encoding import find_text_start
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
@@ -48,11 +48,11 @@ _BETWEEN_TOKENS = frozenset({"space", "comment"})
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b'"': b'"', b"\\": b"\\"}
 _UNICODE_ESCAPE = re.compile(rb"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8}))")
 _LAST_CODE_POINT = 0x10FFFF
-_OPENS = (b"${", b"%{")
+_INTERPOLATION_OPENERS = (b"${", b"%{")
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class HclLiteral:
     """A run of a template's text."""
 
     value: bytes
@@ -61,7 +61,7 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
-class Interpolation:
+class HclInterpolation:
     """`${…}` or `%{…}` in a template."""
 
     start: int
@@ -71,105 +71,105 @@ class Interpolation:
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class HclTemplate:
     """A string, in quotes or as a heredoc."""
 
     start: int
     """The byte of its quote, or of `<<`."""
     end: int
-    parts: tuple[Literal | Interpolation, ...]
+    parts: tuple[HclLiteral | HclInterpolation, ...]
     """A heredoc has at least one part for each line, without the indentation that `<<-` removes."""
 
     @property
     def value(self) -> bytes | None:
         """The string; None if it has an interpolation."""
-        literals = [part.value for part in self.parts if isinstance(part, Literal)]
+        literals = [part.value for part in self.parts if isinstance(part, HclLiteral)]
         return b"".join(literals) if len(literals) == len(self.parts) else None
 
     @property
     def value_start(self) -> int | None:
         """The byte of the file at which all of `value` stands literally; None if it does not."""
         match self.parts:
-            case (Literal(_, start),):
+            case (HclLiteral(_, start),):
                 return start
             case _:
                 return None
 
 
-class Token(NamedTuple):
+class HclToken(NamedTuple):
     """One token other than space and comments. A tuple, since a large file has tens of thousands of tokens."""
 
     kind: str
     """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
     start: int
     end: int
-    template: Template | None = None
+    template: HclTemplate | None = None
 
 
-def read_tokens(content: bytes) -> Iterator[Token]:
+def read_tokens(content: bytes) -> Iterator[HclToken]:
     """Yield the tokens of a file, the last of them END. Raises BrokenAtError."""
-    at = text_start(content)
-    tokens = 0
+    at = find_text_start(content)
+    token_count = 0
     while match := _TOKEN.match(content, at):
         at = match.end()
         if match.lastgroup in _BETWEEN_TOKENS:
             continue
-        tokens += 1
-        if tokens > MAX_TOKENS:
+        token_count += 1
+        if token_count > MAX_TOKENS:
             raise BrokenAtError(match.start(), Reason.TOO_DEEP)
         match match.lastgroup:
             case "block_comment":
-                at = _after_comment(content, match.start())
+                at = _skip_comment(content, match.start())
             case "heredoc":
-                heredoc = _heredoc(content, match)
+                heredoc = _read_heredoc(content, match)
                 at = heredoc.end
-                yield Token(TEMPLATE, heredoc.start, heredoc.end, heredoc)
+                yield HclToken(TEMPLATE, heredoc.start, heredoc.end, heredoc)
             case "string":
-                plain = Template(match.start(), at, (Literal(match["plain"], match.start("plain")),))
-                yield Token(TEMPLATE, plain.start, at, plain)
+                plain = HclTemplate(match.start(), at, (HclLiteral(match["plain"], match.start("plain")),))
+                yield HclToken(TEMPLATE, plain.start, at, plain)
             case "quote":
-                quoted = _quoted(content, match.start())
+                quoted = _read_quoted(content, match.start())
                 at = quoted.end
-                yield Token(TEMPLATE, quoted.start, at, quoted)
+                yield HclToken(TEMPLATE, quoted.start, at, quoted)
             case "symbol":
-                yield Token(match[0].decode(errors="replace"), match.start(), at)
+                yield HclToken(match[0].decode(errors="replace"), match.start(), at)
             case kind:
-                yield Token(str(kind), match.start(), at)
-    yield Token(END, at, at)
+                yield HclToken(str(kind), match.start(), at)
+    yield HclToken(END, at, at)
 
 
-def _after_comment(content: bytes, start: int) -> int:
+def _skip_comment(content: bytes, start: int) -> int:
     end = content.find(b"*/", start + 2)
     if end < 0:
         raise BrokenAtError(start)
     return end + 2
 
 
-def _quoted(content: bytes, start: int) -> Template:
+def _read_quoted(content: bytes, start: int) -> HclTemplate:
     """Read the template whose opening quote stands at `start`."""
-    parts: list[Literal | Interpolation] = []
+    parts: list[HclLiteral | HclInterpolation] = []
     at = start + 1
     while match := _IN_QUOTES.search(content, at):
         stop = match[0]
         if match.start() > at or (stop == b'"' and not parts):
-            parts.append(Literal(content[at : match.start()], at))
+            parts.append(HclLiteral(content[at : match.start()], at))
         at = match.end()
         if stop == b'"':
-            return Template(start, at, tuple(parts))
+            return HclTemplate(start, at, tuple(parts))
         if stop in b"\r\n":
             break
-        if stop in _OPENS:
-            at = _after_interpolation(content, match.start())
-            parts.append(_interpolation(content, match.start(), at))
+        if stop in _INTERPOLATION_OPENERS:
+            at = _find_interpolation_end(content, match.start())
+            parts.append(_make_interpolation(content, match.start(), at))
         elif stop.startswith(b"\\"):
-            value, at = _escape(content, match.start())
-            parts.append(Literal(value, None))
+            value, at = _decode_escape(content, match.start())
+            parts.append(HclLiteral(value, None))
         else:
-            parts.append(Literal(stop[1:], None))
+            parts.append(HclLiteral(stop[1:], None))
     raise BrokenAtError(start)
 
 
-def _escape(content: bytes, start: int) -> tuple[bytes, int]:
+def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
     """Return the bytes that the escape at `start` stands for, and where the escape ends."""
     unicode = _UNICODE_ESCAPE.match(content, start)
     if unicode is not None:
@@ -183,92 +183,92 @@ def _escape(content: bytes, start: int) -> tuple[bytes, int]:
     return value, start + 2
 
 
-def _heredoc(content: bytes, introducer: re.Match[bytes]) -> Template:
+def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
     """Read the heredoc whose first line follows `introducer`."""
-    lines: list[list[Literal | Interpolation]] = []
+    lines: list[list[HclLiteral | HclInterpolation]] = []
     at = introducer.end()
     while (line_end := content.find(b"\n", at)) >= 0 or at < len(content):
         line_end = line_end if line_end >= 0 else len(content)
         if content[at:line_end].strip() == introducer["marker"]:
-            parts = [part for line in (_flushed(lines) if introducer["flush"] else lines) for part in line]
-            return Template(introducer.start(), line_end, tuple(parts))
-        line, at = _heredoc_line(content, at)
+            parts = [part for line in (_remove_indentation(lines) if introducer["flush"] else lines) for part in line]
+            return HclTemplate(introducer.start(), line_end, tuple(parts))
+        line, at = _read_heredoc_line(content, at)
         lines.append(line)
     raise BrokenAtError(introducer.start())
 
 
-def read_template(text: bytes, start: int | None) -> tuple[Literal | Interpolation, ...]:
+def read_template(text: bytes, start: int | None) -> tuple[HclLiteral | HclInterpolation, ...]:
     """Return the parts of a template without quotes and escapes, such as a string of HCL's JSON syntax.
 
     `start` is the byte of the file at which `text` stands literally, None if it does not. Raises BrokenAtError.
     """
-    parts: list[Literal | Interpolation] = []
+    parts: list[HclLiteral | HclInterpolation] = []
     at = 0
     while at < len(text):
-        line, at = _heredoc_line(text, at)
+        line, at = _read_heredoc_line(text, at)
         parts += line
-    return tuple(_moved(part, start) for part in parts)
+    return tuple(_shift_part(part, start) for part in parts)
 
 
-def _moved(part: Literal | Interpolation, by: int | None) -> Literal | Interpolation:
+def _shift_part(part: HclLiteral | HclInterpolation, shift: int | None) -> HclLiteral | HclInterpolation:
     match part:
-        case Literal(value, start):
-            return Literal(value, None if start is None or by is None else start + by)
-        case Interpolation(start, end, expression):
-            return Interpolation(start + (by or 0), end + (by or 0), expression)
+        case HclLiteral(value, start):
+            return HclLiteral(value, None if start is None or shift is None else start + shift)
+        case HclInterpolation(start, end, expression):
+            return HclInterpolation(start + (shift or 0), end + (shift or 0), expression)
         case _:
             assert_never(part)
 
 
-def _heredoc_line(content: bytes, start: int) -> tuple[list[Literal | Interpolation], int]:
+def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | HclInterpolation], int]:
     """Read one line with its line break, and more lines if an interpolation goes on; return the next line's start."""
-    parts: list[Literal | Interpolation] = []
+    parts: list[HclLiteral | HclInterpolation] = []
     at = start
     while match := _IN_HEREDOC.search(content, at):
         stop = match[0]
         end = match.end() if stop == b"\n" else match.start()
         if end > at:
-            parts.append(Literal(content[at:end], at))
+            parts.append(HclLiteral(content[at:end], at))
         at = match.end()
         if stop == b"\n":
             return parts, at
-        if stop in _OPENS:
-            at = _after_interpolation(content, match.start())
-            parts.append(_interpolation(content, match.start(), at))
+        if stop in _INTERPOLATION_OPENERS:
+            at = _find_interpolation_end(content, match.start())
+            parts.append(_make_interpolation(content, match.start(), at))
         else:
-            parts.append(Literal(stop[1:], None))
+            parts.append(HclLiteral(stop[1:], None))
     if at < len(content):
-        parts.append(Literal(content[at:], at))
+        parts.append(HclLiteral(content[at:], at))
     return parts, len(content)
 
 
-def _flushed(lines: list[list[Literal | Interpolation]]) -> list[list[Literal | Interpolation]]:
+def _remove_indentation(lines: list[list[HclLiteral | HclInterpolation]]) -> list[list[HclLiteral | HclInterpolation]]:
     """Remove the common indentation of lines that are not blank (flushHeredocTemplateParts in parser_template.go)."""
-    indents = [_indent(line[0]) for line in lines if not _is_blank(line)]
+    indents = [_measure_indent(line[0]) for line in lines if not _is_blank(line)]
     indent = min(indents, default=0)
-    return [line if _is_blank(line) else [*_without(line[0], indent), *line[1:]] for line in lines]
+    return [line if _is_blank(line) else [*_cut_indent(line[0], indent), *line[1:]] for line in lines]
 
 
-def _is_blank(line: list[Literal | Interpolation]) -> bool:
-    return len(line) == 1 and isinstance(line[0], Literal) and not line[0].value.strip()
+def _is_blank(line: list[HclLiteral | HclInterpolation]) -> bool:
+    return len(line) == 1 and isinstance(line[0], HclLiteral) and not line[0].value.strip()
 
 
-def _indent(part: Literal | Interpolation) -> int:
-    return len(part.value) - len(part.value.lstrip()) if isinstance(part, Literal) else 0
+def _measure_indent(part: HclLiteral | HclInterpolation) -> int:
+    return len(part.value) - len(part.value.lstrip()) if isinstance(part, HclLiteral) else 0
 
 
-def _without(part: Literal | Interpolation, indent: int) -> list[Literal | Interpolation]:
-    if not isinstance(part, Literal) or part.start is None or not indent:
+def _cut_indent(part: HclLiteral | HclInterpolation, indent: int) -> list[HclLiteral | HclInterpolation]:
+    if not isinstance(part, HclLiteral) or part.start is None or not indent:
         return [part]
-    rest = Literal(part.value[indent:], part.start + indent)
+    rest = HclLiteral(part.value[indent:], part.start + indent)
     return [rest] if rest.value else []
 
 
-def _interpolation(content: bytes, start: int, end: int) -> Interpolation:
-    return Interpolation(start, end, content[start + 2 : end - 1].strip(b"~ \t\r\n"))
+def _make_interpolation(content: bytes, start: int, end: int) -> HclInterpolation:
+    return HclInterpolation(start, end, content[start + 2 : end - 1].strip(b"~ \t\r\n"))
 
 
-def _after_interpolation(content: bytes, start: int) -> int:
+def _find_interpolation_end(content: bytes, start: int) -> int:
     """Return where the `${…}` at `start` ends; it may contain templates, and these further interpolations."""
     enclosing = [_IN_BRACES]
     at = start + 2
@@ -279,14 +279,14 @@ def _after_interpolation(content: bytes, start: int) -> int:
             enclosing.pop()
         elif stop == b'"':
             enclosing.append(_IN_QUOTES)
-        elif stop == b"{" or stop in _OPENS:
+        elif stop == b"{" or stop in _INTERPOLATION_OPENERS:
             enclosing.append(_IN_BRACES)
         elif stop == b"}":
             enclosing.pop()
             if not enclosing:
                 return at
         elif stop == b"/*":
-            at = _after_comment(content, match.start())
+            at = _skip_comment(content, match.start())
         elif stop in b"\r\n":
             break
         if len(enclosing) > MAX_NESTING:

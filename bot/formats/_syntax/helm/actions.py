@@ -32,11 +32,11 @@ _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t"}
 
 
-class NotUnderstoodError(Exception):
+class UnsupportedTemplateError(Exception):
     """A template, or an expression in it, that this package cannot parse."""
 
 
-class Token(NamedTuple):
+class ActionToken(NamedTuple):
     """A token of an action. A tuple, since a large chart has tens of thousands of tokens."""
 
     kind: str
@@ -47,15 +47,15 @@ class Token(NamedTuple):
     """Whether it follows the previous token without a space."""
 
 
-class Action(NamedTuple):
+class TemplateAction(NamedTuple):
     """The tokens between `{{` and `}}`."""
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[ActionToken, ...]
     keyword: str = ""
     """The first token if that is a word, else empty."""
 
 
-def read_actions(text: str) -> Iterator[str | Action]:
+def read_actions(text: str) -> Iterator[str | TemplateAction]:
     """Yield texts and actions in order, without comments and without the space that trim marks remove.
 
     Raises UnsupportedTemplateError.
@@ -65,14 +65,14 @@ def read_actions(text: str) -> Iterator[str | Action]:
     while (start := text.find("{{", at)) >= 0:
         match = _ACTION.match(text, start)
         if match is None:
-            raise NotUnderstoodError
+            raise UnsupportedTemplateError
         before = text[at:start]
         before = before.lstrip() if trims else before
         before = before.rstrip() if match["trims_before"] else before
         if before:
             yield before
         if match["inside"] is not None:
-            yield _action(match["inside"])
+            yield _parse_action(match["inside"])
         at, trims = match.end(), match["trims_after"] is not None
     rest = text[at:].lstrip() if trims else text[at:]
     if rest:
@@ -80,24 +80,24 @@ def read_actions(text: str) -> Iterator[str | Action]:
 
 
 @lru_cache(maxsize=4096)
-def _action(inside: str) -> Action:
+def _parse_action(inside: str) -> TemplateAction:
     """Parse the text between braces; cached, since three of four actions of a chart repeat an earlier one."""
-    tokens: list[Token] = []
+    tokens: list[ActionToken] = []
     at = 0
     while True:
         space = _SPACE.match(inside, at)
         start = space.end() if space else at
         if start == len(inside):
-            return Action(tuple(tokens), tokens[0].text if tokens and tokens[0].kind == "word" else "")
+            return TemplateAction(tuple(tokens), tokens[0].text if tokens and tokens[0].kind == "word" else "")
         match = _TOKEN.match(inside, start)
         if match is None:
-            raise NotUnderstoodError
+            raise UnsupportedTemplateError
         kind, text = match.lastgroup or "", match[0]
         if kind == "text":
-            text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescaped, text[1:-1])
-        tokens.append(Token(kind, text, start == at and at > 0))
+            text = text[1:-1] if text[0] == "`" else _ESCAPE.sub(_unescape, text[1:-1])
+        tokens.append(ActionToken(kind, text, start == at and at > 0))
         at = match.end()
 
 
-def _unescaped(escape: re.Match[str]) -> str:
+def _unescape(escape: re.Match[str]) -> str:
     return _ESCAPED.get(escape[1], escape[1])

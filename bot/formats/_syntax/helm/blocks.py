@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.actions import Action, NotUnderstoodError, Token, read_actions
+from bot.formats._syntax.helm.actions import TemplateAction, UnsupportedTemplateError, ActionToken, read_actions
 
 MAX_ACTIONS = 20_000
 """Limit on the actions of a file; the longest templates of large charts have some thousand."""
@@ -14,140 +14,140 @@ MAX_BLOCKS = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextNode:
     """Text that is written literally; never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class OutputNode:
     """An expression whose value is written."""
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[ActionToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Template:
+class TemplateCall:
     """A call of another template, whose result is written."""
 
     template: str
-    given: tuple[Token, ...]
+    argument: tuple[ActionToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Assignment:
+class VariableAssignment:
     """An assignment of an expression to variables."""
 
     variables: Sequence[str]
-    tokens: tuple[Token, ...]
+    tokens: tuple[ActionToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Branch:
+class BlockBranch:
     """One of the bodies of a block, with its condition."""
 
     keyword: str
     """`if`, `with`, `range`, or `else` for the last branch."""
     variables: Sequence[str]
-    tokens: tuple[Token, ...]
-    body: Body
+    tokens: tuple[ActionToken, ...]
+    body: TemplateBody
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ControlBlock:
     """A block from `if`, `with` or `range` to its `end`."""
 
-    branches: Sequence[Branch]
+    branches: Sequence[BlockBranch]
 
     @property
-    def may_be_nothing(self) -> bool:
+    def can_be_empty(self) -> bool:
         return self.branches[-1].keyword != "else"
 
 
-Node = Text | Output | Template | Assignment | Block
-Body = Sequence[Node]
+TemplateNode = TextNode | OutputNode | TemplateCall | VariableAssignment | ControlBlock
+TemplateBody = Sequence[TemplateNode]
 
 
-def read_blocks(text: str) -> tuple[Body, list[tuple[str, Body]]]:
+def read_blocks(text: str) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
     """Return the nodes that a file renders, and the templates that it defines, by name.
 
     Raises UnsupportedTemplateError.
     """
     if text.count("{{") > MAX_ACTIONS:
-        raise NotUnderstoodError
-    reader = _Reader(read_actions(text))
-    body = reader.body(0)
-    return body, reader.defined
+        raise UnsupportedTemplateError
+    reader = _BlockReader(read_actions(text))
+    body = reader.read_body(0)
+    return body, reader.definitions
 
 
-class _Reader:
+class _BlockReader:
     """Builds the tree of one file. Every method raises UnsupportedTemplateError."""
 
-    def __init__(self, pieces: Iterator[str | Action]) -> None:
+    def __init__(self, pieces: Iterator[str | TemplateAction]) -> None:
         self._pieces = pieces
-        self.defined: list[tuple[str, Body]] = []
-        self._ending = Action(())
+        self.definitions: list[tuple[str, TemplateBody]] = []
+        self._end_action = TemplateAction(())
         """The `end` or `else` that ended the last body."""
 
-    def body(self, depth: int) -> Body:
+    def read_body(self, depth: int) -> TemplateBody:
         """Return the nodes up to the next `end` or `else`; at depth 0, up to the end of the file."""
         if depth > MAX_BLOCKS:
-            raise NotUnderstoodError
-        nodes: list[Node] = []
+            raise UnsupportedTemplateError
+        nodes: list[TemplateNode] = []
         for piece in self._pieces:
             if isinstance(piece, str):
-                nodes.append(Text(piece))
+                nodes.append(TextNode(piece))
             elif piece.keyword in {"end", "else"}:
-                self._ending = piece
+                self._end_action = piece
                 if not depth:
-                    raise NotUnderstoodError
+                    raise UnsupportedTemplateError
                 return nodes
             else:
-                nodes += self._nodes(piece, depth)
+                nodes += self._read_nodes(piece, depth)
         if depth:
-            raise NotUnderstoodError
+            raise UnsupportedTemplateError
         return nodes
 
-    def _nodes(self, action: Action, depth: int) -> Iterator[Node]:
+    def _read_nodes(self, action: TemplateAction, depth: int) -> Iterator[TemplateNode]:
         match action.keyword:
             case "if" | "with" | "range":
-                yield Block(list(self._branches(action, depth)))
+                yield ControlBlock(list(self._read_branches(action, depth)))
             case "define" | "block" | "template":
-                template = _template(action)
+                template = _parse_template_call(action)
                 if action.keyword != "template":
-                    self.defined.append((template.template, self.body(depth + 1)))
+                    self.definitions.append((template.template, self.read_body(depth + 1)))
                 if action.keyword != "define":
                     yield template
             case "break" | "continue":
                 pass
             case _:
-                variables, tokens = _assigned(action.tokens)
-                yield Assignment(variables, tokens) if variables else Output(tokens)
+                variables, tokens = _split_assignment(action.tokens)
+                yield VariableAssignment(variables, tokens) if variables else OutputNode(tokens)
 
-    def _branches(self, opening: Action, depth: int) -> Iterator[Branch]:
+    def _read_branches(self, opening: TemplateAction, depth: int) -> Iterator[BlockBranch]:
         while opening.keyword != "end":
             tokens = opening.tokens[1:] if opening.keyword == "else" else opening.tokens
             keyword = tokens[0].text if tokens else "else"
-            variables, condition = _assigned(tokens[1:])
-            yield Branch(keyword, variables, condition, self.body(depth + 1))
-            opening = self._ending
+            variables, condition = _split_assignment(tokens[1:])
+            yield BlockBranch(keyword, variables, condition, self.read_body(depth + 1))
+            opening = self._end_action
 
 
-def _template(action: Action) -> Template:
+def _parse_template_call(action: TemplateAction) -> TemplateCall:
     match action.tokens:
-        case (_, Token("text", name), *given):
-            return Template(name, tuple(given))
+        case (_, ActionToken("text", name), *given):
+            return TemplateCall(name, tuple(given))
         case _:
-            raise NotUnderstoodError
+            raise UnsupportedTemplateError
 
 
-def _assigned(tokens: tuple[Token, ...]) -> tuple[list[str], tuple[Token, ...]]:
+def _split_assignment(tokens: tuple[ActionToken, ...]) -> tuple[list[str], tuple[ActionToken, ...]]:
     """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises UnsupportedTemplateError."""
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:
             variables = [each.text for each in tokens[:at] if each.text != ","]
             if not variables or not all(variable.startswith("$") for variable in variables):
-                raise NotUnderstoodError
+                raise UnsupportedTemplateError
             return variables, tokens[at + 1 :]
     return [], tokens

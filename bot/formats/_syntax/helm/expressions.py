@@ -11,348 +11,348 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
-from bot.formats._syntax.helm.actions import NotUnderstoodError, Token
+from bot.formats._syntax.helm.actions import UnsupportedTemplateError, ActionToken
 from bot.model.remark import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
 """Limit on nested parentheses; people stop at five."""
 MAX_SOURCES = 50
 """Limit on the sources of one expression; an expression with more is not evaluated."""
-MAX_WAY = 20
+MAX_VALUE_PATH = 20
 """Limit on the keys down to one value."""
 
-ALGORITHM = "sha256:"
-ITEM = "*"
+ALGORITHM_PREFIX = "sha256:"
+ANY_ITEM = "*"
 """In a key path: any item of a list or a mapping."""
 
-WRITTEN = "\0"
+VALUE_PLACEHOLDER = "\0"
 """Stands for an earlier value in the text before another value."""
-_NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
+_WHOLE_NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
 
-_Sources = frozenset[ValuePath | TemplateInclusion]
+_SourceSet = frozenset[ValuePath | TemplateInclusion]
 
 
 @dataclass(frozen=True, slots=True)
-class Value:
+class ExpressionValue:
     """The possible results of an expression; a result with too many sources raises UnsupportedTemplateError."""
 
-    ends: _Sources = frozenset()
+    end_sources: _SourceSet = frozenset()
     """Sources whose unchanged value ends the result."""
-    changed: _Sources = frozenset()
+    changed_sources: _SourceSet = frozenset()
     """Sources that are otherwise in the result: cut, compared, or followed by something else."""
-    behind_algorithm: _Sources = frozenset()
+    digest_sources: _SourceSet = frozenset()
     """Sources whose unchanged value ends the result behind `sha256:`."""
-    named: tuple[tuple[str, Value], ...] = ()
+    entries: tuple[tuple[str, ExpressionValue], ...] = ()
     """The entries of a collection made by `dict` or `list`."""
     literal: str | None = None
 
     @property
-    def sources(self) -> _Sources:
-        return self.ends.union(self.changed, self.behind_algorithm, *(value.sources for _, value in self.named))
+    def sources(self) -> _SourceSet:
+        return self.end_sources.union(self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries))
 
     @property
-    def ways(self) -> frozenset[ValuePath]:
-        return frozenset(source for source in self.ends if isinstance(source, tuple))
+    def value_paths(self) -> frozenset[ValuePath]:
+        return frozenset(source for source in self.end_sources if isinstance(source, tuple))
 
     @property
-    def whole(self) -> Value:
+    def as_changed(self) -> ExpressionValue:
         """The value if it is used only as a whole: all its sources count as changed."""
-        return Value(changed=self.sources)
+        return ExpressionValue(changed_sources=self.sources)
 
     @property
-    def behind_sha256(self) -> Value:
+    def as_digest(self) -> ExpressionValue:
         """The value behind `sha256:`."""
-        return replace(self, ends=frozenset(), behind_algorithm=self.behind_algorithm | self.ends)
+        return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
-    def tested(self) -> Value:
+    def as_condition(self) -> ExpressionValue:
         """The value if only its emptiness is checked."""
-        return Value(changed=self.changed | self.behind_algorithm)
+        return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
-    def or_else(self, other: Value) -> Value:
+    def merge(self, other: ExpressionValue) -> ExpressionValue:
         """Return a value that is this one or `other`."""
-        if NOTHING in (self, other):
-            known = self if other == NOTHING else other
-            return known if known.literal is None else replace(known, literal=None)
-        named = dict(self.named)
-        for key, value in other.named:
-            named[key] = named[key].or_else(value) if key in named else value
-        either = Value(
-            self.ends | other.ends,
-            self.changed | other.changed,
-            self.behind_algorithm | other.behind_algorithm,
+        if NO_VALUE in (self, other):
+            given_value = self if other == NO_VALUE else other
+            return given_value if given_value.literal is None else replace(given_value, literal=None)
+        named = dict(self.entries)
+        for key, value in other.entries:
+            named[key] = named[key].merge(value) if key in named else value
+        merged = ExpressionValue(
+            self.end_sources | other.end_sources,
+            self.changed_sources | other.changed_sources,
+            self.digest_sources | other.digest_sources,
             tuple(named.items()),
         )
-        if max(len(either.sources), len(either.named)) > MAX_SOURCES:
-            raise NotUnderstoodError
-        return either
+        if max(len(merged.sources), len(merged.entries)) > MAX_SOURCES:
+            raise UnsupportedTemplateError
+        return merged
 
-    def at(self, key: str) -> Value:
+    def get_entry(self, key: str) -> ExpressionValue:
         """Return the value under `key`; ANY_ITEM stands for any key."""
-        if not self.named:
-            return self.along((key,))
-        inside = [value for name, value in self.named if key in {name, ITEM}]
-        return _any([*inside, replace(self, named=()).along((key,))])
+        if not self.entries:
+            return self.follow_keys((key,))
+        matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
+        return _merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
 
-    def along(self, keys: Sequence[str]) -> Value:
+    def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
         """Return the value under `keys`, taken one after another."""
-        if not self.named:
-            return Value(self._ways_along(tuple(keys)), self.sources - self.ways)
-        return reduce(Value.at, keys, self)
+        if not self.entries:
+            return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
+        return reduce(ExpressionValue.get_entry, keys, self)
 
-    def _ways_along(self, keys: ValuePath) -> frozenset[ValuePath]:
-        ways = frozenset((*way, *keys) for way in self.ways)
-        if any(len(way) > MAX_WAY for way in ways):
-            raise NotUnderstoodError
+    def _extend_paths(self, keys: ValuePath) -> frozenset[ValuePath]:
+        ways = frozenset((*way, *keys) for way in self.value_paths)
+        if any(len(way) > MAX_VALUE_PATH for way in ways):
+            raise UnsupportedTemplateError
         return ways
 
 
-NOTHING = Value()
-ROOT = Value(ends=frozenset({()}))
+NO_VALUE = ExpressionValue()
+ROOT_VALUE = ExpressionValue(end_sources=frozenset({()}))
 """The argument of a template, its initial dot."""
 
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
-def is_name(before: str) -> bool:
+def is_whole_name(before: str) -> bool:
     """Return True if a tag behind this text is the tag of the image whose values stand in the text.
 
     That is so if the values are the whole name or none of it: `/app:` behind them makes another name, `:v` a longer
     tag.
     """
-    return _NAME.fullmatch(before) is not None
+    return _WHOLE_NAME.fullmatch(before) is not None
 
 
-def _any(values: list[Value]) -> Value:
-    return reduce(Value.or_else, values, NOTHING)
+def _merge_all(values: list[ExpressionValue]) -> ExpressionValue:
+    return reduce(ExpressionValue.merge, values, NO_VALUE)
 
 
-def _changed(values: Iterable[Value]) -> Value:
-    return _any([value.whole for value in values])
+def _change_all(values: Iterable[ExpressionValue]) -> ExpressionValue:
+    return _merge_all([value.as_changed for value in values])
 
 
-def _last(values: list[Value]) -> Value:
-    return values[-1] if values else NOTHING
+def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
+    return values[-1] if values else NO_VALUE
 
 
-def _joined(values: list[Value]) -> Value:
+def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the concatenation of all values."""
-    return replace(_changed(values[:-1]).or_else(_last(values)), literal=None, named=())
+    return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
 
 
-def _formatted(values: list[Value]) -> Value:
-    template, *arguments = values or [NOTHING]
+def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
+    template, *arguments = values or [NO_VALUE]
     if template.literal is None:
-        return _changed(values)
+        return _change_all(values)
     verbs = [verb for verb in _VERB.finditer(template.literal) if verb["format"]]
     if len(verbs) != len(arguments):
-        return _changed(values)
-    written = [_written(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
-    return replace(_any(written), named=(), literal=None)
+        return _change_all(values)
+    formatted_values = [_apply_verb(verb, value) for verb, value in zip(verbs, arguments, strict=True)]
+    return replace(_merge_all(formatted_values), entries=(), literal=None)
 
 
-def _written(verb: re.Match[str], value: Value) -> Value:
+def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
     """Return the result of a format verb: the value still ends it if nothing follows, or only a digest."""
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
-        return value.whole
-    if not is_name(_VERB.sub(WRITTEN, verb.string[: verb.start()])):
-        return value.whole
-    return value.behind_sha256 if verb.string.endswith(ALGORITHM, 0, verb.start()) else value
+        return value.as_changed
+    if not is_whole_name(_VERB.sub(VALUE_PLACEHOLDER, verb.string[: verb.start()])):
+        return value.as_changed
+    return value.as_digest if verb.string.endswith(ALGORITHM_PREFIX, 0, verb.start()) else value
 
 
-def _dictionary(values: list[Value]) -> Value:
-    keys, inside = values[::2], values[1::2]
+def _make_dict(values: list[ExpressionValue]) -> ExpressionValue:
+    keys, entry_values = values[::2], values[1::2]
     names = [key.literal for key in keys if key.literal is not None]
-    if len(names) != len(keys) or len(keys) != len(inside):
-        return _changed(values)
-    return _any([_collection(name, value) for name, value in zip(names, inside, strict=True)])
+    if len(names) != len(keys) or len(keys) != len(entry_values):
+        return _change_all(values)
+    return _merge_all([_make_entry(name, value) for name, value in zip(names, entry_values, strict=True)])
 
 
-def _numbered(values: list[Value]) -> Value:
-    return _any([_collection(str(number), value) for number, value in enumerate(values)])
+def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
+    return _merge_all([_make_entry(str(number), value) for number, value in enumerate(values)])
 
 
-def _collection(key: str, value: Value) -> Value:
+def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
     """Return a collection with `value` under `key`; nested collections are not followed."""
-    return Value(named=((key, value.whole if value.named else value),))
+    return ExpressionValue(entries=((key, value.as_changed if value.entries else value),))
 
 
-def _found(values: list[Value]) -> Value:
+def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the result of `index` or `get`."""
-    whole, *keys = values or [NOTHING]
+    whole, *keys = values or [NO_VALUE]
     for key in keys:
-        whole = whole.at(ITEM if key.literal is None else key.literal)
-    return _any([whole, _changed(keys)])
+        whole = whole.get_entry(ANY_ITEM if key.literal is None else key.literal)
+    return _merge_all([whole, _change_all(keys)])
 
 
-def _compared(values: list[Value]) -> Value:
+def _compare(values: list[ExpressionValue]) -> ExpressionValue:
     """Return the result of a comparison; a comparison with an empty string only checks for emptiness."""
-    return _tested(values) if any(value.literal == "" for value in values) else _changed(values)
+    return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
 
-def _tested(values: list[Value]) -> Value:
-    return _any([value.tested for value in values])
+def _test_all(values: list[ExpressionValue]) -> ExpressionValue:
+    return _merge_all([value.as_condition for value in values])
 
 
-def _chosen(values: list[Value]) -> Value:
-    return _any([*values[:2], _tested(values[2:])])
+def _choose(values: list[ExpressionValue]) -> ExpressionValue:
+    return _merge_all([*values[:2], _test_all(values[2:])])
 
 
-_FUNCTIONS: dict[str, Callable[[list[Value]], Value]] = {
-    **dict.fromkeys(("print", "quote", "squote", "toString", "trim", "required", "indent", "nindent"), _joined),
-    **dict.fromkeys(("default", "coalesce", "or", "and", "merge", "mergeOverwrite", "deepCopy"), _any),
-    **dict.fromkeys(("not", "empty", "hasKey", "kindIs", "kindOf", "typeIs", "typeOf", "len"), _tested),
-    **dict.fromkeys(("eq", "ne"), _compared),
-    **dict.fromkeys(("index", "get"), _found),
-    **dict.fromkeys(("list", "tuple"), _numbered),
-    **dict.fromkeys(("sha256sum", "sha1sum", "adler32sum", "fail", "lookup"), lambda _: NOTHING),
-    "dict": _dictionary,
-    "omit": lambda values: values[0] if values else NOTHING,
-    "printf": _formatted,
-    "ternary": _chosen,
+_FUNCTIONS: dict[str, Callable[[list[ExpressionValue]], ExpressionValue]] = {
+    **dict.fromkeys(("print", "quote", "squote", "toString", "trim", "required", "indent", "nindent"), _concatenate),
+    **dict.fromkeys(("default", "coalesce", "or", "and", "merge", "mergeOverwrite", "deepCopy"), _merge_all),
+    **dict.fromkeys(("not", "empty", "hasKey", "kindIs", "kindOf", "typeIs", "typeOf", "len"), _test_all),
+    **dict.fromkeys(("eq", "ne"), _compare),
+    **dict.fromkeys(("index", "get"), _get_item),
+    **dict.fromkeys(("list", "tuple"), _make_list),
+    **dict.fromkeys(("sha256sum", "sha1sum", "adler32sum", "fail", "lookup"), lambda _: NO_VALUE),
+    "dict": _make_dict,
+    "omit": lambda values: values[0] if values else NO_VALUE,
+    "printf": _apply_printf,
+    "ternary": _choose,
 }
 """The result for given arguments, the piped one last; all other functions change their arguments."""
 
 
-class Evaluator:
+class ExpressionEvaluator:
     """Evaluates the expressions of one template, with its variables. Every method raises UnsupportedTemplateError."""
 
     def __init__(self) -> None:
-        self.variables: dict[str, Value] = {}
-        self.unknown: set[ValuePath | TemplateInclusion] = set()
+        self.variables: dict[str, ExpressionValue] = {}
+        self.unknown_sources: set[ValuePath | TemplateInclusion] = set()
         """Sources that are used in a way that is not followed."""
 
-    def assign(self, variable: str, value: Value) -> None:
+    def assign_variable(self, variable: str, value: ExpressionValue) -> None:
         """Add a possible value of a variable to its earlier ones; scopes are not distinguished."""
-        self.variables[variable] = self.variables.get(variable, NOTHING).or_else(value)
+        self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
-    def evaluate(self, tokens: tuple[Token, ...], dot: Value) -> Value:
+    def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
         """Return the possible results of an expression."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
-            return self.read(tokens, dot)
-        value, unknown = _evaluated_alone(tokens, dot)
-        self.unknown |= unknown
+            return self.evaluate_uncached(tokens, dot)
+        value, unknown = _evaluate_without_variables(tokens, dot)
+        self.unknown_sources |= unknown
         return value
 
-    def read(self, tokens: tuple[Token, ...], dot: Value) -> Value:
+    def evaluate_uncached(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
         """Return the possible results of an expression without using the cache."""
-        reader = _Reader(self, tokens, dot)
-        value = reader.pipeline(0)
-        if reader.at < len(tokens):
-            raise NotUnderstoodError
+        reader = _ExpressionReader(self, tokens, dot)
+        value = reader.parse_pipeline(0)
+        if reader.position < len(tokens):
+            raise UnsupportedTemplateError
         return value
 
-    def call(self, function: str, arguments: list[Value]) -> Value:
+    def call_function(self, function: str, arguments: list[ExpressionValue]) -> ExpressionValue:
         """Return the result of a function for its arguments."""
         if function == "include":
-            return self.include(*[*arguments, NOTHING, NOTHING][:2])
+            return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
         if function == "tpl":
-            text, *_ = arguments or [NOTHING]
+            text, *_ = arguments or [NO_VALUE]
             if any("Files" in source for source in text.sources if isinstance(source, tuple)):
-                self.unknown.update(*(argument.sources for argument in arguments))
+                self.unknown_sources.update(*(argument.sources for argument in arguments))
             return text
         if function in {"set", "unset"}:
-            self.unknown.update(*(argument.sources - {()} for argument in arguments))
-            return NOTHING
-        return _FUNCTIONS.get(function, _changed)(arguments)
+            self.unknown_sources.update(*(argument.sources - {()} for argument in arguments))
+            return NO_VALUE
+        return _FUNCTIONS.get(function, _change_all)(arguments)
 
-    def include(self, template: Value, given: Value) -> Value:
+    def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
         """Return the result of another template."""
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
-            self.unknown |= frozenset() if is_file else given.sources  # the text of a whole file is only ever hashed
-            return NOTHING
-        self.unknown |= given.changed | given.behind_algorithm | (given.ends - given.ways)
-        self.unknown.update(*(value.sources - value.ways for _, value in given.named))
-        named = tuple((key, value.ways) for key, value in given.named)
-        return Value(ends=frozenset({TemplateInclusion(template.literal, given.ways, named)}))
+            self.unknown_sources |= frozenset() if is_file else argument.sources  # the text of a whole file is only ever hashed
+            return NO_VALUE
+        self.unknown_sources |= argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.value_paths)
+        self.unknown_sources.update(*(value.sources - value.value_paths for _, value in argument.entries))
+        named = tuple((key, value.value_paths) for key, value in argument.entries)
+        return ExpressionValue(end_sources=frozenset({TemplateInclusion(template.literal, argument.value_paths, named)}))
 
 
 @lru_cache(maxsize=4096)
-def _evaluated_alone(tokens: tuple[Token, ...], dot: Value) -> tuple[Value, frozenset[ValuePath | TemplateInclusion]]:
+def _evaluate_without_variables(tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
     """Return the possible results of an expression without variables, and the sources whose use is not followed.
 
     Cached, since templates repeat the same expressions.
     """
-    alone = Evaluator()
-    return alone.read(tokens, dot), frozenset(alone.unknown)
+    evaluator = ExpressionEvaluator()
+    return evaluator.evaluate_uncached(tokens, dot), frozenset(evaluator.unknown_sources)
 
 
-class _Reader:
+class _ExpressionReader:
     """Parses one expression while evaluating it. Every method raises UnsupportedTemplateError."""
 
-    def __init__(self, evaluator: Evaluator, tokens: tuple[Token, ...], dot: Value) -> None:
+    def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> None:
         self._evaluator = evaluator
         self._tokens = tokens
         self._dot = dot
-        self.at = 0
+        self.position = 0
 
-    def pipeline(self, depth: int) -> Value:
+    def parse_pipeline(self, depth: int) -> ExpressionValue:
         if depth > MAX_DEPTH:
-            raise NotUnderstoodError
-        value = self._command(depth, [])
+            raise UnsupportedTemplateError
+        value = self._parse_command(depth, [])
         while self._is_next(("|",)):
-            self.at += 1
-            value = self._command(depth, [value])
+            self.position += 1
+            value = self._parse_command(depth, [value])
         return value
 
-    def _command(self, depth: int, piped: list[Value]) -> Value:
-        first = self._next()
+    def _parse_command(self, depth: int, piped_values: list[ExpressionValue]) -> ExpressionValue:
+        first = self._take_next()
         if first.kind == "word" and first.text not in _CONSTANTS:
-            return self._evaluator.call(first.text, [*self._operands(depth), *piped])
-        value = self._operand(first, depth)
-        arguments = [*self._operands(depth), *piped]
-        return _changed([value, *arguments]) if arguments else value  # a method call, as on `.Files`
+            return self._evaluator.call_function(first.text, [*self._parse_operands(depth), *piped_values])
+        value = self._parse_operand(first, depth)
+        arguments = [*self._parse_operands(depth), *piped_values]
+        return _change_all([value, *arguments]) if arguments else value  # a method call, as on `.Files`
 
-    def _operands(self, depth: int) -> list[Value]:
-        operands: list[Value] = []
-        while self.at < len(self._tokens) and not self._is_next(("|", ")")):
-            operands.append(self._operand(self._next(), depth))
+    def _parse_operands(self, depth: int) -> list[ExpressionValue]:
+        operands: list[ExpressionValue] = []
+        while self.position < len(self._tokens) and not self._is_next(("|", ")")):
+            operands.append(self._parse_operand(self._take_next(), depth))
         return operands
 
-    def _operand(self, token: Token, depth: int) -> Value:
-        value = self._primary(token, depth)
+    def _parse_operand(self, token: ActionToken, depth: int) -> ExpressionValue:
+        value = self._parse_primary(token, depth)
         while self._has_fields():
-            value = self._fields(value, self._next())
+            value = self._follow_fields(value, self._take_next())
         return value
 
-    def _primary(self, token: Token, depth: int) -> Value:
+    def _parse_primary(self, token: ActionToken, depth: int) -> ExpressionValue:
         match token.kind:
             case "text" | "number":
-                return Value(literal=token.text)
+                return ExpressionValue(literal=token.text)
             case "variable" if token.text == "$":
-                return ROOT
+                return ROOT_VALUE
             case "variable" if token.text in self._evaluator.variables:
                 return self._evaluator.variables[token.text]
             case "fields":
-                return self._fields(self._dot, token)
+                return self._follow_fields(self._dot, token)
             case "dot":
                 return self._dot
             case "word":
-                return NOTHING if token.text in _CONSTANTS else self._evaluator.call(token.text, [])
+                return NO_VALUE if token.text in _CONSTANTS else self._evaluator.call_function(token.text, [])
             case "sign" if token.text == "(":
-                value = self.pipeline(depth + 1)
-                if self._next().text != ")":
-                    raise NotUnderstoodError
+                value = self.parse_pipeline(depth + 1)
+                if self._take_next().text != ")":
+                    raise UnsupportedTemplateError
                 return value
             case _:
-                raise NotUnderstoodError
+                raise UnsupportedTemplateError
 
     def _has_fields(self) -> bool:
-        token = self._tokens[self.at] if self.at < len(self._tokens) else None
+        token = self._tokens[self.position] if self.position < len(self._tokens) else None
         return token is not None and token.kind == "fields" and token.is_attached
 
     @staticmethod
-    def _fields(value: Value, token: Token) -> Value:
-        return value.along(token.text.split(".")[1:])
+    def _follow_fields(value: ExpressionValue, token: ActionToken) -> ExpressionValue:
+        return value.follow_keys(token.text.split(".")[1:])
 
-    def _next(self) -> Token:
-        if self.at == len(self._tokens):
-            raise NotUnderstoodError
-        self.at += 1
-        return self._tokens[self.at - 1]
+    def _take_next(self) -> ActionToken:
+        if self.position == len(self._tokens):
+            raise UnsupportedTemplateError
+        self.position += 1
+        return self._tokens[self.position - 1]
 
     def _is_next(self, signs: tuple[str, ...]) -> bool:
-        token = self._tokens[self.at] if self.at < len(self._tokens) else None
+        token = self._tokens[self.position] if self.position < len(self._tokens) else None
         return token is not None and token.kind == "sign" and token.text in signs

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 from typing import NamedTuple
 
-from bot.formats._syntax.yaml.nodes import Document, Mapping, Node, Sequence, TooDeepError
+from bot.formats._syntax.yaml.nodes import YamlDocument, YamlMapping, YamlNode, YamlSequence, TooDeepError
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 
 MAX_KEYS_LENGTH = 4000
@@ -15,7 +15,7 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
 """Makes locators unique: two key paths of a document never have the same one."""
 
 
-class Context(Enum):
+class KeyContext(Enum):
     """Whether the key around a value names an image, images, or neither."""
 
     NOTHING = auto()
@@ -23,61 +23,61 @@ class Context(Enum):
     IMAGES = auto()
 
 
-class Step(NamedTuple):
+class ValuesCollection(NamedTuple):
     """A mapping or sequence that is entered on the walk through the values."""
 
-    node: Mapping | Sequence
-    inside: dict[str, Node]
+    node: YamlMapping | YamlSequence
+    entries: dict[str, YamlNode]
     keys: tuple[str, ...] = ()
-    context: Context = Context.NOTHING
+    context: KeyContext = KeyContext.NOTHING
     is_in_list: bool = False
 
     @property
-    def is_too_far(self) -> bool:
+    def is_too_deep(self) -> bool:
         return len(self.keys) > MAX_NESTING or sum(map(len, self.keys)) > MAX_KEYS_LENGTH
 
 
-class Value(NamedTuple):
+class ValuesEntry(NamedTuple):
     """A value under a key of a mapping, or an item of a sequence."""
 
-    around: Step
+    collection: ValuesCollection
     key: str
-    node: Node
-    step: Step | None
+    node: YamlNode
+    own_collection: ValuesCollection | None
     """The collection that the value is; None for a scalar."""
 
 
-def walk_values(document: Document, root: Node) -> Iterator[Value]:
+def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]:
     """Yield all values below `root`, the mapping of values. Raises TooDeepError."""
-    if not isinstance(root, Mapping | Sequence):
+    if not isinstance(root, YamlMapping | YamlSequence):
         return
-    pending = [Step(root, dict(document.look(root)))]
+    pending = [ValuesCollection(root, dict(document.list_entries(root)))]
     while pending:
-        around = pending.pop()
-        if around.is_too_far:  # in practice an alias to a collection that contains it
+        collection = pending.pop()
+        if collection.is_too_deep:  # in practice an alias to a collection that contains it
             raise TooDeepError
-        is_in_list = around.is_in_list or isinstance(around.node, Sequence)
-        below: list[Step] = []
-        for key, node in around.inside.items():
-            step = None
-            if isinstance(node, Mapping | Sequence):
-                keys, context = (*around.keys, key), _context(around, key)
-                step = Step(node, dict(document.look(node)), keys, context, is_in_list)
-                below.append(step)
-            yield Value(around, key, node, step)
+        is_in_list = collection.is_in_list or isinstance(collection.node, YamlSequence)
+        below: list[ValuesCollection] = []
+        for key, node in collection.entries.items():
+            own_collection = None
+            if isinstance(node, YamlMapping | YamlSequence):
+                keys, context = (*collection.keys, key), _get_context(collection, key)
+                own_collection = ValuesCollection(node, dict(document.list_entries(node)), keys, context, is_in_list)
+                below.append(own_collection)
+            yield ValuesEntry(collection, key, node, own_collection)
         pending += reversed(below)
 
 
-def locate(locator: str, keys: tuple[str, ...]) -> str:
+def build_locator(locator: str, keys: tuple[str, ...]) -> str:
     """Return the locator of the value under `keys`, below the locator of the mapping of values."""
     return "/".join((locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
-def _context(step: Step, key: str) -> Context:
+def _get_context(collection: ValuesCollection, key: str) -> KeyContext:
     """Return the context of a key; the items of a list have the context of the list."""
-    if isinstance(step.node, Sequence):
-        return step.context
+    if isinstance(collection.node, YamlSequence):
+        return collection.context
     word = key.lower()
     if word.endswith("images"):
-        return Context.IMAGES
-    return Context.IMAGE if word.endswith("image") else Context.NOTHING
+        return KeyContext.IMAGES
+    return KeyContext.IMAGE if word.endswith("image") else KeyContext.NOTHING

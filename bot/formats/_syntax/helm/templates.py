@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from enum import Enum, Flag, auto
 from typing import assert_never
 
-from bot.formats._syntax.helm.actions import NotUnderstoodError
-from bot.formats._syntax.helm.blocks import Assignment, Block, Body, Output, Template, Text, read_blocks
-from bot.formats._syntax.helm.expressions import ALGORITHM, ITEM, NOTHING, ROOT, WRITTEN, Evaluator, Value, is_name
+from bot.formats._syntax.helm.actions import UnsupportedTemplateError
+from bot.formats._syntax.helm.blocks import VariableAssignment, ControlBlock, TemplateBody, OutputNode, TemplateCall, TextNode, read_blocks
+from bot.formats._syntax.helm.expressions import ALGORITHM_PREFIX, ANY_ITEM, NO_VALUE, ROOT_VALUE, VALUE_PLACEHOLDER, ExpressionEvaluator, ExpressionValue, is_whole_name
 from bot.model.remark import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath
 
@@ -30,7 +30,7 @@ _UP_TO_KEY = re.compile(r".*image[\"']?\s*:", re.IGNORECASE | re.DOTALL)
 _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
-class _After(Flag):
+class _FollowingText(Flag):
     """The texts that may follow a point of a template."""
 
     LINE_END = auto()
@@ -42,7 +42,7 @@ class _After(Flag):
     OTHER = auto()
 
 
-class _Line(Enum):
+class _LineState(Enum):
     """The state of the current line up to a point of a template."""
 
     BLANK = auto()
@@ -52,7 +52,7 @@ class _Line(Enum):
     OTHER = auto()
 
 
-_IMAGE_LINES = frozenset({_Line.IMAGE, _Line.IMAGE_KEY})
+_IMAGE_STATES = frozenset({_LineState.IMAGE, _LineState.IMAGE_KEY})
 
 
 def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
@@ -62,177 +62,177 @@ def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplat
         return
     try:
         body, defined = read_blocks(text)
-    except NotUnderstoodError:
+    except UnsupportedTemplateError:
         yield ChartTemplate(path, "", _UNKNOWN)
         return
-    yield ChartTemplate(path, "", frozenset() if path.endswith(f"/{_NOTES}") else _uses(body, is_defined=False))
+    yield ChartTemplate(path, "", frozenset() if path.endswith(f"/{_NOTES}") else _find_uses(body, is_defined=False))
     for name, inside in defined:
-        yield ChartTemplate(path, name, _uses(inside, is_defined=True))
+        yield ChartTemplate(path, name, _find_uses(inside, is_defined=True))
 
 
-_Uses = frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
-_UNKNOWN: _Uses = frozenset({((), ValueUse.UNKNOWN)})
+_UseSet = frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
+_UNKNOWN: _UseSet = frozenset({((), ValueUse.UNKNOWN)})
 
 
-_Marks = dict[int, _After]
+_FollowingByOutput = dict[int, _FollowingText]
 """For each output, by its `id`: the texts that may follow."""
 
 
-def _before(body: Body, after: _After, marks: _Marks) -> _After:
+def _compute_following(body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput) -> _FollowingText:
     """Return the texts that may follow the point before `body`; fill in `following_by_output` for each output in it."""
     for node in reversed(body):
         match node:
-            case Text():
-                after = _before_text(node.text, after)
-            case Output() | Template():
-                marks[id(node)] = after
-                after = _After.LINE_END if isinstance(node, Output) and _begins_a_line(node) else _After.OTHER
-            case Block():
-                before = after if node.may_be_nothing else _After(0)
+            case TextNode():
+                following = _get_following_before_text(node.text, following)
+            case OutputNode() | TemplateCall():
+                following_by_output[id(node)] = following
+                following = _FollowingText.LINE_END if isinstance(node, OutputNode) and _has_leading_line_break(node) else _FollowingText.OTHER
+            case ControlBlock():
+                before = following if node.can_be_empty else _FollowingText(0)
                 for branch in node.branches:
-                    again = _begins(branch.body) if branch.keyword == "range" else _After(0)
-                    before |= _before(branch.body, after | again, marks)
-                after = before
-            case Assignment():
+                    repeated = _get_repeated_following(branch.body) if branch.keyword == "range" else _FollowingText(0)
+                    before |= _compute_following(branch.body, following | repeated, following_by_output)
+                following = before
+            case VariableAssignment():
                 pass
             case _:
                 assert_never(node)
-    return after
+    return following
 
 
-def _begins_a_line(output: Output) -> bool:
+def _has_leading_line_break(output: OutputNode) -> bool:
     """Return True if an output begins with a line break, as `nindent` adds one."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 
 
-def _begins(body: Body) -> _After:
+def _get_repeated_following(body: TemplateBody) -> _FollowingText:
     """Return the texts that may follow the end of a loop's body, if the body is rendered once more."""
-    return _before_text(body[0].text, _After.OTHER) if body and isinstance(body[0], Text) else _After.OTHER
+    return _get_following_before_text(body[0].text, _FollowingText.OTHER) if body and isinstance(body[0], TextNode) else _FollowingText.OTHER
 
 
-def _before_text(text: str, after: _After) -> _After:
+def _get_following_before_text(text: str, following: _FollowingText) -> _FollowingText:
     text = text[1:] if text[0] in "\"'" else text
     if not text.strip():
-        return after if "\n" not in text or after is _After.END else _After.LINE_END
+        return following if "\n" not in text or following is _FollowingText.END else _FollowingText.LINE_END
     if text.startswith("@"):
-        return _After.DIGEST
-    return _After.LINE_END if _LINE_END.match(text) else _After.OTHER
+        return _FollowingText.DIGEST
+    return _FollowingText.LINE_END if _LINE_END.match(text) else _FollowingText.OTHER
 
 
-def _line_after(text: str, line: _Line) -> _Line:
+def _advance_line(text: str, line_state: _LineState) -> _LineState:
     """Return the state of the line behind `text`, which follows a line in the state `line_state`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
-    line = _Line.BLANK if line_break else line
-    if line is _Line.IMAGE_KEY:
+    line_state = _LineState.BLANK if line_break else line_state
+    if line_state is _LineState.IMAGE_KEY:
         last = last.lstrip(" \t")
         last = last[1:] if last[:1] in {"'", '"'} else last
-        line = _Line.IMAGE if last else line
-    if line is _Line.IMAGE:
-        return line if _REST_OF_REFERENCE.fullmatch(last) else _Line.OTHER
+        line_state = _LineState.IMAGE if last else line_state
+    if line_state is _LineState.IMAGE:
+        return line_state if _REST_OF_REFERENCE.fullmatch(last) else _LineState.OTHER
     match = _IMAGE_VALUE.search(last)
     if match is not None:
-        return _Line.IMAGE if match["begun"] else _Line.IMAGE_KEY
-    return line if not last.strip(" \t-") else _Line.OTHER
+        return _LineState.IMAGE if match["begun"] else _LineState.IMAGE_KEY
+    return line_state if not last.strip(" \t-") else _LineState.OTHER
 
 
-def _uses(body: Body, *, is_defined: bool) -> _Uses:
-    marks: _Marks = {}
-    _before(body, _After.END, marks)
-    walk = _Walk(marks, is_defined=is_defined)
+def _find_uses(body: TemplateBody, *, is_defined: bool) -> _UseSet:
+    following_by_output: _FollowingByOutput = {}
+    _compute_following(body, _FollowingText.END, following_by_output)
+    walk = _TemplateWalk(following_by_output, is_defined=is_defined)
     try:
-        walk.body(body, ROOT, _Line.BLANK)
-        if walk.sets_in_loops:  # a loop may use variables that are set further down in it
-            walk.body(body, ROOT, _Line.BLANK)
-    except NotUnderstoodError:
+        walk.walk_body(body, ROOT_VALUE, _LineState.BLANK)
+        if walk.has_loop_assignment:  # a loop may use variables that are set further down in it
+            walk.walk_body(body, ROOT_VALUE, _LineState.BLANK)
+    except UnsupportedTemplateError:
         return _UNKNOWN
-    return frozenset(walk.uses) | {(source, ValueUse.UNKNOWN) for source in walk.evaluator.unknown}
+    return frozenset(walk.uses) | {(source, ValueUse.UNKNOWN) for source in walk.evaluator.unknown_sources}
 
 
-class _Walk:
+class _TemplateWalk:
     """Walks through one template and records how it uses values."""
 
-    def __init__(self, marks: _Marks, *, is_defined: bool) -> None:
-        self._marks = marks
+    def __init__(self, following_by_output: _FollowingByOutput, *, is_defined: bool) -> None:
+        self._following_by_output = following_by_output
         self._is_defined = is_defined
-        self.evaluator = Evaluator()
-        self.sets_in_loops = False
-        self._loops = 0
+        self.evaluator = ExpressionEvaluator()
+        self.has_loop_assignment = False
+        self._loop_depth = 0
         """The number of loops around the current node."""
         self._is_behind_algorithm = False
-        self._before = ""
+        self._line_text = ""
         """The text written so far on the current line."""
         self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
 
-    def body(self, body: Body, dot: Value, line: _Line) -> _Line:
+    def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
         """Walk through `body`, starting in the line state `line_state`; return the state behind it."""
         for node in body:
             match node:
-                case Text():
-                    line = _line_after(node.text, line)
-                    self._before = (self._before + node.text[-MAX_LINE:]).rpartition("\n")[2][-MAX_LINE:]
-                    self._is_behind_algorithm = node.text.endswith(ALGORITHM)
-                case Output() | Template():
-                    value = self._value(node, dot)
-                    value = value.behind_sha256 if self._is_behind_algorithm else value
+                case TextNode():
+                    line_state = _advance_line(node.text, line_state)
+                    self._line_text = (self._line_text + node.text[-MAX_LINE:]).rpartition("\n")[2][-MAX_LINE:]
+                    self._is_behind_algorithm = node.text.endswith(ALGORITHM_PREFIX)
+                case OutputNode() | TemplateCall():
+                    value = self._evaluate_node(node, dot)
+                    value = value.as_digest if self._is_behind_algorithm else value
                     self._is_behind_algorithm = False
-                    self._note(value, self._use(self._marks[id(node)], line))
-                    line = _Line.IMAGE if line in _IMAGE_LINES else _Line.OTHER
-                    self._before = self._before[1 - MAX_LINE :] + WRITTEN
-                case Assignment():
-                    self.sets_in_loops = self.sets_in_loops or self._loops > 0
+                    self._record_uses(value, self._classify_use(self._following_by_output[id(node)], line_state))
+                    line_state = _LineState.IMAGE if line_state in _IMAGE_STATES else _LineState.OTHER
+                    self._line_text = self._line_text[1 - MAX_LINE :] + VALUE_PLACEHOLDER
+                case VariableAssignment():
+                    self.has_loop_assignment = self.has_loop_assignment or self._loop_depth > 0
                     self._assign(node.variables, self.evaluator.evaluate(node.tokens, dot))
-                case Block():
-                    line = self._block(node, dot, line)
+                case ControlBlock():
+                    line_state = self._walk_block(node, dot, line_state)
                 case _:
                     assert_never(node)
-        return line
+        return line_state
 
-    def _value(self, node: Output | Template, dot: Value) -> Value:
-        if isinstance(node, Output):
+    def _evaluate_node(self, node: OutputNode | TemplateCall, dot: ExpressionValue) -> ExpressionValue:
+        if isinstance(node, OutputNode):
             return self.evaluator.evaluate(node.tokens, dot)
-        given = self.evaluator.evaluate(node.given, dot) if node.given else NOTHING
-        return self.evaluator.include(Value(literal=node.template), given)
+        given = self.evaluator.evaluate(node.argument, dot) if node.argument else NO_VALUE
+        return self.evaluator.include_template(ExpressionValue(literal=node.template), given)
 
-    def _use(self, after: _After, line: _Line) -> ValueUse:
-        key = _UP_TO_KEY.match(self._before)
-        if not is_name(self._before[key.end() if key else 0 :].strip(" \t\"'")):
+    def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
+        key = _UP_TO_KEY.match(self._line_text)
+        if not is_whole_name(self._line_text[key.end() if key else 0 :].strip(" \t\"'")):
             return ValueUse.OTHER
-        if line in _IMAGE_LINES and not after & _After.OTHER:
+        if line_state in _IMAGE_STATES and not following & _FollowingText.OTHER:
             return ValueUse.IMAGE
-        is_end = not after & ~(_After.END | _After.DIGEST)
+        is_end = not following & ~(_FollowingText.END | _FollowingText.DIGEST)
         return ValueUse.END if self._is_defined and is_end else ValueUse.OTHER
 
-    def _block(self, block: Block, dot: Value, line: _Line) -> _Line:
-        lines = {line} if block.may_be_nothing else set()
-        before = self._before
+    def _walk_block(self, block: ControlBlock, dot: ExpressionValue, line_state: _LineState) -> _LineState:
+        line_states = {line_state} if block.can_be_empty else set()
+        text_before = self._line_text
         for branch in block.branches:
-            self._before = before
-            value = NOTHING if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
-            self._note(value, ValueUse.CONDITION)
+            self._line_text = text_before
+            value = NO_VALUE if branch.keyword == "else" else self.evaluator.evaluate(branch.tokens, dot)
+            self._record_uses(value, ValueUse.CONDITION)
             is_loop = branch.keyword == "range"
-            value = value.at(ITEM) if is_loop else value
+            value = value.get_entry(ANY_ITEM) if is_loop else value
             self._assign(branch.variables[-1:], value)
-            self._assign(branch.variables[:-1], NOTHING)  # the index or the key
-            inside = value if branch.keyword in {"range", "with"} else dot
-            self._loops += is_loop
-            lines.add(self.body(branch.body, inside, line))
-            self._loops -= is_loop
-        self._before = before + WRITTEN
-        if len(lines) == 1:
-            return lines.pop()
-        return _Line.IMAGE if lines <= _IMAGE_LINES else _Line.OTHER
+            self._assign(branch.variables[:-1], NO_VALUE)  # the index or the key
+            inner_dot = value if branch.keyword in {"range", "with"} else dot
+            self._loop_depth += is_loop
+            line_states.add(self.walk_body(branch.body, inner_dot, line_state))
+            self._loop_depth -= is_loop
+        self._line_text = text_before + VALUE_PLACEHOLDER
+        if len(line_states) == 1:
+            return line_states.pop()
+        return _LineState.IMAGE if line_states <= _IMAGE_STATES else _LineState.OTHER
 
-    def _assign(self, variables: Sequence[str], value: Value) -> None:
+    def _assign(self, variables: Sequence[str], value: ExpressionValue) -> None:
         for variable in variables:
-            self.evaluator.assign(variable, value)
+            self.evaluator.assign_variable(variable, value)
 
-    def _note(self, value: Value, use: ValueUse) -> None:
-        if value is NOTHING:
+    def _record_uses(self, value: ExpressionValue, use: ValueUse) -> None:
+        if value is NO_VALUE:
             return
-        for source in value.ends:
+        for source in value.end_sources:
             if use is not ValueUse.CONDITION or isinstance(source, TemplateInclusion):
                 self.uses.add((source, use))
-        self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.behind_algorithm)
-        self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.ends - value.behind_algorithm)
+        self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.digest_sources)
+        self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.end_sources - value.digest_sources)

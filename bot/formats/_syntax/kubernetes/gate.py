@@ -24,7 +24,7 @@ line break, in any of YAML's spellings, counts as space."""
 _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
 """Not followed by a collection in flow style or by the first key of a block mapping; `{{` and `{%` are allowed, since
 templates put a text in their place."""
-_KEYS = tuple(
+_IMAGE_KEY_PATTERNS = tuple(
     re.compile(key + _COLON)
     for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
 )
@@ -33,7 +33,7 @@ as long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
-_BEFORE_A_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
+_ENDS_BEFORE_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
 """Possible ends of the text before an explicit key; a `?` in prose follows a word."""
 MAX_INDENT = 100
 """Blanks before a `?`; after more blanks it is taken for an explicit key."""
@@ -46,13 +46,13 @@ _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(
 _OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
 """A line in the first column other than a plain key, a comment, a bare marker or a template, which is never a key."""
 _KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
-_OTHER_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+_UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 """Line breaks in YAML besides the usual ones."""
 
 
 def may_hold_images(raw: bytes) -> bool:
     """Return False if an object in this section of a file certainly names no image."""
-    return not is_definition(raw) and may_name_images(raw)
+    return not is_only_definition(raw) and may_name_images(raw)
 
 
 def may_name_images(raw: bytes) -> bool:
@@ -60,8 +60,8 @@ def may_name_images(raw: bytes) -> bool:
     return (
         b"apiVersion" in raw
         and b"kind" in raw
-        and (_has_object_keys(raw) or _has_odd_keys(raw))
-        and (_has_image_key(raw) or _speaks_of_applications(raw))
+        and (_has_object_keys(raw) or _has_unusual_keys(raw))
+        and (_has_image_key(raw) or _has_application_words(raw))
     ) or may_be_escaped(raw)
 
 
@@ -69,26 +69,26 @@ def _has_object_keys(raw: bytes) -> bool:
     return _VERSION.search(raw) is not None and _KIND.search(raw) is not None
 
 
-def _speaks_of_applications(raw: bytes) -> bool:
+def _has_application_words(raw: bytes) -> bool:
     return b"argoproj.io" in raw and (b"Application" in raw or b"ImageUpdater" in raw)
 
 
 def _has_image_key(raw: bytes) -> bool:
-    if any(key.search(raw) for key in _KEYS):
+    if any(key.search(raw) for key in _IMAGE_KEY_PATTERNS):
         return True
     has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
-    return has_word and _has_odd_keys(raw)
+    return has_word and _has_unusual_keys(raw)
 
 
-def _has_odd_keys(raw: bytes) -> bool:
+def _has_unusual_keys(raw: bytes) -> bool:
     return _ALIAS_AS_KEY.search(raw) is not None or any(
-        not before or before.endswith(_BEFORE_A_KEY)
+        not before or before.endswith(_ENDS_BEFORE_KEY)
         for mark in _QUESTION_MARK.finditer(raw)
         for before in [raw[max(mark.start() - MAX_INDENT, 0) : mark.start()].rstrip(b" \t")]
     )
 
 
-def is_definition(raw: bytes) -> bool:
+def is_only_definition(raw: bytes) -> bool:
     """Return True if a section of a file is certainly a single CustomResourceDefinition and nothing else.
 
     Its first line with content is a plain key in the first column, so its root is a block mapping and every key of the
@@ -103,5 +103,5 @@ def is_definition(raw: bytes) -> bool:
         and _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1) is not None
         and _OTHER_LINE.search(raw, preamble.end()) is None
         and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
-        and (raw.isascii() or not any(each in raw for each in _OTHER_BREAKS))
+        and (raw.isascii() or not any(each in raw for each in _UNUSUAL_LINE_BREAKS))
     )

@@ -20,13 +20,13 @@ from collections.abc import Mapping
 
 _FLUX_FORCE = "kustomize.toolkit.fluxcd.io/force"
 _ARGO_OPTIONS = "argocd.argoproj.io/sync-options"
-_REPLACES = frozenset({"replace=true", "force=true"})
+_REPLACE_OPTIONS = frozenset({"replace=true", "force=true"})
 _HOOKS = (
     ("argocd.argoproj.io/hook", "argocd.argoproj.io/hook-delete-policy"),
     ("helm.sh/hook", "helm.sh/hook-delete-policy"),
 )
-_DELETES = frozenset({"beforehookcreation", "hooksucceeded", "before-hook-creation", "hook-succeeded"})
-_NO_HOOK = frozenset({"", "skip"})
+_DELETE_POLICIES = frozenset({"beforehookcreation", "hooksucceeded", "before-hook-creation", "hook-succeeded"})
+_NOT_HOOKS = frozenset({"", "skip"})
 
 
 def is_job(group: str, kind: str) -> bool:
@@ -39,17 +39,17 @@ def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotati
         return True
     if any(each.get(_FLUX_FORCE, "").lower() == "enabled" for each in (labels, annotations)):
         return True
-    if _words(annotations.get(_ARGO_OPTIONS, "")) & _REPLACES:
+    if _split_words(annotations.get(_ARGO_OPTIONS, "")) & _REPLACE_OPTIONS:
         return True
     return any(
-        _words(annotations.get(hook, "")) - _NO_HOOK and _is_deleted(annotations.get(policy, ""))
+        _split_words(annotations.get(hook, "")) - _NOT_HOOKS and _is_deleted_before_next_run(annotations.get(policy, ""))
         for hook, policy in _HOOKS
     )
 
 
-def _is_deleted(policy: str) -> bool:
-    return not policy or bool(_words(policy) & _DELETES)
+def _is_deleted_before_next_run(policy: str) -> bool:
+    return not policy or bool(_split_words(policy) & _DELETE_POLICIES)
 
 
-def _words(text: str) -> frozenset[str]:
+def _split_words(text: str) -> frozenset[str]:
     return frozenset(re.split(r"[,\s]+", text.lower().strip()))

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.places.closing import close
-from bot.formats._syntax.places import TEMPLATE_MARKS, Place
-from bot.formats._syntax.yaml.nodes import EACH, STRING, Document, Mapping, Node, Scalar
-from bot.formats._syntax.yaml.parts import Part, Parts, before_on_line, shared_scalars
-from bot.formats._syntax.yaml.source import Source
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
+from bot.formats._syntax.yaml.parts import ReferencePart, SplitReference, get_text_before, find_shared_scalars
+from bot.formats._syntax.yaml.source import SectionSource
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
-_CHANGES = ("newName", "newTag", "digest", "tagSuffix")
-_TAG_LINE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
+_CHANGE_KEYS = ("newName", "newTag", "digest", "tagSuffix")
+_BEFORE_TAG_VALUE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
 """The text before the value of `newTag` on a line that another line can follow; group 1 is its indentation."""
 _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z)")
 """A comment without YAML's unusual line breaks; group 1 is the end of the line."""
@@ -30,83 +30,83 @@ class ImageEntry(NamedTuple):
     """One entry of `images`, before its document has been walked to the end."""
 
     locator: str
-    document: Document
-    mapping: Mapping
-    fields: dict[str, Part]
+    document: YamlDocument
+    mapping: YamlMapping
+    fields: dict[str, ReferencePart]
     """By key, for the fields that have a scalar."""
 
-    def text(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         """Return the text of a field; empty if the field is missing."""
         return self.fields[key].text if key in self.fields else ""
 
     @property
     def name(self) -> str:
         """The image to replace, as manifests write it."""
-        return self.text("name")
+        return self.get_text("name")
 
     @property
     def is_renamed(self) -> bool:
         """Whether the entry changes the name of the image."""
-        return self.text("newName") not in {"", self.name}
+        return self.get_text("newName") not in {"", self.name}
 
     @property
-    def image(self) -> Parts | None:
+    def replacement(self) -> SplitReference | None:
         """The image that replaces the named one; None if the entry changes nothing."""
-        if not any(self.text(key) for key in _CHANGES):
+        if not any(self.get_text(key) for key in _CHANGE_KEYS):
             return None
-        name = next((self.fields[key] for key in ("newName", "name") if self.text(key)), None)
-        return Parts(name, tag=self.fields.get("newTag"), digest=self.fields.get("digest")) if name else None
+        name = next((self.fields[key] for key in ("newName", "name") if self.get_text(key)), None)
+        return SplitReference(name, tag=self.fields.get("newTag"), digest=self.fields.get("digest")) if name else None
 
     @property
-    def lines(self) -> tuple[int, ...]:
+    def line_numbers(self) -> tuple[int, ...]:
         """The lines on which the entry and its fields begin."""
         parts = (part.line_number for part in self.fields.values())
-        return tuple(dict.fromkeys([self.document.line_number(self.mapping), *parts]))
+        return tuple(dict.fromkeys([self.document.get_line_number(self.mapping), *parts]))
 
 
-def find_entries(document: Document, node: Node, locator: str) -> Iterator[ImageEntry]:
+def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
     """Yield the entries of the list `node`, or of a list that is merged into it. Raises TooDeepError.
 
     Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
     """
-    for place, entry in document.walk(node, (EACH,), locator):
-        if isinstance(entry, Mapping):
-            values = {key: value for key in ("name", *_CHANGES) for value in document.values(entry, key)}
-            fields = {key: Part.of(document, value) for key, value in values.items() if isinstance(value, Scalar)}
-            yield ImageEntry(place, document, entry, fields)
+    for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
+        if isinstance(entry, YamlMapping):
+            values = {key: value for key in ("name", *_CHANGE_KEYS) for value in document.get_values(entry, key)}
+            fields = {key: ReferencePart.create(document, value) for key, value in values.items() if isinstance(value, YamlScalar)}
+            yield ImageEntry(entry_locator, document, entry, fields)
 
 
 def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the replacement image of each entry of one document, except for entries that change nothing."""
-    images = {entry.locator: parts for entry in entries if (parts := entry.image) is not None}
-    shared = shared_scalars(images.values())
-    last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in images}
+    replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
+    shared_ids = find_shared_scalars(replacements.values())
+    last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in replacements}
     for index, entry in enumerate(entries):
-        image = images.get(entry.locator)
+        image = replacements.get(entry.locator)
         if image is not None:
             at = image.name.line_number, entry.locator
-            place = Place(path, format_name, Role.THIRD_PARTY, *at, also_lines=entry.lines)
-            found = _read(entry, image, shared, place)
+            position = ReferencePosition(path, format_name, Role.THIRD_PARTY, *at, related_lines=entry.line_numbers)
+            found = _read_entry(entry, image, shared_ids, position)
             if isinstance(found, Occurrence):
                 later = last.get(found.reference.name, index)  # a later entry that replaces the result of this one
-                if later > index and images[entries[later].locator].text != image.text:
-                    found = close(found, Reason.REPLACED_BY_KUSTOMIZE)
+                if later > index and replacements[entries[later].locator].text != image.text:
+                    found = lock_occurrence(found, Reason.REPLACED_BY_KUSTOMIZE)
             yield found
 
 
-def _read(entry: ImageEntry, image: Parts, shared: frozenset[int], place: Place) -> Occurrence | UnsupportedText:
-    suffix = entry.text("tagSuffix")
+def _read_entry(entry: ImageEntry, image: SplitReference, shared_ids: frozenset[int], position: ReferencePosition) -> Occurrence | UnsupportedText:
+    suffix = entry.get_text("tagSuffix")
     text = image.text
     if TEMPLATE_MARKS.search(text + suffix):
-        return place.unsupported(text + suffix, Reason.TEMPLATED)
+        return position.make_unsupported(text + suffix, Reason.TEMPLATED)
     if not suffix:
-        return image.read(place, shared, _beside(entry, image))
-    found = place.read(image._replace(digest=None).text + suffix if image.tag else image.name.text, 0)
+        return image.read(position, shared_ids, _find_new_digest_slot(entry, image))
+    found = position.read_reference(image._replace(digest=None).text + suffix if image.tag else image.name.text, 0)
     composed = NotEditable(Reason.COMPOSED_TAG)
     return replace(found, digest_slot=composed, tag_slot=composed) if isinstance(found, Occurrence) else found
 
 
-def _beside(entry: ImageEntry, image: Parts) -> EditSlot | NotEditable | None:
+def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
     """Return the slot of a new `digest` beside `newTag`: behind its value in flow style, else on a new line below it.
 
     None if that line has more than the key and its value, in JSON, for a number (which kustomize refuses), and if there
@@ -116,20 +116,20 @@ def _beside(entry: ImageEntry, image: Parts) -> EditSlot | NotEditable | None:
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:
         return None
     document, source = entry.document, entry.document.source
-    start, end = (at - source.start for at in document.extent(tag.scalar))
-    first, last = (at - source.start for at in document.extent(entry.mapping))
+    start, end = (at - source.start for at in document.get_byte_range(tag.scalar))
+    first, last = (at - source.start for at in document.get_byte_range(entry.mapping))
     if not first <= start < last:
         return NotEditable(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar stands outside the entry
-    before = before_on_line(source, source.start + start)
+    before = get_text_before(source, source.start + start)
     if entry.mapping.first.flow_style:
-        return None if before.rstrip(b" \t").endswith(b'":') else _insertion(source, end, b", digest: ")
-    key = _TAG_LINE.fullmatch(before)
+        return None if before.rstrip(b" \t").endswith(b'":') else _make_insertion(source, end, b", digest: ")
+    key = _BEFORE_TAG_VALUE.fullmatch(before)
     rest = _REST_OF_LINE.match(source.raw, end)
     if key is None or rest is None or b"\n" in source.raw[start:end]:
         return None
     line_break = rest[1] or (b"\r\n" if b"\r\n" in source.raw else b"\n")
-    return _insertion(source, rest.start(1), line_break + b" " * len(key[1]) + b"digest: ")
+    return _make_insertion(source, rest.start(1), line_break + b" " * len(key[1]) + b"digest: ")
 
 
-def _insertion(source: Source, at: int, before: bytes) -> EditSlot:
-    return EditSlot(Span(source.start + at, source.start + at), b"", before)
+def _make_insertion(source: SectionSource, offset: int, prefix: bytes) -> EditSlot:
+    return EditSlot(Span(source.start + offset, source.start + offset), b"", prefix)

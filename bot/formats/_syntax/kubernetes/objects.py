@@ -7,37 +7,37 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from bot.core.places.closing import close
-from bot.formats._syntax.helm.values import find_values, read_values
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.helm.values import find_images_below, read_images
 from bot.formats._syntax.kubernetes.embedded import EmbeddedText
-from bot.formats._syntax.kubernetes.gate import is_definition, may_hold_images
+from bot.formats._syntax.kubernetes.gate import is_only_definition, may_hold_images
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import (
-    FUNCTION,
+    FUNCTION_PATHS,
     KINDS,
-    NOWHERE,
-    VALUES,
-    WAYS_OF_A_POD,
-    WAYS_OF_ALL_KINDS,
-    Shape,
-    Ways,
-    group_of,
-    ways_of,
+    NO_PATHS,
+    VALUES_PATHS,
+    POD_PATHS,
+    COMMON_PATHS,
+    FieldShape,
+    ImagePaths,
+    get_group,
+    get_image_paths,
 )
 from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_entries
-from bot.formats._syntax.kubernetes.lines import claims_an_object, read_lines
-from bot.formats._syntax.kubernetes.shapes import find_by_shape, may_be_custom, text_or_template
-from bot.formats._syntax.kubernetes.writers import remarks_of
-from bot.formats._syntax.places import Place
-from bot.formats._syntax.yaml.images import ImageReader
+from bot.formats._syntax.kubernetes.lines import has_object_keys, read_templated_lines
+from bot.formats._syntax.kubernetes.shapes import find_by_shape, may_be_custom, get_text_or_template
+from bot.formats._syntax.kubernetes.writers import list_facts
+from bot.formats._syntax.places import ReferencePosition
+from bot.formats._syntax.yaml.images import YamlImageReader
 from bot.formats._syntax.yaml.nodes import (
-    EACH,
+    ALL_ITEMS,
     STRING,
-    Broken,
-    Document,
-    Mapping,
-    Node,
-    Scalar,
+    BrokenSection,
+    YamlDocument,
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
     TooDeepError,
     read_documents,
     read_inner_documents,
@@ -52,11 +52,11 @@ MAX_DEPTH = 5
 MAX_REPEATS = 4
 """Limit on the length of all texts of a document, as a multiple of the document's; only aliases repeat texts."""
 
-_WHOLE_TEXT = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
+_WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
 """Errors of a text inside a file as a whole: the text is then not YAML for its consumer either."""
 
-_Found = Occurrence | UnsupportedText
-_Later = Callable[[], Iterable[_Found]]
+_FoundReference = Occurrence | UnsupportedText
+_DeferredRead = Callable[[], Iterable[_FoundReference]]
 """Reads a field after all paths of its document have been walked, when the shared scalars are known.
 
 It holds no reference to the search that created it: such a cycle would keep the tree of every document in memory until
@@ -70,204 +70,204 @@ class ObjectReader:
 
     path: FilePath
     format: str
-    is_inside: bool = False
+    is_embedded: bool = False
     """Whether it reads a text inside a file; texts inside such a text are not read."""
-    ways: Ways | None = None
+    image_paths: ImagePaths | None = None
     """The fields of a file or text from its top level, if it holds something other than objects."""
 
-    def read(self, content: bytes, *, is_wanted: Callable[[bytes], bool] = may_hold_images) -> Iterator[ExtractedItem]:
+    def read(self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images) -> Iterator[ExtractedItem]:
         """Yield the images and the cross-file facts of a file's objects."""
-        return self._read(read_documents(content, is_wanted))
+        return self._read_documents(read_documents(content, is_relevant))
 
     def read_embedded(
-        self, document: Document, scalar: Scalar, locator: str, ways: Ways | None = None
-    ) -> Iterator[_Found]:
+        self, document: YamlDocument, scalar: YamlScalar, locator: str, image_paths: ImagePaths | None = None
+    ) -> Iterator[_FoundReference]:
         """Yield the images in the text of `scalar`, with positions in the file; not editable (`embedded`).
 
         The text holds objects or parts of objects, as a patch does, or the fields `image_paths` from its top level.
         Call this only after all paths of the document have been walked.
         """
-        text = EmbeddedText.of(document, scalar)
+        text = EmbeddedText.create(document, scalar)
         if text is not None:
-            found = replace(self, is_inside=True, ways=ways).read_text(text.content)
-            yield from text.tell(found, locator, is_shared=document.is_shared(scalar))
+            found = replace(self, is_embedded=True, image_paths=image_paths).read_text(text.content)
+            yield from text.map_references(found, locator, is_shared=document.is_shared(scalar))
 
-    def read_text(self, content: bytes) -> Iterator[_Found]:
+    def read_text(self, content: bytes) -> Iterator[_FoundReference]:
         """Yield the images of a text inside a file, with positions in the text."""
-        for found in self._read(read_inner_documents(content, may_hold_images if self.ways is None else bool)):
-            if isinstance(found, Occurrence) or (isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT):
+        for found in self._read_documents(read_inner_documents(content, may_hold_images if self.image_paths is None else bool)):
+            if isinstance(found, Occurrence) or (isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT_REASONS):
                 yield found
 
-    def _read(self, documents: Iterable[Document | Broken]) -> Iterator[ExtractedItem]:
+    def _read_documents(self, documents: Iterable[YamlDocument | BrokenSection]) -> Iterator[ExtractedItem]:
         count = 0
-        last: Document | None = None
+        last_document: YamlDocument | None = None
         for document in documents:
             match document:
-                case Document():
-                    last = document
-                    yield from self._document(document)
-                case Broken(source=source):
-                    has_begun = last is not None and last.source is source
-                    start = last.extent(last.root)[1] - source.start if last is not None and has_begun else 0
-                    yield from self._broken(document, start, f"broken[{count}]")
+                case YamlDocument():
+                    last_document = document
+                    yield from self._read_document(document)
+                case BrokenSection(source=source):
+                    has_begun = last_document is not None and last_document.source is source
+                    start = last_document.get_byte_range(last_document.root)[1] - source.start if last_document is not None and has_begun else 0
+                    yield from self._read_broken(document, start, f"broken[{count}]")
                     count += 1
                 case _:
                     assert_never(document)
 
-    def _document(self, document: Document) -> Iterator[ExtractedItem]:
+    def _read_document(self, document: YamlDocument) -> Iterator[ExtractedItem]:
         """Read a document completely, or report that it is too deep and read nothing of it."""
-        search = _Search(self, document)
+        search = _ObjectSearch(self, document)
         try:
-            if self.ways is None:
-                search.objects(document.root, str(document.index))
+            if self.image_paths is None:
+                search.find_objects(document.root, str(document.index))
             else:
-                search.go(document.root, self.ways, str(document.index))
+                search.walk_paths(document.root, self.image_paths, str(document.index))
         except TooDeepError:
-            yield UnsupportedText(self.path, document.line_number(document.root), "", Reason.TOO_DEEP)
+            yield UnsupportedText(self.path, document.get_line_number(document.root), "", Reason.TOO_DEEP)
             return
-        yield from sorted(search.found(), key=lambda each: each.line_number)
-        yield from search.remarks
+        yield from sorted(search.read_fields(), key=lambda each: each.line_number)
+        yield from search.facts
 
-    def _broken(self, broken: Broken, start: int, locator: str) -> Iterator[_Found]:
+    def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
         """Report a section that cannot be parsed from `start` on, if it looks like an object with images."""
-        place = Place(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
+        position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
         if broken.reason is not Reason.UNPARSABLE:
-            if not is_definition(raw):
-                yield place.unsupported(broken.line.strip(), broken.reason)
-        elif claims_an_object(raw, start, self.path):
-            yield from read_lines(broken, start, place)
+            if not is_only_definition(raw):
+                yield position.make_unsupported(broken.line.strip(), broken.reason)
+        elif has_object_keys(raw, start, self.path):
+            yield from read_templated_lines(broken, start, position)
 
 
-class _Place(NamedTuple):
+class _FoundField(NamedTuple):
     """A field that is to be read."""
 
-    later: _Later
+    read_later: _DeferredRead
     reason: Reason | None
     """Why it is not editable."""
-    item: Node
+    list_item: YamlNode
     """The list item that the field is, or is directly in: comments above the item apply to the field, too."""
 
 
 @dataclass(slots=True)
-class _Search:
+class _ObjectSearch:
     """Finds the fields in the objects of one document."""
 
     reader: ObjectReader
-    document: Document
-    remarks: list[CrossFileFact] = field(default_factory=list)
-    _places: list[_Place] = field(default_factory=list)
-    _images: ImageReader = field(init=False)
+    document: YamlDocument
+    facts: list[CrossFileFact] = field(default_factory=list)
+    _fields: list[_FoundField] = field(default_factory=list)
+    _image_reader: YamlImageReader = field(init=False)
     _depth: int = 0
     """The number of objects around the current one."""
     _text_length: int = 0
     """The number of characters in all texts so far."""
-    _ways_of_all_kinds: Ways = NOWHERE
-    _may_have_shape: bool = False
+    _common_paths: ImagePaths = NO_PATHS
+    _may_match_shape: bool = False
 
     def __post_init__(self) -> None:
         raw = self.document.source.raw
         has_escapes = b"\\" in raw
-        self._images = ImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
+        self._image_reader = YamlImageReader(self.document, self.reader.path, self.reader.format, Role.THIRD_PARTY)
         if has_escapes or b"function" in raw:
-            self._ways_of_all_kinds = WAYS_OF_ALL_KINDS
-        self._may_have_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
+            self._common_paths = COMMON_PATHS
+        self._may_match_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
 
-    def found(self) -> Iterator[_Found]:
+    def read_fields(self) -> Iterator[_FoundReference]:
         """Yield the images of the fields that were found."""
-        for place in self._places:
-            for each in place.later():
-                yield self._as_it_stands(each, place) if isinstance(each, Occurrence) else each
+        for found_field in self._fields:
+            for each in found_field.read_later():
+                yield self._add_field_context(each, found_field) if isinstance(each, Occurrence) else each
 
-    def _as_it_stands(self, found: Occurrence, place: _Place) -> Occurrence:
-        if place.item is not None:
-            found = replace(found, related_lines=(*found.related_lines, self.document.line_number(place.item)))
-        return close(found, place.reason) if place.reason is not None else found
+    def _add_field_context(self, occurrence: Occurrence, found_field: _FoundField) -> Occurrence:
+        if found_field.list_item is not None:
+            occurrence = replace(occurrence, related_lines=(*occurrence.related_lines, self.document.get_line_number(found_field.list_item)))
+        return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
-    def objects(self, node: Node, locator: str, of_list: tuple[str, str] = ("", "")) -> None:
+    def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
         """Find the fields of an object, and of the objects in it. Raises TooDeepError.
 
         `list_type` has the apiVersion and kind for the items of the list that contains `node`; items without a kind
         take these, as with kubectl.
         """
         document = self.document
-        version, kind = (text_or_template(document, node, key) for key in ("apiVersion", "kind"))
+        version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
         if not kind:
-            version, kind = of_list
+            version, kind = list_type
         if not version:
             return
         if self._depth == MAX_DEPTH:
             raise TooDeepError
         self._depth += 1
-        self.go(node, self._ways_of_all_kinds, locator)
-        if (group_of(version), kind) in KINDS:
-            self._known(node, group_of(version), kind, locator)
-        elif kind.endswith("List") and document.values(node, "items"):
-            of_items = (version, kind.removesuffix("List"))
-            for item_locator, item in document.walk(node, ("items", EACH), locator):
-                self.objects(item, item_locator, of_items)
-        elif self._may_have_shape and may_be_custom(version, kind):
-            for place, found, is_object in find_by_shape(document, node, locator):
+        self.walk_paths(node, self._common_paths, locator)
+        if (get_group(version), kind) in KINDS:
+            self._walk_known_kind(node, get_group(version), kind, locator)
+        elif kind.endswith("List") and document.get_values(node, "items"):
+            item_type = (version, kind.removesuffix("List"))
+            for item_locator, item in document.walk(node, ("items", ALL_ITEMS), locator):
+                self.find_objects(item, item_locator, item_type)
+        elif self._may_match_shape and may_be_custom(version, kind):
+            for found_locator, found, is_object in find_by_shape(document, node, locator):
                 if is_object:
-                    self.objects(found, place)
+                    self.find_objects(found, found_locator)
                 else:
-                    self.go(found, WAYS_OF_A_POD, place)
+                    self.walk_paths(found, POD_PATHS, found_locator)
         self._depth -= 1
 
-    def _known(self, node: Node, group: str, kind: str, locator: str) -> None:
-        self.go(node, ways_of(group, kind), locator, self._why_closed(node, group, kind))
-        if not self.reader.is_inside:
-            self.remarks += remarks_of(self.document, node, (group, kind), locator, self.reader.path)
+    def _walk_known_kind(self, node: YamlNode, group: str, kind: str, locator: str) -> None:
+        self.walk_paths(node, get_image_paths(group, kind), locator, self._get_not_editable_reason(node, group, kind))
+        if not self.reader.is_embedded:
+            self.facts += list_facts(self.document, node, (group, kind), locator, self.reader.path)
 
-    def go(self, node: Node, ways: Ways, locator: str, reason: Reason | None = None, item: Node = None) -> None:
+    def walk_paths(self, node: YamlNode, image_paths: ImagePaths, locator: str, reason: Reason | None = None, list_item: YamlNode = None) -> None:
         """Find the fields in the tree `image_paths`, not editable because of `reason` if given. Raises TooDeepError.
 
         `list_item` is the list item that `node` is, or is directly in; for an image this is its container.
         """
-        for shape in ways.here:
+        for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)
             if later is not None:
-                self._places.append(_Place(later, reason, item))
-        around = item if item is node else None
-        for key, below in ways.below.items():
-            for place, found in self.document.walk(node, (key,), locator):
-                self.go(found, below, place, reason, found if key == EACH else around)
+                self._fields.append(_FoundField(later, reason, list_item))
+        inner_item = list_item if list_item is node else None
+        for key, below in image_paths.children.items():
+            for child_locator, child in self.document.walk(node, (key,), locator):
+                self.walk_paths(child, below, child_locator, reason, child if key == ALL_ITEMS else inner_item)
 
-    def _why_closed(self, node: Node, group: str, kind: str) -> Reason | None:
+    def _get_not_editable_reason(self, node: YamlNode, group: str, kind: str) -> Reason | None:
         if not is_job(group, kind):
             return None
-        metadata = self._look(node).get("metadata")
-        fields = self._look(metadata)
-        own, labels, annotations = (
-            {key: value.value for key, value in self._look(each).items() if isinstance(value, Scalar)}
+        metadata = self._get_entries(node).get("metadata")
+        fields = self._get_entries(metadata)
+        own_fields, labels, annotations = (
+            {key: value.value for key, value in self._get_entries(each).items() if isinstance(value, YamlScalar)}
             for each in (metadata, fields.get("labels"), fields.get("annotations"))
         )
-        return None if is_replaced(own, labels, annotations) else Reason.IMMUTABLE_JOB
+        return None if is_replaced(own_fields, labels, annotations) else Reason.IMMUTABLE_JOB
 
-    def _look(self, node: Node) -> dict[str, Node]:
+    def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
         """Return the entries of a mapping; this does not count as a walked path."""
-        return dict(self.document.look(node)) if isinstance(node, Mapping) else {}
+        return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 
-    def image(self, locator: str, node: Node) -> _Later:
-        return partial(_read_image, self._images, locator, node)
+    def find_image(self, locator: str, node: YamlNode) -> _DeferredRead:
+        return partial(_read_image, self._image_reader, locator, node)
 
-    def override(self, locator: str, node: Node) -> _Later:
-        old, equals, _ = node.value.partition("=") if isinstance(node, Scalar) else ("", "", "")
-        return partial(_read_image, self._images, locator, node, f"{old}=" if equals else "")
+    def find_override(self, locator: str, node: YamlNode) -> _DeferredRead:
+        old, equals, _ = node.value.partition("=") if isinstance(node, YamlScalar) else ("", "", "")
+        return partial(_read_image, self._image_reader, locator, node, f"{old}=" if equals else "")
 
-    def entries(self, locator: str, node: Node) -> _Later:
+    def find_image_entries(self, locator: str, node: YamlNode) -> _DeferredRead:
         entries = list(find_entries(self.document, node, locator))
         return partial(read_entries, entries, self.reader.path, self.reader.format)
 
-    def values(self, locator: str, node: Node) -> _Later:
-        images = list(find_values(self.document, node, locator))
-        return partial(read_values, images, self.reader.path, self.reader.format)
+    def find_chart_values(self, locator: str, node: YamlNode) -> _DeferredRead:
+        images = list(find_images_below(self.document, node, locator))
+        return partial(read_images, images, self.reader.path, self.reader.format)
 
-    def object(self, locator: str, node: Node) -> None:
-        self.objects(node, locator)
+    def find_object(self, locator: str, node: YamlNode) -> None:
+        self.find_objects(node, locator)
 
-    def text(self, locator: str, node: Node, ways: Ways | None) -> _Later | None:
-        if not isinstance(node, Scalar) or node.tag != STRING or self.reader.is_inside:
+    def find_text(self, locator: str, node: YamlNode, ways: ImagePaths | None) -> _DeferredRead | None:
+        if not isinstance(node, YamlScalar) or node.tag != STRING or self.reader.is_embedded:
             return None
         self._text_length += len(node.value)
         if self._text_length > MAX_REPEATS * len(self.document.source.text):
@@ -275,20 +275,20 @@ class _Search:
         return partial(self.reader.read_embedded, self.document, node, locator, ways)
 
 
-def _read_image(images: ImageReader, locator: str, node: Node, prefix: str = "") -> Iterator[_Found]:
-    found = images.read(locator, node, scheme=prefix)
+def _read_image(image_reader: YamlImageReader, locator: str, node: YamlNode, prefix: str = "") -> Iterator[_FoundReference]:
+    found = image_reader.read(locator, node, scheme=prefix)
     if found is not None:
         yield found
 
 
-_FINDERS: dict[Shape, Callable[[_Search, str, Node], _Later | None]] = {
-    Shape.IMAGE: _Search.image,
-    Shape.OVERRIDE: _Search.override,
-    Shape.ENTRIES: _Search.entries,
-    Shape.VALUES: _Search.values,
-    Shape.OBJECT: _Search.object,
-    Shape.OBJECTS_TEXT: partial(_Search.text, ways=None),
-    Shape.VALUES_TEXT: partial(_Search.text, ways=VALUES),
-    Shape.FUNCTION_TEXT: partial(_Search.text, ways=FUNCTION),
+_FINDERS: dict[FieldShape, Callable[[_ObjectSearch, str, YamlNode], _DeferredRead | None]] = {
+    FieldShape.IMAGE: _ObjectSearch.find_image,
+    FieldShape.OVERRIDE: _ObjectSearch.find_override,
+    FieldShape.ENTRIES: _ObjectSearch.find_image_entries,
+    FieldShape.VALUES: _ObjectSearch.find_chart_values,
+    FieldShape.OBJECT: _ObjectSearch.find_object,
+    FieldShape.OBJECTS_TEXT: partial(_ObjectSearch.find_text, ways=None),
+    FieldShape.VALUES_TEXT: partial(_ObjectSearch.find_text, ways=VALUES_PATHS),
+    FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, ways=FUNCTION_PATHS),
 }
 """By the form of a field: the method that finds it and returns how to read it later, or None."""

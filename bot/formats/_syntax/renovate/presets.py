@@ -10,30 +10,30 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
-Plain: TypeAlias = "Mapping[str, Plain] | list[Plain] | str | bool | None"
+PlainValue: TypeAlias = "Mapping[str, PlainValue] | list[PlainValue] | str | bool | None"
 """A value of a config; numbers do not matter for images, and are None."""
-Layer = Mapping[str, Plain]
+ConfigLayer = Mapping[str, PlainValue]
 """A config or a preset; of several layers the last takes precedence."""
 
 MAX_PRESETS = 1_000
 """Limit on the presets that one config extends; people extend some dozens."""
 
-_OWN = re.compile(
+_BUILT_IN = re.compile(
     r"(?:abandonments|compatibility|config|customManagers|default|docker|global|group|helpers|mergeConfidence|monorepo"
     r"|npm|packages|preview|regexManagers|replacements|schedule|security|workarounds)?:\w[\w.()/,:*@ -]*"
 )
 _TESTS = ("vendor", "examples", "__tests__", "test", "tests", "__fixtures__")
-MODULES = ("**/node_modules/**", "**/bower_components/**")
+DEFAULT_IGNORED_PATHS = ("**/node_modules/**", "**/bower_components/**")
 """The default of `ignorePaths`."""
-_DOCKER: Layer = {"matchDatasources": ["docker"]}
-_RECOMMENDED: Layer = {"extends": [":ignoreModulesAndTests"]}
-_PRESETS: Mapping[str, Layer] = {
+_DOCKER: ConfigLayer = {"matchDatasources": ["docker"]}
+_RECOMMENDED: ConfigLayer = {"extends": [":ignoreModulesAndTests"]}
+_PRESETS: Mapping[str, ConfigLayer] = {
     "config:recommended": _RECOMMENDED,
     "config:base": _RECOMMENDED,
     "config:js-app": _RECOMMENDED,
     "config:js-lib": _RECOMMENDED,
     "config:best-practices": {"extends": ["config:recommended", "docker:pinDigests"]},
-    ":ignoreModulesAndTests": {"ignorePaths": [*MODULES, *(f"**/{folder}/**" for folder in _TESTS)]},
+    ":ignoreModulesAndTests": {"ignorePaths": [*DEFAULT_IGNORED_PATHS, *(f"**/{folder}/**" for folder in _TESTS)]},
     ":includeNodeModules": {"ignorePaths": []},
     ":disableRenovate": {"enabled": False},
     ":enableRenovate": {"enabled": True},
@@ -53,31 +53,31 @@ _PRESETS: Mapping[str, Layer] = {
 }
 
 
-def layers_of(config: Layer) -> tuple[list[Layer], list[str]]:
+def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
     """Return a config behind the presets that it extends, in order, and the names of presets that are not built in."""
-    unread: dict[str, None] = {}
-    ignored = frozenset(map(_normal, texts(config.get("ignorePresets"))))
-    return list(_layers(config, ignored, unread)), list(unread)
+    unread_presets: dict[str, None] = {}
+    ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))
+    return list(_list_layers(config, ignored_presets, unread_presets)), list(unread_presets)
 
 
-def texts(value: Plain) -> list[str]:
+def list_texts(value: PlainValue) -> list[str]:
     """Return the strings of a list; a single string counts as a list."""
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _layers(config: Layer, ignored: frozenset[str], unread: dict[str, None]) -> Iterator[Layer]:
-    for written in texts(config.get("extends"))[:MAX_PRESETS]:
-        preset = _normal(written)
-        if preset in ignored:
+def _list_layers(config: ConfigLayer, ignored_presets: frozenset[str], unread_presets: dict[str, None]) -> Iterator[ConfigLayer]:
+    for preset_text in list_texts(config.get("extends"))[:MAX_PRESETS]:
+        preset = _normalize_preset(preset_text)
+        if preset in ignored_presets:
             continue
-        if _OWN.fullmatch(preset):
-            yield from _layers(_PRESETS.get(preset, {}), ignored, unread)  # other built-in presets do not affect images
+        if _BUILT_IN.fullmatch(preset):
+            yield from _list_layers(_PRESETS.get(preset, {}), ignored_presets, unread_presets)  # other built-in presets do not affect images
         else:
-            unread[written.encode(errors="replace").decode()] = None  # a lone surrogate cannot be encoded
+            unread_presets[preset_text.encode(errors="replace").decode()] = None  # a lone surrogate cannot be encoded
     yield config
 
 
-def _normal(preset: str) -> str:
+def _normalize_preset(preset: str) -> str:
     return preset.removeprefix("default") if preset.startswith("default:") else preset

@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import assert_never
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.places import shown
-from bot.formats._syntax.yaml.nodes import Broken, Document, TooDeepError, read_documents
+from bot.formats._syntax.places import format_for_display
+from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, TooDeepError, read_documents
 from bot.model.found import ExtractedItem
 from bot.model.source import SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
 
 def read_file(
-    file: SourceFile, is_wanted: Callable[[bytes], bool], read: Callable[[Document], Iterable[ExtractedItem]]
+    file: SourceFile, is_relevant: Callable[[bytes], bool], extract_items: Callable[[YamlDocument], Iterable[ExtractedItem]]
 ) -> Iterator[ExtractedItem]:
     """Yield the items of the documents that `is_relevant` accepts, and those of these documents that cannot be parsed.
 
@@ -24,20 +24,20 @@ def read_file(
     if is_utf_16(file.content):
         yield UnsupportedText(file.path, 1, "", Reason.UNDECODABLE)
         return
-    if not is_wanted(file.content):
+    if not is_relevant(file.content):
         return
-    for document in read_documents(file.content, is_wanted):
+    for document in read_documents(file.content, is_relevant):
         match document:
-            case Document():
-                yield from _read_whole(file, document, read)
-            case Broken(reason, line_number):
-                yield UnsupportedText(file.path, line_number, shown(document.line.strip()), reason)
+            case YamlDocument():
+                yield from _read_document(file, document, extract_items)
+            case BrokenSection(reason, line_number):
+                yield UnsupportedText(file.path, line_number, format_for_display(document.line.strip()), reason)
             case _:
                 assert_never(document)
 
 
-def _read_whole(file: SourceFile, document: Document, read: Callable[[Document], Iterable[ExtractedItem]]) -> Iterable[ExtractedItem]:
+def _read_document(file: SourceFile, document: YamlDocument, extract_items: Callable[[YamlDocument], Iterable[ExtractedItem]]) -> Iterable[ExtractedItem]:
     try:
-        return list(read(document))
+        return list(extract_items(document))
     except TooDeepError:
-        return [UnsupportedText(file.path, document.line_number(document.root), "", Reason.TOO_DEEP)]
+        return [UnsupportedText(file.path, document.get_line_number(document.root), "", Reason.TOO_DEEP)]

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import assert_never
 
-from bot.core.places.closing import close
-from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, Place
-from bot.formats._syntax.yaml.nodes import NULL, STRING, Document, Mapping, Node, Scalar, Sequence
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.places import SCHEME, TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -17,16 +17,16 @@ SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
 
 
 @dataclass(frozen=True, slots=True)
-class ImageReader:
+class YamlImageReader:
     """Reads the images of one document for one format."""
 
-    document: Document
+    document: YamlDocument
     path: FilePath
     format: str
     role: Role
 
     def read(
-        self, locator: str, node: Node, platform: str | None = None, scheme: str = "", *, needs_scheme: bool = True
+        self, locator: str, node: YamlNode, platform: str | None = None, scheme: str = "", *, is_scheme_required: bool = True
     ) -> Occurrence | UnsupportedText | None:
         """Return the image reference in `node`, or why it cannot be read; None if there is no text.
 
@@ -40,44 +40,44 @@ class ImageReader:
         match node:
             case None:
                 return None
-            case Scalar():
+            case YamlScalar():
                 text = node.text
                 tag = node.tag
-                if tag == NULL or not text or (needs_scheme and not text.startswith(scheme)):
+                if tag == NULL or not text or (is_scheme_required and not text.startswith(scheme)):
                     return None
-                skipped = len(scheme) if text.startswith(scheme) else 0
-                text = text[skipped:]
-                start = document.literal_start(node) if tag == STRING else None
-                start = None if start is None else start + skipped
+                scheme_length = len(scheme) if text.startswith(scheme) else 0
+                text = text[scheme_length:]
+                start = document.find_literal_start(node) if tag == STRING else None
+                start = None if start is None else start + scheme_length
                 is_templated = TEMPLATE_MARKS.search(text) is not None
-            case Mapping() | Sequence() if scheme and needs_scheme:
+            case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
                 return None
-            case Mapping() | Sequence():  # YAML takes an unquoted `{{ image }}` for a mapping
-                text, start = document.source_of(node), None
+            case YamlMapping() | YamlSequence():  # YAML takes an unquoted `{{ image }}` for a mapping
+                text, start = document.get_source_text(node), None
                 is_templated = "{{" in text
             case _:
                 assert_never(node)
-        line_number = document.source.line_number(document.start(node) if start is None else start)
-        place = Place(self.path, self.format, self.role, line_number, locator, platform)
+        line_number = document.source.get_line_number(document.get_start(node) if start is None else start)
+        position = ReferencePosition(self.path, self.format, self.role, line_number, locator, platform)
         if is_templated:
-            return place.unsupported(text, Reason.TEMPLATED)
+            return position.make_unsupported(text, Reason.TEMPLATED)
         if start is None:
-            return place.unsupported(document.source_of(node), Reason.MALFORMED)
+            return position.make_unsupported(document.get_source_text(node), Reason.MALFORMED)
         if SCHEME.match(text):
-            return place.closed(text, Reason.NOT_AN_IMAGE)
-        found = place.read(text, start)
-        reason = _why_closed(document, node)
-        return close(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+            return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
+        found = position.read_reference(text, start)
+        reason = _get_not_editable_reason(document, node)
+        return lock_occurrence(found, reason) if reason is not None and isinstance(found, Occurrence) else found
 
 
-def _why_closed(document: Document, node: Node) -> Reason | None:
-    if not isinstance(node, Scalar):
+def _get_not_editable_reason(document: YamlDocument, node: YamlNode) -> Reason | None:
+    if not isinstance(node, YamlScalar):
         return None
     if is_set_by_flux(document, node):
         return Reason.OTHER_WRITER
     return Reason.CONFLICTING_EDITS if document.is_shared(node) else None
 
 
-def is_set_by_flux(document: Document, scalar: Scalar) -> bool:
+def is_set_by_flux(document: YamlDocument, scalar: YamlScalar) -> bool:
     """Return True if Flux's image automation writes `scalar` or a part of it."""
-    return not scalar.is_block and SET_BY_FLUX.search(document.rest_of_line(scalar)) is not None
+    return not scalar.is_block and SET_BY_FLUX.search(document.get_rest_of_line(scalar)) is not None

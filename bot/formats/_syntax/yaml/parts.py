@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.places.closing import close
-from bot.formats._syntax.places import Place
+from bot.core.places.closing import lock_occurrence
+from bot.formats._syntax.places import ReferencePosition
 from bot.formats._syntax.yaml.images import is_set_by_flux
-from bot.formats._syntax.yaml.nodes import NULL, Document, Scalar
-from bot.formats._syntax.yaml.source import Source
+from bot.formats._syntax.yaml.nodes import NULL, YamlDocument, YamlScalar
+from bot.formats._syntax.yaml.source import SectionSource
 from bot.model.reference import ImageReference, parse_sha256
 from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason
@@ -19,13 +19,13 @@ from bot.model.vocabulary import Reason
 MAX_BEFORE = 1000
 """Limit on the bytes before a value on its line that are looked at: an indentation and a key."""
 
-_QUOTES = {'""', "''"}
+_EMPTY_QUOTES = {'""', "''"}
 _NULLS = {"null", "Null", "NULL", "~"}
 _NOT_LITERAL = NotEditable(Reason.MALFORMED)
 """The source differs from the text: escapes, folding, line breaks."""
 
 
-def before_on_line(source: Source, offset: int) -> bytes:
+def get_text_before(source: SectionSource, offset: int) -> bytes:
     """Return the bytes before `offset` on its line; of a long line, only the last of them."""
     at = offset - source.start
     begin = max(at - MAX_BEFORE, 0)
@@ -33,45 +33,45 @@ def before_on_line(source: Source, offset: int) -> bytes:
     return source.raw[line_break + 1 if line_break >= 0 else begin : at]
 
 
-class Part(NamedTuple):
+class ReferencePart(NamedTuple):
     """One scalar of a mapping that holds a part of a reference."""
 
-    document: Document
-    scalar: Scalar
+    document: YamlDocument
+    scalar: YamlScalar
     text: str
     """The source value of the scalar: `1.10` stays `1.10`; empty for a null."""
 
     @classmethod
-    def of(cls, document: Document, scalar: Scalar) -> Part:
+    def create(cls, document: YamlDocument, scalar: YamlScalar) -> ReferencePart:
         return cls(document, scalar, "" if scalar.tag == NULL else scalar.text)
 
     @property
     def start(self) -> int | None:
         """The byte at which the text stands literally; None if the source differs from the text."""
-        return self.document.literal_start(self.scalar)
+        return self.document.find_literal_start(self.scalar)
 
     @property
     def line_number(self) -> int:
         start = self.start
-        return self.document.source.line_number(self.document.start(self.scalar) if start is None else start)
+        return self.document.source.get_line_number(self.document.get_start(self.scalar) if start is None else start)
 
-    def slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
+    def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
         """Return the slot of the characters from `start` to `end` of the text; a reference is ASCII."""
         at = self.start
         if at is None:
             return _NOT_LITERAL
         return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
-    def empty_slot(self) -> EditSlot | None:
+    def find_empty_slot(self) -> EditSlot | None:
         """Return the slot for the text of an empty scalar: between its quotes, behind the colon, or over a `null`.
 
         None if something else stands there (a tag, an anchor), and for `null` in JSON, where text needs quotes.
         """
-        written = self.document.source_of(self.scalar)
-        start, end = self.document.extent(self.scalar)
-        if written[-2:] in _QUOTES and not self.scalar.value:
+        written = self.document.get_source_text(self.scalar)
+        start, end = self.document.get_byte_range(self.scalar)
+        if written[-2:] in _EMPTY_QUOTES and not self.scalar.value:
             return EditSlot(Span(end - 1, end - 1), b"")
-        before = before_on_line(self.document.source, start)
+        before = get_text_before(self.document.source, start)
         up_to_colon = before.rstrip(b" \t")
         if written in _NULLS and not up_to_colon.endswith(b'":'):
             return EditSlot(Span(start, end), written.encode())
@@ -81,19 +81,19 @@ class Part(NamedTuple):
         return EditSlot(Span(at, at), b"", b" ")
 
 
-class Parts(NamedTuple):
+class SplitReference(NamedTuple):
     """The parts of one image reference."""
 
-    name: Part
-    prefix: str = ""
+    name: ReferencePart
+    registry: str = ""
     """The registry, if the name has none."""
-    tag: Part | None = None
-    digest: Part | None = None
+    tag: ReferencePart | None = None
+    digest: ReferencePart | None = None
 
     @property
     def text(self) -> str:
         """The whole reference."""
-        text = f"{self.prefix}/{self.name.text}" if self.prefix else self.name.text
+        text = f"{self.registry}/{self.name.text}" if self.registry else self.name.text
         if self.tag is not None and self.tag.text:
             text += ("@" if parse_sha256(self.tag.text) else ":") + self.tag.text
         if self.digest is not None and self.digest.text:
@@ -101,70 +101,70 @@ class Parts(NamedTuple):
         return text
 
     def read(
-        self, place: Place, shared: frozenset[int] = frozenset(), to_pin: EditSlot | NotEditable | None = None
+        self, position: ReferencePosition, shared_ids: frozenset[int] = frozenset(), new_digest_slot: EditSlot | NotEditable | None = None
     ) -> Occurrence | UnsupportedText:
         """Return the image reference that the parts make.
 
         `shared_ids`, from `find_shared_scalars`, are scalars that also belong to other images; they are not editable.
         `new_digest_slot` is used if there is no digest and no key for one; None means behind the tag.
         """
-        found = place.read(self.text, 0)
+        found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
             return found
-        slots = [self._digest_slot(found.reference, to_pin), self._tag_slot(found.reference)]
+        slots = [self._find_digest_slot(found.reference, new_digest_slot), self._find_tag_slot(found.reference)]
         if any(slot == _NOT_LITERAL for _, slot in slots):
-            return place.unsupported(self.name.document.source_of(self._last.scalar), Reason.MALFORMED)
-        digest, tag = (_unless_shared(*each, shared) for each in slots)
+            return position.make_unsupported(self.name.document.get_source_text(self._last_part.scalar), Reason.MALFORMED)
+        digest, tag = (_reject_shared(*each, shared_ids) for each in slots)
         found = replace(found, digest_slot=digest, tag_slot=tag)
         parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
         if any(is_set_by_flux(part.document, part.scalar) for part in parts):
-            return close(found, Reason.OTHER_WRITER)
+            return lock_occurrence(found, Reason.OTHER_WRITER)
         return found
 
     @property
-    def _last(self) -> Part:
+    def _last_part(self) -> ReferencePart:
         """The part with the end of the reference."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
-    def _digest_slot(self, reference: ImageReference, to_pin: EditSlot | NotEditable | None) -> _Written:
-        digest, last = reference.digest, self._last
+    def _find_digest_slot(self, reference: ImageReference, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
+        digest, last = reference.digest, self._last_part
         end = len(last.text)
         if digest is not None:
             if parse_sha256(digest) is None or not last.text.endswith(digest):
                 return None, NotEditable(Reason.UNSUPPORTED_DIGEST)
-            return last, last.slot(end - len(digest), end)
-        empty = self.digest.empty_slot() if self.digest is not None else None
-        if empty is not None:
-            return self.digest, empty
-        if to_pin is not None:
-            return None, to_pin
-        return (None, NotEditable(Reason.NO_TAG)) if reference.tag is None else (last, last.slot(end, end, b"@"))
+            return last, last.make_slot(end - len(digest), end)
+        empty_slot = self.digest.find_empty_slot() if self.digest is not None else None
+        if empty_slot is not None:
+            return self.digest, empty_slot
+        if new_digest_slot is not None:
+            return None, new_digest_slot
+        return (None, NotEditable(Reason.NO_TAG)) if reference.tag is None else (last, last.make_slot(end, end, b"@"))
 
-    def _tag_slot(self, reference: ImageReference) -> _Written:
+    def _find_tag_slot(self, reference: ImageReference) -> _PartSlot:
         tag = reference.tag
         if tag is None:
             return None, NotEditable(Reason.NO_TAG)
         holder = self.tag if self.tag is not None and self.tag.text else self.name
         end = len(holder.text.partition("@")[0])
-        return holder, holder.slot(end - len(tag), end)
+        return holder, holder.make_slot(end - len(tag), end)
 
 
-_Written = tuple[Part | None, EditSlot | NotEditable]
+_PartSlot = tuple[ReferencePart | None, EditSlot | NotEditable]
 """A slot, and the part that contains it."""
 
 
-def _unless_shared(part: Part | None, slot: EditSlot | NotEditable, shared: frozenset[int]) -> EditSlot | NotEditable:
+def _reject_shared(part: ReferencePart | None, slot: EditSlot | NotEditable, shared_ids: frozenset[int]) -> EditSlot | NotEditable:
     if part is None or isinstance(slot, NotEditable):
         return slot
-    is_shared = id(part.scalar.event) in shared or part.document.is_shared(part.scalar)
+    is_shared = id(part.scalar.event) in shared_ids or part.document.is_shared(part.scalar)
     return NotEditable(Reason.CONFLICTING_EDITS) if is_shared else slot
 
 
-def shared_scalars(images: Iterable[Parts]) -> frozenset[int]:
+def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
     """Return the `id` of the event of every tag and digest that belongs to images of several names."""
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:
         for part in (image.tag, image.digest):
             if part is not None:
-                names[id(part.scalar.event)].add(f"{image.prefix}/{image.name.text}")
+                names[id(part.scalar.event)].add(f"{image.registry}/{image.name.text}")
     return frozenset(event for event, owners in names.items() if len(owners) > 1)

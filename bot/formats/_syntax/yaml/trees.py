@@ -20,7 +20,7 @@ NO_KEY = "\0"
 """Stands for keys that no path can name."""
 STRING = "tag:yaml.org,2002:str"
 NULL = "tag:yaml.org,2002:null"
-_resolve: Callable[..., str] = yaml.resolver.Resolver().resolve
+_resolve_tag: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's parser, or PyYAML's own if PyYAML was built without libyaml."""
 
@@ -33,7 +33,7 @@ class TooDeepError(Exception):
         super().__init__(position)
 
 
-class Mapping:
+class YamlMapping:
     """Values by key, in order."""
 
     __slots__ = ("first", "hidden", "last", "values")
@@ -42,12 +42,12 @@ class Mapping:
         self.first = first
         """The event that began the mapping; `last` is the event that ended it."""
         self.last: Any = None
-        self.values: dict[str, Raw] = {}
-        self.hidden: list[tuple[str, Raw]] | None = None
+        self.values: dict[str, StoredNode] = {}
+        self.hidden: list[tuple[str, StoredNode]] | None = None
         """Values of keys that occur again later."""
 
 
-class Sequence:
+class YamlSequence:
     """Items in order."""
 
     __slots__ = ("first", "items", "last")
@@ -55,10 +55,10 @@ class Sequence:
     def __init__(self, first: Any) -> None:
         self.first = first
         self.last: Any = None
-        self.items: list[Raw] = []
+        self.items: list[StoredNode] = []
 
 
-class Scalar(NamedTuple):
+class YamlScalar(NamedTuple):
     """A scalar; YAML may resolve its text to another type."""
 
     event: yaml.ScalarEvent
@@ -85,42 +85,42 @@ class Scalar(NamedTuple):
     def tag(self) -> str:
         """The type that YAML resolves the scalar to; a scalar with quotes or an explicit tag is a STRING here."""
         is_plain = not self.style and self.event.tag is None
-        return _resolve(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
+        return _resolve_tag(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
-Raw = Mapping | Sequence | yaml.ScalarEvent | None
+StoredNode = YamlMapping | YamlSequence | yaml.ScalarEvent | None
 """A stored node: scalars stay parser events, since most of them are never looked at."""
-Node = Mapping | Sequence | Scalar | None
+YamlNode = YamlMapping | YamlSequence | YamlScalar | None
 """None is an alias without an anchor."""
-StandsAt = tuple[int, str | None]
+NodePosition = tuple[int, str | None]
 """The `id` of a collection, and the key in it."""
 
 
-class Tree(NamedTuple):
+class YamlTree(NamedTuple):
     """One document; immutable once it is built."""
 
-    root: Node
-    stands_at: dict[int, set[StandsAt]]
+    root: YamlNode
+    anchored_positions: dict[int, set[NodePosition]]
     """By the `id` of a scalar event with an anchor: all positions of the scalar, its own and those of its aliases."""
 
 
-def node_of(raw: Raw) -> Node:
+def wrap_node(raw: StoredNode) -> YamlNode:
     """Return a stored node as a node, with events wrapped in scalars."""
-    return Scalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
+    return YamlScalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
 
 
-def read_trees(text: str) -> Iterator[Tree]:
+def read_trees(text: str) -> Iterator[YamlTree]:
     """Yield the documents of `text`. Raises YAMLError and TooDeepError; PyYAML's own parser also other ValueErrors."""
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
         if type(event) is yaml.DocumentStartEvent:
-            yield _tree(next_event)
+            yield _build_tree(next_event)
 
 
-def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - the hot loop of reading YAML; not split up
+def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR0912 - the hot loop of reading YAML; not split up
     """Build the tree of one document from its events."""
-    anchors = _Anchors()
-    parent: Any = Sequence(None)
+    anchors = _AnchorTable()
+    parent: Any = YamlSequence(None)
     top = items = parent.items
     values: Any = None
     key: str | None = None
@@ -131,20 +131,20 @@ def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - the h
         if kind is yaml.ScalarEvent:
             node = event
         elif kind is yaml.MappingStartEvent:
-            node = Mapping(event)
+            node = YamlMapping(event)
         elif kind is yaml.SequenceStartEvent:
-            node = Sequence(event)
+            node = YamlSequence(event)
         elif kind is yaml.AliasEvent:
             node = anchors.nodes.get(event.anchor)
         elif kind is yaml.DocumentEndEvent:
-            return Tree(node_of(top[0]) if top else None, anchors.stands_at)
+            return YamlTree(wrap_node(top[0]) if top else None, anchors.positions)
         else:
             parent.last = event
             parent, key = enclosing.pop()
-            items, values = (parent.items, None) if type(parent) is Sequence else (None, parent.values)
+            items, values = (parent.items, None) if type(parent) is YamlSequence else (None, parent.values)
             continue
         if event.anchor is not None:
-            anchors.note(event.anchor, node, (id(parent), key))
+            anchors.record_node(event.anchor, node, (id(parent), key))
         if items is not None:
             items.append(node)
         elif key is None:
@@ -165,14 +165,14 @@ def _tree(next_event: Callable[[], Any]) -> Tree:  # noqa: C901, PLR0912 - the h
 
 
 @dataclass(slots=True)
-class _Anchors:
+class _AnchorTable:
     """The nodes that the anchors of one document currently name."""
 
-    nodes: dict[str, Raw] = field(default_factory=dict)
-    stands_at: dict[int, set[StandsAt]] = field(default_factory=dict)
+    nodes: dict[str, StoredNode] = field(default_factory=dict)
+    positions: dict[int, set[NodePosition]] = field(default_factory=dict)
 
-    def note(self, anchor: str, node: Raw, stands_at: StandsAt) -> None:
+    def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
         """Record a node with an anchor, or one that an alias repeats, and its position."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
-            self.stands_at.setdefault(id(node), set()).add(stands_at)
+            self.positions.setdefault(id(node), set()).add(position)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-Path = tuple[str, ...]
+KeyPath = tuple[str, ...]
 """Keys that lead from a node down to others; ALL_ITEMS and ALL_VALUES are wildcards."""
-EACH = "*"
+ALL_ITEMS = "*"
 """In a path: every item of a sequence."""
-EVERY = "{}"
+ALL_VALUES = "{}"
 """In a path: every value of a mapping."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from support.core.tag_lists import LISTS, rows
 
-from bot.core.choice.tags import Ending, could_end, ended
+from bot.core.choice.tags import TagEnding, can_be_superseded, find_tag_ending
 from bot.model.vocabulary import Reason
 
 
 @pytest.mark.parametrize(("repository", "tag", "end", "goes_on"), rows("ended.txt"))
 def test_the_end_of_a_line_shows_and_its_successor_is_named(repository, tag, end, goes_on):
-    assert ended(tag, LISTS[repository]) == Ending(Reason(end), goes_on)
+    assert find_tag_ending(tag, LISTS[repository]) == TagEnding(Reason(end), goes_on)
 
 
 @pytest.mark.parametrize(
@@ -19,41 +19,41 @@ def test_the_end_of_a_line_shows_and_its_successor_is_named(repository, tag, end
     [(words[0], tag) for words in rows("going_on.txt") for tag in words[1:]],
 )
 def test_what_may_still_move_is_never_said_to_have_ended(repository, tag):
-    assert ended(tag, LISTS[repository]) is None
+    assert find_tag_ending(tag, LISTS[repository]) is None
 
 
 def test_a_release_that_is_supported_beside_its_successor_has_not_ended():
     """That `9.0` has no `-jammy` says nothing of `8.0-jammy`, which is rebuilt as long as 8.0 is."""
     offered = ["8.0-jammy", "8.0.10-jammy", "8.0.11-jammy", "8.0.11-noble", "9.0-noble", "9.0.0-noble"]
-    assert ended("8.0-jammy", offered) is None
-    assert ended("8.0-jammy", [*offered, "8.0.12-noble"]) == Ending(Reason.VARIANT_DROPPED, "8.0.12-noble")
+    assert find_tag_ending("8.0-jammy", offered) is None
+    assert find_tag_ending("8.0-jammy", [*offered, "8.0.12-noble"]) == TagEnding(Reason.VARIANT_DROPPED, "8.0.12-noble")
 
 
 def test_a_system_is_never_said_to_be_dropped_for_an_older_one_or_another_distribution():
     offered = ["1.2-alpine3.19", "1.2.3-alpine3.19", "1.2.4-alpine3.18", "1.2.4-bookworm", "1.2.4-slim", "1.2.4-jammy"]
-    assert ended("1.2-alpine3.19", offered) is None
+    assert find_tag_ending("1.2-alpine3.19", offered) is None
 
 
 def test_floating_tags_alone_do_not_show_what_is_behind_them():
-    assert ended("3.12-alpine3.17", ["3.12-alpine3.17", "3.12-alpine3.20", "3.13-alpine3.20"]) is None
+    assert find_tag_ending("3.12-alpine3.17", ["3.12-alpine3.17", "3.12-alpine3.20", "3.13-alpine3.20"]) is None
 
 
 def test_the_end_of_a_tag_with_two_numbers_does_not_show():
     """PostgreSQL leaves `16.1` at 16.2; Python rebuilds 3.11 beside 3.12, and a mirror may have no longer tags."""
-    assert ended("16.1", ["16", "16.1", "16.2"]) is None
-    assert ended("3.11", ["3", "3.11", "3.12"]) is None
+    assert find_tag_ending("16.1", ["16", "16.1", "16.2"]) is None
+    assert find_tag_ending("3.11", ["3", "3.11", "3.12"]) is None
 
 
 @pytest.mark.parametrize("offered", [[], ["3.12.1"], ["3.12.1", "latest"]])
 def test_without_others_nothing_ends(offered):
-    assert ended("3.12.1", offered) is None
+    assert find_tag_ending("3.12.1", offered) is None
 
 
 @pytest.mark.parametrize("words", rows("ended.txt"), ids=lambda words: words[1])
 def test_what_has_ended_could_end(words):
-    assert could_end(words[1])
+    assert can_be_superseded(words[1])
 
 
 @pytest.mark.parametrize("tag", ["latest", "3.12", "3.12-slim", "13", "18-alpine", "bookworm-slim", "abcdef0"])
 def test_of_most_tags_nobody_needs_to_ask_whether_they_have_ended(tag):
-    assert not could_end(tag)
+    assert not can_be_superseded(tag)

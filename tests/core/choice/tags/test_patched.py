@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.choice.tags import patched
+from bot.core.choice.tags import find_newest_patch
 
 
 @pytest.mark.parametrize(
@@ -39,10 +39,10 @@ from bot.core.choice.tags import patched
     ],
 )
 def test_the_newest_patch_of_the_written_tag_is_followed(tag, offered, found):
-    assert patched(tag, offered.split(), counted=True) == found
-    assert patched(tag, offered.split()[::-1], counted=True) == found
+    assert find_newest_patch(tag, offered.split(), counts_patches=True) == found
+    assert find_newest_patch(tag, offered.split()[::-1], counts_patches=True) == found
 
 
 def test_where_nobody_counts_patches_a_number_is_none_and_a_word_is_one():
-    assert patched("3.11", ["3.11", "3.11-1"], counted=False) is None
-    assert patched("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counted=False) == "3.11-patched-2"
+    assert find_newest_patch("3.11", ["3.11", "3.11-1"], counts_patches=False) is None
+    assert find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counts_patches=False) == "3.11-patched-2"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.choice.tags import Scheme, read
+from bot.core.choice.tags import VersionScheme, parse_tag
 
 # tag: scheme, numbers, systems, builds, and whether it is a pre-release
 VERSIONS = """
@@ -71,9 +71,9 @@ sha256-9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08.sig
     ("tag", "scheme", "numbers", "systems", "builds", "stage"), [row.split() for row in VERSIONS.strip().splitlines()]
 )
 def test_a_tag_is_taken_apart(tag, scheme, numbers, systems, builds, stage):
-    version = read(tag)
+    version = parse_tag(tag)
     assert version is not None
-    assert version.scheme == (None if scheme == "-" else Scheme(scheme))
+    assert version.scheme == (None if scheme == "-" else VersionScheme(scheme))
     assert (".".join(map(str, version.numbers)) or "-") == numbers
     assert (",".join(version.system_words) or "-") == systems
     assert (",".join(str(number) for build in version.builds for number in build) or "-") == builds
@@ -92,13 +92,13 @@ def test_a_tag_is_taken_apart(tag, scheme, numbers, systems, builds, stage):
     ],
 )
 def test_what_a_number_of_two_digits_behind_a_short_release_means_somebody_must_say(tag, counted, literal):
-    assert read(tag).builds == counted
-    assert read(tag, counts=False).builds == literal
+    assert parse_tag(tag).builds == counted
+    assert parse_tag(tag, counts=False).builds == literal
 
 
 @pytest.mark.parametrize("tag", [*NOTHING.split(), "", " 1.2", "1.2+3", "٣.١٢", "1.2\n", "1" * 129, "-1.2"])
 def test_what_is_no_version_says_nothing(tag):
-    assert read(tag) is None
+    assert parse_tag(tag) is None
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_what_is_no_version_says_nothing(tag):
     ],
 )
 def test_tags_of_a_family_are_ordered(lower, higher):
-    low, high = read(lower), read(higher)
+    low, high = parse_tag(lower), parse_tag(higher)
     assert low
     assert high
     assert low.is_related(high)
-    assert low.age < high.age
+    assert low.sort_key < high.sort_key

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from support.core.tag_lists import LISTS, rows
 
-from bot.core.choice.tags import is_kin, successor
+from bot.core.choice.tags import is_same_family, find_successor
 from bot.model.modes import UpdateMode
 
 
 def move(repository: str, tag: str, mode: UpdateMode, *, variants: bool = False) -> str:
-    return successor(tag, LISTS[repository], mode, variants=variants) or "."
+    return find_successor(tag, LISTS[repository], mode, allow_os_variants=variants) or "."
 
 
 @pytest.mark.parametrize(("repository", "tag", "patch", "minor", "major"), rows("moves.txt"))
@@ -59,18 +59,18 @@ def test_where_only_the_digest_may_move_no_tag_is_chosen(mode):
     ],
 )
 def test_another_family_is_no_successor_even_where_systems_may_move(tag, offered):
-    assert successor(tag, [offered], UpdateMode.MAJOR, variants=True) is None
+    assert find_successor(tag, [offered], UpdateMode.MAJOR, allow_os_variants=True) is None
 
 
 def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
     offered = ["1.2.10-rc1", "1.2.04", "1.2.4", "1.2.4-RC2"]
-    assert successor("1.2.3", offered, UpdateMode.MAJOR) == successor("1.2.3", offered[::-1], UpdateMode.MAJOR)
+    assert find_successor("1.2.3", offered, UpdateMode.MAJOR) == find_successor("1.2.3", offered[::-1], UpdateMode.MAJOR)
 
 
 @pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])
 def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
     remaining = [each for each in LISTS["python"] if each != tag]
-    assert successor("3.12.3", remaining, UpdateMode.MAJOR)
+    assert find_successor("3.12.3", remaining, UpdateMode.MAJOR)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_tag_that_its_repository_does_not_have_is_followed_all_the_same(tag):
     ],
 )
 def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
-    assert is_kin(tag, other) is is_kin(other, tag) is expected
+    assert is_same_family(tag, other) is is_same_family(other, tag) is expected
 
 
 @pytest.mark.parametrize(
@@ -106,4 +106,4 @@ def test_a_family_has_one_prefix_and_one_suffix(tag, other, expected):
     ],
 )
 def test_numbers_of_two_digits_behind_a_short_release_are_builds_where_their_family_shows_it(others, found):
-    assert successor("3.2-18", others.split(), UpdateMode.PATCH) == found
+    assert find_successor("3.2-18", others.split(), UpdateMode.PATCH) == found

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.core.tag_lists import LISTS
 from support.soon import soon
 
-from bot.core.choice.tags import ended, patched, read, successor
-from bot.core.choice.tags.systems import NUMBERED, NUMBERED_CLOSE, NUMBERED_DOTTED
+from bot.core.choice.tags import find_tag_ending, find_newest_patch, parse_tag, find_successor
+from bot.core.choice.tags.systems import NUMBERED_SYSTEMS, NUMBERED_SYSTEMS_WITHOUT_HYPHEN, DOTTED_SYSTEMS
 from bot.model.modes import UpdateMode
 
 MOVING = [UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR]
@@ -56,7 +56,7 @@ tag = st.one_of(
     st.sampled_from([each for tags in LISTS.values() for each in tags]),
     st.text("0123456789abrcv.-_u", min_size=1, max_size=12),
     st.tuples(
-        st.sampled_from([*NUMBERED, *NUMBERED_CLOSE, *NUMBERED_DOTTED]), st.text("0123456789.-", min_size=1, max_size=6)
+        st.sampled_from([*NUMBERED_SYSTEMS, *NUMBERED_SYSTEMS_WITHOUT_HYPHEN, *DOTTED_SYSTEMS]), st.text("0123456789.-", min_size=1, max_size=6)
     ).map("".join),
 )
 mixed = st.tuples(tag, st.lists(tag, max_size=25))
@@ -71,14 +71,14 @@ mode = st.sampled_from(MOVING)
 @given(repository, mode, st.booleans())
 def test_a_successor_is_newer_of_the_same_family_and_within_its_mode(repository, mode, variants):
     written, others = repository
-    found = successor(written, others, mode, variants=variants)
+    found = find_successor(written, others, mode, allow_os_variants=variants)
     if found is None:
         return
     assert found in others
-    old, new = read(written), read(found)
+    old, new = parse_tag(written), parse_tag(found)
     assert old
     assert new
-    assert new.age > old.age
+    assert new.sort_key > old.sort_key
     assert (new.skeleton, len(new.numbers)) == (old.skeleton, len(old.numbers))
     assert variants or new.system_words == old.system_words
     assert all(before.order <= after.order for before, after in zip(old.systems, new.systems, strict=True))
@@ -92,31 +92,31 @@ def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository
     written, others = repository
     shuffled = [*others, *others]
     order.shuffle(shuffled)
-    assert successor(written, shuffled, mode, variants=variants) == successor(written, others, mode, variants=variants)
-    assert ended(written, shuffled) == ended(written, others)
-    assert patched(written, shuffled, counted=True) == patched(written, others, counted=True)
+    assert find_successor(written, shuffled, mode, allow_os_variants=variants) == find_successor(written, others, mode, allow_os_variants=variants)
+    assert find_tag_ending(written, shuffled) == find_tag_ending(written, others)
+    assert find_newest_patch(written, shuffled, counts_patches=True) == find_newest_patch(written, others, counts_patches=True)
 
 
 @given(repository, mode, st.booleans())
 def test_what_has_moved_moves_no_further(repository, mode, variants):
     written, others = repository
     offered = [*others, written]
-    found = successor(written, offered, mode, variants=variants)
-    assert found is None or successor(found, offered, mode, variants=variants) is None
-    patch = patched(written, offered, counted=True)
+    found = find_successor(written, offered, mode, allow_os_variants=variants)
+    assert found is None or find_successor(found, offered, mode, allow_os_variants=variants) is None
+    patch = find_newest_patch(written, offered, counts_patches=True)
     assert patch is None or patch != written
 
 
 @given(repository)
 def test_an_end_names_a_successor_that_is_newer(repository):
     written, others = repository
-    ending = ended(written, others)
+    ending = find_tag_ending(written, others)
     if ending is not None:
-        old, new = read(written), read(ending.successor)
+        old, new = parse_tag(written), parse_tag(ending.successor)
         assert old
         assert new
         assert ending.successor in others
-        assert (new.numbers, new.age) > (old.numbers, old.age) or new.systems > old.systems
+        assert (new.numbers, new.sort_key) > (old.numbers, old.sort_key) or new.systems > old.systems
 
 
 @pytest.mark.parametrize("repository", LISTS)
@@ -125,16 +125,16 @@ def test_every_published_tag_is_settled_after_one_move(repository):
     for written in offered:
         for each in MOVING:
             for variants in (False, True):
-                found = successor(written, offered, each, variants=variants)
-                assert found is None or successor(found, offered, each, variants=variants) is None
+                found = find_successor(written, offered, each, allow_os_variants=variants)
+                assert found is None or find_successor(found, offered, each, allow_os_variants=variants) is None
 
 
 @given(st.text(), st.lists(st.text()))
 def test_no_text_is_too_strange(written, others):
     for each in MOVING:
-        successor(written, others, each, variants=True)
-    ended(written, others)
-    patched(written, others, counted=True)
+        find_successor(written, others, each, allow_os_variants=True)
+    find_tag_ending(written, others)
+    find_newest_patch(written, others, counts_patches=True)
 
 
 @pytest.mark.parametrize("written", ["1.2.3-alpine3.19", "v1.2.3", "1.2-slim", "20240530"])
@@ -142,17 +142,17 @@ def test_ten_thousand_tags_are_read_soon(written):
     suffixes = ["", "-slim", "-alpine3.19", "-alpine3.20", "-bookworm", "-debian-12-r3", "-rc1"]
     offered = [f"1.{minor}.{patch}{suffix}" for minor in range(36) for patch in range(40) for suffix in suffixes]
     random.Random(7).shuffle(offered)
-    read.cache_clear()
+    parse_tag.cache_clear()
     with soon(4.0):
-        successor(written, offered, UpdateMode.MAJOR, variants=True)
-        ended(written, offered)
-        patched(written, offered, counted=True)
+        find_successor(written, offered, UpdateMode.MAJOR, allow_os_variants=True)
+        find_tag_ending(written, offered)
+        find_newest_patch(written, offered, counts_patches=True)
 
 
 @pytest.mark.parametrize("tail", ["", "x", "-", "_x"])
 @pytest.mark.parametrize("word", ["1", "1.", "1-", "a", "a1", "0a", "20240530.", "alpine3.", "rc.", "debian-"])
 def test_the_longest_tags_are_read_soon(word, tail):
     text = (word * 128)[: 128 - len(tail)] + tail
-    read.cache_clear()
+    parse_tag.cache_clear()
     with soon(0.05):
-        read(text)
+        parse_tag(text)

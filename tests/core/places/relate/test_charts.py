@@ -7,7 +7,7 @@ from support.soon import soon
 from support.values import occurrence
 
 from bot.core.places.relate import charts
-from bot.core.places.relate.charts import open_what_templates_take
+from bot.core.places.relate.charts import unlock_templated_digests
 from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Span
 from bot.model.vocabulary import Reason
@@ -35,7 +35,7 @@ def template(*uses, path="web/templates/web.yaml", name=""):
 
 def verdict(*templates, place=None):
     place = place or value()
-    (found,) = open_what_templates_take((place,), list(templates))
+    (found,) = unlock_templated_digests((place,), list(templates))
     assert found.tag_slot == place.tag_slot
     if found == place:
         return "unknown"
@@ -222,8 +222,8 @@ class TestCharts:
 def test_places_that_share_their_bytes_are_open_only_together():
     places = (value("image.tag"), value("proxy.image.tag"))
     image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
-    assert open_what_templates_take(places, [template(image)]) == places
-    both = open_what_templates_take(places, [template(image, proxy)])
+    assert unlock_templated_digests(places, [template(image)]) == places
+    both = unlock_templated_digests(places, [template(image, proxy)])
     assert [place.digest_slot for place in both] == [SLOT, SLOT]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.relate.dependabot import leave_to_dependabot
+from bot.core.places.relate.dependabot import assign_to_dependabot
 from bot.model.reference import ImageReference
 from bot.model.remark import DependabotConfig, TreeBranch
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
@@ -30,7 +30,7 @@ def config(*folders, ecosystem="docker", **more):
 
 
 def is_left(found, *remarks):
-    (left,) = leave_to_dependabot((found,), remarks)
+    (left,) = assign_to_dependabot((found,), remarks)
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
@@ -157,20 +157,20 @@ def test_each_ecosystem_reads_its_own_files(found, ecosystem, expected):
 
 def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
     warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
-    (left,) = leave_to_dependabot((warned,), [config()])
+    (left,) = assign_to_dependabot((warned,), [config()])
     assert left.digest_slot == NotEditable(Reason.OTHER_WRITER, SLOT, is_certain=False, further_reasons=(Reason.ACR_TASK,))
 
 
 def test_what_nothing_can_open_keeps_its_reason():
     closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
-    assert leave_to_dependabot((closed,), [config()]) == (closed,)
+    assert assign_to_dependabot((closed,), [config()]) == (closed,)
 
 
 def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_would_read():
     other = place(path="bake.hcl", file_format="bake")
     text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
     broken = DependabotConfig(PATH, (), "cannot be read")
-    noted, same, unread = leave_to_dependabot((place(), other, text), [broken])
+    noted, same, unread = assign_to_dependabot((place(), other, text), [broken])
     assert noted.notes == (".github/dependabot.yml cannot be read, so Dependabot moves nothing",)
     assert (noted.digest_slot, same, unread) == (SLOT, other, text)
 
@@ -181,4 +181,4 @@ def test_many_updates_and_places_are_no_trouble():
     )
     places = tuple(place(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
     with soon(5):
-        leave_to_dependabot(places, [DependabotConfig(PATH, updates)])
+        assign_to_dependabot(places, [DependabotConfig(PATH, updates)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.places.relate.environment import add_interpolated
+from bot.core.places.relate.environment import add_interpolated_images
 from bot.formats._syntax.compose.interpolation import parse_text
 from bot.model.remark import EnvironmentUse, EnvironmentVariable, InterpolatedImage
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
@@ -33,7 +33,7 @@ def use(name, path="compose.yaml"):
 
 
 def related(*remarks):
-    return add_interpolated((), remarks)
+    return add_interpolated_images((), remarks)
 
 
 def test_a_default_counts_where_nothing_sets_the_variable():
@@ -152,4 +152,4 @@ def test_one_variable_named_by_another_and_set_again_still_has_places_of_its_own
 def test_what_was_found_before_stays():
     (place,) = related(image("nginx:${TAG:-1}"))
     assert isinstance(place, Occurrence)
-    assert add_interpolated((place,), []) == (place,)
+    assert add_interpolated_images((place,), []) == (place,)

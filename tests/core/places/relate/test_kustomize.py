@@ -8,9 +8,9 @@ import pytest
 from support.soon import soon
 from support.values import occurrence
 
-from bot.core.places.closing import close
+from bot.core.places.closing import lock_occurrence
 from bot.core.places.relate import kustomize
-from bot.core.places.relate.kustomize import close_replaced
+from bot.core.places.relate.kustomize import lock_replaced_images
 from bot.model.remark import Kustomization
 from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason
@@ -32,7 +32,7 @@ def kustomization(folder, gathers=(), names=(), components=(), name="kustomizati
 
 
 def is_replaced(place, *kustomizations):
-    (found,) = close_replaced((place,), list(kustomizations))
+    (found,) = lock_replaced_images((place,), list(kustomizations))
     if isinstance(found.digest_slot, EditSlot):
         assert found == place
         return False
@@ -194,11 +194,11 @@ def test_the_values_of_a_chart_that_a_kustomization_renders_are_replaced_there_a
 
 
 def test_a_patch_inside_a_kustomization_is_replaced_there_and_by_overlays():
-    patch = close(occurrence("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
+    patch = lock_occurrence(occurrence("web:1", path="base/kustomization.yaml", format="kustomize"), Reason.EMBEDDED)
     base, overlay = kustomization("base", names=["web"]), kustomization("overlay", ["base"], ["web"])
 
     def reasons(*kustomizations):
-        (found,) = close_replaced((patch,), kustomizations)
+        (found,) = lock_replaced_images((patch,), kustomizations)
         return found.digest_slot.reason, found.tag_slot.reason
 
     replaced = (Reason.REPLACED_BY_KUSTOMIZE, Reason.REPLACED_BY_KUSTOMIZE)
@@ -229,4 +229,4 @@ def test_a_thousand_overlays_of_each_other_are_looked_at_in_a_moment():
     tangle = [kustomization(folder, folders, names) for folder in folders]
     places = tuple(manifest(f"{name}:1", path=f"overlay-1/{name}.yaml") for name in names)
     with soon(5):
-        assert all(isinstance(place.digest_slot, NotEditable) for place in close_replaced(places, tangle))
+        assert all(isinstance(place.digest_slot, NotEditable) for place in lock_replaced_images(places, tangle))

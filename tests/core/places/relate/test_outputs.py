@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bot.core.places.relate.outputs import close_build_outputs
-from bot.formats._syntax.places import Place
+from bot.core.places.relate.outputs import lock_build_outputs
+from bot.formats._syntax.places import ReferencePosition
 from bot.model.remark import BuildOutput
 from bot.model.source import EditSlot, FilePath, NotEditable
 from bot.model.vocabulary import Reason, Role
@@ -14,8 +14,8 @@ DIGEST = "sha256:" + "a" * 64
 
 
 def is_closed(text, path, *outputs):
-    place = Place(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read(text, 5)
-    (related,) = close_build_outputs((place,), outputs)
+    place = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
+    (related,) = lock_build_outputs((place,), outputs)
     assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
     return isinstance(related.digest_slot, NotEditable)
 

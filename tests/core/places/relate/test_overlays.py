@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.places.relate.overlays import MAX_NOTES, lay_over
-from bot.formats._syntax.places import Place
+from bot.core.places.relate.overlays import MAX_NOTES, merge_values_files
+from bot.formats._syntax.places import ReferencePosition
 from bot.formats.helm import FORMAT
 from bot.model.remark import ChartImage, ChartValue, ImagePart
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile
@@ -18,7 +18,7 @@ KEYS = {part: f"0/ui/image/{part}" for part in ImagePart}
 
 
 def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name="helm"):
-    place = Place(FilePath(path), format_name, Role.THIRD_PARTY, 1, "0/ui/image").read(text, 5)
+    place = ReferencePosition(FilePath(path), format_name, Role.THIRD_PARTY, 1, "0/ui/image").read_reference(text, 5)
     name, tag = text.split(":")
     values = [
         ChartValue(place.path, 1, KEYS[ImagePart.REPOSITORY], name),
@@ -26,7 +26,7 @@ def inherited(registry, path, *, is_certain=True, text="acme/ui:1", format_name=
     ]
     own = FilePath("chart/values.yaml")
     image = ChartImage(own, "0/ui/image", tuple(KEYS.items()), ImagePart.TAG, registry, is_certain)
-    first, *_ = lay_over((place,), (image, *values))
+    first, *_ = merge_values_files((place,), (image, *values))
     return first
 
 
@@ -133,17 +133,17 @@ def test_values_of_the_charts_around_it_are_laid_over_those_of_a_subchart():
 
 
 def test_what_is_closed_for_good_keeps_its_reason():
-    place = Place(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read("acme/ui:1", 5)
+    place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference("acme/ui:1", 5)
     place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag=NotEditable(Reason.OTHER_WRITER))
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = ChartValue(FilePath("values-prod.yaml"), 1, KEYS[ImagePart.TAG], "2")
-    assert place in lay_over((place,), (image, over))
+    assert place in merge_values_files((place,), (image, over))
 
 
 def test_only_some_of_many_files_are_named():
-    place = Place(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read("acme/ui:1", 5)
+    place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference("acme/ui:1", 5)
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = [ChartValue(FilePath(f"ci/{number}.yaml"), 1, KEYS[ImagePart.TAG], "2") for number in range(MAX_NOTES + 2)]
-    closed, *_ = lay_over((place,), (image, *over))
+    closed, *_ = merge_values_files((place,), (image, *over))
     assert closed.notes[0] == "ci/0.yaml sets its tag, and would keep this digest"
     assert closed.notes[MAX_NOTES:] == ("so would 2 other files of values",)

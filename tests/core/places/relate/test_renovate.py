@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.core.places.relate.renovate import leave_to_renovate
+from bot.core.places.relate.renovate import assign_to_renovate
 from bot.model.reference import ImageReference
 from bot.model.remark import RenovateConfig, TreeBranch
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
@@ -26,7 +26,7 @@ def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", lo
 
 
 def is_left(found, *remarks, **settings):
-    (left,) = leave_to_renovate((found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks])
+    (left,) = assign_to_renovate((found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks])
     if left == found:
         return False
     assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
@@ -222,7 +222,7 @@ def test_what_renovate_does_not_read_stays_open(found):
 
 
 def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
-    left, noted = leave_to_renovate(
+    left, noted = assign_to_renovate(
         (place(), place("golang:latest")),
         [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
     )
@@ -236,7 +236,7 @@ def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
 
 
 def test_the_first_config_counts_even_if_it_is_broken():
-    found = leave_to_renovate(
+    found = assign_to_renovate(
         (place(),), [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)]
     )
     assert found[0].digest_slot == SLOT
@@ -247,7 +247,7 @@ def test_many_rules_and_places_are_no_trouble():
     rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
     places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
     with soon(4):
-        leave_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))])
+        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))])
 
 
 def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
@@ -258,7 +258,7 @@ def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
         {"included_paths": ("a/**",)},
     ):
         config = RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("local>a/b",), **settings))
-        assert leave_to_renovate((latest,), [config]) == (latest,)
+        assert assign_to_renovate((latest,), [config]) == (latest,)
 
 
 def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
@@ -267,7 +267,7 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
     for spoken_of in ("docker", "kubernetes"):
         assert is_left(pod, spoken_of=frozenset({spoken_of}), **presets)
         assert not is_left(pod, spoken_of=frozenset({spoken_of}))
-    (noted,) = leave_to_renovate(
+    (noted,) = assign_to_renovate(
         (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))]
     )
     assert noted.digest_slot == SLOT

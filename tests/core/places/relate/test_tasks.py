@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.core.places.closing import allow
-from bot.core.places.relate.tasks import close_built_by_tasks
-from bot.formats._syntax.places import Place
+from bot.core.places.closing import unlock_allowed
+from bot.core.places.relate.tasks import lock_task_base_images
+from bot.formats._syntax.places import ReferencePosition
 from bot.model.remark import PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
@@ -17,7 +17,7 @@ DIGEST = "@sha256:" + "a" * 64
 
 
 def place(path: str = "Dockerfile", text: str = "node:22", locator: str = "stage[0]") -> Occurrence:
-    found = Place(FilePath(path), "dockerfile", Role.BASE, 1, locator).read(text, 5)
+    found = ReferencePosition(FilePath(path), "dockerfile", Role.BASE, 1, locator).read_reference(text, 5)
     assert isinstance(found, Occurrence)
     return found
 
@@ -31,7 +31,7 @@ def is_closed(found: Occurrence | UnsupportedText) -> bool:
 
 
 def related(*places: Occurrence, by: TaskFileBuild | RegistryTaskBuild | PossibleTaskBuild) -> tuple[Occurrence, ...]:
-    found = tuple(each for each in close_built_by_tasks(places, [by]) if isinstance(each, Occurrence))
+    found = tuple(each for each in lock_task_base_images(places, [by]) if isinstance(each, Occurrence))
     assert len(found) == len(places)
     return found
 
@@ -57,7 +57,7 @@ def test_its_tag_may_move_and_a_rule_may_allow_its_digest():
     before = place()
     (found,) = related(before, by=build())
     assert found.tag_slot == before.tag_slot
-    assert allow(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
+    assert unlock_allowed(found, [Reason.ACR_TASK]).digest_slot == before.digest_slot
 
 
 def test_what_is_pinned_moves_on_and_says_that_the_task_does_not_start():
@@ -91,12 +91,12 @@ def test_a_dockerfile_that_is_not_there_changes_nothing():
 
 def test_arguments_that_it_sets_are_told_where_they_are_used_even_where_nothing_can_be_read():
     needing = UnsupportedText(FilePath("Dockerfile"), 2, "${NODE}", Reason.UNRESOLVED_ARGUMENT, ("NODE",))
-    (noted,) = close_built_by_tasks((needing,), [build(arguments=("NODE",))])
+    (noted,) = lock_task_base_images((needing,), [build(arguments=("NODE",))])
     assert noted.notes == ("acb.yaml:3 sets NODE; there the default does not count",)
 
 
 def test_of_several_tasks_the_first_says_why():
-    (found,) = close_built_by_tasks((place(),), [build("acb.yaml"), build("other.yaml")])
+    (found,) = lock_task_base_images((place(),), [build("acb.yaml"), build("other.yaml")])
     assert found.notes == ("acb.yaml:3 builds it; which stages the task watches is set in Azure",)
 
 
@@ -143,5 +143,5 @@ def test_what_tasks_may_build_is_closed_until_that_is_known():
 
 def test_what_is_known_goes_before_what_may_be():
     doubt = PossibleTaskBuild(FilePath(""), "contoso.azurecr.io did not say which tasks it has")
-    (found,) = close_built_by_tasks((place(),), [doubt, build()])
+    (found,) = lock_task_base_images((place(),), [doubt, build()])
     assert found.digest_slot == NotEditable(Reason.ACR_TASK, place().digest_slot)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.soon import soon
 
-from bot.core.places.relate.writers import MAX_PATTERNS, close_written_elsewhere
+from bot.core.places.relate.writers import MAX_PATTERNS, lock_image_updater_targets
 from bot.model.reference import ImageReference
 from bot.model.remark import ArgoApplication, ImageUpdaterConfig
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
@@ -30,7 +30,7 @@ def writer(applications="web", target="", repositories=(WEB,)):
 
 
 def is_closed(found, *remarks):
-    (closed,) = close_written_elsewhere((found,), remarks)
+    (closed,) = lock_image_updater_targets((found,), remarks)
     if closed == found:
         return False
     assert closed.digest_slot == closed.tag_slot == NotEditable(Reason.OTHER_WRITER)
@@ -125,7 +125,7 @@ def test_an_application_at_the_top_deploys_the_whole_tree():
 
 def test_unsupported_text_stays_as_it_is():
     found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
-    assert close_written_elsewhere((found,), (application(), writer())) == (found,)
+    assert lock_image_updater_targets((found,), (application(), writer())) == (found,)
 
 
 def test_many_applications_and_writers_are_told_apart_soon():
@@ -133,5 +133,5 @@ def test_many_applications_and_writers_are_told_apart_soon():
     writers = [writer("same", f"kustomization:{number}") for number in range(5_000)]
     patterns = [writer(f"*{number}*", f"kustomization:{number}") for number in range(100 * MAX_PATTERNS)]
     with soon(2):
-        (closed,) = close_written_elsewhere((place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns])
+        (closed,) = lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns])
     assert isinstance(closed.digest_slot, NotEditable)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.git import EXECUTABLE, File
 
-from bot.core.proposal.mark import trailer
+from bot.core.proposal.mark import format_intent_trailer
 from bot.forges.github.forge import GitHubForge
 from bot.model.forge import OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
@@ -13,7 +13,7 @@ from bot.model.source import FileChange, FilePath
 PREFIX = "basebump/"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
 INTENT = "1" * 16
-MESSAGE = f"Update python\n\n{trailer(INTENT)}\n"
+MESSAGE = f"Update python\n\n{format_intent_trailer(INTENT)}\n"
 FILES = {
     "Dockerfile": "FROM python:3.12-slim\n",
     "app/Dockerfile": "FROM node:22\r\n",

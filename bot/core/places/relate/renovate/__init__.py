@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bot.core.notes import with_notes
-from bot.core.places.closing import leave_to_other
-from bot.core.places.relate.renovate.decisions import Decisions
-from bot.core.places.relate.renovate.managers import managers_of
+from bot.core.notes import add_occurrence_notes
+from bot.core.places.closing import assign_to_other_bot
+from bot.core.places.relate.renovate.decisions import RenovateDecisions
+from bot.core.places.relate.renovate.managers import list_managers
 from bot.model.found import ExtractedReferences
 from bot.model.remark import CrossFileFact, RenovateConfig, TreeBranch
 from bot.model.source import EditSlot, Occurrence, UnsupportedText
@@ -16,30 +16,30 @@ MAX_SHOWN = 60
 """Characters of a preset's name in a note."""
 
 
-def leave_to_renovate(places: ExtractedReferences, remarks: Sequence[CrossFileFact]) -> ExtractedReferences:
+def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that the Renovate config updates on this branch.
 
     Renovate uses one of several configs. If that is invalid, Renovate updates nothing, and notes say so.
     """
-    config = min((remark for remark in remarks if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
-    branch = next((remark for remark in remarks if isinstance(remark, TreeBranch)), None)
-    decisions = Decisions(config.settings, branch) if config.settings is not None else None
-    note = _note(config)
+    config = min((remark for remark in facts if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
+    branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
+    decisions = RenovateDecisions(config.settings, branch) if config.settings is not None else None
+    note = _format_note(config)
 
-    def related(place: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
-        if isinstance(place, UnsupportedText):
-            return place
-        if decisions is not None and decisions.moves(place):
-            return leave_to_other(place, "Renovate", config.path)
-        is_open = isinstance(place.digest_slot, EditSlot) and bool(managers_of(place))
+    def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(reference, UnsupportedText):
+            return reference
+        if decisions is not None and decisions.can_update(reference):
+            return assign_to_other_bot(reference, "Renovate", config.path)
+        is_editable = isinstance(reference.digest_slot, EditSlot) and bool(list_managers(reference))
         return (
-            with_notes(place, note) if is_open and (decisions is None or decisions.may_be_told_more(place)) else place
+            add_occurrence_notes(reference, note) if is_editable and (decisions is None or decisions.can_be_enabled_by_preset(reference)) else reference
         )
 
-    return tuple(map(related, places))
+    return tuple(map(assign_reference, references))
 
 
-def _note(config: RenovateConfig) -> str:
+def _format_note(config: RenovateConfig) -> str:
     """Return the note for references that are not left to Renovate; empty if its whole config could be read."""
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"

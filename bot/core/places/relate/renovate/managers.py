@@ -22,20 +22,20 @@ class FileManager:
     files: tuple[str, ...] = ()
     """Patterns of the files that it reads by default; empty if a config has to name the files."""
     categories: tuple[str, ...] = ()
-    reads: re.Pattern[str] | None = None
+    locator_pattern: re.Pattern[str] | None = None
     """The locators that it reads; None for all."""
-    is_on: bool = True
+    is_enabled: bool = True
     """Whether it is enabled by default."""
-    pins: bool = True
+    adds_digests: bool = True
     """Whether it adds digests if a config enables `pinDigests` globally."""
 
 
-CUSTOM = FileManager("custom.regex")
+CUSTOM_MANAGER = FileManager("custom.regex")
 """Expressions of the repository's own; their files are part of the settings."""
 _KUBERNETES = ("kubernetes",)
 _HELM = ("helm", "kubernetes")
 _IN_VALUES = re.compile(r"\d+/spec/values/.*")
-_HELM_VALUES = FileManager("helm-values", ("/(^|/)values\\.ya?ml$/",), _HELM, pins=False)
+_HELM_VALUES = FileManager("helm-values", ("/(^|/)values\\.ya?ml$/",), _HELM, adds_digests=False)
 _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
     "dockerfile": (
         FileManager(
@@ -56,15 +56,15 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
     "helm": (_HELM_VALUES,),
     "kustomize": (
         FileManager(
-            "kustomize", ("/(^|/)kustomization\\.ya?ml$/",), _KUBERNETES, re.compile(r"\d+/images/\d+"), pins=False
+            "kustomize", ("/(^|/)kustomization\\.ya?ml$/",), _KUBERNETES, re.compile(r"\d+/images/\d+"), adds_digests=False
         ),
     ),
     "kubernetes": (
         FileManager("kubernetes", categories=_KUBERNETES),
-        FileManager("flux", categories=_KUBERNETES, reads=re.compile(r"\d+/spec/(?:values/|images/).*")),
-        FileManager("helm-values", categories=_HELM, reads=_IN_VALUES, pins=False),
-        FileManager("argocd", categories=("kubernetes", "cd"), reads=re.compile(r"\d+/spec/(?:.*/)?sources?/.*")),
-        FileManager("tekton", categories=("ci", "cd"), reads=re.compile(r".*/(?:steps|sidecars|stepTemplate)/.*")),
+        FileManager("flux", categories=_KUBERNETES, locator_pattern=re.compile(r"\d+/spec/(?:values/|images/).*")),
+        FileManager("helm-values", categories=_HELM, locator_pattern=_IN_VALUES, adds_digests=False),
+        FileManager("argocd", categories=("kubernetes", "cd"), locator_pattern=re.compile(r"\d+/spec/(?:.*/)?sources?/.*")),
+        FileManager("tekton", categories=("ci", "cd"), locator_pattern=re.compile(r".*/(?:steps|sidecars|stepTemplate)/.*")),
     ),
     "github-actions": (
         FileManager(
@@ -84,7 +84,7 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
             ("/(^|/).azuredevops/.+\\.ya?ml$/", "/azure.*pipelines?.*\\.ya?ml$/"),
             ("ci",),
             re.compile(r"\d+/resources/containers/.*"),
-            is_on=False,
+            is_enabled=False,
         ),
     ),
     "bitbucket-pipelines": (FileManager("bitbucket-pipelines", ("**/*-pipelines.yml",), ("ci",)),),
@@ -100,12 +100,12 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
         ),
     ),
     "quadlet": (FileManager("quadlet", ("/.+\\.(container|image|volume)$/",), ("docker",)),),
-    "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), pins=False),),
+    "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), adds_digests=False),),
 }
 """By format of the same references."""
 
 
-def managers_of(place: Occurrence) -> Sequence[FileManager]:
+def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
     """Return the managers that may read an occurrence, if they read its file."""
-    managers = _MANAGERS.get(place.format, ())
-    return [each for each in managers if each.reads is None or each.reads.fullmatch(place.locator)]
+    managers = _MANAGERS.get(occurrence.format, ())
+    return [each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)]
