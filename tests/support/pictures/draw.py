@@ -1,0 +1,152 @@
+"""Draw the pictures in the docs: run basebump over the scene, and photograph what it shows in a browser.
+
+    make pictures
+
+Needs Trivy and Chromium. `docs/images/` gets the pictures.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import pty
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from support.parts import ROOT
+from support.pictures.pages import render_proposal, render_terminal
+from support.pictures.scene import build_registry, list_fleet, list_small_fleet, write_config, write_repositories
+from support.witnesses.chromium import Browser, browser
+
+from bot.demo.registry import LoopbackRegistry
+
+IMAGES = ROOT / "docs" / "images"
+COLUMNS = 120
+"""Width of the terminal in characters."""
+PROPOSAL_WIDTH, PROPOSAL_HEIGHT = 1000, 1000
+TERMINAL_WIDTH = 600
+FLEET_WIDTH, FLEET_HEIGHT = 1100, 834
+SCALE = 1.5
+"""Pixels of a picture for each pixel of the page, so that text is sharp on dense screens."""
+
+_MEASURE = "[document.documentElement.scrollWidth, Math.ceil(document.documentElement.getBoundingClientRect().height)]"
+_FADE_OUT = """{
+  const cover = document.createElement("div");
+  Object.assign(cover.style, {position: "absolute", left: 0, right: 0, top: "calc(%dpx - 80px)", height: "80px"});
+  cover.style.background = "linear-gradient(rgb(255 255 255 / 0), white)";
+  document.body.append(cover);
+}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A folder with repositories and a config, in which basebump runs."""
+
+    folder: Path
+
+    def run(self, *arguments: str) -> str:
+        """Run basebump on a terminal; return its output with the escape sequences of colours."""
+        command = [Path(sys.executable).with_name("basebump"), *arguments]
+        environment = os.environ | {
+            "COLUMNS": str(COLUMNS),
+            "TERM": "xterm",
+            "XDG_CACHE_HOME": str(self.folder.parent / "cache"),
+        }
+        leader, follower = pty.openpty()
+        with subprocess.Popen(
+            command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL, stdout=follower, stderr=subprocess.PIPE
+        ) as process:
+            os.close(follower)
+            output = _read_terminal(leader)
+            _, error = process.communicate()
+        if process.returncode:
+            raise RuntimeError(f"basebump {arguments[0]} failed: {output}{error.decode()}")
+        return output
+
+    def read_proposal(self, repository: str, branch: str) -> dict[str, str]:
+        """Return a proposal of the local forge."""
+        ref = f"refs/basebump/proposals/{branch}"
+        place = self.folder / "repositories" / repository
+        return json.loads(subprocess.run(["git", "show", ref], cwd=place, check=True, stdout=-1).stdout)
+
+
+def _read_terminal(leader: int) -> str:
+    content = b""
+    while True:
+        try:
+            read = os.read(leader, 1 << 16)
+        except OSError:  # Linux reports the end of a terminal as an error
+            read = b""
+        if not read:
+            os.close(leader)
+            return content.decode()
+        content += read
+
+
+def set_stage(folder: Path, host: str, repositories: Mapping[str, Mapping[str, str]], *extra: str) -> Stage:
+    """Write repositories and a config into a folder."""
+    write_repositories(folder / "repositories", repositories)
+    write_config(folder, host, *extra)
+    return Stage(folder)
+
+
+def photograph(
+    window: Browser, page: Path, picture: Path, *, width: int, height: int | None = None, fades: bool = False
+) -> None:
+    """Save a picture of a page, which is at least `width` wide.
+
+    A page that is higher than `height` is cut off there; if `fades` is true, the picture shows that it goes on.
+    """
+    window.show(page, width=width, height=height or 100)
+    full_width, full_height = window.evaluate(_MEASURE)
+    if fades and height and full_height > height:
+        window.evaluate(_FADE_OUT % height)
+    clip = {"x": 0, "y": 0, "width": full_width, "height": min(full_height, height or full_height), "scale": SCALE}
+    taken = window.call("Page.captureScreenshot", clip=clip, captureBeyondViewport=True)
+    picture.write_bytes(base64.b64decode(taken["data"]))
+
+
+def draw(folder: Path) -> None:
+    """Draw all pictures; `folder` gets what they are made from."""
+    built = build_registry()
+    with LoopbackRegistry(built.store) as registry, browser(folder) as window:
+        small = set_stage(folder / "small", registry.host, list_small_fleet(built))
+        command = ("run", "--config", "basebump.yaml")
+        page = folder / "terminal.html"
+        page.write_text(render_terminal(" ".join(("basebump", *command)), small.run(*command)), encoding="utf-8")
+        photograph(window, page, IMAGES / "terminal.png", width=TERMINAL_WIDTH)
+
+        small.run(*command, "--level", "propose", "--export", "json=run.json")
+        report = json.loads((small.folder / "run.json").read_text(encoding="utf-8"))
+        branch = next(
+            proposal["branch"]
+            for repository in report["repositories"]
+            for proposal in repository["proposals"]
+            if repository["name"] == "api" and "python" in proposal["branch"]
+        )
+        proposal = small.read_proposal("api", branch)
+        page = folder / "proposal.html"
+        page.write_text(render_proposal(proposal["title"], proposal["body"], branch), encoding="utf-8")
+        photograph(window, page, IMAGES / "proposal.png", width=PROPOSAL_WIDTH, height=PROPOSAL_HEIGHT, fades=True)
+
+        group = "policy: [{match: {repository: platform}, group: images}]"
+        fleet = set_stage(folder / "fleet", registry.host, list_fleet(built), group)
+        fleet.run(*command, "--level", "propose", "--export", "html=fleet.html")
+        photograph(window, fleet.folder / "fleet.html", IMAGES / "fleet.png", width=FLEET_WIDTH, height=FLEET_HEIGHT)
+
+
+def main() -> None:
+    if len(sys.argv) > 1:  # keeps what the pictures are made from
+        draw(Path(sys.argv[1]).resolve())
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        draw(Path(folder))
+
+
+if __name__ == "__main__":
+    main()

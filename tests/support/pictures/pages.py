@@ -1,0 +1,61 @@
+"""Pages for a browser: a proposal as a forge shows it, and the output of a command as a terminal shows it."""
+
+from __future__ import annotations
+
+import html
+import re
+from pathlib import Path
+
+from markdown_it import MarkdownIt
+
+STYLE = Path(__file__).with_name("pages.css")
+
+_ALERT = re.compile(r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*(.*?)</blockquote>", re.DOTALL)
+_TASK = re.compile(r"<li>(<p>)?\[([ x])\] ")
+_ESCAPE = re.compile(r"\x1b\[(\d*)m")
+_PROPOSAL_HEAD = (
+    '<h1>{title}</h1><p class="state"><span class="open">Open</span> <b>basebump</b> wants to merge 1 commit into'
+    " <code>{base}</code> from <code>{branch}</code></p>"
+)
+_COLOURS = {"2": "dim", "31": "red", "32": "green", "33": "yellow", "36": "cyan"}
+
+
+def render_markdown(text: str) -> str:
+    """Render Markdown with what GitHub adds to CommonMark: tables, alerts and checkboxes."""
+    rendered = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).render(text)
+    rendered = _ALERT.sub(lambda found: _render_alert(found[1], found[2]), rendered)
+    return _TASK.sub(
+        lambda found: f'<li class="task"><input type="checkbox"{" checked" * (found[2] == "x")}>', rendered
+    )
+
+
+def _render_alert(kind: str, content: str) -> str:
+    return f'<div class="alert {kind.lower()}"><p class="alert-title">{kind.capitalize()}</p><p>{content}</div>'
+
+
+def render_proposal(title: str, body: str, branch: str, base: str = "main") -> str:
+    """Render the page of a proposal."""
+    names = {"title": title, "base": base, "branch": branch}
+    head = _PROPOSAL_HEAD.format_map({key: html.escape(value) for key, value in names.items()})
+    comment = f'<div class="author"><b>basebump</b></div><div class="body">{render_markdown(body)}</div>'
+    return _render_page("proposal", f'{head}<div class="comment">{comment}</div>')
+
+
+def render_terminal(command: str, output: str) -> str:
+    """Render a command and its output, whose colours are escape sequences."""
+    return _render_page("terminal", f'<pre><span class="dim">$ {html.escape(command)}</span>\n{_colour(output)}</pre>')
+
+
+def _colour(output: str) -> str:
+    parts = _ESCAPE.split(output.replace("\r\n", "\n"))
+    shown = html.escape(parts[0])
+    for code, text in zip(parts[1::2], parts[2::2], strict=True):
+        name = _COLOURS.get(code)
+        shown += f'<span class="{name}">{html.escape(text)}</span>' if name else html.escape(text)
+    return shown.rstrip()
+
+
+def _render_page(kind: str, content: str) -> str:
+    head = f'<meta charset="utf-8"><title>basebump</title><style>{STYLE.read_text(encoding="utf-8")}</style>'
+    body = f'<body class="{kind}">{content}</body>'
+    return f'<!doctype html><html lang="en"><head>{head}</head>{body}</html>'
