@@ -10,7 +10,7 @@ MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and
 # gigabyte.
 PYTEST := $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
-.PHONY: demo test claims coverage lint bench correctness docs sbom lock clean
+.PHONY: demo test claims coverage lint bench correctness docs pictures sbom lock clean
 
 demo: .venv/runtime .venv-trivy/ready
 	$(VENV)/basebump demo
@@ -48,6 +48,10 @@ docs: .venv/development
 	$(VENV)/python -m tools.man_page
 	$(VENV)/python -m tools.view_reference
 	$(VENV)/python -m tools.vocabulary_reference
+
+# Draw the pictures in docs/images/ again: run basebump over images with the recorded packages of Debian, in Chromium.
+pictures: .venv/development .venv-trivy/ready .parts/ready
+	PYTHONPATH=.:tests $(VENV)/python -m support.pictures.draw
 
 # Write an SBOM of a default install in CycloneDX format. The environment holds the packages of the lock only.
 sbom: .venv/development

@@ -15,7 +15,7 @@ from support.registries.docker_registry import DockerRegistry
 from support.scanners.trivy import database
 
 from bot.demo.database import TAG
-from bot.demo.images import Index, Package, debian_root, image, index, layer
+from bot.demo.images import ImageIndex, DemoPackage, build_debian_root, build_image, build_index, build_layer
 
 IMAGES = 20
 PACKAGES = 100
@@ -52,7 +52,7 @@ def measure_assessing() -> None:
         return
     with DockerRegistry() as registry, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        registry.push(database().image(), "trivy-db", TAG)
+        registry.push(database().build_database_artifact(), "trivy-db", TAG)
         _write(registry, folder)
         config = _config(registry, folder, trivy)
         _run(folder, config)  # downloads the database, which is no part of either
@@ -79,9 +79,9 @@ def _write(registry: DockerRegistry, folder: Path) -> None:
     subprocess.run(["git", "add", "."], cwd=folder / "tree", check=True)
 
 
-def _image(name: str, openssl: str) -> Index:
-    packages = [Package("openssl", openssl), *(Package(f"package-{number}", "1-1") for number in range(PACKAGES - 1))]
-    return index([image([layer({**debian_root("13.1", packages), "name": name.encode()})], created=datetime.now(UTC))])
+def _image(name: str, openssl: str) -> ImageIndex:
+    packages = [DemoPackage("openssl", openssl), *(DemoPackage(f"package-{number}", "1-1") for number in range(PACKAGES - 1))]
+    return build_index([build_image([build_layer({**build_debian_root("13.1", packages), "name": name.encode()})], created=datetime.now(UTC))])
 
 
 def _config(registry: DockerRegistry, folder: Path, trivy: str) -> Path:

@@ -18,7 +18,7 @@ from processes import AS_INSTALLED
 from support.parts import find_docker_registry
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.images import Index, Package, debian_root, image, index, layer
+from bot.demo.images import ImageIndex, DemoPackage, build_debian_root, build_image, build_index, build_layer
 
 IMAGES = 215
 FILES = 430
@@ -130,9 +130,9 @@ class Tree:
         }
 
 
-def _image(content: str) -> Index:
-    root = layer(debian_root("12.7", [Package("base-files", content)]))
-    return index([image([root]), image([root], platform="linux/arm64")])
+def _image(content: str) -> ImageIndex:
+    root = build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))
+    return build_index([build_image([root]), build_image([root], platform="linux/arm64")])
 
 
 def _seconds(command: list[str], where: Path, environment: Mapping[str, str]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from bot.settings.schema import json_schema
+from bot.settings.schema import build_json_schema
 from tools.checkout import ROOT, with_part
 
 PAGE = ROOT / "docs" / "configuration.md"
@@ -19,7 +19,7 @@ def page(text: str) -> str:
 
 def reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every mapping of the config file, in the order of the schema."""
-    schema = json_schema()
+    schema = build_json_schema()
     yield from _mapping("", schema, schema["$defs"])
 
 

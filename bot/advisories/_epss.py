@@ -10,7 +10,7 @@ from io import BytesIO
 
 from bot.advisories.source import MalformedError
 
-MAX_SCORES = 128 * 1024 * 1024
+MAX_SCORES_SIZE = 128 * 1024 * 1024
 """Bytes, unpacked; in 2026 the file has ten million for three hundred thousand vulnerabilities."""
 
 _DAY = re.compile(rb"#.*\bscore_date:(\d{4}-\d\d-\d\d)")
@@ -18,37 +18,37 @@ _HEADER = b"cve,epss,percentile"
 
 
 @dataclass(frozen=True, slots=True)
-class Scores:
+class EpssScores:
     """All scores of one day, as unparsed rows: few are looked up, and parsing all of them would take much memory."""
 
     day: date
     _rows: bytes
 
-    def of(self, ids: Collection[str]) -> Mapping[str, float]:
+    def get_scores(self, ids: Collection[str]) -> Mapping[str, float]:
         """Return the probabilities of the `ids` that have one. Raises MalformedError."""
-        return dict(self._found({identifier.encode() for identifier in ids}))
+        return dict(self._find_scores({identifier.encode() for identifier in ids}))
 
-    def _found(self, wanted: Collection[bytes]) -> Iterator[tuple[str, float]]:
+    def _find_scores(self, ids: Collection[bytes]) -> Iterator[tuple[str, float]]:
         for row in BytesIO(self._rows):
             identifier, _, rest = row.partition(b",")
-            if identifier in wanted:
-                yield identifier.decode(), _probability(rest.partition(b",")[0])
+            if identifier in ids:
+                yield identifier.decode(), _parse_probability(rest.partition(b",")[0])
 
 
-def parse_scores(content: bytes) -> Scores:
+def parse_scores(content: bytes) -> EpssScores:
     """Parse the date and check the header; the rows stay unparsed. Raises MalformedError."""
     first, _, rest = content.partition(b"\n")
     header, _, rows = rest.partition(b"\n")
-    said = _DAY.match(first)
-    if said is None or header.strip() != _HEADER:
+    date_match = _DAY.match(first)
+    if date_match is None or header.strip() != _HEADER:
         raise MalformedError("is not a list as FIRST publishes it: it lacks `score_date` or the expected columns")
     try:
-        return Scores(date.fromisoformat(said[1].decode()), rows)
+        return EpssScores(date.fromisoformat(date_match[1].decode()), rows)
     except ValueError:
         raise MalformedError("is not a list as FIRST publishes it: its `score_date` is not a date") from None
 
 
-def _probability(text: bytes) -> float:
+def _parse_probability(text: bytes) -> float:
     try:
         probability = float(text)
     except ValueError:

@@ -13,19 +13,19 @@ from datetime import date
 from bot.advisories.source import MalformedError
 from bot.core.evidence.canonical import is_cve
 
-MAX_CATALOGUE = 32 * 1024 * 1024
+MAX_CATALOGUE_SIZE = 32 * 1024 * 1024
 """Bytes; in 2026 the catalogue has one and a half million, and grows by less than a fifth per year."""
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class KevCatalogue:
     """All known exploited vulnerabilities, as of one day."""
 
     day: date
     ids: frozenset[str]
 
 
-def parse_catalogue(content: bytes) -> Catalogue:
+def parse_catalogue(content: bytes) -> KevCatalogue:
     """Parse the catalogue. Raises MalformedError; a partial result would imply that the rest is not exploited."""
     try:
         document = json.loads(content)
@@ -33,18 +33,18 @@ def parse_catalogue(content: bytes) -> Catalogue:
         raise MalformedError("is not JSON") from None
     match document:
         case {"dateReleased": str(released), "vulnerabilities": [_, *_] as entries}:
-            return Catalogue(_day(released), frozenset(_ids(entries)))
+            return KevCatalogue(_parse_day(released), frozenset(_parse_ids(entries)))
     raise MalformedError("is not a catalogue as CISA publishes it: it lacks `dateReleased`, or `vulnerabilities`")
 
 
-def _day(released: str) -> date:
+def _parse_day(released: str) -> date:
     try:
         return date.fromisoformat(released[:10])
     except ValueError:
         raise MalformedError("is not a catalogue as CISA publishes it: its `dateReleased` is not a date") from None
 
 
-def _ids(entries: Sequence[object]) -> Iterator[str]:
+def _parse_ids(entries: Sequence[object]) -> Iterator[str]:
     for entry in entries:
         match entry:
             case {"cveID": str(identifier)} if is_cve(identifier):

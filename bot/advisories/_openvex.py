@@ -11,9 +11,9 @@ from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
-MAX_DOCUMENT = 16 * 1024 * 1024
+MAX_DOCUMENT_SIZE = 16 * 1024 * 1024
 """Bytes; a distribution's document about one image has a few hundred thousand."""
-MAX_REASON = 120
+MAX_REASON_LENGTH = 120
 """Characters of an author's reason that are kept; it is shown in a table cell."""
 
 _CONTEXT = "https://openvex.dev/ns"
@@ -27,18 +27,18 @@ _JUSTIFICATIONS = frozenset(
     }
 )
 
-Object = Mapping[str, object]
+JsonObject = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class OpenVexDocument:
     """A document with the statements of one author."""
 
     author: str
     statements: tuple[VexStatement, ...]
 
 
-def parse_document(content: bytes) -> Document:
+def parse_document(content: bytes) -> OpenVexDocument:
     """Parse a document. Raises MalformedError; a partial result might lack the statements that revoke others."""
     try:
         document = json.loads(content)
@@ -48,80 +48,80 @@ def parse_document(content: bytes) -> Document:
         case {"@context": str(context), "author": str(author), "statements": list(entries)} if (
             context.startswith(_CONTEXT) and author.strip()
         ):
-            return Document(author, tuple(_statement(entry, document) for entry in entries))
+            return OpenVexDocument(author, tuple(_parse_statement(entry, document) for entry in entries))
     raise MalformedError("is not an OpenVEX document: it lacks its `@context`, an `author` or `statements`")
 
 
-def _statement(entry: object, document: Object) -> VexStatement:
-    word = entry.get("status") if isinstance(entry, dict) else None
-    if not isinstance(entry, dict) or not isinstance(word, str) or word not in set(VexStatus):
+def _parse_statement(entry: object, document: JsonObject) -> VexStatement:
+    status_name = entry.get("status") if isinstance(entry, dict) else None
+    if not isinstance(entry, dict) or not isinstance(status_name, str) or status_name not in set(VexStatus):
         raise MalformedError("has a statement with an unknown status, or without a status")
-    status = VexStatus(word)
+    status = VexStatus(status_name)
     return VexStatement(
-        names=frozenset(_names(entry.get("vulnerability"))),
+        names=frozenset(_parse_names(entry.get("vulnerability"))),
         status=status,
-        justification=_why(entry, status),
-        products=tuple(_products(entry)),
+        justification=_parse_reason(entry, status),
+        products=tuple(_parse_products(entry)),
         author=str(document["author"]),
-        stated_at=_moment(entry, document),
+        stated_at=_parse_time(entry, document),
     )
 
 
-def _names(vulnerability: object) -> Iterator[str]:
+def _parse_names(vulnerability: object) -> Iterator[str]:
     match vulnerability:
         case str(name) | {"name": str(name)} if name:
             yield name
             if isinstance(vulnerability, dict):
-                yield from (each for each in _listed(vulnerability, "aliases") if isinstance(each, str))
+                yield from (each for each in _get_list(vulnerability, "aliases") if isinstance(each, str))
         case _:
             raise MalformedError("has a statement about a vulnerability without a name")
 
 
-def _why(entry: Object, status: VexStatus) -> str:
+def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
     """Return the author's reason, which is mandatory for `not_affected`. Raises MalformedError."""
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
         return justification.replace("_", " ")
     if isinstance(impact, str) and impact.strip():
-        return " ".join(impact[: 2 * MAX_REASON].split())[:MAX_REASON]
+        return " ".join(impact[: 2 * MAX_REASON_LENGTH].split())[:MAX_REASON_LENGTH]
     if status is VexStatus.NOT_AFFECTED:
         raise MalformedError("has a `not_affected` statement without a justification or an impact statement")
     return ""
 
 
-def _products(entry: Object) -> Iterator[VexProduct]:
+def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
     """Yield the products that have package URLs; others cannot be matched, and omitting them suppresses nothing."""
-    for product in _listed(entry, "products"):
-        image = _purl(product)
+    for product in _get_list(entry, "products"):
+        image = _parse_component(product)
         if image is not None:
-            parts = [*_listed(entry, "subcomponents"), *_listed(product, "subcomponents")]
-            packages = tuple(purl for purl in map(_purl, parts) if purl is not None)
-            yield VexProduct(image, packages if parts else None)
+            subcomponents = [*_get_list(entry, "subcomponents"), *_get_list(product, "subcomponents")]
+            packages = tuple(purl for purl in map(_parse_component, subcomponents) if purl is not None)
+            yield VexProduct(image, packages if subcomponents else None)
 
 
-def _purl(component: object) -> Purl | None:
+def _parse_component(component: object) -> Purl | None:
     match component:
-        case str(written):
-            return parse_purl(written)
-        case {"identifiers": {"purl": str(written)}}:
-            return parse_purl(written)
-        case {"@id": str(written)}:
-            return parse_purl(written)
+        case str(purl):
+            return parse_purl(purl)
+        case {"identifiers": {"purl": str(purl)}}:
+            return parse_purl(purl)
+        case {"@id": str(purl)}:
+            return parse_purl(purl)
     return None
 
 
-def _listed(entry: object, key: str) -> Sequence[object]:
+def _get_list(entry: object, key: str) -> Sequence[object]:
     value = entry.get(key, []) if isinstance(entry, dict) else []
     if not isinstance(value, list):
         raise MalformedError(f"has a `{key}` that is not a list")
     return value
 
 
-def _moment(entry: Object, document: Object) -> datetime:
+def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
     """Return the time of the last change of a statement; without one, that of its document."""
-    written = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
+    text = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:
-        found = datetime.fromisoformat(str(written))
+        moment = datetime.fromisoformat(str(text))
     except ValueError:
         raise MalformedError("has a statement without a valid time") from None
-    return found.replace(tzinfo=found.tzinfo or UTC)
+    return moment.replace(tzinfo=moment.tzinfo or UTC)

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bot.advisories._openvex import MAX_DOCUMENT, parse_document
-from bot.advisories.source import MalformedError, Source, UnreadableError
+from bot.advisories._openvex import MAX_DOCUMENT_SIZE, parse_document
+from bot.advisories.source import MalformedError, DocumentSource, UnreadableSourceError
 from bot.core.globs import is_glob_match
 from bot.model.vex import VexStatement, VexStatements
 
@@ -21,12 +21,12 @@ MAX_STATEMENTS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedDocuments:
     """A location of VEX documents, and the authors that are accepted there."""
 
-    key: str
+    config_key: str
     """Key of its entry in the configuration: `enrichment.vex[0]`."""
-    place: Path | str
+    location: Path | str
     """A file, a folder whose `.json` files are documents, or an absolute URL."""
     authors: tuple[str, ...]
     """Globs that are matched against the whole author; one must match."""
@@ -35,66 +35,66 @@ class Accepted:
 class VexDocuments:
     """Reads all documents once, when the first statement or digest is requested."""
 
-    def __init__(self, accepted: Sequence[Accepted], environment: Mapping[str, str]) -> None:
+    def __init__(self, accepted: Sequence[AcceptedDocuments], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
         self._vex: VexStatements | None = None
         self._digests: frozenset[str] | None = None
 
-    def statements(self) -> VexStatements:
+    def load_statements(self) -> VexStatements:
         """Return the statements of accepted authors, and errors for documents that could not be read."""
         if self._vex is None:
-            self._vex = self._read()
+            self._vex = self._read_documents()
         return self._vex
 
-    def digests(self) -> frozenset[str]:
+    def list_digests(self) -> frozenset[str]:
         """Return every image digest that a statement names."""
         if self._digests is None:
-            products = (product for each in self.statements().statements for product in each.products)
+            products = (product for each in self.load_statements().statements for product in each.products)
             self._digests = frozenset(product.image.version for product in products if product.image.version)
         return self._digests
 
-    def _read(self) -> VexStatements:
+    def _read_documents(self) -> VexStatements:
         statements: list[VexStatement] = []
-        troubles: list[tuple[str, str]] = []
+        errors: list[tuple[str, str]] = []
         for each in self._accepted:
-            of_this: list[str] = []
-            for statement in self._said(each, of_this):
+            source_errors: list[str] = []
+            for statement in self._read_statements(each, source_errors):
                 if len(statements) == MAX_STATEMENTS:
-                    of_this.append(f"there are more than {MAX_STATEMENTS} statements; the rest is not read")
+                    source_errors.append(f"there are more than {MAX_STATEMENTS} statements; the rest is not read")
                     break
                 statements.append(statement)
-            if of_this:
-                more = f" (and {len(of_this) - 1} more like it)" if len(of_this) > 1 else ""
-                troubles.append((each.key, f"{of_this[0]}{more}"))
-        return VexStatements(tuple(statements), tuple(troubles))
+            if source_errors:
+                more = f" (and {len(source_errors) - 1} more like it)" if len(source_errors) > 1 else ""
+                errors.append((each.config_key, f"{source_errors[0]}{more}"))
+        return VexStatements(tuple(statements), tuple(errors))
 
-    def _said(self, accepted: Accepted, troubles: list[str]) -> Iterator[VexStatement]:
+    def _read_statements(self, accepted: AcceptedDocuments, errors: list[str]) -> Iterator[VexStatement]:
         """Yield the statements at one location.
 
         A document by another author is ignored in a folder, and is an error if the configuration names the document
         itself.
         """
-        is_folder = isinstance(accepted.place, Path) and accepted.place.is_dir()
-        for source in self._sources(accepted.place, troubles):
+        is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
+        for source in self._list_sources(accepted.location, errors):
             try:
-                document = parse_document(source.read(MAX_DOCUMENT))
-            except UnreadableError as error:
-                troubles.append(str(error))
+                document = parse_document(source.read_content(MAX_DOCUMENT_SIZE))
+            except UnreadableSourceError as error:
+                errors.append(str(error))
             except MalformedError as error:
-                troubles.append(f"{source} {error}")
+                errors.append(f"{source} {error}")
             else:
                 if any(is_glob_match(glob, document.author) for glob in accepted.authors):
                     yield from document.statements
                 elif not is_folder:
-                    troubles.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
+                    errors.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
 
-    def _sources(self, place: Path | str, troubles: list[str]) -> Iterator[Source]:
+    def _list_sources(self, location: Path | str, errors: list[str]) -> Iterator[DocumentSource]:
         """Yield the documents at one location, sorted by name."""
-        if isinstance(place, str) or not place.is_dir():
-            yield Source(place, self._environment)
+        if isinstance(location, str) or not location.is_dir():
+            yield DocumentSource(location, self._environment)
             return
-        for number, path in enumerate(sorted(path for path in place.rglob("*.json") if path.is_file())):
+        for number, path in enumerate(sorted(path for path in location.rglob("*.json") if path.is_file())):
             if number == MAX_DOCUMENTS:
-                troubles.append(f"{place} has more than {MAX_DOCUMENTS} documents; the rest is not read")
+                errors.append(f"{location} has more than {MAX_DOCUMENTS} documents; the rest is not read")
                 return
-            yield Source(path, self._environment)
+            yield DocumentSource(path, self._environment)

@@ -14,7 +14,7 @@ from bot.model.evidence import ScanSubject
 from bot.model.reference import Digest
 from bot.model.vex import VexStatements
 
-Names = Callable[[ScanSubject], frozenset[Digest]]
+ListDigests = Callable[[ScanSubject], frozenset[Digest]]
 """Returns all digests of a subject's image: those of its index, manifest and config.
 
 Raises RegistryError.
@@ -24,20 +24,20 @@ Raises RegistryError.
 class PublishedAdvisories:
     """Implements `bot.ports.AdvisorySource`."""
 
-    def __init__(self, lists: PublicLists, documents: VexDocuments, names: Names) -> None:
-        self._lists, self._documents, self._names = lists, documents, names
+    def __init__(self, lists: PublicLists, documents: VexDocuments, list_digests: ListDigests) -> None:
+        self._lists, self._documents, self._list_digests = lists, documents, list_digests
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
         """Read the lists and the documents."""
-        listed = self._lists.about(())
-        for listing, day in ((AdvisoryList.KEV, listed.list_versions.kev_date), (AdvisoryList.EPSS, listed.list_versions.epss_date)):
+        result = self._lists.query_lists(())
+        for advisory_list, day in ((AdvisoryList.KEV, result.list_versions.kev_date), (AdvisoryList.EPSS, result.list_versions.epss_date)):
             if day is not None:
-                yield report_ok(listing.value, "read the list", f"the list is of {day:%Y-%m-%d}")
-            elif listing in listed.errors:
-                yield report_problem(listing.value, "read the list", listed.errors[listing])
-        vex = self._documents.statements()
-        for key, trouble in vex.errors:
-            yield report_problem(key, "read its documents", trouble)
+                yield report_ok(advisory_list.value, "read the list", f"the list is of {day:%Y-%m-%d}")
+            elif advisory_list in result.errors:
+                yield report_problem(advisory_list.value, "read the list", result.errors[advisory_list])
+        vex = self._documents.load_statements()
+        for key, error in vex.errors:
+            yield report_problem(key, "read its documents", error)
         if vex.statements:
             count = len(vex.statements)
             statements = "1 statement" if count == 1 else f"{count} statements"
@@ -45,24 +45,24 @@ class PublishedAdvisories:
 
     def load_statements(self) -> VexStatements:
         """Return the statements of accepted authors about images."""
-        return self._documents.statements()
+        return self._documents.load_statements()
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
         """Return the digests of an image. Its registry is contacted only if statements name digests other than its own.
 
         Registry errors are ignored here; the image then has only its own digest.
         """
-        own = frozenset({subject.digest})
-        if self._documents.digests() <= own:
-            return own
+        own_digests = frozenset({subject.digest})
+        if self._documents.list_digests() <= own_digests:
+            return own_digests
         try:
-            return own | self._names(subject)
+            return own_digests | self._list_digests(subject)
         except RegistryError:  # findings then count as usual, and the inspection of the image reports the error
-            return own
+            return own_digests
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
         """Return the entries of public lists for `ids`."""
-        listed = self._lists.about(ids)
-        if not self._documents.statements().errors:
-            return listed
-        return replace(listed, list_versions=replace(listed.list_versions, unread_lists=listed.list_versions.unread_lists | {AdvisoryList.VEX}))
+        result = self._lists.query_lists(ids)
+        if not self._documents.load_statements().errors:
+            return result
+        return replace(result, list_versions=replace(result.list_versions, unread_lists=result.list_versions.unread_lists | {AdvisoryList.VEX}))

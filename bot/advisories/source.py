@@ -11,13 +11,13 @@ from pathlib import Path
 
 from bot.net import HostTrust, HttpClient, HttpError, Url
 
-_GZIP = b"\x1f\x8b"
+_GZIP_MAGIC = b"\x1f\x8b"
 """First bytes of every gzip file (RFC 1952)."""
-_PIECE = 1024 * 1024
+_CHUNK_SIZE = 1024 * 1024
 """Bytes per read."""
 
 
-class UnreadableError(Exception):
+class UnreadableSourceError(Exception):
     """The source could not be read; the text says which one, and why."""
 
 
@@ -25,56 +25,56 @@ class MalformedError(ValueError):
     """The content is not in the expected format; the text says why, and needs the source's name as its subject."""
 
 
-class Source:
+class DocumentSource:
     """A file, by its path or its URL."""
 
-    def __init__(self, place: Path | str, environment: Mapping[str, str]) -> None:
+    def __init__(self, location: Path | str, environment: Mapping[str, str]) -> None:
         """Take a path or an absolute URL, and the environment with the proxy and CA settings."""
-        self._place = place
+        self._location = location
         self._environment = environment
 
     def __str__(self) -> str:
-        return Url.parse(self._place).shown if isinstance(self._place, str) else str(self._place)
+        return Url.parse(self._location).display_text if isinstance(self._location, str) else str(self._location)
 
-    def read(self, limit: int) -> bytes:
+    def read_content(self, limit: int) -> bytes:
         """Return the content, unpacked if it is gzip; `limit` in bytes is for both forms.
 
         Raises UnreadableSourceError.
         """
-        place = self._place
-        content = self._fetched(place, limit) if isinstance(place, str) else self._opened(place, limit)
-        return self._unpacked(content, limit) if content.startswith(_GZIP) else content
+        location = self._location
+        content = self._fetch_url(location, limit) if isinstance(location, str) else self._read_file(location, limit)
+        return self._unpack_gzip(content, limit) if content.startswith(_GZIP_MAGIC) else content
 
-    def _opened(self, path: Path, limit: int) -> bytes:
+    def _read_file(self, path: Path, limit: int) -> bytes:
         try:
             with path.open("rb") as file:
-                return self._whole(file.read, limit)
+                return self._read_all(file.read, limit)
         except OSError as error:
-            raise UnreadableError(f"{self} could not be read: {error.strerror}") from None
+            raise UnreadableSourceError(f"{self} could not be read: {error.strerror}") from None
 
-    def _fetched(self, address: str, limit: int) -> bytes:
+    def _fetch_url(self, address: str, limit: int) -> bytes:
         try:
             url = Url.parse(address)
-            http = HttpClient({url.authority: HostTrust(insecure=url.scheme == "http")}, environment=self._environment)
+            http = HttpClient({url.authority: HostTrust(is_insecure=url.scheme == "http")}, environment=self._environment)
             response = http.request("GET", address, limit=limit)
         except HttpError as error:
-            raise UnreadableError(str(error)) from None
+            raise UnreadableSourceError(str(error)) from None
         if response.status != HTTPStatus.OK:
-            raise UnreadableError(f"{self} answered {response.status}")
+            raise UnreadableSourceError(f"{self} answered {response.status}")
         return response.body
 
-    def _unpacked(self, content: bytes, limit: int) -> bytes:
+    def _unpack_gzip(self, content: bytes, limit: int) -> bytes:
         try:
             with gzip.open(BytesIO(content)) as file:
-                return self._whole(file.read, limit)
+                return self._read_all(file.read, limit)
         except (OSError, EOFError, zlib.error):
-            raise UnreadableError(f"{self} is damaged: it cannot be unpacked") from None
+            raise UnreadableSourceError(f"{self} is damaged: it cannot be unpacked") from None
 
-    def _whole(self, read: Callable[[int], bytes], limit: int) -> bytes:
+    def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
         """Return all bytes of an open file, read in chunks: Python would allocate `limit` bytes for a single read."""
         content = bytearray()
-        while piece := read(_PIECE):
-            content += piece
+        while chunk := read(_CHUNK_SIZE):
+            content += chunk
             if len(content) > limit:
-                raise UnreadableError(f"{self} has more than {limit} bytes; not read")
+                raise UnreadableSourceError(f"{self} has more than {limit} bytes; not read")
         return bytes(content)

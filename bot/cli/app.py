@@ -30,7 +30,7 @@ _COMMANDS = {
 """Modules by command. A module is imported only when its command is called, to keep the start-up short."""
 
 
-class _Lazy(click.Group):
+class _LazyGroup(click.Group):
     """A group that imports the module of a subcommand when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -71,7 +71,7 @@ def open_streams() -> None:
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
 
 
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="basebump")
 def basebump() -> None:
     """Keep every base image of a fleet on the newest patched digest.
@@ -86,32 +86,32 @@ def main(arguments: list[str] | None = None) -> int:
     collect_rarely()
     open_streams()
     try:
-        ended = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
+        exit_code = basebump.main(args=arguments, prog_name="basebump", standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt):
-        return _say("Interrupted.", ExitCode.INTERRUPTED)
+        return _report_end("Interrupted.", ExitCode.INTERRUPTED)
     except click.ClickException as error:
         with suppress(OSError):
             error.show(sys.stderr)
         return ExitCode.USAGE
     except UsageError as error:
-        return _say(f"error: {error}", ExitCode.USAGE)
+        return _report_end(f"error: {error}", ExitCode.USAGE)
     except BasebumpError as error:
-        return _say(f"error: {error}", ExitCode.FAILED)
+        return _report_end(f"error: {error}", ExitCode.FAILED)
     except OSError as error:
         sys.stdout = None  # otherwise the interpreter flushes it at exit, and reports the same error again
-        return _say(f"error: {error}", ExitCode.FAILED)
+        return _report_end(f"error: {error}", ExitCode.FAILED)
     except Exception:  # noqa: BLE001 - any other exception is a bug, and is reported as one
-        return _say(_bug_report(), ExitCode.BUG)
-    return ended if isinstance(ended, int) else ExitCode.DONE
+        return _report_end(_render_bug_report(), ExitCode.BUG)
+    return exit_code if isinstance(exit_code, int) else ExitCode.DONE
 
 
-def _say(text: str, code: ExitCode) -> int:
+def _report_end(text: str, code: ExitCode) -> int:
     with suppress(OSError):  # if stderr cannot be written, the exit code remains
         click.echo(text, err=True)
     return code
 
 
-def _bug_report() -> str:
+def _render_bug_report() -> str:
     """Return a bug report in Markdown, which a user can paste into an issue."""
     import traceback
 

@@ -11,8 +11,8 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import Export, deliver
-from bot.cli.terminal import progress
+from bot.cli.outputs import ExportTarget, write_result
+from bot.cli.terminal import create_progress
 from bot.core.durations import parse_duration
 from bot.model.check import CheckReport
 from bot.model.errors import UsageError
@@ -23,33 +23,33 @@ from bot.worktree import GitRevisionDiff, WorkTree
 CHECK_FORMATS = ("text", "json", "sarif", "junit", "github", "codequality")
 
 
-def _read_age(_context: click.Context, _option: click.Parameter, said: str | None) -> timedelta | None:
+def _parse_age(_context: click.Context, _option: click.Parameter, text: str | None) -> timedelta | None:
     try:
-        return parse_duration(said) if said is not None else None
+        return parse_duration(text) if text is not None else None
     except ValueError as error:
         raise click.BadParameter(str(error)) from error
 
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@options.config
+@options.config_option
 @click.option("--offline", is_flag=True, help="Ask no registry, and look only for what is not pinned.")
 @click.option("--since", metavar="REV", help="Look only at lines that changed since this revision of git.")
 @click.option(
     "--max-age",
     metavar="AGE",
-    callback=_read_age,
+    callback=_parse_age,
     help="Find images, too, that are older than this and have a newer digest: `30d`.",
 )
-@options.output_format(*CHECK_FORMATS)
-@options.exports(*CHECK_FORMATS)
+@options.add_format_option(*CHECK_FORMATS)
+@options.add_export_option(*CHECK_FORMATS)
 def command(
     path: Path,
     config_file: Path | None,
     since: str | None,
     max_age: timedelta | None,
     output_format: str,
-    exports: tuple[Export, ...],
+    exports: tuple[ExportTarget, ...],
     *,
     offline: bool,
 ) -> int:
@@ -63,22 +63,22 @@ def command(
     if offline and max_age is not None:
         raise UsageError("--max-age needs registries; hint: remove --offline")
     revision = GitRevisionDiff.resolve_revision(path, since) if since is not None else None
-    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress())
-    terms = CheckOptions(_fix(path, config_file), revision, max_age)
-    report = check_tree(WorkTree(path), str(path), world, rulebook, terms)
-    is_whole = deliver(partial(_rendered, report), output_format, exports)
+    context, policy = wiring.scan_world(config_file, offline=offline, progress=create_progress())
+    check_options = CheckOptions(_build_fix_command(path, config_file), revision, max_age)
+    report = check_tree(WorkTree(path), str(path), context, policy, check_options)
+    is_whole = write_result(partial(_render_report, report), output_format, exports)
     if report.failed or not is_whole:
         return ExitCode.FAILED
     return ExitCode.FOUND if any(report.findings) else ExitCode.DONE
 
 
-def _fix(path: Path, config_file: Path | None) -> str:
+def _build_fix_command(path: Path, config_file: Path | None) -> str:
     """Return the command that fixes what can be fixed by editing, under the same policy."""
     config = ["--config", str(config_file)] if config_file is not None else []
     return shlex.join(["basebump", "scan", str(path), *config, "--write"])
 
 
-def _rendered(report: CheckReport, output_format: str) -> str:
+def _render_report(report: CheckReport, output_format: str) -> str:
     match output_format:
         case "text":
             from bot.reports.check_text import render_check_text

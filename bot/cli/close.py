@@ -13,13 +13,13 @@ from bot.cli import options
 @click.command()
 @click.argument("name")
 @click.argument("branch")
-@options.required_config
+@options.required_config_option
 def command(name: str, branch: str, config_file: Path) -> None:
     """Decline a proposal on the local forge.
 
     NAME is the repository, and BRANCH the branch of the proposal. The same digests are not proposed again.
     """
-    is_gone = wiring.decline(config_file, name, branch)
+    is_branch_deleted = wiring.decline(config_file, name, branch)
     click.echo(f"Declined {branch} of {name}: the same digests are not proposed again, newer ones are.")
-    if not is_gone:
+    if not is_branch_deleted:
         click.echo("The branch was not deleted: it has other people's commits, or is checked out.", err=True)

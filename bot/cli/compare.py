@@ -12,7 +12,7 @@ import click
 from bot import resources, wiring
 from bot.cli import options
 from bot.cli.outputs import show
-from bot.cli.terminal import progress
+from bot.cli.terminal import create_progress
 from bot.model.comparison import Comparison
 from bot.model.errors import UsageError
 from bot.model.reference import ImageReference
@@ -27,7 +27,7 @@ MARKDOWN_CHARACTERS = 65_000
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 
-def _markdown(comparison: Comparison) -> str:
+def _render_markdown(comparison: Comparison) -> str:
     from bot.core.markdown import strip_ci_commands
     from bot.core.proposal.render import render_comparison
     from bot.core.proposal.view.comparison import build_comparison_view
@@ -39,7 +39,7 @@ def _markdown(comparison: Comparison) -> str:
 
 _FORMATS: dict[str, Callable[[Comparison], str]] = {
     "text": render_comparison_text,
-    "markdown": _markdown,
+    "markdown": _render_markdown,
     "json": render_comparison_document,
     "sarif": render_comparison_sarif,
 }
@@ -49,8 +49,8 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 @click.argument("old", callback=options.parse_image)
 @click.argument("new", callback=options.parse_image)
 @click.option("--platform", metavar="P", help="The platform to scan: `linux/arm64`.  [default: one that both have]")
-@options.config
-@options.output_format(*_FORMATS)
+@options.config_option
+@options.add_format_option(*_FORMATS)
 def command(
     old: ImageReference, new: ImageReference, platform: str | None, config_file: Path | None, output_format: str
 ) -> int:
@@ -61,7 +61,7 @@ def command(
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")
-    world, trusts = wiring.comparing_world(config_file, [old.host, new.host], progress())
-    comparison = compare_images(old, new, platform, world, trusts)
+    context, trusts = wiring.comparing_world(config_file, [old.host, new.host], create_progress())
+    comparison = compare_images(old, new, platform, context, trusts)
     show(_FORMATS[output_format](comparison))
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE

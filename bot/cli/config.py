@@ -25,29 +25,29 @@ def check(file: Path) -> None:
     Environment variables that it names are not needed: those that are not set are notes, so that CI can check a config
     without its secrets.
     """
-    settings = load(file, need_forges=False)
-    show(f"{file} is valid: {_summary(settings)}")
-    for note in settings.unset(os.environ):
+    settings = load(file, requires_forges=False)
+    show(f"{file} is valid: {_summarise_settings(settings)}")
+    for note in settings.list_unset_variables(os.environ):
         click.echo(f"note: {note}", err=True)
 
 
 @command.command()
 def schema() -> None:
     """Print the JSON Schema of the config file, for editors."""
-    from bot.settings.schema import json_schema
+    from bot.settings.schema import build_json_schema
 
-    show(json.dumps(json_schema(), indent=2))
+    show(json.dumps(build_json_schema(), indent=2))
 
 
-def _summary(settings: Settings) -> str:
+def _summarise_settings(settings: Settings) -> str:
     return ", ".join(
         [
-            _count(len(settings.forges), "forge", "forges"),
-            _count(len(settings.registries), "registry", "registries"),
-            _count(len(settings.rulebook.rules), "rule", "rules"),
+            _format_count(len(settings.forges), "forge", "forges"),
+            _format_count(len(settings.registries), "registry", "registries"),
+            _format_count(len(settings.policy.rules), "rule", "rules"),
         ]
     )
 
 
-def _count(number: int, one: str, many: str) -> str:
+def _format_count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from bot.cli.invocation import get_own_command
-from bot.cli.terminal import progress
-from bot.demo.story import tell
+from bot.cli.terminal import create_progress
+from bot.demo.story import run_demo
 from bot.model.errors import UsageError
 from bot.model.vocabulary import ExitCode
 
@@ -29,13 +29,13 @@ def command(keep: Path | None) -> int:
         if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
             raise UsageError(f"{keep} is not an empty folder; hint: name one that does not exist yet")
         keep.mkdir(parents=True, exist_ok=True)
-        went_well = tell(keep.resolve(), click.echo, progress())
+        has_succeeded = run_demo(keep.resolve(), click.echo, create_progress())
         click.echo(_describe_next_steps(keep))
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
-            went_well = tell(Path(folder), click.echo, progress())
+            has_succeeded = run_demo(Path(folder), click.echo, create_progress())
         click.echo(f"\nThe demo's folder was deleted. To keep one: `{get_own_command()} demo --keep FOLDER`.")
-    return ExitCode.DONE if went_well else ExitCode.FAILED
+    return ExitCode.DONE if has_succeeded else ExitCode.FAILED
 
 
 def _describe_next_steps(folder: Path) -> str:

@@ -8,7 +8,7 @@ import click
 
 from bot.cli import options
 from bot.cli.outputs import show
-from bot.cli.terminal import progress
+from bot.cli.terminal import create_progress
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
@@ -17,7 +17,7 @@ from bot.wiring.doctor import parts_of
 
 
 @click.command()
-@options.required_config
+@options.required_config_option
 @click.option(
     "--level",
     type=click.Choice([level.word for level in RunLevel]),
@@ -33,13 +33,13 @@ from bot.wiring.doctor import parts_of
     multiple=True,
     help="An image to look up in its registry; may be repeated.  [default: one of Docker Hub]",
 )
-@options.output_format("text", "json")
+@options.add_format_option("text", "json")
 def command(config_file: Path, level: str, images: tuple[ImageReference, ...], output_format: str) -> int:
     """Check everything that a run with this config needs, and change nothing.
 
     Each line is one check with its result; a problem has a hint.
     """
-    aim, parts = parts_of(config_file, RunLevel[level.upper()], images)
-    diagnosis = diagnose(parts, aim, progress())
+    target, parts = parts_of(config_file, RunLevel[level.upper()], images)
+    diagnosis = diagnose(parts, target, create_progress())
     show(render_diagnosis_document(diagnosis) if output_format == "json" else render_diagnosis_text(diagnosis))
     return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED

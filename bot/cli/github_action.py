@@ -22,7 +22,7 @@ MAX_OUTPUT = 250_000
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
-BEGUN_ANEW = (
+NEW_STATE_WARNING = (
     "::warning title=basebump::The state is damaged, or of a later release. It was renamed, and a new one is created: "
     "the ages of digests start again, and nothing else is lost."
 )
@@ -33,46 +33,46 @@ _SEPARATORS = re.compile(r"[\s,]+")
 Environment = Mapping[str, str]
 
 
-def command_line(environment: Environment, folder: Path) -> list[str]:
+def build_arguments(environment: Environment, folder: Path) -> list[str]:
     """Return the arguments for basebump; if no config is named, one is written into `folder`.
 
     Raises UsageError if inputs contradict each other.
     """
-    only = [f"--repo={each}" for each in _list(environment, "REPOSITORIES")]
-    said = {key: _input(environment, key.upper()) for key in ("image", "shard")}
+    repository_options = [f"--repo={each}" for each in _split_input(environment, "REPOSITORIES")]
+    other_options = {key: _get_input(environment, key.upper()) for key in ("image", "shard")}
     summary = environment.get("GITHUB_STEP_SUMMARY", "")
     return [
         "run",
-        f"--config={_config(environment, folder)}",
-        f"--level={_input(environment, 'LEVEL') or 'propose'}",
-        *only,
-        *(f"--{key}={value}" for key, value in said.items() if value),
-        f"--export=json={_report(folder)}",
+        f"--config={_find_config(environment, folder)}",
+        f"--level={_get_input(environment, 'LEVEL') or 'propose'}",
+        *repository_options,
+        *(f"--{key}={value}" for key, value in other_options.items() if value),
+        f"--export=json={_get_report_path(folder)}",
         *([f"--export=markdown={summary}"] if summary else []),
     ]
 
 
-def _config(environment: Environment, folder: Path) -> Path:
-    named = _input(environment, "CONFIG")
-    if not named:
+def _find_config(environment: Environment, folder: Path) -> Path:
+    config_path = _get_input(environment, "CONFIG")
+    if not config_path:
         path = folder / "basebump.yaml"
-        path.write_text(json.dumps(default_config(environment)), encoding="utf-8")
+        path.write_text(json.dumps(build_default_config(environment)), encoding="utf-8")
         return path
     for key in ("APP_ID", "DISPATCH"):
-        if _input(environment, key):
-            word = key.lower().replace("_", "-")
+        if _get_input(environment, key):
+            input_name = key.lower().replace("_", "-")
             raise UsageError(
-                f"`{word}` cannot be combined with `config`; hint: set it in {named}, and remove the input"
+                f"`{input_name}` cannot be combined with `config`; hint: set it in {config_path}, and remove the input"
             )
-    return Path(named)
+    return Path(config_path)
 
 
-def default_config(environment: Environment) -> dict[str, Any]:
+def build_default_config(environment: Environment) -> dict[str, Any]:
     """Return the config of a step without `config`: it selects the step's own repository, or all of a GitHub App.
 
     Raises UsageError if inputs contradict each other.
     """
-    app, state = _input(environment, "APP_ID"), _state(environment)
+    app, state = _get_input(environment, "APP_ID"), _get_state_path(environment)
     if bool(app) != bool(environment.get(APP_KEY)):
         raise UsageError("a GitHub App needs both `app-id` and `app-private-key`; hint: set both, or none")
     if app and not re.fullmatch("[0-9]{1,18}", app, re.ASCII):
@@ -82,33 +82,33 @@ def default_config(environment: Environment) -> dict[str, Any]:
         forge |= {"app": {"id": int(app), "key_env": APP_KEY}}
     else:
         forge |= {"token_env": TOKEN, "repositories": [environment["GITHUB_REPOSITORY"]]}
-    if workflows := _list(environment, "DISPATCH"):
+    if workflows := _split_input(environment, "DISPATCH"):
         forge |= {"dispatch": workflows}
-    remembered = {"state": f"sqlite:///{state}"} if state else {}
-    scanner = _input(environment, "SCANNER") or "auto"
-    return {"schema": 1, "forges": [forge], "scanners": [{"kind": scanner}], **remembered}
+    state_section = {"state": f"sqlite:///{state}"} if state else {}
+    scanner = _get_input(environment, "SCANNER") or "auto"
+    return {"schema": 1, "forges": [forge], "scanners": [{"kind": scanner}], **state_section}
 
 
-def _state(environment: Environment) -> Path | None:
+def _get_state_path(environment: Environment) -> Path | None:
     """Return the file for the state, as the cache of GitHub Actions reads the same input."""
-    named = _input(environment, "STATE")
-    return Path(named).expanduser().absolute() if named else None
+    state_path = _get_input(environment, "STATE")
+    return Path(state_path).expanduser().absolute() if state_path else None
 
 
-def _input(environment: Environment, key: str) -> str:
+def _get_input(environment: Environment, key: str) -> str:
     return environment.get(f"BASEBUMP_{key}", "").strip()
 
 
-def _list(environment: Environment, key: str) -> list[str]:
+def _split_input(environment: Environment, key: str) -> list[str]:
     """Return the words of an input, which are separated by commas, spaces or line breaks."""
-    return [each for each in _SEPARATORS.split(_input(environment, key)) if each]
+    return [each for each in _SEPARATORS.split(_get_input(environment, key)) if each]
 
 
-def _report(folder: Path) -> Path:
+def _get_report_path(folder: Path) -> Path:
     return folder / "report.json"
 
 
-def outputs(report: Mapping[str, Any]) -> dict[str, str]:
+def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
     """Return the outputs of the step: lists as JSON, each on one line."""
     trees = report["repositories"]
     proposals = [
@@ -122,63 +122,63 @@ def outputs(report: Mapping[str, Any]) -> dict[str, str]:
         for each in tree["occurrences"]
         if each["status"] in UPDATABLE_STATUSES and each["new_digest"] is not None
     ]
-    return {"proposals": _fitting(proposals), "updates": _fitting(updates), "failed": _fitting(report["failed"])}
+    return {"proposals": _serialise_fitting(proposals), "updates": _serialise_fitting(updates), "failed": _serialise_fitting(report["failed"])}
 
 
-def _fitting(entries: Iterable[Mapping[str, Any]]) -> str:
+def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
     """Return a JSON list, in ASCII, of as many entries as MAX_OUTPUT allows."""
-    kept: list[str] = []
+    texts: list[str] = []
     size = len("[]")
     for entry in entries:
         text = json.dumps(entry)
         size += len(text) + len(", ")
         if size > MAX_OUTPUT:
             break
-        kept.append(text)
-    return f"[{', '.join(kept)}]"
+        texts.append(text)
+    return f"[{', '.join(texts)}]"
 
 
-def step(environment: Environment, folder: Path) -> int:
+def run_step(environment: Environment, folder: Path) -> int:
     """Run basebump, write the outputs of the step, and return basebump's exit code.
 
     The output of basebump may contain text from repositories, so the runner is told to execute no commands in it:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
-    state = _state(environment)
-    trouble = _put_away(state) if state is not None else None
-    if trouble is not None:
-        print(BEGUN_ANEW, flush=True)  # noqa: T201 - a command of our own, before commands are stopped
-    silence = secrets.token_hex(16)
-    print(f"::stop-commands::{silence}", flush=True)  # noqa: T201 - commands to the runner go to stdout
+    state = _get_state_path(environment)
+    quarantine_reason = _quarantine_state(state) if state is not None else None
+    if quarantine_reason is not None:
+        print(NEW_STATE_WARNING, flush=True)  # noqa: T201 - a command of our own, before commands are stopped
+    resume_token = secrets.token_hex(16)
+    print(f"::stop-commands::{resume_token}", flush=True)  # noqa: T201 - commands to the runner go to stdout
     try:
-        if trouble is not None:
-            print(f"error: {trouble}", flush=True)  # noqa: T201 - as `basebump` itself prints errors
+        if quarantine_reason is not None:
+            print(f"error: {quarantine_reason}", flush=True)  # noqa: T201 - as `basebump` itself prints errors
         if state is not None:
             state.parent.mkdir(parents=True, exist_ok=True)
-        return _run(command_line(environment, folder), environment, _report(folder))
+        return _run_basebump(build_arguments(environment, folder), environment, _get_report_path(folder))
     except UsageError as error:
         print(f"error: {error}", flush=True)  # noqa: T201 - as above
         return ExitCode.USAGE
     finally:
-        print(f"::{silence}::", flush=True)  # noqa: T201 - as above
+        print(f"::{resume_token}::", flush=True)  # noqa: T201 - as above
 
 
-def _put_away(state: Path) -> str | None:
+def _quarantine_state(state: Path) -> str | None:
     """Rename a state that the cache restored but no run can use, so that it is not cached again; return why."""
-    from bot.state.recalled import put_away_unusable  # jobs without a state do not import SQLAlchemy
+    from bot.state.recalled import quarantine_database  # jobs without a state do not import SQLAlchemy
 
-    return put_away_unusable(state)
+    return quarantine_database(state)
 
 
-def _run(arguments: Sequence[str], environment: Environment, report: Path) -> int:
+def _run_basebump(arguments: Sequence[str], environment: Environment, report: Path) -> int:
     report.unlink(missing_ok=True)
     code = main(list(arguments))
     if report.exists():
-        words = outputs(json.loads(report.read_bytes())) | {"report": str(report)}
+        step_outputs = build_outputs(json.loads(report.read_bytes())) | {"report": str(report)}
         with Path(environment["GITHUB_OUTPUT"]).open("a", encoding="utf-8") as file:
-            file.writelines(f"{key}={value}\n" for key, value in words.items())
+            file.writelines(f"{key}={value}\n" for key, value in step_outputs.items())
     return code
 
 
 if __name__ == "__main__":
-    sys.exit(step(os.environ, Path(os.environ["BASEBUMP_FOLDER"])))
+    sys.exit(run_step(os.environ, Path(os.environ["BASEBUMP_FOLDER"])))

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from bot.cli.outputs import export_parser
-from bot.cli.terminal import Log
+from bot.cli.outputs import build_export_parser
+from bot.cli.terminal import LogMode
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import ImageReference
 
@@ -19,11 +19,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path)
 _HELP = "The config file (YAML)."
 
-config = click.option("--config", "config_file", metavar="F", type=_FILE, help=_HELP)
-required_config = click.option("--config", "config_file", metavar="F", type=_FILE, required=True, help=_HELP)
+config_option = click.option("--config", "config_file", metavar="F", type=_FILE, help=_HELP)
+required_config_option = click.option("--config", "config_file", metavar="F", type=_FILE, required=True, help=_HELP)
 
 
-def output_format(*formats: str) -> Callable[[Function], Function]:
+def add_format_option(*formats: str) -> Callable[[Function], Function]:
     """Return the option `--format` for the result on stdout; the first of `formats` is the default."""
     return click.option(
         "--format",
@@ -35,41 +35,41 @@ def output_format(*formats: str) -> Callable[[Function], Function]:
     )
 
 
-def exports(*formats: str) -> Callable[[Function], Function]:
+def add_export_option(*formats: str) -> Callable[[Function], Function]:
     """Return the option `--export`, which names more files for the result, in any of `formats`."""
     return click.option(
         "--export",
         "exports",
         metavar="FORMAT=FILE",
-        callback=export_parser(formats),
+        callback=build_export_parser(formats),
         multiple=True,
         help="Write the result to FILE as well, in any FORMAT that --format knows; may be repeated.",
     )
 
 
-log = click.option(
+log_option = click.option(
     "--log",
-    type=click.Choice(Log, case_sensitive=False),
+    type=click.Choice(LogMode, case_sensitive=False),
     default="auto",
     show_default=True,
     help="What stderr gets meanwhile: a bar on a terminal, lines of JSON, or nothing.",
 )
 
 
-def parse_image(_context: click.Context, _parameter: click.Parameter, said: str | None) -> ImageReference | None:
+def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageReference | None:
     """Parse an image reference of the command line."""
-    return _parsed(said) if said is not None else None
+    return _parse_reference(text) if text is not None else None
 
 
 def parse_images(
-    _context: click.Context, _parameter: click.Parameter, said: tuple[str, ...]
+    _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[ImageReference, ...]:
     """Parse the image references of an option that may be repeated."""
-    return tuple(map(_parsed, said))
+    return tuple(map(_parse_reference, texts))
 
 
-def _parsed(said: str) -> ImageReference:
+def _parse_reference(text: str) -> ImageReference:
     try:
-        return ImageReference.parse(said)
+        return ImageReference.parse(text)
     except InvalidReferenceError as error:
         raise click.BadParameter(str(error)) from error

@@ -19,25 +19,25 @@ if TYPE_CHECKING:  # only HTML pages need it
 FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """The formats of `scan` and `run`."""
 
-Render = Callable[[str], str]
+FormatRenderer = Callable[[str], str]
 """Renders the result in a format, without the end of its last line."""
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
+class ExportTarget:
     """A file that the result is written to, and its format."""
 
     output_format: str
     path: Path
 
 
-def export_parser(
+def build_export_parser(
     formats: Sequence[str],
-) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[Export, ...]]:
+) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[ExportTarget, ...]]:
     """Return a click callback that parses `FORMAT=FILE`, and refuses before the run what cannot work."""
 
-    def parse(_context: click.Context, _option: click.Parameter, said: tuple[str, ...]) -> tuple[Export, ...]:
-        exports = tuple(_parsed(each, formats) for each in said)
+    def parse(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:
+        exports = tuple(_parse_export(each, formats) for each in texts)
         if len({export.path.resolve() for export in exports}) < len(exports):
             raise click.BadParameter("two exports name one file; hint: name another file for one of them")
         return exports
@@ -45,35 +45,35 @@ def export_parser(
     return parse
 
 
-def _parsed(said: str, formats: Sequence[str]) -> Export:
-    word, _, file = said.partition("=")
-    if word not in formats or not file:
-        raise click.BadParameter(f"{said!r} is not FORMAT=FILE with one of {', '.join(formats)}")
+def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
+    output_format, _, file = text.partition("=")
+    if output_format not in formats or not file:
+        raise click.BadParameter(f"{text!r} is not FORMAT=FILE with one of {', '.join(formats)}")
     if file == "-":
         raise click.BadParameter("an export needs a file; hint: choose the format of stdout with --format")
-    return Export(word, writable(file))
+    return ExportTarget(output_format, check_writable(file))
 
 
-def writable(said: str) -> Path:
+def check_writable(text: str) -> Path:
     """Return the path of a file to write. Raises click.BadParameter if it cannot be written for a visible reason."""
-    path = Path(said)
+    path = Path(text)
     if not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent} is not a folder; hint: create it first")
     if path.is_dir():
         raise click.BadParameter(f"{path} is a folder; hint: name a file in it")
-    if _leads_elsewhere(path):
+    if _has_symbolic_link(path):
         raise click.BadParameter(f"{path} is a symbolic link, or in one; hint: name the file itself")
     return path
 
 
-def _leads_elsewhere(path: Path) -> bool:
+def _has_symbolic_link(path: Path) -> bool:
     """Return True if a symbolic link is in a relative path: a scanned checkout may hold links that others made."""
-    own = () if path.is_absolute() else path.parents
-    return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *own))
+    checked_parents = () if path.is_absolute() else path.parents
+    return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
 
 
-def deliver(
-    render: Render, output_format: str, exports: Sequence[Export], on_screen: Callable[[], str] | None = None
+def write_result(
+    render: FormatRenderer, output_format: str, exports: Sequence[ExportTarget], render_for_screen: Callable[[], str] | None = None
 ) -> bool:
     """Write the result to all exports and to stdout; return False if an export could not be written.
 
@@ -85,19 +85,19 @@ def deliver(
         exports: Files to write, with their formats.
         on_screen: Renders the text for stdout, if it differs from that for files.
     """
-    is_whole = True
+    has_written_all = True
     for export in exports:
         text = render(export.output_format)
         try:
-            write = _replace if export.output_format == "metrics" and _is_replaceable(export.path) else _overwrite
+            write = _replace if export.output_format == "metrics" and _is_replaceable(export.path) else _write_file
             write(export.path, f"{text}\n" if text else "")
         except OSError as error:
-            why = error.strerror or error
-            click.echo(f"error: {export.path} could not be written as {export.output_format}: {why}", err=True)
-            is_whole = False
-    text = on_screen() if on_screen is not None and output_format == "text" else render(output_format)
-    show(text, color=True if on_screen is not None else None)
-    return is_whole
+            reason = error.strerror or error
+            click.echo(f"error: {export.path} could not be written as {export.output_format}: {reason}", err=True)
+            has_written_all = False
+    text = render_for_screen() if render_for_screen is not None and output_format == "text" else render(output_format)
+    show(text, color=True if render_for_screen is not None else None)
+    return has_written_all
 
 
 def show(text: str, *, color: bool | None = None) -> None:
@@ -113,7 +113,7 @@ def _is_replaceable(path: Path) -> bool:
     return path.is_file() or not path.exists()
 
 
-def _overwrite(path: Path, text: str) -> None:
+def _write_file(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8")
 
 
@@ -122,24 +122,24 @@ def _replace(path: Path, text: str) -> None:
 
     The temporary file has a suffix that no collector looks for.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with beside.open("x", encoding="utf-8") as file:
+        with temporary.open("x", encoding="utf-8") as file:
             file.write(text)
-        beside.replace(path)
+        temporary.replace(path)
     except OSError:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 
-def html(document: str) -> str:
+def render_html(document: str) -> str:
     """Return the HTML page for the JSON output of a `run` or `scan`."""
     from bot.reports.run_facts import read_document
 
-    return page([read_document(document)])
+    return render_page([read_document(document)])
 
 
-def page(runs: Sequence[RunFacts]) -> str:
+def render_page(runs: Sequence[RunFacts]) -> str:
     """Return the HTML page for runs that shared a fleet."""
     from bot import resources
     from bot.reports.html import PageParts, render_html_page
@@ -148,7 +148,7 @@ def page(runs: Sequence[RunFacts]) -> str:
     return render_html_page(runs, PageParts(*map(resources.read_template, files)))
 
 
-def rendered(report: RunReport, output_format: str) -> str:
+def render_report(report: RunReport, output_format: str) -> str:
     """Render a report in one of the formats that `scan` and `run` share."""
     match output_format:
         case "sarif":

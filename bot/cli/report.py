@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.outputs import page, show, writable
+from bot.cli.outputs import render_page, show, check_writable
 from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
@@ -14,41 +14,41 @@ MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
 """The limit for all documents together: they then have two million image references, and need much memory."""
 
 
-def _page_file(_context: click.Context, _option: click.Parameter, said: str | None) -> Path | None:
-    return writable(said) if said is not None else None
+def _parse_page_file(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
+    return check_writable(text) if text is not None else None
 
 
 @click.command()
 @click.argument("documents", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="RUN.json…")
-@click.option("--html", "page_file", metavar="FILE", callback=_page_file, help="Write to FILE instead of stdout.")
+@click.option("--html", "page_file", metavar="FILE", callback=_parse_page_file, help="Write to FILE instead of stdout.")
 def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
     """Create an HTML page from the JSON output of `run` or `scan`.
 
     The output of runs that shared a fleet (`--shard`) becomes one page. If a repository is in several files, the last
     file counts.
     """
-    made = page(_runs(documents))
+    html_text = render_page(_read_runs(documents))
     if page_file is None:
-        show(made)
+        show(html_text)
     else:
-        page_file.write_text(f"{made}\n", encoding="utf-8")
+        page_file.write_text(f"{html_text}\n", encoding="utf-8")
 
 
-def _runs(documents: tuple[Path, ...]) -> list[RunFacts]:
+def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:
     try:
         if sum(path.stat().st_size for path in documents) > MAX_DOCUMENTS_BYTES:
             raise UsageError(f"the documents have more than {MAX_DOCUMENTS_BYTES} bytes together; hint: name fewer")
-        return [_run(path) for path in documents]
+        return [_read_run(path) for path in documents]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
 
 
-def _run(path: Path) -> RunFacts:
+def _read_run(path: Path) -> RunFacts:
     """Read one document; a byte order mark, as PowerShell writes it, is skipped."""
     try:
         return read_document(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:
-        why = f"it is not UTF-8 text: {error.reason}"
+        reason = f"it is not UTF-8 text: {error.reason}"
     except DocumentError as error:
-        why = str(error)
-    raise UsageError(f"{path} cannot be used: {why}; hint: name files that `run` or `scan` wrote with --format json")
+        reason = str(error)
+    raise UsageError(f"{path} cannot be used: {reason}; hint: name files that `run` or `scan` wrote with --format json")

@@ -16,17 +16,17 @@ from bot.reports.image import render_image_document, render_image_text
 
 @click.command()
 @click.argument("reference", metavar="IMAGE", callback=options.parse_image)
-@options.config
-@options.output_format("text", "json")
+@options.config_option
+@options.add_format_option("text", "json")
 def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
     """Show what the registry has for IMAGE now."""
-    facts = _facts(reference, config_file)
+    facts = _fetch_facts(reference, config_file)
     show(render_image_document(reference, facts) if output_format == "json" else render_image_text(reference, facts))
 
 
-def _facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:
+def _fetch_facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:
     registry = wiring.registry_for(config_file, reference.host)
-    line = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
-    is_pin_alone = reference.tag is None and reference.digest is not None
-    digest = reference.digest if is_pin_alone and reference.digest else registry.fetch_descriptor(line).digest
-    return registry.describe_image(line, registry.fetch_manifest(line, digest))
+    tag_ref = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
+    has_only_digest = reference.tag is None and reference.digest is not None
+    digest = reference.digest if has_only_digest and reference.digest else registry.fetch_descriptor(tag_ref).digest
+    return registry.describe_image(tag_ref, registry.fetch_manifest(tag_ref, digest))

@@ -9,10 +9,10 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
-from bot.cli.scope import scoped
-from bot.cli.screen import run_on_screen
-from bot.cli.terminal import Log, log_end, progress
+from bot.cli.outputs import FORMATS, ExportTarget, write_result, render_html, render_report
+from bot.cli.scope import add_scope_options
+from bot.cli.screen import render_run_for_screen
+from bot.cli.terminal import LogMode, log_end, create_progress
 from bot.model.report import RunReport
 from bot.model.scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
@@ -22,7 +22,7 @@ from bot.reports.text import render_run_text
 
 
 @click.command()
-@options.required_config
+@options.required_config_option
 @click.option(
     "--level",
     type=click.Choice([level.word for level in RunLevel]),
@@ -30,34 +30,34 @@ from bot.reports.text import render_run_text
     show_default=True,
     help="Only report; also push branches; also open requests.",
 )
-@scoped
-@options.output_format(*FORMATS)
-@options.exports(*FORMATS)
-@options.log
+@add_scope_options
+@options.add_format_option(*FORMATS)
+@options.add_export_option(*FORMATS)
+@options.log_option
 def command(
     config_file: Path,
     level: str,
     scope: RunScope,
     output_format: str,
-    exports: tuple[Export, ...],
-    log: Log,
+    exports: tuple[ExportTarget, ...],
+    log: LogMode,
 ) -> int:
     """Propose newer images to the repositories of a config."""
-    wired = wiring.fleet_world(config_file, RunLevel[level.upper()], scope, progress(log))
-    report = run_fleets(wired.fleets, wired.world, wired.orders)
-    is_whole = deliver(partial(_rendered, report), output_format, exports, partial(run_on_screen, report))
-    code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    fleet_run = wiring.fleet_world(config_file, RunLevel[level.upper()], scope, create_progress(log))
+    report = run_fleets(fleet_run.fleets, fleet_run.world, fleet_run.orders)
+    has_written_all = write_result(partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report))
+    code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _rendered(report: RunReport, output_format: str) -> str:
+def _render_report(report: RunReport, output_format: str) -> str:
     match output_format:
         case "json":
             return render_run_document(report)
         case "text":
             return render_run_text(report)
         case "html":
-            return html(render_run_document(report))
+            return render_html(render_run_document(report))
         case _:
-            return rendered(report, output_format)
+            return render_report(report, output_format)

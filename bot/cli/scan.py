@@ -11,9 +11,9 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, Export, deliver, html, rendered
-from bot.cli.screen import coloured
-from bot.cli.terminal import Log, log_end, progress
+from bot.cli.outputs import FORMATS, ExportTarget, write_result, render_html, render_report
+from bot.cli.screen import colour_text
+from bot.cli.terminal import LogMode, log_end, create_progress
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath
@@ -24,18 +24,18 @@ from bot.worktree import WorkTree
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@options.config
-@options.output_format(*FORMATS)
-@options.exports(*FORMATS)
-@options.log
+@options.config_option
+@options.add_format_option(*FORMATS)
+@options.add_export_option(*FORMATS)
+@options.log_option
 @click.option("--offline", is_flag=True, help="Ask no registry; needs no config.")
 @click.option("--write", is_flag=True, help="Write the proved edits into the files.")
 def command(
     path: Path,
     config_file: Path | None,
     output_format: str,
-    exports: tuple[Export, ...],
-    log: Log,
+    exports: tuple[ExportTarget, ...],
+    log: LogMode,
     *,
     offline: bool,
     write: bool,
@@ -49,20 +49,20 @@ def command(
     if write and offline:
         raise UsageError("--write needs registries; hint: remove --offline")
     tree = WorkTree(path)
-    world, rulebook = wiring.scan_world(config_file, offline=offline, progress=progress(log))
-    scanned = scan_tree(tree, str(path), world, rulebook)
-    written, failed = _write(tree, scanned) if write else (None, ())
-    report = scanned.report.add_failures(failed)
-    render = partial(_rendered, report, written, config_file is not None)
-    is_whole = deliver(render, output_format, exports, lambda: coloured(render("text"), sys.stdout))
-    code = ExitCode.FAILED if report.failed or not is_whole else ExitCode.DONE
+    context, policy = wiring.scan_world(config_file, offline=offline, progress=create_progress(log))
+    scan_result = scan_tree(tree, str(path), context, policy)
+    written, failures = _write_changes(tree, scan_result) if write else (None, ())
+    report = scan_result.report.add_failures(failures)
+    render = partial(_render_report, report, written, config_file is not None)
+    has_written_all = write_result(render, output_format, exports, lambda: colour_text(render("text"), sys.stdout))
+    code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code
 
 
-def _rendered(
+def _render_report(
     report: RunReport,
-    written: Sequence[FilePath] | None,
+    written_files: Sequence[FilePath] | None,
     is_configured: bool,
     output_format: str,
 ) -> str:
@@ -74,24 +74,24 @@ def _rendered(
         case "text":
             from bot.reports.text import render_scan_text
 
-            return render_scan_text(report, written, is_configured=is_configured)
+            return render_scan_text(report, written_files, is_configured=is_configured)
         case "html":
             from bot.reports.json_document import render_scan_document
 
-            return html(render_scan_document(report))
+            return render_html(render_scan_document(report))
         case _:
-            return rendered(report, output_format)
+            return render_report(report, output_format)
 
 
-def _write(tree: WorkTree, scanned: TreeScanResult) -> tuple[tuple[FilePath, ...], tuple[RunFailure, ...]]:
+def _write_changes(tree: WorkTree, scan_result: TreeScanResult) -> tuple[tuple[FilePath, ...], tuple[RunFailure, ...]]:
     """Write every proved change; a file that cannot be written does not stop the others."""
-    contents = {reading.file.path: reading.file.content for reading in scanned.extract_result.readings}
+    contents = {reading.file.path: reading.file.content for reading in scan_result.extract_result.readings}
     written: list[FilePath] = []
-    failed: list[RunFailure] = []
-    for change in scanned.changes:
+    failures: list[RunFailure] = []
+    for change in scan_result.changes:
         try:
             tree.write(change.path, contents[change.path], change.content)
             written.append(change.path)
         except TreeError as error:
-            failed.append(RunFailure(change.path, FailureStage.EDIT, str(error)))
-    return tuple(written), tuple(failed)
+            failures.append(RunFailure(change.path, FailureStage.EDIT, str(error)))
+    return tuple(written), tuple(failures)

@@ -28,24 +28,24 @@ _BY_MARK = {
     "!": DIM,
 }
 """Colours by the marks of `bot/reports/text.py`. The words beside a mark say the same, so colours are not needed."""
-_PLACE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
-_EXPLAINED = re.compile(rf"^((?:{'|'.join(map(re.escape, Reason))}) {{2,}})(\S.*)$", re.MULTILINE)
+_REFERENCE_LINE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
+_EXPLANATION = re.compile(rf"^((?:{'|'.join(map(re.escape, Reason))}) {{2,}})(\S.*)$", re.MULTILINE)
 """The explanations of reasons, below the list."""
-_FAILED = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
+_FAILURES_HEADING = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
 
 
-def run_on_screen(report: RunReport) -> str:
+def render_run_for_screen(report: RunReport) -> str:
     """Render the text of a run for stdout."""
     from bot.reports.overview import render_overview
     from bot.reports.text import render_run_text
 
     if not is_terminal(sys.stdout):
-        return render_run_text(report, fold_of(os.environ))
+        return render_run_text(report, choose_fold(os.environ))
     table = render_overview(report, shutil.get_terminal_size().columns)
-    return coloured("\n\n".join(filter(None, (render_run_text(report), table))), sys.stdout)
+    return colour_text("\n\n".join(filter(None, (render_run_text(report), table))), sys.stdout)
 
 
-def fold_of(environment: Mapping[str, str]) -> Fold:
+def choose_fold(environment: Mapping[str, str]) -> Fold:
     """Return the syntax for collapsible sections in the log of the CI service that runs basebump."""
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return render_bracket_fold
@@ -54,25 +54,25 @@ def fold_of(environment: Mapping[str, str]) -> Fold:
     return render_unfolded
 
 
-def coloured(text: str, stream: TextIO) -> str:
+def colour_text(text: str, stream: TextIO) -> str:
     """Return the text for a terminal, in colours unless NO_COLOR is set: https://no-color.org/."""
     if not is_terminal(stream):
         return text
     columns = shutil.get_terminal_size().columns
-    text = _EXPLAINED.sub(lambda found: _wrapped(found, columns), text)
+    text = _EXPLANATION.sub(lambda found: _wrap_explanation(found, columns), text)
     if os.environ.get("NO_COLOR"):
         return text
-    return _FAILED.sub(rf"{RED}\g<0>{PLAIN}", _PLACE.sub(_painted, text))
+    return _FAILURES_HEADING.sub(rf"{RED}\g<0>{PLAIN}", _REFERENCE_LINE.sub(_colour_reference, text))
 
 
-def _wrapped(explained: re.Match[str], columns: int) -> str:
+def _wrap_explanation(match: re.Match[str], columns: int) -> str:
     """Wrap an explanation between words, and indent it below the first line."""
-    word, sentence = explained.groups()
+    word, sentence = match.groups()
     if columns < len(word) * 2:
-        return explained[0]
+        return match[0]
     return "\n".join(textwrap.wrap(sentence, columns, initial_indent=word, subsequent_indent=" " * len(word)))
 
 
-def _painted(place: re.Match[str]) -> str:
-    before, rest = place.groups()
+def _colour_reference(match: re.Match[str]) -> str:
+    before, rest = match.groups()
     return f"{before}{_BY_MARK[rest[0]]}{rest}{PLAIN}"

@@ -36,7 +36,7 @@ class NoProgress:
     def finish_phase(self) -> None: ...
 
 
-class Bar:
+class ProgressBar:
     """A progress bar on one line, which is removed at the end of a phase."""
 
     def __init__(self) -> None:
@@ -70,7 +70,7 @@ class Bar:
         sys.stderr.flush()
 
 
-class JsonLines:
+class JsonLinesLog:
     """Writes a line of JSON at the beginning and the end of each phase, for tools that read the logs of a job."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ def log_line(event: str, **values: str | float | None) -> None:
         sys.stderr.flush()
 
 
-class Log(StrEnum):
+class LogMode(StrEnum):
     """The diagnostics on stderr during a run."""
 
     AUTO = "auto"
@@ -111,22 +111,22 @@ class Log(StrEnum):
     NONE = "none"
 
 
-def progress(log: Log = Log.AUTO) -> ProgressReporter:
+def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
     """Return the progress display for a run; `auto` is a bar on a terminal, and nothing otherwise."""
     match log:
-        case Log.AUTO:
-            return Bar() if is_terminal(sys.stderr) else NoProgress()
-        case Log.JSONL:
-            return JsonLines()
-        case Log.NONE:
+        case LogMode.AUTO:
+            return ProgressBar() if is_terminal(sys.stderr) else NoProgress()
+        case LogMode.JSONL:
+            return JsonLinesLog()
+        case LogMode.NONE:
             return NoProgress()
         case _:
             assert_never(log)
 
 
-def log_end(log: Log, failed: Sequence[RunFailure], code: ExitCode) -> None:
+def log_end(log: LogMode, failures: Sequence[RunFailure], code: ExitCode) -> None:
     """Log each failure and the exit code, if the log is JSON."""
-    if log is Log.JSONL:
-        for each in failed:
+    if log is LogMode.JSONL:
+        for each in failures:
             log_line("failure", subject=each.subject, stage=each.stage.value, error=each.error)
         log_line("end", exit_code=code)

@@ -35,7 +35,7 @@ Bucket = Mapping[str, "bytes | Bucket"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class _LeafElement:
     """An element of a leaf page."""
 
     key: bytes
@@ -48,7 +48,7 @@ class _Item:
 
 
 @dataclass(frozen=True, slots=True)
-class _Child:
+class _BranchElement:
     """An element of a branch page: a child page, and its first key."""
 
     key: bytes
@@ -59,63 +59,63 @@ class _Child:
         return _BRANCH_ELEMENT.size + len(self.key)
 
 
-_Element = TypeVar("_Element", _Item, _Child)
+_Element = TypeVar("_Element", _LeafElement, _BranchElement)
 
 
-def encode(root: Bucket) -> bytes:
+def encode_database(root: Bucket) -> bytes:
     """Return the bytes of a database whose root bucket is `root`."""
-    writer = _Writer()
-    return writer.finish(writer.bucket(root))
+    writer = _PageWriter()
+    return writer.finish(writer.write_bucket(root))
 
 
-class _Writer:
+class _PageWriter:
     """Writes pages from the leaves up, so that every page is written before the one that points to it."""
 
     def __init__(self) -> None:
         self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
 
-    def bucket(self, content: Bucket) -> int:
+    def write_bucket(self, content: Bucket) -> int:
         """Write a bucket and the buckets inside; return the number of its root page."""
-        items = [self._item(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
+        items = [self._build_leaf_element(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
         level = [
-            _Child(group[0].key if group else b"", self._page(_LEAF_PAGE, len(group), _leaf(group)))
-            for group in _pagefuls(items) or [[]]
+            _BranchElement(group[0].key if group else b"", self._append_page(_LEAF_PAGE, len(group), _encode_leaf(group)))
+            for group in _split_into_pages(items) or [[]]
         ]
         while len(level) > 1:
             level = [
-                _Child(group[0].key, self._page(_BRANCH_PAGE, len(group), _branch(group))) for group in _pagefuls(level)
+                _BranchElement(group[0].key, self._append_page(_BRANCH_PAGE, len(group), _encode_branch(group))) for group in _split_into_pages(level)
             ]
         return level[0].page
 
     def finish(self, root: int) -> bytes:
         """Write the meta pages and the free list; return the whole file."""
         count = len(self._pages) // PAGE_SIZE
-        self._put(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
+        self._write_at(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
         for transaction in _META_PAGES:
             meta = _META.pack(MAGIC, VERSION, PAGE_SIZE, 0, root, 0, _FREE_LIST, count, transaction)
             header = _PAGE_HEADER.pack(transaction, _META_PAGE, 0, 0)
-            self._put(transaction, header + meta + _CHECKSUM.pack(fnv_1a(meta)))
+            self._write_at(transaction, header + meta + _CHECKSUM.pack(compute_fnv_1a(meta)))
         return bytes(self._pages)
 
-    def _item(self, key: bytes, value: bytes | Bucket) -> _Item:
+    def _build_leaf_element(self, key: bytes, value: bytes | Bucket) -> _LeafElement:
         if isinstance(value, bytes):
-            return _Item(key, value)
-        return _Item(key, _BUCKET.pack(self.bucket(value), 0), _IS_BUCKET)
+            return _LeafElement(key, value)
+        return _LeafElement(key, _BUCKET.pack(self.write_bucket(value), 0), _IS_BUCKET)
 
-    def _page(self, kind: int, elements: int, body: bytes) -> int:
+    def _append_page(self, kind: int, elements: int, body: bytes) -> int:
         """Append a page, followed by as many as `body` needs; return the number of the first."""
         number = len(self._pages) // PAGE_SIZE
         needed = -(-(_PAGE_HEADER.size + len(body)) // PAGE_SIZE)
         self._pages += bytes(needed * PAGE_SIZE)
-        self._put(number, _PAGE_HEADER.pack(number, kind, elements, needed - 1) + body)
+        self._write_at(number, _PAGE_HEADER.pack(number, kind, elements, needed - 1) + body)
         return number
 
-    def _put(self, number: int, content: bytes) -> None:
+    def _write_at(self, number: int, content: bytes) -> None:
         start = number * PAGE_SIZE
         self._pages[start : start + len(content)] = content
 
 
-def _pagefuls(elements: Sequence[_Element]) -> list[list[_Element]]:
+def _split_into_pages(elements: Sequence[_Element]) -> list[list[_Element]]:
     """Split elements into groups that fit a page.
 
     A group has at least two elements: with one long key on each page, the tree would never get narrower.
@@ -131,8 +131,8 @@ def _pagefuls(elements: Sequence[_Element]) -> list[list[_Element]]:
     return groups
 
 
-def _leaf(items: Sequence[_Item]) -> bytes:
-    return _body(
+def _encode_leaf(items: Sequence[_LeafElement]) -> bytes:
+    return _encode_body(
         [item.key + item.value for item in items],
         lambda number, distance: _LEAF_ELEMENT.pack(
             items[number].flags, distance, len(items[number].key), len(items[number].value)
@@ -140,26 +140,26 @@ def _leaf(items: Sequence[_Item]) -> bytes:
     )
 
 
-def _branch(children: Sequence[_Child]) -> bytes:
-    return _body(
+def _encode_branch(children: Sequence[_BranchElement]) -> bytes:
+    return _encode_body(
         [child.key for child in children],
         lambda number, distance: _BRANCH_ELEMENT.pack(distance, len(children[number].key), children[number].page),
     )
 
 
-def _body(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -> bytes:
+def _encode_body(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> bytes:
     """Return the body of a page: elements, each with the distance from its start to its content, and the contents."""
-    return b"".join([*_elements(contents, element), *contents])
+    return b"".join([*_encode_elements(contents, encode_element), *contents])
 
 
-def _elements(contents: Sequence[bytes], element: Callable[[int, int], bytes]) -> Iterator[bytes]:
+def _encode_elements(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> Iterator[bytes]:
     distance = _LEAF_ELEMENT.size * len(contents)
     for number, content in enumerate(contents):
-        yield element(number, distance)
+        yield encode_element(number, distance)
         distance += len(content) - _LEAF_ELEMENT.size
 
 
-def fnv_1a(content: bytes) -> int:
+def compute_fnv_1a(content: bytes) -> int:
     """Return the 64-bit FNV-1a hash of `content`, which is the checksum of a meta page."""
     value = 0xCBF29CE484222325
     for byte in content:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 
-from bot.demo.bolt import Bucket, encode
-from bot.demo.images import Image, Layer, artifact, pack
+from bot.demo.bolt import Bucket, encode_database
+from bot.demo.images import PlatformImage, ImageLayer, build_artifact, pack
 from bot.model.evidence import Severity
 
 SCHEMA = 2
@@ -27,11 +27,11 @@ UPDATE_INTERVAL = timedelta(days=1)
 _ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
 _LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 _NEVER = "0001-01-01T00:00:00Z"
-_FICTION = 1900
+_FICTIONAL_YEAR = 1900
 """A year without real CVE ids, whose list begins with 1999."""
 
 
-class Status(IntEnum):
+class PackageStatus(IntEnum):
     """The state of a vulnerability in a distribution's package; the numbers are those of the schema."""
 
     AFFECTED = 2
@@ -40,7 +40,7 @@ class Status(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Vulnerability:
+class VulnerabilityDetails:
     """The details of a vulnerability, for all distributions."""
 
     id: str
@@ -49,7 +49,7 @@ class Vulnerability:
 
 
 @dataclass(frozen=True, slots=True)
-class Advisory:
+class PackageAdvisory:
     """What one release of a distribution publishes on a vulnerability in one of its source packages."""
 
     release: str
@@ -57,7 +57,7 @@ class Advisory:
     package: str
     vulnerability: str
     fixed_in: str | None = None
-    status: Status = Status.FIXED
+    status: PackageStatus = PackageStatus.FIXED
     severity: Severity | None = None
     """The severity, if the distribution rates it differently."""
     vendor_ids: tuple[str, ...] = ()
@@ -67,53 +67,53 @@ class Advisory:
 class VulnerabilityDatabase:
     """A vulnerability database of one build time."""
 
-    vulnerabilities: Sequence[Vulnerability]
-    advisories: Sequence[Advisory]
+    vulnerabilities: Sequence[VulnerabilityDetails]
+    advisories: Sequence[PackageAdvisory]
     built: datetime
     releases: Sequence[str] = ()
     """Releases that the database knows without having an advisory for them."""
 
-    def content(self) -> bytes:
+    def encode_content(self) -> bytes:
         """Return the file that Trivy keeps as `db/trivy.db`."""
-        return encode(self._buckets())
+        return encode_database(self._build_buckets())
 
-    def metadata(self) -> bytes:
+    def encode_metadata(self) -> bytes:
         """Return the file that Trivy keeps as `db/metadata.json`."""
         times = {
-            "NextUpdate": _timestamp(self.built + UPDATE_INTERVAL),
-            "UpdatedAt": _timestamp(self.built),
+            "NextUpdate": _format_timestamp(self.built + UPDATE_INTERVAL),
+            "UpdatedAt": _format_timestamp(self.built),
             "DownloadedAt": _NEVER,
         }
         return json.dumps({"Version": SCHEMA, **times}).encode()
 
-    def image(self) -> Image:
+    def build_database_artifact(self) -> PlatformImage:
         """Return the OCI artifact that Trivy pulls, which needs the tag TAG."""
-        archive = gzip.compress(pack({"trivy.db": self.content(), "metadata.json": self.metadata()}), mtime=0)
+        archive = gzip.compress(pack({"trivy.db": self.encode_content(), "metadata.json": self.encode_metadata()}), mtime=0)
         title = {"org.opencontainers.image.title": "db.tar.gz"}
-        return artifact(_ARTIFACT, [Layer(archive, _LAYER, title)])
+        return build_artifact(_ARTIFACT, [ImageLayer(archive, _LAYER, title)])
 
-    def _buckets(self) -> Bucket:
+    def _build_buckets(self) -> Bucket:
         releases = sorted({*self.releases, *(advisory.release for advisory in self.advisories)})
         return {
-            **{release: self._release(release) for release in releases},
-            "data-source": {release: _source(release) for release in releases},
-            "vulnerability": {known.id: _known(known) for known in self.vulnerabilities},
+            **{release: self._build_release_bucket(release) for release in releases},
+            "data-source": {release: _encode_source(release) for release in releases},
+            "vulnerability": {known.id: _encode_details(known) for known in self.vulnerabilities},
         }
 
-    def _release(self, release: str) -> Bucket:
+    def _build_release_bucket(self, release: str) -> Bucket:
         packages: dict[str, dict[str, bytes]] = {}
         for advisory in self.advisories:
             if advisory.release == release:
-                packages.setdefault(advisory.package, {})[advisory.vulnerability] = _advisory(advisory)
+                packages.setdefault(advisory.package, {})[advisory.vulnerability] = _encode_advisory(advisory)
         return packages
 
 
-def fictional_id(number: int) -> str:
+def make_fictional_id(number: int) -> str:
     """Return an id in the form of a CVE id that no real vulnerability can have."""
-    return f"CVE-{_FICTION}-{number:04}"
+    return f"CVE-{_FICTIONAL_YEAR}-{number:04}"
 
 
-def _advisory(advisory: Advisory) -> bytes:
+def _encode_advisory(advisory: PackageAdvisory) -> bytes:
     fields: dict[str, object] = {
         "FixedVersion": advisory.fixed_in,
         "Status": None if advisory.fixed_in else int(advisory.status),
@@ -123,14 +123,14 @@ def _advisory(advisory: Advisory) -> bytes:
     return json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
 
 
-def _known(vulnerability: Vulnerability) -> bytes:
+def _encode_details(vulnerability: VulnerabilityDetails) -> bytes:
     return json.dumps({"Title": vulnerability.title, "Severity": vulnerability.severity.name}).encode()
 
 
-def _source(release: str) -> bytes:
+def _encode_source(release: str) -> bytes:
     """Return the data source of a release's advisories, which is no real security team."""
     return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
 
 
-def _timestamp(moment: datetime) -> str:
+def _format_timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

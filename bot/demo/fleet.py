@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bot import process
-from bot.demo.library import DATABASE, Library, Rebuilt
+from bot.demo.library import DATABASE, DemoImages, RebuiltTag
 from bot.model.errors import ProcessError
 
 CONFIG = """\
@@ -96,12 +96,12 @@ _ENVIRONMENT = {
 }
 
 
-def git(folder: Path, *arguments: str) -> str:
+def run_git(folder: Path, *arguments: str) -> str:
     """Run git in a folder and return its output. Raises ProcessError."""
-    done = process.run(["git", *arguments], cwd=folder, environment=_ENVIRONMENT)
-    if done.status:
-        raise ProcessError(f"git {arguments[0]} failed: {done.error_text}")
-    return done.output.decode()
+    result = process.run(["git", *arguments], cwd=folder, environment=_ENVIRONMENT)
+    if result.status:
+        raise ProcessError(f"git {arguments[0]} failed: {result.error_text}")
+    return result.output.decode()
 
 
 def write_config(folder: Path, host: str) -> Path:
@@ -111,17 +111,17 @@ def write_config(folder: Path, host: str) -> Path:
     return path
 
 
-def make_repositories(folder: Path, library: Library) -> None:
+def make_repositories(folder: Path, library: DemoImages) -> None:
     """Create the git repositories, whose files pin last month's images."""
-    images: tuple[Rebuilt, ...] = (library.python, library.node, library.nginx, library.redis)
+    images: tuple[RebuiltTag, ...] = (library.python, library.node, library.nginx, library.redis)
     digests = {image.repository.rpartition("/")[2]: image.last_month for image in images}
     for name, files in _FILES.items():
         repository = folder / "repositories" / name
         repository.mkdir(parents=True)
-        git(repository, "init", "--quiet", "--initial-branch", "main")
+        run_git(repository, "init", "--quiet", "--initial-branch", "main")
         for path, content in files.items():
             target = repository / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text(content.format(**digests), encoding="utf-8")
-        git(repository, "add", "--all")
-        git(repository, "commit", "--quiet", "--message", f"The {name} repository, as it was last month")
+        run_git(repository, "add", "--all")
+        run_git(repository, "commit", "--quiet", "--message", f"The {name} repository, as it was last month")

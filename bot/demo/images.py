@@ -27,13 +27,13 @@ Files = Mapping[str, bytes]
 """The regular files of a root file system: paths without a leading slash, and contents."""
 
 
-def digest_of(content: bytes) -> Digest:
+def compute_digest(content: bytes) -> Digest:
     """Return the digest of `content`, by which registries identify it."""
     return Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
 @dataclass(frozen=True, slots=True)
-class Package:
+class DemoPackage:
     """An installed package of a distribution."""
 
     name: str
@@ -46,18 +46,18 @@ class Package:
         return self.source or self.name
 
 
-def debian_root(release: str, packages: Iterable[Package], *, architecture: str = "amd64") -> dict[str, bytes]:
+def build_debian_root(release: str, packages: Iterable[DemoPackage], *, architecture: str = "amd64") -> dict[str, bytes]:
     """Return the files by which a scanner recognises Debian `release` (`12.11`) and its installed packages."""
     major = release.partition(".")[0]
     names = f'PRETTY_NAME="Debian GNU/Linux {major}"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{major}"\n'
     return {
         "etc/debian_version": f"{release}\n".encode(),
         "etc/os-release": names.encode(),
-        "var/lib/dpkg/status": "\n".join(_dpkg_entry(package, architecture) for package in packages).encode(),
+        "var/lib/dpkg/status": "\n".join(_format_dpkg_entry(package, architecture) for package in packages).encode(),
     }
 
 
-def _dpkg_entry(package: Package, architecture: str) -> str:
+def _format_dpkg_entry(package: DemoPackage, architecture: str) -> str:
     """Return a paragraph of dpkg's status file (deb822, see `man 5 deb-control`)."""
     fields = {
         "Package": package.name,
@@ -71,23 +71,23 @@ def _dpkg_entry(package: Package, architecture: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
 
 
-def alpine_root(release: str, packages: Iterable[Package], *, architecture: str = "x86_64") -> dict[str, bytes]:
+def build_alpine_root(release: str, packages: Iterable[DemoPackage], *, architecture: str = "x86_64") -> dict[str, bytes]:
     """Return the files by which a scanner recognises Alpine `release` (`3.20.3`) and its installed packages."""
     names = f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={release}\nPRETTY_NAME="Alpine Linux v{release}"\n'
     return {
         "etc/alpine-release": f"{release}\n".encode(),
         "etc/os-release": names.encode(),
-        "lib/apk/db/installed": "".join(_apk_entry(package, architecture) for package in packages).encode(),
+        "lib/apk/db/installed": "".join(_format_apk_entry(package, architecture) for package in packages).encode(),
     }
 
 
-def _apk_entry(package: Package, architecture: str) -> str:
+def _format_apk_entry(package: DemoPackage, architecture: str) -> str:
     """Return an entry of apk's database (https://wiki.alpinelinux.org/wiki/Apk_spec)."""
     return f"P:{package.name}\nV:{package.version}\nA:{architecture}\no:{package.source_name}\nL:MIT\n\n"
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ImageLayer:
     """A layer; it is not compressed, so that its digest does not depend on the version of a compressor."""
 
     content: bytes
@@ -96,12 +96,12 @@ class Layer:
 
     @property
     def digest(self) -> Digest:
-        return digest_of(self.content)
+        return compute_digest(self.content)
 
 
-def layer(files: Files) -> Layer:
+def build_layer(files: Files) -> ImageLayer:
     """Pack files into a layer, with the folders above them; the bytes are the same every time."""
-    return Layer(pack(files))
+    return ImageLayer(pack(files))
 
 
 def pack(files: Files) -> bytes:
@@ -121,7 +121,7 @@ def pack(files: Files) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class Image:
+class PlatformImage:
     """A manifest and the blobs that it refers to."""
 
     content: bytes
@@ -134,32 +134,32 @@ class Image:
 
     @property
     def digest(self) -> Digest:
-        return digest_of(self.content)
+        return compute_digest(self.content)
 
 
 @dataclass(frozen=True, slots=True)
-class Index:
+class ImageIndex:
     """An index: a list of images, one for each platform."""
 
     content: bytes
     media_type: str
-    children: tuple[Image, ...]
+    children: tuple[PlatformImage, ...]
 
     @property
     def digest(self) -> Digest:
-        return digest_of(self.content)
+        return compute_digest(self.content)
 
 
-def image(
-    layers: Sequence[Layer],
+def build_image(
+    layers: Sequence[ImageLayer],
     *,
     platform: str = "linux/amd64",
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     created: datetime | None = DEFAULT_CREATED,
-    docker: bool = False,
-    start: Mapping[str, object] | None = None,
-) -> Image:
+    is_docker: bool = False,
+    start_config: Mapping[str, object] | None = None,
+) -> PlatformImage:
     """Create an image for a platform.
 
     Args:
@@ -172,88 +172,88 @@ def image(
         start: Keys of its config for the start of a container, such as `User` and `Entrypoint`.
     """
     config: dict[str, object] = {
-        **({"created": _timestamp(created)} if created else {}),
-        **_platform(platform),
-        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": dict(labels or {}), **(start or {})},
+        **({"created": _format_timestamp(created)} if created else {}),
+        **_split_platform(platform),
+        "config": {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin"], "Labels": dict(labels or {}), **(start_config or {})},
         "rootfs": {"type": "layers", "diff_ids": [item.digest for item in layers]},
         "history": [{"created_by": "made by hand"} for _ in layers],
     }
-    blob = _json(config)
+    blob = _encode_json(config)
     manifest: dict[str, object] = {
         "schemaVersion": 2,
-        "mediaType": DOCKER_MANIFEST if docker else OCI_MANIFEST,
-        "config": _descriptor(DOCKER_CONFIG if docker else OCI_CONFIG, blob),
-        "layers": [_descriptor(DOCKER_LAYER if docker else item.media_type, item.content) for item in layers],
+        "mediaType": DOCKER_MANIFEST if is_docker else OCI_MANIFEST,
+        "config": _build_descriptor(DOCKER_CONFIG if is_docker else OCI_CONFIG, blob),
+        "layers": [_build_descriptor(DOCKER_LAYER if is_docker else item.media_type, item.content) for item in layers],
         **({"annotations": dict(annotations)} if annotations else {}),
     }
     blobs = (blob, *(item.content for item in layers))
-    return Image(_json(manifest), str(manifest["mediaType"]), blobs, platform)
+    return PlatformImage(_encode_json(manifest), str(manifest["mediaType"]), blobs, platform)
 
 
-def artifact(artifact_type: str, layers: Sequence[Layer], annotations: Mapping[str, str] | None = None) -> Image:
+def build_artifact(artifact_type: str, layers: Sequence[ImageLayer], annotations: Mapping[str, str] | None = None) -> PlatformImage:
     """Create the manifest of an artifact that is not an image, such as a database or an attestation."""
     empty = b"{}"
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": artifact_type,
-        "config": _descriptor(artifact_type, empty),
-        "layers": [_descriptor(item.media_type, item.content, item.annotations) for item in layers],
+        "config": _build_descriptor(artifact_type, empty),
+        "layers": [_build_descriptor(item.media_type, item.content, item.annotations) for item in layers],
         **({"annotations": dict(annotations)} if annotations else {}),
     }
-    return Image(_json(manifest), OCI_MANIFEST, (empty, *(item.content for item in layers)))
+    return PlatformImage(_encode_json(manifest), OCI_MANIFEST, (empty, *(item.content for item in layers)))
 
 
-def attestation(subject: Image) -> Image:
+def build_attestation(subject: PlatformImage) -> PlatformImage:
     """Create a manifest as BuildKit adds it to an index for an image's attestations; it cannot be run.
 
     https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
     """
-    statement = _json({"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicate": {}})
-    made = artifact("application/vnd.in-toto+json", [Layer(statement, "application/vnd.in-toto+json")])
-    beside = {
+    statement = _encode_json({"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicate": {}})
+    attestation_manifest = build_artifact("application/vnd.in-toto+json", [ImageLayer(statement, "application/vnd.in-toto+json")])
+    descriptor_annotations = {
         "vnd.docker.reference.type": "attestation-manifest",
         "vnd.docker.reference.digest": subject.digest,
     }
-    return Image(made.content, made.media_type, made.blobs, "unknown/unknown", beside)
+    return PlatformImage(attestation_manifest.content, attestation_manifest.media_type, attestation_manifest.blobs, "unknown/unknown", descriptor_annotations)
 
 
-def index(children: Sequence[Image], *, annotations: Mapping[str, str] | None = None, docker: bool = False) -> Index:
+def build_index(children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None, is_docker: bool = False) -> ImageIndex:
     """Create an OCI image index of images, or a Docker manifest list."""
-    media_type = DOCKER_INDEX if docker else OCI_INDEX
+    media_type = DOCKER_INDEX if is_docker else OCI_INDEX
     content = {
         "schemaVersion": 2,
         "mediaType": media_type,
         "manifests": [
             {
-                **_descriptor(child.media_type, child.content, child.descriptor_annotations),
-                **({"platform": _platform(child.platform)} if child.platform else {}),
+                **_build_descriptor(child.media_type, child.content, child.descriptor_annotations),
+                **({"platform": _split_platform(child.platform)} if child.platform else {}),
             }
             for child in children
         ],
         **({"annotations": dict(annotations)} if annotations else {}),
     }
-    return Index(_json(content), media_type, tuple(children))
+    return ImageIndex(_encode_json(content), media_type, tuple(children))
 
 
-def _descriptor(media_type: str, content: bytes, annotations: Mapping[str, str] | None = None) -> dict[str, object]:
+def _build_descriptor(media_type: str, content: bytes, annotations: Mapping[str, str] | None = None) -> dict[str, object]:
     return {
         "mediaType": media_type,
-        "digest": digest_of(content),
+        "digest": compute_digest(content),
         "size": len(content),
         **({"annotations": dict(annotations)} if annotations else {}),
     }
 
 
-def _platform(platform: str) -> dict[str, str]:
+def _split_platform(platform: str) -> dict[str, str]:
     return dict(zip(("os", "architecture", "variant"), platform.split("/"), strict=False))
 
 
-def _timestamp(moment: datetime) -> str:
+def _format_timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _json(value: object) -> bytes:
+def _encode_json(value: object) -> bytes:
     return json.dumps(value, separators=(",", ":")).encode()
 
 
@@ -266,7 +266,7 @@ class StoredManifest:
 
     @property
     def digest(self) -> Digest:
-        return digest_of(self.content)
+        return compute_digest(self.content)
 
 
 class ImageStore:
@@ -277,15 +277,15 @@ class ImageStore:
         self._blobs: dict[tuple[str, str], bytes] = {}
         self._tags: dict[tuple[str, str], Digest] = {}
 
-    def put(self, repository: str, item: Image | Index) -> Digest:
+    def put(self, repository: str, item: PlatformImage | ImageIndex) -> Digest:
         """Store an image, or an index with its images, by digest."""
-        for child in item.children if isinstance(item, Index) else (item,):
+        for child in item.children if isinstance(item, ImageIndex) else (item,):
             self._manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
-            self._blobs.update({(repository, digest_of(blob)): blob for blob in child.blobs})
+            self._blobs.update({(repository, compute_digest(blob)): blob for blob in child.blobs})
         self._manifests[repository, item.digest] = StoredManifest(item.content, item.media_type)
         return item.digest
 
-    def tag(self, repository: str, tag: str, item: Image | Index) -> Digest:
+    def set_tag(self, repository: str, tag: str, item: PlatformImage | ImageIndex) -> Digest:
         """Store an image or an index and point `tag` to it; return its digest."""
         digest = self.put(repository, item)
         self._tags[repository, tag] = digest
@@ -297,23 +297,23 @@ class ImageStore:
         for key in [key for key, target in list(self._tags.items()) if key[0] == repository and target == digest]:
             del self._tags[key]
 
-    def manifest(self, repository: str, reference: str) -> StoredManifest | None:
+    def find_manifest(self, repository: str, reference: str) -> StoredManifest | None:
         """Return the manifest of a tag or a digest; None if there is none."""
         return self._manifests.get((repository, self._tags.get((repository, reference), reference)))
 
-    def blob(self, repository: str, digest: str) -> bytes | None:
+    def find_blob(self, repository: str, digest: str) -> bytes | None:
         return self._blobs.get((repository, digest))
 
-    def manifests(self) -> dict[str, tuple[StoredManifest, ...]]:
+    def list_manifests(self) -> dict[str, tuple[StoredManifest, ...]]:
         """Return the manifests of each repository; the images of an index come before it."""
-        held: dict[str, tuple[StoredManifest, ...]] = {}
+        manifests_by_repository: dict[str, tuple[StoredManifest, ...]] = {}
         for (repository, _), manifest in list(self._manifests.items()):
-            held[repository] = (*held.get(repository, ()), manifest)
-        return held
+            manifests_by_repository[repository] = (*manifests_by_repository.get(repository, ()), manifest)
+        return manifests_by_repository
 
-    def blobs(self, repository: str) -> tuple[bytes, ...]:
+    def list_blobs(self, repository: str) -> tuple[bytes, ...]:
         return tuple(blob for (holder, _), blob in list(self._blobs.items()) if holder == repository)
 
-    def tags(self, repository: str) -> dict[str, Digest]:
+    def list_tags(self, repository: str) -> dict[str, Digest]:
         """Return the digest of each tag of a repository, sorted by tag."""
         return {tag: digest for (holder, tag), digest in sorted(self._tags.items()) if holder == repository}

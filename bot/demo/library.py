@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot.demo.database import Advisory, Vulnerability, VulnerabilityDatabase, fictional_id
-from bot.demo.images import Image, ImageStore, Index, Package, alpine_root, debian_root, image, index, layer
+from bot.demo.database import PackageAdvisory, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
+from bot.demo.images import PlatformImage, ImageStore, ImageIndex, DemoPackage, build_alpine_root, build_debian_root, build_image, build_index, build_layer
 from bot.model.evidence import Severity
 from bot.model.reference import Digest
 
@@ -31,26 +31,26 @@ _ALPINE: _Versions = {
 }
 
 _VULNERABILITIES = (
-    Vulnerability(fictional_id(1), "openssl: a made-up overflow, for this demo", Severity.CRITICAL),
-    Vulnerability(fictional_id(2), "glibc: a made-up race, for this demo", Severity.HIGH),
-    Vulnerability(fictional_id(3), "musl: a made-up overread, for this demo", Severity.HIGH),
-    Vulnerability(fictional_id(4), "openssl: a made-up timing leak, for this demo", Severity.MEDIUM),
-    Vulnerability(fictional_id(5), "zlib: a made-up crash without a fix, for this demo", Severity.LOW),
-    Vulnerability(fictional_id(6), "busybox: a made-up crash without a fix, for this demo", Severity.MEDIUM),
+    VulnerabilityDetails(make_fictional_id(1), "openssl: a made-up overflow, for this demo", Severity.CRITICAL),
+    VulnerabilityDetails(make_fictional_id(2), "glibc: a made-up race, for this demo", Severity.HIGH),
+    VulnerabilityDetails(make_fictional_id(3), "musl: a made-up overread, for this demo", Severity.HIGH),
+    VulnerabilityDetails(make_fictional_id(4), "openssl: a made-up timing leak, for this demo", Severity.MEDIUM),
+    VulnerabilityDetails(make_fictional_id(5), "zlib: a made-up crash without a fix, for this demo", Severity.LOW),
+    VulnerabilityDetails(make_fictional_id(6), "busybox: a made-up crash without a fix, for this demo", Severity.MEDIUM),
 )
 _ADVISORIES = (
-    Advisory("debian 12", "openssl", fictional_id(1), "3.0.16-1"),
-    Advisory("debian 12", "openssl", fictional_id(4), "3.0.17-1"),
-    Advisory("debian 12", "glibc", fictional_id(2), "2.36-10"),
-    Advisory("debian 12", "zlib", fictional_id(5)),
-    Advisory("alpine 3.22", "openssl", fictional_id(1), "3.3.4-r0"),
-    Advisory("alpine 3.22", "musl", fictional_id(3), "1.2.5-r1"),
-    Advisory("alpine 3.22", "busybox", fictional_id(6)),
+    PackageAdvisory("debian 12", "openssl", make_fictional_id(1), "3.0.16-1"),
+    PackageAdvisory("debian 12", "openssl", make_fictional_id(4), "3.0.17-1"),
+    PackageAdvisory("debian 12", "glibc", make_fictional_id(2), "2.36-10"),
+    PackageAdvisory("debian 12", "zlib", make_fictional_id(5)),
+    PackageAdvisory("alpine 3.22", "openssl", make_fictional_id(1), "3.3.4-r0"),
+    PackageAdvisory("alpine 3.22", "musl", make_fictional_id(3), "1.2.5-r1"),
+    PackageAdvisory("alpine 3.22", "busybox", make_fictional_id(6)),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuiltTag:
     """A tag, with its digest of last month and that of today."""
 
     repository: str
@@ -61,42 +61,42 @@ class Rebuilt:
 
 
 @dataclass(frozen=True, slots=True)
-class Library:
+class DemoImages:
     """The content of the demo's registry."""
 
     store: ImageStore
-    python: Rebuilt
-    node: Rebuilt
-    nginx: Rebuilt
-    redis: Rebuilt
+    python: RebuiltTag
+    node: RebuiltTag
+    nginx: RebuiltTag
+    redis: RebuiltTag
 
 
-def stock(now: datetime) -> Library:
+def build_demo_images(now: datetime) -> DemoImages:
     """Build every image of last month and of today, and a vulnerability database with what the rebuilds fixed."""
     store = ImageStore()
     database = VulnerabilityDatabase(_VULNERABILITIES, _ADVISORIES, now - timedelta(hours=5))
-    store.tag(*DATABASE, database.image())
+    store.set_tag(*DATABASE, database.build_database_artifact())
 
-    def rebuilt(repository: str, tag: str, versions: _Versions) -> Rebuilt:
-        old = store.tag(repository, tag, _index(tag, versions, 0, now - _LAST_MONTH))
-        new = store.tag(repository, tag, _index(tag, versions, 1, now - _YESTERDAY))
-        return Rebuilt(repository, tag, old, new)
+    def build_rebuilt_tag(repository: str, tag: str, versions: _Versions) -> RebuiltTag:
+        old = store.set_tag(repository, tag, _build_demo_index(tag, versions, 0, now - _LAST_MONTH))
+        new = store.set_tag(repository, tag, _build_demo_index(tag, versions, 1, now - _YESTERDAY))
+        return RebuiltTag(repository, tag, old, new)
 
-    return Library(
+    return DemoImages(
         store,
-        python=rebuilt("library/python", "3.12-slim", _DEBIAN),
-        node=rebuilt("library/node", "22-alpine", _ALPINE),
-        nginx=rebuilt("library/nginx", "1.27", _DEBIAN),
-        redis=rebuilt("library/redis", "7", _ALPINE),
+        python=build_rebuilt_tag("library/python", "3.12-slim", _DEBIAN),
+        node=build_rebuilt_tag("library/node", "22-alpine", _ALPINE),
+        nginx=build_rebuilt_tag("library/nginx", "1.27", _DEBIAN),
+        redis=build_rebuilt_tag("library/redis", "7", _ALPINE),
     )
 
 
-def _index(tag: str, versions: _Versions, age: int, created: datetime) -> Index:
-    return index([_image(tag, versions, age, created, platform) for platform in ("linux/amd64", "linux/arm64")])
+def _build_demo_index(tag: str, versions: _Versions, age: int, created: datetime) -> ImageIndex:
+    return build_index([_build_demo_image(tag, versions, age, created, platform) for platform in ("linux/amd64", "linux/arm64")])
 
 
-def _image(tag: str, versions: _Versions, age: int, created: datetime, platform: str) -> Image:
-    packages = [Package(source, version[age]) for source, version in versions.items()]
-    root = alpine_root("3.22.1", packages) if versions is _ALPINE else debian_root("12.7", packages)
+def _build_demo_image(tag: str, versions: _Versions, age: int, created: datetime, platform: str) -> PlatformImage:
+    packages = [DemoPackage(source, version[age]) for source, version in versions.items()]
+    root = build_alpine_root("3.22.1", packages) if versions is _ALPINE else build_debian_root("12.7", packages)
     labels = {"org.opencontainers.image.version": tag}
-    return image([layer(root)], platform=platform, labels=labels, created=created)
+    return build_image([build_layer(root)], platform=platform, labels=labels, created=created)

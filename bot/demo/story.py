@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot import wiring
-from bot.demo.fleet import REPOSITORIES, git, make_repositories, write_config
-from bot.demo.library import stock
+from bot.demo.fleet import REPOSITORIES, run_git, make_repositories, write_config
+from bot.demo.library import build_demo_images
 from bot.demo.registry import LoopbackRegistry
 from bot.model.report import ProposalReport, RepositoryReport, RunReport
 from bot.model.scope import RunScope
@@ -24,59 +24,59 @@ _RULE = "─" * 78
 _COMMENT = re.compile(r"<!--.*?--> ?", re.DOTALL)
 """Comments in the body of a proposal, which a forge does not show."""
 _BLANK_LINES = re.compile(r"\n{3,}")
-_SHOWN = "api"
+_SHOWN_REPOSITORY = "api"
 """The repository whose first proposal the demo shows."""
 
 
-def tell(folder: Path, say: Say, progress: ProgressReporter) -> bool:
+def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
     """Run the demo in `folder`, on loopback alone; return True if everything happened as described."""
     clock = SystemClock()
-    library = stock(clock.now())
+    library = build_demo_images(clock.now())
     make_repositories(folder, library)
     with LoopbackRegistry(library.store) as registry:
         config = write_config(folder, registry.host)
-        say("The images and vulnerabilities of this demo are made up.")
-        say(f"A registry on {registry.host} serves four images, all of them rebuilt since last month.")
-        say(f"Three git repositories in {folder / 'repositories'} pin last month's digests.")
-        _head(say, "First run: basebump run --config basebump.yaml --level propose")
-        first = _run(config, progress)
-        say(render_run_text(first))
-        _show(folder, first, say)
-        before = _refs(folder)
-        _head(say, "Second run: the same command again")
-        second = _run(config, progress)
-        say(render_run_text(second))
-        is_quiet = _refs(folder) == before and _all(second, ProposalOutcome.UNCHANGED)
-    _head(say, "What happened")
+        write_line("The images and vulnerabilities of this demo are made up.")
+        write_line(f"A registry on {registry.host} serves four images, all of them rebuilt since last month.")
+        write_line(f"Three git repositories in {folder / 'repositories'} pin last month's digests.")
+        _show_heading(write_line, "First run: basebump run --config basebump.yaml --level propose")
+        first = _run_basebump(config, progress)
+        write_line(render_run_text(first))
+        _show_proposal(folder, first, write_line)
+        refs_before = _list_refs(folder)
+        _show_heading(write_line, "Second run: the same command again")
+        second = _run_basebump(config, progress)
+        write_line(render_run_text(second))
+        has_changed_nothing = _list_refs(folder) == refs_before and _has_only_outcome(second, ProposalOutcome.UNCHANGED)
+    _show_heading(write_line, "What happened")
     count = sum(len(repository.proposals) for repository in first.repositories)
-    say(f"The first run opened {count} proposals, each a branch with one commit.")
-    if is_quiet:
-        say("The second run had nothing to do: it changed no branch, no proposal and no commit.")
+    write_line(f"The first run opened {count} proposals, each a branch with one commit.")
+    if has_changed_nothing:
+        write_line("The second run had nothing to do: it changed no branch, no proposal and no commit.")
     else:
-        say("The second run changed something, which is a bug.")
-    return is_quiet and _all(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
+        write_line("The second run changed something, which is a bug.")
+    return has_changed_nothing and _has_only_outcome(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
 
 
-def _run(config: Path, progress: ProgressReporter) -> RunReport:
-    wired = wiring.fleet_world(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
-    return run_fleets(wired.fleets, wired.world, wired.orders)
+def _run_basebump(config: Path, progress: ProgressReporter) -> RunReport:
+    fleet_run = wiring.fleet_world(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
+    return run_fleets(fleet_run.fleets, fleet_run.world, fleet_run.orders)
 
 
-def _head(say: Say, title: str) -> None:
-    say(f"\n{_RULE}\n{title}\n{_RULE}")
+def _show_heading(write_line: Say, title: str) -> None:
+    write_line(f"\n{_RULE}\n{title}\n{_RULE}")
 
 
-def _show(folder: Path, report: RunReport, say: Say) -> None:
-    repository, proposal = _first_of(_SHOWN, report)
-    _head(say, f"One of the proposals, as its reviewer reads it: {proposal.branch}")
+def _show_proposal(folder: Path, report: RunReport, write_line: Say) -> None:
+    repository, proposal = _find_first_proposal(_SHOWN_REPOSITORY, report)
+    _show_heading(write_line, f"One of the proposals, as its reviewer reads it: {proposal.branch}")
     shown = _BLANK_LINES.sub("\n\n", _COMMENT.sub("", proposal.body))
-    say(f"# {proposal.title}\n\n{shown.strip()}")
-    _head(say, f"Its whole diff: git diff {repository.base_branch}...{proposal.branch}")
-    place = folder / "repositories" / repository.name
-    say(git(place, "diff", f"{repository.base_branch}...{proposal.branch}").rstrip())
+    write_line(f"# {proposal.title}\n\n{shown.strip()}")
+    _show_heading(write_line, f"Its whole diff: git diff {repository.base_branch}...{proposal.branch}")
+    repository_folder = folder / "repositories" / repository.name
+    write_line(run_git(repository_folder, "diff", f"{repository.base_branch}...{proposal.branch}").rstrip())
 
 
-def _first_of(name: str, report: RunReport) -> tuple[RepositoryReport, ProposalReport]:
+def _find_first_proposal(name: str, report: RunReport) -> tuple[RepositoryReport, ProposalReport]:
     return next(
         (repository, proposal)
         for repository in report.repositories
@@ -85,10 +85,10 @@ def _first_of(name: str, report: RunReport) -> tuple[RepositoryReport, ProposalR
     )
 
 
-def _refs(folder: Path) -> tuple[str, ...]:
-    return tuple(git(folder / "repositories" / name, "for-each-ref") for name in REPOSITORIES)
+def _list_refs(folder: Path) -> tuple[str, ...]:
+    return tuple(run_git(folder / "repositories" / name, "for-each-ref") for name in REPOSITORIES)
 
 
-def _all(report: RunReport, outcome: ProposalOutcome) -> bool:
+def _has_only_outcome(report: RunReport, outcome: ProposalOutcome) -> bool:
     outcomes = {proposal.outcome for repository in report.repositories for proposal in repository.proposals}
     return outcomes == {outcome}

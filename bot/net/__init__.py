@@ -1,29 +1,29 @@
 """The only module for HTTP requests that repository content can influence: guarded, bounded and rate-limited."""
 
-from bot.net.causes import cause_of
+from bot.net.causes import describe_cause
 from bot.net.client import HttpClient, Response
-from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, StrayedError, UnreachableError
-from bot.net.guard import Guard, HostTrust, is_public
-from bot.net.proxy import Proxy
+from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, BlockedRedirectError, UnreachableError
+from bot.net.guard import RequestGuard, HostTrust, is_public_address
+from bot.net.proxy import HttpsProxy
 from bot.net.session import ApiSession
-from bot.net.text import plain
+from bot.net.text import sanitize_text
 from bot.net.url import Url
 
 __all__ = [
     "ApiSession",
     "BlockedError",
-    "Guard",
+    "RequestGuard",
     "HostTrust",
     "HttpClient",
     "HttpError",
     "OversizedError",
-    "Proxy",
+    "HttpsProxy",
     "RateLimitedError",
     "Response",
-    "StrayedError",
+    "BlockedRedirectError",
     "UnreachableError",
     "Url",
-    "cause_of",
-    "is_public",
-    "plain",
+    "describe_cause",
+    "is_public_address",
+    "sanitize_text",
 ]

@@ -5,29 +5,29 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 
-from bot.net.text import plain
+from bot.net.text import sanitize_text
 
 
-def cause_of(error: BaseException) -> tuple[str, bool]:
+def describe_cause(error: BaseException) -> tuple[str, bool]:
     """Return a description of the failure, and True if it is permanent.
 
     The HTTP library's own message is not used: it contains the query, and for an invalid header the header's value.
     """
-    for link in _chain(error):
+    for link in _list_causes(error):
         if isinstance(link, ssl.SSLCertVerificationError):
-            return f"its certificate is not trusted ({plain(link.verify_message)}); hint: set `ca` for it", True
+            return f"its certificate is not trusted ({sanitize_text(link.verify_message)}); hint: set `ca` for it", True
         if isinstance(link, ssl.SSLError):
-            return f"TLS failed ({plain(link.reason or 'no reason given')})", False
+            return f"TLS failed ({sanitize_text(link.reason or 'no reason given')})", False
         if isinstance(link, TimeoutError):
             return "it took too long", False
         if isinstance(link, OSError) and link.strerror:
-            return plain(str(link.strerror)), False
+            return sanitize_text(str(link.strerror)), False
     if isinstance(error, OSError) and "TLS CA certificate bundle" in str(error):
         return "the file of CA certificates configured for it does not exist", True
-    return plain(type(error).__name__), False
+    return sanitize_text(type(error).__name__), False
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def _list_causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, the innermost first: the operating system's error."""
     links: list[BaseException] = []
     link: BaseException | None = error

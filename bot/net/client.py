@@ -16,12 +16,12 @@ import requests
 from urllib3.exceptions import HTTPError as TransportError
 
 from bot import __version__
-from bot.net.body import bounded
-from bot.net.causes import cause_of
-from bot.net.errors import BlockedError, HttpError, StrayedError, UnreachableError
-from bot.net.guard import Guard, HostTrust, Resolve, resolve
-from bot.net.pace import MAX_PAUSE, Pace
-from bot.net.proxy import Proxy
+from bot.net.body import limit_body
+from bot.net.causes import describe_cause
+from bot.net.errors import BlockedError, HttpError, BlockedRedirectError, UnreachableError
+from bot.net.guard import RequestGuard, HostTrust, ResolveHost, resolve_host
+from bot.net.pace import MAX_PAUSE, HostPace
+from bot.net.proxy import HttpsProxy
 from bot.net.transport import GuardedAdapter
 from bot.net.url import Url
 
@@ -33,11 +33,11 @@ MAX_REDIRECTS = 5
 """registry.k8s.io needs one redirect, blobs behind a mirror need two."""
 MAX_TRIES = 3
 """The same as in go-containerregistry."""
-PAUSES = (1.0, 3.0)
+RETRY_PAUSES = (1.0, 3.0)
 """Seconds before the second and the third attempt, unless the server states another time."""
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_CHUNK = 64 * 1024
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
+_CHUNK_SIZE = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class _Question:
+class _RequestParts:
     """The parts of a request that stay the same over all redirects."""
 
     method: str
     body: bytes | None
     limit: int
-    redirects: int
+    max_redirects: int
 
 
 class HttpClient:
@@ -65,26 +65,26 @@ class HttpClient:
 
     def __init__(
         self,
-        listed: Mapping[str, HostTrust] | None = None,
+        listed_hosts: Mapping[str, HostTrust] | None = None,
         *,
         environment: Mapping[str, str] = os.environ,
         sleep: Callable[[float], None] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        resolve: Resolve = resolve,
+        resolve: ResolveHost = resolve_host,
     ) -> None:
         """Take the hosts that the configuration lists, as `host[:port]`; only these may be private or insecure.
 
         HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read from `environment`. Raises ValueError if a host is invalid.
         """
-        self._guard = Guard(listed or {}, resolve)
-        self._proxy = Proxy.from_environment(environment)
+        self._guard = RequestGuard(listed_hosts or {}, resolve)
+        self._proxy = HttpsProxy.read_environment(environment)
         self._ca = environment.get("SSL_CERT_FILE") or None
         self._sleep, self._clock, self._now = sleep, clock, now
-        self._of_thread = threading.local()
+        self._thread_local = threading.local()
         self._lock = threading.Lock()
-        self._paces: dict[str, Pace] = {}
-        self._exhausted: set[str] = set()
+        self._paces: dict[str, HostPace] = {}
+        self._exhausted_hosts: set[str] = set()
         """Hosts for which the last request failed on every attempt; until they answer again, they get one attempt."""
 
     def request(
@@ -95,7 +95,7 @@ class HttpClient:
         limit: int,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
-        redirects: int = MAX_REDIRECTS,
+        max_redirects: int = MAX_REDIRECTS,
     ) -> Response:
         """Send a request, with retries, and return the response; `limit` is the maximum size of its body in bytes.
 
@@ -103,100 +103,100 @@ class HttpClient:
         The Authorization header is sent only to the origin of `url`.
         Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
         """
-        question = _Question(method, body, limit, redirects)
+        parts = _RequestParts(method, body, limit, max_redirects)
         target = Url.parse(url)
-        tries = 1 if target.authority in self._exhausted else MAX_TRIES
-        pauses = iter(PAUSES[: tries - 1])
+        tries = 1 if target.authority in self._exhausted_hosts else MAX_TRIES
+        pauses = iter(RETRY_PAUSES[: tries - 1])
         while True:
             pause = next(pauses, None)
             try:
-                response, answering = self._follow(question, target, headers or {})
+                response, answering = self._follow_redirects(parts, target, headers or {})
             except UnreachableError as error:
-                if pause is None or error.lasting:
-                    self._exhausted.add(target.authority)
+                if pause is None or error.is_permanent:
+                    self._exhausted_hosts.add(target.authority)
                     raise
                 self._sleep(pause)
                 continue
-            if response.status not in RETRIED_STATUSES or _is_used_up(response):
-                self._exhausted.discard(target.authority)
+            if response.status not in RETRIED_STATUSES or _is_quota_exhausted(response):
+                self._exhausted_hosts.discard(target.authority)
                 return response
-            asked = self._asked_pause(response, PAUSES[-1] if pause is None else pause)
+            requested_pause = self._parse_retry_after(response, RETRY_PAUSES[-1] if pause is None else pause)
             is_complaint = response.status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in response.headers
             if is_complaint:
-                self._pace(answering).postpone(asked)
-            if pause is None or asked > MAX_PAUSE:  # a retry before the time that the host asked for would fail again
-                self._exhausted.add(target.authority)
+                self._get_pace(answering).pause_requests(requested_pause)
+            if pause is None or requested_pause > MAX_PAUSE:  # a retry before the time that the host asked for would fail again
+                self._exhausted_hosts.add(target.authority)
                 return response
             if not is_complaint:  # otherwise the pace delays all requests to this host, the next attempt included
-                self._sleep(asked)
+                self._sleep(requested_pause)
 
-    def _pace(self, target: Url) -> Pace:
+    def _get_pace(self, target: Url) -> HostPace:
         with self._lock:
-            return self._paces.setdefault(target.authority, Pace(target.authority, self._sleep, self._clock))
+            return self._paces.setdefault(target.authority, HostPace(target.authority, self._sleep, self._clock))
 
-    def _asked_pause(self, response: Response, otherwise: float) -> float:
+    def _parse_retry_after(self, response: Response, default: float) -> float:
         """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), else the default."""
-        asked = response.headers.get("retry-after", "").strip()
-        if asked.isascii() and asked.isdigit():
-            return float(asked[:10])
+        header = response.headers.get("retry-after", "").strip()
+        if header.isascii() and header.isdigit():
+            return float(header[:10])
         try:
-            moment = parsedate_to_datetime(asked)
+            moment = parsedate_to_datetime(header)
             seconds = (moment.replace(tzinfo=moment.tzinfo or UTC) - self._now()).total_seconds()
         except (ValueError, OverflowError):
-            return otherwise
+            return default
         return max(seconds, 0.0)
 
-    def _follow(self, question: _Question, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
+    def _follow_redirects(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
         """Return the response at the end of all redirects, and the URL that sent it."""
-        response, hops = self._exchange(question, target, headers), 0
-        while question.redirects and response.status in REDIRECTS and (location := response.headers.get("location")):
-            if hops == question.redirects:
-                raise StrayedError(f"{target.shown} redirects more than {question.redirects} times")
+        response, hops = self._send_guarded(parts, target, headers), 0
+        while parts.max_redirects and response.status in REDIRECT_STATUSES and (location := response.headers.get("location")):
+            if hops == parts.max_redirects:
+                raise BlockedRedirectError(f"{target.display_text} redirects more than {parts.max_redirects} times")
             hops += 1
             try:
-                following = Url.parse(location, base=target)
-                if following.origin != target.origin:
+                next_url = Url.parse(location, base=target)
+                if next_url.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
-                response, target = self._exchange(question, following, headers), following
+                response, target = self._send_guarded(parts, next_url, headers), next_url
             except BlockedError as error:  # without its hint: a redirect must not suggest to list the host it names
-                raise StrayedError(f"{target.shown} redirects to a blocked URL: {error.what}") from error
+                raise BlockedRedirectError(f"{target.display_text} redirects to a blocked URL: {error.reason}") from error
         return response, target
 
-    def _exchange(self, question: _Question, target: Url, headers: Mapping[str, str]) -> Response:
-        self._guard.admit(target)
-        by_proxy = self._proxy.serves(target)
-        if by_proxy:
-            self._guard.admit_by_proxy(target)
-        with self._pace(target).turn():
-            return self._send(question, target, headers, by_proxy=by_proxy)
+    def _send_guarded(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> Response:
+        self._guard.check_url(target)
+        uses_proxy = self._proxy.is_used_for(target)
+        if uses_proxy:
+            self._guard.check_proxied_url(target)
+        with self._get_pace(target).wait_for_turn():
+            return self._send_once(parts, target, headers, uses_proxy=uses_proxy)
 
-    def _send(self, question: _Question, target: Url, headers: Mapping[str, str], *, by_proxy: bool) -> Response:
-        trust = self._guard.trust(target)
+    def _send_once(self, parts: _RequestParts, target: Url, headers: Mapping[str, str], *, uses_proxy: bool) -> Response:
+        trust = self._guard.get_trust(target)
         try:
-            with self._session().request(
-                question.method,
+            with self._get_session().request(
+                parts.method,
                 str(target),
                 headers=dict(headers),
-                data=question.body,
+                data=parts.body,
                 stream=True,
                 allow_redirects=False,
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),
                 verify=(trust and trust.ca) or self._ca or True,
-                proxies={"https": self._proxy.url} if by_proxy and self._proxy.url else {},
+                proxies={"https": self._proxy.url} if uses_proxy and self._proxy.url else {},
             ) as response:
-                content = b"" if question.method == "HEAD" else _read(response, target, question.limit)
-                lowered = {name.lower(): value for name, value in response.headers.items()}
-                return Response(response.status_code, lowered, content)
+                content = b"" if parts.method == "HEAD" else _read_body(response, target, parts.limit)
+                lower_headers = {name.lower(): value for name, value in response.headers.items()}
+                return Response(response.status_code, lower_headers, content)
         except HttpError:
             raise
         except UnicodeError:  # through a proxy, Python 3.13 detects only here that a label is empty or too long
-            raise UnreachableError(f"{target.shown} did not answer: its host name is invalid", lasting=True) from None
+            raise UnreachableError(f"{target.display_text} did not answer: its host name is invalid", is_permanent=True) from None
         except (OSError, TransportError) as error:
-            cause, lasting = cause_of(error)
-            raise UnreachableError(f"{target.shown} did not answer: {cause}", lasting=lasting) from error
+            cause, lasting = describe_cause(error)
+            raise UnreachableError(f"{target.display_text} did not answer: {cause}", is_permanent=lasting) from error
 
-    def _session(self) -> requests.Session:
-        session: requests.Session | None = getattr(self._of_thread, "session", None)
+    def _get_session(self) -> requests.Session:
+        session: requests.Session | None = getattr(self._thread_local, "session", None)
         if session is None:
             session = requests.Session()
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
@@ -207,17 +207,17 @@ class HttpClient:
             adapter = GuardedAdapter(self._guard)
             session.mount("https://", adapter)
             session.mount("http://", adapter)
-            self._of_thread.session = session
+            self._thread_local.session = session
         return session
 
 
-def _is_used_up(response: Response) -> bool:
+def _is_quota_exhausted(response: Response) -> bool:
     """Return True if a quota is used up: a pause does not help then, but requests that do not count still succeed."""
-    left = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
-    return response.status == HTTPStatus.TOO_MANY_REQUESTS and left == "0"
+    remaining = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
+    return response.status == HTTPStatus.TOO_MANY_REQUESTS and remaining == "0"
 
 
-def _read(response: requests.Response, target: Url, limit: int) -> bytes:
+def _read_body(response: requests.Response, target: Url, limit: int) -> bytes:
     """Return the body, read within the time limit. Raises OversizedError, UnreachableError."""
-    pieces = iter(lambda: response.raw.read1(_CHUNK, decode_content=True), b"")
-    return b"".join(bounded(pieces, limit, target.shown))
+    chunks = iter(lambda: response.raw.read1(_CHUNK_SIZE, decode_content=True), b"")
+    return b"".join(limit_body(chunks, limit, target.display_text))

@@ -22,23 +22,23 @@ class HttpError(BasebumpError):
 class BlockedError(HttpError):
     """A URL or an address that the guard does not allow."""
 
-    def __init__(self, what: str, advice: str = "") -> None:
-        self.what = what
+    def __init__(self, reason: str, hint: str = "") -> None:
+        self.reason = reason
         """The reason without the hint, which is fit only for a host that the operator named, not for a redirect's."""
-        super().__init__(f"{what}; {advice}" if advice else what)
+        super().__init__(f"{reason}; {hint}" if hint else reason)
 
 
-class StrayedError(BlockedError):
+class BlockedRedirectError(BlockedError):
     """A redirect to a URL that the guard does not allow, or too many redirects."""
 
 
 class UnreachableError(HttpError):
     """A host that did not answer."""
 
-    def __init__(self, what: str, *, lasting: bool = False) -> None:
-        self.lasting = lasting
+    def __init__(self, message: str, *, is_permanent: bool = False) -> None:
+        self.is_permanent = is_permanent
         """True if a retry cannot succeed, for instance because the certificate is not trusted."""
-        super().__init__(what)
+        super().__init__(message)
 
 
 class OversizedError(HttpError):

@@ -20,7 +20,7 @@ MAX_ADDRESSES = 4
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 """All IPv6 space that IANA has allocated; addresses outside (NAT64, IPv4-compatible, site-local) are special."""
-_DENIED = tuple(
+_DENIED_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
         "168.63.129.16/32",  # Azure's wire server, which serves secrets and appears to be public
@@ -33,7 +33,7 @@ _DENIED = tuple(
 )
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_MACHINES = tuple(
+_MACHINE_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
         "169.254.0.0/16",  # link-local; most clouds serve a machine's identity and secrets there
@@ -50,10 +50,10 @@ _MACHINE_NAMES = frozenset({"metadata.google.internal", "metadata.azure.internal
 _INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
 """Suffixes that never belong to a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
 
-NO_REGISTRY = "no registry is there"
+NO_REGISTRY_NOTE = "no registry is there"
 """Replaces the hint to list a host."""
 
-Resolve = Callable[[str, int], Sequence[str]]
+ResolveHost = Callable[[str, int], Sequence[str]]
 """Resolves a host name and a port to all addresses; raises OSError."""
 
 
@@ -61,13 +61,13 @@ Resolve = Callable[[str, int], Sequence[str]]
 class HostTrust:
     """The exceptions that the configuration grants a listed host; any port and any address are always allowed."""
 
-    insecure: bool = False
+    is_insecure: bool = False
     """True if plain http is allowed too."""
     ca: str | None = None
     """Path of a file of CA certificates, which replaces the system's for this host."""
 
 
-def is_public(address: str) -> bool:
+def is_public_address(address: str) -> bool:
     """Return True if `address` is a public unicast address."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -78,11 +78,11 @@ def is_public(address: str) -> bool:
             parsed = parsed.ipv4_mapped
         elif parsed not in _GLOBAL_UNICAST:
             return False
-    denied = any(parsed.version == network.version and parsed in network for network in _DENIED)
+    denied = any(parsed.version == network.version and parsed in network for network in _DENIED_NETWORKS)
     return parsed.is_global and not parsed.is_multicast and not denied
 
 
-def is_of_machine(host: str) -> bool:
+def is_machine_service(host: str) -> bool:
     """Return True if a host or an address, in any notation, is a metadata service or link-local.
 
     No message suggests to list such a host: a response that names it may be an attempt to read its secrets.
@@ -102,10 +102,10 @@ def is_of_machine(host: str) -> bool:
     if isinstance(address, ipaddress.IPv6Address):
         last = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF) if address in _NAT64 else None
         within += filter(None, (address.ipv4_mapped, address.sixtofour, last))
-    return any(each.version == network.version and each in network for each in within for network in _MACHINES)
+    return any(each.version == network.version and each in network for each in within for network in _MACHINE_NETWORKS)
 
 
-def resolve(host: str, port: int) -> Sequence[str]:
+def resolve_host(host: str, port: int) -> Sequence[str]:
     """Return every address of `host`, in the order of the system's resolver. Raises OSError if there is none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -114,33 +114,33 @@ def resolve(host: str, port: int) -> Sequence[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-class Guard:
+class RequestGuard:
     """Allows requests to listed hosts, and otherwise only https on port 443 to public addresses."""
 
-    def __init__(self, listed: Mapping[str, HostTrust], resolve: Resolve = resolve) -> None:
+    def __init__(self, listed_hosts: Mapping[str, HostTrust], resolve: ResolveHost = resolve_host) -> None:
         """Take the hosts that the configuration lists, as `host[:port]`. Raises ValueError if one is invalid."""
         self._resolve = resolve
-        self._listed: dict[tuple[str, int], HostTrust] = {}
-        for authority, trust in listed.items():
+        self._listed_hosts: dict[tuple[str, int], HostTrust] = {}
+        for authority, trust in listed_hosts.items():
             host, port = split_authority(authority)
             for default in DEFAULT_PORTS.values() if port is None else (port,):
-                self._listed[host, default] = trust
+                self._listed_hosts[host, default] = trust
 
-    def trust(self, url: Url) -> HostTrust | None:
+    def get_trust(self, url: Url) -> HostTrust | None:
         """Return the exceptions for the URL's host and port, or None if it is not listed."""
-        return self._listed.get((url.host, url.port))
+        return self._listed_hosts.get((url.host, url.port))
 
-    def admit(self, url: Url) -> None:
+    def check_url(self, url: Url) -> None:
         """Check a URL before anything is sent. Raises BlockedError."""
-        trust = self.trust(url)
-        if url.scheme != "https" and not (trust and trust.insecure):
-            advice = self._advice(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
-            raise BlockedError(f"{url.shown} is plain http", advice)
+        trust = self.get_trust(url)
+        if url.scheme != "https" and not (trust and trust.is_insecure):
+            hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
+            raise BlockedError(f"{url.display_text} is plain http", hint)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
-            advice = self._advice(url, f"hint: list {url.authority} under `registries:`")
-            raise BlockedError(f"{url.shown} is on an unusual port", advice)
+            hint = self._get_hint(url, f"hint: list {url.authority} under `registries:`")
+            raise BlockedError(f"{url.display_text} is on an unusual port", hint)
 
-    def addresses(self, host: str, port: int) -> Sequence[str]:
+    def resolve_addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
 
         Raises BlockedError if any of its addresses is not public and the host is not listed, and OSError if it has no
@@ -149,36 +149,36 @@ class Guard:
         host = host.lower().rstrip(".")
         found = self._resolve(host.strip("[]"), port)
         bracketed = f"[{host}]" if ":" in host and not host.startswith("[") else host
-        if (bracketed, port) not in self._listed:
+        if (bracketed, port) not in self._listed_hosts:
             for address in found:
-                if not is_public(address):
-                    advice = _unless_machine(found, f"hint: list {host} under `registries:` if it is your registry")
-                    raise BlockedError(f"{host} is at {address}, which is not a public address", advice)
+                if not is_public_address(address):
+                    hint = _choose_hint(found, f"hint: list {host} under `registries:` if it is your registry")
+                    raise BlockedError(f"{host} is at {address}, which is not a public address", hint)
         return found[:MAX_ADDRESSES]
 
-    def admit_by_proxy(self, url: Url) -> None:
+    def check_proxied_url(self, url: Url) -> None:
         """Check the host of a URL that the proxy will resolve: its form, and its addresses if this machine has any.
 
         Raises BlockedError.
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
-        if is_internal and self.trust(url) is None:
-            advice = self._advice(url, f"hint: list {url.authority} under `registries:` if it is your registry")
-            raise BlockedError(f"{url.host} is an internal name", advice)
+        if is_internal and self.get_trust(url) is None:
+            hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` if it is your registry")
+            raise BlockedError(f"{url.host} is an internal name", hint)
         try:
-            self.addresses(url.host, url.port)
+            self.resolve_addresses(url.host, url.port)
         except OSError:
             return  # not resolvable here, as usual if only the proxy has access to the internet
 
-    def _advice(self, url: Url, advice: str) -> str:
+    def _get_hint(self, url: Url, hint: str) -> str:
         """Return the hint, unless the host is one that must not be listed, by its name or by its addresses."""
-        if is_of_machine(url.host):
-            return NO_REGISTRY
+        if is_machine_service(url.host):
+            return NO_REGISTRY_NOTE
         try:
-            return _unless_machine(self._resolve(url.host.strip("[]"), url.port), advice)
+            return _choose_hint(self._resolve(url.host.strip("[]"), url.port), hint)
         except OSError:
-            return advice
+            return hint
 
 
-def _unless_machine(addresses: Sequence[str], advice: str) -> str:
-    return NO_REGISTRY if any(map(is_of_machine, addresses)) else advice
+def _choose_hint(addresses: Sequence[str], hint: str) -> str:
+    return NO_REGISTRY_NOTE if any(map(is_machine_service, addresses)) else hint

@@ -8,50 +8,50 @@ from contextlib import contextmanager
 
 from bot.net.errors import RateLimitedError
 
-MAX_AT_ONCE = 32
+MAX_CONCURRENT_REQUESTS = 32
 """Concurrent requests to one host. With fewer, 200 images take more than a second if a response takes 0.1 s."""
 MAX_PAUSE = 30.0
 """Seconds; a longer pause is reported as a failure, not waited for."""
-SPACING = 0.2
+REQUEST_SPACING = 0.2
 """Seconds between requests after a host complained: 300 per minute, as in docker-library's own tools."""
-CALM = 60.0
+CALM_SECONDS = 60.0
 """Seconds without a complaint after which a host is contacted at full speed again."""
 
 
-class Pace:
+class HostPace:
     """The limits on requests to one host, shared by all threads."""
 
     def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self._host, self._sleep, self._clock = host, sleep, clock
-        self._slots = threading.BoundedSemaphore(MAX_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
         self._lock = threading.Lock()
-        self._next = 0.0
+        self._next_request_at = 0.0
         """Earliest time of the next request."""
         self._strained_until = 0.0
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def wait_for_turn(self) -> Iterator[None]:
         """Wait until a request may be sent. Raises RateLimitedError if that would take longer than MAX_PAUSE."""
         with self._slots:
-            delay = self._reserve()
+            delay = self._reserve_turn()
             if delay > 0:
                 self._sleep(delay)
             yield
 
-    def postpone(self, seconds: float) -> None:
+    def pause_requests(self, seconds: float) -> None:
         """Delay all requests to the host, because it complained."""
         with self._lock:
             now = self._clock()
-            self._next = max(self._next, now + seconds)
-            self._strained_until = self._next + CALM
+            self._next_request_at = max(self._next_request_at, now + seconds)
+            self._strained_until = self._next_request_at + CALM_SECONDS
 
-    def _reserve(self) -> float:
+    def _reserve_turn(self) -> float:
         """Reserve the next request for the caller, and return the seconds to wait before it."""
         with self._lock:
             now = self._clock()
-            delay = self._next - now
+            delay = self._next_request_at - now
             if delay > MAX_PAUSE:
                 raise RateLimitedError(f"{self._host} asked for a pause of another {delay:.0f} seconds")
             if now < self._strained_until:
-                self._next = max(self._next, now) + SPACING
+                self._next_request_at = max(self._next_request_at, now) + REQUEST_SPACING
             return delay

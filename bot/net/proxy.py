@@ -9,7 +9,7 @@ from bot.net.url import Url, split_authority
 
 
 @dataclass(frozen=True, slots=True)
-class Proxy:
+class HttpsProxy:
     """A proxy for https. Plain http is only used with listed hosts, which are contacted directly.
 
     https://everything.curl.dev/usingcurl/proxies/env.html
@@ -17,27 +17,27 @@ class Proxy:
 
     url: str | None = field(default=None, repr=False)
     """Not in `repr`, because it may contain a password."""
-    exceptions: tuple[str, ...] = ()
+    no_proxy: tuple[str, ...] = ()
     """Hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Proxy:
+    def read_environment(cls, environment: Mapping[str, str]) -> HttpsProxy:
         """Read `https_proxy` and `no_proxy` from the environment; like in curl, lower case takes precedence."""
 
-        def read(variable: str) -> str:
+        def read_variable(variable: str) -> str:
             return environment.get(variable) or environment.get(variable.upper()) or ""
 
-        exceptions = (entry.strip().lower() for entry in read("no_proxy").split(","))
-        return cls(read("https_proxy") or None, tuple(filter(None, exceptions)))
+        exceptions = (entry.strip().lower() for entry in read_variable("no_proxy").split(","))
+        return cls(read_variable("https_proxy") or None, tuple(filter(None, exceptions)))
 
-    def serves(self, url: Url) -> bool:
+    def is_used_for(self, url: Url) -> bool:
         """Return True if requests to `url` go through the proxy."""
         if self.url is None or url.scheme != "https":
             return False
-        return not any(_covers(entry, url) for entry in self.exceptions)
+        return not any(_is_exception_for(entry, url) for entry in self.no_proxy)
 
 
-def _covers(entry: str, url: Url) -> bool:
+def _is_exception_for(entry: str, url: Url) -> bool:
     """Return True if an entry of NO_PROXY covers `url`."""
     if entry == "*":
         return True
@@ -45,5 +45,5 @@ def _covers(entry: str, url: Url) -> bool:
         host, port = split_authority(entry.lstrip("*").lstrip("."))
     except ValueError:
         return False
-    named = url.host == host or url.host.endswith(f".{host}")
-    return named and port in {None, url.port}
+    is_host_match = url.host == host or url.host.endswith(f".{host}")
+    return is_host_match and port in {None, url.port}

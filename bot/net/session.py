@@ -12,9 +12,9 @@ from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 
 from bot import __version__
-from bot.net.body import bounded
+from bot.net.body import limit_body
 from bot.net.errors import BlockedError, HttpError
-from bot.net.proxy import Proxy
+from bot.net.proxy import HttpsProxy
 from bot.net.url import Url
 
 MAX_REDIRECTS = 3
@@ -33,9 +33,9 @@ class ApiSession(requests.Session):
         """Restrict the session to the origin of `url`; `limit` is the maximum size of a body in bytes."""
         super().__init__()
         self._origin = Url.parse(url)
-        proxy = Proxy.from_environment(environment)
+        proxy = HttpsProxy.read_environment(environment)
         self.trust_env = False
-        if proxy.url is not None and proxy.serves(self._origin):
+        if proxy.url is not None and proxy.is_used_for(self._origin):
             self.proxies["https"] = proxy.url
         self.verify = environment.get("SSL_CERT_FILE") or True
         self.max_redirects = MAX_REDIRECTS
@@ -50,7 +50,7 @@ class ApiSession(requests.Session):
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
-                f"{self._origin.authority} redirects or links to {target.shown}, which is another host; not followed"
+                f"{self._origin.authority} redirects or links to {target.display_text}, which is another host; not followed"
             )
         return super().send(request, **kwargs)
 
@@ -64,22 +64,22 @@ class _BoundedAdapter(HTTPAdapter):
 
     def build_response(self, req: requests.PreparedRequest, resp: BaseHTTPResponse) -> requests.Response:
         response = super().build_response(req, resp)
-        response.raw = _BoundedBody(resp, self._limit, Url.parse(req.url or "").shown)
+        response.raw = _BoundedBody(resp, self._limit, Url.parse(req.url or "").display_text)
         return response
 
 
 class _BoundedBody:
     """A response body of `urllib3` that can be read up to a limit."""
 
-    def __init__(self, raw: BaseHTTPResponse, limit: int, shown: str) -> None:
+    def __init__(self, raw: BaseHTTPResponse, limit: int, subject: str) -> None:
         self._raw = raw
         self._limit = limit
-        self._shown = shown
+        self._subject = subject
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
         """Yield the body in chunks, as `requests` reads it. Raises OversizedError, UnreachableError."""
         try:
-            yield from bounded(self._raw.stream(amount, decode_content=decode_content), self._limit, self._shown)
+            yield from limit_body(self._raw.stream(amount, decode_content=decode_content), self._limit, self._subject)
         except HttpError:
             self._raw.close()
             raise

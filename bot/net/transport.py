@@ -11,7 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
-from bot.net.guard import Guard
+from bot.net.guard import RequestGuard
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -21,39 +21,39 @@ class GuardedAdapter(HTTPAdapter):
     names itself (see `bot.net.client`).
     """
 
-    def __init__(self, guard: Guard) -> None:
+    def __init__(self, guard: RequestGuard) -> None:
         self._guard = guard
         super().__init__(max_retries=0)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:  # noqa: FBT001, FBT002 - the signature of HTTPAdapter
         super().init_poolmanager(connections, maxsize, block, **pool_kwargs)
-        self.poolmanager.pool_classes_by_scheme = _guarded_pools(self._guard)
+        self.poolmanager.pool_classes_by_scheme = _make_guarded_pools(self._guard)
 
 
-def _guarded_pools(guard: Guard) -> dict[str, type[HTTPConnectionPool]]:
+def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
     """Return urllib3 pools that use the guard. urllib3's own SOCKS support overrides `_new_conn`, too."""
 
-    class Connection(HTTPConnection):
+    class GuardedConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
+            return _connect_guarded(self, guard)
 
-    class SecureConnection(HTTPSConnection):
+    class GuardedSecureConnection(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
-            return _connect(self, guard)
+            return _connect_guarded(self, guard)
 
-    class Pool(HTTPConnectionPool):
-        ConnectionCls = Connection
+    class GuardedPool(HTTPConnectionPool):
+        ConnectionCls = GuardedConnection
 
-    class SecurePool(HTTPSConnectionPool):
-        ConnectionCls = SecureConnection
+    class GuardedSecurePool(HTTPSConnectionPool):
+        ConnectionCls = GuardedSecureConnection
 
-    return {"http": Pool, "https": SecurePool}
+    return {"http": GuardedPool, "https": GuardedSecurePool}
 
 
-def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
+def _connect_guarded(connection: HTTPConnection, guard: RequestGuard) -> socket.socket:
     """Connect to the first allowed address that answers. TLS and the Host header still use the host name."""
     try:
-        addresses = guard.addresses(connection.host, connection.port)
+        addresses = guard.resolve_addresses(connection.host, connection.port)
     except OSError as error:
         raise NameResolutionError(connection.host, connection, socket.gaierror(*error.args)) from error
     failure: OSError = OSError("it has no address")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 from bot.net.errors import BlockedError
-from bot.net.text import plain
+from bot.net.text import sanitize_text
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 8192
@@ -40,16 +40,16 @@ class Url:
             parts = urlsplit(urljoin(str(base), text) if base else text)
             port = parts.port
         except ValueError:
-            raise BlockedError(f"{shown(text)} is not a valid URL; not followed") from None
+            raise BlockedError(f"{format_untrusted_url(text)} is not a valid URL; not followed") from None
         if parts.scheme not in DEFAULT_PORTS:
-            raise BlockedError(f"{shown(text)} is neither https nor http; not followed")
+            raise BlockedError(f"{format_untrusted_url(text)} is neither https nor http; not followed")
         if "@" in parts.netloc or parts.fragment:
-            raise BlockedError(f"{shown(text)} contains a user or a fragment; not followed")
+            raise BlockedError(f"{format_untrusted_url(text)} contains a user or a fragment; not followed")
         host = (parts.hostname or "").rstrip(".")
         host = f"[{host}]" if ":" in host else host
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not _HOST.fullmatch(host) or not _TARGET.fullmatch(target):
-            raise BlockedError(f"{shown(text)} has a host or path that is not plain ASCII; not followed")
+            raise BlockedError(f"{format_untrusted_url(text)} has a host or path that is not plain ASCII; not followed")
         return cls(parts.scheme, host, DEFAULT_PORTS[parts.scheme] if port is None else port, target)
 
     @property
@@ -63,9 +63,9 @@ class Url:
         return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
-    def shown(self) -> str:
+    def display_text(self) -> str:
         """The URL without its query, for messages."""
-        return plain(f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}")
+        return sanitize_text(f"{self.scheme}://{self.authority}{self.target.partition('?')[0]}")
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.target}"
@@ -75,13 +75,13 @@ def split_authority(text: str) -> tuple[str, int | None]:
     """Split `host[:port]` in any case into the host as in `Url` and the port. Raises ValueError if it is invalid."""
     found = _AUTHORITY.fullmatch(text.lower())
     if found is None:
-        raise ValueError(f"{plain(text)!r} is not a valid host[:port]")
+        raise ValueError(f"{sanitize_text(text)!r} is not a valid host[:port]")
     host, port = found.groups()
     return host, int(port) if port else None
 
 
-def shown(text: str) -> str:
+def format_untrusted_url(text: str) -> str:
     """Return an untrusted URL for messages: without user, query and fragment."""
-    bare = re.split(r"[?#]", text, maxsplit=1)[0]
-    scheme, separator, rest = bare.partition("://")
-    return repr(plain(f"{scheme}{separator}{rest.rpartition('@')[2]}"))
+    without_query = re.split(r"[?#]", text, maxsplit=1)[0]
+    scheme, separator, rest = without_query.partition("://")
+    return repr(sanitize_text(f"{scheme}{separator}{rest.rpartition('@')[2]}"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from bot.model.hosts import PUBLIC_HOSTS, is_acr
 from bot.model.reference import DOCKER_HUB
 from bot.net import HostTrust
-from bot.registries.clouds import Cloud
-from bot.registries.upstream import Cache, origin
+from bot.registries.clouds import CloudProvider
+from bot.registries.upstream import PullThroughCache, find_origin
 
 HUB_API = "registry-1.docker.io"
 HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
@@ -28,15 +28,15 @@ class RegistryEntry:
     """`host[:port][/prefix]` that requests are sent to instead of `host`."""
     upstream: str | None = None
     """`host[:port][/prefix]` that this registry is a pull-through cache of; tags are looked up there."""
-    insecure: bool = False
+    is_insecure: bool = False
     """True for plain http; applies to the mirror if there is one."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    anonymous: bool = False
+    is_anonymous: bool = False
     """True if no credential is looked up for this registry."""
-    entra: bool = False
+    uses_entra: bool = False
     """True if this is an Azure Container Registry that is authenticated with Microsoft Entra tokens."""
-    cloud: Cloud | None = None
+    cloud: CloudProvider | None = None
     """The cloud provider that issues the login, instead of a stored username and password."""
     ca: str | None = None
     """Path of a file of CA certificates; applies to the mirror if there is one."""
@@ -45,7 +45,7 @@ class RegistryEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class RegistryEndpoint:
     """The host, path prefix and TLS settings that requests about one registry go to."""
 
     registry: str
@@ -56,86 +56,86 @@ class Endpoint:
     """`host[:port]` that connections are made to."""
     prefix: str = ""
     """Path before every repository, with a trailing slash: `dockerhub/`. Empty without a mirror prefix."""
-    insecure: bool = False
+    is_insecure: bool = False
     ca: str | None = None
     trusted_realms: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
-        return f"{'http' if self.insecure else 'https'}://{self.host}"
+        return f"{'http' if self.is_insecure else 'https'}://{self.host}"
 
 
-class Access:
+class EndpointDirectory:
     """Maps registries to endpoints. Only public and configured hosts have one."""
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
-        listed = tuple(entries)
-        self._entries = {account_of(entry.host): entry for entry in listed if not entry.path}
-        for entry in listed:
-            self._entries.setdefault(account_of(entry.host), RegistryEntry(entry.host))
+        all_entries = tuple(entries)
+        self._entries = {normalize_account(entry.host): entry for entry in all_entries if not entry.path}
+        for entry in all_entries:
+            self._entries.setdefault(normalize_account(entry.host), RegistryEntry(entry.host))
         self._caches = tuple(
-            Cache(account_of(entry.host), entry.path, entry.upstream) for entry in listed if entry.upstream
+            PullThroughCache(normalize_account(entry.host), entry.path, entry.upstream) for entry in all_entries if entry.upstream
         )
 
-    def entry(self, account: str) -> RegistryEntry | None:
+    def get_entry(self, account: str) -> RegistryEntry | None:
         """Return the configuration entry for exactly this host, or None."""
         return self._entries.get(account)
 
-    def is_azure(self, account: str) -> bool:
+    def is_azure_registry(self, account: str) -> bool:
         """Return True if a host is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
-        entry = self.entry(account)
-        return is_acr(account) or (entry is not None and entry.entra)
+        entry = self.get_entry(account)
+        return is_acr(account) or (entry is not None and entry.uses_entra)
 
-    def origin(self, repository: str) -> str:
+    def find_origin(self, repository: str) -> str:
         """Return the canonical repository to look up tags in: the upstream's if `repository` is in a cache."""
-        return origin(repository, self._caches)
+        return find_origin(repository, self._caches)
 
-    def endpoint(self, registry: str) -> Endpoint | None:
+    def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
         """Return the endpoint of `registry`, or None if that host must not be contacted."""
-        entry = self._entries.get(account_of(registry))
+        entry = self._entries.get(normalize_account(registry))
         if entry is not None:
-            return self._listed_endpoint(registry, entry)
-        return Endpoint(registry, registry, _api_host(registry)) if registry in PUBLIC_HOSTS else None
+            return self._build_listed_endpoint(registry, entry)
+        return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
 
-    def named_endpoint(self, host: str) -> Endpoint:
+    def get_named_endpoint(self, host: str) -> RegistryEndpoint:
         """Return the endpoint of a host that the operator named anywhere in the configuration."""
-        trust = self.listed().get(_api_host(account_of(host)), HostTrust())
-        direct = Endpoint(host, account_of(host), _api_host(account_of(host)), insecure=trust.insecure, ca=trust.ca)
-        return self.endpoint(host) or direct
+        trust = self.list_trusted_hosts().get(_get_api_host(normalize_account(host)), HostTrust())
+        unlisted_endpoint = RegistryEndpoint(host, normalize_account(host), _get_api_host(normalize_account(host)), is_insecure=trust.is_insecure, ca=trust.ca)
+        return self.find_endpoint(host) or unlisted_endpoint
 
-    def _listed_endpoint(self, registry: str, entry: RegistryEntry) -> Endpoint:
+    def _build_listed_endpoint(self, registry: str, entry: RegistryEntry) -> RegistryEndpoint:
         if entry.mirror is None:
-            account, prefix = account_of(registry), ""
+            account, prefix = normalize_account(registry), ""
         else:
             host, _, path = entry.mirror.partition("/")
-            account, prefix = account_of(host), f"{path.strip('/')}/" if path.strip("/") else ""
-        own = self._entries.get(account, entry)
-        return Endpoint(
+            account, prefix = normalize_account(host), f"{path.strip('/')}/" if path.strip("/") else ""
+        account_entry = self._entries.get(account, entry)
+        return RegistryEndpoint(
             registry=registry,
             account=account,
-            host=_api_host(account),
+            host=_get_api_host(account),
             prefix=prefix,
-            insecure=entry.insecure or own.insecure,
-            ca=own.ca or entry.ca,
-            trusted_realms=tuple(dict.fromkeys((*own.trusted_realms, *entry.trusted_realms))),
+            is_insecure=entry.is_insecure or account_entry.is_insecure,
+            ca=account_entry.ca or entry.ca,
+            trusted_realms=tuple(dict.fromkeys((*account_entry.trusted_realms, *entry.trusted_realms))),
         )
 
-    def listed(self) -> Mapping[str, HostTrust]:
+    def list_trusted_hosts(self) -> Mapping[str, HostTrust]:
         """Return the hosts that the configuration allows: registries, mirrors and their token servers."""
-        found: dict[str, HostTrust] = {}
+        trust_by_host: dict[str, HostTrust] = {}
         for entry in self._entries.values():
-            endpoint = self._listed_endpoint(entry.host, entry)
+            endpoint = self._build_listed_endpoint(entry.host, entry)
             for host in (endpoint.host, *endpoint.trusted_realms):
-                known = found.get(host, HostTrust())
-                found[host] = HostTrust(known.insecure or endpoint.insecure, known.ca or endpoint.ca)
-        return found
+                trust = trust_by_host.get(host, HostTrust())
+                trust_by_host[host] = HostTrust(trust.is_insecure or endpoint.is_insecure, trust.ca or endpoint.ca)
+        return trust_by_host
 
 
-def account_of(host: str) -> str:
+def normalize_account(host: str) -> str:
     """Return the canonical host under which a registry's credential is stored; Docker Hub's aliases become one."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered
 
 
-def _api_host(account: str) -> str:
+def _get_api_host(account: str) -> str:
     return HUB_API if account == DOCKER_HUB else account

@@ -20,11 +20,11 @@ from bot.model.hosts import LIFECYCLE_HOST
 from bot.model.image import RegistryRecord
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
-from bot.net import Response, plain
-from bot.registries.access import Access, Endpoint, account_of
-from bot.registries.answers import METADATA_READ, refusal
-from bot.registries.auth import Authenticator, Question
-from bot.registries.manifest import OCI_INDEX, media_type
+from bot.net import Response, sanitize_text
+from bot.registries.access import EndpointDirectory, RegistryEndpoint, normalize_account
+from bot.registries.answers import METADATA_READ, make_refusal_error
+from bot.registries.auth import RegistryAuthenticator, RegistryRequest
+from bot.registries.manifest import OCI_INDEX, parse_media_type
 
 if TYPE_CHECKING:  # importing takes a quarter of a second, which only runs that read such metadata should pay
     from azure.core.pipeline import PipelineResponse
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # importing takes a quarter of a second, which only runs that
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
 """https://github.com/microsoft/ContainerRegistry documents what MCR publishes; `acr annotate` writes the same."""
-MAX_REFERRERS = 4 * 1024 * 1024
+MAX_REFERRERS_SIZE = 4 * 1024 * 1024
 """Bytes, the same limit as for manifests. An image has about two referrers of this type."""
 MAX_TAGS = 1000
 """Limit of the tags that are returned for one digest; enough for a tag per build in a year of builds."""
@@ -42,11 +42,11 @@ MAX_TAGS = 1000
 class AcrFacts:
     """Implements `bot.ports.RegistryFacts` for configured Azure registries and for Microsoft's public registry."""
 
-    def __init__(self, access: Access, authenticator: Authenticator) -> None:
-        self._access = access
+    def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator) -> None:
+        self._endpoints = endpoints
         self._authenticator = authenticator
 
-    def fetch_record(self, line: TagRef, digest: Digest) -> RegistryRecord | None:
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
         """Return what an Azure registry recorded for `digest`. Costs two requests, and one token per repository.
 
         Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
@@ -55,52 +55,52 @@ class AcrFacts:
         """
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
-        endpoint = self._access.endpoint(line.host)
-        if endpoint is None or endpoint.insecure or not self._is_azure(line.host, endpoint):
+        endpoint = self._endpoints.find_endpoint(tag_ref.host)
+        if endpoint is None or endpoint.is_insecure or not self._is_direct_azure_registry(tag_ref.host, endpoint):
             return None
         try:
-            return self._ask(endpoint, line, digest)
+            return self._query_metadata(endpoint, tag_ref, digest)
         except ResourceNotFoundError:
             return None
         except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised by the library's response parsing
-            message = f"{endpoint.host}: cannot read the metadata of {line.path}@{digest}: {plain(str(error))}"
+            message = f"{endpoint.host}: cannot read the metadata of {tag_ref.path}@{digest}: {sanitize_text(str(error))}"
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
         except RegistryError as error:
             if error.reason is Reason.NOT_FOUND_OR_DENIED:  # no credential, and anonymous access covers pulls only
                 return None
             raise
 
-    def fetch_end_of_life(self, line: TagRef, digest: Digest) -> date | None:
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
         """Return the date on which the publisher ends support of `digest`, from the first page of its referrers.
 
         If there are several dates, the latest counts, because publishers have annotated images by mistake and
         corrected this with another referrer. Returns None for registries other than Azure's and Microsoft's. Raises
         RegistryError.
         """
-        endpoint = self._access.endpoint(line.host)
-        if endpoint is None or not (line.host == LIFECYCLE_HOST or self._is_azure(line.host, endpoint)):
+        endpoint = self._endpoints.find_endpoint(tag_ref.host)
+        if endpoint is None or not (tag_ref.host == LIFECYCLE_HOST or self._is_direct_azure_registry(tag_ref.host, endpoint)):
             return None
-        path = endpoint.prefix + line.path
+        path = endpoint.prefix + tag_ref.path
         query = urlencode({"artifactType": LIFECYCLE})
-        question = Question(
-            "GET", f"/v2/{quote(path)}/referrers/{digest}?{query}", path, MAX_REFERRERS, accept=OCI_INDEX
+        request = RegistryRequest(
+            "GET", f"/v2/{quote(path)}/referrers/{digest}?{query}", path, MAX_REFERRERS_SIZE, accept=OCI_INDEX
         )
-        response = self._authenticator.ask(endpoint, question)
+        response = self._authenticator.send_request(endpoint, request)
         if response.status == HTTPStatus.NOT_FOUND:
             return None
         if response.status != HTTPStatus.OK:
-            raise refusal(endpoint, f"the referrers of {path}@{digest}", response, has_credential=False)
-        if media_type(response.headers.get("content-type", "")) != OCI_INDEX:
+            raise make_refusal_error(endpoint, f"the referrers of {path}@{digest}", response, has_credential=False)
+        if parse_media_type(response.headers.get("content-type", "")) != OCI_INDEX:
             return None
-        return max(_ends(response.body), default=None)
+        return max(_parse_end_dates(response.body), default=None)
 
-    def _is_azure(self, host: str, endpoint: Endpoint) -> bool:
+    def _is_direct_azure_registry(self, host: str, endpoint: RegistryEndpoint) -> bool:
         """Return True if a host is a configured Azure registry that is contacted directly, not through a mirror."""
-        account = account_of(host)
-        is_listed = self._access.entry(account) is not None
-        return is_listed and endpoint.account == account and self._access.is_azure(account)
+        account = normalize_account(host)
+        is_listed = self._endpoints.get_entry(account) is not None
+        return is_listed and endpoint.account == account and self._endpoints.is_azure_registry(account)
 
-    def _ask(self, endpoint: Endpoint, line: TagRef, digest: Digest) -> RegistryRecord:
+    def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
         """Fetch the metadata with the library.
 
         Raises AzureError, RegistryError, and any error of the library's response parsing.
@@ -111,18 +111,18 @@ class AcrFacts:
         from bot.registries.azure_http import AzureTransport
 
         def send(request: HttpRequest) -> Response:
-            return self._carry(endpoint, line.path, request)
+            return self._send_library_request(endpoint, tag_ref.path, request)
 
-        bodies: list[Any] = []
+        responses: list[Any] = []
 
-        def note(response: PipelineResponse[Any, Any]) -> None:
-            bodies.append(response.http_response)
+        def keep_response(response: PipelineResponse[Any, Any]) -> None:
+            responses.append(response.http_response)
 
         # A client for each call: it holds no state worth keeping, and no token that could expire.
         with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
-            manifest = client.get_manifest_properties(line.path, str(digest), raw_response_hook=note)
+            manifest = client.get_manifest_properties(tag_ref.path, str(digest), raw_response_hook=keep_response)
             try:
-                tag = client.get_tag_properties(line.path, line.tag)
+                tag = client.get_tag_properties(tag_ref.path, tag_ref.tag)
             except ResourceNotFoundError:
                 tag = None
         return RegistryRecord(
@@ -131,32 +131,32 @@ class AcrFacts:
             tag_created_at=tag.created_on if tag else None,
             tags=tuple(manifest.tags or ())[:MAX_TAGS],
             is_locked=manifest.can_write is False or manifest.can_delete is False,
-            media_type=_media_type(bodies[-1].body()) if bodies else None,
+            media_type=_parse_media_type(responses[-1].body()) if responses else None,
         )
 
-    def _carry(self, endpoint: Endpoint, repository: str, request: HttpRequest) -> Response:
+    def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
         """Send a request of the library with basebump's own tokens, and only to the endpoint that it is about."""
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
             raise ValueError("the library sent a request other than for recorded metadata")
         accept = request.headers.get("Accept")
-        question = Question("GET", path, repository, MAX_REFERRERS, accept, actions=METADATA_READ)
-        response = self._authenticator.ask(endpoint, question)
+        registry_request = RegistryRequest("GET", path, repository, MAX_REFERRERS_SIZE, accept, actions=METADATA_READ)
+        response = self._authenticator.send_request(endpoint, registry_request)
         if response.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
-            raise refusal(endpoint, path.removeprefix("/acr/v1/"), response, has_credential=True)
+            raise make_refusal_error(endpoint, path.removeprefix("/acr/v1/"), response, has_credential=True)
         return response
 
 
-def _media_type(body: bytes) -> str | None:
+def _parse_media_type(body: bytes) -> str | None:
     """Return the media type of a manifest, which the library receives but does not expose."""
     try:
-        found = json.loads(body)["manifest"]["mediaType"]
+        media_type = json.loads(body)["manifest"]["mediaType"]
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
-    return plain(found) if isinstance(found, str) else None
+    return sanitize_text(media_type) if isinstance(media_type, str) else None
 
 
-def _ends(body: bytes) -> Iterator[date]:
+def _parse_end_dates(body: bytes) -> Iterator[date]:
     """Yield every end-of-life date in an index of referrers, which the registry may or may not have filtered."""
     try:
         referrers = json.loads(body)["manifests"]
@@ -166,12 +166,12 @@ def _ends(body: bytes) -> Iterator[date]:
         if isinstance(referrer, dict) and referrer.get("artifactType") == LIFECYCLE:
             annotations = referrer.get("annotations")
             text = annotations.get(END_OF_LIFE) if isinstance(annotations, dict) else None
-            day = _day(text) if isinstance(text, str) else None
+            day = _parse_day(text) if isinstance(text, str) else None
             if day is not None:
                 yield day
 
 
-def _day(text: str) -> date | None:
+def _parse_day(text: str) -> date | None:
     """Parse a date or an RFC 3339 timestamp; the result is the date as written, in whatever time zone."""
     try:
         return datetime.fromisoformat(text.strip()).date()

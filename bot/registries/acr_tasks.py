@@ -20,12 +20,12 @@ from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
 from bot.model.errors import RegistryError
 from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.vocabulary import Reason
-from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, plain
-from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
+from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, sanitize_text
+from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
 
 API_VERSION = "2019-06-01-preview"
 """The newest version that every cloud supports; later versions change none of the fields that are read here."""
-RIGHT = "Microsoft.ContainerRegistry/registries/tasks/read"
+REQUIRED_ACTION = "Microsoft.ContainerRegistry/registries/tasks/read"
 MAX_PAGE = 16 * 1024 * 1024
 """Bytes; a task takes about two thousand, a task with an embedded file about ten thousand."""
 MAX_PAGES = 100
@@ -37,7 +37,7 @@ MAX_TEXT = 4096
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 
 
-class _OddError(Exception):
+class _InvalidTaskListError(Exception):
     """A response that is not a valid list of tasks; the text says why."""
 
 
@@ -47,13 +47,13 @@ class AcrTasks:
 
     registry: str
     """Host of the registry, as in canonical references."""
-    resource: str
+    resource_id: str
     """Resource ID: `/subscriptions/…/registries/NAME`."""
     environment: Mapping[str, str] = field(repr=False)
     """Environment variables for the Entra identity, the proxy and the CA file."""
     sleep: Callable[[float], None] = time.sleep
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
         """List the tasks and report their number. Raises RegistryError."""
         count = len(self.list_tasks())
         yield report_ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
@@ -64,85 +64,85 @@ class AcrTasks:
         Raises RegistryError, also if there are more pages than the limit or a page link leads to another host.
         """
         try:
-            cloud = cloud_of(self.registry, self.environment)
-            token = EntraIdentity(cloud, self.environment).token(cloud.manager_scope)
+            cloud = get_azure_cloud(self.registry, self.environment)
+            token = EntraIdentity(cloud, self.environment).get_token(cloud.manager_scope)
         except NoEntraTokenError as error:
-            raise self._error(Reason.DENIED, str(error)) from error
+            raise self._make_error(Reason.DENIED, str(error)) from error
         try:
-            pages = self._pages(cloud, token)
-            return tuple(task for page in pages for entry in _list(page) if (task := self._task(entry)) is not None)
+            pages = self._fetch_pages(cloud, token)
+            return tuple(task for page in pages for entry in _get_value_list(page) if (task := self._parse_task(entry)) is not None)
         except HttpError as error:
             reason = Reason.RATE_LIMITED if isinstance(error, RateLimitedError) else Reason.UNREACHABLE
-            raise self._error(reason, str(error)) from error
-        except _OddError as error:
-            raise self._error(
-                Reason.REGISTRY_ERROR, f"{cloud.manager} did not return a valid list of tasks: {error}"
+            raise self._make_error(reason, str(error)) from error
+        except _InvalidTaskListError as error:
+            raise self._make_error(
+                Reason.REGISTRY_ERROR, f"{cloud.manager_host} did not return a valid list of tasks: {error}"
             ) from None
 
-    def _pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
+    def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
         """Yield every page; all of them must be on the first page's origin.
 
         Raises HttpError, RegistryError, _InvalidTaskListError.
         """
-        http = HttpClient({cloud.manager: HostTrust()}, environment=self.environment, sleep=self.sleep)
-        first = Url.parse(f"https://{cloud.manager}{self.resource}/tasks?api-version={API_VERSION}")
-        asked: set[str] = set()
+        http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
+        first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/tasks?api-version={API_VERSION}")
+        requested_urls: set[str] = set()
         url: Url | None = first
         while url is not None:
             if url.origin != first.origin:
-                raise _OddError(f"its next page is at {url.shown}, which must not receive the Entra token")
-            if str(url) in asked or len(asked) >= MAX_PAGES:
-                raise _OddError(f"it has more than {MAX_PAGES} pages, or links back to an earlier page")
-            asked.add(str(url))
+                raise _InvalidTaskListError(f"its next page is at {url.display_text}, which must not receive the Entra token")
+            if str(url) in requested_urls or len(requested_urls) >= MAX_PAGES:
+                raise _InvalidTaskListError(f"it has more than {MAX_PAGES} pages, or links back to an earlier page")
+            requested_urls.add(str(url))
             headers = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
-            response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, redirects=0)
+            response = http.request("GET", str(url), headers=headers, limit=MAX_PAGE, max_redirects=0)
             if response.status != HTTPStatus.OK:
-                raise self._refusal(cloud, response, token)
-            page = _object(_json(response.body), "the response")
+                raise self._make_refusal_error(cloud, response, token)
+            page = _require_object(_parse_json(response.body), "the response")
             yield page
-            following = page.get("nextLink")
-            url = Url.parse(_text(following, "`nextLink`")) if following else None
+            next_link = page.get("nextLink")
+            url = Url.parse(_require_text(next_link, "`nextLink`")) if next_link else None
 
-    def _refusal(self, cloud: AzureCloud, response: Response, token: str) -> RegistryError:
-        answered = f"{cloud.manager} answered {response.status}{_complaint(response, token)}"
+    def _make_refusal_error(self, cloud: AzureCloud, response: Response, token: str) -> RegistryError:
+        answer = f"{cloud.manager_host} answered {response.status}{_parse_error_details(response, token)}"
         match response.status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                hint = f"give the identity a role with {RIGHT} on the registry, such as Reader"
-                return self._error(Reason.DENIED, f"{answered}; hint: {hint}")
+                hint = f"give the identity a role with {REQUIRED_ACTION} on the registry, such as Reader"
+                return self._make_error(Reason.DENIED, f"{answer}; hint: {hint}")
             case HTTPStatus.NOT_FOUND:
                 hint = "check `tasks:` of its entry; `az acr show --query id` prints the expected value"
-                return self._error(Reason.NOT_FOUND_OR_DENIED, f"{answered}; hint: {hint}")
+                return self._make_error(Reason.NOT_FOUND_OR_DENIED, f"{answer}; hint: {hint}")
             case HTTPStatus.TOO_MANY_REQUESTS:
-                return self._error(Reason.RATE_LIMITED, f"{answered}; hint: run less often")
-        return self._error(Reason.REGISTRY_ERROR, f"{answered}; hint: try again later")
+                return self._make_error(Reason.RATE_LIMITED, f"{answer}; hint: run less often")
+        return self._make_error(Reason.REGISTRY_ERROR, f"{answer}; hint: try again later")
 
-    def _error(self, reason: Reason, why: str) -> RegistryError:
-        return RegistryError(self.registry, reason, f"cannot list the tasks of {self.registry}: {why}", is_failure=True)
+    def _make_error(self, reason: Reason, details: str) -> RegistryError:
+        return RegistryError(self.registry, reason, f"cannot list the tasks of {self.registry}: {details}", is_failure=True)
 
-    def _task(self, entry: Any) -> BuildTask | None:
+    def _parse_task(self, entry: Any) -> BuildTask | None:
         """Parse a task; None if no base image update starts it. Raises _InvalidTaskListError.
 
         A task that does not say whether it is disabled counts as enabled, so that basebump pins nothing that the task
         would rebuild.
         """
-        task = _object(entry, "a task")
-        name = _text(task.get("name"), "the name of a task")
+        task = _require_object(entry, "a task")
+        name = _require_text(task.get("name"), "the name of a task")
         if not _NAME.fullmatch(name):
-            raise _OddError("a task has an invalid name")
-        properties = _object(task.get("properties"), f"the task {name}")
-        trigger = _object(properties.get("trigger") or {}, f"the trigger of {name}").get("baseImageTrigger")
-        if trigger is None or _is_disabled(properties) or _is_disabled(_object(trigger, f"the trigger of {name}")):
+            raise _InvalidTaskListError("a task has an invalid name")
+        properties = _require_object(task.get("properties"), f"the task {name}")
+        trigger = _require_object(properties.get("trigger") or {}, f"the trigger of {name}").get("baseImageTrigger")
+        if trigger is None or _is_disabled(properties) or _is_disabled(_require_object(trigger, f"the trigger of {name}")):
             return None
-        step = _object(properties.get("step"), f"the step of {name}")
-        context = _text(step.get("contextPath") or "", f"the context of {name}")
-        return BuildTask(self.registry, name, context, _step(step))
+        step = _require_object(properties.get("step"), f"the step of {name}")
+        context = _require_text(step.get("contextPath") or "", f"the context of {name}")
+        return BuildTask(self.registry, name, context, _parse_step(step))
 
 
-def _step(step: dict[str, Any]) -> TaskStep:
+def _parse_step(step: dict[str, Any]) -> TaskStep:
     """Parse the step of a task; an unknown kind becomes `OtherStep`, so that the other tasks are still read."""
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
-            return DockerStep(path, tuple(_names(step.get("arguments"))))
+            return DockerStep(path, tuple(_parse_argument_names(step.get("arguments"))))
         case {"type": "FileTask", "taskFilePath": str(path)} if path and len(path) <= MAX_TEXT:
             return FileStep(path)
         case {"type": "EncodedTask", "encodedTaskContent": str(encoded)} if len(encoded) <= MAX_ENCODED:
@@ -154,50 +154,50 @@ def _step(step: dict[str, Any]) -> TaskStep:
             return OtherStep()
 
 
-def _names(arguments: Any) -> Iterator[str]:
+def _parse_argument_names(arguments: Any) -> Iterator[str]:
     for argument in arguments if isinstance(arguments, list) else ():
         if isinstance(argument, dict) and isinstance(argument.get("name"), str):
             yield argument["name"]
 
 
-def _is_disabled(what: dict[str, Any]) -> bool:
-    return str(what.get("status")).lower() == "disabled"
+def _is_disabled(document: dict[str, Any]) -> bool:
+    return str(document.get("status")).lower() == "disabled"
 
 
-def _list(page: dict[str, Any]) -> list[Any]:
-    found = page.get("value")
-    if not isinstance(found, list):
-        raise _OddError("its `value` is not a list")
-    return found
+def _get_value_list(page: dict[str, Any]) -> list[Any]:
+    values = page.get("value")
+    if not isinstance(values, list):
+        raise _InvalidTaskListError("its `value` is not a list")
+    return values
 
 
-def _json(body: bytes) -> Any:
+def _parse_json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
-        raise _OddError("the response is not JSON") from None
+        raise _InvalidTaskListError("the response is not JSON") from None
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
+def _require_object(value: Any, subject: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise _OddError(f"{what} is not an object")
+        raise _InvalidTaskListError(f"{subject} is not an object")
     return value
 
 
-def _text(value: Any, what: str) -> str:
+def _require_text(value: Any, subject: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _OddError(f"{what} is not a string, or too long")
+        raise _InvalidTaskListError(f"{subject} is not a string, or too long")
     return value
 
 
-def _complaint(response: Response, token: str) -> str:
+def _parse_error_details(response: Response, token: str) -> str:
     """Return the error of a resource manager's response in parentheses, empty if there is none.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
     try:
         error = json.loads(response.body)["error"]
-        said = f"{error['code']}: {error.get('message') or ''}".rstrip(": ")
+        details = f"{error['code']}: {error.get('message') or ''}".rstrip(": ")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return ""  # an HTML error page adds nothing to the status code
-    return f" ({plain(said, (token,))})"
+    return f" ({sanitize_text(details, (token,))})"

@@ -22,12 +22,12 @@ from bot.model.errors import RegistryError
 from bot.model.image import ManifestKind
 from bot.model.reference import Digest, TagRef, parse_sha256
 from bot.ports import ArtifactStore
-from bot.registries.access import Access
-from bot.registries.auth import Authenticator
-from bot.registries.manifest import ATTESTATION, NotAnImageError, parse_document
-from bot.registries.place import place_of, proved
+from bot.registries.access import EndpointDirectory
+from bot.registries.auth import RegistryAuthenticator
+from bot.registries.manifest import ATTESTATION_ANNOTATION, NotAnImageError, parse_document
+from bot.registries.place import find_repository_endpoint, verify_digest
 
-MAX_INVENTORY = 40 * 1024 * 1024
+MAX_SBOM_SIZE = 40 * 1024 * 1024
 """Bytes; BuildKit's own limit for an attestation."""
 MAX_ATTACHED = 16
 """Limit of the attached manifests that are read; images in practice have one per type of attestation."""
@@ -42,7 +42,7 @@ SBOM_TYPES = frozenset(
     }
 )
 """in-toto predicate types, and media types of SBOMs that are attached without an envelope."""
-_WRAPPED = frozenset(
+_ENVELOPE_TYPES = frozenset(
     {
         "application/vnd.in-toto+json",
         "application/vnd.dsse.envelope.v1+json",
@@ -50,19 +50,19 @@ _WRAPPED = frozenset(
     }
 )
 """Media types of envelopes, which may hold any statement."""
-_PREDICATES = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
+_PREDICATE_ANNOTATIONS = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
 """Annotations that hold the predicate type of a layer or a referrer."""
-_REFERS_TO = "vnd.docker.reference.digest"
+_SUBJECT_ANNOTATION = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
 Fetched = TypeVar("Fetched")
 
 
-class Attachments:
+class SbomFinder:
     """Finds SBOMs attached to images. Verifies no signatures."""
 
-    def __init__(self, access: Access, authenticator: Authenticator, artifacts: ArtifactStore) -> None:
-        self._access, self._authenticator, self._artifacts = access, authenticator, artifacts
+    def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, artifacts: ArtifactStore) -> None:
+        self._endpoints, self._authenticator, self._artifacts = endpoints, authenticator, artifacts
 
     def fetch_inventories(self, tag_ref: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
@@ -70,46 +70,46 @@ class Attachments:
         The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
         manifest. Raises RegistryError, also during the iteration.
         """
-        place = place_of(self._access, tag_ref)
-        question = place.manifest(quote(digest, safe=":"))
-        response = self._authenticator.ask(place.endpoint, question)
+        place = find_repository_endpoint(self._endpoints, tag_ref)
+        question = place.make_manifest_request(quote(digest, safe=":"))
+        response = self._authenticator.send_request(place.endpoint, question)
         if response.status != HTTPStatus.OK:
-            raise place.refusal(response, question)
-        proved(place, question, response, digest)
+            raise place.make_refusal_error(response, question)
+        verify_digest(place, question, response, digest)
         try:
             manifest = parse_document(digest, response.body, response.headers.get("content-type", "")).manifest
         except NotAnImageError as error:
-            raise place.not_an_image(question, error) from error
+            raise place.make_not_an_image_error(question, error) from error
         if manifest.kind is ManifestKind.MANIFEST:
-            return frozenset({digest}), self._fetched(tag_ref.repository, (), [digest])
+            return frozenset({digest}), self._fetch_contents(tag_ref.repository, (), [digest])
         child = find_platform_image(manifest, platform)
         if child is None:
             return frozenset({digest}), iter(())
-        beside = tuple(_beside(_object(response.body), child.digest))
-        return frozenset({digest, child.digest}), self._fetched(tag_ref.repository, beside, [child.digest, digest])
+        beside = tuple(_list_attestations(_parse_object(response.body), child.digest))
+        return frozenset({digest, child.digest}), self._fetch_contents(tag_ref.repository, beside, [child.digest, digest])
 
-    def _fetched(self, repository: str, beside: Iterable[Digest], names: Iterable[Digest]) -> Iterator[bytes]:
-        attached = chain(beside, (found for name in names for found in self._referring(repository, name)))
-        for each in islice(attached, MAX_ATTACHED):
-            for layer in self._layers(repository, each):
-                content = _unless_lost(partial(self._artifacts.fetch_blob, repository, layer, MAX_INVENTORY))
+    def _fetch_contents(self, repository: str, attestations: Iterable[Digest], digests: Iterable[Digest]) -> Iterator[bytes]:
+        attached = chain(attestations, (found for name in digests for found in self._list_referrer_digests(repository, name)))
+        for digest in islice(attached, MAX_ATTACHED):
+            for layer in self._list_sbom_layers(repository, digest):
+                content = _fetch_unless_absent(partial(self._artifacts.fetch_blob, repository, layer, MAX_SBOM_SIZE))
                 if content is not None:
                     yield content
 
-    def _referring(self, repository: str, digest: Digest) -> Iterator[Digest]:
-        for each in self._artifacts.list_referrers(repository, digest):
-            if _may_be(each.type, each.annotations):
-                yield each.digest
+    def _list_referrer_digests(self, repository: str, digest: Digest) -> Iterator[Digest]:
+        for referrer in self._artifacts.list_referrers(repository, digest):
+            if _may_be_sbom(referrer.type, referrer.annotations):
+                yield referrer.digest
 
-    def _layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
+    def _list_sbom_layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
         """Yield the layers of an attached manifest that may be SBOMs."""
-        found = _unless_lost(partial(self._artifacts.fetch_artifact, repository, digest))
-        for layer in found.blobs[:MAX_LAYERS] if found is not None else ():
-            if _may_be(layer.media_type, layer.annotations):
+        artifact = _fetch_unless_absent(partial(self._artifacts.fetch_artifact, repository, digest))
+        for layer in artifact.blobs[:MAX_LAYERS] if artifact is not None else ():
+            if _may_be_sbom(layer.media_type, layer.annotations):
                 yield layer
 
 
-def _unless_lost(fetch: Callable[[], Fetched]) -> Fetched | None:
+def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
     """Call `fetch`; return None if the registry no longer has the content. Raises RegistryError."""
     try:
         return fetch()
@@ -119,31 +119,31 @@ def _unless_lost(fetch: Callable[[], Fetched]) -> Fetched | None:
         raise
 
 
-def _beside(index: _Json, image: Digest) -> Iterator[Digest]:
+def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
     """Yield the digests of the attestations that an index lists for one of its images."""
-    for descriptor in _objects(index.get("manifests")):
+    for descriptor in _filter_objects(index.get("manifests")):
         annotations = descriptor.get("annotations")
-        if isinstance(annotations, dict) and ATTESTATION in annotations and annotations.get(_REFERS_TO) == image:
-            found = parse_sha256(str(descriptor.get("digest")))
-            if found is not None:
-                yield found
+        if isinstance(annotations, dict) and ATTESTATION_ANNOTATION in annotations and annotations.get(_SUBJECT_ANNOTATION) == image:
+            attestation = parse_sha256(str(descriptor.get("digest")))
+            if attestation is not None:
+                yield attestation
 
 
-def _may_be(media_type: str, annotations: Mapping[str, str]) -> bool:
+def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
     """Return True if the predicate type names an SBOM, or if there is none and the media type may hold one."""
-    named = [annotations[key] for key in _PREDICATES if key in annotations]
-    if named:
-        return any(name in SBOM_TYPES for name in named)
-    return media_type in SBOM_TYPES or media_type in _WRAPPED
+    predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
+    if predicate_types:
+        return any(name in SBOM_TYPES for name in predicate_types)
+    return media_type in SBOM_TYPES or media_type in _ENVELOPE_TYPES
 
 
-def _object(body: bytes) -> _Json:
+def _parse_object(body: bytes) -> _Json:
     try:
-        found = json.loads(body)
+        document = json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
-def _objects(found: Any) -> list[_Json]:
-    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+def _filter_objects(values: Any) -> list[_Json]:
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []

@@ -22,16 +22,16 @@ from urllib.parse import urlencode
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response, Url
-from bot.registries.access import HUB_API, Endpoint
-from bot.registries.answers import refusal, unanswered
-from bot.registries.challenge import Challenge, parse_challenges
-from bot.registries.credentials import Credential, IdentityToken, Login
+from bot.registries.access import HUB_API, RegistryEndpoint
+from bot.registries.answers import make_refusal_error, make_unanswered_error
+from bot.registries.challenge import AuthChallenge, parse_challenges
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.keychain import Keychain
 from bot.registries.pulls import PullQuotas
-from bot.registries.tokens import stated_lifetime
+from bot.registries.tokens import parse_lifetime
 
 CLIENT_ID = "basebump"
-ISSUER = "the token server"
+TOKEN_SERVER = "the token server"
 MAX_TOKEN_ANSWER = 64 * 1024
 """Bytes; tokens take a few thousand."""
 DEFAULT_LIFETIME = 60
@@ -52,7 +52,7 @@ _TOKEN = re.compile(r"[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class RegistryRequest:
     """A request to a registry."""
 
     method: str
@@ -69,7 +69,7 @@ class Question:
     """Permission that the token must have: `pull` or `METADATA_READ`."""
 
     @property
-    def asked(self) -> str:
+    def description(self) -> str:
         """What is requested, for messages. The query is left out, because a page link's query comes from the server."""
         return self.path.removeprefix("/v2/").partition("?")[0] or "a login"
 
@@ -80,7 +80,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class _Key:
+class _TokenKey:
     """The properties that decide whether a cached token can be used for a request."""
 
     host: str
@@ -91,17 +91,17 @@ class _Key:
 
 
 @dataclass(slots=True)
-class _Token:
+class _TokenSlot:
     """Cache slot of one token. The thread that holds the lock fetches the token, and the others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
-    text: str = field(default="", repr=False)
+    value: str = field(default="", repr=False)
     expires: float = 0.0
 
-    def drop(self, header: str) -> None:
+    def invalidate(self, header: str) -> None:
         """Mark the token of an Authorization header as expired, unless another thread has already replaced it."""
         with self.lock:
-            if header == f"Bearer {self.text}":
+            if header == f"Bearer {self.value}":
                 self.expires = 0.0
 
 
@@ -109,30 +109,30 @@ class _Token:
 class _HostState:
     """The authentication that a host requires, as far as it is known."""
 
-    first: threading.Lock = field(default_factory=threading.Lock)
+    first_request_lock: threading.Lock = field(default_factory=threading.Lock)
     """Held during the first request, so that a host does not get thirty unauthenticated requests at once."""
-    was_asked: bool = False
-    challenge: Challenge | None = None
+    was_contacted: bool = False
+    challenge: AuthChallenge | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class _Authorization:
+class _RequestAuthorization:
     """The Authorization header of a request, and the credential behind it."""
 
     header: str = field(repr=False)
     credential: Credential | None = None
     """The credential that was sent, or exchanged for a token."""
-    distrusted: str | None = None
+    distrusted_realm: str | None = None
     """The realm that did not receive the credential, because it is not trusted."""
-    token: _Token | None = None
+    cached_token: _TokenSlot | None = None
     """The cache slot, if the token was cached before this request and may have been revoked since."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        return self.header.partition(" ")[2], *_secrets(self.credential)
+        return self.header.partition(" ")[2], *_list_secrets(self.credential)
 
 
-class Authenticator:
+class RegistryAuthenticator:
     """Sends requests to registries with the credential that they require. Thread-safe."""
 
     def __init__(self, http: HttpClient, keychain: Keychain, now: Callable[[], float] = time.monotonic) -> None:
@@ -141,74 +141,74 @@ class Authenticator:
         self._now = now
         self._lock = threading.Lock()
         self._hosts: dict[str, _HostState] = {}
-        self._tokens: dict[_Key, _Token] = {}
+        self._tokens: dict[_TokenKey, _TokenSlot] = {}
         self._quotas = PullQuotas()
 
-    def ask(self, endpoint: Endpoint, question: Question) -> Response:
+    def send_request(self, endpoint: RegistryEndpoint, request: RegistryRequest) -> Response:
         """Send a request and return its response; authenticate if the registry requires that. Raises RegistryError."""
-        if question.is_pull:
-            with self._quotas.pull(endpoint):
-                return self._in_turn(endpoint, question)
-        return self._in_turn(endpoint, question)
+        if request.is_pull:
+            with self._quotas.reserve_pull(endpoint):
+                return self._send_in_turn(endpoint, request)
+        return self._send_in_turn(endpoint, request)
 
-    def wants_login(self, endpoint: Endpoint) -> bool:
+    def has_login_challenge(self, endpoint: RegistryEndpoint) -> bool:
         """Return True if the registry has answered a request with a challenge."""
         with self._lock:
             state = self._hosts.get(endpoint.host)
         return state is not None and state.challenge is not None
 
-    def _in_turn(self, endpoint: Endpoint, question: Question) -> Response:
+    def _send_in_turn(self, endpoint: RegistryEndpoint, request: RegistryRequest) -> Response:
         with self._lock:
             state = self._hosts.setdefault(endpoint.host, _HostState())
-        if not state.was_asked:
-            with state.first:
-                if not state.was_asked:
+        if not state.was_contacted:
+            with state.first_request_lock:
+                if not state.was_contacted:
                     try:
-                        return self._ask(endpoint, question, state)
+                        return self._send_authenticated(endpoint, request, state)
                     finally:
-                        state.was_asked = True
-        return self._ask(endpoint, question, state)
+                        state.was_contacted = True
+        return self._send_authenticated(endpoint, request, state)
 
-    def _ask(self, endpoint: Endpoint, question: Question, state: _HostState) -> Response:
-        authorization = self._authorize(endpoint, question, state.challenge) if state.challenge else None
-        response = self._send(endpoint, question, authorization)
-        if response.status == HTTPStatus.UNAUTHORIZED and authorization and authorization.token:
-            authorization.token.drop(authorization.header)
+    def _send_authenticated(self, endpoint: RegistryEndpoint, request: RegistryRequest, state: _HostState) -> Response:
+        authorization = self._authorize_request(endpoint, request, state.challenge) if state.challenge else None
+        response = self._send_once(endpoint, request, authorization)
+        if response.status == HTTPStatus.UNAUTHORIZED and authorization and authorization.cached_token:
+            authorization.cached_token.invalidate(authorization.header)
             authorization = None
-            response = self._send(endpoint, question, None)
+            response = self._send_once(endpoint, request, None)
         if response.status == HTTPStatus.UNAUTHORIZED and authorization is None:
-            state.challenge = _choose(response)
-            authorization = self._authorize(endpoint, question, state.challenge) if state.challenge else None
+            state.challenge = _choose_challenge(response)
+            authorization = self._authorize_request(endpoint, request, state.challenge) if state.challenge else None
             if authorization:
-                response = self._send(endpoint, question, authorization)
+                response = self._send_once(endpoint, request, authorization)
         if response.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            raise self._refused(endpoint, question, response, authorization)
+            raise self._make_refusal_error(endpoint, request, response, authorization)
         return response
 
-    def _send(self, endpoint: Endpoint, question: Question, authorization: _Authorization | None) -> Response:
-        headers = {"Accept": question.accept} if question.accept else {}
-        if question.etag:
-            headers["If-None-Match"] = question.etag
+    def _send_once(self, endpoint: RegistryEndpoint, request: RegistryRequest, authorization: _RequestAuthorization | None) -> Response:
+        headers = {"Accept": request.accept} if request.accept else {}
+        if request.etag:
+            headers["If-None-Match"] = request.etag
         if authorization:
             headers["Authorization"] = authorization.header
         try:
             response = self._http.request(
-                question.method, endpoint.url + question.path, headers=headers, limit=question.limit
+                request.method, endpoint.url + request.path, headers=headers, limit=request.limit
             )
         except HttpError as error:
-            raise unanswered(endpoint, error) from error
-        self._quotas.note(endpoint, response)
+            raise make_unanswered_error(endpoint, error) from error
+        self._quotas.update_quota(endpoint, response)
         return response
 
-    def _authorize(self, endpoint: Endpoint, question: Question, challenge: Challenge) -> _Authorization | None:
-        credential = self._keychain.credential(endpoint.account, question.repository)
+    def _authorize_request(self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge) -> _RequestAuthorization | None:
+        credential = self._keychain.get_credential(endpoint.account, request.repository)
         if challenge.scheme == "bearer":
-            return self._bearer(endpoint, question, challenge, credential)
+            return self._get_bearer_authorization(endpoint, request, challenge, credential)
         match credential:
             case None:
                 return None
-            case Login():
-                return _Authorization(_basic(credential), credential)
+            case PasswordLogin():
+                return _RequestAuthorization(_encode_basic(credential), credential)
             case IdentityToken():
                 advice = f"list {endpoint.account} with `username_env` and `password_env`"
                 message = (
@@ -217,81 +217,81 @@ class Authenticator:
                 raise RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
         assert_never(credential)
 
-    def _bearer(
-        self, endpoint: Endpoint, question: Question, challenge: Challenge, credential: Credential | None
-    ) -> _Authorization:
+    def _get_bearer_authorization(
+        self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge, credential: Credential | None
+    ) -> _RequestAuthorization:
         try:
             realm = Url.parse(challenge.parameters["realm"])
         except HttpError as error:
-            raise unanswered(endpoint, error, ISSUER) from error
-        distrusted = realm.authority if credential and not may_see_credential(endpoint, realm) else None
-        shown = None if distrusted else credential
+            raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
+        distrusted_realm = realm.authority if credential and not may_receive_credential(endpoint, realm) else None
+        disclosed_credential = None if distrusted_realm else credential
         # The challenge's own scope is not used: the server must not choose what the credential is used for.
-        scope = f"repository:{question.repository}:{question.actions}" if question.repository else ""
+        scope = f"repository:{request.repository}:{request.actions}" if request.repository else ""
         service = challenge.parameters.get("service") or realm.host
-        key = _Key(endpoint.host, str(realm), service, scope, _identity(shown))
+        key = _TokenKey(endpoint.host, str(realm), service, scope, _get_identity(disclosed_credential))
         with self._lock:
-            token = self._tokens.setdefault(key, _Token())
+            token = self._tokens.setdefault(key, _TokenSlot())
         with token.lock:
-            is_kept = token.expires > self._now()
-            if not is_kept:
-                token.text, lifetime = self._fetch_token(endpoint, realm, key, shown)
+            is_cached = token.expires > self._now()
+            if not is_cached:
+                token.value, lifetime = self._fetch_token(endpoint, realm, key, disclosed_credential)
                 token.expires = self._now() + lifetime * LIFETIME_USED
-            return _Authorization(f"Bearer {token.text}", shown, distrusted, token if is_kept else None)
+            return _RequestAuthorization(f"Bearer {token.value}", disclosed_credential, distrusted_realm, token if is_cached else None)
 
     def _fetch_token(
-        self, endpoint: Endpoint, realm: Url, key: _Key, credential: Credential | None
+        self, endpoint: RegistryEndpoint, realm: Url, key: _TokenKey, credential: Credential | None
     ) -> tuple[str, float]:
         """Request a token, and return it with its lifetime in seconds. Raises RegistryError.
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
-        words = {"service": key.service, **({"scope": key.scope} if key.scope else {})}
+        parameters = {"service": key.service, **({"scope": key.scope} if key.scope else {})}
         headers: dict[str, str] = {}
         method, url, body = "GET", str(realm), None
         match credential:
             case IdentityToken():
-                words |= {"grant_type": "refresh_token", "client_id": CLIENT_ID, "refresh_token": credential.token}
-                method, body = "POST", urlencode(words).encode()
+                parameters |= {"grant_type": "refresh_token", "client_id": CLIENT_ID, "refresh_token": credential.token}
+                method, body = "POST", urlencode(parameters).encode()
                 headers["Content-Type"] = "application/x-www-form-urlencoded"
-            case Login() | None:
-                url += ("&" if "?" in realm.target else "?") + urlencode(words)
+            case PasswordLogin() | None:
+                url += ("&" if "?" in realm.target else "?") + urlencode(parameters)
                 if credential:
-                    headers["Authorization"] = _basic(credential)
+                    headers["Authorization"] = _encode_basic(credential)
             case _:
                 assert_never(credential)
         try:
-            response = self._http.request(method, url, headers=headers, body=body, limit=MAX_TOKEN_ANSWER, redirects=0)
+            response = self._http.request(method, url, headers=headers, body=body, limit=MAX_TOKEN_ANSWER, max_redirects=0)
         except HttpError as error:
-            raise unanswered(endpoint, error, ISSUER) from error
+            raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
         if response.status != HTTPStatus.OK:
-            asked = f"a token for {key.scope or 'a login'} at {realm.shown}"
-            authorization = _Authorization(headers.get("Authorization", ""), credential)
+            description = f"a token for {key.scope or 'a login'} at {realm.display_text}"
+            authorization = _RequestAuthorization(headers.get("Authorization", ""), credential)
             has_credential = credential is not None
-            actions, hide = key.scope.rpartition(":")[2], authorization.secrets
-            raise refusal(endpoint, asked, response, has_credential=has_credential, actions=actions, hide=hide)
+            actions, secrets = key.scope.rpartition(":")[2], authorization.secrets
+            raise make_refusal_error(endpoint, description, response, has_credential=has_credential, actions=actions, secrets=secrets)
         try:
             return parse_token(response.body)
         except ValueError as error:
-            message = f"{realm.shown}, the token server of {endpoint.host}, did not return a token: {error}"
+            message = f"{realm.display_text}, the token server of {endpoint.host}, did not return a token: {error}"
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
 
-    def _refused(
-        self, endpoint: Endpoint, question: Question, response: Response, authorization: _Authorization | None
+    def _make_refusal_error(
+        self, endpoint: RegistryEndpoint, request: RegistryRequest, response: Response, authorization: _RequestAuthorization | None
     ) -> RegistryError:
-        if authorization and authorization.distrusted:
+        if authorization and authorization.distrusted_realm:
             message = (
-                f"{endpoint.host} requires a token of {authorization.distrusted}, which is not trusted with "
+                f"{endpoint.host} requires a token of {authorization.distrusted_realm}, which is not trusted with "
                 f"{endpoint.account}'s credential; hint: list it under `trusted_realms` if it is its token server"
             )
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
-        credential = self._keychain.credential(endpoint.account, question.repository)
-        hide = (*(authorization.secrets if authorization else ()), *_secrets(credential))
-        has_credential, actions = credential is not None, question.actions
-        return refusal(endpoint, question.asked, response, has_credential=has_credential, actions=actions, hide=hide)
+        credential = self._keychain.get_credential(endpoint.account, request.repository)
+        secrets = (*(authorization.secrets if authorization else ()), *_list_secrets(credential))
+        has_credential, actions = credential is not None, request.actions
+        return make_refusal_error(endpoint, request.description, response, has_credential=has_credential, actions=actions, secrets=secrets)
 
 
-def may_see_credential(endpoint: Endpoint, realm: Url) -> bool:
+def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
     """Return True if a token server may receive the credential of the registry whose challenge names it."""
     if realm.origin == Url.parse(endpoint.url).origin:
         return True
@@ -313,11 +313,11 @@ def parse_token(body: bytes) -> tuple[str, float]:
         raise ValueError("it has neither `token` nor `access_token`, or its token is not valid in a header")
     lifetime = fields.get("expires_in")
     if not isinstance(lifetime, int) or isinstance(lifetime, bool):
-        lifetime = stated_lifetime(text) or DEFAULT_LIFETIME
+        lifetime = parse_lifetime(text) or DEFAULT_LIFETIME
     return text, float(min(max(lifetime, DEFAULT_LIFETIME), MAX_LIFETIME))
 
 
-def _choose(response: Response) -> Challenge | None:
+def _choose_challenge(response: Response) -> AuthChallenge | None:
     """Choose Bearer if the response offers it, else Basic: a token opens one repository, a password all of them."""
     challenges = parse_challenges(response.headers.get("www-authenticate", ""))
     bearer = (offer for offer in challenges if offer.scheme == "bearer" and offer.parameters.get("realm"))
@@ -325,13 +325,13 @@ def _choose(response: Response) -> Challenge | None:
     return next(bearer, None) or next(basic, None)
 
 
-def _basic(login: Login) -> str:
+def _encode_basic(login: PasswordLogin) -> str:
     return "Basic " + base64.b64encode(f"{login.username}:{login.password}".encode()).decode()
 
 
-def _identity(credential: Credential | None) -> str:
+def _get_identity(credential: Credential | None) -> str:
     match credential:
-        case Login():
+        case PasswordLogin():
             return credential.username
         case IdentityToken():
             return "<token>"
@@ -340,10 +340,10 @@ def _identity(credential: Credential | None) -> str:
     assert_never(credential)
 
 
-def _secrets(credential: Credential | None) -> Iterable[str]:
+def _list_secrets(credential: Credential | None) -> Iterable[str]:
     match credential:
-        case Login():
-            return credential.password, _basic(credential).partition(" ")[2]
+        case PasswordLogin():
+            return credential.password, _encode_basic(credential).partition(" ")[2]
         case IdentityToken():
             return (credential.token,)
         case None:

@@ -12,20 +12,20 @@ from azure.core.utils import case_insensitive_dict
 
 from bot.net import HttpClient, Response
 
-MAX_ANSWER = 1024 * 1024
+MAX_RESPONSE_SIZE = 1024 * 1024
 """Bytes; tokens take a few thousand, the metadata of one image a few hundred per tag."""
 
-Send = Callable[[HttpRequest], Response]
+SendRequest = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
     """Passes a library's requests to `send`, which is responsible for retries."""
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: SendRequest) -> None:
         self._send = send
 
     def send(self, request: HttpRequest, **_: object) -> HttpResponse:
-        return _Answer(request, self._send(request))
+        return _AzureResponse(request, self._send(request))
 
     def open(self) -> None: ...
 
@@ -34,7 +34,7 @@ class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
     def __exit__(self, *_: object) -> None: ...
 
 
-class _Answer(HttpResponse):
+class _AzureResponse(HttpResponse):
     """A complete response in the form that Azure's libraries expect."""
 
     def __init__(self, request: HttpRequest, response: Response) -> None:
@@ -42,22 +42,22 @@ class _Answer(HttpResponse):
         self.status_code = response.status
         self.headers = case_insensitive_dict(response.headers)
         self.content_type = response.headers.get("content-type")
-        known = {status.value: status.phrase for status in HTTPStatus}
-        self.reason = known.get(response.status, "")
+        phrases = {status.value: status.phrase for status in HTTPStatus}
+        self.reason = phrases.get(response.status, "")
         self._body = response.body
 
     def body(self) -> bytes:
         return self._body
 
 
-def sender(http: HttpClient) -> Send:
+def make_sender(http: HttpClient) -> SendRequest:
     """Return a function that sends a library's requests with `http` and follows no redirects."""
 
     def send(request: HttpRequest) -> Response:
         content = request.content
         body = urlencode(content).encode() if isinstance(content, dict) else content
         return http.request(
-            request.method, request.url, headers=dict(request.headers), body=body, limit=MAX_ANSWER, redirects=0
+            request.method, request.url, headers=dict(request.headers), body=body, limit=MAX_RESPONSE_SIZE, max_redirects=0
         )
 
     return send

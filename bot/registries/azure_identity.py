@@ -19,26 +19,26 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from bot.model.errors import BasebumpError
-from bot.net import HostTrust, HttpClient, HttpError, Url, plain
+from bot.net import HostTrust, HttpClient, HttpError, Url, sanitize_text
 
 if TYPE_CHECKING:  # importing takes half a second, which only runs that log in to Azure should pay
     from azure.core.credentials import TokenCredential
 
-REGISTRIES = "https://containerregistry.azure.net/.default"
+REGISTRY_SCOPE = "https://containerregistry.azure.net/.default"
 """Scope of tokens that are valid for registries in every cloud, and for none of the identity's other permissions."""
-MAX_ASSERTION = 64 * 1024
+MAX_ASSERTION_SIZE = 64 * 1024
 """Bytes of GitHub's response, which has about two thousand."""
 CLI_TIMEOUT = 30
 """Seconds; `az` is a large Python program, and may have to contact Entra."""
-MAX_SAID = 300
+MAX_ERROR_LENGTH = 300
 """Characters of Entra's error message that are quoted: its code, and the sentence after it."""
 METADATA_SERVICE = "http://169.254.169.254"
-AZURE_MACHINE = "7783-7084-3265-9085-8269-3286-77"
+AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 """Asset tag of every virtual machine on Azure."""
-ASSET_TAG = Path("/sys/class/dmi/id/chassis_asset_tag")
-SECRETS = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
+ASSET_TAG_FILE = Path("/sys/class/dmi/id/chassis_asset_tag")
+SECRET_VARIABLES = ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PASSWORD", "ACTIONS_ID_TOKEN_REQUEST_TOKEN")
 """Environment variables whose values must never appear in a message."""
-WHAT_TO_SET = (
+SETUP_HINT = (
     "set AZURE_CLIENT_ID and AZURE_TENANT_ID together with AZURE_CLIENT_SECRET, AZURE_CLIENT_CERTIFICATE_PATH or "
     "AZURE_FEDERATED_TOKEN_FILE, give the GitHub workflow `id-token: write`, or run `az login`"
 )
@@ -54,19 +54,19 @@ class AzureCloud:
 
     authority: str
     """Host of its Entra."""
-    federation: str
+    federation_audience: str
     """Audience of federated tokens that other issuers make for it."""
-    manager: str
+    manager_host: str
     """Host of its resource manager."""
 
     @property
     def manager_scope(self) -> str:
         """Scope of tokens for the resource manager; the identity's roles limit what they allow."""
-        return f"https://{self.manager}/.default"
+        return f"https://{self.manager_host}/.default"
 
 
 PUBLIC_CLOUD = AzureCloud("login.microsoftonline.com", "api://AzureADTokenExchange", "management.azure.com")
-CLOUDS = {
+SOVEREIGN_CLOUDS = {
     ".azurecr.us": AzureCloud(
         "login.microsoftonline.us", "api://AzureADTokenExchangeUSGov", "management.usgovcloudapi.net"
     ),
@@ -77,21 +77,21 @@ CLOUDS = {
 """Sovereign clouds by the suffix of a registry's host."""
 
 
-def cloud_of(host: str, environment: Mapping[str, str]) -> AzureCloud:
+def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
     """Return the cloud of AZURE_AUTHORITY_HOST if that is set, else the cloud that the registry's host belongs to.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """
-    bare = host.partition(":")[0]
-    by_name = next((cloud for suffix, cloud in CLOUDS.items() if bare.endswith(suffix)), PUBLIC_CLOUD)
-    named = environment.get("AZURE_AUTHORITY_HOST", "").strip().rstrip("/")
-    if not named:
-        return by_name
-    authority = named.removeprefix("https://").lower()
+    host_name = host.partition(":")[0]
+    host_cloud = next((cloud for suffix, cloud in SOVEREIGN_CLOUDS.items() if host_name.endswith(suffix)), PUBLIC_CLOUD)
+    authority_setting = environment.get("AZURE_AUTHORITY_HOST", "").strip().rstrip("/")
+    if not authority_setting:
+        return host_cloud
+    authority = authority_setting.removeprefix("https://").lower()
     if "/" in authority:
         raise NoEntraTokenError("AZURE_AUTHORITY_HOST is not an address of Entra; hint: set it to `https://HOST`")
-    known = (cloud for cloud in (PUBLIC_CLOUD, *CLOUDS.values()) if cloud.authority == authority)
-    return next(known, replace(by_name, authority=authority))
+    known_clouds = (cloud for cloud in (PUBLIC_CLOUD, *SOVEREIGN_CLOUDS.values()) if cloud.authority == authority)
+    return next(known_clouds, replace(host_cloud, authority=authority))
 
 
 class EntraIdentity:
@@ -102,9 +102,9 @@ class EntraIdentity:
         self._cloud = cloud
         self._environment = environment
         logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump reports each failure once, itself
-        self.means, self._credential = self._choose()
+        self.description, self._credential = self._choose_credential()
 
-    def token(self, scope: str) -> str:
+    def get_token(self, scope: str) -> str:
         """Return a token for one scope: `REGISTRY_SCOPE`, or the `manager_scope` of a cloud.
 
         Raises NoEntraTokenError.
@@ -114,67 +114,67 @@ class EntraIdentity:
         try:
             return self._credential.get_token(scope).token
         except (AzureError, HttpError, ValueError, OSError) as error:
-            hide = [self._environment.get(name, "") for name in SECRETS]
-            said = plain(str(error), hide, MAX_SAID)
-            raise NoEntraTokenError(f"Entra gave no token for the {self.means}: {said}") from None
+            secrets = [self._environment.get(name, "") for name in SECRET_VARIABLES]
+            details = sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)
+            raise NoEntraTokenError(f"Entra gave no token for the {self.description}: {details}") from None
 
-    def _choose(self) -> tuple[str, TokenCredential]:
+    def _choose_credential(self) -> tuple[str, TokenCredential]:
         get = self._environment.get
         client, tenant = get("AZURE_CLIENT_ID", ""), get("AZURE_TENANT_ID", "")
         for variable in ("AZURE_CLIENT_SECRET", "AZURE_CLIENT_CERTIFICATE_PATH", "AZURE_FEDERATED_TOKEN_FILE"):
             if value := get(variable):
                 if not client or not tenant:
                     raise NoEntraTokenError(f"{variable} is set, but AZURE_CLIENT_ID or AZURE_TENANT_ID is not")
-                return self._application(variable, value, client, tenant)
+                return self._make_application_credential(variable, value, client, tenant)
         if client and tenant and get("ACTIONS_ID_TOKEN_REQUEST_URL") and get("ACTIONS_ID_TOKEN_REQUEST_TOKEN"):
-            return self._github(client, tenant)
+            return self._make_github_credential(client, tenant)
         for variable in ("IDENTITY_ENDPOINT", "MSI_ENDPOINT"):
             if endpoint := get(variable):
-                return "managed identity", self._managed(endpoint, client)
-        return self._of_this_machine(client, tenant)
+                return "managed identity", self._make_managed_credential(endpoint, client)
+        return self._make_machine_credential(client, tenant)
 
-    def _application(self, variable: str, value: str, client: str, tenant: str) -> tuple[str, TokenCredential]:
+    def _make_application_credential(self, variable: str, value: str, client: str, tenant: str) -> tuple[str, TokenCredential]:
         """Return the credential of an application, and its name in messages; `variable` decides its kind."""
         from azure import identity
 
         try:
             match variable:
                 case "AZURE_CLIENT_SECRET":
-                    secret = identity.ClientSecretCredential(tenant, client, value, **self._options())
+                    secret = identity.ClientSecretCredential(tenant, client, value, **self._build_options())
                     return "secret in AZURE_CLIENT_SECRET", secret
                 case "AZURE_CLIENT_CERTIFICATE_PATH":
                     password = self._environment.get("AZURE_CLIENT_CERTIFICATE_PASSWORD")
-                    options = self._options() | ({"password": password} if password else {})
+                    options = self._build_options() | ({"password": password} if password else {})
                     certificate = identity.CertificateCredential(tenant, client, value, **options)
                     return "certificate in AZURE_CLIENT_CERTIFICATE_PATH", certificate
                 case _:
                     workload = identity.WorkloadIdentityCredential(
-                        tenant_id=tenant, client_id=client, token_file_path=value, **self._options()
+                        tenant_id=tenant, client_id=client, token_file_path=value, **self._build_options()
                     )
                     return "workload identity in AZURE_FEDERATED_TOKEN_FILE", workload
         except (ValueError, OSError) as error:
-            hide = [self._environment.get(name, "") for name in SECRETS]
-            raise NoEntraTokenError(f"{variable} cannot be used: {plain(str(error), hide, MAX_SAID)}") from None
+            secrets = [self._environment.get(name, "") for name in SECRET_VARIABLES]
+            raise NoEntraTokenError(f"{variable} cannot be used: {sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)}") from None
 
-    def _github(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
+    def _make_github_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
         from azure.identity import ClientAssertionCredential
 
         url = self._environment["ACTIONS_ID_TOKEN_REQUEST_URL"]
         bearer = self._environment["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
-        http = self._http(url)
+        http = self._create_http_client(url)
 
-        def assertion() -> str:
-            return github_assertion(http, url, bearer, self._cloud.federation)
+        def fetch_assertion() -> str:
+            return fetch_github_assertion(http, url, bearer, self._cloud.federation_audience)
 
-        return "OIDC token of GitHub", ClientAssertionCredential(tenant, client, assertion, **self._options())
+        return "OIDC token of GitHub", ClientAssertionCredential(tenant, client, fetch_assertion, **self._build_options())
 
-    def _managed(self, endpoint: str, client: str) -> TokenCredential:
+    def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
         """Return the managed identity of this machine or container; the library reads its variables itself."""
         from azure.identity import ManagedIdentityCredential
 
-        return ManagedIdentityCredential(client_id=client or None, **self._options(endpoint))
+        return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint))
 
-    def _of_this_machine(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
+    def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
         """Return the credential that needs no variables: `az`, then the identity of the machine if it is on Azure."""
         from azure import identity
 
@@ -182,38 +182,38 @@ class EntraIdentity:
         if shutil.which("az", path=self._environment.get("PATH")):
             credentials["login of `az`"] = identity.AzureCliCredential(tenant_id=tenant, process_timeout=CLI_TIMEOUT)
         if is_azure_machine():
-            service = self._environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
-            credentials["identity of this machine"] = self._managed(service, client)
+            endpoint = self._environment.get("AZURE_POD_IDENTITY_AUTHORITY_HOST") or METADATA_SERVICE
+            credentials["identity of this machine"] = self._make_managed_credential(endpoint, client)
         match [*credentials.items()]:
             case []:
-                raise NoEntraTokenError(f"no identity for Entra is configured; hint: {WHAT_TO_SET}")
+                raise NoEntraTokenError(f"no identity for Entra is configured; hint: {SETUP_HINT}")
             case [only]:
                 return only
             case _:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
-    def _options(self, endpoint: str | None = None) -> dict[str, Any]:
+    def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
         """Return the options of every credential; requests go to `endpoint` if given, else to Entra."""
-        from bot.registries.azure_http import AzureTransport, sender
+        from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {
-            "transport": AzureTransport(sender(self._http(endpoint or f"https://{self._cloud.authority}"))),
+            "transport": AzureTransport(make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}"))),
             "retry_total": 0,  # `HttpClient` retries
         }
         if endpoint is None:
-            known = {PUBLIC_CLOUD.authority, *(cloud.authority for cloud in CLOUDS.values())}
+            known_authorities = {PUBLIC_CLOUD.authority, *(cloud.authority for cloud in SOVEREIGN_CLOUDS.values())}
             options["authority"] = self._cloud.authority
             # The library would look up other hosts in Microsoft's directory, which lists only Microsoft's own hosts.
-            options["disable_instance_discovery"] = self._cloud.authority not in known
+            options["disable_instance_discovery"] = self._cloud.authority not in known_authorities
         return options
 
-    def _http(self, url: str) -> HttpClient:
+    def _create_http_client(self, url: str) -> HttpClient:
         """Return a client that may also contact the host of `url`, which the operator's environment names."""
         try:
             parts = Url.parse(url)
         except HttpError as error:
             raise NoEntraTokenError(f"the environment contains an invalid URL: {error}") from None
-        return HttpClient({parts.authority: HostTrust(insecure=parts.scheme == "http")}, environment=self._environment)
+        return HttpClient({parts.authority: HostTrust(is_insecure=parts.scheme == "http")}, environment=self._environment)
 
 
 class ManagerLogin:
@@ -224,31 +224,31 @@ class ManagerLogin:
         self._identity: EntraIdentity | None = None
 
     @property
-    def manager(self) -> str:
+    def manager_host(self) -> str:
         """Host of the resource manager."""
         try:
-            return cloud_of("", self._environment).manager
+            return get_azure_cloud("", self._environment).manager_host
         except NoEntraTokenError:  # reported when a token is requested
-            return PUBLIC_CLOUD.manager
+            return PUBLIC_CLOUD.manager_host
 
-    def token(self) -> str:
+    def get_token(self) -> str:
         """Return a token for the resource manager. Raises NoEntraTokenError."""
-        cloud = cloud_of("", self._environment)
+        cloud = get_azure_cloud("", self._environment)
         self._identity = self._identity or EntraIdentity(cloud, self._environment)
-        return self._identity.token(cloud.manager_scope)
+        return self._identity.get_token(cloud.manager_scope)
 
 
-def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
+def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> str:
     """Request an OIDC token for this workflow from GitHub, with Entra's audience. Raises NoEntraTokenError.
 
     https://docs.github.com/en/actions/reference/security/oidc
     """
     if not url.startswith("https://"):
         raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https, and a token would be sent to it")
-    asked = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
+    request_url = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     try:
-        response = http.request("GET", asked, headers=headers, limit=MAX_ASSERTION, redirects=0)
+        response = http.request("GET", request_url, headers=headers, limit=MAX_ASSERTION_SIZE, max_redirects=0)
         value = json.loads(response.body)["value"] if response.status == HTTPStatus.OK else None
     except HttpError as error:
         raise NoEntraTokenError(f"GitHub returned no OIDC token: {error}") from None
@@ -264,6 +264,6 @@ def github_assertion(http: HttpClient, url: str, bearer: str, audience: str) -> 
 def is_azure_machine() -> bool:
     """Return True if this machine runs on Azure. Makes no network request."""
     try:
-        return ASSET_TAG.read_text().strip() == AZURE_MACHINE
+        return ASSET_TAG_FILE.read_text().strip() == AZURE_ASSET_TAG
     except (OSError, ValueError):
         return False

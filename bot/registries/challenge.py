@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-MAX_HEADER = 8192
+MAX_HEADER_LENGTH = 8192
 """Characters; challenges have about two hundred, and a longer header is not an honest one."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - `token` is a term of the grammar
@@ -18,7 +18,7 @@ _SEPARATOR = re.compile(r"[ \t,]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Challenge:
+class AuthChallenge:
     """An authentication method that a server offers."""
 
     scheme: str
@@ -27,26 +27,26 @@ class Challenge:
     """Names are in lower case; if a name is repeated, the first value counts."""
 
 
-def parse_challenges(header: str) -> tuple[Challenge, ...]:
+def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
     """Parse the readable part of a header into its challenges; several headers may be joined by commas."""
-    header = header[:MAX_HEADER]
-    found: list[Challenge] = []
-    position = _skip(header, 0)
+    header = header[:MAX_HEADER_LENGTH]
+    challenges: list[AuthChallenge] = []
+    position = _skip_separators(header, 0)
     while scheme := _SCHEME.match(header, position):
         position = scheme.end()
         parameters: dict[str, str] = {}
         if not _PARAMETER.match(header, position) and (blob := _TOKEN68.match(header, position)):
             position = blob.end()
         while parameter := _PARAMETER.match(header, position):
-            name, quoted, word = parameter.groups()
-            value = word if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+            name, quoted, unquoted = parameter.groups()
+            value = unquoted if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
             parameters.setdefault(name.lower(), value)
-            position = _skip(header, parameter.end())
-        found.append(Challenge(scheme[1].lower(), MappingProxyType(parameters)))
-        position = _skip(header, position)
-    return tuple(found)
+            position = _skip_separators(header, parameter.end())
+        challenges.append(AuthChallenge(scheme[1].lower(), MappingProxyType(parameters)))
+        position = _skip_separators(header, position)
+    return tuple(challenges)
 
 
-def _skip(header: str, position: int) -> int:
+def _skip_separators(header: str, position: int) -> int:
     separator = _SEPARATOR.match(header, position)
     return separator.end() if separator else position

@@ -10,54 +10,54 @@ from typing import assert_never
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.registries import ecr, gar
-from bot.registries.clouds import Cloud, CloudError, Granted
-from bot.registries.credentials import Login
+from bot.registries.clouds import CloudProvider, CloudError, CloudToken
+from bot.registries.credentials import PasswordLogin
 
-MARGIN = 180.0
+RENEWAL_MARGIN = 180.0
 """Seconds before its expiry at which a login is renewed; Google returns the old token until about four minutes before
 its expiry."""
-PATIENCE = 300.0
+FAILURE_LIFETIME = 300.0
 """Seconds for which a failure is cached, so that the cloud is not contacted again for every image."""
 
 
 class CloudLogin:
     """The login for one registry. One thread fetches it while the others wait."""
 
-    def __init__(self, cloud: Cloud, account: str, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, cloud: CloudProvider, account: str, now: Callable[[], float] = time.time) -> None:
         self._cloud, self._account, self._now = cloud, account, now
         self._lock = threading.Lock()
-        self._granted: Granted | None = None
+        self._token: CloudToken | None = None
         self._failure = ""
-        self._asked_again = 0.0
+        self._retry_at = 0.0
 
-    def credential(self) -> Login:
+    def get_credential(self) -> PasswordLogin:
         """Return the cached login; if it expires soon, fetch a new one first. Raises RegistryError."""
         with self._lock:
             now = self._now()
-            if self._granted is None or self._granted.expires - MARGIN <= now:
-                self._fetch(now)
-            if self._granted is None:
-                raise self._error()
-            return self._granted.login
+            if self._token is None or self._token.expires_at - RENEWAL_MARGIN <= now:
+                self._renew_token(now)
+            if self._token is None:
+                raise self._make_error()
+            return self._token.login
 
-    def _fetch(self, now: float) -> None:
-        self._granted = None
-        if self._failure and now < self._asked_again:
+    def _renew_token(self, now: float) -> None:
+        self._token = None
+        if self._failure and now < self._retry_at:
             return
         try:
-            self._granted = _fetch(self._cloud, self._account)
+            self._token = _fetch_token(self._cloud, self._account)
         except CloudError as error:
-            self._failure, self._asked_again = str(error), now + PATIENCE
+            self._failure, self._retry_at = str(error), now + FAILURE_LIFETIME
 
-    def _error(self) -> RegistryError:
+    def _make_error(self) -> RegistryError:
         message = f"no credential for {self._account}, which is listed with `auth: {self._cloud}`: {self._failure}"
         return RegistryError(self._account, Reason.DENIED, message, is_failure=True)
 
 
-def _fetch(cloud: Cloud, account: str) -> Granted:
+def _fetch_token(cloud: CloudProvider, account: str) -> CloudToken:
     match cloud:
-        case Cloud.ECR:
-            return ecr.fetch(account)
-        case Cloud.GAR:
-            return gar.fetch()
+        case CloudProvider.ECR:
+            return ecr.fetch_ecr_token(account)
+        case CloudProvider.GAR:
+            return gar.fetch_gar_token()
     assert_never(cloud)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.registries.credentials import Login
+from bot.registries.credentials import PasswordLogin
 
 
-class Cloud(StrEnum):
+class CloudProvider(StrEnum):
     """A cloud provider that issues registry logins; the value is that of `auth` in a registry entry."""
 
     ECR = "ecr"
@@ -16,11 +16,11 @@ class Cloud(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class CloudToken:
     """A login and its expiry."""
 
-    login: Login
-    expires: float
+    login: PasswordLogin
+    expires_at: float
     """Seconds since the epoch."""
 
 
@@ -28,6 +28,6 @@ class CloudError(Exception):
     """A cloud provider issued no login; the text says why, and contains no secret."""
 
 
-def missing(cloud: Cloud, package: str) -> CloudError:
+def make_missing_library_error(cloud: CloudProvider, package: str) -> CloudError:
     """Return the error for a library that is not installed."""
     return CloudError(f"{package} is not installed; hint: install `basebump[{cloud}]`")

@@ -9,7 +9,7 @@ from bot.model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
+class PasswordLogin:
     """A username and a password, which may be any kind of token."""
 
     username: str
@@ -23,10 +23,10 @@ class IdentityToken:
     token: str = field(repr=False)
 
 
-Credential = Login | IdentityToken
+Credential = PasswordLogin | IdentityToken
 
 
-def unusable(account: str, why: str) -> RegistryError:
+def make_unusable_error(account: str, reason: str) -> RegistryError:
     """Return the error for a configured credential that cannot be used; `reason` must not contain a secret."""
-    message = f"no credential for {account}: {why}; hint: log in again, or list {account} with `auth: anonymous`"
+    message = f"no credential for {account}: {reason}; hint: log in again, or list {account} with `auth: anonymous`"
     return RegistryError(account, Reason.DENIED, message, is_failure=True)

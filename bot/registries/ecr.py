@@ -9,16 +9,16 @@ import base64
 from typing import Any
 
 from bot.model.cloud_hosts import PUBLIC_ECR, parse_ecr_region
-from bot.registries.clouds import Cloud, CloudError, Granted, missing
-from bot.registries.credentials import Login
+from bot.registries.clouds import CloudProvider, CloudError, CloudToken, make_missing_library_error
+from bot.registries.credentials import PasswordLogin
 
 PUBLIC_REGION = "us-east-1"
 """The only region that issues logins to the public registry."""
-CONNECT_TIMEOUT, READ_TIMEOUT, TRIES = 10, 30, 3
+CONNECT_TIMEOUT, READ_TIMEOUT, MAX_TRIES = 10, 30, 3
 """Seconds, seconds and attempts, the same as in `bot.net`."""
 
 
-def fetch(host: str) -> Granted:
+def fetch_ecr_token(host: str) -> CloudToken:
     """Request a login to `host`, in the region that its name contains. Raises CloudError.
 
     AWS's own library finds the credentials: variables, profiles, roles of pods and machines, single sign-on.
@@ -28,33 +28,33 @@ def fetch(host: str) -> Granted:
         from botocore.config import Config  # noqa: PLC0415 - the same
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - the same
     except ImportError:
-        raise missing(Cloud.ECR, "boto3") from None
+        raise make_missing_library_error(CloudProvider.ECR, "boto3") from None
     is_public = host == PUBLIC_ECR
     service = "ecr-public" if is_public else "ecr"
     region, is_fips = (PUBLIC_REGION, False) if is_public else parse_ecr_region(host)
     config = Config(
         connect_timeout=CONNECT_TIMEOUT,
         read_timeout=READ_TIMEOUT,
-        retries={"total_max_attempts": TRIES, "mode": "standard"},
+        retries={"total_max_attempts": MAX_TRIES, "mode": "standard"},
         **({"use_fips_endpoint": True} if is_fips else {}),
     )
     try:
         client = Session().client(service, region_name=region, config=config)
-        answer = client.get_authorization_token()
+        response = client.get_authorization_token()
     except ClientError as error:
         raise CloudError(f"AWS answered {error.response['Error']['Code']} in {region}") from None
     except BotoCoreError as error:
         raise CloudError(f"the request to AWS in {region} failed ({type(error).__name__})") from None
-    return _granted(answer)
+    return _parse_token(response)
 
 
-def _granted(answer: dict[str, Any]) -> Granted:
+def _parse_token(response: dict[str, Any]) -> CloudToken:
     try:
-        data = answer["authorizationData"]
+        data = response["authorizationData"]
         data = data[0] if isinstance(data, list) else data  # the private service returns one login per account
         decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
-        expires = data["expiresAt"].timestamp()
+        expires_at = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):
         raise CloudError("AWS returned no login") from None
     username, _, password = decoded.partition(":")
-    return Granted(Login(username, password), expires)
+    return CloudToken(PasswordLogin(username, password), expires_at)

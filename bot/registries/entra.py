@@ -17,13 +17,13 @@ from urllib.parse import urlencode
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response
-from bot.registries.access import Endpoint
-from bot.registries.answers import refusal, unanswered
-from bot.registries.azure_identity import REGISTRIES, AzureCloud, EntraIdentity, NoEntraTokenError, cloud_of
-from bot.registries.tokens import stated_lifetime
+from bot.registries.access import RegistryEndpoint
+from bot.registries.answers import make_refusal_error, make_unanswered_error
+from bot.registries.azure_identity import REGISTRY_SCOPE, AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
+from bot.registries.tokens import parse_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - the username for a refresh token used as a password
-MAX_ANSWER = 64 * 1024
+MAX_RESPONSE_SIZE = 64 * 1024
 """Bytes; refresh tokens take about two thousand."""
 DEFAULT_LIFETIME = 600
 """Seconds, if a refresh token states no lifetime; Azure's tokens state three hours."""
@@ -31,18 +31,18 @@ MAX_LIFETIME = 3 * 3600
 """Seconds; permissions that were revoked stop working after this time at the latest."""
 LIFETIME_USED = 0.9
 """Share of a token's life after which it is renewed; the rest allows for slow responses and for the access token."""
-FAILURE_KEPT = 60.0
+FAILURE_LIFETIME = 60.0
 """Seconds for which a failed login is not retried, so that a thousand images of one registry fail only once."""
 
 
 @dataclass(slots=True)
-class _Login:
+class _RefreshTokenSlot:
     """Cache slot for the login of one registry. The thread that holds the lock logs in, and the others wait for it."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)
-    failed: RegistryError | None = None
-    expires: float = 0.0
+    error: RegistryError | None = None
+    expires_at: float = 0.0
 
 
 class EntraLogins:
@@ -55,68 +55,68 @@ class EntraLogins:
         self._environment = environment
         self._now = now
         self._lock = threading.Lock()
-        self._logins: dict[str, _Login] = {}
+        self._slots: dict[str, _RefreshTokenSlot] = {}
         self._identities: dict[AzureCloud, EntraIdentity] = {}
 
-    def refresh_token(self, host: str) -> str:
+    def get_refresh_token(self, host: str) -> str:
         """Return a refresh token for `host`, which must have `auth: azure` in its entry. Raises RegistryError."""
         with self._lock:
-            login = self._logins.setdefault(host, _Login())
-        with login.lock:
-            if login.expires <= self._now():
-                login.failed = None
+            slot = self._slots.setdefault(host, _RefreshTokenSlot())
+        with slot.lock:
+            if slot.expires_at <= self._now():
+                slot.error = None
                 try:
-                    login.token, lifetime = self._exchange(host, self._entra_token(host))
-                    login.expires = self._now() + lifetime * LIFETIME_USED
+                    slot.token, lifetime = self._exchange_token(host, self._get_entra_token(host))
+                    slot.expires_at = self._now() + lifetime * LIFETIME_USED
                 except RegistryError as error:
-                    login.failed, login.expires = error, self._now() + FAILURE_KEPT
-            if login.failed:
-                raise login.failed.copy_for_raising()
-            return login.token
+                    slot.error, slot.expires_at = error, self._now() + FAILURE_LIFETIME
+            if slot.error:
+                raise slot.error.copy_for_raising()
+            return slot.token
 
-    def _entra_token(self, host: str) -> str:
+    def _get_entra_token(self, host: str) -> str:
         try:
-            cloud = cloud_of(host, self._environment)
+            cloud = get_azure_cloud(host, self._environment)
             with self._lock:
                 identity = self._identities.get(cloud)
                 if identity is None:
                     identity = self._identities[cloud] = EntraIdentity(cloud, self._environment)
-            return identity.token(REGISTRIES)
+            return identity.get_token(REGISTRY_SCOPE)
         except NoEntraTokenError as error:
             raise RegistryError(host, Reason.DENIED, f"cannot log in to {host}: {error}", is_failure=True) from error
 
-    def _exchange(self, host: str, entra_token: str) -> tuple[str, float]:
+    def _exchange_token(self, host: str, entra_token: str) -> tuple[str, float]:
         """Send an Entra token to the registry; return its refresh token and the lifetime of that in seconds.
 
         https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
         """
-        endpoint = Endpoint(host, host, host)
-        words = {"grant_type": "access_token", "service": host, "access_token": entra_token}
+        endpoint = RegistryEndpoint(host, host, host)
+        parameters = {"grant_type": "access_token", "service": host, "access_token": entra_token}
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         try:
             response = self._http.request(
                 "POST",
                 f"{endpoint.url}/oauth2/exchange",
                 headers=headers,
-                body=urlencode(words).encode(),
-                limit=MAX_ANSWER,
-                redirects=0,
+                body=urlencode(parameters).encode(),
+                limit=MAX_RESPONSE_SIZE,
+                max_redirects=0,
             )
         except HttpError as error:
-            raise unanswered(endpoint, error) from error
+            raise make_unanswered_error(endpoint, error) from error
         if response.status != HTTPStatus.OK:
-            raise refusal(endpoint, "a login with Entra", response, has_credential=True, hide=(entra_token,))
-        token = _refresh_token(response)
+            raise make_refusal_error(endpoint, "a login with Entra", response, has_credential=True, secrets=(entra_token,))
+        token = _parse_refresh_token(response)
         if token is None:
             message = f"{host} returned no refresh token for a login with Entra; hint: check that it is a registry"
             raise RegistryError(host, Reason.REGISTRY_ERROR, message, is_failure=True)
-        return token, float(min(stated_lifetime(token) or DEFAULT_LIFETIME, MAX_LIFETIME))
+        return token, float(min(parse_lifetime(token) or DEFAULT_LIFETIME, MAX_LIFETIME))
 
 
-def _refresh_token(response: Response) -> str | None:
+def _parse_refresh_token(response: Response) -> str | None:
     try:
-        answer = json.loads(response.body)
+        document = json.loads(response.body)
     except (ValueError, RecursionError):
         return None
-    token = answer.get("refresh_token") if isinstance(answer, dict) else None
+    token = document.get("refresh_token") if isinstance(document, dict) else None
     return token if isinstance(token, str) and token else None

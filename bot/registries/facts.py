@@ -12,31 +12,31 @@ from bot.core.evidence.build_time import parse_build_time
 from bot.model.contents import ImageConfig
 from bot.model.image import BaseImage
 from bot.model.reference import parse_sha256
-from bot.net import plain
-from bot.registries.manifest import NotAnImageError, platform_of
+from bot.net import sanitize_text
+from bot.registries.manifest import NotAnImageError, format_platform
 
-PREFIX = "org.opencontainers.image."
+ANNOTATION_PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
-MAX_WORD = 512
+MAX_TEXT_LENGTH = 512
 """Characters that are kept of one value; the longest are URLs with a commit and a folder."""
 
-MAX_WORDS = 100
+MAX_LIST_LENGTH = 100
 """Entries that are kept of one list in a config: ports, arguments, variables."""
 
-Statements = Mapping[str, str]
+Annotations = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class ConfigFacts:
     """The descriptive part of an image's config."""
 
-    created: datetime | None
+    created_at: datetime | None
     platform: str | None
-    labels: Statements
-    start: ImageConfig = field(default_factory=ImageConfig)
+    labels: Annotations
+    runtime_config: ImageConfig = field(default_factory=ImageConfig)
 
 
-def parse_config(body: bytes) -> Config:
+def parse_config(body: bytes) -> ConfigFacts:
     """Parse an image's config. Raises NotAnImageError.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
@@ -47,61 +47,61 @@ def parse_config(body: bytes) -> Config:
         raise NotAnImageError("its config is not JSON") from None
     if not isinstance(document, dict):
         raise NotAnImageError("its config is not a JSON object")
-    found: Any = document.get("config")
-    runtime: Mapping[str, Any] = found if isinstance(found, dict) else {}
+    settings: Any = document.get("config")
+    runtime: Mapping[str, Any] = settings if isinstance(settings, dict) else {}
     labels: Any = runtime.get("Labels")
-    texts = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
-    return Config(parse_build_time(document.get("created")), platform_of(document), texts, _start(runtime))
+    text_labels = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
+    return ConfigFacts(parse_build_time(document.get("created")), format_platform(document), text_labels, _parse_runtime_config(runtime))
 
 
-def _start(runtime: Mapping[str, Any]) -> ImageConfig:
-    variables = (variable.partition("=")[0] for variable in _words(runtime.get("Env")))
+def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:
+    variables = (variable.partition("=")[0] for variable in _read_texts(runtime.get("Env")))
     return ImageConfig(
-        user=_word(runtime.get("User")),
-        entrypoint=_words(runtime.get("Entrypoint")),
-        command=_words(runtime.get("Cmd")),
-        folder=_word(runtime.get("WorkingDir")),
+        user=_read_text(runtime.get("User")),
+        entrypoint=_read_texts(runtime.get("Entrypoint")),
+        command=_read_texts(runtime.get("Cmd")),
+        folder=_read_text(runtime.get("WorkingDir")),
         environment=tuple(sorted(set(variables))),
-        ports=tuple(sorted(_words(runtime.get("ExposedPorts")))),
-        volumes=tuple(sorted(_words(runtime.get("Volumes")))),
-        stop_signal=_word(runtime.get("StopSignal")),
+        ports=tuple(sorted(_read_texts(runtime.get("ExposedPorts")))),
+        volumes=tuple(sorted(_read_texts(runtime.get("Volumes")))),
+        stop_signal=_read_text(runtime.get("StopSignal")),
     )
 
 
-def _words(found: object) -> tuple[str, ...]:
+def _read_texts(value: object) -> tuple[str, ...]:
     """Return the strings of a list, or the keys of a mapping."""
-    listed = list(found) if isinstance(found, list | dict) else []
-    return tuple(plain(word, limit=MAX_WORD) for word in listed[:MAX_WORDS] if isinstance(word, str))
+    listed = list(value) if isinstance(value, list | dict) else []
+    return tuple(sanitize_text(word, limit=MAX_TEXT_LENGTH) for word in listed[:MAX_LIST_LENGTH] if isinstance(word, str))
 
 
-def _word(found: object) -> str:
-    return plain(found, limit=MAX_WORD) if isinstance(found, str) else ""
+def _read_text(value: object) -> str:
+    return sanitize_text(value, limit=MAX_TEXT_LENGTH) if isinstance(value, str) else ""
 
 
-def first(word: str, said: Sequence[Statements]) -> str | None:
+def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
     """Return the first value of `org.opencontainers.image.<key>` in the sources, fit for a message."""
-    for statements in said:
-        value = plain(statements.get(PREFIX + word, ""), limit=MAX_WORD)
+    for annotations in sources:
+        value = sanitize_text(annotations.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
         if value:
             return value
     return None
 
 
-def base_image(said: Sequence[Statements]) -> BaseImage | None:
+def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
     """Return the base image of the first source that names one; name and digest of two sources may not match."""
-    for statements in said:
-        name, digest = first("base.name", [statements]), parse_sha256(statements.get(f"{PREFIX}base.digest", ""))
+    for annotations in sources:
+        name, digest = get_first_value("base.name", [annotations]), parse_sha256(annotations.get(f"{ANNOTATION_PREFIX}base.digest", ""))
         if name or digest:
             return BaseImage(name, digest)
     return None
 
 
-def created(said: Sequence[Statements], config: Config | None) -> datetime | None:
+def get_build_time(sources: Sequence[Annotations], config: ConfigFacts | None) -> datetime | None:
     """Return the build time of the image.
 
     Annotations are specific to this build. Labels come last, after the config's own time, because FROM passes labels
     on: an image without its own would show the build time of its base.
     """
-    annotated = (parse_build_time(statements.get(f"{PREFIX}created")) for statements in said)
-    labelled = parse_build_time(config.labels.get(f"{PREFIX}created")) if config else None
-    return next(filter(None, annotated), None) or (config and config.created) or labelled
+    annotated_times = (parse_build_time(statements.get(f"{ANNOTATION_PREFIX}created")) for statements in sources)
+    labelled_time = parse_build_time(config.labels.get(f"{ANNOTATION_PREFIX}created")) if config else None
+    return next(filter(None, annotated_times), None) or (config and config.created_at) or labelled_time

@@ -9,8 +9,8 @@ import time
 from datetime import UTC
 from typing import Any
 
-from bot.registries.clouds import Cloud, CloudError, Granted, missing
-from bot.registries.credentials import Login
+from bot.registries.clouds import CloudProvider, CloudError, CloudToken, make_missing_library_error
+from bot.registries.credentials import PasswordLogin
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USERNAME = "oauth2accesstoken"
@@ -18,7 +18,7 @@ DEFAULT_LIFETIME = 600.0
 """Seconds, if a token states no lifetime; Google's tokens live for an hour."""
 
 
-def fetch() -> Granted:
+def fetch_gar_token() -> CloudToken:
     """Request an access token. Raises CloudError.
 
     Google's own library finds the credentials: a key file, workload identity, `gcloud`, the machine itself.
@@ -28,9 +28,9 @@ def fetch() -> Granted:
         from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError  # noqa: PLC0415 - the same
         from google.auth.transport.requests import Request  # noqa: PLC0415 - the same
     except ImportError:
-        raise missing(Cloud.GAR, "google-auth") from None
+        raise make_missing_library_error(CloudProvider.GAR, "google-auth") from None
     request = Request()
-    request.session.auth = _unchanged
+    request.session.auth = _keep_unchanged
     try:
         credentials, _ = google.auth.default(scopes=[SCOPE], request=request)
         credentials.refresh(request)  # type: ignore[no-untyped-call]
@@ -40,11 +40,11 @@ def fetch() -> Granted:
         raise CloudError(f"Google issued no token ({type(error).__name__})") from None
     if not credentials.token:
         raise CloudError("Google returned no token")
-    ends = credentials.expiry
-    expires = ends.replace(tzinfo=UTC).timestamp() if ends else time.time() + DEFAULT_LIFETIME
-    return Granted(Login(USERNAME, credentials.token), expires)
+    expiry = credentials.expiry
+    expires_at = expiry.replace(tzinfo=UTC).timestamp() if expiry else time.time() + DEFAULT_LIFETIME
+    return CloudToken(PasswordLogin(USERNAME, credentials.token), expires_at)
 
 
-def _unchanged(request: Any) -> Any:
+def _keep_unchanged(request: Any) -> Any:
     """Return the request unchanged; without this hook, `requests` would add the login in `~/.netrc`."""
     return request

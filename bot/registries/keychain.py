@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bot.registries.access import Access
+from bot.registries.access import EndpointDirectory
 from bot.registries.cloud_login import CloudLogin
-from bot.registries.credentials import Credential, IdentityToken, Login, unusable
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
 from bot.registries.entra import TOKEN_USER, EntraLogins
 from bot.registries.helpers import CredentialHelpers
-from bot.registries.logins import MAX_LOGINS_SIZE, LoginFile, Shape, parse_logins
+from bot.registries.logins import MAX_LOGINS_SIZE, LoginFile, LoginFileFormat, parse_logins
 
-VARIABLE = "DOCKER_AUTH_CONFIG"
+AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 """Environment variable that contains logins, as Docker and GitLab runners use it."""
 
 
@@ -45,89 +45,89 @@ class Keychain:
     """
 
     def __init__(
-        self, access: Access, environment: Mapping[str, str] = os.environ, entra: EntraLogins | None = None
+        self, endpoints: EndpointDirectory, environment: Mapping[str, str] = os.environ, entra: EntraLogins | None = None
     ) -> None:
-        self._access = access
+        self._endpoints = endpoints
         self._entra = entra
         self._lock = threading.Lock()
-        self._sources = tuple(_sources(environment))
+        self._sources = tuple(_list_sources(environment))
         self._helpers = CredentialHelpers(environment)
         self._clouds: dict[str, CloudLogin] = {}
 
-    def credential(self, account: str, path: str = "") -> Credential | None:
+    def get_credential(self, account: str, path: str = "") -> Credential | None:
         """Return the credential for a repository of a host, or None if none is configured.
 
         Raises RegistryError if a credential is configured and cannot be obtained.
         """
-        entry = self._access.entry(account)
+        entry = self._endpoints.get_entry(account)
         if entry and entry.username is not None and entry.password is not None:
-            return Login(entry.username, entry.password)
-        if entry and entry.anonymous:
+            return PasswordLogin(entry.username, entry.password)
+        if entry and entry.is_anonymous:
             return None
-        if entry and entry.entra:
-            return IdentityToken(self._entra.refresh_token(account)) if self._entra else None
+        if entry and entry.uses_entra:
+            return IdentityToken(self._entra.get_refresh_token(account)) if self._entra else None
         if entry and entry.cloud:
             with self._lock:
                 login = self._clouds.setdefault(account, CloudLogin(entry.cloud, account))
-            return login.credential()
+            return login.get_credential()
         with self._lock:
             for source in self._sources:
-                found = self._in_source(source, account, path)
+                found = self._find_in_source(source, account, path)
                 if found is not None:
                     return found
         return None
 
-    def login(self, account: str, path: str = "") -> Login | None:
+    def get_login(self, account: str, path: str = "") -> PasswordLogin | None:
         """Return the credential for programs that accept only a username and a password, or None if there is none.
 
         Only Azure accepts an identity token as a password. Raises RegistryError as `get_credential` does.
         """
-        found = self.credential(account, path)
-        entry = self._access.entry(account)
-        if isinstance(found, IdentityToken):
-            return Login(TOKEN_USER, found.token) if entry and entry.entra else None
-        return found
+        credential = self.get_credential(account, path)
+        entry = self._endpoints.get_entry(account)
+        if isinstance(credential, IdentityToken):
+            return PasswordLogin(TOKEN_USER, credential.token) if entry and entry.uses_entra else None
+        return credential
 
-    def _in_source(self, source: _Source, account: str, path: str) -> Credential | None:
-        logins = source.logins(account)
-        helper = logins.helper(account)
-        asked = self._helpers.ask(helper, account) if helper else None
-        return asked or logins.login(account, path)
+    def _find_in_source(self, source: _LoginSource, account: str, path: str) -> Credential | None:
+        login_file = source.load_logins(account)
+        helper = login_file.get_helper(account)
+        helper_credential = self._helpers.get_credential(helper, account) if helper else None
+        return helper_credential or login_file.find_login(account, path)
 
 
 @dataclass(slots=True)
-class _Source:
+class _LoginSource:
     """A source of logins, read on first use."""
 
-    read: Callable[[], LoginFile]
+    read_file: Callable[[], LoginFile]
     """Raises ValueError; its text contains nothing of the file's content."""
-    known: LoginFile | None = None
+    login_file: LoginFile | None = None
 
-    def logins(self, account: str) -> LoginFile:
+    def load_logins(self, account: str) -> LoginFile:
         """Return the logins of the source. Raises RegistryError, whose message names `account`."""
-        if self.known is None:
+        if self.login_file is None:
             try:
-                self.known = self.read()
+                self.login_file = self.read_file()
             except ValueError as error:
-                raise unusable(account, str(error)) from error
-        return self.known
+                raise make_unusable_error(account, str(error)) from error
+        return self.login_file
 
 
-def _sources(environment: Mapping[str, str]) -> Iterator[_Source]:
+def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
     """Yield every source, in the order that `Keychain` documents."""
-    if content := environment.get(VARIABLE):
-        yield _Source(lambda: _parse(VARIABLE, content.encode(), Shape.DOCKER))
-    if named := environment.get("REGISTRY_AUTH_FILE"):
-        yield _Source(lambda: _named(Path(named)))
-    if docker := environment.get("DOCKER_CONFIG") or _at_home(".docker"):
-        yield _Source(partial(_first, [Path(docker) / shape.value for shape in Shape]))
-    runtime, config = environment.get("XDG_RUNTIME_DIR"), environment.get("XDG_CONFIG_HOME") or _at_home(".config")
+    if content := environment.get(AUTH_VARIABLE):
+        yield _LoginSource(lambda: _parse_content(AUTH_VARIABLE, content.encode(), LoginFileFormat.DOCKER))
+    if auth_file := environment.get("REGISTRY_AUTH_FILE"):
+        yield _LoginSource(lambda: _read_named_file(Path(auth_file)))
+    if docker := environment.get("DOCKER_CONFIG") or _get_home_folder(".docker"):
+        yield _LoginSource(partial(_read_first_file, [Path(docker) / shape.value for shape in LoginFileFormat]))
+    runtime, config = environment.get("XDG_RUNTIME_DIR"), environment.get("XDG_CONFIG_HOME") or _get_home_folder(".config")
     for folder in (runtime, config):
         if folder:
-            yield _Source(partial(_first, [Path(folder) / "containers" / "auth.json"]))
+            yield _LoginSource(partial(_read_first_file, [Path(folder) / "containers" / "auth.json"]))
 
 
-def _at_home(folder: str) -> str | None:
+def _get_home_folder(folder: str) -> str | None:
     """Return a folder in the user's home; None if the user has no home, as in many containers."""
     try:
         return str(Path.home() / folder)
@@ -135,20 +135,20 @@ def _at_home(folder: str) -> str | None:
         return None
 
 
-def _named(path: Path) -> LoginFile:
+def _read_named_file(path: Path) -> LoginFile:
     """Read a file that REGISTRY_AUTH_FILE names, and which therefore must exist. Raises ValueError."""
-    found = _read(path)
+    found = _read_file(path)
     if found is None:
         raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, does not exist")
     return found
 
 
-def _first(paths: Iterable[Path]) -> LoginFile:
+def _read_first_file(paths: Iterable[Path]) -> LoginFile:
     """Read the first file that exists; without any, return an empty `LoginFile`."""
-    return next(filter(None, map(_read, paths)), LoginFile())
+    return next(filter(None, map(_read_file, paths)), LoginFile())
 
 
-def _read(path: Path) -> LoginFile | None:
+def _read_file(path: Path) -> LoginFile | None:
     try:
         with path.open("rb") as file:
             content = file.read(MAX_LOGINS_SIZE + 1)
@@ -156,10 +156,10 @@ def _read(path: Path) -> LoginFile | None:
         return None
     except OSError as error:
         raise ValueError(f"{path} cannot be used: {error.strerror}") from error
-    return _parse(str(path), content, Shape.of_name(path.name))
+    return _parse_content(str(path), content, LoginFileFormat.detect_by_name(path.name))
 
 
-def _parse(name: str, content: bytes, shape: Shape) -> LoginFile:
+def _parse_content(name: str, content: bytes, shape: LoginFileFormat) -> LoginFile:
     try:
         return parse_logins(content, shape)
     except ValueError as error:

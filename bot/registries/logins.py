@@ -17,18 +17,18 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Any
 
-from bot.registries.access import account_of
-from bot.registries.credentials import Credential, IdentityToken, Login
+from bot.registries.access import normalize_account
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 
 MAX_LOGINS_SIZE = 1024 * 1024
 """Bytes; a file for a hundred registries takes about twenty thousand."""
 
 _SCHEME = re.compile(r"https?://")
-_API = re.compile(r"v[12](?:/|\Z)")
+_API_VERSION = re.compile(r"v[12](?:/|\Z)")
 """The API version that Docker writes between the host and the rest of a key."""
 
 
-class Shape(Enum):
+class LoginFileFormat(Enum):
     """The format of a login file; the value is the file's name."""
 
     DOCKER = "config.json"
@@ -39,13 +39,13 @@ class Shape(Enum):
     """The same, without the object around the logins."""
 
     @classmethod
-    def of_name(cls, name: str) -> Shape:
+    def detect_by_name(cls, name: str) -> LoginFileFormat:
         """Return the format of a file by its name; a Secret mounts each of its keys as a file of that name."""
         return next((shape for shape in cls if shape.value == name), cls.DOCKER)
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class LoginKey:
     """The host and path that a login is for."""
 
     host: str
@@ -53,36 +53,36 @@ class Key:
     path: str = ""
     """Whole segments at the beginning of a repository's path."""
 
-    def covers(self, account: str, path: str, *, is_glob: bool) -> bool:
+    def is_for_repository(self, account: str, path: str, *, allows_globs: bool) -> bool:
         """Return True if the login is for the repository `path` of a host."""
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
-        return self.host == account or (is_glob and _matches(self.host, account))
+        return self.host == account or (allows_globs and _is_host_match(self.host, account))
 
 
 @dataclass(frozen=True, slots=True)
 class LoginFile:
     """The logins and credential helpers in a login file."""
 
-    logins: tuple[tuple[Key, Credential], ...] = ()
+    logins: tuple[tuple[LoginKey, Credential], ...] = ()
     """Sorted from the most specific key to the least."""
     helpers: Mapping[str, str] = field(default_factory=dict)
     """Suffixes of `docker-credential-…` by host."""
-    store: str | None = None
+    default_helper: str | None = None
     """The helper for all other hosts."""
-    is_glob: bool = False
+    allows_globs: bool = False
 
-    def helper(self, account: str) -> str | None:
+    def get_helper(self, account: str) -> str | None:
         """Return the helper for a host, which takes precedence over the logins of the file."""
-        return self.helpers.get(account) or self.store
+        return self.helpers.get(account) or self.default_helper
 
-    def login(self, account: str, path: str) -> Credential | None:
+    def find_login(self, account: str, path: str) -> Credential | None:
         """Return the login with the most specific key that covers the repository."""
-        covering = (login for key, login in self.logins if key.covers(account, path, is_glob=self.is_glob))
-        return next(covering, None)
+        matching_logins = (login for key, login in self.logins if key.is_for_repository(account, path, allows_globs=self.allows_globs))
+        return next(matching_logins, None)
 
 
-def parse_logins(content: bytes, shape: Shape = Shape.DOCKER) -> LoginFile:
+def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.DOCKER) -> LoginFile:
     """Parse a login file. Raises ValueError; its text contains nothing of the content."""
     if len(content) > MAX_LOGINS_SIZE:
         raise ValueError(f"it has more than {MAX_LOGINS_SIZE} bytes")
@@ -90,59 +90,59 @@ def parse_logins(content: bytes, shape: Shape = Shape.DOCKER) -> LoginFile:
         document = json.loads(content)
     except (ValueError, RecursionError):
         raise ValueError("it is not JSON") from None
-    document = _object(document, "the document")
-    match shape:
-        case Shape.DOCKER:
-            helpers = _object(document.get("credHelpers"), "`credHelpers`")
-            named = {_key(text).host: str(helper) for text, helper in helpers.items() if not _key(text).path}
+    document = _require_object(document, "the document")
+    match file_format:
+        case LoginFileFormat.DOCKER:
+            helpers = _require_object(document.get("credHelpers"), "`credHelpers`")
+            helpers_by_host = {_parse_key(text).host: str(helper) for text, helper in helpers.items() if not _parse_key(text).path}
             store = document.get("credsStore")
-            return LoginFile(_logins(document.get("auths")), named, str(store) if store else None)
-        case Shape.KUBERNETES:
-            return LoginFile(_logins(document.get("auths")), is_glob=True)
-        case Shape.KUBERNETES_LEGACY:
-            return LoginFile(_logins(document), is_glob=True)
+            return LoginFile(_parse_auths(document.get("auths")), helpers_by_host, str(store) if store else None)
+        case LoginFileFormat.KUBERNETES:
+            return LoginFile(_parse_auths(document.get("auths")), allows_globs=True)
+        case LoginFileFormat.KUBERNETES_LEGACY:
+            return LoginFile(_parse_auths(document), allows_globs=True)
 
 
-def _logins(auths: Any) -> tuple[tuple[Key, Credential], ...]:
-    found: dict[Key, Credential] = {}
-    for text, value in _object(auths, "`auths`").items():
-        key, credential = _key(text), _credential(_object(value, "an entry of `auths`"))
+def _parse_auths(auths: Any) -> tuple[tuple[LoginKey, Credential], ...]:
+    credentials: dict[LoginKey, Credential] = {}
+    for text, value in _require_object(auths, "`auths`").items():
+        key, credential = _parse_key(text), _parse_credential(_require_object(value, "an entry of `auths`"))
         is_exact = text == "/".join(filter(None, (key.host, key.path)))
-        if credential and (is_exact or key not in found):
-            found[key] = credential
-    return tuple(sorted(found.items(), key=lambda item: (-len(_segments(item[0].path)), item[0].host.count("*"))))
+        if credential and (is_exact or key not in credentials):
+            credentials[key] = credential
+    return tuple(sorted(credentials.items(), key=lambda item: (-len(_split_path(item[0].path)), item[0].host.count("*"))))
 
 
-def _key(text: str) -> Key:
+def _parse_key(text: str) -> LoginKey:
     """Parse `[http[s]://]host[:port][/v1|/v2][/path]`."""
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
-    return Key(account_of(host), _API.sub("", path, count=1).strip("/") if _API.match(path) else path.strip("/"))
+    return LoginKey(normalize_account(host), _API_VERSION.sub("", path, count=1).strip("/") if _API_VERSION.match(path) else path.strip("/"))
 
 
-def _segments(path: str) -> list[str]:
+def _split_path(path: str) -> list[str]:
     return path.split("/") if path else []
 
 
-def _matches(pattern: str, account: str) -> bool:
+def _is_host_match(pattern: str, account: str) -> bool:
     """Return True if each label matches, as for the kubelet: `*` stops at a dot, and the ports are equal."""
-    wanted, given = _labels(pattern), _labels(account)
-    return len(wanted) == len(given) and all(map(fnmatchcase, given, wanted))
+    pattern_labels, account_labels = _split_host(pattern), _split_host(account)
+    return len(pattern_labels) == len(account_labels) and all(map(fnmatchcase, account_labels, pattern_labels))
 
 
-def _labels(host: str) -> tuple[str, ...]:
+def _split_host(host: str) -> tuple[str, ...]:
     name, _, port = host.partition(":")
     return (*name.split("."), port)
 
 
-def _object(value: Any, what: str) -> dict[str, Any]:
+def _require_object(value: Any, subject: str) -> dict[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise ValueError(f"{what} is not an object")  # noqa: TRY004 - a malformed document, not a wrong argument
+        raise ValueError(f"{subject} is not an object")  # noqa: TRY004 - a malformed document, not a wrong argument
     return value
 
 
-def _credential(entry: Mapping[str, Any]) -> Credential | None:
+def _parse_credential(entry: Mapping[str, Any]) -> Credential | None:
     if entry.get("identitytoken"):
         return IdentityToken(str(entry["identitytoken"]))
     if entry.get("auth"):
@@ -153,7 +153,7 @@ def _credential(entry: Mapping[str, Any]) -> Credential | None:
         username, colon, password = decoded.partition(":")
         if not colon:
             raise ValueError("an `auth` of its `auths` is not `user:password`")
-        return Login(username, password.rstrip("\0"))
+        return PasswordLogin(username, password.rstrip("\0"))
     if entry.get("username") and entry.get("password"):
-        return Login(str(entry["username"]), str(entry["password"]))
+        return PasswordLogin(str(entry["username"]), str(entry["password"]))
     return None

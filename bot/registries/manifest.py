@@ -12,7 +12,7 @@ from typing import Any
 
 from bot.model.image import ChildManifest, Manifest, ManifestKind
 from bot.model.reference import Digest, parse_sha256
-from bot.net import plain
+from bot.net import sanitize_text
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 """Also the media type of lists of referrers."""
@@ -34,16 +34,16 @@ CONFIG_TYPES = frozenset(
     }
 )
 """Config media types of images; charts, policies and signatures have others."""
-VAGUE_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
 """Content types of servers that do not know the type; then the document itself decides."""
-ATTESTATION = "vnd.docker.reference.type"
+ATTESTATION_ANNOTATION = "vnd.docker.reference.type"
 """https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md"""
 NO_PLATFORM = "unknown/unknown"
 MAX_CHILDREN = 200
 """Descriptors of one index. The largest known indexes have about a hundred, attestations included. Four megabytes could
 hold twenty thousand, and every descriptor is compared with every descriptor of another index."""
 
-_PLATFORM_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_PLATFORM_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class NotAnImageError(Exception):
@@ -55,22 +55,22 @@ class NotARegistryError(NotAnImageError):
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ManifestDocument:
     """A parsed manifest or index, with the fields that only image descriptions need."""
 
     manifest: Manifest
-    config: Digest | None = None
+    config_digest: Digest | None = None
     """Digest of the config; only for the manifest of one platform."""
-    size: int = 0
+    layers_size: int = 0
     """Total size in bytes of the manifest's layers, as the manifest claims."""
 
 
-def media_type(header: str) -> str:
+def parse_media_type(header: str) -> str:
     """Return the media type of a Content-Type header, in lower case and without parameters."""
     return header.partition(";")[0].strip().lower()
 
 
-def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
+def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDocument:
     """Parse `body`, whose digest is `digest`, as a manifest or an index. Raises NotAnImageError."""
     try:
         document = json.loads(body)
@@ -78,27 +78,27 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> Document:
         raise NotARegistryError("it is not JSON") from None
     if not isinstance(document, dict):
         raise NotARegistryError("it is not a JSON object")
-    kind, named = _kind(document, media_type(content_type))
+    kind, media_type = _detect_kind(document, parse_media_type(content_type))
     if kind is ManifestKind.MANIFEST:
-        return Document(Manifest(digest, kind, named, (), _annotations(document)), _config(document), _size(document))
-    return Document(Manifest(digest, kind, named, _children(document), _annotations(document)))
+        return ManifestDocument(Manifest(digest, kind, media_type, (), _parse_annotations(document)), _parse_config_digest(document), _sum_layer_sizes(document))
+    return ManifestDocument(Manifest(digest, kind, media_type, _parse_children(document), _parse_annotations(document)))
 
 
-def _kind(document: dict[str, Any], declared: str) -> tuple[ManifestKind, str]:
+def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
     """Return the kind and the media type of a document; its header, its mediaType and its shape must agree.
 
     A document that can be read as both an index and a manifest would be two images (CVE-2021-41190).
     """
-    inside = document.get("mediaType", "")
-    if not isinstance(inside, str):
+    document_type = document.get("mediaType", "")
+    if not isinstance(document_type, str):
         raise NotAnImageError("its mediaType is not a string")
-    says = {declared, inside} - VAGUE_TYPES
-    unknown = sorted(plain(word) for word in says.difference(INDEX_TYPES, MANIFEST_TYPES))
+    stated_types = {header_type, document_type} - GENERIC_TYPES
+    unknown = sorted(sanitize_text(word) for word in stated_types.difference(INDEX_TYPES, MANIFEST_TYPES))
     if document.get("schemaVersion") == 1 or any("manifest.v1+" in word for word in unknown):
         raise NotAnImageError("it is a schema 1 manifest, whose digest does not name the image; hint: push it again")
     if unknown:
         raise NotAnImageError(f"it is of type {unknown[0]}")
-    if len(says) > 1:
+    if len(stated_types) > 1:
         raise NotAnImageError("its Content-Type and its mediaType contradict each other")
     is_index, is_manifest = "manifests" in document, "config" in document or "layers" in document
     if is_index == is_manifest:
@@ -106,74 +106,74 @@ def _kind(document: dict[str, Any], declared: str) -> tuple[ManifestKind, str]:
             "it is neither an index nor a manifest" if not is_index else "it is both an index and a manifest"
         )
     types = INDEX_TYPES if is_index else MANIFEST_TYPES
-    named = says.pop() if says else types[0]
-    if named not in types:
-        raise NotAnImageError(f"its type is {named}, but it has another structure")
-    return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), named
+    media_type = stated_types.pop() if stated_types else types[0]
+    if media_type not in types:
+        raise NotAnImageError(f"its type is {media_type}, but it has another structure")
+    return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), media_type
 
 
-def _children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
-    listed = document["manifests"]
-    if not isinstance(listed, list):
+def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
+    descriptors = document["manifests"]
+    if not isinstance(descriptors, list):
         raise NotAnImageError("its `manifests` is not a list")
-    if len(listed) > MAX_CHILDREN:
-        raise NotAnImageError(f"it lists {len(listed)} images, more than the limit of {MAX_CHILDREN}")
-    children = (_child(descriptor) for descriptor in listed)
+    if len(descriptors) > MAX_CHILDREN:
+        raise NotAnImageError(f"it lists {len(descriptors)} images, more than the limit of {MAX_CHILDREN}")
+    children = (_parse_child(descriptor) for descriptor in descriptors)
     return tuple(child for child in children if child is not None)
 
 
-def _child(descriptor: Any) -> ChildManifest | None:
+def _parse_child(descriptor: Any) -> ChildManifest | None:
     """Parse a descriptor of an index; None for an attestation."""
     if not isinstance(descriptor, dict):
         raise NotAnImageError("one of its descriptors is not an object")
-    annotations = _annotations(descriptor)
-    platform = _platform(descriptor.get("platform"))
-    if platform == NO_PLATFORM or ATTESTATION in dict(annotations):
+    annotations = _parse_annotations(descriptor)
+    platform = _parse_platform(descriptor.get("platform"))
+    if platform == NO_PLATFORM or ATTESTATION_ANNOTATION in dict(annotations):
         return None
-    return ChildManifest(_digest(descriptor), platform, annotations)
+    return ChildManifest(_parse_digest(descriptor), platform, annotations)
 
 
-def _config(document: dict[str, Any]) -> Digest:
+def _parse_config_digest(document: dict[str, Any]) -> Digest:
     descriptor = document.get("config")
     if not isinstance(descriptor, dict):
         raise NotAnImageError("it has no `config`")
-    found = str(descriptor.get("mediaType"))
-    if found not in CONFIG_TYPES:
-        raise NotAnImageError(f"its config is of type {plain(found)}, which is not an image's")
-    return _digest(descriptor)
+    config_type = str(descriptor.get("mediaType"))
+    if config_type not in CONFIG_TYPES:
+        raise NotAnImageError(f"its config is of type {sanitize_text(config_type)}, which is not an image's")
+    return _parse_digest(descriptor)
 
 
-def _size(document: dict[str, Any]) -> int:
+def _sum_layer_sizes(document: dict[str, Any]) -> int:
     layers = document.get("layers")
     sizes = [layer.get("size") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
     return sum(size for size in sizes if isinstance(size, int) and size > 0)
 
 
-def _digest(descriptor: dict[str, Any]) -> Digest:
+def _parse_digest(descriptor: dict[str, Any]) -> Digest:
     digest = parse_sha256(str(descriptor.get("digest")))
     if digest is None:
         raise NotAnImageError("one of its descriptors has no sha256 digest")
     return digest
 
 
-def _platform(platform: Any) -> str | None:
+def _parse_platform(platform: Any) -> str | None:
     if not isinstance(platform, dict):
         return None
-    return platform_of(platform)
+    return format_platform(platform)
 
 
-def platform_of(document: dict[str, Any]) -> str | None:
+def format_platform(document: dict[str, Any]) -> str | None:
     """Return `os/architecture[/variant]` of a platform or a config, or None if a part is missing or invalid."""
-    words = [document.get("os"), document.get("architecture")]
+    parts = [document.get("os"), document.get("architecture")]
     if document.get("variant"):
-        words.append(document["variant"])
-    if all(isinstance(word, str) and _PLATFORM_WORD.fullmatch(word) for word in words):
-        return "/".join(map(str, words))
+        parts.append(document["variant"])
+    if all(isinstance(word, str) and _PLATFORM_PART.fullmatch(word) for word in parts):
+        return "/".join(map(str, parts))
     return None
 
 
-def _annotations(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
-    found = document.get("annotations")
-    if not isinstance(found, dict):
+def _parse_annotations(document: dict[str, Any]) -> tuple[tuple[str, str], ...]:
+    annotations = document.get("annotations")
+    if not isinstance(annotations, dict):
         return ()
-    return tuple((key, value) for key, value in found.items() if isinstance(value, str))
+    return tuple((key, value) for key, value in annotations.items() if isinstance(value, str))

@@ -11,10 +11,10 @@ from bot.model.reference import Digest, TagRef
 class NoFacts:
     """Implements `bot.ports.RegistryFacts` without any request."""
 
-    def fetch_record(self, line: TagRef, digest: Digest) -> RegistryRecord | None:  # noqa: ARG002 - the signature of the port
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:  # noqa: ARG002 - the signature of the port
         """Return None: nothing is recorded."""
         return None
 
-    def fetch_end_of_life(self, line: TagRef, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:  # noqa: ARG002 - the signature of the port
         """Return None: no end of life is announced."""
         return None

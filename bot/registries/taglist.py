@@ -9,7 +9,7 @@ from typing import Any
 from bot.model.reference import is_tag
 from bot.registries.manifest import NotARegistryError
 
-MAX_LINK = 16 * 1024
+MAX_LINK_LENGTH = 16 * 1024
 """Characters of a Link header; a page's position in the list takes a few hundred."""
 
 _LINK = re.compile(r"<(?P<target>[^<>]*)>(?P<parameters>[^<]*)")
@@ -34,20 +34,20 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
     return tuple(tag for tag in tags if isinstance(tag, str) and is_tag(tag))
 
 
-def next_page(link: str) -> str | None:
+def parse_next_page(link: str) -> str | None:
     """Return the query of the link to the next page, or None if there is no next page.
 
     Only the query of the link is used: the next page is requested from the same path as this one. A registry that names
     another host, maliciously or because it does not know its own name, therefore gets no credential sent there. Raises
     NotARegistryError if there is a next page that cannot be requested, because an incomplete list proves nothing.
     """
-    if len(link) > MAX_LINK:
+    if len(link) > MAX_LINK_LENGTH:
         raise NotARegistryError("its Link header is too long")
-    for found in _LINK.finditer(link):
-        relation = _RELATION.search(found["parameters"])
+    for match in _LINK.finditer(link):
+        relation = _RELATION.search(match["parameters"])
         if relation is None or "next" not in (relation["quoted"] or relation["bare"] or "").lower().split():
             continue
-        query = found["target"].partition("#")[0].partition("?")[2]
+        query = match["target"].partition("#")[0].partition("?")[2]
         if not _QUERY.fullmatch(query):
             raise NotARegistryError("its link to the next page has no valid query")
         return query

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 
-def stated_lifetime(token: str) -> int | None:
+def parse_lifetime(token: str) -> int | None:
     """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
 
     The lifetime is the difference of two claims (https://www.rfc-editor.org/rfc/rfc7519#section-4.1), so that the local
@@ -21,8 +21,8 @@ def stated_lifetime(token: str) -> int | None:
         claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (ValueError, binascii.Error, RecursionError):
         return None
-    found: dict[str, Any] = claims if isinstance(claims, dict) else {}
-    begin, end = found.get("iat", found.get("nbf")), found.get("exp")
+    fields: dict[str, Any] = claims if isinstance(claims, dict) else {}
+    begin, end = fields.get("iat", fields.get("nbf")), fields.get("exp")
     if not isinstance(begin, int) or not isinstance(end, int):
         return None
     return max(end - begin, 0)

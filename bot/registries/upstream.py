@@ -13,7 +13,7 @@ from bot.model.reference import ImageReference
 
 
 @dataclass(frozen=True, slots=True)
-class Cache:
+class PullThroughCache:
     """A registry, or the part of it below a path, that is a pull-through cache of another registry."""
 
     account: str
@@ -23,22 +23,22 @@ class Cache:
     upstream: str
     """`host[:port][/prefix]` to which the rest of the path is appended."""
 
-    def origin(self, repository: str) -> str | None:
+    def find_origin(self, repository: str) -> str | None:
         """Return the canonical upstream repository, or None if `repository` is not in this cache."""
-        whole = f"{self.account}/{self.path}" if self.path else self.account
-        if not f"{repository}/".startswith(f"{whole}/"):
+        cached_part = f"{self.account}/{self.path}" if self.path else self.account
+        if not f"{repository}/".startswith(f"{cached_part}/"):
             return None
-        named = self.upstream + repository.removeprefix(whole)
-        if "/" not in named:
+        upstream_name = self.upstream + repository.removeprefix(cached_part)
+        if "/" not in upstream_name:
             return None  # the cache's own path, which is not a repository upstream
         try:
             # Parsed as a reference, so that `hub/nginx` becomes the repository that Docker means by `docker.io/nginx`.
-            return ImageReference.parse(named).repository
+            return ImageReference.parse(upstream_name).repository
         except InvalidReferenceError:
             return None
 
 
-def origin(repository: str, caches: Iterable[Cache]) -> str:
+def find_origin(repository: str, caches: Iterable[PullThroughCache]) -> str:
     """Return the repository in which tags of `repository` are looked up; of nested caches, the innermost counts."""
-    innermost = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
-    return next(filter(None, (cache.origin(repository) for cache in innermost)), repository)
+    innermost_first = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
+    return next(filter(None, (cache.find_origin(repository) for cache in innermost_first)), repository)

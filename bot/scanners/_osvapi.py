@@ -105,7 +105,7 @@ class OsvApi:
         headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
         try:
             response = self._http.request(
-                method, f"{self._url}{path}", limit=limit, headers=headers, body=body, redirects=0
+                method, f"{self._url}{path}", limit=limit, headers=headers, body=body, max_redirects=0
             )
         except UnreachableError as error:
             raise OsvUnreachableError(str(error)) from error

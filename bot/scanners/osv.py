@@ -60,7 +60,7 @@ class OsvScanner:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         target = Url.parse(url)
-        host_trust = HostTrust(insecure=target.scheme == "http")
+        host_trust = HostTrust(is_insecure=target.scheme == "http")
         http = HttpClient({target.authority: host_trust}, environment=environment or {})
         self._api, self._inventory_source, self._allowed_registries = OsvApi(url, http), inventory_source, frozenset(allowed_registries)
         self._may_be_missing = may_be_missing

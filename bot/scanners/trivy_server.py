@@ -69,7 +69,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         super().__init__(f"trivy server {target.host}", program, resolve_pull_address)
         self._url, self._host = server.url.rstrip("/"), target.host
         self._http = HttpClient(
-            {target.authority: HostTrust(insecure=target.scheme == "http")}, environment=dict(proxies or {})
+            {target.authority: HostTrust(is_insecure=target.scheme == "http")}, environment=dict(proxies or {})
         )
         self._cache, self._now, self._timeout = cache.absolute(), now, timeout
         self._missing_release_cache: ComputeOnce[OperatingSystem, str] = ComputeOnce()
@@ -114,7 +114,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
 
     def _fetch_identity(self) -> ScannerIdentity | NotScanned:
         try:
-            response = self._http.request("GET", f"{self._url}/version", limit=MAX_RESPONSE_BYTES, redirects=0)
+            response = self._http.request("GET", f"{self._url}/version", limit=MAX_RESPONSE_BYTES, max_redirects=0)
         except HttpError as error:
             return make_failure(f"the Trivy server's database could not be queried: {error}")
         found = parse_identity(response.body) if response.status == HTTPStatus.OK else None

@@ -25,7 +25,7 @@ from bot.settings.values import (
     GitlabSettings,
     GrypeSettings,
     LocalSettings,
-    NobodySettings,
+    NoScannerSettings,
     OsvSettings,
     OwnerSelection,
     RegistryAuth,
@@ -38,7 +38,7 @@ from bot.settings.values import (
     StateSettings,
     TrivySettings,
     VexSettings,
-    secret_in,
+    read_secret,
 )
 
 __all__ = [
@@ -58,7 +58,7 @@ __all__ = [
     "GitlabSettings",
     "GrypeSettings",
     "LocalSettings",
-    "NobodySettings",
+    "NoScannerSettings",
     "OsvSettings",
     "OwnerSelection",
     "RegistryAuth",
@@ -72,12 +72,12 @@ __all__ = [
     "TrivySettings",
     "VexSettings",
     "load",
-    "repository_rules",
-    "secret_in",
+    "load_repository_rules",
+    "read_secret",
 ]
 
 
-def load(path: Path, *, need_forges: bool) -> Settings:
+def load(path: Path, *, requires_forges: bool) -> Settings:
     """Read a config file; relative paths in it are relative to the folder of the file.
 
     Environment variables that the file names are not read; `Settings.list_unset_variables` lists those that are not
@@ -92,10 +92,10 @@ def load(path: Path, *, need_forges: bool) -> Settings:
     """
     from bot.settings import file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
 
-    return file.load(path, need_forges=need_forges)
+    return file.load(path, requires_forges=requires_forges)
 
 
-def repository_rules(content: bytes, source: str, known_at: frozenset[str] | None = None) -> tuple[PolicyRule, ...]:
+def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None = None) -> tuple[PolicyRule, ...]:
     """Return the rules of a repository's own config file.
 
     Args:
@@ -108,4 +108,4 @@ def repository_rules(content: bytes, source: str, known_at: frozenset[str] | Non
     """
     from bot.settings import file  # noqa: PLC0415 - as in `load`
 
-    return file.repository_rules(content, source, known_at)
+    return file.load_repository_rules(content, source, age_registries)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator
 
-from bot.settings.patterns import matching, pattern_schema
+from bot.settings.patterns import build_pattern_validator, build_pattern_schema
 
 _GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 _SUBSCRIPTION = re.compile(_GUID, re.ASCII)
@@ -18,18 +18,18 @@ _REGISTRY_RESOURCE = re.compile(
     re.ASCII,
 )
 
-Subscription = Annotated[
+SubscriptionId = Annotated[
     str,
-    AfterValidator(matching(_SUBSCRIPTION, "is not a subscription ID; hint: `az account show --query id` prints it")),
-    pattern_schema("subscription ID", _SUBSCRIPTION),
+    AfterValidator(build_pattern_validator(_SUBSCRIPTION, "is not a subscription ID; hint: `az account show --query id` prints it")),
+    build_pattern_schema("subscription ID", _SUBSCRIPTION),
 ]
-RegistryResource = Annotated[
+RegistryResourceId = Annotated[
     str,
     AfterValidator(
-        matching(
+        build_pattern_validator(
             _REGISTRY_RESOURCE,
             "is not the resource ID of a registry; hint: write all that `az acr show --name NAME --query id` prints",
         )
     ),
-    pattern_schema("resource ID", _REGISTRY_RESOURCE),
+    build_pattern_schema("resource ID", _REGISTRY_RESOURCE),
 ]

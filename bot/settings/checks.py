@@ -16,50 +16,50 @@ from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
 from bot.settings import ages, caches, fields
 from bot.settings.document import Document
-from bot.settings.problems import EMPTY, Location, written_path
+from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
 
-Check = Iterator[ConfigProblem]
+Problems = Iterator[ConfigProblem]
 
 
-def problems_between(document: Document, *, need_forges: bool) -> Check:
+def check_config(document: Document, *, requires_forges: bool) -> Problems:
     """Yield the problems between keys whose values may each be valid."""
-    yield from _empty_values(document, ())
+    yield from _check_empty_values(document, ())
     if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
         yield ConfigProblem("schema", "must be 1, the only version that this release reads")
-    if need_forges and document.get("forges", []) == []:
+    if requires_forges and document.get("forges", []) == []:
         yield ConfigProblem("forges", "names no forge; hint: add an entry that says where the git repositories are")
-    for where, forge in entries_of(document, "forges"):
-        yield from _named_twice(where, forge)
+    for where, forge in iterate_entries(document, "forges"):
+        yield from _check_duplicate_repositories(where, forge)
         if forge.get("kind") == "github":
-            yield from _github(where, forge)
+            yield from _check_github(where, forge)
         if forge.get("kind") == "gitlab":
-            yield from _gitlab(where, forge)
-    yield from _repositories_in_two_forges(document)
-    yield from _hosts_listed_twice(document)
-    yield from _over_plain_http(document)
-    for where, registry in entries_of(document, "registries"):
-        yield from _credentials(where, registry)
-        yield from _azure(where, registry)
-        yield from _tasks(where, registry)
-        yield from _cloud(where, registry)
-        yield from _connection(where, registry)
+            yield from _check_gitlab(where, forge)
+    yield from _check_overlapping_forges(document)
+    yield from _check_duplicate_hosts(document)
+    yield from _check_plain_http(document)
+    for where, registry in iterate_entries(document, "registries"):
+        yield from _check_credentials(where, registry)
+        yield from _check_azure_login(where, registry)
+        yield from _check_tasks(where, registry)
+        yield from _check_cloud_login(where, registry)
+        yield from _check_connection(where, registry)
     entries = [
-        caches.Listed(where, host, _part(registry.get("mirror")), _part(registry.get("upstream")), frozenset(registry))
-        for where, registry in entries_of(document, "registries")
-        if (host := _part(registry.get("host"))) is not None
+        caches.ListedRegistry(where, host, _parse_address(registry.get("mirror")), _parse_address(registry.get("upstream")), frozenset(registry))
+        for where, registry in iterate_entries(document, "registries")
+        if (host := _parse_address(registry.get("host"))) is not None
     ]
-    yield from caches.problems(entries)
-    yield from _policy(document)
-    yield from _vex(document)
-    yield from _scanners(document)
-    for where, entry in entries_of(document, "trust"):
-        yield from _trust(where, entry)
+    yield from caches.check_upstreams(entries)
+    yield from _check_policy(document)
+    yield from _check_vex(document)
+    yield from _check_scanners(document)
+    for where, entry in iterate_entries(document, "trust"):
+        yield from _check_trust_entry(where, entry)
     if "state" not in document:
-        yield from ages.problems(tuple(entries_of(document, "policy")), frozenset(recording(document)))
+        yield from ages.check_min_ages(tuple(iterate_entries(document, "policy")), frozenset(list_age_registries(document)))
 
 
-def entries_of(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each mapping in the list under `key`, after its location in the file."""
     entries = document.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
@@ -67,117 +67,117 @@ def entries_of(document: Document, key: str) -> Iterator[tuple[str, dict[str, An
             yield f"{key}[{index}]", entry
 
 
-def _empty_values(value: object, location: Location) -> Check:
+def _check_empty_values(value: object, location: Location) -> Problems:
     """Yield every key without a value: it could mean nothing or everything."""
     match value:
         case dict():
             for key, inner in value.items():
-                yield from _empty_values(inner, (*location, key))
+                yield from _check_empty_values(inner, (*location, key))
         case list():
             for index, inner in enumerate(value):
-                yield from _empty_values(inner, (*location, index))
+                yield from _check_empty_values(inner, (*location, index))
         case None:
-            yield ConfigProblem(written_path(location), EMPTY)
+            yield ConfigProblem(format_location(location), EMPTY)
 
 
-def _named_twice(where: str, forge: dict[str, Any]) -> Check:
-    named: set[str] = set()
+def _check_duplicate_repositories(where: str, forge: dict[str, Any]) -> Problems:
+    names: set[str] = set()
     repositories = forge.get("repositories")
     for index, each in enumerate(repositories if isinstance(repositories, list) else ()):
         if isinstance(each, str):
-            if each.lower() in named:
+            if each.lower() in names:
                 yield ConfigProblem(f"{where}.repositories[{index}]", f"names `{each}` a second time; hint: remove it")
-            named.add(each.lower())
+            names.add(each.lower())
 
 
-def _github(where: str, forge: dict[str, Any]) -> Check:
+def _check_github(where: str, forge: dict[str, Any]) -> Problems:
     if "app" in forge and "token_env" in forge:
         yield ConfigProblem(f"{where}.app", "contradicts `token_env`; hint: remove one of them")
     if "app" not in forge and "repositories" not in forge:
-        what = "is required; hint: list repositories, or use a GitHub App (`app`), which knows its own repositories"
-        yield ConfigProblem(f"{where}.repositories", what)
+        message = "is required; hint: list repositories, or use a GitHub App (`app`), which knows its own repositories"
+        yield ConfigProblem(f"{where}.repositories", message)
 
 
-def _gitlab(where: str, forge: dict[str, Any]) -> Check:
+def _check_gitlab(where: str, forge: dict[str, Any]) -> Problems:
     repositories = forge.get("repositories")
     if forge.get("token_env") == JOB_TOKEN and isinstance(repositories, list):
         for index, each in enumerate(repositories):
             if isinstance(each, dict):
-                what = f"cannot be listed with a job's token (`{JOB_TOKEN}`); hint: name the projects one by one"
-                yield ConfigProblem(f"{where}.repositories[{index}]", what)
+                message = f"cannot be listed with a job's token (`{JOB_TOKEN}`); hint: name the projects one by one"
+                yield ConfigProblem(f"{where}.repositories[{index}]", message)
 
 
-def _repositories_in_two_forges(document: Document) -> Check:
+def _check_overlapping_forges(document: Document) -> Problems:
     """Yield a problem for repositories that two entries of `forges` select: a run would propose to them twice."""
-    offered: dict[tuple[str, str], str] = {}
-    for where, forge in entries_of(document, "forges"):
-        for key, what in _offers(forge):
-            if offered.setdefault(key, where) != where:
-                yield ConfigProblem(where, f"selects {what}, as {offered[key]} does; hint: select them once")
+    first_entries: dict[tuple[str, str], str] = {}
+    for where, forge in iterate_entries(document, "forges"):
+        for key, description in _list_selections(forge):
+            if first_entries.setdefault(key, where) != where:
+                yield ConfigProblem(where, f"selects {description}, as {first_entries[key]} does; hint: select them once")
 
 
-_SITES = {"github": GITHUB_API, "gitlab": GITLAB}
+_DEFAULT_URLS = {"github": GITHUB_API, "gitlab": GITLAB}
 """The URL of a forge whose entry has no `url`."""
 
 
-def _offers(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+def _list_selections(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield what an entry of `forges` selects: a key to compare entries by, and a description for messages."""
     kind, repositories = str(forge.get("kind")), forge.get("repositories")
-    url = str(forge.get("url", _SITES.get(kind, "")))
-    place = f"{kind} {url.rstrip('/')}"
+    url = str(forge.get("url", _DEFAULT_URLS.get(kind, "")))
+    site = f"{kind} {url.rstrip('/')}"
     for each in repositories if isinstance(repositories, list) else ():
         if isinstance(each, str):
-            yield (place, each.lower()), f"`{each}`"
+            yield (site, each.lower()), f"`{each}`"
     if kind == "local" and repositories is None:
-        yield (place, ""), f"all of `{url}`"
+        yield (site, ""), f"all of `{url}`"
     app = forge.get("app")
     if isinstance(app, dict) and repositories is None:
-        yield (place, str(app.get("id"))), f"all that the App {app.get('id')} is installed on"
+        yield (site, str(app.get("id"))), f"all that the App {app.get('id')} is installed on"
 
 
-def _hosts_listed_twice(document: Document) -> Check:
-    listed: dict[str, str] = {}
-    for where, registry in entries_of(document, "registries"):
-        host = _part(registry.get("host"))
-        if host in listed:
-            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {listed[host]}; hint: list it once")
+def _check_duplicate_hosts(document: Document) -> Problems:
+    first_entries: dict[str, str] = {}
+    for where, registry in iterate_entries(document, "registries"):
+        host = _parse_address(registry.get("host"))
+        if host in first_entries:
+            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {first_entries[host]}; hint: list it once")
         elif host is not None:
-            listed[host] = where
+            first_entries[host] = where
 
 
-def _part(value: object) -> str | None:
+def _parse_address(value: object) -> str | None:
     try:
-        part: str = _PART.validate_python(value)
+        address: str = _ADDRESS.validate_python(value)
     except ValidationError:
         return None
-    return part
+    return address
 
 
-_PART: TypeAdapter[str] = TypeAdapter(fields.RegistryPart)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(fields.RegistryAddress)
 
 
-def _host(value: object) -> str | None:
+def _parse_host(value: object) -> str | None:
     """Return the host of a registry or of a path on it; None if `value` is neither."""
-    part = _part(value)
-    return caches.host_of(part) if part is not None else None
+    address = _parse_address(value)
+    return caches.extract_host(address) if address is not None else None
 
 
-def _credentials(where: str, registry: dict[str, Any]) -> Check:
-    named = [key for key in ("username_env", "password_env") if key in registry]
-    if len(named) == 1:
-        (other,) = {"username_env", "password_env"} - set(named)
-        yield ConfigProblem(f"{where}.{named[0]}", f"needs `{other}`; hint: set both, or none")
-    if named and "auth" in registry:
-        yield ConfigProblem(f"{where}.auth", f"contradicts `{named[0]}`; hint: remove one of them")
+def _check_credentials(where: str, registry: dict[str, Any]) -> Problems:
+    variable_keys = [key for key in ("username_env", "password_env") if key in registry]
+    if len(variable_keys) == 1:
+        (other,) = {"username_env", "password_env"} - set(variable_keys)
+        yield ConfigProblem(f"{where}.{variable_keys[0]}", f"needs `{other}`; hint: set both, or none")
+    if variable_keys and "auth" in registry:
+        yield ConfigProblem(f"{where}.auth", f"contradicts `{variable_keys[0]}`; hint: remove one of them")
 
 
-def _azure(where: str, registry: dict[str, Any]) -> Check:
+def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
     """Yield a problem if Microsoft Entra's tokens would be sent to a host that is not known to be Azure's."""
     if registry.get("auth") != "azure":
         return
-    host, trusted = _host(registry.get("host")), registry.get("trusted_realms")
-    own = {_part(each) for each in trusted} if isinstance(trusted, list) else set()
-    if host is not None and not is_acr(host) and host not in own:
+    host, trusted_realms = _parse_host(registry.get("host")), registry.get("trusted_realms")
+    trusted_hosts = {_parse_address(each) for each in trusted_realms} if isinstance(trusted_realms, list) else set()
+    if host is not None and not is_acr(host) and host not in trusted_hosts:
         yield ConfigProblem(
             f"{where}.auth",
             f"`{host}` does not have the form of an Azure registry's name, `NAME.azurecr.io`; "
@@ -185,9 +185,9 @@ def _azure(where: str, registry: dict[str, Any]) -> Check:
         )
 
 
-def _tasks(where: str, registry: dict[str, Any]) -> Check:
+def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
     """Yield a problem if tasks of another registry would be listed, or if the request would have no login."""
-    resource, host = registry.get("tasks"), _part(registry.get("host"))
+    resource, host = registry.get("tasks"), _parse_address(registry.get("host"))
     if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
         return
     if registry.get("auth") != "azure":
@@ -198,25 +198,25 @@ def _tasks(where: str, registry: dict[str, Any]) -> Check:
         yield ConfigProblem(f"{where}.tasks", f"is the ID of the registry `{name}`, and not of `{host}`")
 
 
-def _cloud(where: str, registry: dict[str, Any]) -> Check:
+def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
     """Yield a problem if a cloud's token would be sent to a host that does not belong to that cloud."""
-    auth, host = registry.get("auth"), _host(registry.get("host"))
-    is_its_own = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
-    if is_its_own is None:
+    auth, host = registry.get("auth"), _parse_host(registry.get("host"))
+    is_cloud_host = {"ecr": is_ecr, "gar": is_gar}.get(str(auth))
+    if is_cloud_host is None:
         return
-    if host is not None and not is_its_own(host):
+    if host is not None and not is_cloud_host(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
         yield ConfigProblem(f"{where}.auth", f"needs a host such as `{example}`, and `{host}` is not one")
 
 
-def _over_plain_http(document: Document) -> Check:
+def _check_plain_http(document: Document) -> Problems:
     """Yield a problem if a cloud's token would go over plain http: to its own host, or to that host as a mirror."""
-    registries = tuple(entries_of(document, "registries"))
-    clouds = {_part(registry.get("host")): registry["auth"] for _, registry in registries if _is_of_cloud(registry)}
+    registries = tuple(iterate_entries(document, "registries"))
+    clouds = {_parse_address(registry.get("host")): registry["auth"] for _, registry in registries if _has_cloud_login(registry)}
     for where, registry in registries:
         if registry.get("insecure") is not True:
             continue
-        host = _host(registry.get("mirror")) or _host(registry.get("host"))
+        host = _parse_host(registry.get("mirror")) or _parse_host(registry.get("host"))
         if host is not None and host in clouds:
             yield ConfigProblem(
                 f"{where}.insecure",
@@ -224,89 +224,89 @@ def _over_plain_http(document: Document) -> Check:
             )
 
 
-def _is_of_cloud(registry: dict[str, Any]) -> bool:
+def _has_cloud_login(registry: dict[str, Any]) -> bool:
     return registry.get("auth") in ("azure", "ecr", "gar")
 
 
-def _connection(where: str, registry: dict[str, Any]) -> Check:
+def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
     if registry.get("insecure") is True and "ca" in registry:
         yield ConfigProblem(f"{where}.ca", "has no effect with `insecure: true`: plain http has no certificates")
-    mirror = _part(registry.get("mirror"))
-    if mirror is not None and mirror == _part(registry.get("host")):
+    mirror = _parse_address(registry.get("mirror"))
+    if mirror is not None and mirror == _parse_address(registry.get("host")):
         yield ConfigProblem(f"{where}.mirror", "is the registry itself; hint: remove it")
 
 
-def recording(document: Document) -> Iterator[str]:
+def list_age_registries(document: Document) -> Iterator[str]:
     """Yield the registries that record when a digest was pushed, and that basebump can ask for the record.
 
     These are Azure's registries if basebump asks them directly (no mirror) and with a login: anonymous clients see
     images, but no records.
     """
-    for _, registry in entries_of(document, "registries"):
-        host, auth = _host(registry.get("host")), registry.get("auth")
+    for _, registry in iterate_entries(document, "registries"):
+        host, auth = _parse_host(registry.get("host")), registry.get("auth")
         if host is None or "mirror" in registry:
             continue
         if auth == "azure" or (is_acr(host) and auth != "anonymous"):
             yield host
 
 
-def _vex(document: Document) -> Check:
+def _check_vex(document: Document) -> Problems:
     enrichment = document.get("enrichment")
-    for where, entry in entries_of(enrichment, "vex") if isinstance(enrichment, dict) else ():
+    for where, entry in iterate_entries(enrichment, "vex") if isinstance(enrichment, dict) else ():
         if ("path" in entry) is ("url" in entry):
             yield ConfigProblem(f"enrichment.{where}", "needs either `path` or `url`; hint: set exactly one of them")
 
 
-def _scanners(document: Document) -> Check:
+def _check_scanners(document: Document) -> Problems:
     """Yield keys that are only for a Trivy server, or only for a Trivy that has its own database."""
-    for where, entry in entries_of(document, "scanners"):
+    for where, entry in iterate_entries(document, "scanners"):
         if "token_env" in entry and "server" not in entry:
             yield ConfigProblem(f"{where}.token_env", "has no effect without `server`; hint: set it, or remove this")
         if "database" in entry and "server" in entry:
-            what = "has no effect with `server`, which downloads its database itself; hint: remove this"
-            yield ConfigProblem(f"{where}.database", what)
+            message = "has no effect with `server`, which downloads its database itself; hint: remove this"
+            yield ConfigProblem(f"{where}.database", message)
 
 
-def _policy(document: Document) -> Check:
+def _check_policy(document: Document) -> Problems:
     enrichment = document.get("enrichment")
-    for where, rule in entries_of(document, "policy"):
-        yield from _rule(where, rule, own_is_stated="own" in document)
-        yield from _required(where, rule, trust_is_stated="trust" in document)
+    for where, rule in iterate_entries(document, "policy"):
+        yield from _check_rule(where, rule, has_own="own" in document)
+        yield from _check_signature_requirement(where, rule, has_trust="trust" in document)
         if not isinstance(enrichment, dict) or "kev" not in enrichment:
-            yield from _exploited(where, rule)
+            yield from _check_exploited(where, rule)
 
 
-def _rule(where: str, rule: dict[str, Any], *, own_is_stated: bool) -> Check:
+def _check_rule(where: str, rule: dict[str, Any], *, has_own: bool) -> Problems:
     if not rule.keys() - {"match"}:
         yield ConfigProblem(where, "sets nothing; hint: add a key that holds where it matches, or remove the rule")
     match = rule.get("match")
-    if isinstance(match, dict) and match.get("role") == "own" and not own_is_stated:
-        what = "matches nothing without `own`; hint: list under `own` which images are your own builds"
-        yield ConfigProblem(f"{where}.match.role", what)
+    if isinstance(match, dict) and match.get("role") == "own" and not has_own:
+        message = "matches nothing without `own`; hint: list under `own` which images are your own builds"
+        yield ConfigProblem(f"{where}.match.role", message)
 
 
-def _required(where: str, rule: dict[str, Any], *, trust_is_stated: bool) -> Check:
+def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust: bool) -> Problems:
     require = rule.get("require")
-    if isinstance(require, dict) and require.get("signature") is True and not trust_is_stated:
-        what = "refuses everything without `trust`; hint: list under `trust` who may sign"
-        yield ConfigProblem(f"{where}.require.signature", what)
+    if isinstance(require, dict) and require.get("signature") is True and not has_trust:
+        message = "refuses everything without `trust`; hint: list under `trust` who may sign"
+        yield ConfigProblem(f"{where}.require.signature", message)
 
 
-def _exploited(where: str, rule: dict[str, Any]) -> Check:
+def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
     """Yield every key of a rule that depends on CISA's catalogue, which the config does not name."""
-    bypassing, opening = rule.get("bypass_min_age_for"), rule.get("open_when")
-    if isinstance(bypassing, list) and AdvisoryList.KEV in bypassing:
-        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypassing.index(AdvisoryList.KEV)}]", _NOBODY_KNOWS)
-    if isinstance(opening, dict) and opening.get("fixes") == AdvisoryList.KEV:
-        yield ConfigProblem(f"{where}.open_when.fixes", _NOBODY_KNOWS)
+    bypass_severities, open_when = rule.get("bypass_min_age_for"), rule.get("open_when")
+    if isinstance(bypass_severities, list) and AdvisoryList.KEV in bypass_severities:
+        yield ConfigProblem(f"{where}.bypass_min_age_for[{bypass_severities.index(AdvisoryList.KEV)}]", _NEEDS_KEV)
+    if isinstance(open_when, dict) and open_when.get("fixes") == AdvisoryList.KEV:
+        yield ConfigProblem(f"{where}.open_when.fixes", _NEEDS_KEV)
 
 
-_NOBODY_KNOWS = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
+_NEEDS_KEV = "needs the list of exploited vulnerabilities; hint: name CISA's catalogue under `enrichment.kev`"
 
 
-def _trust(where: str, entry: dict[str, Any]) -> Check:
+def _check_trust_entry(where: str, entry: dict[str, Any]) -> Problems:
     if not entry.keys() & {"keys", "keyless", "notation"}:
         yield ConfigProblem(where, "trusts nobody; hint: say who may sign, with `keys`, `keyless` or `notation`")
     if "trusted_root" in entry and "keyless" not in entry:
-        what = "has no effect without `keyless`: public keys are trusted as they are; hint: remove it"
-        yield ConfigProblem(f"{where}.trusted_root", what)
+        message = "has no effect without `keyless`: public keys are trusted as they are; hint: remove it"
+        yield ConfigProblem(f"{where}.trusted_root", message)

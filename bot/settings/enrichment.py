@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from bot.settings import fields
-from bot.settings.section import Section, SomeOf
+from bot.settings.section import ConfigSection, NonEmptyList
 
 
-class Vex(Section):
+class VexEntry(ConfigSection):
     """OpenVEX documents, and the authors whose statements count."""
 
     path: fields.Text | None = None
     """A document, or a folder whose `.json` files are documents; relative to this file. An entry has it or `url`."""
-    url: fields.Download | None = None
+    url: fields.DownloadUrl | None = None
     """The https URL of a document. An entry has it or `path`."""
-    authors: SomeOf[fields.Glob]
+    authors: NonEmptyList[fields.Glob]
     """Globs over the `author` of a document; at least one must match."""
 
 
-class Enrichment(Section):
+class EnrichmentSection(ConfigSection):
     """Lists and documents on vulnerabilities: files relative to this one, or https URLs. None is fetched by default."""
 
-    kev: fields.Place | None = None
+    kev: fields.PathOrUrl | None = None
     """CISA's catalogue of exploited vulnerabilities (KEV), in JSON. Default: none, and nothing counts as exploited."""
-    epss: fields.Place | None = None
+    epss: fields.PathOrUrl | None = None
     """FIRST's list of EPSS scores, in CSV, plain or packed with gzip. Default: no scores are shown."""
-    vex: tuple[Vex, ...] = ()
+    vex: tuple[VexEntry, ...] = ()
     """Statements of authors on which vulnerabilities do not affect an image. Default: none, and all findings count."""

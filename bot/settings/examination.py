@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.settings.values import Settings
 
-LOAD, SECRETS, TRUST = "load it", "read its secrets", "read keys and roots"
+LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load it", "read its secrets", "read keys and roots"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +21,12 @@ class SettingsExamination:
     def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
         """Check that the variables that the config names are set; rules and templates were checked on loading."""
         source = self.settings.source
-        yield report_ok(source, LOAD, "it is valid, its templates included")
-        unset = self.settings.unset(self.environment)
+        yield report_ok(source, LOAD_ACTION, "it is valid, its templates included")
+        unset = self.settings.list_unset_variables(self.environment)
         for each in unset:
-            yield report_problem(source, SECRETS, str(each))
+            yield report_problem(source, SECRETS_ACTION, str(each))
         if not unset:
-            yield report_ok(source, SECRETS, "every environment variable that it names is set")
+            yield report_ok(source, SECRETS_ACTION, "every environment variable that it names is set")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class TrustExamination:
 
     def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
         """Report how many entries there are; keys and roots were read on loading, and no signature is fetched."""
-        count = len(self.settings.rulebook.trust)
+        count = len(self.settings.policy.trust)
         if count:
             entries = "1 entry" if count == 1 else f"{count} entries"
-            yield report_ok("trust", TRUST, f"those of {entries} were read; no signature was fetched")
+            yield report_ok("trust", TRUST_ACTION, f"those of {entries} were read; no signature was fetched")
         else:
-            yield report_ok("trust", TRUST, "there are no entries, so no signatures are fetched")
+            yield report_ok("trust", TRUST_ACTION, "there are no entries, so no signatures are fetched")

@@ -14,10 +14,10 @@ from bot.formats import load_all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
-from bot.settings.patterns import matching, pattern_schema
-from bot.settings.suggest import suggestion
+from bot.settings.patterns import build_pattern_validator, build_pattern_schema
+from bot.settings.suggest import suggest_key
 
-NOBODY = "none"
+NO_SERVICE = "none"
 """The value that stands for no service, for keys that otherwise name one."""
 MAX_GLOB = 512
 """Characters; a canonical repository has at most 255 of them after its host."""
@@ -45,26 +45,26 @@ _PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
 _NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
 
 
-def _text(value: str) -> str:
+def _require_text(value: str) -> str:
     if not value.strip():
         raise ValueError("must not be empty")
     return value
 
 
-def _glob(value: str) -> str:
-    if len(_text(value)) > MAX_GLOB:
+def _validate_glob(value: str) -> str:
+    if len(_require_text(value)) > MAX_GLOB:
         raise ValueError(f"must not have more than {MAX_GLOB} characters")
     return value
 
 
-def _image_glob(value: str) -> str:
+def _validate_image_glob(value: str) -> str:
     """Refuse a glob that matches no canonical repository, which is `host/path` without tag and digest."""
-    first, slash, rest = _glob(value).partition("/")
+    first, slash, rest = _validate_glob(value).partition("/")
     if "**" in first:
         return value
     if not slash:
-        full = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
-        raise ValueError(f"matches no image, as globs apply to names with their registry; hint: write `{full}`")
+        full_name = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
+        raise ValueError(f"matches no image, as globs apply to names with their registry; hint: write `{full_name}`")
     if ":" in rest or "@" in rest:
         raise ValueError("matches no image, as globs apply to names without tag and digest; hint: remove both")
     is_host = "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
@@ -75,56 +75,56 @@ def _image_glob(value: str) -> str:
     return value
 
 
-def _issuer(value: str) -> str:
+def _validate_issuer(value: str) -> str:
     if not _ISSUER.fullmatch(value):
         raise ValueError("must be the URL of an OIDC issuer, such as `https://token.actions.githubusercontent.com`")
     return value
 
 
-def _identity(value: str) -> str:
+def _validate_identity(value: str) -> str:
     """Refuse a glob over identities that matches everybody: anyone with an account can sign without a key."""
-    if not _glob(value).strip("*?/@."):
+    if not _validate_glob(value).strip("*?/@."):
         raise ValueError("trusts every identity of the issuer; hint: restrict it, as in `*@example.com`")
     return value
 
 
-def _path_glob(value: str) -> str:
-    if _glob(value).startswith(("/", "./", "../")):
+def _validate_path_glob(value: str) -> str:
+    if _validate_glob(value).startswith(("/", "./", "../")):
         raise ValueError("matches no file; hint: write the path from the top of the repository, without `/` or `./`")
     return value
 
 
-def _format_glob(value: str) -> str:
-    known = [file_format.name for file_format in load_all_formats()]
-    if not any(is_glob_match(value, name) for name in known):
+def _validate_format_glob(value: str) -> str:
+    names = [file_format.name for file_format in load_all_formats()]
+    if not any(is_glob_match(value, name) for name in names):
         raise ValueError(
-            f"`{_glob(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"
+            f"`{_validate_glob(value)}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}"
         )
     return value
 
 
-def _format_name(value: str) -> str:
-    known = [file_format.name for file_format in load_all_formats()]
-    if value not in known:
+def _validate_format_name(value: str) -> str:
+    names = [file_format.name for file_format in load_all_formats()]
+    if value not in names:
         raise ValueError(
-            f"`{_text(value)}` is not a file format; the formats are {', '.join(known)}{suggestion(value, known)}"
+            f"`{_require_text(value)}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}"
         )
     return value
 
 
-def _tag(value: str) -> str:
+def _validate_tag(value: str) -> str:
     if not is_tag(value):
         raise ValueError("is not a tag; hint: write at most 128 letters, digits, `_`, `.` and `-`, no `.` or `-` first")
     return value
 
 
-def _label(value: str) -> str:
-    if len(_text(value)) > MAX_LABEL:
+def _validate_label(value: str) -> str:
+    if len(_require_text(value)) > MAX_LABEL:
         raise ValueError(f"must not have more than {MAX_LABEL} characters, the limit of GitHub")
     return value
 
 
-def _variable(value: str) -> str:
+def _validate_variable(value: str) -> str:
     """Accept upper-case names only, so that a secret written here by mistake is refused, and never shown."""
     if not _VARIABLE.fullmatch(value):
         raise ValueError(
@@ -134,7 +134,7 @@ def _variable(value: str) -> str:
     return value
 
 
-def _host(value: str) -> str:
+def _normalise_host(value: str) -> str:
     """Return `host[:port]` as canonical references have it."""
     lowered = value.strip().lower()
     if lowered.startswith("http://"):
@@ -151,75 +151,75 @@ def _host(value: str) -> str:
     return reference.host
 
 
-def _part(value: str) -> str:
+def _normalise_address(value: str) -> str:
     """Return `host[:port][/prefix]`."""
     scheme, separator, rest = value.strip().rpartition("://")
     host, _, prefix = rest.strip("/").partition("/")
-    normalised = _host(scheme + separator + host)
+    normalised = _normalise_host(scheme + separator + host)
     if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
         raise ValueError("has an invalid path; hint: write lower-case words, as in `host/proxy/dockerhub`")
     return f"{normalised}/{prefix}" if prefix else normalised
 
 
-def _web_address(value: str, why: str = "because a token is sent to it") -> tuple[str, str]:
+def _parse_web_address(value: str, reason: str = "because a token is sent to it") -> tuple[str, str]:
     """Return a URL without a slash at the end, and its host; http only on loopback, and `why` is the reason."""
     try:
-        parts = urlsplit(_text(value))
+        parts = urlsplit(_require_text(value))
         host = parts.hostname if parts.port != 0 else None
     except ValueError:
         raise ValueError("is not a URL") from None
     if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
-        raise ValueError(f"must begin with https://, {why}")
+        raise ValueError(f"must begin with https://, {reason}")
     if not host or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL, with no user, no query and no fragment")
     return value.rstrip("/"), host
 
 
-def _api(value: str) -> str:
+def _normalise_api_url(value: str) -> str:
     """Return the URL of a GitHub API without a slash at the end."""
-    url, host = _web_address(value)
+    url, host = _parse_web_address(value)
     if host in {"github.com", "www.github.com"}:
         raise ValueError("is the address of the web interface; hint: write that of the API, https://api.github.com")
     return url
 
 
-def _download(value: str) -> str:
+def _normalise_download_url(value: str) -> str:
     """Return the URL of a file to download."""
-    return _web_address(value, "so that the download cannot be changed in transit")[0]
+    return _parse_web_address(value, "so that the download cannot be changed in transit")[0]
 
 
-def _place(value: str) -> str:
+def _normalise_path_or_url(value: str) -> str:
     """Return the URL of a file to download, or a path unchanged."""
-    return _download(value) if "://" in value else _text(value)
+    return _normalise_download_url(value) if "://" in value else _require_text(value)
 
 
-def _service(value: str) -> str:
+def _normalise_service_url(value: str) -> str:
     """Return the URL of an API to which the packages of images are sent."""
-    url, _ = _web_address(value, "so that requests can neither be read nor changed in transit")
+    url, _ = _parse_web_address(value, "so that requests can neither be read nor changed in transit")
     if url.endswith("/v1"):
         raise ValueError("must not end in `/v1`; hint: write what stands before `/v1`")
     return url
 
 
-def _trivy_server(value: str) -> str:
+def _normalise_trivy_server(value: str) -> str:
     """Return the URL of a Trivy server, which the operator runs and which speaks plain http without a proxy."""
     try:
-        parts = urlsplit(_text(value))
-        is_one = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+        parts = urlsplit(_require_text(value))
+        is_web_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
     except ValueError:
         raise ValueError("is not a URL") from None
-    if not is_one or "@" in parts.netloc or parts.query or parts.fragment:
+    if not is_web_address or "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("must be a plain URL with http:// or https://, with no user, no query and no fragment")
     return value.rstrip("/")
 
 
-def _service_or_nobody(value: str) -> str:
-    return value if value == NOBODY else _service(value)
+def _normalise_optional_service(value: str) -> str:
+    return value if value == NO_SERVICE else _normalise_service_url(value)
 
 
-def _site(value: str) -> str:
+def _normalise_site_url(value: str) -> str:
     """Return the URL of a GitLab's web interface without a slash at the end."""
-    url, _ = _web_address(value)
+    url, _ = _parse_web_address(value)
     if "/api/" in f"{url}/":
         raise ValueError("is the address of the API; hint: write what stands before `/api/`")
     return url
@@ -232,29 +232,29 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _number(least: int, otherwise: str) -> BeforeValidator:
+def _build_number_validator(minimum: int, absent_meaning: str) -> BeforeValidator:
     def check(value: object) -> object:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= MAX_COUNT:
-            raise ValueError(f"must be a number from {least} to {MAX_COUNT}; hint: remove the key for {otherwise}")
+        if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_COUNT:
+            raise ValueError(f"must be a number from {minimum} to {MAX_COUNT}; hint: remove the key for {absent_meaning}")
         return value
 
     return BeforeValidator(check)
 
 
-def _app_id(value: object) -> object:
+def _validate_app_id(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError("must be the number that GitHub calls the App ID, without quotes")
     return value
 
 
-def _inner_path(value: str) -> str:
-    parts = _text(value).rstrip("/").split("/")
+def _normalise_inner_path(value: str) -> str:
+    parts = _require_text(value).rstrip("/").split("/")
     if any(part in {"", ".", ".."} for part in parts):
         raise ValueError("must be the path of a repository inside the folder, without `..`")
     return "/".join(parts)
 
 
-def _database(value: str) -> str:
+def _validate_database(value: str) -> str:
     try:
         ImageReference.parse(value)
     except InvalidReferenceError as error:
@@ -262,7 +262,7 @@ def _database(value: str) -> str:
     return value
 
 
-def _prefix(value: str) -> str:
+def _validate_branch_prefix(value: str) -> str:
     if not value.endswith("/") or value == "/":
         raise ValueError("must end in `/`, as in `basebump/`, so that none of your branches begins with it by chance")
     if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
@@ -272,9 +272,9 @@ def _prefix(value: str) -> str:
     return value
 
 
-def _state(value: str) -> str:
+def _validate_state_url(value: str) -> str:
     """Accept the URL of a database without a password, which must not be in a file that people share."""
-    scheme, separator, rest = _text(value).partition("://")
+    scheme, separator, rest = _require_text(value).partition("://")
     if separator and scheme == SQLITE:
         if not rest.strip("/"):
             raise ValueError(
@@ -309,15 +309,15 @@ SECRETS = frozenset({"password", "sslpassword"})
 """https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
 _STATE = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+")
 
-Text = Annotated[str, AfterValidator(_text)]
-Glob = Annotated[str, AfterValidator(_glob)]
-Identity = Annotated[str, AfterValidator(_identity)]
-Issuer = Annotated[str, AfterValidator(_issuer)]
-ImageGlob = Annotated[str, AfterValidator(_image_glob)]
-PathGlob = Annotated[str, AfterValidator(_path_glob)]
-Allowable = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
+Text = Annotated[str, AfterValidator(_require_text)]
+Glob = Annotated[str, AfterValidator(_validate_glob)]
+IdentityGlob = Annotated[str, AfterValidator(_validate_identity)]
+IssuerUrl = Annotated[str, AfterValidator(_validate_issuer)]
+ImageGlob = Annotated[str, AfterValidator(_validate_image_glob)]
+PathGlob = Annotated[str, AfterValidator(_validate_path_glob)]
+AllowableReason = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
 """`vocabulary.ALLOWABLE` as a type."""
-Acceptable = Literal[
+AcceptableReason = Literal[
     Reason.INDEX_CHURN,
     Reason.PLATFORM_LOST,
     Reason.SEEN_BEFORE,
@@ -328,58 +328,58 @@ Acceptable = Literal[
     Reason.NOT_SCANNED,
 ]
 """`vocabulary.ACCEPTABLE` as a type."""
-FormatName = Annotated[str, AfterValidator(_format_name)]
-FormatGlob = Annotated[str, AfterValidator(_format_glob)]
-Tag = Annotated[str, AfterValidator(_tag)]
-Label = Annotated[str, AfterValidator(_label)]
-Variable = Annotated[str, AfterValidator(_variable), pattern_schema("variable", _VARIABLE)]
-Host = Annotated[str, AfterValidator(_host)]
-RegistryPart = Annotated[str, AfterValidator(_part)]
+FormatName = Annotated[str, AfterValidator(_validate_format_name)]
+FormatGlob = Annotated[str, AfterValidator(_validate_format_glob)]
+Tag = Annotated[str, AfterValidator(_validate_tag)]
+Label = Annotated[str, AfterValidator(_validate_label)]
+VariableName = Annotated[str, AfterValidator(_validate_variable), build_pattern_schema("variable", _VARIABLE)]
+Host = Annotated[str, AfterValidator(_normalise_host)]
+RegistryAddress = Annotated[str, AfterValidator(_normalise_address)]
 """A registry, or a path on one: `host[:port][/prefix]`."""
-Api = Annotated[str, AfterValidator(_api)]
-Site = Annotated[str, AfterValidator(_site)]
-Service = Annotated[str, AfterValidator(_service)]
-TrivyServer = Annotated[str, AfterValidator(_trivy_server)]
-ServiceOrNobody = Annotated[str, AfterValidator(_service_or_nobody)]
-Download = Annotated[str, AfterValidator(_download)]
-Place = Annotated[str, AfterValidator(_place)]
+ApiUrl = Annotated[str, AfterValidator(_normalise_api_url)]
+SiteUrl = Annotated[str, AfterValidator(_normalise_site_url)]
+ServiceUrl = Annotated[str, AfterValidator(_normalise_service_url)]
+TrivyServerUrl = Annotated[str, AfterValidator(_normalise_trivy_server)]
+OptionalServiceUrl = Annotated[str, AfterValidator(_normalise_optional_service)]
+DownloadUrl = Annotated[str, AfterValidator(_normalise_download_url)]
+PathOrUrl = Annotated[str, AfterValidator(_normalise_path_or_url)]
 """A path or a URL."""
 Platform = Annotated[
     str,
-    AfterValidator(matching(_PLATFORM, "is not a platform; hint: write `os/architecture[/variant]`")),
-    pattern_schema("platform", _PLATFORM),
+    AfterValidator(build_pattern_validator(_PLATFORM, "is not a platform; hint: write `os/architecture[/variant]`")),
+    build_pattern_schema("platform", _PLATFORM),
 ]
-Database = Annotated[str, AfterValidator(_database)]
-State = Annotated[str, AfterValidator(_state), pattern_schema("URL", _STATE)]
-Count = Annotated[int, _number(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
-Most = Annotated[int, _number(0, "any number"), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
-BranchPrefix = Annotated[str, AfterValidator(_prefix)]
+DatabaseReference = Annotated[str, AfterValidator(_validate_database)]
+StateUrl = Annotated[str, AfterValidator(_validate_state_url), build_pattern_schema("URL", _STATE)]
+Count = Annotated[int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
+MaximumCount = Annotated[int, _build_number_validator(0, "any number"), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
+BranchPrefix = Annotated[str, AfterValidator(_validate_branch_prefix)]
 RepositoryName = Annotated[
     str,
-    AfterValidator(matching(_REPOSITORY, "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`")),
-    pattern_schema("owner/name", _REPOSITORY),
+    AfterValidator(build_pattern_validator(_REPOSITORY, "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`")),
+    build_pattern_schema("owner/name", _REPOSITORY),
 ]
 ProjectPath = Annotated[
     str,
     AfterValidator(
-        matching(_PROJECT, "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`")
+        build_pattern_validator(_PROJECT, "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`")
     ),
-    pattern_schema("group/project", _PROJECT),
+    build_pattern_schema("group/project", _PROJECT),
 ]
 GroupPath = Annotated[
     str,
-    AfterValidator(matching(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a user")),
-    pattern_schema("group", _GROUP_PATH),
+    AfterValidator(build_pattern_validator(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a user")),
+    build_pattern_schema("group", _GROUP_PATH),
 ]
 Owner = Annotated[
     str,
-    AfterValidator(matching(_OWNER, "must be the name of a user or an organisation")),
-    pattern_schema("owner", _OWNER),
+    AfterValidator(build_pattern_validator(_OWNER, "must be the name of a user or an organisation")),
+    build_pattern_schema("owner", _OWNER),
 ]
 Topic = Annotated[
     str,
-    AfterValidator(matching(_TOPIC, "is not a topic; hint: use lower-case letters, digits and `-`")),
-    pattern_schema("topic", _TOPIC),
+    AfterValidator(build_pattern_validator(_TOPIC, "is not a topic; hint: use lower-case letters, digits and `-`")),
+    build_pattern_schema("topic", _TOPIC),
 ]
-AppId = Annotated[int, BeforeValidator(_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]
-InnerPath = Annotated[str, AfterValidator(_inner_path)]
+AppId = Annotated[int, BeforeValidator(_validate_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]
+InnerPath = Annotated[str, AfterValidator(_normalise_inner_path)]

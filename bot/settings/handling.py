@@ -10,10 +10,10 @@ from bot.model import rules
 from bot.model.modes import UpdateMode
 from bot.model.pace import ProposalSchedule
 from bot.settings import times, urgencies
-from bot.settings.section import Section
+from bot.settings.section import ConfigSection
 
 
-class Refresh(Section):
+class RefreshSection(ConfigSection):
     """How often an open proposal may change while people review it."""
 
     every: times.Age
@@ -24,7 +24,7 @@ class Refresh(Section):
         return self.every
 
 
-class OpenWhen(Section):
+class OpenWhenSection(ConfigSection):
     """Conditions for opening a proposal; one of them is enough."""
 
     fixes: urgencies.Fixes
@@ -37,7 +37,7 @@ class OpenWhen(Section):
         return rules.OpenCondition(self.fixes, self.or_older_than)
 
 
-class Schedule(Section):
+class ScheduleSection(ConfigSection):
     """When proposals may be opened; open ones are updated and closed at any time."""
 
     cron: times.Cron
@@ -50,7 +50,7 @@ class Schedule(Section):
         return (ProposalSchedule(self.cron, self.timezone),)
 
 
-class Automerge(Section):
+class AutomergeSection(ConfigSection):
     """When the forge may merge a proposal by itself: all conditions must hold, and it must not be a draft."""
 
     max_update: UpdateMode

@@ -8,17 +8,17 @@ from collections.abc import Callable
 from pydantic import WithJsonSchema
 
 
-def matching(pattern: re.Pattern[str], what: str) -> Callable[[str], str]:
+def build_pattern_validator(pattern: re.Pattern[str], message: str) -> Callable[[str], str]:
     """Return a validator that raises ValueError with `what` unless a pattern matches the whole value."""
 
     def check(value: str) -> str:
         if not pattern.fullmatch(value):
-            raise ValueError(what)
+            raise ValueError(message)
         return value
 
     return check
 
 
-def pattern_schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
+def build_pattern_schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema:
     """Return the JSON Schema of a text that follows a pattern; the documentation shows `title` as its type."""
     return WithJsonSchema({"title": title, "type": "string", "pattern": f"^(?:{pattern.pattern})$"})

@@ -11,46 +11,46 @@ from pydantic_core import ErrorDetails
 
 from bot.model.errors import ConfigProblem
 from bot.settings.document import Document
-from bot.settings.rules import Match, Rule
-from bot.settings.schema import VARIANTS, Config, json_schema
-from bot.settings.section import Section
-from bot.settings.suggest import suggestion
+from bot.settings.rules import MatchSection, RuleEntry
+from bot.settings.schema import VARIANTS, ConfigFile, build_json_schema
+from bot.settings.section import ConfigSection
+from bot.settings.suggest import suggest_key
 
-MAX_SHOWN = 60
+MAX_QUOTED = 60
 """Characters of a text from the file that a message repeats."""
-OPERATORS_KEYS = frozenset({*Config.model_fields, *Rule.model_fields, *Match.model_fields})
+OPERATOR_KEYS = frozenset({*ConfigFile.model_fields, *RuleEntry.model_fields, *MatchSection.model_fields})
 """Keys that the documentation lists, but that a repository's own file cannot set."""
 
 EMPTY = "is empty; hint: give it a value, or remove the key"
 
 Location = tuple[int | str, ...]
-Shape = dict[str, Any]
+JsonSchema = dict[str, Any]
 
 
-def problems_of(document: Document, error: ValidationError, model: type[Section] = Config) -> Iterator[ConfigProblem]:
+def convert_errors(document: Document, error: ValidationError, model: type[ConfigSection] = ConfigFile) -> Iterator[ConfigProblem]:
     """Yield a problem for every error that pydantic found in `document`, which was validated as a `model`."""
-    shapes = Shapes(document, json_schema(model))
+    document_schema = DocumentSchema(document, build_json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
-        location = _location(document, detail["loc"])
-        if detail["type"] == "too_short" and _value_at(document, location):
+        location = _find_location(document, detail["loc"])
+        if detail["type"] == "too_short" and _get_value(document, location):
             continue  # pydantic counts only valid items, and reports the invalid ones itself
-        yield ConfigProblem(written_path(location), _sentence(document, location, detail, shapes))
+        yield ConfigProblem(format_location(location), _describe_error(document, location, detail, document_schema))
 
 
-def written_path(location: Location) -> str:
+def format_location(location: Location) -> str:
     """Return a location as a path in the file: `policy[0].match.image`."""
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_SHOWN]}" for step in location)
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step[:MAX_QUOTED]}" for step in location)
     return "".join(steps).removeprefix(".")
 
 
-def _location(document: Document, steps: Location) -> Location:
+def _find_location(document: Document, steps: Location) -> Location:
     """Return pydantic's location as a path in the file.
 
     Pydantic also names variants of a union, and the list around a single text; neither is in the file.
     """
     location: Location = ()
     for step in steps:
-        value = _value_at(document, location)
+        value = _get_value(document, location)
         if not isinstance(value, dict | list):
             break
         if step not in VARIANTS or step in value:
@@ -58,35 +58,35 @@ def _location(document: Document, steps: Location) -> Location:
     return location
 
 
-def _value_at(document: Any, location: Location) -> Any:
+def _get_value(document: Any, location: Location) -> Any:
     """Return the value at a location of the document; None if its last key is missing."""
     for step in location:
         document = document.get(step) if isinstance(document, dict) else document[step]
     return document
 
 
-def _sentence(document: Document, location: Location, detail: ErrorDetails, shapes: Shapes) -> str:
-    value = _value_at(document, location)
+def _describe_error(document: Document, location: Location, detail: ErrorDetails, document_schema: DocumentSchema) -> str:
+    value = _get_value(document, location)
     match detail["type"]:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            return _unknown_key(location, shapes)
+            return _describe_unknown_key(location, document_schema)
         case "value_error":
             return str(detail["ctx"]["error"])
         case "union_tag_invalid" | "union_tag_not_found":
-            return _unknown_kind(value, shapes.kinds(location))
+            return _describe_unknown_kind(value, document_schema.list_kinds(location))
         case "enum" | "literal_error":
-            return _unknown_choice(value, shapes.at(location))
+            return _describe_unknown_choice(value, document_schema.get_schema(location))
         case "string_type":
-            return f"must be text{_misread(value)}"
-        case kind if kind in _WANTED:
-            return f"must be {_WANTED[kind]}" if value is not None else EMPTY
+            return f"must be text{_describe_misreading(value)}"
+        case kind if kind in _EXPECTED:
+            return f"must be {_EXPECTED[kind]}" if value is not None else EMPTY
         case _:
             return detail["msg"]
 
 
-_WANTED = {
+_EXPECTED = {
     "bool_type": "true or false",
     "tuple_type": "a list",
     "model_type": "a mapping of keys",
@@ -95,7 +95,7 @@ _WANTED = {
 """Descriptions of expected values, by pydantic's types of errors."""
 
 
-def _misread(value: object) -> str:
+def _describe_misreading(value: object) -> str:
     """Describe what YAML made of an empty value, or of a word that was meant as text."""
     match value:
         case None:
@@ -108,77 +108,77 @@ def _misread(value: object) -> str:
             return ", and YAML reads it as a number or a date; hint: put it in quotes"
 
 
-def _unknown_kind(entry: object, known: Sequence[str]) -> str:
+def _describe_unknown_kind(entry: object, kinds: Sequence[str]) -> str:
     if not isinstance(entry, dict):
         return "must be a mapping of keys"
     if entry.get("kind") is None:
-        return f"needs a `kind`: {', '.join(known[:-1])} or {known[-1]}"
+        return f"needs a `kind`: {', '.join(kinds[:-1])} or {kinds[-1]}"
     kind = str(entry["kind"])
-    return f"the kind {_shown(kind)} is not one of {', '.join(known)}{suggestion(kind, known)}"
+    return f"the kind {_quote_text(kind)} is not one of {', '.join(kinds)}{suggest_key(kind, kinds)}"
 
 
-def _unknown_key(location: Location, shapes: Shapes) -> str:
+def _describe_unknown_key(location: Location, document_schema: DocumentSchema) -> str:
     key = str(location[-1])
-    if shapes.is_inner and key in OPERATORS_KEYS:
+    if document_schema.is_repository_file and key in OPERATOR_KEYS:
         return "can only be set by the operator; hint: set it in the config of the run"
-    known = tuple(_properties(shapes.at(location[:-1])))
-    guess = suggestion(key, known)
-    return f"is not a key here{guess}" if guess else f"is not a key here; hint: use one of {', '.join(known)}"
+    keys = tuple(_get_properties(document_schema.get_schema(location[:-1])))
+    hint = suggest_key(key, keys)
+    return f"is not a key here{hint}" if hint else f"is not a key here; hint: use one of {', '.join(keys)}"
 
 
-def _unknown_choice(value: object, shape: Shape) -> str:
-    if "const" in shape:
-        return f"must be {shape['const']}, the only version that this release reads"
-    known = shape["enum"]
-    return f"{_shown(value)} is not one of {', '.join(known)}{suggestion(str(value), known)}"
+def _describe_unknown_choice(value: object, schema: JsonSchema) -> str:
+    if "const" in schema:
+        return f"must be {schema['const']}, the only version that this release reads"
+    choices = schema["enum"]
+    return f"{_quote_text(value)} is not one of {', '.join(choices)}{suggest_key(str(value), choices)}"
 
 
-def _shown(value: object) -> str:
+def _quote_text(value: object) -> str:
     text = str(value)
-    return f"`{text[:MAX_SHOWN]}…`" if len(text) > MAX_SHOWN else f"`{text}`"
+    return f"`{text[:MAX_QUOTED]}…`" if len(text) > MAX_QUOTED else f"`{text}`"
 
 
 @dataclass(frozen=True, slots=True)
-class Shapes:
+class DocumentSchema:
     """The parts of the JSON Schema that describe the locations of one document."""
 
     document: Document
-    schema: Shape
+    schema: JsonSchema
 
     @property
-    def is_inner(self) -> bool:
+    def is_repository_file(self) -> bool:
         """True if the document is a repository's own file."""
-        return "policy" in _properties(self.schema) and "forges" not in _properties(self.schema)
+        return "policy" in _get_properties(self.schema) and "forges" not in _get_properties(self.schema)
 
-    def at(self, location: Location) -> Shape:
+    def get_schema(self, location: Location) -> JsonSchema:
         """Return the schema of a location."""
-        shape = self.schema
+        schema = self.schema
         for depth, step in enumerate(location, start=1):
-            shape = shape["items"] if isinstance(step, int) else _properties(shape)[step]
-            shape = self._variant(self._resolved(shape), _value_at(self.document, location[:depth]))
-        return shape
+            schema = schema["items"] if isinstance(step, int) else _get_properties(schema)[step]
+            schema = self._choose_variant(self._resolve_reference(schema), _get_value(self.document, location[:depth]))
+        return schema
 
-    def kinds(self, location: Location) -> tuple[str, ...]:
+    def list_kinds(self, location: Location) -> tuple[str, ...]:
         """Return the kinds of mappings that a location accepts."""
-        found = map(self._resolved, self.at(location).get("oneOf", ()))
-        return tuple(_properties(each)["kind"]["const"] for each in found)
+        variants = map(self._resolve_reference, self.get_schema(location).get("oneOf", ()))
+        return tuple(_get_properties(each)["kind"]["const"] for each in variants)
 
-    def _variant(self, shape: Shape, value: object) -> Shape:
+    def _choose_variant(self, schema: JsonSchema, value: object) -> JsonSchema:
         """Return the schema, of several in `oneOf`, that fits a value: the one of its `kind`, or of a mapping."""
         kind = value.get("kind") if isinstance(value, dict) else None
-        for each in map(self._resolved, shape.get("oneOf", ())):
-            expected = _properties(each).get("kind")
-            if _properties(each) and (expected is None or expected["const"] == kind):
+        for each in map(self._resolve_reference, schema.get("oneOf", ())):
+            kind_schema = _get_properties(each).get("kind")
+            if _get_properties(each) and (kind_schema is None or kind_schema["const"] == kind):
                 return each
-        return shape
+        return schema
 
-    def _resolved(self, shape: Shape) -> Shape:
+    def _resolve_reference(self, schema: JsonSchema) -> JsonSchema:
         """Follow a `$ref` into the definitions."""
-        definition = shape.get("$ref", "").rpartition("/")[2]
-        resolved: Shape = self.schema["$defs"][definition] if definition else shape
+        definition = schema.get("$ref", "").rpartition("/")[2]
+        resolved: JsonSchema = self.schema["$defs"][definition] if definition else schema
         return resolved
 
 
-def _properties(shape: Shape) -> Shape:
-    properties: Shape = shape.get("properties", {})
+def _get_properties(schema: JsonSchema) -> JsonSchema:
+    properties: JsonSchema = schema.get("properties", {})
     return properties

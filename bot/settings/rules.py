@@ -13,11 +13,11 @@ from bot.model.policy import PolicyRule, policy_keys
 from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Role
 from bot.settings import fields, times, urgencies, words
-from bot.settings.handling import Automerge, OpenWhen, Refresh, Schedule
-from bot.settings.section import OneOrMore, Section, SomeOf
+from bot.settings.handling import AutomergeSection, OpenWhenSection, RefreshSection, ScheduleSection
+from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList
 
 
-class Match(Section):
+class MatchSection(ConfigSection):
     """Which image references a rule applies to; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
@@ -34,7 +34,7 @@ class Match(Section):
     """Globs over the branch that proposals are made to."""
 
 
-class Require(Section):
+class RequireSection(ConfigSection):
     """Evidence required before an update is proposed."""
 
     scan: StrictBool = RequiredEvidence().scan
@@ -47,16 +47,16 @@ class Require(Section):
         return RequiredEvidence(self.scan, self.signature)
 
 
-class AllowIntroduced(Section):
+class AllowIntroducedSection(ConfigSection):
     """How many new vulnerabilities an update may have, by severity; severities that are left out have no limit."""
 
-    critical: fields.Most | None = None
+    critical: fields.MaximumCount | None = None
     """The limit for critical ones."""
-    high: fields.Most | None = None
+    high: fields.MaximumCount | None = None
     """The limit for high ones."""
-    medium: fields.Most | None = None
+    medium: fields.MaximumCount | None = None
     """The limit for medium ones."""
-    low: fields.Most | None = None
+    low: fields.MaximumCount | None = None
     """The limit for low ones."""
 
     def to_policy(self) -> tuple[IntroducedLimit, ...]:
@@ -70,10 +70,10 @@ class AllowIntroduced(Section):
         return tuple(IntroducedLimit(severity, most) for severity, most in limits.items() if most is not None)
 
 
-class Accept(Section):
+class AcceptEntry(ConfigSection):
     """A hold, or a refusal because of scan results, that is accepted for some time."""
 
-    hold: fields.Acceptable
+    hold: fields.AcceptableReason
     """The reason that is accepted."""
     owner: fields.Text
     """The person or team that answers for it."""
@@ -87,7 +87,7 @@ class Accept(Section):
         return AcceptedHold(self.hold, self.owner, self.reason, self.until)
 
 
-class InnerMatch(Section):
+class RepositoryMatchSection(ConfigSection):
     """Which of its image references a rule applies to; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
@@ -104,28 +104,28 @@ _TYPES: Mapping[str, Any] = {
     "tag": fields.Tag,
     "ignore": StrictBool,
     "labels": tuple[fields.Label, ...],
-    "reviewers": tuple[words.Reviewer, ...],
-    "assignees": tuple[words.Login, ...],
+    "reviewers": tuple[words.ReviewerName, ...],
+    "assignees": tuple[words.LoginName, ...],
     "milestone": fields.Text,
     "draft": StrictBool,
-    "automerge": Automerge,
+    "automerge": AutomergeSection,
     "rebase": Rebase,
-    "allow": tuple[fields.Allowable, ...],
-    "accept": SomeOf[Accept],
+    "allow": tuple[fields.AllowableReason, ...],
+    "accept": NonEmptyList[AcceptEntry],
     "min_age": times.Age,
-    "bypass_min_age_for": SomeOf[urgencies.UrgencyName],
-    "platforms": SomeOf[fields.Platform],
+    "bypass_min_age_for": NonEmptyList[urgencies.UrgencyName],
+    "platforms": NonEmptyList[fields.Platform],
     "os_variants": StrictBool,
     "replace_ended": StrictBool,
-    "group": words.Group,
+    "group": words.GroupName,
     "split_by": SplitBy,
-    "refresh_every": Refresh,
-    "schedules": Schedule,
+    "refresh_every": RefreshSection,
+    "schedules": ScheduleSection,
     "on_close": OnClose,
     "paused": StrictBool,
-    "require": Require,
-    "allow_introduced": AllowIntroduced,
-    "open_when": OpenWhen,
+    "require": RequireSection,
+    "allow_introduced": AllowIntroducedSection,
+    "open_when": OpenWhenSection,
     "when_unknown": WhenUnknown,
     "mandatory": StrictBool,
 }
@@ -139,7 +139,7 @@ class PolicyValue(Protocol):
     def to_policy(self) -> Any: ...
 
 
-class RuleSection(Section):
+class RuleSection(ConfigSection):
     """A rule of a config file: policy keys for the references that `match` matches."""
 
     match: Any
@@ -158,7 +158,7 @@ def _to_policy(value: Any) -> Any:
     return value.to_policy() if isinstance(value, PolicyValue) else value
 
 
-def _build_rule(name: str, doc: str, match: type[Section], match_doc: str, descriptions: Mapping[str, str]) -> Any:
+def _build_rule(name: str, doc: str, match: type[ConfigSection], match_doc: str, descriptions: Mapping[str, str]) -> Any:
     """Build the section of a rule that can set the policy keys in `descriptions`."""
     keys: dict[str, Any] = {
         policy_keys()[key].name: (_TYPES[key] | None, Field(default=None, description=description))
@@ -169,20 +169,20 @@ def _build_rule(name: str, doc: str, match: type[Section], match_doc: str, descr
 
 
 if TYPE_CHECKING:
-    Rule = RuleSection
-    InnerRule = RuleSection
+    RuleEntry = RuleSection
+    RepositoryRuleEntry = RuleSection
 else:
-    Rule = _build_rule(
+    RuleEntry = _build_rule(
         "Rule",
         "What applies to references that `match` matches; each key is that of the first matching rule that sets it.",
-        Match,
+        MatchSection,
         "The image references that this rule applies to. Default: all.",
         {name: key.description for name, key in policy_keys().items()},
     )
-    InnerRule = _build_rule(
+    RepositoryRuleEntry = _build_rule(
         "InnerRule",
         "What a repository sets where `match` matches: it can make the operator's policy stricter, and never laxer.",
-        InnerMatch,
+        RepositoryMatchSection,
         "The image references that this rule applies to. Default: all.",
         {name: key.repository_description for name, key in policy_keys().items() if key.meet is not None},
     )

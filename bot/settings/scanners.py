@@ -8,64 +8,64 @@ from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
 from bot.settings import azure, fields, times, values
-from bot.settings.section import OneOrMore, Section, SomeOf, variant_by_kind
+from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList, get_variant_by_kind
 
 
-class Scans(Section):
+class ScannerMatchSection(ConfigSection):
     """Which images a scanner scans; all keys must match, and of a list at least one glob."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
     """Globs over the canonical repository: `docker.io/library/*`."""
 
 
-class Auto(Section):
+class AutoScannerEntry(ConfigSection):
     """Trivy if installed, else Grype if installed, else an OSV API, to which the packages of images are sent."""
 
     kind: Literal["auto"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    database: fields.Database | None = None
+    database: fields.DatabaseReference | None = None
     """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    osv: fields.ServiceOrNobody = values.OSV_API
+    osv: fields.OptionalServiceUrl = values.OSV_API
     """The OSV API that is used if neither is installed, without `/v1`; `none`: no packages are sent anywhere."""
-    send: SomeOf[fields.Host] | None = None
+    send: NonEmptyList[fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Trivy(Section):
+class TrivyScannerEntry(ConfigSection):
     """Trivy, which must be installed."""
 
     kind: Literal["trivy"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    database: fields.Database | None = None
+    database: fields.DatabaseReference | None = None
     """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
     timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    server: fields.TrivyServer | None = None
+    server: fields.TrivyServerUrl | None = None
     """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Default: none."""
-    token_env: fields.Variable | None = None
+    token_env: fields.VariableName | None = None
     """The name of the environment variable that holds the token for the server. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Grype(Section):
+class GrypeScannerEntry(ConfigSection):
     """Grype, which must be installed."""
 
     kind: Literal["grype"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    database: fields.Download | None = None
+    database: fields.DownloadUrl | None = None
     """The URL of the document that says where its database is: `.../v6/latest.json`. Default: Grype's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
@@ -75,29 +75,29 @@ class Grype(Section):
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Osv(Section):
+class OsvScannerEntry(ConfigSection):
     """An OSV API, queried for the packages in the SBOM that is attached to an image."""
 
     kind: Literal["osv"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    url: fields.Service
+    url: fields.ServiceUrl
     """The URL of the API, without `/v1`: `https://api.osv.dev`."""
-    send: SomeOf[fields.Host] | None = None
+    send: NonEmptyList[fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Defender(Section):
+class DefenderScannerEntry(ConfigSection):
     """Microsoft Defender for Cloud, which scans Azure's registries by itself; the login is that of Microsoft Entra."""
 
     kind: Literal["defender"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    subscriptions: SomeOf[azure.Subscription] | None = None
+    subscriptions: NonEmptyList[azure.SubscriptionId] | None = None
     """The IDs of the subscriptions to read. Default: all that the identity may read."""
     max_age: times.Age = values.DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
@@ -107,12 +107,12 @@ class Defender(Section):
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Report(Section):
+class ReportScannerEntry(ConfigSection):
     """Reports of your own pipeline, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
 
     kind: Literal["report"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
     path: fields.Text
     """The report, or a folder whose `.json` and `.sarif` files are reports; relative to this file."""
@@ -126,25 +126,25 @@ class Report(Section):
     """Whether its findings are left out of proposals to repositories that everybody can read."""
 
 
-class Nobody(Section):
+class NoScannerEntry(ConfigSection):
     """No scanner: these images are not scanned."""
 
     kind: Literal["none"]
     """The kind of scanner."""
-    match: Scans = Scans()
+    match: ScannerMatchSection = ScannerMatchSection()
     """The images that are not scanned. Default: all that no earlier entry matches."""
 
 
 KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")
 
 
-Scanner = Annotated[
-    Annotated[Auto, Variant("(auto)")]
-    | Annotated[Trivy, Variant("(trivy)")]
-    | Annotated[Grype, Variant("(grype)")]
-    | Annotated[Osv, Variant("(osv)")]
-    | Annotated[Defender, Variant("(defender)")]
-    | Annotated[Report, Variant("(report)")]
-    | Annotated[Nobody, Variant("(none)")],
-    Discriminator(variant_by_kind),
+ScannerEntry = Annotated[
+    Annotated[AutoScannerEntry, Variant("(auto)")]
+    | Annotated[TrivyScannerEntry, Variant("(trivy)")]
+    | Annotated[GrypeScannerEntry, Variant("(grype)")]
+    | Annotated[OsvScannerEntry, Variant("(osv)")]
+    | Annotated[DefenderScannerEntry, Variant("(defender)")]
+    | Annotated[ReportScannerEntry, Variant("(report)")]
+    | Annotated[NoScannerEntry, Variant("(none)")],
+    Discriminator(get_variant_by_kind),
 ]

@@ -13,16 +13,16 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from bot.settings import azure, fields, times, values, words
-from bot.settings.enrichment import Enrichment
-from bot.settings.rules import InnerRule, Rule
+from bot.settings.enrichment import EnrichmentSection
+from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
-from bot.settings.scanners import Scanner
-from bot.settings.section import OneOrMore, Section, SomeOf, variant_by_kind
+from bot.settings.scanners import ScannerEntry
+from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList, get_variant_by_kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-class Owner(Section):
+class OwnerEntry(ConfigSection):
     """Repositories of one owner."""
 
     owner: fields.Owner
@@ -31,21 +31,21 @@ class Owner(Section):
     """Globs over the repository's name without the owner; at least one must match. Default: all names match."""
     exclude: OneOrMore[fields.Glob] | None = None
     """Globs over the repository's name without the owner; none may match. Default: none."""
-    topics: SomeOf[fields.Topic] | None = None
+    topics: NonEmptyList[fields.Topic] | None = None
     """Topics, of which the repository must have at least one. Default: any or no topics."""
 
 
-def _variant_of_repository(value: object) -> str:
+def _get_repository_variant(value: object) -> str:
     return "(owner)" if isinstance(value, dict) else "(name)"
 
 
 NameOrOwner = Annotated[
-    Annotated[fields.RepositoryName, Variant("(name)")] | Annotated[Owner, Variant("(owner)")],
-    Discriminator(_variant_of_repository),
+    Annotated[fields.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
 ]
 
 
-class Group(Section):
+class GroupEntry(ConfigSection):
     """Projects of a group and its subgroups, or of a user."""
 
     owner: fields.GroupPath
@@ -54,101 +54,101 @@ class Group(Section):
     """Globs over the project's path below the owner (`subgroup/project`); one must match. Default: all paths match."""
     exclude: OneOrMore[fields.Glob] | None = None
     """Globs over the project's path below the owner; none may match. Default: none."""
-    topics: SomeOf[fields.Text] | None = None
+    topics: NonEmptyList[fields.Text] | None = None
     """Topics, of which the project must have at least one. Default: any or no topics."""
 
 
 ProjectOrGroup = Annotated[
-    Annotated[fields.ProjectPath, Variant("(name)")] | Annotated[Group, Variant("(owner)")],
-    Discriminator(_variant_of_repository),
+    Annotated[fields.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
 ]
 
 
-class App(Section):
+class AppSection(ConfigSection):
     """A GitHub App, which authenticates with its private key."""
 
     id: fields.AppId
     """The App ID, as the page of the App's settings shows it."""
-    key_env: fields.Variable
+    key_env: fields.VariableName
     """The name of the environment variable that holds the private key in PEM form; `\\n` may stand for line ends."""
 
 
-class Github(Section):
+class GithubForgeEntry(ConfigSection):
     """Repositories on github.com or on a GitHub Enterprise Server."""
 
     kind: Literal["github"]
     """The kind of forge."""
-    url: fields.Api = values.GITHUB_API
+    url: fields.ApiUrl = values.GITHUB_API
     """The URL of the API; for an Enterprise Server `https://HOST/api/v3`."""
-    token_env: fields.Variable | None = None
+    token_env: fields.VariableName | None = None
     """The name of the environment variable that holds the token. Needed for all but reading public repositories."""
-    app: App | None = None
+    app: AppSection | None = None
     """A GitHub App to authenticate as, in place of a token."""
     ca: fields.Text | None = None
     """A file with CA certificates to trust for this forge; relative to this file."""
-    repositories: SomeOf[NameOrOwner] | None = None
+    repositories: NonEmptyList[NameOrOwner] | None = None
     """Repositories as `owner/name`, or those of an owner. Default with `app`: all that the App is installed on."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Default: the default branch."""
-    dispatch: SomeOf[words.Workflow] | None = None
+    dispatch: NonEmptyList[words.WorkflowFile] | None = None
     """File names of workflows to start for each proposal, which the pushes of a job's own token do not start."""
 
 
-class Gitlab(Section):
+class GitlabForgeEntry(ConfigSection):
     """Projects on gitlab.com or on a self-managed GitLab."""
 
     kind: Literal["gitlab"]
     """The kind of forge."""
-    url: fields.Site = values.GITLAB
+    url: fields.SiteUrl = values.GITLAB
     """The URL of the web interface, without `/api/v4`; for a GitLab below a path, with that path."""
-    token_env: fields.Variable | None = None
+    token_env: fields.VariableName | None = None
     """The name of the environment variable that holds the token; `CI_JOB_TOKEN`: a job's own, which can only report."""
     ca: fields.Text | None = None
     """A file with CA certificates to trust for this forge; relative to this file."""
-    repositories: SomeOf[ProjectOrGroup]
+    repositories: NonEmptyList[ProjectOrGroup]
     """Projects by their full paths (`group/subgroup/project`), or those of a group or a user."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Default: the default branch."""
 
 
-class Local(Section):
+class LocalForgeEntry(ConfigSection):
     """Git repositories in a folder on this machine."""
 
     kind: Literal["local"]
     """The kind of forge."""
     url: fields.Text
     """The folder; relative to this file."""
-    repositories: SomeOf[fields.InnerPath] | None = None
+    repositories: NonEmptyList[fields.InnerPath] | None = None
     """Paths of repositories inside the folder. Default: every git repository in it."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Default: the branch that HEAD names."""
 
 
-Forge = Annotated[
-    Annotated[Github, Variant("(github)")]
-    | Annotated[Gitlab, Variant("(gitlab)")]
-    | Annotated[Local, Variant("(local)")],
-    Discriminator(variant_by_kind),
+ForgeEntry = Annotated[
+    Annotated[GithubForgeEntry, Variant("(github)")]
+    | Annotated[GitlabForgeEntry, Variant("(gitlab)")]
+    | Annotated[LocalForgeEntry, Variant("(local)")],
+    Discriminator(get_variant_by_kind),
 ]
 FORGE_KINDS = ("github", "gitlab", "local")
 VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KINDS, *SCANNER_KINDS))})
 """Steps in pydantic's locations that are not in the file; the brackets tell them from keys."""
 
 
-class Registry(Section):
+class RegistryConfigEntry(ConfigSection):
     """One registry, which basebump may contact, and how it does that."""
 
-    host: fields.RegistryPart
+    host: fields.RegistryAddress
     """`host[:port]` as in references; `docker.io` for Docker Hub. An entry with a path is only about `upstream`."""
-    mirror: fields.RegistryPart | None = None
+    mirror: fields.RegistryAddress | None = None
     """`host[:port][/prefix]` to contact instead. Its credential is that of its own entry under `registries`."""
-    upstream: fields.RegistryPart | None = None
+    upstream: fields.RegistryAddress | None = None
     """`host[:port][/prefix]` that this pull-through cache copies; tags are looked up there."""
     insecure: StrictBool = False
     """Whether to use plain http, for the mirror if there is one."""
-    username_env: fields.Variable | None = None
+    username_env: fields.VariableName | None = None
     """The name of the environment variable that holds the user name; needs `password_env`."""
-    password_env: fields.Variable | None = None
+    password_env: fields.VariableName | None = None
     """The name of the environment variable that holds the password or token; needs `username_env`."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
     """Where the credential comes from if no variables are named: login files, nowhere (`anonymous`), or a cloud."""
@@ -156,13 +156,13 @@ class Registry(Section):
     """A file with CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may receive the credential."""
-    tasks: azure.RegistryResource | None = None
+    tasks: azure.RegistryResourceId | None = None
     """The resource ID of this Azure registry (`az acr show --query id`), so that `run` can list its tasks."""
     purges_untagged: StrictBool | None = None
     """Whether the registry deletes untagged manifests. Default: what is known of well-known registries."""
 
 
-class Files(Section):
+class FilesEntry(ConfigSection):
     """Files to read as a format, although their names do not show it."""
 
     format: fields.FormatName
@@ -171,7 +171,7 @@ class Files(Section):
     """Globs over their paths in a repository."""
 
 
-class EndOfLife(Section):
+class EndOfLifeEntry(ConfigSection):
     """The end of support of some tags of an image."""
 
     image: fields.ImageGlob
@@ -184,49 +184,49 @@ class EndOfLife(Section):
     """The tag to update to. Default: none, and the report names no successor."""
 
 
-class EndOfLifeFile(Section):
+class EndOfLifeFile(ConfigSection):
     """The file that `end_of_life` names."""
 
     schema_: Literal[1] = Field(alias="schema")
     """The version of this file format."""
-    images: tuple[EndOfLife, ...]
+    images: tuple[EndOfLifeEntry, ...]
     """Entries on the end of support; for a tag the first one that matches applies."""
 
 
-class Identity(Section):
+class IdentityEntry(ConfigSection):
     """A signer without a key."""
 
-    issuer: fields.Issuer
+    issuer: fields.IssuerUrl
     """The URL of the OIDC issuer: `https://token.actions.githubusercontent.com` for GitHub's workflows."""
-    identity: fields.Identity
+    identity: fields.IdentityGlob
     """A glob over the identity that the issuer vouches for: an e-mail address, or the URL of a workflow and its ref."""
 
 
-class Notation(Section):
+class NotationSection(ConfigSection):
     """Signers with Notation: their certificate is by these authorities, and has all attributes of one of `subjects`."""
 
-    certificates: SomeOf[fields.Text]
+    certificates: NonEmptyList[fields.Text]
     """Files with CA certificates in PEM form, which are Notation's trust store; relative to this file."""
-    subjects: SomeOf[fields.Text]
+    subjects: NonEmptyList[fields.Text]
     """Attributes of a signer's subject: `C=US,ST=WA,O=Acme` (RFC 4514, in any order)."""
 
 
-class Trust(Section):
+class TrustConfigEntry(ConfigSection):
     """The signers of some images; an entry has `keys`, `keyless`, `notation`, or several of them."""
 
     image: OneOrMore[fields.ImageGlob]
     """Globs over the canonical repository: `registry.example.com/acme/**`."""
-    keys: SomeOf[fields.Text] | None = None
+    keys: NonEmptyList[fields.Text] | None = None
     """Files with public keys in PEM form for signatures of cosign; relative to this file."""
-    keyless: SomeOf[Identity] | None = None
+    keyless: NonEmptyList[IdentityEntry] | None = None
     """Signers without a key. Needs the extra `keyless`."""
     trusted_root: fields.Text | None = None
     """A file with the authorities and logs for `keyless`; relative to this file. Default: Sigstore's public ones."""
-    notation: Notation | None = None
+    notation: NotationSection | None = None
     """Signers with Notation."""
 
 
-class Templates(Section):
+class TemplatesSection(ConfigSection):
     """Files with your own templates, relative to this file; `docs/templates.md` lists what they may use."""
 
     title: fields.Text | None = None
@@ -239,14 +239,14 @@ class Templates(Section):
     """The template of dashboards. Default: `templates/dashboard.md.j2` as shipped."""
 
 
-class Proposals(Section):
+class ProposalsSection(ConfigSection):
     """Branches, texts and pace of proposals."""
 
     branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """The prefix of the names of all basebump's branches. Changing it orphans open proposals."""
-    templates: Templates = Templates()
+    templates: TemplatesSection = TemplatesSection()
     """Your own templates, in place of the shipped ones."""
-    trailers: tuple[words.Trailer, ...] = ()
+    trailers: tuple[words.CommitTrailer, ...] = ()
     """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has one issue that lists everything, with checkboxes that the next run acts on."""
@@ -256,7 +256,7 @@ class Proposals(Section):
     """The minimum time between two writes to a forge. Default: `1s` for repositories selected by owner, else none."""
 
 
-class Limits(Section):
+class LimitsSection(ConfigSection):
     """How many proposals may be opened. With this section the limits apply everywhere, and absent keys are no limit."""
 
     new_per_repository: fields.Count | None = None
@@ -267,7 +267,7 @@ class Limits(Section):
     """Open at the same time in one repository. Default without the section: 5 if it is selected by owner."""
 
 
-class Rollout(Section):
+class RolloutSection(ConfigSection):
     """How repositories are onboarded."""
 
     paused: StrictBool = False
@@ -280,49 +280,49 @@ class Rollout(Section):
     """How many repositories get their first proposal in one run. Default: 20 of those selected by owner."""
 
 
-class Config(Section):
+class ConfigFile(ConfigSection):
     """The config file of basebump."""
 
     schema_: Literal[1] = Field(alias="schema")
     """The version of this file format."""
-    forges: tuple[Forge, ...] = ()
+    forges: tuple[ForgeEntry, ...] = ()
     """Forges with the git repositories that `run` reads."""
-    registries: tuple[Registry, ...] = ()
+    registries: tuple[RegistryConfigEntry, ...] = ()
     """Registries besides the well-known public ones, which need no entry; all others are never contacted."""
     own: tuple[fields.ImageGlob, ...] | None = None
     """Globs over the canonical repositories of your own builds; they are updated only by a rule with `role: own`."""
-    files: tuple[Files, ...] = ()
+    files: tuple[FilesEntry, ...] = ()
     """Files to read besides those that the formats recognise by name."""
-    policy: tuple[Rule, ...] = ()
+    policy: tuple[RuleEntry, ...] = ()
     """Rules, the most specific first."""
     end_of_life: fields.Text | None = None
     """A file with the end of support of images; relative to this file."""
-    trust: tuple[Trust, ...] = ()
+    trust: tuple[TrustConfigEntry, ...] = ()
     """Signers of images; for an image the first entry that matches it applies."""
-    scanners: tuple[Scanner, ...] = ()
+    scanners: tuple[ScannerEntry, ...] = ()
     """Scanners; each image is scanned by the first entry that matches it. Default: nothing is scanned."""
-    enrichment: Enrichment = Enrichment()
+    enrichment: EnrichmentSection = EnrichmentSection()
     """Lists and documents on vulnerabilities, in addition to what scanners report."""
-    proposals: Proposals = Proposals()
+    proposals: ProposalsSection = ProposalsSection()
     """How proposals are written."""
-    limits: Limits | None = None
+    limits: LimitsSection | None = None
     """How many proposals may be opened."""
-    rollout: Rollout = Rollout()
+    rollout: RolloutSection = RolloutSection()
     """How repositories are onboarded, and whether anything is proposed at all."""
-    state: fields.State | None = None
+    state: fields.StateUrl | None = None
     """The database with the state of runs: `sqlite:///PATH`, relative to this file, or PostgreSQL. Default: none."""
 
 
-class RepositoryFile(Section):
+class RepositoryFile(ConfigSection):
     """A repository's own config file, such as `.github/basebump.yaml`."""
 
     schema_: Literal[1] = Field(alias="schema")
     """The version of this file format."""
-    policy: tuple[InnerRule, ...] = ()
+    policy: tuple[RepositoryRuleEntry, ...] = ()
     """Rules, the most specific first; each key is that of the first matching rule that sets it."""
 
 
-class _Shape(GenerateJsonSchema):
+class _ConfigSchemaGenerator(GenerateJsonSchema):
     """A schema without what a file must not have (null) and without titles, which would repeat the keys."""
 
     def field_title_should_be_set(self, schema: object) -> bool:  # noqa: ARG002 - pydantic's signature
@@ -332,16 +332,16 @@ class _Shape(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        shown = super().default_schema(schema)
+        json_schema_value = super().default_schema(schema)
         if isinstance(schema.get("default"), BaseModel | NoneType):
-            shown.pop("default", None)
-        return shown
+            json_schema_value.pop("default", None)
+        return json_schema_value
 
     def encode_default(self, dft: Any) -> Any:
-        return times.written_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+        return times.format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 @cache
-def json_schema(model: type[Section] = Config) -> dict[str, Any]:
+def build_json_schema(model: type[ConfigSection] = ConfigFile) -> dict[str, Any]:
     """Return the JSON Schema of a config file, for editors (https://json-schema.org/draft/2020-12/schema)."""
-    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_Shape)}
+    return {"$schema": DIALECT, **model.model_json_schema(schema_generator=_ConfigSchemaGenerator)}

@@ -11,9 +11,9 @@ MAX_WORD = 60
 """Characters; the time to compare grows with their square, and no key is longer."""
 
 
-def suggestion(word: str, known: Collection[str]) -> str:
+def suggest_key(word: str, choices: Collection[str]) -> str:
     """Return a hint with the one of `known` that is close to `word`, or an empty text."""
-    plain = {each.replace("_", ""): each for each in known}
-    wanted = word[:MAX_WORD].lower().replace("-", "").replace("_", "").replace(" ", "")
-    close = get_close_matches(wanted, plain, n=1, cutoff=CLOSENESS)
+    plain = {each.replace("_", ""): each for each in choices}
+    normalised = word[:MAX_WORD].lower().replace("-", "").replace("_", "").replace(" ", "")
+    close = get_close_matches(normalised, plain, n=1, cutoff=CLOSENESS)
     return f"; hint: did you mean `{plain[close[0]]}`?" if close else ""

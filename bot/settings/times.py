@@ -11,7 +11,7 @@ from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from bot.core.durations import DURATION_PATTERN, parse_duration
-from bot.settings.patterns import pattern_schema
+from bot.settings.patterns import build_pattern_schema
 
 MAX_DURATION = timedelta(days=1)
 """Longer waits within one run are mistakes."""
@@ -23,7 +23,7 @@ _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
-def _cron(value: str) -> str:
+def _validate_cron(value: str) -> str:
     if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
         raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
     if not value.startswith("* "):
@@ -35,7 +35,7 @@ def _cron(value: str) -> str:
     return value
 
 
-def _timezone(value: str) -> str:
+def _validate_timezone(value: str) -> str:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -43,21 +43,21 @@ def _timezone(value: str) -> str:
     return value
 
 
-def _duration(value: object) -> object:
-    found = _DURATION.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+def _parse_duration(value: object) -> object:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
         raise ValueError("must be a whole number and a unit, such as `500ms`, `10s`, `10m` or `1h`")
-    duration = timedelta(**{_UNITS[found[2]]: int(found[1])})
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
     if duration > MAX_DURATION:
         raise ValueError(f"must not be longer than {MAX_DURATION / timedelta(hours=1):g}h")
     return duration
 
 
-def _age(value: object) -> object:
+def _parse_age(value: object) -> object:
     return parse_duration(value if isinstance(value, str) else "")
 
 
-def _day(value: object) -> object:
+def _parse_day(value: object) -> object:
     """Accept a date of YAML, and a date as text."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
@@ -67,7 +67,7 @@ def _day(value: object) -> object:
         raise ValueError(NO_DAY) from None
 
 
-def written_duration(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """Return a duration in the notation of the config file, in the largest unit that is exact."""
     for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
         whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
@@ -76,15 +76,15 @@ def written_duration(duration: timedelta) -> str:
     return f"{duration // timedelta(milliseconds=1)}ms"
 
 
-def _positive(value: timedelta) -> timedelta:
+def _require_positive(value: timedelta) -> timedelta:
     if not value:
         raise ValueError("must be longer than zero")
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), pattern_schema("duration", _DURATION)]
-Age = Annotated[timedelta, BeforeValidator(_age), pattern_schema("age", DURATION_PATTERN)]
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
-Cron = Annotated[str, AfterValidator(_cron)]
-Timezone = Annotated[str, AfterValidator(_timezone)]
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration), build_pattern_schema("duration", _DURATION)]
+Age = Annotated[timedelta, BeforeValidator(_parse_age), build_pattern_schema("age", DURATION_PATTERN)]
+Day = Annotated[date, BeforeValidator(_parse_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})]
+PositiveDuration = Annotated[Duration, AfterValidator(_require_positive)]
+Cron = Annotated[str, AfterValidator(_validate_cron)]
+Timezone = Annotated[str, AfterValidator(_validate_timezone)]

@@ -20,14 +20,14 @@ _FIXES: Mapping[str, Urgency] = {
 }
 
 
-def _one_of(words: Mapping[str, Urgency]) -> BeforeValidator:
+def _build_choice_validator(choices: Mapping[str, Urgency]) -> BeforeValidator:
     def check(value: object) -> object:
-        if not isinstance(value, str) or value not in words:
-            raise ValueError(f"must be one of {', '.join(words)}")
-        return words[value]
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return choices[value]
 
     return BeforeValidator(check)
 
 
-UrgencyName = Annotated[Urgency, _one_of(_URGENCIES), WithJsonSchema({"type": "string", "enum": [*_URGENCIES]})]
-Fixes = Annotated[Urgency, _one_of(_FIXES), WithJsonSchema({"type": "string", "enum": [*_FIXES]})]
+UrgencyName = Annotated[Urgency, _build_choice_validator(_URGENCIES), WithJsonSchema({"type": "string", "enum": [*_URGENCIES]})]
+Fixes = Annotated[Urgency, _build_choice_validator(_FIXES), WithJsonSchema({"type": "string", "enum": [*_FIXES]})]

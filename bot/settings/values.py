@@ -35,7 +35,7 @@ OWNER_WRITE_DELAY = timedelta(seconds=1)
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
 _HEADER_WORD = re.compile(r"[!-~]+")
-_ONE_WORD = "a token is one word of printable ASCII, without quotes or `Bearer`"
+_TOKEN_HINT = "a token is one word of printable ASCII, without quotes or `Bearer`"
 
 
 class RegistryAuth(StrEnum):
@@ -247,7 +247,7 @@ class ReportSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class NobodySettings:
+class NoScannerSettings:
     """The scanner kind `none`: the images are not scanned, so there are no findings to keep private."""
 
     images: tuple[str, ...] = ()
@@ -255,7 +255,7 @@ class NobodySettings:
 
 
 ScannerSettings = (
-    AutoSettings | TrivySettings | GrypeSettings | OsvSettings | DefenderSettings | ReportSettings | NobodySettings
+    AutoSettings | TrivySettings | GrypeSettings | OsvSettings | DefenderSettings | ReportSettings | NoScannerSettings
 )
 
 
@@ -263,7 +263,7 @@ ScannerSettings = (
 class VexSettings:
     """OpenVEX documents, and the authors whose statements count."""
 
-    place: Path | str
+    location: Path | str
     """A file or a folder, or a URL as text."""
     authors: tuple[str, ...]
     """Globs, of which one must match."""
@@ -302,14 +302,14 @@ class Settings:
 
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
-    rulebook: PolicyConfig = field(default_factory=PolicyConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Names of formats, each with globs over the paths of more files that it reads."""
     scanners: tuple[ScannerSettings, ...] = ()
     """Each image is scanned by the first entry that matches it."""
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
-    ages_known_at: frozenset[str] | None = frozenset()
+    age_registries: frozenset[str] | None = frozenset()
     """The registries that record the ages of digests; None if `state` records them for all."""
     templates: Mapping[str, str] = field(default_factory=dict)
     """The sources of the operator's own templates, by kind: `title`, `body`, `message`, `dashboard`."""
@@ -329,48 +329,48 @@ class Settings:
     source: str = ""
     """The config file's name in messages."""
 
-    def delay_between_writes(self, *, selected_by_owner: bool) -> timedelta:
+    def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
         """Return the minimum time between two writes to repositories that are selected by owner, or one by one."""
         if self.write_delay is not None:
             return self.write_delay
-        return OWNER_WRITE_DELAY if selected_by_owner else timedelta()
+        return OWNER_WRITE_DELAY if is_selected_by_owner else timedelta()
 
-    def secret(self, variable: str, environment: Mapping[str, str]) -> str:
+    def get_secret(self, variable: str, environment: Mapping[str, str]) -> str:
         """Return the value of a variable that these settings name, without line breaks at its end.
 
         Raises ConfigError if it is not set or empty; the error names the variable and every key that names it.
         """
-        value = secret_in(environment, variable)
+        value = read_secret(environment, variable)
         if not value:
-            named = (where for where, name in self._variables() if name == variable)
-            raise ConfigError(self.source, tuple(_unset(where, variable) for where in named))
+            locations = (where for where, name in self._list_variables() if name == variable)
+            raise ConfigError(self.source, tuple(_build_unset_problem(where, variable) for where in locations))
         return value
 
-    def token(self, variable: str, environment: Mapping[str, str]) -> str:
+    def get_token(self, variable: str, environment: Mapping[str, str]) -> str:
         """Return the value of a variable that is to be sent in a header.
 
         Raises ConfigError if it is not set or cannot be sent in a header. It is checked here, because the error of an
         HTTP library would show the value.
         """
-        value = self.secret(variable, environment).strip()
+        value = self.get_secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
-            raise self.unusable(variable, f"the environment variable {variable} holds no token; hint: {_ONE_WORD}")
+            raise self.build_variable_error(variable, f"the environment variable {variable} holds no token; hint: {_TOKEN_HINT}")
         return value
 
-    def unusable(self, variable: str, what: str) -> ConfigError:
+    def build_variable_error(self, variable: str, message: str) -> ConfigError:
         """Return the error for a variable that these settings name and whose value cannot be used."""
-        named = (where for where, name in self._variables() if name == variable)
-        return ConfigError(self.source, tuple(ConfigProblem(where, what) for where in named))
+        locations = (where for where, name in self._list_variables() if name == variable)
+        return ConfigError(self.source, tuple(ConfigProblem(where, message) for where in locations))
 
-    def unset(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
+    def list_unset_variables(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
         """Return a problem for every key that names a variable which is not set.
 
         That is not an error in the file: a command fails only when it needs the value.
         """
-        named = self._variables()
-        return tuple(_unset(where, variable) for where, variable in named if not secret_in(environment, variable))
+        variables = self._list_variables()
+        return tuple(_build_unset_problem(where, variable) for where, variable in variables if not read_secret(environment, variable))
 
-    def _variables(self) -> Iterator[tuple[str, str]]:
+    def _list_variables(self) -> Iterator[tuple[str, str]]:
         """Yield every variable that the settings name, after the location of its key."""
         for index, forge in enumerate(self.forges):
             if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
@@ -387,10 +387,10 @@ class Settings:
                 yield f"scanners[{index}].token_env", scanner.token_env
 
 
-def secret_in(environment: Mapping[str, str], variable: str) -> str:
+def read_secret(environment: Mapping[str, str], variable: str) -> str:
     """Return the value of a variable, without a line break at its end, as Secrets made from files have it."""
     return environment.get(variable, "").rstrip("\r\n")
 
 
-def _unset(where: str, variable: str) -> ConfigProblem:
+def _build_unset_problem(where: str, variable: str) -> ConfigProblem:
     return ConfigProblem(where, f"the environment variable {variable} is not set; hint: set it to the secret")

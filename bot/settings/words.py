@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from bot.model.extras import TEAM_PREFIX
-from bot.settings.patterns import matching, pattern_schema
+from bot.settings.patterns import build_pattern_validator, build_pattern_schema
 
 _WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
@@ -18,28 +18,28 @@ _TRAILER = re.compile(
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _REVIEWER = re.compile(rf"(?:{TEAM_PREFIX})?{_LOGIN.pattern}", re.ASCII)
 
-Workflow = Annotated[
+WorkflowFile = Annotated[
     str,
-    AfterValidator(matching(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")),
-    pattern_schema("workflow", _WORKFLOW),
+    AfterValidator(build_pattern_validator(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")),
+    build_pattern_schema("workflow", _WORKFLOW),
 ]
-Group = Annotated[
+GroupName = Annotated[
     str,
-    AfterValidator(matching(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
-    pattern_schema("group", _GROUP),
+    AfterValidator(build_pattern_validator(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")),
+    build_pattern_schema("group", _GROUP),
 ]
-Trailer = Annotated[
+CommitTrailer = Annotated[
     str,
-    AfterValidator(matching(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
-    pattern_schema("trailer", _TRAILER),
+    AfterValidator(build_pattern_validator(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
+    build_pattern_schema("trailer", _TRAILER),
 ]
-Login = Annotated[
+LoginName = Annotated[
     str,
-    AfterValidator(matching(_LOGIN, "is not a login; hint: use letters, digits, `.`, `_` and `-`")),
-    pattern_schema("login", _LOGIN),
+    AfterValidator(build_pattern_validator(_LOGIN, "is not a login; hint: use letters, digits, `.`, `_` and `-`")),
+    build_pattern_schema("login", _LOGIN),
 ]
-Reviewer = Annotated[
+ReviewerName = Annotated[
     str,
-    AfterValidator(matching(_REVIEWER, "is not a reviewer; hint: write a login, or a team as `team:NAME`")),
-    pattern_schema("login or team:NAME", _REVIEWER),
+    AfterValidator(build_pattern_validator(_REVIEWER, "is not a reviewer; hint: write a login, or a team as `team:NAME`")),
+    build_pattern_schema("login or team:NAME", _REVIEWER),
 ]

@@ -16,14 +16,14 @@ from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bot.model.errors import StateError, UnusableStateError
-from bot.net import plain
-from bot.state.migration import NewerSchemaError, bring_up_to_date
+from bot.net import sanitize_text
+from bot.state.migration import NewerSchemaError, migrate_tables
 
 BUSY = 30
 """Seconds to wait for another writing process; to write the state of a thousand images takes less than one."""
-CONNECT = 10
+CONNECT_TIMEOUT = 10
 """Seconds to wait for a connection to a server."""
-ALONE = 0x6261736562756D70
+WRITER_LOCK = 0x6261736562756D70
 """The key of PostgreSQL's advisory lock for writers: `basebump` in ASCII."""
 _WRITES = "basebump_writes"
 
@@ -53,14 +53,14 @@ PostgreSQL has none if there was no connection.
 """
 
 
-_UNUSABLE = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+_UNUSABLE_CODES = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 
 
 class Database:
     """A database with the tables of basebump's state."""
 
-    def __init__(self, engine: Engine, shown: str) -> None:
-        self._engine, self._shown = engine, shown
+    def __init__(self, engine: Engine, display_name: str) -> None:
+        self._engine, self._display_name = engine, display_name
 
     @classmethod
     def sqlite(cls, path: Path) -> Database:
@@ -69,27 +69,27 @@ class Database:
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "begin", _begin)
-        return cls(engine, str(path)).ready()
+        return cls(engine, str(path)).migrate()
 
     @classmethod
-    def sqlite_as_it_is(cls, path: Path) -> Database:
+    def sqlite_read_only(cls, path: Path) -> Database:
         """Open a database in an existing file for reading only: neither the file nor its folder is written to."""
-        log = path.with_name(f"{path.name}-wal")  # it may hold the last writes, which the file does not have yet
-        address = f"{path.absolute().as_uri()}?{'mode=ro' if log.exists() else 'immutable=1'}"
+        write_ahead_log = path.with_name(f"{path.name}-wal")  # it may hold the last writes, which the file does not have yet
+        address = f"{path.absolute().as_uri()}?{'mode=ro' if write_ahead_log.exists() else 'immutable=1'}"
         engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
         return cls(engine, str(path))
 
     @classmethod
     def postgresql(cls, address: str) -> Database:
         """Open a database on a server, and create or migrate its tables. Raises StateError."""
-        return cls.postgresql_as_it_is(address).ready()
+        return cls.postgresql_unmigrated(address).migrate()
 
     @classmethod
-    def postgresql_as_it_is(cls, address: str) -> Database:
+    def postgresql_unmigrated(cls, address: str) -> Database:
         """Open a database on a server without touching its tables. Raises StateError."""
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
-        options = {"connect_timeout": CONNECT}
+        options = {"connect_timeout": CONNECT_TIMEOUT}
         try:  # who waited for the lock must see what was written meanwhile, which stricter levels hide
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
@@ -97,56 +97,56 @@ class Database:
         return cls(engine, shown)
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """The file or URL in messages, without a password."""
-        return self._shown
+        return self._display_name
 
-    def ready(self) -> Database:
+    def migrate(self) -> Database:
         """Create the tables of this release, or migrate older ones, and return the database. Raises StateError."""
-        with self.writing() as connection:
+        with self.open_for_writing() as connection:
             try:
-                bring_up_to_date(connection)
+                migrate_tables(connection)
             except NewerSchemaError as error:
-                what = f"the state in {self._shown}: {error}; hint: update basebump, or configure another database"
-                raise UnusableStateError(what) from error
+                message = f"the state in {self._display_name}: {error}; hint: update basebump, or configure another database"
+                raise UnusableStateError(message) from error
         return self
 
-    def read_through(self) -> None:
+    def check_pages(self) -> None:
         """Check every page of an SQLite file. Raises StateError."""
-        with self.reading() as connection:
-            said: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
-        if said != "ok":
-            raise UnusableStateError(f"the state in {self._shown}: {plain(said)}; hint: {_DAMAGED}")
+        with self.open_for_reading() as connection:
+            check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
+        if check_result != "ok":
+            raise UnusableStateError(f"the state in {self._display_name}: {sanitize_text(check_result)}; hint: {_DAMAGED}")
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def open_for_reading(self) -> Iterator[Connection]:
         """Open a connection for reading. Raises StateError."""
-        with self._told(), self._engine.connect() as connection:
+        with self._translate_errors(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def open_for_writing(self) -> Iterator[Connection]:
         """Open a connection for one transaction that no other process writes during. Raises StateError."""
         with (
-            self._told(),
+            self._translate_errors(),
             self._engine.connect().execution_options(**{_WRITES: True}) as connection,
             connection.begin(),
         ):
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY}s'"))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": ALONE})
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": WRITER_LOCK})
             yield connection
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         """Translate errors of SQLAlchemy and of the driver into StateError."""
         try:
             yield
         except DBAPIError as error:
-            kind = UnusableStateError if _code_of(error) in _UNUSABLE else StateError
-            raise kind(f"the state in {self._shown}: {_said(error)}") from error
+            kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
+            raise kind(f"the state in {self._display_name}: {_describe_error(error)}") from error
         except SQLAlchemyError as error:  # its text may hold what was to be written
-            raise StateError(f"the state in {self._shown}: {type(error).__name__}; hint: {_OTHERWISE}") from error
+            raise StateError(f"the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}") from error
 
 
 def _prepare(connection: Any, _: object) -> None:
@@ -162,14 +162,14 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
-def _said(error: DBAPIError) -> str:
+def _describe_error(error: DBAPIError) -> str:
     """Return the database's own message and a hint; not its details, which repeat the values to be written."""
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
-    return f"{plain(words)}; hint: {_ADVICE.get(_code_of(error), _OTHERWISE)}"
+    return f"{sanitize_text(words)}; hint: {_ADVICE.get(_get_code(error), _OTHERWISE)}"
 
 
-def _code_of(error: DBAPIError) -> int | str | None:
+def _get_code(error: DBAPIError) -> int | str | None:
     """Return SQLite's primary error code, or PostgreSQL's code; None if PostgreSQL could not be reached."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF

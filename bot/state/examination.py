@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.state.database import FOLDER_ADVICE, TABLES_ADVICE, Database
-from bot.state.migration import MIGRATIONS, version_of
+from bot.state.migration import MIGRATIONS, get_version
 
-READ, WRITE = "read the state", "write the state"
-_MAY_MAKE = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
+READ_ACTION, WRITE_ACTION = "read the state", "write the state"
+_CAN_CREATE_TABLES = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
 """The result is NULL if there is no schema (https://www.postgresql.org/docs/current/functions-info.html)."""
 
 
@@ -28,15 +28,15 @@ class StateFileExamination:
         """Check that the file can be read and written. Raises StateError if it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
-            yield report_problem(shown, WRITE, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
+            yield report_problem(shown, WRITE_ACTION, f"its folder is missing or read-only; hint: {FOLDER_ADVICE}")
         elif not self.path.exists():
-            yield report_ok(shown, WRITE, "it does not exist yet; the next run creates it")
+            yield report_ok(shown, WRITE_ACTION, "it does not exist yet; the next run creates it")
         else:
-            yield _of_version(shown, Database.sqlite_as_it_is(self.path))
+            yield _check_version(shown, Database.sqlite_read_only(self.path))
             if os.access(self.path, os.W_OK):
-                yield report_ok(shown, WRITE, "it is writable")
+                yield report_ok(shown, WRITE_ACTION, "it is writable")
             else:
-                yield report_problem(shown, WRITE, f"it is read-only; hint: {FOLDER_ADVICE}")
+                yield report_problem(shown, WRITE_ACTION, f"it is read-only; hint: {FOLDER_ADVICE}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +47,28 @@ class StateServerExamination:
 
     def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
         """Check that the database can be read and written. Raises StateError if it cannot be read."""
-        database = Database.postgresql_as_it_is(self.url)
-        yield _of_version(database.shown, database)
-        with database.reading() as connection:
-            may_make = bool(connection.execute(text(_MAY_MAKE)).scalar_one())
-        if may_make:
-            yield report_ok(database.shown, WRITE, "its user may create tables")
+        database = Database.postgresql_unmigrated(self.url)
+        yield _check_version(database.display_name, database)
+        with database.open_for_reading() as connection:
+            can_create_tables = bool(connection.execute(text(_CAN_CREATE_TABLES)).scalar_one())
+        if can_create_tables:
+            yield report_ok(database.display_name, WRITE_ACTION, "its user may create tables")
         else:
-            yield report_problem(database.shown, WRITE, f"its user may not create tables; hint: {TABLES_ADVICE}")
+            yield report_problem(database.display_name, WRITE_ACTION, f"its user may not create tables; hint: {TABLES_ADVICE}")
 
 
-def _of_version(shown: str, database: Database) -> Check:
+def _check_version(display_name: str, database: Database) -> Check:
     """Check whether this release can use the tables of the database. Raises StateError."""
-    present = 1 + len(MIGRATIONS)
-    with database.reading() as connection:
-        found = version_of(connection)
-    if found is None:
-        return report_ok(shown, READ, "it has no tables yet; the next run creates them")
-    if found > present:
-        what = f"its tables have version {found}, and this release supports {present}"
-        return report_problem(shown, READ, f"{what}; hint: update basebump, or configure another database")
-    if found < present:
+    supported_version = 1 + len(MIGRATIONS)
+    with database.open_for_reading() as connection:
+        found_version = get_version(connection)
+    if found_version is None:
+        return report_ok(display_name, READ_ACTION, "it has no tables yet; the next run creates them")
+    if found_version > supported_version:
+        message = f"its tables have version {found_version}, and this release supports {supported_version}"
+        return report_problem(display_name, READ_ACTION, f"{message}; hint: update basebump, or configure another database")
+    if found_version < supported_version:
         return report_ok(
-            shown, READ, f"its tables have version {found}; the next run migrates them to version {present}"
+            display_name, READ_ACTION, f"its tables have version {found_version}; the next run migrates them to version {supported_version}"
         )
-    return report_ok(shown, READ, f"its tables have version {found}, that of this release")
+    return report_ok(display_name, READ_ACTION, f"its tables have version {found_version}, that of this release")

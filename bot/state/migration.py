@@ -11,15 +11,15 @@ from bot.state.tables import METADATA, SCHEMA_VERSION
 Migration = Callable[[Connection], None]
 
 
-def _to_version_2(connection: Connection) -> None:
+def _migrate_to_version_2(connection: Connection) -> None:
     """Add the table of superseded tags."""
-    moment = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
+    time_type = "DATETIME" if connection.dialect.name == "sqlite" else "TIMESTAMP WITH TIME ZONE"
     columns = "repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, reason TEXT NOT NULL"
-    columns += f", detail TEXT NOT NULL, successor TEXT, looked_at {moment} NOT NULL, PRIMARY KEY (repository, tag)"
+    columns += f", detail TEXT NOT NULL, successor TEXT, looked_at {time_type} NOT NULL, PRIMARY KEY (repository, tag)"
     connection.exec_driver_sql(f"CREATE TABLE ends ({columns})")
 
 
-MIGRATIONS: tuple[Migration, ...] = (_to_version_2,)
+MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2,)
 """In order: the first migrates version 1 to version 2.
 
 A migration never changes after its release, so none refers to a `Table`, whose definition may change.
@@ -30,26 +30,26 @@ class NewerSchemaError(Exception):
     """The tables are those of a later release of basebump."""
 
 
-def bring_up_to_date(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
+def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
     """Create the tables if there are none, or migrate older ones. No other process may write meanwhile.
 
     Raises NewerSchemaError.
     """
-    present = 1 + len(migrations)
-    found = version_of(connection)
-    if found is None:
+    supported_version = 1 + len(migrations)
+    found_version = get_version(connection)
+    if found_version is None:
         METADATA.create_all(connection, checkfirst=False)  # fails if somebody else's table has one of the names
-        connection.execute(insert(SCHEMA_VERSION).values(version=present))
+        connection.execute(insert(SCHEMA_VERSION).values(version=supported_version))
         return
-    if found > present:
-        raise NewerSchemaError(f"its tables have version {found}, and this release supports {present}")
-    for migrate in migrations[found - 1 :]:
+    if found_version > supported_version:
+        raise NewerSchemaError(f"its tables have version {found_version}, and this release supports {supported_version}")
+    for migrate in migrations[found_version - 1 :]:
         migrate(connection)
-    if found < present:
-        connection.execute(update(SCHEMA_VERSION).values(version=present))
+    if found_version < supported_version:
+        connection.execute(update(SCHEMA_VERSION).values(version=supported_version))
 
 
-def version_of(connection: Connection) -> int | None:
+def get_version(connection: Connection) -> int | None:
     """Return the version of the tables; None if there are none."""
     if not inspect(connection).has_table(SCHEMA_VERSION.name):
         return None

@@ -11,25 +11,25 @@ from bot.model.image import CachedManifest, TagDescriptor
 from bot.model.reference import Digest, TagRef
 
 
-class NoMemory:
+class NoStateStore:
     """Implements `bot.ports.StateStore` for configs without `state`: every run is like the first."""
 
-    def load_observations(self, lines: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the Protocol's
+    def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the Protocol's
         """Return no observations."""
         return {}
 
-    def load_descriptors(self, lines: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the Protocol's signature
+    def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the Protocol's signature
         """Return no answers."""
         return {}
 
-    def record_tags(self, claims: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
+    def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
         """Do nothing."""
 
     def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:  # noqa: ARG002 - the Protocol's
         """Return no manifests."""
         return {}
 
-    def save_manifests(self, fetched: Iterable[CachedManifest]) -> None:
+    def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
         """Do nothing."""
 
     def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:  # noqa: ARG002 - the Protocol's signature
@@ -40,12 +40,12 @@ class NoMemory:
         """Do nothing."""
 
 
-class NoEnds:
+class NoSupersededStore:
     """Implements `bot.ports.SupersededStore` for configs without `state`: only runs that check a tag know its end."""
 
-    def load(self, lines: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature
+    def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature
         """Return no superseded tags."""
         return {}
 
-    def record(self, found: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
+    def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
         """Do nothing."""

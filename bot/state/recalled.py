@@ -10,13 +10,13 @@ from pathlib import Path
 from bot.model.errors import StateError, UnusableStateError
 from bot.state.database import Database
 
-PUT_AWAY = ".unusable"
+QUARANTINE_SUFFIX = ".unusable"
 """The suffix of a quarantined file."""
-_BESIDE = ("-wal", "-shm")
+_SIDE_FILE_SUFFIXES = ("-wal", "-shm")
 """SQLite's files beside a database, which it would take for those of a new one: https://www.sqlite.org/tempfiles.html."""
 
 
-def put_away_unusable(path: Path) -> str | None:
+def quarantine_database(path: Path) -> str | None:
     """Rename an SQLite file that is damaged or of a later release; return why, or None if it stays.
 
     Other errors are left to the run, which reports them.
@@ -24,11 +24,11 @@ def put_away_unusable(path: Path) -> str | None:
     if not path.exists():
         return None
     try:
-        Database.sqlite(path).read_through()
+        Database.sqlite(path).check_pages()
     except UnusableStateError as error:
-        path.replace(path.with_name(f"{path.name}{PUT_AWAY}"))
-        for end in _BESIDE:
-            path.with_name(f"{path.name}{end}").unlink(missing_ok=True)
+        path.replace(path.with_name(f"{path.name}{QUARANTINE_SUFFIX}"))
+        for suffix in _SIDE_FILE_SUFFIXES:
+            path.with_name(f"{path.name}{suffix}").unlink(missing_ok=True)
         return str(error)
     except StateError:
         return None

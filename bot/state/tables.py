@@ -10,15 +10,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData, Table, Text, TypeDecorator
 from sqlalchemy.dialects import postgresql, sqlite
 
-LINES_KEPT = timedelta(days=400)
+TAGS_KEPT = timedelta(days=400)
 """How long the last observation of a tag is kept: a year, and some time for a run that is late."""
-AT_ONCE = 500
+BATCH_SIZE = 500
 """Values in one query; SQLite accepts some thousand."""
 
 _Item = TypeVar("_Item")
 
 
-class Moment(TypeDecorator[datetime]):
+class UtcDateTime(TypeDecorator[datetime]):
     """A timezone-aware time; stored as UTC in SQLite, which has no time zones."""
 
     impl = DateTime(timezone=True)
@@ -48,8 +48,8 @@ SIGHTINGS = Table(
     Column("tag", Text, primary_key=True),
     Column("ordinal", Integer, primary_key=True, autoincrement=False),  # orders a tag's rows; times may be equal
     Column("digest", Text, nullable=False),
-    Column("first_seen", Moment, nullable=False),
-    Column("last_seen", Moment, nullable=False),
+    Column("first_seen", UtcDateTime, nullable=False),
+    Column("last_seen", UtcDateTime, nullable=False),
 )
 
 ANSWERS = Table(
@@ -60,7 +60,7 @@ ANSWERS = Table(
     Column("digest", Text, nullable=False),
     Column("media_type", Text, nullable=False),
     Column("etag", Text),
-    Column("answered_at", Moment, nullable=False),
+    Column("answered_at", UtcDateTime, nullable=False),
 )
 
 MANIFESTS = Table(
@@ -68,7 +68,7 @@ MANIFESTS = Table(
     METADATA,
     Column("digest", Text, primary_key=True),
     Column("document", Text, nullable=False),
-    Column("kept_at", Moment, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
 )
 
 EVIDENCE = Table(
@@ -78,9 +78,9 @@ EVIDENCE = Table(
     Column("platform", Text, primary_key=True),
     Column("scanner", Text, primary_key=True),
     Column("scanner_version", Text, primary_key=True),
-    Column("database_built", Moment, primary_key=True),
+    Column("database_built", UtcDateTime, primary_key=True),
     Column("document", Text, nullable=False),
-    Column("kept_at", Moment, nullable=False),
+    Column("kept_at", UtcDateTime, nullable=False),
 )
 
 ENDS = Table(
@@ -92,11 +92,11 @@ ENDS = Table(
     Column("reason", Text, nullable=False),
     Column("detail", Text, nullable=False),
     Column("successor", Text),
-    Column("looked_at", Moment, nullable=False),
+    Column("looked_at", UtcDateTime, nullable=False),
 )
 
 
-def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows; a row with the same primary key is replaced."""
     if not rows:
         return
@@ -106,8 +106,8 @@ def upsert(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any
     connection.execute(statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=values), rows)
 
 
-def batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
+def split_into_batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
     """Yield values in lists that are short enough for one query."""
     remaining = iter(values)
-    while some := list(islice(remaining, AT_ONCE)):
-        yield some
+    while batch := list(islice(remaining, BATCH_SIZE)):
+        yield batch

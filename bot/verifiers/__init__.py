@@ -9,18 +9,18 @@ from bot.model.trust import TrustEntry
 from bot.ports import ArtifactStore, SignatureVerifier
 
 
-def verifiers_for(trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]) -> tuple[SignatureVerifier, ...]:
+def create_verifiers(trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]) -> tuple[SignatureVerifier, ...]:
     """Return the verifiers for the kinds of signatures that are trusted, importing only those.
 
     Raises UsageError if a kind needs a library that is not installed.
     """
-    found: list[SignatureVerifier] = []
+    verifiers: list[SignatureVerifier] = []
     if any(trust.keys or trust.identities for trust in trusts):
         from bot.verifiers.cosign import CosignVerifier  # noqa: PLC0415 - imported only if signers are trusted
 
-        found.append(CosignVerifier.for_all(trusts, artifacts))
+        verifiers.append(CosignVerifier.create_for_trusts(trusts, artifacts))
     if any(trust.notation is not None for trust in trusts):
         from bot.verifiers.notation import NotationVerifier  # noqa: PLC0415 - the same
 
-        found.append(NotationVerifier(artifacts, now))
-    return tuple(found)
+        verifiers.append(NotationVerifier(artifacts, now))
+    return tuple(verifiers)

@@ -11,78 +11,78 @@ from bot.model.reference import Digest
 from bot.model.signature import SignatureOutcome, SignatureUnknown, UnsupportedSignature, VerifiedSignature
 from bot.ports import ArtifactStore
 
-VAGUE_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
+GENERIC_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
 """Artifact types in referrers lists whose author did not set the type; the artifact itself then states it."""
-MAX_FETCHED = 64
+MAX_FETCHES = 64
 """Artifacts and blobs that are fetched for one image; registries count them as pulls."""
 
 
-class Attached:
+class AttachedArtifacts:
     """The artifacts attached to one image, fetched on demand; every blob is fetched once."""
 
     def __init__(self, artifacts: ArtifactStore, repository: str, digest: Digest) -> None:
         self._artifacts, self._repository, self.digest = artifacts, repository, digest
-        self._left = MAX_FETCHED
+        self._remaining_fetches = MAX_FETCHES
         self._contents: dict[Digest, bytes] = {}
 
-    def tagged(self, suffix: str) -> Iterator[Artifact]:
+    def fetch_tagged(self, suffix: str) -> Iterator[Artifact]:
         """Yield the artifact at the tag that consists of the digest and `suffix`, if it exists."""
-        found = self._artifacts.fetch_tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
-        if found is not None:
-            yield found
+        artifact = self._artifacts.fetch_tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
+        if artifact is not None:
+            yield artifact
 
-    def referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
+    def fetch_referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
         """Yield the artifacts that may be of one of `types`, beginning with those that the list declares as such.
 
         An artifact that cannot be read becomes an outcome, so that it does not hide others; so does reaching the limit
         of fetches. Raises RegistryError.
         """
-        listed = self._artifacts.list_referrers(self._repository, self.digest)
-        likely = [each for each in listed if each.type in types]
-        for referrer in (*likely, *(each for each in listed if each.type in VAGUE_TYPES)):
-            if not self._left:
-                yield _TOO_MANY
+        all_referrers = self._artifacts.list_referrers(self._repository, self.digest)
+        declared_referrers = [each for each in all_referrers if each.type in types]
+        for referrer in (*declared_referrers, *(each for each in all_referrers if each.type in GENERIC_TYPES)):
+            if not self._remaining_fetches:
+                yield _TOO_MANY_ARTIFACTS
                 return
-            self._left -= 1
+            self._remaining_fetches -= 1
             try:
                 yield self._artifacts.fetch_artifact(self._repository, referrer.digest)
             except RegistryError as error:
-                yield _passed_over(error)
+                yield _make_unknown_outcome(error)
 
-    def content(self, blob: Blob) -> bytes | SignatureOutcome:
+    def fetch_content(self, blob: Blob) -> bytes | SignatureOutcome:
         """Return the bytes of a blob, or the outcome if they cannot be fetched. Raises RegistryError."""
         if blob.digest not in self._contents:
-            if not self._left:
-                return _TOO_MANY
-            self._left -= 1
+            if not self._remaining_fetches:
+                return _TOO_MANY_ARTIFACTS
+            self._remaining_fetches -= 1
             try:
                 self._contents[blob.digest] = self._artifacts.fetch_blob(self._repository, blob)
             except RegistryError as error:
-                return _passed_over(error)
+                return _make_unknown_outcome(error)
         return self._contents[blob.digest]
 
 
-_TOO_MANY = UnsupportedSignature(f"more than {MAX_FETCHED} artifacts are attached to it")
+_TOO_MANY_ARTIFACTS = UnsupportedSignature(f"more than {MAX_FETCHES} artifacts are attached to it")
 
 
-def _passed_over(error: RegistryError) -> SignatureOutcome:
+def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
     """Return the outcome for an artifact that cannot be read; raise the error again if it is a failure."""
     if error.is_failure:
         raise error
     return SignatureUnknown(error.reason, str(error), error.is_failure)
 
 
-def concluded(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
+def combine_outcomes(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
     """Return the overall outcome of all signatures; the first valid signature ends the search.
 
     A RegistryError of the iterator becomes an outcome, too.
     """
-    found: list[SignatureOutcome] = []
+    all_outcomes: list[SignatureOutcome] = []
     try:
         for outcome in outcomes:
-            found.append(outcome)
+            all_outcomes.append(outcome)
             if isinstance(outcome, VerifiedSignature):
                 break
     except RegistryError as error:
-        found.append(SignatureUnknown(error.reason, str(error), error.is_failure))
-    return combine_signatures(found)
+        all_outcomes.append(SignatureUnknown(error.reason, str(error), error.is_failure))
+    return combine_signatures(all_outcomes)

@@ -12,7 +12,7 @@ class BrokenError(Exception):
     """Bytes in another format than declared; the text says why, and is fit for a message."""
 
 
-def decoded(text: object) -> bytes:
+def decode_base64(text: object) -> bytes:
     """Decode base64 text. Raises BrokenError."""
     if not isinstance(text, str):
         raise BrokenError("a base64 value is not a string")
@@ -22,24 +22,24 @@ def decoded(text: object) -> bytes:
         raise BrokenError("a base64 value is not valid") from None
 
 
-def json_object(content: bytes) -> dict[str, Any]:
+def parse_json_object(content: bytes) -> dict[str, Any]:
     """Parse a JSON object. Raises BrokenError."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
         raise BrokenError("a JSON document is not valid") from None
-    return as_object(document)
+    return require_object(document)
 
 
-def as_object(value: object) -> dict[str, Any]:
+def require_object(value: object) -> dict[str, Any]:
     """Return the value, which must be an object. Raises BrokenError."""
     if not isinstance(value, dict):
         raise BrokenError("a value that must be an object is not an object")
     return value
 
 
-def as_list(value: object, most: int) -> list[Any]:
+def require_list(value: object, max_length: int) -> list[Any]:
     """Return the value, which must be a list of at most `max_length` items. Raises BrokenError."""
-    if not isinstance(value, list) or len(value) > most:
-        raise BrokenError(f"a value that must be a list of at most {most} items is not")
+    if not isinstance(value, list) or len(value) > max_length:
+        raise BrokenError(f"a value that must be a list of at most {max_length} items is not")
     return value

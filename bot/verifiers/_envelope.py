@@ -18,24 +18,24 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from bot.model.signature import UnsupportedSignature
-from bot.verifiers._certificates import MAX_CHAIN, read_chain
-from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
+from bot.verifiers._certificates import MAX_CHAIN_LENGTH, read_chain
+from bot.verifiers._encoding import BrokenError, require_list, require_object, decode_base64, parse_json_object
 
-PAYLOAD = "application/vnd.cncf.notary.payload.v1+json"
-SCHEME, X509 = "io.cncf.notary.signingScheme", "notary.x509"
-EXPIRY = "io.cncf.notary.expiry"
-TIMESTAMP = "io.cncf.notary.timestampSignature"
-UNDERSTOOD = frozenset({SCHEME, EXPIRY})
+PAYLOAD_TYPE = "application/vnd.cncf.notary.payload.v1+json"
+SCHEME_CONDITION, X509_SCHEME = "io.cncf.notary.signingScheme", "notary.x509"
+EXPIRY_CONDITION = "io.cncf.notary.expiry"
+TIMESTAMP_HEADER = "io.cncf.notary.timestampSignature"
+SUPPORTED_CONDITIONS = frozenset({SCHEME_CONDITION, EXPIRY_CONDITION})
 """Conditions that may be marked as critical; all others belong to plug-ins, or to another signing scheme."""
 MAX_CONDITIONS = 32
 """Limit of the conditions that one signature marks as critical."""
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
-_RSA: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
+_RSA_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     2048: ("PS256", -37, _SHA256),
     3072: ("PS384", -38, _SHA384),
     4096: ("PS512", -39, _SHA512),
 }
-_EC: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
+_EC_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     256: ("ES256", -7, _SHA256),
     384: ("ES384", -35, _SHA384),
     521: ("ES512", -36, _SHA512),
@@ -44,11 +44,11 @@ _EC: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class NotationEnvelope:
     """A parsed, unverified envelope."""
 
     payload: bytes
-    signed: bytes
+    signed_bytes: bytes
     """The bytes that are signed."""
     signature: bytes
     algorithm: object
@@ -58,43 +58,43 @@ class Envelope:
     """The signer's certificate first."""
     conditions: Mapping[str, object]
     """The signed conditions, by name."""
-    critical: frozenset[object]
+    critical_conditions: frozenset[object]
     has_timestamp: bool
 
     @property
     def scheme(self) -> object:
-        return self.conditions.get(SCHEME)
+        return self.conditions.get(SCHEME_CONDITION)
 
     @property
     def expiry(self) -> datetime | None:
         """The time at which the signature expires according to the signer. Raises BrokenError."""
-        said = self.conditions.get(EXPIRY)
-        if said is None:
+        value = self.conditions.get(EXPIRY_CONDITION)
+        if value is None:
             return None
         try:
-            found = said if isinstance(said, datetime) else datetime.fromisoformat(str(said))
+            expiry = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
         except ValueError:
             raise BrokenError("its expiry time is not valid") from None
-        return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
-    def holds(self) -> bool:
+    def has_valid_signature(self) -> bool:
         """Return True if the first certificate's key made the signature, with the algorithm that its size requires."""
         key = self.chain[0].public_key()
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             return False
-        sizes = _RSA if isinstance(key, rsa.RSAPublicKey) else _EC
-        if key.key_size not in sizes:
+        algorithms = _RSA_ALGORITHMS if isinstance(key, rsa.RSAPublicKey) else _EC_ALGORITHMS
+        if key.key_size not in algorithms:
             return False
-        name, number, algorithm = sizes[key.key_size]
+        name, number, algorithm = algorithms[key.key_size]
         if self.algorithm not in (name, number):
             return False
         try:
             match key:
                 case rsa.RSAPublicKey():
-                    salted = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
-                    key.verify(self.signature, self.signed, salted, algorithm)
+                    pss_padding = padding.PSS(padding.MGF1(algorithm), algorithm.digest_size)
+                    key.verify(self.signature, self.signed_bytes, pss_padding, algorithm)
                 case ec.EllipticCurvePublicKey():
-                    key.verify(_der(self.signature, key.key_size), self.signed, ec.ECDSA(algorithm))
+                    key.verify(_encode_der(self.signature, key.key_size), self.signed_bytes, ec.ECDSA(algorithm))
                 case _:
                     assert_never(key)
         except InvalidSignature:
@@ -102,7 +102,7 @@ class Envelope:
         return True
 
 
-def read_envelope(media_type: str, content: bytes) -> Envelope | UnsupportedSignature:
+def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | UnsupportedSignature:
     """Parse an envelope of either kind. Raises BrokenError."""
     match media_type:
         case "application/jose+json":
@@ -113,27 +113,27 @@ def read_envelope(media_type: str, content: bytes) -> Envelope | UnsupportedSign
             return UnsupportedSignature("a Notation signature in an envelope that this release does not support")
 
 
-def _read_jws(content: bytes) -> Envelope:
-    document = json_object(content)
-    header = as_object(document.get("header"))
-    protected = json_object(_base64url(document.get("protected")))
-    return Envelope(
-        payload=_base64url(document.get("payload")),
-        signed=f"{document['protected']}.{document['payload']}".encode(),
-        signature=_base64url(document.get("signature")),
+def _read_jws(content: bytes) -> NotationEnvelope:
+    document = parse_json_object(content)
+    header = require_object(document.get("header"))
+    protected = parse_json_object(_decode_base64url(document.get("protected")))
+    return NotationEnvelope(
+        payload=_decode_base64url(document.get("payload")),
+        signed_bytes=f"{document['protected']}.{document['payload']}".encode(),
+        signature=_decode_base64url(document.get("signature")),
         algorithm=protected.get("alg"),
         content_type=protected.get("cty"),
-        chain=read_chain([decoded(each) for each in as_list(header.get("x5c"), MAX_CHAIN)]),
+        chain=read_chain([decode_base64(each) for each in require_list(header.get("x5c"), MAX_CHAIN_LENGTH)]),
         conditions=protected,
-        critical=_critical(protected.get("crit")),
-        has_timestamp=TIMESTAMP in header,
+        critical_conditions=_parse_critical(protected.get("crit")),
+        has_timestamp=TIMESTAMP_HEADER in header,
     )
 
 
-def _read_cose(content: bytes) -> Envelope:
+def _read_cose(content: bytes) -> NotationEnvelope:
     import cbor2  # noqa: PLC0415 - imported only for images with COSE signatures
 
-    sign1 = _cbor(content)
+    sign1 = _parse_cbor(content)
     if not isinstance(sign1, cbor2.CBORTag) or sign1.tag != _SIGN1:
         raise BrokenError("it is not a COSE_Sign1 message")
     parts = sign1.value
@@ -142,18 +142,18 @@ def _read_cose(content: bytes) -> Envelope:
     protected, unprotected, payload, signature = parts
     if not all(isinstance(each, bytes) for each in (protected, payload, signature)):
         raise BrokenError("it is not a COSE_Sign1 message")
-    conditions, header = _map(_cbor(protected)), _map(unprotected)
+    conditions, header = _require_map(_parse_cbor(protected)), _require_map(unprotected)
     chain = header.get(_X5CHAIN)
-    return Envelope(
+    return NotationEnvelope(
         payload=payload,
-        signed=cbor2.dumps(["Signature1", protected, b"", payload]),
+        signed_bytes=cbor2.dumps(["Signature1", protected, b"", payload]),
         signature=signature,
         algorithm=conditions.get(_ALGORITHM),
         content_type=conditions.get(_CONTENT_TYPE),
         chain=read_chain(list(chain) if isinstance(chain, list | tuple) else [chain]),
         conditions={name: value for name, value in conditions.items() if isinstance(name, str)},
-        critical=_critical(conditions.get(_CRITICAL)),
-        has_timestamp=TIMESTAMP in header,
+        critical_conditions=_parse_critical(conditions.get(_CRITICAL)),
+        has_timestamp=TIMESTAMP_HEADER in header,
     )
 
 
@@ -161,7 +161,7 @@ _SIGN1, _ALGORITHM, _CRITICAL, _CONTENT_TYPE, _X5CHAIN = 18, 1, 2, 3, 33
 """https://www.rfc-editor.org/rfc/rfc9052, 3.1 and 4.2; https://www.rfc-editor.org/rfc/rfc9360"""
 
 
-def _cbor(content: bytes) -> Any:
+def _parse_cbor(content: bytes) -> Any:
     import cbor2  # noqa: PLC0415 - the same
 
     try:
@@ -170,17 +170,17 @@ def _cbor(content: bytes) -> Any:
         raise BrokenError("a CBOR value is not valid") from None
 
 
-def _map(value: object) -> Mapping[Any, Any]:
+def _require_map(value: object) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):  # below a tag, the library returns immutable maps, and tuples for lists
         raise BrokenError("a value that must be a map is not a map")
     return value
 
 
-def _critical(listed: object) -> frozenset[object]:
-    return frozenset(str(each) for each in as_list(listed, MAX_CONDITIONS))
+def _parse_critical(names: object) -> frozenset[object]:
+    return frozenset(str(each) for each in require_list(names, MAX_CONDITIONS))
 
 
-def _base64url(text: object) -> bytes:
+def _decode_base64url(text: object) -> bytes:
     """Decode unpadded base64url text (RFC 7515). Raises BrokenError."""
     if not isinstance(text, str):
         raise BrokenError("a base64url value is not a string")
@@ -190,7 +190,7 @@ def _base64url(text: object) -> bytes:
         raise BrokenError("a base64url value is not valid") from None
 
 
-def _der(signature: bytes, key_size: int) -> bytes:
+def _encode_der(signature: bytes, key_size: int) -> bytes:
     """Convert a signature of two concatenated numbers to DER, the format of the cryptography library."""
     half = (key_size + 7) // 8
     if len(signature) != 2 * half:

@@ -11,13 +11,13 @@ from bot.core.evidence.keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature
-from bot.verifiers._encoding import BrokenError, as_object, decoded, json_object
+from bot.verifiers._encoding import BrokenError, require_object, decode_base64, parse_json_object
 
-PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
-SIGNATURE = "dev.cosignproject.cosign/signature"
-CERTIFICATE = "dev.sigstore.cosign/certificate"
+PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
+SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
+CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
 """Annotation with the signer's certificate, for signatures without a stored key."""
-TYPE = "cosign container image signature"
+SIGNATURE_TYPE = "cosign container image signature"
 
 
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
@@ -26,11 +26,11 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
     The signature is in the annotations of `blob`.
     """
     try:
-        signature = decoded(blob.annotations.get(SIGNATURE))
-        named = _named_digest(payload)
+        signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION))
+        payload_digest = _parse_digest(payload)
     except BrokenError as error:
         return BadSignature(SignatureDefect.BROKEN, str(error))
-    if named != digest:
+    if payload_digest != digest:
         return BadSignature(SignatureDefect.OTHER_IMAGE)
     for key in keys:
         if key.has_signed(signature, payload):
@@ -38,9 +38,9 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
     return BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
-def _named_digest(payload: bytes) -> object:
+def _parse_digest(payload: bytes) -> object:
     """Return the digest in the payload. Raises BrokenError."""
-    critical = as_object(json_object(payload).get("critical"))
-    if critical.get("type") != TYPE:
+    critical = require_object(parse_json_object(payload).get("critical"))
+    if critical.get("type") != SIGNATURE_TYPE:
         raise BrokenError("its payload is not that of an image signature")
-    return as_object(critical.get("image")).get("docker-manifest-digest")
+    return require_object(critical.get("image")).get("docker-manifest-digest")

@@ -11,11 +11,11 @@ from typing import Any
 
 from bot.model.reference import Digest
 from bot.model.signature import SignedStatement
-from bot.verifiers._encoding import BrokenError, as_list, as_object, decoded, json_object
+from bot.verifiers._encoding import BrokenError, require_list, require_object, decode_base64, parse_json_object
 
-IN_TOTO = "application/vnd.in-toto+json"
+IN_TOTO_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
-PREDICATES: dict[str, SignedStatement] = {
+STATEMENTS_BY_PREDICATE: dict[str, SignedStatement] = {
     "https://sigstore.dev/cosign/sign/v1": SignedStatement.SIGNATURE,
     "https://slsa.dev/provenance/v0.2": SignedStatement.PROVENANCE,
     "https://slsa.dev/provenance/v1": SignedStatement.PROVENANCE,
@@ -29,25 +29,25 @@ MAX_SUBJECTS = 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
+class DsseEnvelope:
     """A parsed, unverified DSSE envelope."""
 
     payload: bytes
     signatures: tuple[bytes, ...]
-    signed: bytes
+    signed_bytes: bytes
     """The bytes that are signed: the type and the payload, each preceded by its length."""
 
 
-def read_envelope(document: dict[str, Any]) -> Envelope:
+def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
     """Parse an envelope that contains an in-toto statement. Raises BrokenError."""
     kind = document.get("payloadType")
-    if kind != IN_TOTO:
+    if kind != IN_TOTO_TYPE:
         raise BrokenError("its envelope does not contain an in-toto statement")
-    payload = decoded(document.get("payload"))
-    listed = as_list(document.get("signatures"), MAX_SIGNATURES)
-    signatures = tuple(decoded(as_object(each).get("sig")) for each in listed)
-    signed = b"DSSEv1 %d %s %d " % (len(IN_TOTO), IN_TOTO.encode(), len(payload)) + payload
-    return Envelope(payload, signatures, signed)
+    payload = decode_base64(document.get("payload"))
+    listed = require_list(document.get("signatures"), MAX_SIGNATURES)
+    signatures = tuple(decode_base64(require_object(each).get("sig")) for each in listed)
+    signed = b"DSSEv1 %d %s %d " % (len(IN_TOTO_TYPE), IN_TOTO_TYPE.encode(), len(payload)) + payload
+    return DsseEnvelope(payload, signatures, signed)
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
@@ -55,9 +55,9 @@ def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | No
 
     The kind is None if its predicate type is not in STATEMENTS_BY_PREDICATE.
     """
-    document = json_object(payload)
+    document = parse_json_object(payload)
     if document.get("_type") not in STATEMENT_TYPES:
         raise BrokenError("its statement is not an in-toto statement")
-    subjects = as_list(document.get("subject"), MAX_SUBJECTS)
-    digests = {as_object(as_object(subject).get("digest")).get("sha256") for subject in subjects}
-    return PREDICATES.get(str(document.get("predicateType"))), str(digest).removeprefix("sha256:") in digests
+    subjects = require_list(document.get("subject"), MAX_SUBJECTS)
+    digests = {require_object(require_object(subject).get("digest")).get("sha256") for subject in subjects}
+    return STATEMENTS_BY_PREDICATE.get(str(document.get("predicateType"))), str(digest).removeprefix("sha256:") in digests

@@ -17,40 +17,40 @@ from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature
 from bot.model.trust import TrustedKey, TrustEntry
 from bot.ports import ArtifactStore
-from bot.verifiers._attached import Attached, concluded
-from bot.verifiers._bundle import BUNDLES, PREDICATE, check_bundle, read_bundle
+from bot.verifiers._attached import AttachedArtifacts, combine_outcomes
+from bot.verifiers._bundle import BUNDLE_TYPES, PREDICATE_ANNOTATION, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
-from bot.verifiers._simple_signing import CERTIFICATE, PAYLOAD, check_payload
-from bot.verifiers._statement import PREDICATES
+from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, check_payload
+from bot.verifiers._statement import STATEMENTS_BY_PREDICATE
 
 if TYPE_CHECKING:  # it imports sigstore, which only runs that trust identities should wait for
-    from bot.verifiers.keyless import Keyless
+    from bot.verifiers.keyless import KeylessVerifier
 
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """Artifact type of the older form if cosign attaches it as a referrer."""
-TYPES = frozenset({*BUNDLES, SIGNATURE_ARTIFACT})
+ARTIFACT_TYPES = frozenset({*BUNDLE_TYPES, SIGNATURE_ARTIFACT})
 
 
 class CosignVerifier:
     """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
-    def __init__(self, artifacts: ArtifactStore, keyless: Keyless | None = None) -> None:
+    def __init__(self, artifacts: ArtifactStore, keyless: KeylessVerifier | None = None) -> None:
         """Take the verifier of certificates; None if no identities are trusted."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
-    def for_all(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
+    def create_for_trusts(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
         """Return a verifier for all trusted keys and identities. Raises UsageError if identities cannot be verified."""
         roots = {trust.trusted_root for trust in trusts if trust.identities}
         if not roots:
             return cls(artifacts)
         try:
-            from bot.verifiers.keyless import Keyless, UnusableRootError  # noqa: PLC0415 - half a second to import
+            from bot.verifiers.keyless import KeylessVerifier, UnusableRootError  # noqa: PLC0415 - half a second to import
         except ImportError:
             hint = "`pip install 'basebump[keyless]'`, or remove `keyless` from the configuration"
             raise UsageError(f"`keyless` needs a library that is not installed; hint: {hint}") from None
         try:
-            return cls(artifacts, Keyless(roots))
+            return cls(artifacts, KeylessVerifier(roots))
         except UnusableRootError as error:
             raise UsageError(f"`trusted_root`: {error}") from None
 
@@ -62,60 +62,60 @@ class CosignVerifier:
         """
         if not trust.keys and not trust.identities:
             return None
-        return concluded(_Check(Attached(self._artifacts, repository, digest), self._keyless, trust).outcomes())
+        return combine_outcomes(_SignatureCheck(AttachedArtifacts(self._artifacts, repository, digest), self._keyless, trust).check_signatures())
 
 
-class _Check:
+class _SignatureCheck:
     """The check of all signatures of one image, one by one."""
 
-    def __init__(self, attached: Attached, keyless: Keyless | None, trust: TrustEntry) -> None:
+    def __init__(self, attached: AttachedArtifacts, keyless: KeylessVerifier | None, trust: TrustEntry) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
-        self._keys = tuple(map(_key, trust.keys))
+        self._keys = tuple(map(_load_key, trust.keys))
 
-    def outcomes(self) -> Iterator[SignatureOutcome]:
+    def check_signatures(self) -> Iterator[SignatureOutcome]:
         """Yield the outcome of each signature, the cheapest to fetch first. Raises RegistryError."""
-        for found in chain(self._attached.tagged(".sig"), self._attached.referrers(TYPES)):
-            if isinstance(found, Artifact):
-                yield from self._in(found)
+        for artifact in chain(self._attached.fetch_tagged(".sig"), self._attached.fetch_referrers(ARTIFACT_TYPES)):
+            if isinstance(artifact, Artifact):
+                yield from self._check_artifact(artifact)
             else:
-                yield found
+                yield artifact
 
-    def _in(self, artifact: Artifact) -> Iterator[SignatureOutcome]:
+    def _check_artifact(self, artifact: Artifact) -> Iterator[SignatureOutcome]:
         for blob in artifact.blobs:
             try:
-                outcome = self._of(blob)
+                outcome = self._check_blob(blob)
             except BrokenError as error:
                 outcome = BadSignature(SignatureDefect.BROKEN, str(error))
             if outcome is not None:
                 yield outcome
 
-    def _of(self, blob: Blob) -> SignatureOutcome | None:
+    def _check_blob(self, blob: Blob) -> SignatureOutcome | None:
         """Return the outcome of one blob of an artifact; None if it is not a signature. Raises BrokenError."""
-        is_bundle = blob.media_type in BUNDLES and blob.annotations.get(PREDICATE, "") in {"", *PREDICATES}
-        if not is_bundle and blob.media_type != PAYLOAD:
+        is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {"", *STATEMENTS_BY_PREDICATE}
+        if not is_bundle and blob.media_type != PAYLOAD_TYPE:
             return None
-        content = self._attached.content(blob)
+        content = self._attached.fetch_content(blob)
         if not isinstance(content, bytes):
             return content
-        return self._of_bundle(content) if is_bundle else self._of_payload(blob, content)
+        return self._check_bundle(content) if is_bundle else self._check_payload(blob, content)
 
-    def _of_bundle(self, content: bytes) -> SignatureOutcome | None:
+    def _check_bundle(self, content: bytes) -> SignatureOutcome | None:
         bundle = read_bundle(content)
         if isinstance(bundle, UnsupportedSignature):
             return bundle
         if bundle.has_certificate and self._keyless is not None and self._trust.identities:
-            return self._keyless.check(content, self._attached.digest, self._trust)
+            return self._keyless.check_bundle(content, self._attached.digest, self._trust)
         return check_bundle(bundle, self._attached.digest, self._keys)
 
-    def _of_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
+    def _check_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
         """Return the outcome of a signature in the older form. Raises BrokenError."""
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
-        keyless = self._keyless if CERTIFICATE in blob.annotations and self._trust.identities else None
+        keyless = self._keyless if CERTIFICATE_ANNOTATION in blob.annotations and self._trust.identities else None
         if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
             return keyless.check_payload(blob, content, self._trust)
         return outcome
 
 
 @cache
-def _key(trusted: TrustedKey) -> PublicKey:
-    return PublicKey.load(trusted)
+def _load_key(trusted_key: TrustedKey) -> PublicKey:
+    return PublicKey.load(trusted_key)

@@ -37,12 +37,12 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 from bot.model.trust import TrustedKey, TrustEntry
-from bot.net import plain
-from bot.verifiers._certificates import UntrustedError, trusted_chain
-from bot.verifiers._encoding import BrokenError, decoded
-from bot.verifiers._log_entry import ENTRY, LogEntry, read_certificate, read_entry
-from bot.verifiers._simple_signing import CERTIFICATE, SIGNATURE
-from bot.verifiers._statement import IN_TOTO, read_statement
+from bot.net import sanitize_text
+from bot.verifiers._certificates import UntrustedError, verify_chain
+from bot.verifiers._encoding import BrokenError, decode_base64
+from bot.verifiers._log_entry import ENTRY_ANNOTATION, LogEntry, read_certificate, read_entry
+from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, SIGNATURE_ANNOTATION
+from bot.verifiers._statement import IN_TOTO_TYPE, read_statement
 
 
 class UnusableRootError(Exception):
@@ -56,30 +56,30 @@ class _AnySigner:
 
 
 @dataclass(frozen=True, slots=True)
-class _Root:
+class _VerificationRoot:
     """The verifier, authorities and logs of one trusted root."""
 
     verifier: Verifier
     authorities: Store
-    logs: RekorKeyring
+    transparency_logs: RekorKeyring
     certificate_logs: CTKeyring
 
     @classmethod
-    def of(cls, root: TrustedRoot) -> _Root:
+    def create(cls, root: TrustedRoot) -> _VerificationRoot:
         """Load the keys of a trusted root. Raises SigstoreError if it is incomplete."""
         purpose = KeyringPurpose.VERIFY
         authorities = Store(root.get_fulcio_certs())
         return cls(Verifier(trusted_root=root), authorities, root.rekor_keyring(purpose), root.ct_keyring(purpose))
 
 
-class Keyless:
+class KeylessVerifier:
     """Verifies signatures that contain a certificate. Thread-safe."""
 
     def __init__(self, roots: Iterable[str | None]) -> None:
         """Read the files of trusted roots; None is the root in sigstore-python. Raises UnusableRootError."""
-        self._roots: Mapping[str | None, _Root] = {root: _root(root) for root in roots}
+        self._roots: Mapping[str | None, _VerificationRoot] = {root: _load_root(root) for root in roots}
 
-    def check(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
+    def check_bundle(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
         """Return which listed identity signed a statement about `digest`; None if the statement is of another kind.
 
         Raises BrokenError if the statement cannot be parsed.
@@ -87,17 +87,17 @@ class Keyless:
         try:
             bundle = Bundle.from_json(content)
         except InvalidBundle as error:
-            return UnsupportedSignature(f"a Sigstore bundle that cannot be verified offline: {_said(error)}")
+            return UnsupportedSignature(f"a Sigstore bundle that cannot be verified offline: {_summarize_error(error)}")
         try:
             kind, payload = self._roots[trust.trusted_root].verifier.verify_dsse(bundle, _AnySigner())
         except SigstoreError as error:
-            return BadSignature(SignatureDefect.UNPROVED, _said(error))
-        statement, is_about_it = read_statement(payload, digest)
-        if kind != IN_TOTO or statement is None:
+            return BadSignature(SignatureDefect.UNPROVED, _summarize_error(error))
+        statement, is_about_digest = read_statement(payload, digest)
+        if kind != IN_TOTO_TYPE or statement is None:
             return None
-        if not is_about_it:
+        if not is_about_digest:
             return BadSignature(SignatureDefect.OTHER_IMAGE)
-        return _of_signer(bundle.signing_certificate, trust, statement)
+        return _match_identity(bundle.signing_certificate, trust, statement)
 
     def check_payload(self, blob: Blob, payload: bytes, trust: TrustEntry) -> SignatureOutcome:
         """Return which listed identity made a signature of `payload` in the older form.
@@ -105,42 +105,42 @@ class Keyless:
         The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain beside
         them is not used, because only known authorities are trusted. Raises BrokenError.
         """
-        if ENTRY not in blob.annotations:
+        if ENTRY_ANNOTATION not in blob.annotations:
             return UnsupportedSignature("an older cosign signature without a log entry")
-        entry = read_entry(blob.annotations[ENTRY])
+        entry = read_entry(blob.annotations[ENTRY_ANNOTATION])
         if isinstance(entry, UnsupportedSignature):
             return entry
-        certificate = read_certificate(blob.annotations[CERTIFICATE].encode())
-        signature = decoded(blob.annotations[SIGNATURE])
-        why = entry.why_other(payload, signature, certificate)
-        if why:
-            return BadSignature(SignatureDefect.BROKEN, why)
-        why = _why_unproved(entry, certificate, self._roots[trust.trusted_root])
-        if why:
-            return BadSignature(SignatureDefect.UNPROVED, why)
-        if not _key_of(certificate).has_signed(signature, payload):
+        certificate = read_certificate(blob.annotations[CERTIFICATE_ANNOTATION].encode())
+        signature = decode_base64(blob.annotations[SIGNATURE_ANNOTATION])
+        defect = entry.explain_mismatch(payload, signature, certificate)
+        if defect:
+            return BadSignature(SignatureDefect.BROKEN, defect)
+        defect = _explain_unproved(entry, certificate, self._roots[trust.trusted_root])
+        if defect:
+            return BadSignature(SignatureDefect.UNPROVED, defect)
+        if not _load_key(certificate).has_signed(signature, payload):
             return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
-        return _of_signer(certificate, trust, SignedStatement.SIGNATURE)
+        return _match_identity(certificate, trust, SignedStatement.SIGNATURE)
 
 
-def _why_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Root) -> str:
+def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
     """Return why the signer at the time of a log entry is not proven; an empty string if it is."""
     try:
-        root.logs.verify(key_id=KeyID(entry.log), signature=entry.promise, data=entry.promised)
+        root.transparency_logs.verify(key_id=KeyID(entry.log_id), signature=entry.log_signature, data=entry.signed_bytes)
     except SigstoreError:
         return "no trusted log contains it"
     try:
-        chain = trusted_chain([certificate], root.authorities, entry.at)
+        chain = verify_chain([certificate], root.authorities, entry.integrated_at)
         verify_sct(certificate, list(chain[1:]), root.certificate_logs)
         usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except (UntrustedError, SigstoreError) as error:
-        return _said(error)
+        return _summarize_error(error)
     except x509.ExtensionNotFound:
         return "its certificate is not for code signing"
     return "" if ExtendedKeyUsageOID.CODE_SIGNING in usage else "its certificate is not for code signing"
 
 
-def _key_of(certificate: x509.Certificate) -> PublicKey:
+def _load_key(certificate: x509.Certificate) -> PublicKey:
     """Return the key of a certificate. Raises BrokenError if it is of a kind that does not sign images."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
@@ -149,38 +149,38 @@ def _key_of(certificate: x509.Certificate) -> PublicKey:
         raise BrokenError(f"its certificate {error}") from None
 
 
-def _of_signer(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
+def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
     """Return the outcome for a valid certificate: the listed identity that it is for, if any."""
-    names = _names(certificate)
+    names = _list_names(certificate)
     for each in trust.identities:
         found = next((name for name in names if is_glob_match(each.identity, name)), None)
-        if found is not None and _is_of_issuer(certificate, each.issuer):
-            return VerifiedSignature(Signer(SignatureScheme.KEYLESS, f"{plain(found)} (by {plain(each.issuer)})"), statement)
-    return BadSignature(SignatureDefect.OTHER_SIGNER, plain(", ".join(names)))
+        if found is not None and _has_issuer(certificate, each.issuer):
+            return VerifiedSignature(Signer(SignatureScheme.KEYLESS, f"{sanitize_text(found)} (by {sanitize_text(each.issuer)})"), statement)
+    return BadSignature(SignatureDefect.OTHER_SIGNER, sanitize_text(", ".join(names)))
 
 
-def _root(path: str | None) -> _Root:
+def _load_root(path: str | None) -> _VerificationRoot:
     if path is None:
-        return _Root.of(ClientTrustConfig.production(offline=True).trusted_root)
+        return _VerificationRoot.create(ClientTrustConfig.production(offline=True).trusted_root)
     try:
-        return _Root.of(TrustedRoot.from_file(path))
+        return _VerificationRoot.create(TrustedRoot.from_file(path))
     except OSError as error:
         raise UnusableRootError(f"{path} could not be read: {error.strerror}") from None
     except (ValueError, SigstoreError) as error:
-        raise UnusableRootError(f"{path} does not contain a trusted root of Sigstore: {_said(error)}") from None
+        raise UnusableRootError(f"{path} does not contain a trusted root of Sigstore: {_summarize_error(error)}") from None
 
 
-def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
     """Return the names in a certificate: email addresses of people, URLs of workflows."""
     try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return ()
-    people = found.get_values_for_type(x509.RFC822Name)
-    return (*people, *found.get_values_for_type(x509.UniformResourceIdentifier))
+    people = names.get_values_for_type(x509.RFC822Name)
+    return (*people, *names.get_values_for_type(x509.UniformResourceIdentifier))
 
 
-def _is_of_issuer(certificate: x509.Certificate, issuer: str) -> bool:
+def _has_issuer(certificate: x509.Certificate, issuer: str) -> bool:
     """Return True if `issuer` authenticated the signer; older certificates have another extension for that."""
     try:
         policy.AnyOf([policy.OIDCIssuerV2(issuer), policy.OIDCIssuer(issuer)]).verify(certificate)
@@ -189,5 +189,5 @@ def _is_of_issuer(certificate: x509.Certificate, issuer: str) -> bool:
     return True
 
 
-def _said(error: Exception) -> str:
-    return plain(str(error).partition("\n")[0])
+def _summarize_error(error: Exception) -> str:
+    return sanitize_text(str(error).partition("\n")[0])

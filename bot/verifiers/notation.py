@@ -24,15 +24,15 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 from bot.model.trust import NotationTrust, TrustEntry
-from bot.net import plain
+from bot.net import sanitize_text
 from bot.ports import ArtifactStore
-from bot.verifiers._attached import Attached, concluded
-from bot.verifiers._certificates import attributes_of, why_not_trusted
-from bot.verifiers._encoding import BrokenError, as_object, json_object
-from bot.verifiers._envelope import PAYLOAD, UNDERSTOOD, X509, Envelope, read_envelope
+from bot.verifiers._attached import AttachedArtifacts, combine_outcomes
+from bot.verifiers._certificates import get_attributes, explain_distrust
+from bot.verifiers._encoding import BrokenError, require_object, parse_json_object
+from bot.verifiers._envelope import PAYLOAD_TYPE, SUPPORTED_CONDITIONS, X509_SCHEME, NotationEnvelope, read_envelope
 
-SIGNATURE = "application/vnd.cncf.notary.signature"
-TYPES = frozenset({SIGNATURE})
+SIGNATURE_TYPE = "application/vnd.cncf.notary.signature"
+SIGNATURE_TYPES = frozenset({SIGNATURE_TYPE})
 
 
 class NotationVerifier:
@@ -45,20 +45,20 @@ class NotationVerifier:
         """Return which listed subject signed `digest`; None if none is listed."""
         if trust.notation is None:
             return None
-        return concluded(self._outcomes(Attached(self._artifacts, repository, digest), trust.notation))
+        return combine_outcomes(self._check_referrers(AttachedArtifacts(self._artifacts, repository, digest), trust.notation))
 
-    def _outcomes(self, attached: Attached, trust: NotationTrust) -> Iterator[SignatureOutcome]:
-        for found in attached.referrers(TYPES):
-            if not isinstance(found, Artifact):
-                yield found
-            elif found.type == SIGNATURE:
-                yield self._of(found, attached, trust)
+    def _check_referrers(self, attached: AttachedArtifacts, trust: NotationTrust) -> Iterator[SignatureOutcome]:
+        for artifact in attached.fetch_referrers(SIGNATURE_TYPES):
+            if not isinstance(artifact, Artifact):
+                yield artifact
+            elif artifact.type == SIGNATURE_TYPE:
+                yield self._check_artifact(artifact, attached, trust)
 
-    def _of(self, artifact: Artifact, attached: Attached, trust: NotationTrust) -> SignatureOutcome:
+    def _check_artifact(self, artifact: Artifact, attached: AttachedArtifacts, trust: NotationTrust) -> SignatureOutcome:
         if len(artifact.blobs) != 1:
             return BadSignature(SignatureDefect.BROKEN, "it does not have exactly one envelope")
         (blob,) = artifact.blobs
-        content = attached.content(blob)
+        content = attached.fetch_content(blob)
         if not isinstance(content, bytes):
             return content
         try:
@@ -74,36 +74,36 @@ def check_envelope(
     envelope = read_envelope(media_type, content)
     if isinstance(envelope, UnsupportedSignature):
         return envelope
-    if envelope.content_type != PAYLOAD:
+    if envelope.content_type != PAYLOAD_TYPE:
         raise BrokenError("its payload is not a Notation payload")
-    if as_object(json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
+    if require_object(parse_json_object(envelope.payload).get("targetArtifact")).get("digest") != digest:
         return BadSignature(SignatureDefect.OTHER_IMAGE)
-    if not envelope.holds():
+    if not envelope.has_valid_signature():
         return BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
-    if envelope.scheme != X509 or not envelope.critical <= UNDERSTOOD:
+    if envelope.scheme != X509_SCHEME or not envelope.critical_conditions <= SUPPORTED_CONDITIONS:
         return UnsupportedSignature("a Notation signature with another scheme, or for a plug-in")
-    return _of_signer(envelope, trust, now)
+    return _check_signer(envelope, trust, now)
 
 
-def _of_signer(envelope: Envelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
+def _check_signer(envelope: NotationEnvelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
     """Return the outcome for a signature that the key of its certificate made. Raises BrokenError."""
-    ends = envelope.expiry
-    if ends is not None and ends <= now:
-        return BadSignature(SignatureDefect.UNPROVED, f"it expired on {ends:%Y-%m-%d}, according to its signer")
+    expiry = envelope.expiry
+    if expiry is not None and expiry <= now:
+        return BadSignature(SignatureDefect.UNPROVED, f"it expired on {expiry:%Y-%m-%d}, according to its signer")
     signer = envelope.chain[0]
-    why = why_not_trusted(envelope.chain, trust.certificates, now)
-    if why and signer.not_valid_after_utc < now and envelope.has_timestamp:
+    distrust_reason = explain_distrust(envelope.chain, trust.certificates, now)
+    if distrust_reason and signer.not_valid_after_utc < now and envelope.has_timestamp:
         return UnsupportedSignature(
             f"its certificate expired on {signer.not_valid_after_utc:%Y-%m-%d}, and it needs a timestamp"
         )
-    if why:
-        return BadSignature(SignatureDefect.UNPROVED, why)
-    subject = plain(signer.subject.rfc4514_string())
-    if any(_named(each) <= attributes_of(signer.subject) for each in trust.subjects):
+    if distrust_reason:
+        return BadSignature(SignatureDefect.UNPROVED, distrust_reason)
+    subject = sanitize_text(signer.subject.rfc4514_string())
+    if any(_parse_subject(each) <= get_attributes(signer.subject) for each in trust.subjects):
         return VerifiedSignature(Signer(SignatureScheme.NOTATION, subject))
     return BadSignature(SignatureDefect.OTHER_SIGNER, subject)
 
 
 @cache
-def _named(subject: str) -> frozenset[tuple[str, str | bytes]]:
-    return attributes_of(x509.Name.from_rfc4514_string(subject))
+def _parse_subject(subject: str) -> frozenset[tuple[str, str | bytes]]:
+    return get_attributes(x509.Name.from_rfc4514_string(subject))

@@ -40,22 +40,22 @@ def scan_world(
         return OfflineContext(load_all_formats(), SystemClock(), _read_rules), PolicyConfig()
     settings = _settings(config_file, need_forges=False)
     if offline:
-        return OfflineContext(load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules), settings.rulebook
-    return _world(settings, progress, None), settings.rulebook
+        return OfflineContext(load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules), settings.policy
+    return _world(settings, progress, None), settings.policy
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
     """Parse a repository's own config file; the config parser is imported only for that."""
-    from bot.settings import repository_rules
+    from bot.settings import load_repository_rules
 
-    return repository_rules(content, source)
+    return load_repository_rules(content, source)
 
 
 def _reader_of_rules(settings: Settings) -> RulesReader:
     """Return a parser of repositories' own files that refuses ages which no run with these settings could determine."""
-    from bot.settings import repository_rules
+    from bot.settings import load_repository_rules
 
-    return partial(repository_rules, known_at=settings.ages_known_at)
+    return partial(load_repository_rules, age_registries=settings.age_registries)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def fleet_world(
     settings = _settings(config_file, need_forges=True)
     world = _world(settings, progress, cache)
     orders = RunOptions(
-        policy_config=settings.rulebook,
+        policy_config=settings.policy,
         level=level,
         scope=scope,
         limits=settings.limits,
@@ -114,7 +114,7 @@ def _templates(settings: Settings) -> TemplateSources:
 
 def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
     from bot.pipeline.judge import RunContext
-    from bot.verifiers import verifiers_for
+    from bot.verifiers import create_verifiers
     from bot.wiring.memory import remembered
     from bot.wiring.scanners import scanner_of
 
@@ -130,10 +130,10 @@ def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -
         progress=progress,
         state_store=memory,
         superseded_store=ends,
-        registry_facts=registry.registry_facts(),
+        registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=advisories_of(settings.enrichment, registry),
-        verifiers=verifiers_for(settings.rulebook.trust, registry.artifacts(), SystemClock().now),
+        verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), SystemClock().now),
     )
 
 
@@ -143,19 +143,19 @@ def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> AdvisoryS
 
     if named == EnrichmentSettings():
         return None
-    from bot.advisories.documents import Accepted, VexDocuments
+    from bot.advisories.documents import AcceptedDocuments, VexDocuments
     from bot.advisories.lists import PublicLists
     from bot.advisories.published import PublishedAdvisories
-    from bot.advisories.source import Source
+    from bot.advisories.source import DocumentSource
 
-    def at(place: Path | str | None) -> Source | None:
-        return Source(place, os.environ) if place is not None else None
+    def at(place: Path | str | None) -> DocumentSource | None:
+        return DocumentSource(place, os.environ) if place is not None else None
 
-    vex = [Accepted(f"enrichment.vex[{index}]", each.place, each.authors) for index, each in enumerate(named.vex)]
+    vex = [AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors) for index, each in enumerate(named.vex)]
     return PublishedAdvisories(
         PublicLists(at(named.kev), at(named.epss)),
         VexDocuments(vex, os.environ),
-        lambda subject: registry.names(subject.tag_ref, subject.digest, subject.platform),
+        lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
     )
 
 
@@ -181,14 +181,14 @@ def comparing_world(
         refuse_unlisted(settings, host)
     if not settings.scanners:
         settings = replace(settings, scanners=(AutoSettings(osv=None),))
-    return _world(settings, progress, None), settings.rulebook.trust
+    return _world(settings, progress, None), settings.policy.trust
 
 
 def refuse_unlisted(settings: Settings, host: str) -> None:
     """Raise UsageError if `host` is not a registry that these settings allow to contact."""
     from bot.core.places.select import is_known_registry
 
-    if not is_known_registry(settings.rulebook, host):
+    if not is_known_registry(settings.policy, host):
         raise UsageError(
             f"cannot contact '{host}': it is neither a well-known registry nor listed in the config; hint: list it "
             "under `registries:` in a config file, and pass that file with --config"
@@ -214,4 +214,4 @@ def decline(config_file: Path, name: str, branch: str) -> bool:
 def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
     from bot.settings import Settings, load
 
-    return Settings() if config_file is None else load(config_file, need_forges=need_forges)
+    return Settings() if config_file is None else load(config_file, requires_forges=need_forges)

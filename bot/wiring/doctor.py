@@ -14,7 +14,7 @@ from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
-from bot.settings import EnrichmentSettings, Settings, load, secret_in
+from bot.settings import EnrichmentSettings, Settings, load, read_secret
 from bot.wiring import advisories_of, refuse_unlisted
 from bot.wiring.forges import fleets_of
 from bot.wiring.registries import builders_of, registry_of
@@ -32,13 +32,13 @@ def parts_of(
     config_file: Path, level: RunLevel, images: Sequence[ImageReference]
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the target of the diagnosis and the parts that runs of a config need. Raises UsageError."""
-    settings = load(config_file, need_forges=True)
+    settings = load(config_file, requires_forges=True)
     for image in images:
         refuse_unlisted(settings, image.host)
     aim = DiagnosisTarget(
         level,
         settings.branch_prefix,
-        sets_commit_status=settings.has_status and bool(settings.scanners or settings.rulebook.trust),
+        sets_commit_status=settings.has_status and bool(settings.scanners or settings.policy.trust),
         has_dashboards=settings.has_dashboards,
     )
     return aim, list(_parts(settings, images))
@@ -73,14 +73,14 @@ def _called(forge: ForgeSettings) -> str:
 
 def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
     """Yield each listed registry once, and the images. A registry whose secret is missing is not contacted."""
-    from bot.registries.examination import ImageExamination, NoImage
+    from bot.registries.examination import ImageExamination, NoImageExamination
 
     shut = {each.host: each for each in settings.registries if _lacks_secret(each)}
     registry = registry_of(_open(settings))
 
     def login(host: str) -> Iterator[Diagnosable]:
         _demand_secrets(settings, shut.get(host))
-        yield registry.login_examination(host)
+        yield registry.create_login_examination(host)
 
     def image(line: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
         _demand_secrets(settings, shut.get(line.host))
@@ -95,8 +95,8 @@ def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterato
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(image, line, is_named=True))
     if images:
         return
-    if is_ignored_image(settings.rulebook, HUB_IMAGE.repository):
-        yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImage()])
+    if is_ignored_image(settings.policy, HUB_IMAGE.repository):
+        yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImageExamination()])
     else:
         yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
 
@@ -111,23 +111,23 @@ def _open(settings: Settings) -> Settings:
 
 
 def _lacks_secret(registry: RegistrySettings) -> bool:
-    return any(named and not secret_in(os.environ, named) for named in (registry.username_env, registry.password_env))
+    return any(named and not read_secret(os.environ, named) for named in (registry.username_env, registry.password_env))
 
 
 def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
     """Raise ConfigError if a secret of a registry is missing."""
     for named in (registry.username_env, registry.password_env) if registry is not None else ():
         if named is not None:
-            settings.secret(named, os.environ)
+            settings.get_secret(named, os.environ)
 
 
 # ---- scanners and lists ------------------------------------------------------------------------------------------
 
 
 def _scanners(settings: Settings) -> Iterator[DiagnosisPart]:
-    from bot.settings import NobodySettings
+    from bot.settings import NoScannerSettings
 
-    for index, chosen in enumerate(settings.scanners or (NobodySettings(),)):
+    for index, chosen in enumerate(settings.scanners or (NoScannerSettings(),)):
         yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_scanner, settings, chosen))
 
 

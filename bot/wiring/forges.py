@@ -51,7 +51,7 @@ def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]
     from bot.forges.gitlab.fleet import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
-    secret = settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
+    secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
     for selected, delay in by_pace(settings, forge):
@@ -75,13 +75,13 @@ def by_pace(
     from bot.forges.selection import Selection
 
     if forge.repositories:
-        yield forge.repositories, settings.delay_between_writes(selected_by_owner=False).total_seconds()
+        yield forge.repositories, settings.get_write_delay(is_selected_by_owner=False).total_seconds()
     if forge.owners or not forge.repositories:
         selections = [
             Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
             for each in forge.owners
         ]
-        yield selections, settings.delay_between_writes(selected_by_owner=True).total_seconds()
+        yield selections, settings.get_write_delay(is_selected_by_owner=True).total_seconds()
 
 
 def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
@@ -90,11 +90,11 @@ def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKe
         from bot.forges.github.fleet import AppKey, InvalidKeyError
 
         try:
-            return AppKey(forge.app.id, settings.secret(forge.app.key_env, os.environ))
+            return AppKey(forge.app.id, settings.get_secret(forge.app.key_env, os.environ))
         except InvalidKeyError:
             what = f"environment variable {forge.app.key_env} does not hold a private RSA key in PEM form"
-            raise settings.unusable(forge.app.key_env, what) from None
-    return settings.token(forge.token_env, os.environ) if forge.token_env is not None else None
+            raise settings.build_variable_error(forge.app.key_env, what) from None
+    return settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
 def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:

@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 def remembered(settings: Settings) -> tuple[StateStore, SupersededStore]:
     """Open the stores of state, so that a run does not start if its state is unusable. Raises StateError."""
     from bot.settings import StateFile, StateServer
-    from bot.state.none import NoEnds, NoMemory
+    from bot.state.none import NoSupersededStore, NoStateStore
 
     if settings.state is None:
-        return NoMemory(), NoEnds()
+        return NoStateStore(), NoSupersededStore()
     from bot.state.database import Database
-    from bot.state.ends import DatabaseEnds
-    from bot.state.memory import DatabaseMemory
+    from bot.state.ends import DatabaseSupersededStore
+    from bot.state.memory import DatabaseStateStore
 
     match settings.state:
         case StateFile(path):
@@ -29,4 +29,4 @@ def remembered(settings: Settings) -> tuple[StateStore, SupersededStore]:
             database = Database.postgresql(url)
         case _:
             assert_never(settings.state)
-    return DatabaseMemory(database, SystemClock().now), DatabaseEnds(database)
+    return DatabaseStateStore(database, SystemClock().now), DatabaseSupersededStore(database)

@@ -10,7 +10,7 @@ from bot.ports import ImageBuilder
 
 if TYPE_CHECKING:
     from bot.registries.access import RegistryEntry
-    from bot.registries.clouds import Cloud
+    from bot.registries.clouds import CloudProvider
     from bot.registries.oci import OciRegistry
     from bot.settings import RegistryAuth, RegistrySettings, Settings
 
@@ -27,18 +27,18 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
     from bot.settings import RegistryAuth
 
     def secret(variable: str | None) -> str | None:
-        return settings.secret(variable, os.environ) if variable is not None else None
+        return settings.get_secret(variable, os.environ) if variable is not None else None
 
     return RegistryEntry(
         host=registry.host,
         path=registry.path,
         mirror=registry.mirror,
         upstream=registry.upstream,
-        insecure=registry.insecure,
+        is_insecure=registry.insecure,
         username=secret(registry.username_env),
         password=secret(registry.password_env),
-        anonymous=registry.auth is RegistryAuth.ANONYMOUS,
-        entra=registry.auth is RegistryAuth.AZURE,
+        is_anonymous=registry.auth is RegistryAuth.ANONYMOUS,
+        uses_entra=registry.auth is RegistryAuth.AZURE,
         cloud=_cloud(registry.auth),
         ca=str(registry.ca) if registry.ca is not None else None,
         trusted_realms=registry.trusted_realms,
@@ -54,15 +54,15 @@ def builders_of(settings: Settings) -> Iterator[ImageBuilder]:
             yield AcrTasks(registry.host, registry.tasks, os.environ)
 
 
-def _cloud(auth: RegistryAuth) -> Cloud | None:
-    from bot.registries.clouds import Cloud
+def _cloud(auth: RegistryAuth) -> CloudProvider | None:
+    from bot.registries.clouds import CloudProvider
     from bot.settings import RegistryAuth
 
     match auth:
         case RegistryAuth.ECR:
-            return Cloud.ECR
+            return CloudProvider.ECR
         case RegistryAuth.GAR:
-            return Cloud.GAR
+            return CloudProvider.GAR
         case RegistryAuth.DOCKER_CONFIG | RegistryAuth.ANONYMOUS | RegistryAuth.AZURE:
             return None
     assert_never(auth)

@@ -53,14 +53,14 @@ def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegist
         AutoSettings,
         DefenderSettings,
         GrypeSettings,
-        NobodySettings,
+        NoScannerSettings,
         OsvSettings,
         ReportSettings,
         TrivySettings,
     )
 
     match chosen:
-        case NobodySettings():
+        case NoScannerSettings():
             return NoScanner()
         case AutoSettings():
             trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
@@ -90,10 +90,10 @@ def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
     if binary is None:
         return None
-    database = registry.named_address(ImageReference.parse(chosen.database)) if chosen.database else None
+    database = registry.get_named_address(ImageReference.parse(chosen.database)) if chosen.database else None
     return TrivyScanner(
         binary,
-        registry.pull_address,
+        registry.get_pull_address,
         cache / "trivy" / _cache_name(chosen.database),
         now=SystemClock().now,
         database_address=database,
@@ -110,11 +110,11 @@ def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegist
     binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
     if binary is None or chosen.server is None:
         return None
-    token = settings.token(chosen.token_env, os.environ) if chosen.token_env is not None else None
+    token = settings.get_token(chosen.token_env, os.environ) if chosen.token_env is not None else None
     return TrivyServerScanner(
         binary,
         TrivyServer(chosen.server, token),
-        registry.pull_address,
+        registry.get_pull_address,
         cache / "trivy" / "client",
         now=SystemClock().now,
         timeout=chosen.timeout.total_seconds(),
@@ -131,7 +131,7 @@ def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner
         return None
     return GrypeScanner(
         binary,
-        registry.pull_address,
+        registry.get_pull_address,
         cache / "grype" / _cache_name(chosen.database),
         now=SystemClock().now,
         database_url=chosen.database,
@@ -158,7 +158,7 @@ def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = F
 
     return OsvScanner(
         chosen.url,
-        registry.attachments(),
+        registry.create_sbom_finder(),
         now=SystemClock().now,
         allowed_registries=chosen.send,
         may_be_missing=may_be_missing,
@@ -177,8 +177,8 @@ def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
     from bot.scanners.defender import DefenderScanner
 
     login = ManagerLogin(os.environ)
-    http = HttpClient({login.manager: HostTrust()}, environment=os.environ)
-    graph = ResourceGraph(login.manager, login.token, http, subscriptions=chosen.subscriptions)
+    http = HttpClient({login.manager_host: HostTrust()}, environment=os.environ)
+    graph = ResourceGraph(login.manager_host, login.get_token, http, subscriptions=chosen.subscriptions)
     return DefenderScanner(
         graph,
         partial(platform_manifests, registry),
@@ -194,7 +194,7 @@ def platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSubject]) -
 
     def manifest(subject: ScanSubject) -> Digest | RegistryError | None:
         try:
-            return registry.image_of(subject.tag_ref, subject.digest, subject.platform)
+            return registry.find_platform_digest(subject.tag_ref, subject.digest, subject.platform)
         except RegistryError as error:
             return error
 
@@ -206,7 +206,7 @@ def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
 
     return ReportScanner(
         chosen.path,
-        lambda subject: registry.names(subject.tag_ref, subject.digest, subject.platform),
+        lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
         now=SystemClock().now,
         platform=chosen.platform,
         max_age=chosen.max_age,

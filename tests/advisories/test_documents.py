@@ -11,8 +11,8 @@ from support.listener import Listener, Reply
 from support.scanners.advisories import statement, vex
 
 from bot.advisories import documents
-from bot.advisories._openvex import MAX_REASON, parse_document
-from bot.advisories.documents import Accepted, VexDocuments
+from bot.advisories._openvex import MAX_REASON_LENGTH, parse_document
+from bot.advisories.documents import AcceptedDocuments, VexDocuments
 from bot.advisories.source import MalformedError
 from bot.core.evidence.purl import parse_purl
 from bot.model.vex import VexProduct, VexStatement, VexStatements, VexStatus
@@ -23,8 +23,8 @@ CURL = "pkg:deb/debian/curl"
 
 
 def accepted(*places, authors=("Acme *",)) -> VexStatements:
-    entries = [Accepted(f"enrichment.vex[{index}]", place, authors) for index, place in enumerate(places)]
-    return VexDocuments(entries, {}).statements()
+    entries = [AcceptedDocuments(f"enrichment.vex[{index}]", place, authors) for index, place in enumerate(places)]
+    return VexDocuments(entries, {}).load_statements()
 
 
 def test_a_document_says_what_its_author_says_of_which_images(tmp_path):
@@ -56,9 +56,9 @@ def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
     (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "inner" / "notes.txt").write_text("no document")
     with Listener(lambda _: Reply(200, vex(statement(CVE, IMAGE, status="affected")))) as listener:
-        read = VexDocuments([Accepted("a", tmp_path, ("**",)), Accepted("b", f"{listener.url}/vex.json", ("**",))], {})
-        assert [each.status.value for each in read.statements().statements] == ["not_affected", "affected"]
-        assert read.statements() is read.statements()
+        read = VexDocuments([AcceptedDocuments("a", tmp_path, ("**",)), AcceptedDocuments("b", f"{listener.url}/vex.json", ("**",))], {})
+        assert [each.status.value for each in read.load_statements().statements] == ["not_affected", "affected"]
+        assert read.load_statements() is read.load_statements()
     assert len(listener.received) == 1
 
 
@@ -99,7 +99,7 @@ def test_a_statement_may_have_its_own_time_aliases_and_reason():
     assert found.names == {CVE, "GHSA-aaaa-bbbb-cccc"}
     assert found.stated_at == datetime(2026, 11, 3, 10, tzinfo=UTC)
     assert found.justification.startswith("nobody calls it x")
-    assert len(found.justification) == MAX_REASON
+    assert len(found.justification) == MAX_REASON_LENGTH
 
 
 def test_earlier_documents_name_things_by_texts_and_packages_beside_their_images():

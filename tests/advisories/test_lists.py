@@ -16,7 +16,7 @@ from bot.advisories import lists
 from bot.advisories._epss import parse_scores
 from bot.advisories._kev import parse_catalogue
 from bot.advisories.lists import PublicLists
-from bot.advisories.source import MalformedError, Source
+from bot.advisories.source import MalformedError, DocumentSource
 from bot.model.advisory import AdvisoryList, ListVersions
 
 CVE, OTHER, THIRD = "CVE-2026-0001", "CVE-2026-0002", "CVE-2026-00031"
@@ -29,14 +29,14 @@ def source(tmp_path):
     def _source(content: bytes, called: str = "list"):
         path = tmp_path / called
         path.write_bytes(content)
-        return Source(path, {})
+        return DocumentSource(path, {})
 
     return _source
 
 
 def test_they_say_which_of_the_ids_are_exploited_and_how_likely_that_is_and_of_what_day_they_are(source):
     found = PublicLists(source(kev(CVE, THIRD), "kev"), source(epss({CVE: 0.97, OTHER: 0.00042}), "epss"))
-    listed = found.about({CVE, OTHER})
+    listed = found.query_lists({CVE, OTHER})
     assert listed.exploited_ids == {CVE}
     assert listed.epss_scores == {CVE: 0.97, OTHER: 0.00042}
     assert listed.list_versions == ListVersions(date(2026, 11, 24), date(2026, 11, 25))
@@ -44,31 +44,31 @@ def test_they_say_which_of_the_ids_are_exploited_and_how_likely_that_is_and_of_w
 
 
 def test_a_list_that_nobody_named_says_nothing_and_is_no_trouble(source):
-    listed = PublicLists(kev=source(kev(CVE))).about({OTHER})
+    listed = PublicLists(kev=source(kev(CVE))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (frozenset(), None, ListVersions(date(2026, 11, 24)))
-    listed = PublicLists(epss=source(epss({CVE: 1}))).about({OTHER})
+    listed = PublicLists(epss=source(epss({CVE: 1}))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.errors) == (None, {}, {})
 
 
 def test_lists_may_be_packed(source):
     listed = PublicLists(source(gzip.compress(kev(CVE)), "kev"), source(gzip.compress(epss({CVE: 0})), "epss"))
-    assert listed.about({CVE}).exploited_ids == {CVE}
-    assert listed.about({CVE}).epss_scores == {CVE: 0}
+    assert listed.query_lists({CVE}).exploited_ids == {CVE}
+    assert listed.query_lists({CVE}).epss_scores == {CVE: 0}
 
 
 def test_each_list_is_read_once_in_a_run_whatever_is_asked():
     with Listener(lambda received: Reply(200, kev(CVE) if "kev" in received.path else epss({CVE: 0.5}))) as listener:
-        found = PublicLists(*(Source(f"{listener.url}/{each}", {}) for each in ("kev.json", "epss.csv")))
-        assert found.about({CVE}).exploited_ids == {CVE}
-        assert found.about({OTHER}).exploited_ids == frozenset()
-        assert found.about({CVE}).epss_scores == {CVE: 0.5}
+        found = PublicLists(*(DocumentSource(f"{listener.url}/{each}", {}) for each in ("kev.json", "epss.csv")))
+        assert found.query_lists({CVE}).exploited_ids == {CVE}
+        assert found.query_lists({OTHER}).exploited_ids == frozenset()
+        assert found.query_lists({CVE}).epss_scores == {CVE: 0.5}
     assert [each.path for each in listener.received] == ["/kev.json", "/epss.csv"]
 
 
 def test_where_one_cannot_be_read_what_it_says_is_unknown_and_the_other_is_asked(tmp_path, source):
-    found = PublicLists(Source(tmp_path / "gone.json", {}), source(epss({CVE: 0.5})))
+    found = PublicLists(DocumentSource(tmp_path / "gone.json", {}), source(epss({CVE: 0.5})))
     for _ in range(2):
-        listed = found.about({CVE})
+        listed = found.query_lists({CVE})
         assert (listed.exploited_ids, listed.epss_scores) == (None, {CVE: 0.5})
         assert listed.list_versions.unread_lists == {AdvisoryList.KEV}
         assert listed.errors == {
@@ -86,7 +86,7 @@ def test_where_one_cannot_be_read_what_it_says_is_unknown_and_the_other_is_asked
 )
 def test_a_server_that_does_not_have_it_is_named_without_what_stands_behind_the_question_mark(status, body, why):
     with Listener(lambda _: Reply(status, body)) as listener:
-        listed = PublicLists(Source(f"{listener.url}/kev.json", {})).about({CVE})
+        listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.errors == {AdvisoryList.KEV: f"{listener.url}{why}"}
 
 
@@ -94,7 +94,7 @@ def test_a_host_that_nobody_named_is_not_asked_though_a_redirect_says_so():
     with Listener(lambda _: Reply(200, kev(CVE))) as inside:
         redirect = Reply(302, b"", {"Location": f"{inside.url}/kev.json"})
         with Listener(lambda _: redirect) as listener:
-            listed = PublicLists(Source(f"{listener.url}/kev.json", {})).about({CVE})
+            listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert listed.exploited_ids is None
     assert "redirects to a blocked URL" in listed.errors[AdvisoryList.KEV]
     assert inside.received == []
@@ -141,8 +141,8 @@ def test_scores_without_their_day_or_their_columns_are_none(content):
 @pytest.mark.parametrize("score", ["", "high", "nan", "1.1", "-0.1", "inf"])
 def test_a_score_that_is_no_probability_makes_the_list_unreadable(source, score):
     found = PublicLists(epss=source(epss({CVE: score, OTHER: 0.5})))
-    assert found.about({OTHER}).epss_scores == {OTHER: 0.5}
-    listed = found.about({CVE})
+    assert found.query_lists({OTHER}).epss_scores == {OTHER: 0.5}
+    listed = found.query_lists({CVE})
     assert listed.epss_scores is None
     assert "not a number from 0 to 1" in listed.errors[AdvisoryList.EPSS]
     assert listed.list_versions == ListVersions(unread_lists=frozenset({AdvisoryList.EPSS}))
@@ -163,7 +163,7 @@ def test_whatever_the_bytes_there_is_a_list_or_a_sentence(content):
 def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch, packed):
     monkeypatch.setattr(lists, "MAX_CATALOGUE", 1000)
     content = kev(CVE) + b" " * 1_000_000
-    listed = PublicLists(source(gzip.compress(content) if packed else content)).about({CVE})
+    listed = PublicLists(source(gzip.compress(content) if packed else content)).query_lists({CVE})
     assert listed.exploited_ids is None
     assert "has more than 1000 bytes; not read" in listed.errors[AdvisoryList.KEV]
 
@@ -171,11 +171,11 @@ def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch,
 def test_what_a_server_sends_is_cut_off_at_the_same_bound(monkeypatch):
     monkeypatch.setattr(lists, "MAX_CATALOGUE", 1000)
     with Listener(lambda _: Reply(200, kev(CVE) + b" " * 5_000)) as listener:
-        listed = PublicLists(Source(f"{listener.url}/kev.json", {})).about({CVE})
+        listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert "has more than 1000 bytes; not read" in listed.errors[AdvisoryList.KEV]
 
 
 def test_what_is_damaged_is_not_unpacked_in_part(source):
-    listed = PublicLists(source(gzip.compress(kev(CVE))[:-9])).about({CVE})
+    listed = PublicLists(source(gzip.compress(kev(CVE))[:-9])).query_lists({CVE})
     assert "cannot be unpacked" in listed.errors[AdvisoryList.KEV]
     assert listed.exploited_ids is None

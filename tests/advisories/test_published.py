@@ -6,7 +6,7 @@ import pytest
 from support.scanners.advisories import statement, vex
 from support.values import digest
 
-from bot.advisories.documents import Accepted, VexDocuments
+from bot.advisories.documents import AcceptedDocuments, VexDocuments
 from bot.advisories.lists import PublicLists
 from bot.advisories.published import PublishedAdvisories
 from bot.model.advisory import AdvisoryList
@@ -34,7 +34,7 @@ def published(tmp_path):
 
         path = tmp_path / "vex.json"
         path.write_bytes(content)
-        documents = VexDocuments([Accepted("enrichment.vex[0]", path, ("**",))], {})
+        documents = VexDocuments([AcceptedDocuments("enrichment.vex[0]", path, ("**",))], {})
         return PublishedAdvisories(PublicLists(), documents, names), asked
 
     return _published

@@ -13,7 +13,7 @@ from support.runs.worlds import build
 from support.scanners.grype import GrypeStand, report
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
-from bot.demo.images import Package, debian_root, image, index, layer
+from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
 
 # ---- gone, and out of policy -------------------------------------------------------------------------------------
 
@@ -138,7 +138,7 @@ def test_no_signature_is_asked_for_twice(check, loopback, signing):
 
 def built(content: str, created: datetime | None):
     """Return an image that says when it was built."""
-    return index([image([layer(debian_root("12.7", [Package("base-files", content)]))], created=created)])
+    return build_index([build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))], created=created)])
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from support.values import digest
 from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import shorten_digest
-from bot.demo.library import DATABASE, stock
+from bot.demo.library import DATABASE, build_demo_images
 from bot.demo.registry import LoopbackRegistry
 
 PYTHON = "python:3.12-slim"
@@ -230,7 +230,7 @@ def test_what_lists_and_documents_of_the_config_say_is_said_of_both(compare, sta
 @pytest.mark.real("trivy")
 def test_the_real_trivy_says_what_the_rebuild_of_an_image_fixed(basebump, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    library = stock(datetime.now(UTC))
+    library = build_demo_images(datetime.now(UTC))
     with LoopbackRegistry(library.store) as registry:
         hub = Loopback(registry, library.store).hub()
         path = tmp_path / "basebump.yaml"

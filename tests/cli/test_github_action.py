@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bot.cli.github_action import MAX_OUTPUT, command_line, default_config, outputs
+from bot.cli.github_action import MAX_OUTPUT, build_arguments, build_default_config, build_outputs
 from bot.model.errors import UsageError
 from bot.settings import load
 from bot.settings.values import AppSettings
@@ -15,12 +15,12 @@ JOB = {"GITHUB_API_URL": "https://github.example.com/api/v3", "GITHUB_REPOSITORY
 def written(tmp_path, **inputs):
     """Return the settings that basebump reads from the config which is written for some inputs."""
     environment = JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}
-    (config,) = [each for each in command_line(environment, tmp_path) if each.startswith("--config=")]
-    return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], need_forges=True)
+    (config,) = [each for each in build_arguments(environment, tmp_path) if each.startswith("--config=")]
+    return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], requires_forges=True)
 
 
 def test_a_step_without_inputs_proposes_to_its_own_repository_on_its_own_server(tmp_path):
-    assert command_line(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
+    assert build_arguments(JOB, tmp_path)[:3] == ["run", f"--config={tmp_path / 'basebump.yaml'}", "--level=propose"]
     (forge,) = written(tmp_path).forges
     assert (forge.url, forge.token_env, forge.repositories) == (JOB["GITHUB_API_URL"], "BASEBUMP_TOKEN", ("acme/web",))
 
@@ -48,12 +48,12 @@ def test_what_is_remembered_is_where_the_cache_looks_for_it(tmp_path, monkeypatc
 )
 def test_inputs_that_do_not_go_together_are_wrong_usage(tmp_path, inputs, words):
     with pytest.raises(UsageError, match=words):
-        command_line(JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}, tmp_path)
+        build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}, tmp_path)
 
 
 def test_what_begins_like_an_option_is_a_value(tmp_path):
     words = {"CONFIG": "--help", "LEVEL": "--help", "IMAGE": "-x", "REPOSITORIES": "--a, --b", "SHARD": "--help"}
-    arguments = command_line(JOB | {f"BASEBUMP_{key}": value for key, value in words.items()}, tmp_path)
+    arguments = build_arguments(JOB | {f"BASEBUMP_{key}": value for key, value in words.items()}, tmp_path)
     assert arguments[1:] == [
         "--config=--help",
         "--level=--help",
@@ -67,12 +67,12 @@ def test_what_begins_like_an_option_is_a_value(tmp_path):
 
 def test_a_name_with_quotes_and_lines_stays_one_text_in_the_config(tmp_path):
     hostile = 'x"]\n  - kind: local\n'
-    assert default_config(JOB | {"GITHUB_REPOSITORY": hostile})["forges"][0]["repositories"] == [hostile]
+    assert build_default_config(JOB | {"GITHUB_REPOSITORY": hostile})["forges"][0]["repositories"] == [hostile]
 
 
 def test_an_output_is_cut_between_two_entries_and_stays_one_line():
     failed = [{"subject": f"acme/{number}", "stage": "propose", "error": "é\n" * 400} for number in range(1000)]
-    text = outputs({"repositories": [], "failed": failed})["failed"]
+    text = build_outputs({"repositories": [], "failed": failed})["failed"]
     assert len(text) <= MAX_OUTPUT
     assert text.isascii()
     assert "\n" not in text

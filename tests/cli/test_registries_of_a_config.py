@@ -13,7 +13,7 @@ from bot.model.reference import TagRef
 from bot.registries.oci import OciRegistry
 from bot.wiring import registry_for
 
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-docker.pkg.dev"
 
@@ -47,7 +47,7 @@ def test_a_cache_of_a_config_is_behind_its_upstream(tmp_path):
 
 def test_a_registry_that_is_only_named_as_a_cache_may_be_asked(tmp_path):
     oci = registry(tmp_path, "  - {host: acme.azurecr.io/hub, upstream: docker.io}\n", "acme.azurecr.io")
-    assert oci.pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
+    assert oci.get_pull_address(TagRef("acme.azurecr.io/team/web", "1"), IMAGE.digest).username is None
 
 
 def test_the_login_of_amazon_is_for_the_registry_that_the_config_says(tmp_path, monkeypatch):
@@ -55,8 +55,8 @@ def test_the_login_of_amazon_is_for_the_registry_that_the_config_says(tmp_path, 
         aws.serve(monkeypatch)
         other = ECR.replace("1234", "9999")
         oci = registry(tmp_path, f"  - {{host: {ECR}, auth: ecr}}\n  - {{host: {other}}}\n", ECR)
-        assert oci.pull_address(TagRef(f"{ECR}/a", "1"), IMAGE.digest).password == aws.password
-        assert oci.pull_address(TagRef(f"{other}/a", "1"), IMAGE.digest).password is None
+        assert oci.get_pull_address(TagRef(f"{ECR}/a", "1"), IMAGE.digest).password == aws.password
+        assert oci.get_pull_address(TagRef(f"{other}/a", "1"), IMAGE.digest).password is None
 
 
 @pytest.mark.parametrize("auth", ["ecr", "gar"])
@@ -67,4 +67,4 @@ def test_a_file_of_logins_is_not_looked_into_where_the_config_names_a_cloud(auth
     host = {"ecr": ECR, "gar": GAR}[auth]
     oci = registry(tmp_path, f"  - {{host: {host}, auth: {auth}}}\n", host)
     with pytest.raises(Exception, match=f"`auth: {auth}`"):
-        oci.pull_address(TagRef(f"{host}/a", "1"), IMAGE.digest)
+        oci.get_pull_address(TagRef(f"{host}/a", "1"), IMAGE.digest)

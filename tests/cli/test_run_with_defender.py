@@ -13,10 +13,10 @@ from support.clouds.resource_graph import Graph, cve, grouped, individual
 from support.git import Git
 from support.registries.docker_registry import Certificate
 
-from bot.demo.images import image, index, layer
+from bot.demo.images import build_image, build_index, build_layer
 
 pytestmark = pytest.mark.real("git")
-OLD, NEW = (image([layer({"version": version})]) for version in (b"1", b"2"))
+OLD, NEW = (build_image([build_layer({"version": version})]) for version in (b"1", b"2"))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def graph(tmp_path, monkeypatch):
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback, graph):
     """Run over a repository that is behind, with an index before and after."""
-    digests = [loopback.store.tag("library/python", "3.12-slim", index([each])) for each in (OLD, NEW)]
+    digests = [loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in (OLD, NEW)]
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
 
     def go(*arguments: str):

@@ -10,7 +10,7 @@ from support.git import Git
 from support.listener import Listener, Reply
 from support.scanners.advisories import epss, kev, statement, vex
 
-from bot.demo.images import Package, debian_root, image, index, layer
+from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
 
 pytestmark = pytest.mark.real("git")
 
@@ -19,7 +19,7 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 
 
 def build(content: str):
-    return image([layer(debian_root("12.7", [Package("base-files", content)]))])
+    return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
 def report(manifest: str, *cves: str) -> str:
@@ -40,7 +40,7 @@ def report(manifest: str, *cves: str) -> str:
 def scene(tmp_path, config, loopback):
     """A repository that is behind, reports about both images, and a config with `more` in it."""
     images = [build("old"), build("new")]
-    old, _ = (loopback.store.tag("library/python", "3.12-slim", index([each])) for each in images)
+    old, _ = (loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
     git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     (tmp_path / "reports").mkdir()

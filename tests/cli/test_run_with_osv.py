@@ -8,7 +8,7 @@ import pytest
 from support.git import Git
 from support.scanners.osv import OsvStand, by_buildkit, debian, spdx, statement
 
-from bot.demo.images import image, layer
+from bot.demo.images import build_image, build_layer
 
 pytestmark = pytest.mark.real("git")
 
@@ -28,7 +28,7 @@ def run(tmp_path, basebump, config, loopback, api):
     """Run over a repository that is behind, with an image that has an inventory before and after."""
     digests = []
     for version in ("3.0.1-1", "3.0.2-1"):
-        made = image([layer({"version": version.encode()})])
+        made = build_image([build_layer({"version": version.encode()})])
         pushed = by_buildkit(made, statement(spdx(OPENSSL.format(version)), made.digest))
         digests.append(loopback.store.tag("library/python", "3.12-slim", pushed))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})

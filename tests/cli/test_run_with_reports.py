@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support.git import Git
 
-from bot.demo.images import Package, debian_root, image, index, layer
+from bot.demo.images import DemoPackage, build_debian_root, build_image, build_index, build_layer
 from bot.model.reference import Digest
 
 pytestmark = pytest.mark.real("git")
 
 
 def build(content: str):
-    return image([layer(debian_root("12.7", [Package("base-files", content)]))])
+    return build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))])
 
 
 def grype(manifest: Digest, *cves: str) -> str:
@@ -37,7 +37,7 @@ def grype(manifest: Digest, *cves: str) -> str:
 def scene(tmp_path, config, loopback):
     """A repository that is behind, and a folder for reports about its old and its new image."""
     images = [build("old"), build("new")]
-    old, new = (loopback.store.tag("library/python", "3.12-slim", index([each])) for each in images)
+    old, new = (loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
     Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     reports = tmp_path / "reports"

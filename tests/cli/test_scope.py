@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.git import Git
 from support.values import digest
 
-from bot.cli.scope import MAX_SHARDS, shard_of
+from bot.cli.scope import MAX_SHARDS, resolve_shard
 from bot.model.scope import Shard
 
 NAMES = [f"acme/service-{number}" for number in range(200)]
@@ -51,7 +51,7 @@ def test_the_spelling_of_a_forge_does_not_matter():
     ],
 )
 def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard):
-    assert shard_of(said, environment) == shard
+    assert resolve_shard(said, environment) == shard
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_the_environment_of_a_ci_says_which_part_it_is(said, environment, shard)
 )
 def test_what_is_no_part_is_wrong_usage_that_says_why(said, environment):
     with pytest.raises(click.BadParameter):
-        shard_of(said, environment)
+        resolve_shard(said, environment)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from support.parts import ROOT
 from support.runs.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
 from support.runs.worlds import write_tree
 
-from bot.cli.screen import coloured, fold_of
+from bot.cli.screen import colour_text, choose_fold
 from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.text import render_run_text
 
@@ -110,7 +110,7 @@ def test_github_and_azure_fold_each_repository(run, basebump, monkeypatch, tmp_p
 def test_every_skip_is_in_its_fold_with_its_reason():
     mine = verdict(OccurrenceStatus.SKIPPED, Reason.MAYBE_OWN, written="registry.acme.dev/web:1")
     for environment in (GITHUB, AZURE, GITLAB):
-        text = render_run_text(run_report(repository(mine)), fold_of(environment))
+        text = render_run_text(run_report(repository(mine)), choose_fold(environment))
         assert "· registry.acme.dev/web:1  skipped (maybe-own)" in text
         assert Reason.MAYBE_OWN.sentence in text
 
@@ -128,11 +128,11 @@ BREAKS = (HOSTILE, "::endgroup::", "##[endgroup]", "\x1b[0Ksection_end:0:basebum
 @given(st.one_of(st.text(), st.sampled_from(BREAKS)))
 def test_no_text_from_outside_opens_or_ends_a_fold(word):
     report = hostile_report(word)
-    lines = render_run_text(report, fold_of(GITHUB)).split("\n")
+    lines = render_run_text(report, choose_fold(GITHUB)).split("\n")
     commands = [line for line in lines if line.lstrip().startswith("::") or "##[" in line]
     assert [line.startswith("##[group]") for line in commands] == [True, False] * 2
     assert not [line for line in commands if re.search("%(?!25)", line)]
-    sections = render_run_text(report, fold_of(GITLAB))
+    sections = render_run_text(report, choose_fold(GITLAB))
     assert sections.count("\x1b[0Ksection_") == sections.count("\r\x1b[0K") == 4
     assert sections.count("\x1b") == 8
 
@@ -166,7 +166,7 @@ def test_colours_add_nothing_but_colours(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     text = render_run_text(run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=2))))
-    painted = coloured(text, Screen())
+    painted = colour_text(text, Screen())
     assert len(COLOUR.findall(painted)) == 4
     assert COLOUR.sub("", painted) == text
-    assert coloured(text, io.StringIO()) == text
+    assert colour_text(text, io.StringIO()) == text

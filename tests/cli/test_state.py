@@ -16,15 +16,15 @@ from bot.model.history import SupersededTag
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
-from bot.state.ends import DatabaseEnds
-from bot.state.memory import DatabaseMemory
+from bot.state.ends import DatabaseSupersededStore
+from bot.state.memory import DatabaseStateStore
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
 PYTHON = TagRef("docker.io/library/python", "3.12")
 
 
 def sightings(path) -> list[str]:
-    memory = DatabaseMemory(Database.sqlite(path), lambda: None)
+    memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
     return [sighting.digest for sighting in memory.load_observations([PYTHON]).get(PYTHON, ())]
 
 
@@ -47,7 +47,7 @@ def test_a_scan_remembers_which_lines_are_over(tmp_path, basebump, loopback, con
     tree = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
     code, _, _ = basebump("scan", tree, "--config", config("state: sqlite:///state.db\n"))
     assert code == 0
-    known = DatabaseEnds(Database.sqlite(tmp_path / "state.db")).load([line])
+    known = DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db")).load([line])
     assert known == {line: SupersededTag(pinned, Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")}
 
 

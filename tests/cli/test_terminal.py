@@ -2,22 +2,22 @@
 
 import sys
 
-from bot.cli.terminal import Bar, NoProgress, progress
+from bot.cli.terminal import ProgressBar, NoProgress, create_progress
 
 
 def test_a_log_gets_no_bar(monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    assert isinstance(progress(), NoProgress)
+    assert isinstance(create_progress(), NoProgress)
 
 
 def test_a_terminal_gets_one(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert isinstance(progress(), Bar)
+    assert isinstance(create_progress(), ProgressBar)
 
 
 def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
-    bar = Bar()
+    bar = ProgressBar()
     bar.start_phase("Asking registries", 4)
     bar.advance()
     bar.advance()
@@ -31,7 +31,7 @@ def test_the_bar_counts_its_steps_and_is_gone_at_the_end(capsys):
 
 
 def test_a_phase_of_nothing_draws_nothing(capsys):
-    bar = Bar()
+    bar = ProgressBar()
     bar.start_phase("Scanning images", 0)
     assert capsys.readouterr().err == ""
 

@@ -13,7 +13,7 @@ from support.runs.worlds import build
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 from support.signing.notation import COSE, party, payload, signed
 
-from bot.verifiers.notation import SIGNATURE
+from bot.verifiers.notation import SIGNATURE_TYPE
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 AUTHORITY = party("Root", is_authority=True)
@@ -57,7 +57,7 @@ def test_a_key_of_a_config_verifies_what_it_signed(loopback, scanned):
 def test_an_authority_of_a_config_verifies_what_its_signers_signed(loopback, scanned):
     trust = "{image: docker.io/library/python, notation: {certificates: [root.pem], subjects: [%s]}}"
     envelope = signed(COSE, payload(NEW.digest), (SIGNER, AUTHORITY))
-    attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE))
+    attach(loopback, attachment(NEW, COSE, envelope, kind_of_artifact=SIGNATURE_TYPE))
     assert scanned(trust % '"O=Acme,CN=Images"') == ("update", None)
     assert scanned(trust % '"O=Other"') == ("refused", "signature-failed")
 

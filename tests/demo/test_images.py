@@ -15,31 +15,31 @@ from bot.demo.images import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
-    Image,
+    PlatformImage,
     ImageStore,
-    Package,
-    alpine_root,
-    attestation,
-    debian_root,
-    digest_of,
-    image,
-    index,
-    layer,
+    DemoPackage,
+    build_alpine_root,
+    build_attestation,
+    build_debian_root,
+    compute_digest,
+    build_image,
+    build_index,
+    build_layer,
 )
 
-PACKAGES = (Package("libssl3", "3.0.1-1", "openssl"), Package("bash", "5.2-1"))
+PACKAGES = (DemoPackage("libssl3", "3.0.1-1", "openssl"), DemoPackage("bash", "5.2-1"))
 
 
-def sample(platform: str = "linux/amd64", **options) -> Image:
-    return image([layer(debian_root("12.11", PACKAGES))], platform=platform, **options)
+def sample(platform: str = "linux/amd64", **options) -> PlatformImage:
+    return build_image([build_layer(build_debian_root("12.11", PACKAGES))], platform=platform, **options)
 
 
-def config_of(made: Image) -> dict:
+def config_of(made: PlatformImage) -> dict:
     return json.loads(made.blobs[0])
 
 
 def test_a_layer_holds_the_files_and_their_folders_in_order():
-    packed = layer({"etc/os-release": b"ID=x\n", "a": b"1"})
+    packed = build_layer({"etc/os-release": b"ID=x\n", "a": b"1"})
     with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
         assert [(member.name, member.isdir()) for member in archive] == [
             ("a", False),
@@ -51,7 +51,7 @@ def test_a_layer_holds_the_files_and_their_folders_in_order():
 
 def test_the_same_content_is_the_same_image():
     assert sample() == sample()
-    assert layer({"a": b"1", "b": b"2"}) == layer({"b": b"2", "a": b"1"})
+    assert build_layer({"a": b"1", "b": b"2"}) == build_layer({"b": b"2", "a": b"1"})
 
 
 @pytest.mark.parametrize("docker", [False, True])
@@ -60,7 +60,7 @@ def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
     manifest = json.loads(made.content)
     descriptors = [manifest["config"], *manifest["layers"]]
     assert [(item["digest"], item["size"]) for item in descriptors] == [
-        (digest_of(blob), len(blob)) for blob in made.blobs
+        (compute_digest(blob), len(blob)) for blob in made.blobs
     ]
     assert made.media_type == manifest["mediaType"] == (DOCKER_MANIFEST if docker else OCI_MANIFEST)
     assert config_of(made)["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
@@ -83,7 +83,7 @@ def test_a_date_may_be_missing():
 @pytest.mark.parametrize("docker", [False, True])
 def test_an_index_lists_its_children_with_their_platforms(docker):
     children = [sample("linux/amd64", docker=docker), sample("linux/arm64/v8", docker=docker)]
-    made = index(children, docker=docker)
+    made = build_index(children, is_docker=docker)
     listed = json.loads(made.content)
     assert [item["digest"] for item in listed["manifests"]] == [child.digest for child in children]
     assert [item["platform"] for item in listed["manifests"]] == [
@@ -95,13 +95,13 @@ def test_an_index_lists_its_children_with_their_platforms(docker):
 
 def test_an_attestation_is_a_child_that_nothing_can_run():
     subject = sample()
-    (entry,) = json.loads(index([attestation(subject)]).content)["manifests"]
+    (entry,) = json.loads(build_index([build_attestation(subject)]).content)["manifests"]
     assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
     assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
 
 
 def test_roots_say_what_they_are_and_what_is_in_them():
-    debian, alpine = debian_root("12.11", PACKAGES), alpine_root("3.20.3", PACKAGES)
+    debian, alpine = build_debian_root("12.11", PACKAGES), build_alpine_root("3.20.3", PACKAGES)
     assert b'VERSION_ID="12"' in debian["etc/os-release"]
     assert debian["etc/debian_version"] == b"12.11\n"
     first, second = debian["var/lib/dpkg/status"].decode().split("\n\n")
@@ -114,42 +114,42 @@ def test_roots_say_what_they_are_and_what_is_in_them():
 class TestStore:
     def test_a_tag_moves_and_the_old_digest_stays(self):
         store, old, new = ImageStore(), sample(), sample(created=datetime(2026, 2, 1, tzinfo=UTC))
-        store.tag("library/debian", "12", old)
-        assert store.tag("library/debian", "12", new) == new.digest
-        assert store.manifest("library/debian", "12").digest == new.digest
-        assert store.manifest("library/debian", old.digest).content == old.content
+        store.set_tag("library/debian", "12", old)
+        assert store.set_tag("library/debian", "12", new) == new.digest
+        assert store.find_manifest("library/debian", "12").digest == new.digest
+        assert store.find_manifest("library/debian", old.digest).content == old.content
 
     def test_children_of_an_index_are_there_with_their_blobs(self):
         store, child = ImageStore(), sample()
-        store.put("library/debian", index([child]))
-        assert store.manifest("library/debian", child.digest).content == child.content
-        assert all(store.blob("library/debian", digest_of(blob)) == blob for blob in child.blobs)
+        store.put("library/debian", build_index([child]))
+        assert store.find_manifest("library/debian", child.digest).content == child.content
+        assert all(store.find_blob("library/debian", compute_digest(blob)) == blob for blob in child.blobs)
 
     def test_what_is_removed_takes_its_tags_along(self):
         store, made = ImageStore(), sample()
-        store.tag("library/debian", "12", made)
-        store.tag("library/debian", "latest", made)
-        store.tag("library/other", "12", made)
+        store.set_tag("library/debian", "12", made)
+        store.set_tag("library/debian", "latest", made)
+        store.set_tag("library/other", "12", made)
         store.remove("library/debian", made.digest)
-        assert store.manifest("library/debian", "12") is None
-        assert store.manifest("library/debian", made.digest) is None
-        assert store.tags("library/debian") == {}
-        assert store.tags("library/other") == {"12": made.digest}
+        assert store.find_manifest("library/debian", "12") is None
+        assert store.find_manifest("library/debian", made.digest) is None
+        assert store.list_tags("library/debian") == {}
+        assert store.list_tags("library/other") == {"12": made.digest}
 
     def test_repositories_do_not_share(self):
         store, made = ImageStore(), sample()
-        store.tag("library/debian", "12", made)
-        assert store.manifest("library/other", "12") is None
-        assert store.blob("library/other", digest_of(made.blobs[0])) is None
+        store.set_tag("library/debian", "12", made)
+        assert store.find_manifest("library/other", "12") is None
+        assert store.find_blob("library/other", compute_digest(made.blobs[0])) is None
 
 
 @pytest.mark.real("docker-registry")
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_real_registry_takes_all_of_it_under_the_same_digests(docker):
     store = ImageStore()
-    both = index([sample(docker=docker), sample("linux/arm64", docker=docker)], docker=docker)
-    store.tag("library/debian", "12", both)
-    store.tag("library/debian", "alone", sample(docker=docker))
+    both = build_index([sample(docker=docker), sample("linux/arm64", docker=docker)], is_docker=docker)
+    store.set_tag("library/debian", "12", both)
+    store.set_tag("library/debian", "alone", sample(docker=docker))
     with DockerRegistry() as registry:
         registry.push_store(store)
         registry.forget()

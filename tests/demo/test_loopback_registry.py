@@ -8,18 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageStore, Package, debian_root, digest_of, image, index, layer
-from bot.demo.registry import LoopbackRegistry, Served
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageStore, DemoPackage, build_debian_root, compute_digest, build_image, build_index, build_layer
+from bot.demo.registry import LoopbackRegistry, ServedRequest
 
 ACCEPT = {"Accept": f"{OCI_INDEX}, {OCI_MANIFEST}"}
-CHILD = image([layer(debian_root("12.11", [Package("bash", "5.2-1")]))])
-BOTH = index([CHILD])
+CHILD = build_image([build_layer(build_debian_root("12.11", [DemoPackage("bash", "5.2-1")]))])
+BOTH = build_index([CHILD])
 
 
 @pytest.fixture
 def store():
     held = ImageStore()
-    held.tag("library/debian", "12", BOTH)
+    held.set_tag("library/debian", "12", BOTH)
     return held
 
 
@@ -88,7 +88,7 @@ def test_an_index_is_for_those_who_accept_one(client, accept, status):
 
 def test_blobs_are_served_by_digest(client):
     for blob in CHILD.blobs:
-        answer = client.get(f"/v2/library/debian/blobs/{digest_of(blob)}")
+        answer = client.get(f"/v2/library/debian/blobs/{compute_digest(blob)}")
         assert answer.content == blob
 
 
@@ -128,7 +128,7 @@ def test_a_tag_that_moves_is_seen_at_once(client, store):
 def test_requests_are_remembered_in_order(client, registry):
     client.get("/v2/")
     client.head("/v2/library/debian/manifests/none")
-    assert registry.served == (Served("GET", "/v2/", 200), Served("HEAD", "/v2/library/debian/manifests/none", 404))
+    assert registry.served == (ServedRequest("GET", "/v2/", 200), ServedRequest("HEAD", "/v2/library/debian/manifests/none", 404))
 
 
 def test_a_hundred_requests_on_one_connection_do_not_wait_for_each_other(client):

@@ -16,7 +16,7 @@ from support.values import digest
 from support.witnesses.pod_security import RULES, containers
 
 from bot import __version__
-from bot.cli.scope import shard_of
+from bot.cli.scope import resolve_shard
 from bot.settings import load
 
 pytestmark = pytest.mark.real("kustomize")
@@ -207,7 +207,7 @@ def test_each_pod_of_the_job_takes_a_part_of_its_own(built):
         for option, value in zip(*2 * [iter(container_of(built["sharded"])["args"][1:])], strict=True)
         if option == "--shard"
     )
-    parts = [shard_of(said, {"JOB_COMPLETION_INDEX": str(index)}) for index in range(job["completions"])]
+    parts = [resolve_shard(said, {"JOB_COMPLETION_INDEX": str(index)}) for index in range(job["completions"])]
     assert [part.number for part in parts] == list(range(1, job["completions"] + 1))
     assert {part.total for part in parts} == {job["completions"]}
     assert 0 < job["parallelism"] <= job["completions"]
@@ -222,7 +222,7 @@ def test_parts_do_not_share_a_disk(built):
 def test_the_config_can_be_used_and_the_job_mounts_it(objects, tmp_path):
     ((name, text),) = objects["ConfigMap"]["data"].items()
     (tmp_path / name).write_text(text, encoding="utf-8")
-    load(tmp_path / name, need_forges=True)
+    load(tmp_path / name, requires_forges=True)
     (config,) = (each for each in pod_of(objects)["volumes"] if each["name"] == "config")
     assert config["configMap"]["name"] == objects["ConfigMap"]["metadata"]["name"]
     (mount,) = (each for each in container_of(objects)["volumeMounts"] if each["name"] == "config")

@@ -60,7 +60,7 @@ def test_the_readmes_config_is_a_valid_one(tmp_path):
     (example,) = re.findall(r"```yaml\n(schema:.*?)```", README, re.DOTALL)
     path = tmp_path / "basebump.yaml"
     path.write_text(example, encoding="utf-8")
-    load(path, need_forges=True)
+    load(path, requires_forges=True)
 
 
 def test_the_page_of_evidence_has_every_state_that_is_not_zero():

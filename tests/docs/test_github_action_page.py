@@ -94,6 +94,6 @@ def test_the_config_of_the_organisation_is_a_valid_one(tmp_path):
     (config,) = [block for block in BLOCKS if "\nforges:" in block]
     path = tmp_path / "basebump.yaml"
     path.write_text(config, encoding="utf-8")
-    settings = load(path, need_forges=True)
+    settings = load(path, requires_forges=True)
     (step,) = [each for each in read(WORKFLOWS[1])["jobs"]["propose"]["steps"] if each.get("id") == "basebump"]
     assert settings.state.path == tmp_path / step["with"]["state"]

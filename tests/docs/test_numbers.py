@@ -22,20 +22,20 @@ from bot.model.pace import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.net.pace import MAX_PAUSE
 from bot.pipeline import nearer, survey
 from bot.pipeline.pool import REGISTRY_POOL
-from bot.registries.pulls import RESERVE
+from bot.registries.pulls import RESERVED_PULLS
 from bot.reports import html
 from bot.scanners import grype, trivy
-from bot.state.tables import LINES_KEPT
+from bot.state.tables import TAGS_KEPT
 
 MIB = 1024 * 1024
 WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 10: "ten", 20: "twenty", 32: "thirty-two"}
 
 NUMBERS = [
     ("vocabulary", f"larger than the {survey.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
-    ("configuration", f"The last {WORDS[RESERVE]} pulls of Docker Hub's limit are left for others"),
+    ("configuration", f"The last {WORDS[RESERVED_PULLS]} pulls of Docker Hub's limit are left for others"),
     ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
     ("configuration", f"up to {WORDS[nearer.MAX_FALLBACK_TAGS]} nearer tags are tried"),
-    ("configuration", f"not seen for {LINES_KEPT.days} days are deleted"),
+    ("configuration", f"not seen for {TAGS_KEPT.days} days are deleted"),
     ("configuration", f"tries again for {WORDS[missing.RETRY_PERIOD.days]} days after the last push"),
     ("configuration", f"A run onboards {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
     ("configuration", f"limits: {{new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
@@ -45,11 +45,11 @@ NUMBERS = [
     ),
     ("doctor", f"up to {_examination.MAX_LOOKED_AT} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
-    ("evidence", f"too large ({_kev.MAX_CATALOGUE // MIB} MiB and {_epss.MAX_SCORES // MIB} MiB, unpacked)"),
+    ("evidence", f"too large ({_kev.MAX_CATALOGUE_SIZE // MIB} MiB and {_epss.MAX_SCORES_SIZE // MIB} MiB, unpacked)"),
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"cut after {github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
-    ("operations", f"forgets what it has not seen for {LINES_KEPT.days} days"),
+    ("operations", f"forgets what it has not seen for {TAGS_KEPT.days} days"),
     ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
     ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),

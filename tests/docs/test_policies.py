@@ -16,8 +16,8 @@ from support.signing.attached import trusted
 from bot.cli.app import main
 from bot.demo.images import ImageStore
 from bot.demo.registry import LoopbackRegistry
-from bot.settings import Settings, load, repository_rules
-from bot.settings.schema import json_schema
+from bot.settings import Settings, load, load_repository_rules
+from bot.settings.schema import build_json_schema
 
 pytestmark = pytest.mark.real("git")
 
@@ -73,13 +73,13 @@ def test_every_example_is_a_config_by_itself(section, tmp_path):
     for text in examples:
         name, _, rest = text.partition("\n")
         if name == "# .basebump.yaml":
-            assert repository_rules(text.encode(), "its own file")
+            assert load_repository_rules(text.encode(), "its own file")
         elif name.startswith("# "):
             write_tree(tmp_path, {name.removeprefix("# "): rest})
     for text in (text for text in examples if not text.startswith("# ")):
         path = tmp_path / "basebump.yaml"
         path.write_text(f"schema: 1\n{text}", encoding="utf-8")
-        assert load(path, need_forges=False) != Settings(source=str(path))
+        assert load(path, requires_forges=False) != Settings(source=str(path))
 
 
 OF_RULES = ("Rule", "Match", "Accept", "AllowIntroduced", "Automerge", "OpenWhen", "Refresh", "Require", "Schedule")
@@ -88,7 +88,7 @@ OF_RULES = ("Rule", "Match", "Accept", "AllowIntroduced", "Automerge", "OpenWhen
 @pytest.mark.parametrize("shape", [*OF_RULES, "Limits", "Rollout"])
 def test_no_key_of_a_policy_is_without_an_example(shape):
     """Nor one of what is about a whole fleet."""
-    keys = json_schema()["$defs"][shape]["properties"]
+    keys = build_json_schema()["$defs"][shape]["properties"]
     used = {key for section in SECTIONS for text in blocks(section, "yaml") for key in _keys(yaml.safe_load(text))}
     assert [key for key in keys if key not in used] == []
 
@@ -105,5 +105,5 @@ def _keys(value):
 
 @pytest.mark.parametrize("shape", ["UpdateMode", "Rebase", "OnClose", "WhenUnknown"])
 def test_every_choice_of_a_key_is_named(shape):
-    for choice in json_schema()["$defs"][shape]["enum"]:
+    for choice in build_json_schema()["$defs"][shape]["enum"]:
         assert re.search(rf"`{choice}`|: {choice}$", PAGE, re.MULTILINE), choice

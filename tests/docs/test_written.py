@@ -14,7 +14,7 @@ from bot.cli.app import basebump
 from bot.formats import load_all_formats
 from bot.model.source import FilePath, Occurrence, SourceFile
 from bot.model.vocabulary import ExitCode
-from bot.settings.schema import json_schema
+from bot.settings.schema import build_json_schema
 
 BOTH = [*PAGES, *FILES]
 LANGUAGES = {"console", "dockerfile", "groovy", "sh", "text", "yaml"}
@@ -151,7 +151,7 @@ def test_every_option_is_explained_where_its_command_is_named(words, option):
 
 # ---- keys of configs -------------------------------------------------------------------------------------------------
 
-SHAPES = json_schema()
+SHAPES = build_json_schema()
 OF_SHAPES = [SHAPES, *SHAPES["$defs"].values()]
 KEYS = {key for shape in OF_SHAPES for key in shape.get("properties", {})}
 KEYS_OF_OTHERS = {

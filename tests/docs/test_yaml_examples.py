@@ -11,8 +11,8 @@ from support.docs.named_files import write_named_files
 from support.docs.written import PAGES, blocks, said
 from support.parts import ROOT
 
-from bot.settings import Settings, load, repository_rules
-from bot.settings.schema import json_schema
+from bot.settings import Settings, load, load_repository_rules
+from bot.settings.schema import build_json_schema
 
 
 class _AsGitHub(yaml.SafeLoader):
@@ -30,18 +30,18 @@ def a_config(text, document, folder):
     write_named_files(folder)
     path = folder / "basebump.yaml"
     path.write_text(text if "schema" in document else f"schema: 1\n{text}", encoding="utf-8")
-    assert load(path, need_forges="schema" in document and "forges" in document) != Settings(source=str(path))
+    assert load(path, requires_forges="schema" in document and "forges" in document) != Settings(source=str(path))
 
 
 def a_repositorys_own_file(text, document, folder):
-    assert repository_rules(text.encode(), "its own file")
+    assert load_repository_rules(text.encode(), "its own file")
 
 
 def ends_of_life(text, document, folder):
     (folder / "end-of-life.yaml").write_text(text, encoding="utf-8")
     path = folder / "basebump.yaml"
     path.write_text("schema: 1\nend_of_life: end-of-life.yaml\n", encoding="utf-8")
-    assert load(path, need_forges=False).rulebook.end_of_life
+    assert load(path, requires_forges=False).policy.end_of_life
 
 
 def a_workflow(text, document, folder):
@@ -83,7 +83,7 @@ def a_kustomization(text, document, folder):
         assert (ROOT / each.removeprefix("basebump/") / "kustomization.yaml").exists(), each
 
 
-OF_CONFIGS = set(json_schema()["properties"])
+OF_CONFIGS = set(build_json_schema()["properties"])
 
 
 def kind_of(text, document):

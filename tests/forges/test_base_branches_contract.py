@@ -49,14 +49,14 @@ def _propose(stand, branch, base):
 
 
 def _seen(stand, base, *wanted):
-    return {(each.branch, each.state) for each in stand.forge(base).seen(PREFIX, frozenset(wanted))}
+    return {(each.branch, each.state) for each in stand.forge(base).list_requests(PREFIX, frozenset(wanted))}
 
 
 # Which there are
 
 
 def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
-    found = list(stand.fleet().repositories(frozenset()))
+    found = list(stand.fleet().list_repositories(frozenset()))
     heads = stand.branches()
     assert [(each.name, each.base_branch, each.commit) for each in found] == [
         (stand.name, "main", heads["main"]),
@@ -67,25 +67,28 @@ def test_a_repository_is_offered_once_for_each_of_its_base_branches(stand):
 
 def test_each_base_branch_has_its_own_files(stand):
     fleet = stand.fleet()
-    trees = [fleet.tree(each) for each in fleet.repositories(frozenset())]
-    assert [[entry.path for entry in tree.entries()] for tree in trees] == [["Dockerfile"], ["Dockerfile", "README.md"]]
+    trees = [fleet.open_tree(each) for each in fleet.list_repositories(frozenset())]
+    assert [[entry.path for entry in tree.list_entries()] for tree in trees] == [
+        ["Dockerfile"],
+        ["Dockerfile", "README.md"],
+    ]
 
 
 def test_without_globs_the_default_branch_is_the_only_one(stand):
     stand.base_branches = ()
-    (found,) = stand.fleet().repositories(frozenset())
+    (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.is_default_base) == ("main", True)
 
 
 def test_the_default_branch_is_none_unless_a_glob_matches_it(stand):
     stand.base_branches = ("release/*",)
-    (found,) = stand.fleet().repositories(frozenset())
+    (found,) = stand.fleet().list_repositories(frozenset())
     assert (found.base_branch, found.non_default_base) == (RELEASE, RELEASE)
 
 
 def test_a_repository_where_no_glob_matches_is_offered_without_a_base_branch(stand):
     stand.base_branches = ("trunk", "v*")
-    (found,) = stand.fleet().repositories(frozenset())
+    (found,) = stand.fleet().list_repositories(frozenset())
     assert isinstance(found, GitRepository)
     assert not isinstance(found, RunFailure)
     assert (found.name, found.base_branch, found.commit) == (stand.name, None, None)
@@ -138,7 +141,7 @@ def test_what_a_person_committed_to_is_shown_as_ours_for_no_base_branch(stand):
     _push(stand, BRANCH, "main")
     for branch in (OF_RELEASE, BRANCH):
         stand.commit(branch, {"README.md": "A person was here.\n"})
-    found = [each for base in ("main", RELEASE) for each in stand.forge(base).seen(PREFIX, frozenset())]
+    found = [each for base in ("main", RELEASE) for each in stand.forge(base).list_requests(PREFIX, frozenset())]
     assert sorted((each.branch, each.intent) for each in found) == [(BRANCH, None), (OF_RELEASE, None)]
 
 
@@ -179,10 +182,10 @@ def gitlab(tmp_path):
 def test_a_request_that_a_person_pointed_to_another_branch_is_left_alone_by_both(server):
     _propose(server, BRANCH, "main")
     server.point_to(BRANCH, RELEASE)
-    (seen,) = server.forge("main").seen(PREFIX, frozenset({BRANCH}))
+    (seen,) = server.forge("main").list_requests(PREFIX, frozenset({BRANCH}))
     assert (seen.state, seen.intent) == (RequestState.OPEN, None)
-    assert server.forge("main").seen(PREFIX, frozenset()) == ()
-    assert server.forge(RELEASE).seen(PREFIX, frozenset()) == ()
+    assert server.forge("main").list_requests(PREFIX, frozenset()) == ()
+    assert server.forge(RELEASE).list_requests(PREFIX, frozenset()) == ()
 
 
 def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothing(server):
@@ -194,7 +197,7 @@ def test_a_request_of_a_person_from_the_same_branch_to_another_one_changes_nothi
 
 def test_github_lists_branches_only_as_far_as_globs_reach(github):
     github.base_branches = ("main", "release/*", "rel*/2")
-    list(github.fleet().repositories(frozenset()))
+    list(github.fleet().list_repositories(frozenset()))
     asked = [line for line in github.server.lines if "matching-refs" in line]
     assert [line.partition("?")[0].rpartition("matching-refs/")[2] for line in asked] == [
         "heads/main",
@@ -205,14 +208,14 @@ def test_github_lists_branches_only_as_far_as_globs_reach(github):
 
 def test_gitlab_is_asked_for_branches_only_as_far_as_globs_reach(gitlab):
     gitlab.base_branches = ("main", "rel*/2")
-    list(gitlab.fleet().repositories(frozenset()))
+    list(gitlab.fleet().list_repositories(frozenset()))
     asked = [exchange.asked.words.get("search") for exchange in gitlab.server.exchanges if "/branches" in exchange.line]
     assert asked == ["^main", "^rel"]
 
 
 def test_gitlab_is_asked_for_all_branches_where_a_glob_begins_with_anything(gitlab):
     gitlab.base_branches = ("*",)
-    (found,) = gitlab.fleet().repositories(frozenset())
+    (found,) = gitlab.fleet().list_repositories(frozenset())
     assert found.base_branch == "main"
     assert "search" not in gitlab.server.exchanges[-1].asked.words
 
@@ -230,5 +233,5 @@ def test_on_gitlab_a_request_into_another_branch_is_not_taken_for_the_one_that_i
 def test_the_trailer_of_a_base_branch_does_not_hide_the_intent(server):
     assert message_of().count("Basebump-Intent") == 1
     _push(server, OF_RELEASE, RELEASE)
-    (seen,) = server.forge(RELEASE).seen(PREFIX, frozenset())
+    (seen,) = server.forge(RELEASE).list_requests(PREFIX, frozenset())
     assert seen.intent == INTENT

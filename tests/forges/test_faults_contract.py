@@ -211,9 +211,9 @@ def test_a_page_in_the_middle_that_fails_leaves_nothing_out(watched, kind):
 
 def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):
     fleet = watched.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    (entry,) = tree.entries()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    (entry,) = tree.list_entries()
     watched.fail(kind.file, 502, times=10)
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)
@@ -222,10 +222,10 @@ def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):
 
 def test_a_tree_that_cannot_be_listed_is_a_tree_error(watched, kind):
     fleet = watched.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     watched.fail(kind.tree, 502, times=10)
     with pytest.raises(TreeError, match="502"):
-        fleet.tree(repository).entries()
+        fleet.open_tree(repository).list_entries()
 
 
 # Limits
@@ -298,7 +298,7 @@ def test_a_branch_that_was_deleted_before_the_answer_was_lost_is_gone(watched, k
     watched.push()
     seen = watched.seen()
     watched.fail(kind.delete, 502, works=True)
-    watched.forge().drop(seen)
+    watched.forge().delete_branch(seen)
     assert BRANCH not in watched.stand.branches()
 
 
@@ -382,13 +382,13 @@ def test_an_answer_that_is_not_the_servers_is_a_failure_and_no_bug(watched, kind
     errors = []
     try:
         fleet = watched.fleet()
-        (repository,) = fleet.repositories(frozenset())
+        (repository,) = fleet.list_repositories(frozenset())
         if isinstance(repository, RunFailure):
             errors.append(repository.error)
         else:
-            tree = fleet.tree(repository)
-            errors += [content for content in tree.read(list(tree.entries())) if isinstance(content, TreeError)]
-            fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+            tree = fleet.open_tree(repository)
+            errors += [content for content in tree.read(list(tree.list_entries())) if isinstance(content, TreeError)]
+            fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
     except (ForgeError, TreeError) as error:
         errors.append(error)
     assert all(str(error) for error in errors)

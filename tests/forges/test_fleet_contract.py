@@ -96,15 +96,15 @@ def test_the_base_branch_is_the_default_branch(scene):
 def test_a_repository_without_commits_has_no_base_branch(scene):
     scene.add("acme/empty", None)
     fleet = scene.fleet("acme/empty")
-    (found,) = fleet.repositories(frozenset())
+    (found,) = fleet.list_repositories(frozenset())
     assert found == GitRepository(scene.kind.name, "acme/empty", None, None, host=scene.server.host, is_public=True)
-    assert fleet.forge(found).seen(PREFIX, frozenset()) == ()
+    assert fleet.get_forge(found).list_requests(PREFIX, frozenset()) == ()
     with pytest.raises(TreeError, match="no commit"):
-        fleet.tree(found)
+        fleet.open_tree(found)
     with pytest.raises(ForgeError, match="no commit"):
-        fleet.forge(found).push(BRANCH, CHANGES, message_of(), None)
+        fleet.get_forge(found).push(BRANCH, CHANGES, message_of(), None)
     with pytest.raises(ForgeError, match="no default branch"):
-        fleet.forge(found).open(proposal())
+        fleet.get_forge(found).open(proposal())
 
 
 def test_a_repository_is_public_where_everybody_can_read_it(scene):
@@ -150,8 +150,8 @@ def test_a_token_that_the_server_does_not_know_is_said_to_be_so(scene):
 def test_an_entry_of_another_tree_cannot_be_read(scene):
     scene.add("acme/web")
     fleet = scene.fleet("acme/web")
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
     foreign, missing = tree.read([TreeEntry(FilePath("Dockerfile"), 1), TreeEntry(FilePath("Dockerfile"), 1, "0" * 40)])
     assert isinstance(foreign, TreeError)
     assert "not an entry" in str(foreign)
@@ -166,9 +166,9 @@ def test_several_threads_read_at_once(scene):
     fleet = scene.fleet(*names)
 
     def read(repository):
-        tree = fleet.tree(repository)
-        return [content.decode() for content in tree.read(list(tree.entries()))]
+        tree = fleet.open_tree(repository)
+        return [content.decode() for content in tree.read(list(tree.list_entries()))]
 
     with ThreadPoolExecutor(4) as pool:
-        contents = list(pool.map(read, fleet.repositories(frozenset())))
+        contents = list(pool.map(read, fleet.list_repositories(frozenset())))
     assert contents == [[f"FROM {name}\n"] for name in names]

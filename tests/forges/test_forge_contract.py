@@ -27,7 +27,7 @@ from support.forges.stands import Killed
 from support.git import EXECUTABLE, REGULAR, File
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.mark import parse_marker, format_intent_trailer
+from bot.core.proposal.mark import format_intent_trailer, parse_marker
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.proposal import NoProposal, RequestState
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.over_forges
 
 
 def test_a_forge_without_branches_of_ours_shows_none(stand):
-    assert stand.forge().seen(PREFIX, frozenset({BRANCH})) == ()
+    assert stand.forge().list_requests(PREFIX, frozenset({BRANCH})) == ()
 
 
 def test_a_push_is_one_commit_on_the_base_with_only_the_given_files_changed(stand):
@@ -128,20 +128,20 @@ def test_a_branch_without_a_request_is_seen_with_its_intent(stand):
     head = push(stand)
     (seen,) = look(stand)
     assert (seen.state, seen.head, seen.intent) == (RequestState.BRANCH, head, INTENT)
-    assert seen.committed is not None
-    assert seen.committed.utcoffset() is not None
+    assert seen.committed_at is not None
+    assert seen.committed_at.utcoffset() is not None
 
 
 def test_a_branch_is_seen_whether_wanted_or_not(stand):
     push(stand)
-    assert [each.branch for each in stand.forge().seen(PREFIX, frozenset())] == [BRANCH]
+    assert [each.branch for each in stand.forge().list_requests(PREFIX, frozenset())] == [BRANCH]
 
 
 def test_branches_outside_the_prefix_are_not_seen(stand):
     for branch in ("basebumper/x", "team/basebump/x", "feature"):
         stand.commit(branch, {"README.md": branch})
     push(stand)
-    assert {each.branch for each in stand.forge().seen(PREFIX, frozenset())} == {BRANCH}
+    assert {each.branch for each in stand.forge().list_requests(PREFIX, frozenset())} == {BRANCH}
 
 
 def test_a_prefix_need_not_end_at_a_slash(stand):
@@ -199,10 +199,10 @@ def test_a_refused_write_is_an_error_that_says_what_to_do(stand, verb):
     writes = {
         "push": lambda: push(stand, changes=NEWER_CHANGES, over=seen.head),
         "open": lambda: forge.open(proposal(title="Other words")),
-        "update_request": lambda: forge.amend(seen, "Other words", seen.body),
+        "update_request": lambda: forge.update_request(seen, "Other words", seen.body),
         "close": lambda: forge.close(seen),
-        "add_comment": lambda: forge.tell(seen, "Hands off."),
-        "delete_branch": lambda: forge.drop(seen),
+        "add_comment": lambda: forge.add_comment(seen, "Hands off."),
+        "delete_branch": lambda: forge.delete_branch(seen),
     }
     with pytest.raises(ForgeError, match="; hint: ") as refused:
         writes[verb]()
@@ -252,13 +252,13 @@ def test_writes_are_counted_and_reads_are_not(stand):
 def test_a_tree_is_the_regular_files_of_the_base(stand):
     stand.commit(BRANCH, {"Dockerfile": "FROM other\n"})
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset({stand.name}))
+    (repository,) = fleet.list_repositories(frozenset({stand.name}))
     assert (repository.base_branch, repository.commit) == ("main", stand.branches()["main"])
-    tree = fleet.tree(repository)
-    entries = list(tree.entries())
+    tree = fleet.open_tree(repository)
+    entries = list(tree.list_entries())
     read = dict(zip([entry.path for entry in entries], tree.read(entries), strict=True))
     expected = {path: file.content for path, file in stand.files("main").items() if file.mode in (REGULAR, EXECUTABLE)}
-    assert tree.complete
+    assert tree.is_complete
     assert read == expected
     assert {"Dockerfile", "größe/Dockerfile", "app/build.sh"} <= read.keys()
     assert not {"current", "vendor"} & read.keys()
@@ -266,9 +266,9 @@ def test_a_tree_is_the_regular_files_of_the_base(stand):
 
 def test_a_tree_knows_the_sizes_of_its_files_where_the_forge_tells_them(stand):
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    entries = list(tree.entries())
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    entries = list(tree.list_entries())
     sizes = [len(content) for content in tree.read(entries)]
     assert sizes
     assert [entry.size for entry in entries] == ([None] * len(sizes) if repository.forge == "gitlab" else sizes)
@@ -276,9 +276,9 @@ def test_a_tree_knows_the_sizes_of_its_files_where_the_forge_tells_them(stand):
 
 def test_a_file_that_is_not_there_costs_no_other(stand):
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    (first, *_) = tree.entries()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    (first, *_) = tree.list_entries()
     missing = TreeEntry(FilePath("missing"), 1, "0" * 40)
     before, error, after = tree.read([first, missing, first])
     assert isinstance(error, TreeError)
@@ -286,4 +286,4 @@ def test_a_file_that_is_not_there_costs_no_other(stand):
 
 
 def test_only_the_named_repositories_are_looked_at(stand):
-    assert list(stand.fleet().repositories(frozenset({"another"}))) == []
+    assert list(stand.fleet().list_repositories(frozenset({"another"}))) == []

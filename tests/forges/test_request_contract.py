@@ -22,7 +22,7 @@ from support.forges.contract_scene import (
     push,
 )
 
-from bot.core.proposal.mark import BodyMarker, render_marker, parse_marker, mark_withdrawn
+from bot.core.proposal.mark import BodyMarker, mark_withdrawn, parse_marker, render_marker
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 
@@ -45,7 +45,7 @@ def test_an_opened_request_is_seen_as_it_was_proposed(stand):
 
 def test_an_open_request_is_seen_whether_wanted_or_not(stand):
     propose(stand)
-    assert [each.state for each in stand.forge().seen(PREFIX, frozenset())] == [RequestState.OPEN]
+    assert [each.state for each in stand.forge().list_requests(PREFIX, frozenset())] == [RequestState.OPEN]
 
 
 def test_a_request_for_a_branch_that_is_not_there_is_refused(stand):
@@ -63,7 +63,7 @@ def test_opening_twice_is_one_request_with_the_last_words(stand):
 
 def test_amending_changes_the_words_and_nothing_else(stand):
     seen = propose(stand)
-    stand.forge().amend(seen, "Other words", "Other body\n")
+    stand.forge().update_request(seen, "Other words", "Other body\n")
     after = open_one(stand)
     assert (after.title, after.body.rstrip("\n")) == ("Other words", "Other body")
     assert (after.head, after.number, after.intent) == (seen.head, seen.number, INTENT)
@@ -85,7 +85,9 @@ def test_a_push_to_an_open_request_keeps_it_open(stand):
     ],
 )
 def test_titles_and_bodies_come_back_as_they_were(stand, words):
-    seen = propose(stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_marker(BodyMarker((words,), REPORT))}")
+    seen = propose(
+        stand, title=words, body=f"{words}\n\n| a | b |\n|---|---|\n\n{render_marker(BodyMarker((words,), REPORT))}"
+    )
     assert seen.title == words
     assert seen.body.startswith(words)
     assert parse_marker(seen.body).targets == (words,)
@@ -100,7 +102,7 @@ def test_a_body_may_be_as_long_as_the_limit_and_no_longer(stand):
     assert len(seen.body) == most
     assert parse_marker(seen.body).targets == TARGETS
     with pytest.raises(ForgeError, match=r"character|long"):
-        stand.forge().amend(seen, seen.title, "x" * (most + 1))
+        stand.forge().update_request(seen, seen.title, "x" * (most + 1))
     assert open_one(stand).body == seen.body
 
 
@@ -112,7 +114,7 @@ def test_a_title_may_be_as_long_as_the_limit(stand):
 def test_two_requests_do_not_disturb_each_other(stand):
     first, second = propose(stand), propose(stand, OTHER, title="Update node")
     stand.forge().close(first)
-    stand.forge().drop(first)
+    stand.forge().delete_branch(first)
     assert open_one(stand, OTHER) == second
 
 
@@ -121,14 +123,14 @@ def test_two_requests_do_not_disturb_each_other(stand):
 
 def test_a_closed_request_is_seen_as_closed_with_its_body_when_wanted(stand):
     seen = propose(stand)
-    stand.forge().amend(seen, seen.title, mark_withdrawn(seen.body))
+    stand.forge().update_request(seen, seen.title, mark_withdrawn(seen.body))
     stand.forge().close(seen)
-    stand.forge().drop(seen)
+    stand.forge().delete_branch(seen)
     (closed,) = look(stand)
     assert (closed.state, closed.number) == (RequestState.CLOSED, seen.number)
     assert parse_marker(closed.body).is_withdrawn
     assert parse_marker(closed.body).targets == TARGETS
-    assert stand.forge().seen(PREFIX, frozenset({OTHER})) == ()
+    assert stand.forge().list_requests(PREFIX, frozenset({OTHER})) == ()
     assert BRANCH not in stand.branches()
 
 
@@ -152,7 +154,7 @@ def test_a_branch_that_outlives_its_request_is_seen_beside_it(stand):
 def test_after_the_end_there_can_be_a_new_request(stand):
     seen = propose(stand)
     stand.forge().close(seen)
-    stand.forge().drop(seen)
+    stand.forge().delete_branch(seen)
     again = _propose_again(stand)
     assert again.intent == INTENT
     assert next(request.state for request in stand.requests()) is RequestState.OPEN
@@ -175,7 +177,7 @@ def test_a_merged_request_is_not_open_and_does_not_look_declined(stand):
 def test_a_merged_branch_that_stands_can_be_dropped(stand):
     propose(stand)
     stand.merge_request(BRANCH)
-    stand.forge().drop(one(stand, RequestState.BRANCH))
+    stand.forge().delete_branch(one(stand, RequestState.BRANCH))
     assert list(stand.branches()) == ["main"]
     assert {each.state for each in look(stand)} <= {RequestState.MERGED}
 
@@ -198,7 +200,7 @@ def test_a_deleted_branch_is_no_open_request_and_can_be_made_anew(stand):
 
 def test_dropping_deletes_the_branch(stand):
     push(stand)
-    stand.forge().drop(one(stand, RequestState.BRANCH))
+    stand.forge().delete_branch(one(stand, RequestState.BRANCH))
     assert list(stand.branches()) == ["main"]
     assert look(stand) == []
 
@@ -208,7 +210,7 @@ def test_a_branch_that_moved_is_not_dropped(stand):
     seen = one(stand, RequestState.BRANCH)
     moved = stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
-        stand.forge().drop(seen)
+        stand.forge().delete_branch(seen)
     assert stand.branches()[BRANCH] == moved
 
 
@@ -216,7 +218,7 @@ def test_dropping_a_branch_that_is_gone_is_done(stand):
     push(stand)
     seen = one(stand, RequestState.BRANCH)
     stand.delete_branch(BRANCH)
-    stand.forge().drop(seen)
+    stand.forge().delete_branch(seen)
     assert list(stand.branches()) == ["main"]
 
 
@@ -228,7 +230,7 @@ def test_what_was_told_is_seen_and_read(stand):
     stand.commit(BRANCH, {"README.md": "A person was here.\n"})
     seen = open_one(stand)
     assert not seen.has_commented
-    stand.forge().tell(seen, "Hands off: größer")
+    stand.forge().add_comment(seen, "Hands off: größer")
     assert open_one(stand).has_commented
     (request,) = stand.requests()
     assert len(request.comments) == 1
@@ -237,15 +239,15 @@ def test_what_was_told_is_seen_and_read(stand):
 
 def test_a_new_request_was_told_nothing(stand):
     seen = propose(stand)
-    stand.forge().tell(seen, "Hands off.")
+    stand.forge().add_comment(seen, "Hands off.")
     stand.forge().close(seen)
-    stand.forge().drop(seen)
+    stand.forge().delete_branch(seen)
     assert not _propose_again(stand).has_commented
 
 
 def test_a_request_made_anew_for_a_deleted_branch_was_told_nothing(stand):
     seen = propose(stand)
-    stand.forge().tell(seen, "Hands off.")
+    stand.forge().add_comment(seen, "Hands off.")
     stand.delete_branch(BRANCH)
     assert not _propose_again(stand).has_commented
 

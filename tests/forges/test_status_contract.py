@@ -23,13 +23,13 @@ def propose(stand, status=GOOD):
     """Push and open as one run does; return what the next run sees of it."""
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
-    notes = forge.open(replace(proposal(), extras=RequestAttributes(status=status))).notes
+    notes = forge.open(replace(proposal(), attributes=RequestAttributes(status=status))).notes
     assert notes == ()
     return open_one(stand)
 
 
 def amend(stand, seen, status, **words):
-    return stand.forge().amend(
+    return stand.forge().update_request(
         seen, words.get("title", seen.title), words.get("body", seen.body), RequestAttributes(status=status)
     )
 
@@ -72,8 +72,8 @@ def test_a_commit_that_this_run_made_is_not_read_first(stand):
 def test_a_branch_that_was_pushed_by_an_earlier_run_gets_it_when_it_is_opened(stand):
     push(stand)
     forge = stand.forge()
-    forge.seen(PREFIX, frozenset({BRANCH}))
-    forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD)))
+    forge.list_requests(PREFIX, frozenset({BRANCH}))
+    forge.open(replace(proposal(), attributes=RequestAttributes(status=GOOD)))
     assert stand.statuses(BRANCH) == [GOOD]
 
 
@@ -93,12 +93,12 @@ def test_what_the_token_may_not_is_a_note_and_remembered_as_tried(stand):
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
-    (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
+    (note,) = forge.open(replace(proposal(), attributes=RequestAttributes(status=GOOD))).notes
     assert "The status could not be set" in note
     seen = open_one(stand)
     assert parse_marker(seen.body).status_attempt == StatusAttempt(shorten_commit(seen.head), GOOD)
     tried = sum("/statuses/" in line for line in stand.server.lines)
-    forge.amend(seen, "Other words", seen.body, RequestAttributes(status=BAD))
+    forge.update_request(seen, "Other words", seen.body, RequestAttributes(status=BAD))
     assert sum("/statuses/" in line for line in stand.server.lines) == tried  # once for a token that may not
 
 
@@ -106,7 +106,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(502, "Bad gateway"), times=1)
     forge = stand.forge()
     forge.push(BRANCH, proposal().changes, proposal().commit_message, None)
-    (note,) = forge.open(replace(proposal(), extras=RequestAttributes(status=GOOD))).notes
+    (note,) = forge.open(replace(proposal(), attributes=RequestAttributes(status=GOOD))).notes
     assert "The status could not be set" in note
     seen = open_one(stand)
     assert parse_marker(seen.body).status_attempt is None

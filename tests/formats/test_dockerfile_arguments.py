@@ -252,10 +252,10 @@ def test_a_variable_in_a_text_that_is_not_chosen_decides_nothing():
 
 
 def test_an_ignore_comment_may_stand_over_all_that_a_place_is_made_of():
-    only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, also_lines=(3, 2, 1))
-    only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, also_lines=())
-    only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, also_lines=(1,))
-    only("FROM alp\\\nine:3.20\n", line_number=1, also_lines=(2,))
+    only("ARG A=1 \\\n  V=3.20\nFROM \\\n alpine:$V\n", line_number=4, related_lines=(3, 2, 1))
+    only("ARG V=3.20\nFROM alpine:$V-slim\n", line_number=2, related_lines=())
+    only("COPY --link \\\n --from=busybox:1.37 a b\n", line_number=2, related_lines=(1,))
+    only("FROM alp\\\nine:3.20\n", line_number=1, related_lines=(2,))
 
 
 def test_a_platform_that_an_argument_decides_is_none_that_the_file_asks_for():

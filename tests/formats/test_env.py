@@ -35,7 +35,7 @@ def values(text: str) -> dict[str, str | None]:
     for variable in extract(text.encode()):
         assert isinstance(variable, EnvironmentVariable)
         expanded[variable.variable] = expand_text(variable.value, expanded, variable)
-    return {name: None if value.missing else value.text for name, value in expanded.items()}
+    return {name: None if value.missing_variables else value.text for name, value in expanded.items()}
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ MODULES = [
     ko,
     woodpecker,
 ]
-ENTRIES = [(module.FORMAT, images) for module in MODULES for images in module.FORMAT.images]
+ENTRIES = [(module.FORMAT, images) for module in MODULES for images in module.FORMAT.locations]
 EVERY_ENTRY = pytest.mark.parametrize(
     ("file_format", "images"), ENTRIES, ids=lambda each: getattr(each, "name", None) or "/".join(each.path)
 )

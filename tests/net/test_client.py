@@ -13,7 +13,7 @@ from support.listener import Listener, Received, Reply
 from support.registries.docker_registry import Certificate
 
 from bot.net import BlockedError, HostTrust, HttpClient, OversizedError, UnreachableError
-from bot.net.client import MAX_REDIRECTS, MAX_TRIES, PAUSES
+from bot.net.client import MAX_REDIRECTS, MAX_TRIES, RETRY_PAUSES
 from bot.net.pace import MAX_PAUSE
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -21,7 +21,7 @@ SECRET = "Bearer very-secret"
 
 
 def client(*listeners: Listener, pauses: list[float] | None = None, **options) -> HttpClient:
-    listed = {listener.host: HostTrust(insecure=True) for listener in listeners}
+    listed = {listener.host: HostTrust(is_insecure=True) for listener in listeners}
     options.setdefault("environment", {})
     slept = [] if pauses is None else pauses
     return HttpClient(listed, sleep=slept.append, clock=lambda: sum(slept), now=lambda: NOW, **options)
@@ -161,7 +161,7 @@ def test_redirects_have_an_end():
 
 def test_where_no_redirect_is_allowed_it_is_an_answer():
     with Listener(lambda received: Reply(302, headers={"Location": "/again"})) as server:
-        assert client(server).request("GET", server.url, limit=1, redirects=0).status == 302
+        assert client(server).request("GET", server.url, limit=1, max_redirects=0).status == 302
     assert len(server.received) == 1
 
 
@@ -204,7 +204,7 @@ def test_a_name_is_connected_to_at_the_address_that_was_judged():
         return ["127.0.0.1"]
 
     with Listener(lambda received: Reply()) as server:
-        listed = {f"registry.test:{server.port}": HostTrust(insecure=True)}
+        listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=resolve)
         http.request("GET", f"http://registry.test:{server.port}/v2/", limit=1)
     assert asked == [("registry.test", server.port)]
@@ -221,7 +221,7 @@ def test_a_name_that_leads_inside_is_not_connected_to():
 
 def test_an_address_that_does_not_answer_is_followed_by_the_next():
     with Listener(lambda received: Reply()) as server:
-        listed = {f"registry.test:{server.port}": HostTrust(insecure=True)}
+        listed = {f"registry.test:{server.port}": HostTrust(is_insecure=True)}
         http = HttpClient(listed, environment={}, resolve=lambda host, port: ["::1", "127.0.0.1"])
         assert http.request("GET", f"http://registry.test:{server.port}/", limit=1).status == 200
 
@@ -262,7 +262,7 @@ def test_a_passing_trouble_is_tried_again(status):
     pauses: list[float] = []
     with Listener(in_turn(Reply(status), Reply(status), Reply(body=b"ok"))) as server:
         assert client(server, pauses=pauses).request("GET", server.url, limit=9).body == b"ok"
-    assert pauses == list(PAUSES)
+    assert pauses == list(RETRY_PAUSES)
 
 
 @pytest.mark.parametrize("status", [200, 304, 400, 401, 403, 404, 405, 501])
@@ -286,11 +286,11 @@ def test_after_the_last_try_the_trouble_is_the_answer():
         (f"{MAX_PAUSE:.0f}", MAX_PAUSE),
         (format_datetime(NOW + timedelta(seconds=9), usegmt=True), 9.0),
         (format_datetime(NOW - timedelta(hours=1), usegmt=True), 0.0),
-        ("soon", PAUSES[0]),
-        ("Wed, 21 Oct 2026 07:28:00 +99999999999999", PAUSES[0]),
-        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", PAUSES[0]),
-        ("-5", PAUSES[0]),
-        ("", PAUSES[0]),
+        ("soon", RETRY_PAUSES[0]),
+        ("Wed, 21 Oct 2026 07:28:00 +99999999999999", RETRY_PAUSES[0]),
+        ("Wed, 21 Oct 99999999999999999999 07:28:00 GMT", RETRY_PAUSES[0]),
+        ("-5", RETRY_PAUSES[0]),
+        ("", RETRY_PAUSES[0]),
     ],
 )
 def test_retry_after_is_honoured(asked, pause):
@@ -317,11 +317,11 @@ def unused_port() -> int:
 def test_no_connection_is_tried_again_and_then_said_without_the_query():
     pauses: list[float] = []
     host = f"127.0.0.1:{unused_port()}"
-    http = HttpClient({host: HostTrust(insecure=True)}, environment={}, sleep=pauses.append)
+    http = HttpClient({host: HostTrust(is_insecure=True)}, environment={}, sleep=pauses.append)
     with pytest.raises(UnreachableError) as caught:
         http.request("GET", f"http://{host}/token?password=secret", limit=1, headers={"Authorization": SECRET})
     assert str(caught.value) == f"http://{host}/token did not answer: Connection refused"
-    assert pauses == list(PAUSES)
+    assert pauses == list(RETRY_PAUSES)
 
 
 def test_a_name_that_does_not_resolve_is_said():

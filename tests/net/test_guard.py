@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from bot.net import BlockedError, Guard, HostTrust, Url, is_public
+from bot.net import BlockedError, RequestGuard, HostTrust, Url, is_public_address
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "140.82.112.33", "2606:4700:4700::1111", "2001:4860:4860::8888", "::ffff:8.8.8.8"]
 SPECIAL = {
@@ -32,12 +32,12 @@ SPECIAL = {
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_an_address_of_the_internet_may_be_asked(address):
-    assert is_public(address)
+    assert is_public_address(address)
 
 
 @pytest.mark.parametrize(("kind", "address"), [(kind, one) for kind, many in SPECIAL.items() for one in many])
 def test_a_special_address_may_not_be_asked(kind, address):
-    assert not is_public(address), kind
+    assert not is_public_address(address), kind
 
 
 @pytest.mark.parametrize(
@@ -46,63 +46,63 @@ def test_a_special_address_may_not_be_asked(kind, address):
 def test_what_one_python_takes_for_global_and_another_does_not_is_denied_by_every_one(kind, monkeypatch):
     for family in (ipaddress.IPv4Address, ipaddress.IPv6Address):
         monkeypatch.setattr(family, "is_global", True)
-    assert [address for address in SPECIAL[kind] if is_public(address)] == []
+    assert [address for address in SPECIAL[kind] if is_public_address(address)] == []
 
 
-def guard(addresses: list[str], **listed: HostTrust) -> Guard:
-    return Guard(
+def guard(addresses: list[str], **listed: HostTrust) -> RequestGuard:
+    return RequestGuard(
         {name.replace("__", ":").replace("_", "."): trust for name, trust in listed.items()},
         lambda host, port: addresses,
     )
 
 
 def test_a_name_with_public_addresses_is_connected_to_at_those():
-    assert guard(["8.8.8.8", "1.1.1.1"]).addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
+    assert guard(["8.8.8.8", "1.1.1.1"]).resolve_addresses("ghcr.io", 443) == ["8.8.8.8", "1.1.1.1"]
 
 
 @pytest.mark.parametrize("answers", [["10.0.0.1", "8.8.8.8"], ["8.8.8.8", "10.0.0.1"]])
 def test_one_bad_address_among_the_answers_blocks_the_name(answers):
     with pytest.raises(BlockedError, match=r"ghcr\.io is at 10\.0\.0\.1"):
-        guard(answers).addresses("ghcr.io", 443)
+        guard(answers).resolve_addresses("ghcr.io", 443)
 
 
 def test_a_bad_address_behind_those_that_would_be_tried_blocks_the_name_too():
     with pytest.raises(BlockedError):
-        guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).addresses("ghcr.io", 443)
+        guard(["8.8.8.8"] * 9 + ["10.0.0.1"]).resolve_addresses("ghcr.io", 443)
 
 
 def test_a_listed_host_may_be_private_on_the_port_that_was_listed_only():
     listed = guard(["10.0.0.1"], registry_corp__5000=HostTrust())
-    assert listed.addresses("registry.corp", 5000) == ["10.0.0.1"]
+    assert listed.resolve_addresses("registry.corp", 5000) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
-        listed.addresses("registry.corp", 443)
+        listed.resolve_addresses("registry.corp", 443)
     with pytest.raises(BlockedError):
-        listed.addresses("other.corp", 5000)
+        listed.resolve_addresses("other.corp", 5000)
 
 
 def test_a_host_that_is_listed_without_a_port_is_listed_for_its_schemes_own():
     listed = guard(["10.0.0.1"], registry_corp=HostTrust())
-    assert listed.addresses("registry.corp", 443) == ["10.0.0.1"]
+    assert listed.resolve_addresses("registry.corp", 443) == ["10.0.0.1"]
     with pytest.raises(BlockedError):
-        listed.addresses("registry.corp", 5000)
+        listed.resolve_addresses("registry.corp", 5000)
 
 
 def test_an_ipv6_literal_can_be_listed():
-    listed = Guard({"[::1]:5000": HostTrust()}, lambda host, port: [host])
-    assert listed.addresses("[::1]", 5000) == ["::1"]
-    assert listed.addresses("::1", 5000) == ["::1"]
-    assert listed.trust(Url.parse("https://[::1]:5000/v2/")) == HostTrust()
+    listed = RequestGuard({"[::1]:5000": HostTrust()}, lambda host, port: [host])
+    assert listed.resolve_addresses("[::1]", 5000) == ["::1"]
+    assert listed.resolve_addresses("::1", 5000) == ["::1"]
+    assert listed.get_trust(Url.parse("https://[::1]:5000/v2/")) == HostTrust()
 
 
 def test_case_and_a_final_dot_do_not_make_another_host():
     listed = guard(["10.0.0.1"], registry_corp=HostTrust())
-    assert listed.addresses("REGISTRY.corp.", 443) == ["10.0.0.1"]
+    assert listed.resolve_addresses("REGISTRY.corp.", 443) == ["10.0.0.1"]
 
 
 @pytest.mark.parametrize("url", ["http://ghcr.io/v2/", "https://ghcr.io:8443/v2/", "http://ghcr.io:443/v2/"])
 def test_what_is_not_listed_is_asked_by_https_on_its_own_port_only(url):
     with pytest.raises(BlockedError, match="registries:"):
-        guard([]).admit(Url.parse(url))
+        guard([]).check_url(Url.parse(url))
 
 
 MACHINES = [
@@ -118,7 +118,7 @@ MACHINES = [
 @pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
 def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
     with pytest.raises(BlockedError, match="no registry is there") as caught:
-        guard([]).admit(Url.parse(url.format(host)))
+        guard([]).check_url(Url.parse(url.format(host)))
     assert "registries" not in str(caught.value)
     assert "insecure" not in str(caught.value)
 
@@ -128,30 +128,30 @@ def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
 )
 def test_nobody_is_told_to_list_a_name_that_leads_there(address):
     with pytest.raises(BlockedError, match=r"ghcr\.io is at .* no registry is there$"):
-        guard([address]).addresses("ghcr.io", 443)
+        guard([address]).resolve_addresses("ghcr.io", 443)
     with pytest.raises(BlockedError, match=r"is plain http; no registry is there$"):
-        guard(["8.8.8.8", address]).admit(Url.parse("http://ghcr.io/token"))
+        guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
 def test_nobody_is_told_to_list_it_behind_a_proxy_either():
     with pytest.raises(BlockedError, match=r"internal name; no registry is there"):
-        guard([]).admit_by_proxy(Url.parse("https://metadata.google.internal/"))
+        guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 
 def test_https_on_its_own_port_is_let_out():
-    guard([]).admit(Url.parse("https://ghcr.io/v2/"))
+    guard([]).check_url(Url.parse("https://ghcr.io/v2/"))
 
 
 def test_a_listed_host_is_asked_on_its_port_and_by_http_only_if_it_is_insecure():
-    guard([], registry_corp__5000=HostTrust()).admit(Url.parse("https://registry.corp:5000/"))
-    guard([], registry_corp__5000=HostTrust(insecure=True)).admit(Url.parse("http://registry.corp:5000/"))
+    guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("https://registry.corp:5000/"))
+    guard([], registry_corp__5000=HostTrust(is_insecure=True)).check_url(Url.parse("http://registry.corp:5000/"))
     with pytest.raises(BlockedError, match="insecure: true"):
-        guard([], registry_corp__5000=HostTrust()).admit(Url.parse("http://registry.corp:5000/"))
+        guard([], registry_corp__5000=HostTrust()).check_url(Url.parse("http://registry.corp:5000/"))
 
 
 def test_a_listed_text_that_is_no_host_is_an_error():
     with pytest.raises(ValueError, match="host"):
-        Guard({"https://registry.corp": HostTrust()})
+        RequestGuard({"https://registry.corp": HostTrust()})
 
 
 @pytest.mark.parametrize("host", ["localhost", "db", "metadata.google.internal", "printer.local", "a.localhost"])
@@ -160,17 +160,17 @@ def test_an_internal_name_is_not_handed_to_the_proxy(host):
         raise OSError
 
     with pytest.raises(BlockedError, match="internal name"):
-        Guard({}, unknown).admit_by_proxy(Url.parse(f"https://{host}/"))
-    Guard({host: HostTrust()}, unknown).admit_by_proxy(Url.parse(f"https://{host}/"))
+        RequestGuard({}, unknown).check_proxied_url(Url.parse(f"https://{host}/"))
+    RequestGuard({host: HostTrust()}, unknown).check_proxied_url(Url.parse(f"https://{host}/"))
 
 
 def test_a_name_that_is_private_here_is_not_handed_to_the_proxy():
     with pytest.raises(BlockedError):
-        guard(["10.0.0.1"]).admit_by_proxy(Url.parse("https://registry.corp/"))
+        guard(["10.0.0.1"]).check_proxied_url(Url.parse("https://registry.corp/"))
 
 
 def test_a_name_that_only_the_proxy_knows_is_handed_to_it():
     def unknown(host, port):
         raise OSError
 
-    Guard({}, unknown).admit_by_proxy(Url.parse("https://ghcr.io/"))
+    RequestGuard({}, unknown).check_proxied_url(Url.parse("https://ghcr.io/"))

@@ -11,7 +11,7 @@ from support.listener import Listener, Received, Reply
 
 from bot.net import HostTrust, HttpClient, RateLimitedError
 from bot.net.client import MAX_TRIES
-from bot.net.pace import CALM, MAX_AT_ONCE, MAX_PAUSE, SPACING, Pace
+from bot.net.pace import CALM_SECONDS, MAX_CONCURRENT_REQUESTS, MAX_PAUSE, REQUEST_SPACING, HostPace
 
 
 class Time:
@@ -25,11 +25,11 @@ class Time:
         self.slept.append(round(seconds, 6))
         self.now += seconds
 
-    def pace(self) -> Pace:
-        return Pace("registry.test", self.sleep, lambda: self.now)
+    def pace(self) -> HostPace:
+        return HostPace("registry.test", self.sleep, lambda: self.now)
 
     def client(self, *listeners: Listener) -> HttpClient:
-        listed = {listener.host: HostTrust(insecure=True) for listener in listeners}
+        listed = {listener.host: HostTrust(is_insecure=True) for listener in listeners}
         return HttpClient(listed, environment={}, sleep=self.sleep, clock=lambda: self.now)
 
 
@@ -46,35 +46,35 @@ def test_a_host_that_does_not_complain_is_asked_without_a_pause():
     clock = Time()
     pace = clock.pace()
     for _ in range(100):
-        asked(pace.turn())
+        asked(pace.wait_for_turn())
     assert clock.slept == []
 
 
 def test_after_a_complaint_everybody_waits_and_asks_one_after_the_other():
     clock = Time()
     pace = clock.pace()
-    pace.postpone(7)
+    pace.pause_requests(7)
     for _ in range(3):
-        asked(pace.turn())
-    assert clock.slept == [7, SPACING, SPACING]
+        asked(pace.wait_for_turn())
+    assert clock.slept == [7, REQUEST_SPACING, REQUEST_SPACING]
 
 
 def test_two_complaints_are_one_wait_the_longer_one():
     clock = Time()
     pace = clock.pace()
-    pace.postpone(7)
-    pace.postpone(3)
-    asked(pace.turn())
+    pace.pause_requests(7)
+    pace.pause_requests(3)
+    asked(pace.wait_for_turn())
     assert clock.slept == [7]
 
 
 def test_a_host_that_has_calmed_down_is_asked_as_before():
     clock = Time()
     pace = clock.pace()
-    pace.postpone(0)
-    clock.now += CALM
+    pace.pause_requests(0)
+    clock.now += CALM_SECONDS
     for _ in range(3):
-        asked(pace.turn())
+        asked(pace.wait_for_turn())
     assert clock.slept == []
 
 
@@ -96,7 +96,7 @@ def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
         return replies.pop(0)
 
     with Listener(answer) as server:
-        shared = HttpClient({server.host: HostTrust(insecure=True)}, environment={}, sleep=sleep, clock=lambda: 0.0)
+        shared = HttpClient({server.host: HostTrust(is_insecure=True)}, environment={}, sleep=sleep, clock=lambda: 0.0)
         first = threading.Thread(target=shared.request, args=("GET", server.url), kwargs={"limit": 1})
         first.start()
         told.wait(10)
@@ -104,7 +104,7 @@ def test_while_one_thread_was_told_to_wait_the_others_do_not_ask():
             time.sleep(0.001)
         assert shared.request("GET", server.url, limit=1).status == 200
         first.join()
-    assert slept == [7, 7 + SPACING]
+    assert slept == [7, 7 + REQUEST_SPACING]
     assert seen[0] == 1, "both waited before anybody asked again"
 
 
@@ -155,7 +155,7 @@ def test_a_server_that_is_down_for_a_while_and_says_so_is_waited_for_by_all():
         shared = clock.client(server)
         shared.request("GET", server.url, limit=1)
         shared.request("GET", server.url, limit=1)
-    assert clock.slept == [9, SPACING]
+    assert clock.slept == [9, REQUEST_SPACING]
 
 
 @pytest.mark.parametrize("left", ["0", "0;w=21600"])
@@ -193,4 +193,4 @@ def test_only_so_many_ask_one_host_at_once(monkeypatch):
             thread.start()
         for thread in threads:
             thread.join()
-    assert most == 3 < MAX_AT_ONCE
+    assert most == 3 < MAX_CONCURRENT_REQUESTS

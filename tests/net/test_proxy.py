@@ -5,38 +5,38 @@ from __future__ import annotations
 import pytest
 from support.listener import Listener, Reply
 
-from bot.net import BlockedError, HttpClient, Proxy, UnreachableError, Url
+from bot.net import BlockedError, HttpClient, HttpsProxy, UnreachableError, Url
 
 GHCR = Url.parse("https://ghcr.io/v2/")
 
 
 def test_https_proxy_is_read_in_lower_case_first():
-    assert Proxy.from_environment({"https_proxy": "http://a", "HTTPS_PROXY": "http://b"}).url == "http://a"
-    assert Proxy.from_environment({"HTTPS_PROXY": "http://b"}).url == "http://b"
+    assert HttpsProxy.read_environment({"https_proxy": "http://a", "HTTPS_PROXY": "http://b"}).url == "http://a"
+    assert HttpsProxy.read_environment({"HTTPS_PROXY": "http://b"}).url == "http://b"
 
 
 def test_other_variables_choose_no_proxy():
-    assert Proxy.from_environment({"ALL_PROXY": "http://a", "HTTP_PROXY": "http://b", "http_proxy": "http://c"}) == (
-        Proxy()
+    assert HttpsProxy.read_environment({"ALL_PROXY": "http://a", "HTTP_PROXY": "http://b", "http_proxy": "http://c"}) == (
+        HttpsProxy()
     )
 
 
 def test_a_password_in_the_proxys_url_is_not_shown():
-    assert "secret" not in repr(Proxy("http://user:secret@proxy.corp:3128"))
+    assert "secret" not in repr(HttpsProxy("http://user:secret@proxy.corp:3128"))
 
 
 @pytest.mark.parametrize("entry", ["*", "ghcr.io", ".io", "io", "*.io", "GHCR.io", "ghcr.io:443", "x, ghcr.io ,y"])
 def test_no_proxy_makes_exceptions(entry):
-    assert not Proxy.from_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).serves(GHCR)
+    assert not HttpsProxy.read_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).is_used_for(GHCR)
 
 
 @pytest.mark.parametrize("entry", ["", "hcr.io", "ghcr.io:8443", "a.ghcr.io", "https://ghcr.io", "cr.i"])
 def test_no_proxy_makes_no_other_exceptions(entry):
-    assert Proxy.from_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).serves(GHCR)
+    assert HttpsProxy.read_environment({"HTTPS_PROXY": "http://p", "NO_PROXY": entry}).is_used_for(GHCR)
 
 
 def test_plain_http_is_never_asked_by_proxy():
-    assert not Proxy("http://p").serves(Url.parse("http://127.0.0.1:5000/"))
+    assert not HttpsProxy("http://p").is_used_for(Url.parse("http://127.0.0.1:5000/"))
 
 
 def test_a_request_goes_to_the_proxy_by_name():

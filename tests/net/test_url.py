@@ -71,7 +71,7 @@ def test_plain_http_on_the_same_port_is_another_origin():
 
 
 def test_what_is_shown_has_no_query():
-    assert Url.parse("https://s3.example/blob?X-Signature=secret").shown == "https://s3.example/blob"
+    assert Url.parse("https://s3.example/blob?X-Signature=secret").display_text == "https://s3.example/blob"
 
 
 @pytest.mark.parametrize(

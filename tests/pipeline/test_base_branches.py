@@ -125,8 +125,8 @@ def test_where_no_glob_matches_the_report_says_that_there_is_nothing_to_read(sta
 def test_one_issue_shows_all_base_branches(stand, moved):
     for _ in range(2):
         moved.run([stand.fleet()], has_dashboards=True)
-    repository = next(iter(stand.fleet().repositories(frozenset())))
-    board = stand.fleet().dashboard(repository).read()
+    repository = next(iter(stand.fleet().list_repositories(frozenset())))
+    board = stand.fleet().get_dashboard(repository).read()
     assert board is not None
     assert OF_MAIN in board.body
     assert OF_RELEASE in board.body

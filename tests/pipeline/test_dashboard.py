@@ -39,8 +39,8 @@ class Scene:
         return self.loopback.run([self.stand.fleet()], **{"has_dashboards": True, **orders})
 
     def board(self) -> DashboardIssue | None:
-        (repository,) = self.stand.fleet().repositories(frozenset({self.stand.name}))
-        return self.stand.fleet().dashboard(repository).read()
+        (repository,) = self.stand.fleet().list_repositories(frozenset({self.stand.name}))
+        return self.stand.fleet().get_dashboard(repository).read()
 
     def change(self, board: DashboardIssue, **values) -> None:
         """Change the issue as a person does."""

@@ -21,8 +21,8 @@ from support.scanners.trivy import TrivyStand
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.rollback import describe_rollback
-from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
-from bot.demo.images import Image, Layer, image
+from bot.demo.database import TAG, PackageAdvisory, PackageStatus, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
+from bot.demo.images import PlatformImage, ImageLayer, build_image
 from bot.model.contents import PackageChangeKind
 from bot.model.evidence import Evidence, Scan, Severity
 
@@ -65,7 +65,7 @@ class Pair:
     def __init__(self, folder: Path, registry: DockerRegistry, cache: Path) -> None:
         self.status = {name: read_status(folder / f"{name}.tar") for name in ("older", "newer")}
         self.stand = TrivyStand(registry, cache)
-        registry.push(self._database().image(), "trivy-db", TAG)
+        registry.push(self._database().build_database_artifact(), "trivy-db", TAG)
         self.images = {name: self._image(folder / f"{name}.tar") for name in self.status}
         scanner = self.stand.scanner(timeout=300.0)
         self.subjects = {
@@ -84,14 +84,14 @@ class Pair:
         known, advisories = [], []
         for number, source in enumerate([*moved, *same], start=1):
             severity = list(Severity)[1 + number % 4]
-            known.append(Vulnerability(fictional_id(number), f"a hole in {source}", severity))
-            fix = {"fixed_in": new[source]} if source in moved else {"status": Status.AFFECTED}
-            advisories.append(Advisory(RELEASE, source, fictional_id(number), **fix))
+            known.append(VulnerabilityDetails(make_fictional_id(number), f"a hole in {source}", severity))
+            fix = {"fixed_in": new[source]} if source in moved else {"status": PackageStatus.AFFECTED}
+            advisories.append(PackageAdvisory(RELEASE, source, make_fictional_id(number), **fix))
         return VulnerabilityDatabase(known, advisories, datetime.now(UTC))
 
     @staticmethod
-    def _image(root: Path) -> Image:
-        return image([Layer(root.read_bytes())], created=NOW)
+    def _image(root: Path) -> PlatformImage:
+        return build_image([ImageLayer(root.read_bytes())], created=NOW)
 
     def evidence(self, old: str, new: str) -> Evidence:
         return compare_scans(self.scans[old], self.scans[new])

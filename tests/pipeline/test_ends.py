@@ -13,8 +13,8 @@ from bot.model.vocabulary import Reason
 from bot.pipeline.scan import scan_tree
 from bot.registries.access import RegistryEntry
 from bot.state.database import Database
-from bot.state.ends import DatabaseEnds
-from bot.state.none import NoEnds
+from bot.state.ends import DatabaseSupersededStore
+from bot.state.none import NoSupersededStore
 from bot.worktree import WorkTree
 
 COUNT, SHARE = 12, 2
@@ -24,7 +24,7 @@ EVERY_TURN = 15
 
 @pytest.fixture
 def remembering(loopback, tmp_path) -> Loopback:
-    loopback.ends = DatabaseEnds(Database.sqlite(tmp_path / "state.db"))
+    loopback.ends = DatabaseSupersededStore(Database.sqlite(tmp_path / "state.db"))
     return loopback
 
 
@@ -32,11 +32,11 @@ def run(tmp_path, loopback: Loopback, content: str, day: int):
     """Scan a Dockerfile on a day; return the status and the successor of each place, and how often was asked."""
     at = NOW + timedelta(days=day)
     world = replace(loopback.world(), clock=type("Later", (), {"now": lambda self: at})())
-    before = len(loopback.registry.served)
+    before = len(loopback.registry.served_requests)
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content}))
     (report,) = (scanned := scan_tree(tree, "tree", world, loopback.rulebook)).report.repositories
     found = [(str(each.status), each.detail, each.successor) for each in report.verdicts]
-    return found, len(loopback.registry.served) - before, scanned.report.failed
+    return found, len(loopback.registry.served_requests) - before, scanned.report.failed
 
 
 def fleet(loopback: Loopback, *later: str) -> str:
@@ -67,7 +67,7 @@ def test_a_line_that_was_found_to_be_over_is_over_in_the_runs_that_do_not_look(t
 
 def test_without_a_state_it_is_over_in_the_runs_that_look(tmp_path, loopback):
     content = fleet(loopback, "1.0.1")
-    assert isinstance(loopback.ends, NoEnds)
+    assert isinstance(loopback.ends, NoSupersededStore)
     for day in range(3):
         found, _, _ = run(tmp_path, loopback, content, day)
         assert found.count(STOPPED) == SHARE
@@ -118,7 +118,7 @@ class Announcing:
 def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_otherwise(tmp_path, remembering):
     mirror, facts = remembering.registry.host, Announcing(date(2026, 11, 1))
     remembering.facts = facts
-    remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, insecure=True),)
+    remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
     content = ""
     for number in range(COUNT):
         built = remembering.store.tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
@@ -139,7 +139,7 @@ def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_othe
 
 def test_ends_that_cannot_be_written_down_fail_once_and_are_seen_all_the_same(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
-    with Database.sqlite(tmp_path / "state.db").writing() as connection:
+    with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(
             "CREATE TRIGGER full BEFORE INSERT ON ends BEGIN SELECT RAISE(ABORT, 'no room'); END"
         )

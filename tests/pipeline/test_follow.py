@@ -22,7 +22,7 @@ from bot.pipeline.resolve import LookupClients
 from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
-from bot.state.none import NoEnds, NoMemory
+from bot.state.none import NoSupersededStore, NoStateStore
 
 START = date(2026, 1, 5)
 """A Monday."""
@@ -70,9 +70,9 @@ def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(statu
     with refusing(status) as server:
         places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
         selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
-        entry = RegistryEntry(server.host, insecure=True, **login)
+        entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
-        sources = LookupClients(registry, NoFacts(), NoMemory(), NoEnds(), frozenset())
+        sources = LookupClients(registry, NoFacts(), NoStateStore(), NoSupersededStore(), frozenset())
         found = run_lookups(selected, sources, PolicyConfig(), NoProgress(), NOW)
     verdicts = [build_verdict(found.decide(place)) for place in selected]
     assert {each.status for each in verdicts} == {OccurrenceStatus.UPDATE}
@@ -90,7 +90,7 @@ def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
     with refusing(status) as server:
         place = occurrence(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
-        registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
+        registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
     assert isinstance(shelves.list_targets(selected), RegistryError)
     assert shelves.explain_missing_tags(selected) == ""
@@ -100,7 +100,7 @@ def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
     with refusing(403) as server:
         place = occurrence(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
-        registry = OciRegistry((RegistryEntry(server.host, insecure=True),), environment={}, sleep=lambda _: None)
+        registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
         shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
     assert server.asked == ["GET /v2/a/tags/list?n=1000"]
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
@@ -111,8 +111,8 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
         loopback.store.tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host
     loopback.entries = (
-        RegistryEntry("docker.io", mirror=mirror, insecure=True),
-        RegistryEntry("contoso.azurecr.io", mirror=mirror, insecure=True),
+        RegistryEntry("docker.io", mirror=mirror, is_insecure=True),
+        RegistryEntry("contoso.azurecr.io", mirror=mirror, is_insecure=True),
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
     places = [occurrence(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]

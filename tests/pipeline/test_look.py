@@ -6,7 +6,7 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner
 
-from bot.demo.images import image, index, layer
+from bot.demo.images import build_image, build_index, build_layer
 from bot.model.vocabulary import OccurrenceStatus
 
 pytestmark = pytest.mark.real("git")
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.real("git")
 
 def push(loopback, content: str, **start):
     """Point python:3.12 to an image of its own."""
-    made = index([image([layer({"a": content.encode()})], start=start)])
+    made = build_index([build_image([build_layer({"a": content.encode()})], start_config=start)])
     return loopback.store.tag("library/python", "3.12", made)
 
 

@@ -11,7 +11,7 @@ from support.runs.worlds import NOW, Loopback, ToldScanner, build, write_tree
 from support.values import finding
 
 from bot.core.choice.holds import VERSION_ANNOTATION
-from bot.demo.images import image, index, layer
+from bot.demo.images import build_image, build_index, build_layer
 from bot.model.errors import StateError
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
@@ -20,7 +20,7 @@ from bot.pipeline.pool import WorkerPool
 from bot.pipeline.scan import scan_tree
 from bot.reports.json_document import render_scan_document
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.memory import DatabaseStateStore
 from bot.worktree import WorkTree
 
 PYTHON, REDIS = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/redis", "7")
@@ -44,8 +44,8 @@ def remembering(loopback, state):
     return loopback
 
 
-def memory_in(path) -> DatabaseMemory:
-    return DatabaseMemory(Database.sqlite(path), lambda: NOW)
+def memory_in(path) -> DatabaseStateStore:
+    return DatabaseStateStore(Database.sqlite(path), lambda: NOW)
 
 
 def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta()):
@@ -56,7 +56,7 @@ def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(
 
 
 def asked(loopback: Loopback, since: int = 0) -> list[str]:
-    served = loopback.registry.served[since:]
+    served = loopback.registry.served_requests[since:]
     return sorted(f"{each.method} {each.path.removeprefix('/v2/library/')} {each.status}" for each in served)
 
 
@@ -64,9 +64,9 @@ def looked_into(loopback: Loopback, *digests: Digest) -> list[str]:
     """Return the two questions for what is in the first image of each index."""
     questions = []
     for digest in digests:
-        index = json.loads(loopback.store.manifest("library/python", digest).content)
+        index = json.loads(loopback.store.find_manifest("library/python", digest).content)
         child = index["manifests"][0]["digest"]
-        config = json.loads(loopback.store.manifest("library/python", child).content)["config"]["digest"]
+        config = json.loads(loopback.store.find_manifest("library/python", child).content)["config"]["digest"]
         questions += [f"GET python/manifests/{child} 200", f"GET python/blobs/{config} 200"]
     return questions
 
@@ -162,7 +162,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
             raise KeyboardInterrupt
         return scan_one(subject)
 
-    monkeypatch.setattr("bot.pipeline.judge.SCANS", WorkerPool(1))
+    monkeypatch.setattr("bot.pipeline.judge.SCAN_POOL", WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_until_killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, remembering)
@@ -178,7 +178,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
 
 def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, remembering, state):
     """A trigger lets reading go on, as a full disk does."""
-    with Database.sqlite(state).writing() as connection:
+    with Database.sqlite(state).open_for_writing() as connection:
         for table in ("sightings", "evidence"):
             connection.exec_driver_sql(
                 f"CREATE TRIGGER full_{table} BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'no room'); END"
@@ -207,7 +207,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     loopback.rulebook = replace(
         loopback.rulebook,
         rules=(PolicyRule(min_age=timedelta(days=3)),),
-        purging=frozenset({"docker.io"}) if purges else frozenset(),
+        purging_hosts=frozenset({"docker.io"}) if purges else frozenset(),
     )
     held = loopback.move("python", "3.12", "old")
     files = {"Dockerfile": f"FROM python:3.12@{held}\n"}
@@ -229,7 +229,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
     loopback.memory = memory_in(state)
 
     def stating(content: str, version: str):
-        built = index([image([layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version})
+        built = build_index([build_image([build_layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version})
         return loopback.store.tag("library/python", "3.12", built)
 
     held = stating("old", "3.12.4")

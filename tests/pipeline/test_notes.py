@@ -8,7 +8,7 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import NOW, outcomes
 
-from bot.demo.images import image, index, layer
+from bot.demo.images import build_image, build_index, build_layer
 from bot.model.policy import PolicyRule
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
@@ -21,7 +21,7 @@ def behind(loopback, content: str):
     base = loopback.move("alpine", "3.21", "base")
     loopback.move("alpine", "3.21", "newer base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
-    return index([image([layer({"a": content.encode()})])], annotations=said)
+    return build_index([build_image([build_layer({"a": content.encode()})])], annotations=said)
 
 
 def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_its_hold(tmp_path, loopback):
@@ -46,8 +46,8 @@ def test_a_note_that_came_later_is_added_without_a_commit(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     base = loopback.move("alpine", "3.21", "base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
-    both = [image([layer({"a": b"new"})], platform=platform) for platform in ("linux/amd64", "linux/arm64")]
-    loopback.store.tag("library/python", "3.12", index(both, annotations=said))
+    both = [build_image([build_layer({"a": b"new"})], platform=platform) for platform in ("linux/amd64", "linux/arm64")]
+    loopback.store.tag("library/python", "3.12", build_index(both, annotations=said))
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"})
     loopback.run([stand.fleet()])
     before = stand.branches()

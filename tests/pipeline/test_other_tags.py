@@ -6,7 +6,7 @@ import pytest
 from support.runs.choosing import choose, image_of, status
 from support.values import digest
 
-from bot.demo.images import artifact, index
+from bot.demo.images import build_artifact, build_index
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
@@ -84,8 +84,8 @@ def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(t
 
 def test_where_the_farthest_tag_is_held_or_no_image_the_next_one_before_it_is_taken_and_said_why(tmp_path, loopback):
     old = shelf(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
-    loopback.store.tag("library/nginx", "1.27.4", index([image_of("lost arm64")]))
-    chart = artifact("application/vnd.cncf.helm.config.v1+json", [])
+    loopback.store.tag("library/nginx", "1.27.4", build_index([image_of("lost arm64")]))
+    chart = build_artifact("application/vnd.cncf.helm.config.v1+json", [])
     loopback.store.tag("library/nginx", "1.27.5", chart)
     content = f"FROM nginx:1.27.1@{old['1.27.1']}\n"
     found, asked, changes, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
@@ -99,7 +99,7 @@ def test_where_the_farthest_tag_is_held_or_no_image_the_next_one_before_it_is_ta
 def test_no_more_tags_are_tried_than_may_be_held_one_after_the_other(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     for number in range(2, 9):
-        loopback.store.tag("library/nginx", f"1.27.{number}", index([image_of(f"lost arm64 {number}")]))
+        loopback.store.tag("library/nginx", f"1.27.{number}", build_index([image_of(f"lost arm64 {number}")]))
     found, asked, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH))
     assert status(found[1]) == ("held", "platform-lost")
     heads = [word for method, word in asked if word.startswith("1.27")]
@@ -108,9 +108,9 @@ def test_no_more_tags_are_tried_than_may_be_held_one_after_the_other(tmp_path, l
 
 def test_where_another_place_has_a_nearer_tag_both_are_judged_by_what_they_hold(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
-    before = loopback.store.tag("library/nginx", "1.27.3", index([image_of("a")]))
-    now = loopback.store.tag("library/nginx", "1.27.3", index([image_of("lost arm64")]))
-    loopback.store.tag("library/nginx", "1.27.4", chart := artifact("application/vnd.cncf.helm.config.v1+json", []))
+    before = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("a")]))
+    now = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("lost arm64")]))
+    loopback.store.tag("library/nginx", "1.27.4", chart := build_artifact("application/vnd.cncf.helm.config.v1+json", []))
     content = f"FROM nginx:1.27.1@{old}\nFROM nginx:1.27.3@{before}\n"
     found, *_ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]

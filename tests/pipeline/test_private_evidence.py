@@ -60,8 +60,8 @@ def message_of(stand) -> str:
 
 
 def board_of(stand) -> str:
-    (repository,) = stand.fleet().repositories(frozenset({stand.name}))
-    board = stand.fleet().dashboard(repository).read()
+    (repository,) = stand.fleet().list_repositories(frozenset({stand.name}))
+    board = stand.fleet().get_dashboard(repository).read()
     assert board is not None
     return board.body
 

@@ -23,7 +23,7 @@ from bot.model.report import RunFailure
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import FailureStage, Reason
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.memory import DatabaseStateStore
 
 pytestmark = pytest.mark.real("git")
 
@@ -49,9 +49,9 @@ def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
         stand.end()
 
 
-def remembering(path, seen: dict[int, str]) -> DatabaseMemory:
+def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
     """Return a state in which the tag was seen to point to digests, so many days ago."""
-    memory = DatabaseMemory(Database.sqlite(path), lambda: NOW)
+    memory = DatabaseStateStore(Database.sqlite(path), lambda: NOW)
     for days, digest in seen.items():
         memory.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - timedelta(days=days))
     return memory

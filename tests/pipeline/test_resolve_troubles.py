@@ -26,12 +26,12 @@ from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
-from bot.state.none import NoEnds, NoMemory
+from bot.state.memory import DatabaseStateStore
+from bot.state.none import NoSupersededStore, NoStateStore
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HELD = digest("held")
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 
 
 def answers_of(
@@ -44,7 +44,7 @@ def answers_of(
 ) -> ResolveResult:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
-    sources = LookupClients(registry, NoFacts(), memory or NoMemory(), NoEnds(), frozenset())
+    sources = LookupClients(registry, NoFacts(), memory or NoStateStore(), NoSupersededStore(), frozenset())
     return resolve_tags(wishes, sources, WorkerPool(workers), NoProgress(), NOW, lambda wish, resolved: False)
 
 
@@ -70,7 +70,7 @@ def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, work
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "ill", "y", "z")]
-        answers = answers_of(lines, [RegistryEntry(server.host, insecure=True)], workers)
+        answers = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)], workers)
     (ill,) = (line for line in lines if line.path == "ill")
     found = answers.resolutions
     assert {line for line, said in found.items() if isinstance(said, ResolvedTag)} == set(lines) - {ill}
@@ -89,7 +89,7 @@ def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
-        found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
+        found = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [True, True, False]
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
@@ -99,8 +99,8 @@ def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache()
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream="127.0.0.1:9"),
-            RegistryEntry(cache.host, insecure=True),
-            RegistryEntry("127.0.0.1:9", insecure=True),
+            RegistryEntry(cache.host, is_insecure=True),
+            RegistryEntry("127.0.0.1:9", is_insecure=True),
         ]
         asked: list[int] = []
         answers = answers_of(lines, entries, resolve=lambda host, port: asked.append(port) or [host])
@@ -120,7 +120,7 @@ def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_ima
 
     with Listener(lambda received: Reply(500, headers={"Connection": "close"})) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b", "c")]
-        answers_of(lines, [RegistryEntry(server.host, insecure=True)], resolve=lookup)
+        answers_of(lines, [RegistryEntry(server.host, is_insecure=True)], resolve=lookup)
     assert len(asked) == MAX_TRIES + 1
 
 
@@ -128,7 +128,7 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
     cache, upstream = "127.0.0.1:8", "127.0.0.1:9"
     asked: list[int] = []
     registry = OciRegistry(
-        [RegistryEntry(cache, upstream=upstream), RegistryEntry(upstream, insecure=True)],
+        [RegistryEntry(cache, upstream=upstream), RegistryEntry(upstream, is_insecure=True)],
         environment={},
         sleep=lambda seconds: None,
         resolve=lambda host, port: asked.append(port) or [host],
@@ -148,12 +148,12 @@ def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
 
     with Listener(answer) as server:
         line = TagRef(f"{server.host}/a", "1")
-        resolved = answers_of([line], [RegistryEntry(server.host, insecure=True)], held=HELD).resolutions[line]
+        resolved = answers_of([line], [RegistryEntry(server.host, is_insecure=True)], held=HELD).resolutions[line]
     assert isinstance(resolved, ResolvedTag)
     assert resolved.pinned_manifests == known
 
 
-CHART = images.image([images.layer({"Chart.yaml": b"name: a"})]).content.replace(
+CHART = images.build_image([images.build_layer({"Chart.yaml": b"name: a"})]).content.replace(
     b"application/vnd.oci.image.config.v1+json", b"application/vnd.cncf.helm.config.v1+json"
 )
 
@@ -170,7 +170,7 @@ CHART = images.image([images.layer({"Chart.yaml": b"name: a"})]).content.replace
 def test_only_what_a_registry_says_of_a_tag_is_definite_and_not_that_it_cannot_say(reply, is_definite):
     with Listener(lambda received: reply) as server:
         line = TagRef(f"{server.host}/a", "1")
-        found = answers_of([line], [RegistryEntry(server.host, insecure=True)]).resolutions[line]
+        found = answers_of([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
     assert isinstance(found, UnresolvedTag)
     assert found.is_definite is is_definite
 
@@ -183,7 +183,7 @@ def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others(
 
     with Listener(answer) as server:
         lines = [TagRef(f"{server.host}/{name}", "1") for name in ("a", "b")]
-        found = answers_of(lines, [RegistryEntry(server.host, insecure=True)]).resolutions
+        found = answers_of(lines, [RegistryEntry(server.host, is_insecure=True)]).resolutions
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
@@ -192,8 +192,8 @@ def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
         lines = [TagRef(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
-            RegistryEntry(cache.host, insecure=True),
-            RegistryEntry(upstream.host, insecure=True),
+            RegistryEntry(cache.host, is_insecure=True),
+            RegistryEntry(upstream.host, is_insecure=True),
         ]
         found = answers_of(lines, entries).resolutions
     for line in lines:
@@ -205,13 +205,13 @@ def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
 
 
 def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tmp_path):
-    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
         cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")
         entries = [
             RegistryEntry(cache.host, "hub", upstream=upstream.host),
-            RegistryEntry(cache.host, insecure=True),
-            RegistryEntry(upstream.host, insecure=True),
+            RegistryEntry(cache.host, is_insecure=True),
+            RegistryEntry(upstream.host, is_insecure=True),
         ]
         for _ in range(2):
             resolved = answers_of([cached, direct], entries, memory=memory).resolutions[cached]
@@ -222,7 +222,7 @@ def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tm
 @pytest.mark.parametrize("status", [200, 404])
 def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_one(tmp_path, status):
     """Both tags point to one image, which the first repository may list and not have."""
-    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 
     def answer(received: Received) -> Reply:
         is_missing = received.path == f"/v2/copy/manifests/{IMAGE.digest}" and status == 404
@@ -230,7 +230,7 @@ def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_
 
     with Listener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
-        entries = [RegistryEntry(server.host, insecure=True)]
+        entries = [RegistryEntry(server.host, is_insecure=True)]
         for lines in ([source], [copy], [copy, source], [copy, source]):
             found = answers_of(lines, entries, memory=memory).resolutions
         resolved = found[copy]
@@ -240,8 +240,8 @@ def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_
 
 
 def test_a_held_digest_that_another_repository_gave_may_be_gone_from_this_one(tmp_path):
-    memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
-    newer = images.image([images.layer({"a": b"newer"})])
+    memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    newer = images.build_image([images.build_layer({"a": b"newer"})])
 
     def answer(received: Received) -> Reply:
         if received.path == f"/v2/copy/manifests/{IMAGE.digest}":
@@ -253,7 +253,7 @@ def test_a_held_digest_that_another_repository_gave_may_be_gone_from_this_one(tm
 
     with Listener(answer) as server:
         copy, source = (TagRef(f"{server.host}/{name}", "1") for name in ("copy", "source"))
-        entries = [RegistryEntry(server.host, insecure=True)]
+        entries = [RegistryEntry(server.host, is_insecure=True)]
         answers_of([source], entries, memory=memory)
         resolved = answers_of([copy], entries, memory=memory, held=IMAGE.digest).resolutions[copy]
     assert isinstance(resolved, ResolvedTag)

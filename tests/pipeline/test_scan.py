@@ -135,8 +135,8 @@ def test_a_pin_of_one_platform_of_the_current_index_is_up_to_date(tmp_path, loop
 def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     loopback.entries = (
-        RegistryEntry("docker.io", mirror=loopback.registry.host, insecure=True),
-        RegistryEntry("127.0.0.1:9", insecure=True),
+        RegistryEntry("docker.io", mirror=loopback.registry.host, is_insecure=True),
+        RegistryEntry("127.0.0.1:9", is_insecure=True),
     )
     loopback.rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io", "127.0.0.1:9"}))
     files = {"Dockerfile": "FROM 127.0.0.1:9/a:1\nFROM 127.0.0.1:9/b:1\nFROM python:3.12\n"}
@@ -152,7 +152,7 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
 
 
 def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_other_image(tmp_path, loopback):
-    loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", insecure=True),)
+    loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", is_insecure=True),)
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
     text = render_scan_text(report, None)
     assert text.startswith(

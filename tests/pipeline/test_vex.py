@@ -18,7 +18,7 @@ from bot.model.rules import IntroducedLimit
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.memory import DatabaseStateStore
 
 pytestmark = pytest.mark.real("git")
 
@@ -66,7 +66,7 @@ def test_the_proposal_says_who_answers_for_what_the_newer_image_has(tmp_path, mo
 
 
 def test_what_is_remembered_of_a_scan_knows_nothing_of_answers(tmp_path, moved):
-    moved.memory = DatabaseMemory(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
+    moved.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
     moved.advisories = ToldAdvisories(said=[ANSWER])
     assert "fixes" not in title(moved.run([stand.fleet()]))

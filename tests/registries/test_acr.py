@@ -21,15 +21,15 @@ from bot.model.image import RegistryRecord
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
-from bot.registries.access import Access, RegistryEntry
+from bot.registries.access import EndpointDirectory, RegistryEntry
 from bot.registries.acr import END_OF_LIFE, MAX_TAGS, OCI_INDEX, AcrFacts
-from bot.registries.auth import Authenticator
+from bot.registries.auth import RegistryAuthenticator
 from bot.registries.entra import EntraLogins
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 
-OLD = images.image([images.layer({"a": b"old"})])
-NEW = images.image([images.layer({"a": b"new"})])
+OLD = images.build_image([images.build_layer({"a": b"old"})])
+NEW = images.build_image([images.build_layer({"a": b"new"})])
 LATER = PUSHED + timedelta(days=7)
 NOWHERE = Digest("sha256:" + "0" * 64)
 
@@ -46,7 +46,7 @@ def acr(certificate, entra):
 def facts(acr: Acr, *entries: RegistryEntry) -> AcrFacts:
     return OciRegistry(
         entries or (entry(acr),), environment=by_secret(acr.entra), sleep=lambda seconds: None
-    ).registry_facts()
+    ).create_facts()
 
 
 def line(acr: Acr, tag: str = "1") -> TagRef:
@@ -72,10 +72,10 @@ def test_the_librarys_questions_need_one_exchange_and_one_token(acr):
 
 def at(acr: Acr, clock: list[float]) -> AcrFacts:
     """Return the metadata client with a clock that the test sets, in seconds."""
-    access = Access([entry(acr)])
-    http = HttpClient(access.listed(), environment={})
+    access = EndpointDirectory([entry(acr)])
+    http = HttpClient(access.list_trusted_hosts(), environment={})
     keychain = Keychain(access, {}, EntraLogins(http, by_secret(acr.entra), now=lambda: clock[0]))
-    return AcrFacts(access, Authenticator(http, keychain, now=lambda: clock[0]))
+    return AcrFacts(access, RegistryAuthenticator(http, keychain, now=lambda: clock[0]))
 
 
 def test_a_run_of_a_day_keeps_its_logins(acr):
@@ -139,7 +139,7 @@ def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
     listed = RegistryEntry("contoso.azurecr.io", username="narrow", password="both")
     oci = OciRegistry([listed], environment={}, sleep=lambda seconds: None, resolve=resolve)
     with pytest.raises(RegistryError, match=r"https://contoso.azurecr.io/acr/v1/.* did not answer"):
-        oci.registry_facts().fetch_record(TagRef("contoso.azurecr.io/team/app", "1"), NEW.digest)
+        oci.create_facts().fetch_record(TagRef("contoso.azurecr.io/team/app", "1"), NEW.digest)
 
 
 @pytest.mark.parametrize(
@@ -147,9 +147,9 @@ def test_a_registry_with_a_name_of_azures_is_asked_without_entra(acr):
 )
 def test_without_a_credential_what_anybody_is_told_is_known(acr, anybody, is_told):
     acr.anonymous = anybody
-    access = Access([entry(acr)])
-    http = HttpClient(access.listed(), environment={})
-    recorded = AcrFacts(access, Authenticator(http, Keychain(access, {}))).fetch_record(line(acr), NEW.digest)
+    access = EndpointDirectory([entry(acr)])
+    http = HttpClient(access.list_trusted_hosts(), environment={})
+    recorded = AcrFacts(access, RegistryAuthenticator(http, Keychain(access, {}))).fetch_record(line(acr), NEW.digest)
     assert (recorded is not None) == is_told
 
 
@@ -159,7 +159,7 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
         entry(acr, entra=False),
         RegistryEntry("docker.io", mirror=acr.host),
         RegistryEntry("contoso.azurecr.io", mirror=acr.host),
-        RegistryEntry("127.0.0.1:9", entra=True, insecure=True),
+        RegistryEntry("127.0.0.1:9", uses_entra=True, is_insecure=True),
     )
     for host in (acr.host, "docker.io", "127.0.0.1:9", "ghcr.io", "contoso.azurecr.io", "unlisted.azurecr.io"):
         assert asked.fetch_record(TagRef(f"{host}/team/app", "1"), NEW.digest) is None
@@ -181,7 +181,7 @@ def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
 )
 def test_what_is_no_record_is_a_reason(acr, reply, reason):
     with Listener(lambda received: reply, acr.certificate) as server, pytest.raises(RegistryError) as caught:
-        facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True)).fetch_record(
+        facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True)).fetch_record(
             TagRef(f"{server.host}/team/app", "1"), NEW.digest
         )
     assert caught.value.reason is reason
@@ -195,7 +195,7 @@ def test_a_record_without_times_is_unknown_and_not_wrong(acr):
         return Reply(200, json.dumps(document).encode(), {"Content-Type": "application/json"})
 
     with Listener(answer, acr.certificate) as server:
-        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         recorded = asked.fetch_record(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
     assert recorded == RegistryRecord(None, None, (), False, None)
 
@@ -259,13 +259,13 @@ def referrers(*manifests: object, media_type: str = OCI_INDEX, status: int = 200
 )
 def test_what_says_nothing_of_support_is_no_day(acr, reply):
     with Listener(lambda received: reply, acr.certificate) as server:
-        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         assert asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest) is None
 
 
 def test_a_registry_that_fails_to_list_referrers_is_a_reason(acr):
     with Listener(lambda received: Reply(400), acr.certificate) as server:
-        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), entra=True))
+        asked = facts(acr, RegistryEntry(server.host, ca=str(acr.certificate.path), uses_entra=True))
         with pytest.raises(RegistryError) as caught:
             asked.fetch_end_of_life(TagRef(f"{server.host}/team/app", "1"), NEW.digest)
     assert caught.value.reason is Reason.REGISTRY_ERROR

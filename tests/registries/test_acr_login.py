@@ -20,10 +20,10 @@ from bot.model.hosts import is_acr
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
-from bot.registries.access import Access, RegistryEntry
-from bot.registries.entra import FAILURE_KEPT, MAX_ANSWER, EntraLogins
+from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.entra import FAILURE_LIFETIME, MAX_RESPONSE_SIZE, EntraLogins
 from bot.registries.keychain import Keychain
-from bot.registries.tokens import stated_lifetime
+from bot.registries.tokens import parse_lifetime
 
 # Exchange of tokens
 
@@ -58,7 +58,7 @@ def test_who_may_pull_and_not_read_metadata_is_told_that_lists_of_tags_take_it(a
 
 
 def logins(acr: Acr, entra: Entra, clock: list[float]) -> EntraLogins:
-    http = HttpClient(Access([entry(acr)]).listed(), environment={})
+    http = HttpClient(EndpointDirectory([entry(acr)]).list_trusted_hosts(), environment={})
     return EntraLogins(http, by_secret(entra), now=lambda: clock[0])
 
 
@@ -69,7 +69,7 @@ def test_a_login_is_renewed_before_it_runs_out_and_within_three_hours(acr, entra
     hours = logins(acr, entra, clock)
     for hour, asked in ((0.0, 1), (2.6, 1), (2.8, 2), (5.4, 2), (5.6, 3)):
         clock[0] = hour * 3600
-        assert hours.refresh_token(acr.host)
+        assert hours.get_refresh_token(acr.host)
         assert acr.asked.count("POST /oauth2/exchange") == asked
 
 
@@ -79,7 +79,7 @@ def test_threads_wait_for_the_one_that_logs_in(acr, entra):
 
     def log_in() -> None:
         everybody.wait()
-        tokens.append(hours.refresh_token(acr.host))
+        tokens.append(hours.get_refresh_token(acr.host))
 
     threads = [threading.Thread(target=log_in) for _ in range(8)]
     for thread in threads:
@@ -94,14 +94,14 @@ def test_a_login_that_failed_is_not_tried_again_at_once(acr, entra):
     clock = [0.0]
     acr.identities = {}
     hours = logins(acr, entra, clock)
-    for moment, asked in ((0.0, 1), (FAILURE_KEPT - 1, 1), (FAILURE_KEPT, 2)):
+    for moment, asked in ((0.0, 1), (FAILURE_LIFETIME - 1, 1), (FAILURE_LIFETIME, 2)):
         clock[0] = moment
         with pytest.raises(RegistryError, match="no role on this registry"):
-            hours.refresh_token(acr.host)
+            hours.get_refresh_token(acr.host)
         assert acr.asked.count("POST /oauth2/exchange") == asked
     acr.identities = {CLIENT: ACR_PULL}
-    clock[0] = 3 * FAILURE_KEPT
-    assert hours.refresh_token(acr.host)
+    clock[0] = 3 * FAILURE_LIFETIME
+    assert hours.get_refresh_token(acr.host)
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, 
         return reply if received.method == "POST" else Reply(401, headers={"WWW-Authenticate": realm})
 
     with Listener(answer, certificate) as server:
-        listed = RegistryEntry(server.host, ca=str(certificate.path), entra=True)
+        listed = RegistryEntry(server.host, ca=str(certificate.path), uses_entra=True)
         with pytest.raises(RegistryError) as caught:
             client(listed, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is reason
@@ -129,11 +129,11 @@ def test_an_exchange_that_is_answered_otherwise_is_a_reason(certificate, entra, 
 
 
 def test_a_refresh_token_in_an_answer_beyond_the_limit_is_not_read(certificate, entra):
-    reply = Reply(200, b'{"refresh_token": "token"}'.ljust(MAX_ANSWER + 1))
+    reply = Reply(200, b'{"refresh_token": "token"}'.ljust(MAX_RESPONSE_SIZE + 1))
     with Listener(lambda received: reply, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
-        with pytest.raises(RegistryError, match=f"more than {MAX_ANSWER} bytes"):
-            EntraLogins(http, by_secret(entra)).refresh_token(server.host)
+        with pytest.raises(RegistryError, match=f"more than {MAX_RESPONSE_SIZE} bytes"):
+            EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
 
 
 def test_a_registry_that_repeats_entras_token_is_not_quoted_with_it(certificate, entra):
@@ -144,14 +144,14 @@ def test_a_registry_that_repeats_entras_token_is_not_quoted_with_it(certificate,
     with Listener(answer, certificate) as server:
         http = HttpClient({server.host: HostTrust(ca=str(certificate.path))}, environment={})
         with pytest.raises(RegistryError, match=r"not \[hidden\]!"):
-            EntraLogins(http, by_secret(entra)).refresh_token(server.host)
+            EntraLogins(http, by_secret(entra)).get_refresh_token(server.host)
 
 
 def test_a_token_says_how_long_it_lives(entra):
-    assert stated_lifetime(entra.token()) == 3600
-    assert stated_lifetime(entra.token(age=1000)) == 3600, "whatever our clock says"
+    assert parse_lifetime(entra.token()) == 3600
+    assert parse_lifetime(entra.token(age=1000)) == 3600, "whatever our clock says"
     for text in ("", "a.b", "a.b.c", "a.e30.c", "a.W10.c", "a.eyJpYXQiOiIxIiwiZXhwIjoyfQ.c"):
-        assert stated_lifetime(text) is None
+        assert parse_lifetime(text) is None
 
 
 def test_a_cache_in_azure_is_logged_in_to_for_what_it_mirrors(acr, entra):
@@ -188,8 +188,8 @@ def test_a_name_that_azure_could_have_given_is_no_entry_that_says_azure(entra):
     """A listed host gets no Entra token without `auth: azure`, because anyone can have such a name."""
     environment = by_secret(entra)
     logins = EntraLogins(HttpClient(environment=environment), environment)
-    listed = Access([RegistryEntry("contoso.azurecr.io")])
-    assert Keychain(listed, {}, logins).credential("contoso.azurecr.io", "team/app") is None
+    listed = EndpointDirectory([RegistryEntry("contoso.azurecr.io")])
+    assert Keychain(listed, {}, logins).get_credential("contoso.azurecr.io", "team/app") is None
     assert entra.asked == []
 
 
@@ -204,7 +204,7 @@ def test_a_realm_elsewhere_sees_no_token_of_entra(certificate, entra):
 
         with Listener(answer, certificate) as server:
             ca = str(certificate.path)
-            entries = RegistryEntry(server.host, ca=ca, entra=True), RegistryEntry(attacker.host, ca=ca)
+            entries = RegistryEntry(server.host, ca=ca, uses_entra=True), RegistryEntry(attacker.host, ca=ca)
             with pytest.raises(RegistryError, match="is not trusted with"):
                 client(*entries, environment=by_secret(entra)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert len(attacker.received) == 1, "it was asked for what it gives to anybody"
@@ -231,7 +231,7 @@ def test_entras_own_token_is_only_ever_exchanged(acr, entra):
 
 
 def test_other_programs_log_in_as_nobody_with_the_refresh_token(acr, entra):
-    address = client(entry(acr), environment=by_secret(entra)).pull_address(line(acr), IMAGE.digest)
+    address = client(entry(acr), environment=by_secret(entra)).get_pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
     again = client(entry(acr, entra=False, username=TOKEN_USER, password=address.password))
     assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest

@@ -17,16 +17,16 @@ from bot.net.client import MAX_TRIES
 from bot.registries.access import RegistryEntry
 from bot.registries.manifest import ACCEPT
 from bot.registries.oci import OciRegistry
-from bot.registries.place import MAX_CONFIG, MAX_MANIFEST
+from bot.registries.place import MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
 
-IMAGE = images.image([images.layer({"a": b"b"})])
-OTHER = images.image([images.layer({"a": b"c"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
+OTHER = images.build_image([images.build_layer({"a": b"c"})])
 CONFIG = IMAGE.blobs[0]
 SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+prettyjws"
 
 
 def client(*hosts: str, pauses: list[float] | None = None) -> OciRegistry:
-    entries = [RegistryEntry(host, insecure=True) for host in hosts]
+    entries = [RegistryEntry(host, is_insecure=True) for host in hosts]
     return OciRegistry(entries, environment={}, sleep=(pauses if pauses is not None else []).append)
 
 
@@ -34,11 +34,11 @@ def line(server: Listener) -> TagRef:
     return TagRef(f"{server.host}/a/b", "1")
 
 
-def serve(item: images.Image | images.Index, **headers: str) -> Reply:
+def serve(item: images.PlatformImage | images.ImageIndex, **headers: str) -> Reply:
     return Reply(200, item.content, {"Content-Type": item.media_type} | headers)
 
 
-def claimed(item: images.Image | images.Index) -> Reply:
+def claimed(item: images.PlatformImage | images.ImageIndex) -> Reply:
     return serve(item, **{"Docker-Content-Digest": item.digest})
 
 
@@ -158,17 +158,17 @@ def test_a_manifest_without_a_type_is_sniffed():
     untyped = json.dumps({key: value for key, value in json.loads(IMAGE.content).items() if key != "mediaType"})
     with Listener(lambda received: Reply(200, untyped.encode())) as server:
         claim = client(server.host).fetch_descriptor(line(server))
-    assert claim == TagDescriptor(images.digest_of(untyped.encode()), images.OCI_MANIFEST)
+    assert claim == TagDescriptor(images.compute_digest(untyped.encode()), images.OCI_MANIFEST)
 
 
 # Limits
 
 
 def test_a_manifest_beyond_the_limit_is_not_read():
-    reply = Reply(200, b" " * (MAX_MANIFEST + 1))
+    reply = Reply(200, b" " * (MAX_MANIFEST_SIZE + 1))
     with (
         Listener(lambda received: reply) as server,
-        pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST} bytes") as caught,
+        pytest.raises(RegistryError, match=f"more than {MAX_MANIFEST_SIZE} bytes") as caught,
     ):
         client(server.host).fetch_manifest(line(server), IMAGE.digest)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
@@ -181,7 +181,7 @@ def by_kind(manifest: Reply, blob: Reply):
 @pytest.mark.parametrize(
     ("blob", "reason"),
     [
-        (Reply(200, b" " * (MAX_CONFIG + 1)), Reason.REGISTRY_ERROR),
+        (Reply(200, b" " * (MAX_CONFIG_SIZE + 1)), Reason.REGISTRY_ERROR),
         (Reply(200, CONFIG + b" "), Reason.DIGEST_MISMATCH),
         (Reply(404), Reason.NOT_FOUND_OR_DENIED),
     ],
@@ -198,11 +198,11 @@ def test_a_config_is_bounded_and_hashed_too(blob, reason):
 def test_a_config_that_is_none_is_a_finding():
     blob = b"no config"
     manifest = json.loads(IMAGE.content)
-    manifest["config"]["digest"] = images.digest_of(blob)
+    manifest["config"]["digest"] = images.compute_digest(blob)
     body = json.dumps(manifest).encode()
     with Listener(by_kind(Reply(200, body), Reply(200, blob))) as server:
         oci = client(server.host)
-        fetched = oci.fetch_manifest(line(server), images.digest_of(body))
+        fetched = oci.fetch_manifest(line(server), images.compute_digest(body))
         with pytest.raises(RegistryError, match="its config is not JSON") as caught:
             oci.describe_image(line(server), fetched)
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, False)
@@ -211,7 +211,7 @@ def test_a_config_that_is_none_is_a_finding():
 def test_what_is_remembered_of_manifests_is_bounded(monkeypatch):
     monkeypatch.setattr("bot.registries.oci.MAX_DOCUMENTS", 1)
     stored = {item.digest: serve(item) for item in (IMAGE, OTHER)}
-    blobs = {images.digest_of(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
+    blobs = {images.compute_digest(item.blobs[0]): Reply(200, item.blobs[0]) for item in (IMAGE, OTHER)}
     with Listener(lambda received: (stored | blobs)[received.path.rpartition("/")[2]]) as server:
         oci = client(server.host)
         first = oci.fetch_manifest(line(server), IMAGE.digest)

@@ -15,8 +15,8 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
-from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.auth import Authenticator, Question, parse_token
+from bot.registries.access import EndpointDirectory, RegistryEndpoint, RegistryEntry
+from bot.registries.auth import RegistryAuthenticator, RegistryRequest, parse_token
 from bot.registries.keychain import Keychain
 
 real = pytest.mark.real("docker-registry")
@@ -46,7 +46,7 @@ def stand(tmp_path):
 
 
 def listed(registry: DockerRegistry, tokens: TokenServer, **entry) -> RegistryEntry:
-    return RegistryEntry(registry.host, insecure=True, trusted_realms=(tokens.host,), **entry)
+    return RegistryEntry(registry.host, is_insecure=True, trusted_realms=(tokens.host,), **entry)
 
 
 @real
@@ -93,7 +93,7 @@ def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand,
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
     assert oci.fetch_descriptor(line).digest == IMAGE.digest
     assert [received.method for received in tokens.received] == ["GET", "POST"]
-    assert oci.pull_address(line, IMAGE.digest).password is None
+    assert oci.get_pull_address(line, IMAGE.digest).password is None
 
 
 @real
@@ -124,7 +124,7 @@ def test_the_registry_refuses_what_is_not_there_even_to_a_token(stand):
 def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
     slow = Reply(200, token().body, drip=0.005)
     with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        oci = client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,)))
+        oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))
         oci.fetch_descriptor(TagRef(f"{server.host}/first", "1"))
         threads = [threading.Thread(target=oci.fetch_descriptor, args=(TagRef(f"{server.host}/second", "1"),)) for _ in range(8)]
         for thread in threads:
@@ -149,13 +149,13 @@ def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
 # Token expiry
 
 
-def authenticator(server: Listener, clock: list[float], **entry) -> tuple[Authenticator, Endpoint, Question]:
-    access = Access([RegistryEntry(server.host, insecure=True, **entry)])
-    endpoint = access.endpoint(server.host)
+def authenticator(server: Listener, clock: list[float], **entry) -> tuple[RegistryAuthenticator, RegistryEndpoint, RegistryRequest]:
+    access = EndpointDirectory([RegistryEntry(server.host, is_insecure=True, **entry)])
+    endpoint = access.find_endpoint(server.host)
     assert endpoint is not None
-    http = HttpClient(access.listed(), environment={}, sleep=lambda seconds: None)
-    question = Question("GET", "/v2/a/manifests/1", "a", 10_000)
-    return Authenticator(http, Keychain(access, {}), now=lambda: clock[0]), endpoint, question
+    http = HttpClient(access.list_trusted_hosts(), environment={}, sleep=lambda seconds: None)
+    question = RegistryRequest("GET", "/v2/a/manifests/1", "a", 10_000)
+    return RegistryAuthenticator(http, Keychain(access, {}), now=lambda: clock[0]), endpoint, question
 
 
 def test_a_token_is_used_for_nine_tenths_of_its_life():
@@ -164,7 +164,7 @@ def test_a_token_is_used_for_nine_tenths_of_its_life():
         asks, endpoint, question = authenticator(server, clock, trusted_realms=(realm.host,))
         for moment, tokens in ((0.0, 1), (899.0, 1), (901.0, 2)):
             clock[0] = moment
-            assert asks.ask(endpoint, question).status == 200
+            assert asks.send_request(endpoint, question).status == 200
             assert len(realm.received) == tokens
 
 
@@ -176,9 +176,9 @@ def test_a_token_that_was_revoked_is_replaced_once():
 
     with Listener(lambda received: token(words[0])) as realm, Listener(answer) as server:
         asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
-        assert asks.ask(endpoint, question).status == 200
+        assert asks.send_request(endpoint, question).status == 200
         words[0] = "def"
-        assert asks.ask(endpoint, question).status == 200
+        assert asks.send_request(endpoint, question).status == 200
     sent = [received.headers.get("authorization") for received in server.received]
     assert sent == [None, "Bearer abc", "Bearer abc", None, "Bearer def"]
     assert len(realm.received) == 2
@@ -188,7 +188,7 @@ def test_a_fresh_token_that_does_not_open_the_door_ends_the_question():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
         asks, endpoint, question = authenticator(server, [0.0], trusted_realms=(realm.host,))
         with pytest.raises(RegistryError):
-            asks.ask(endpoint, question)
+            asks.send_request(endpoint, question)
     assert len(server.received) == 2
     assert len(realm.received) == 1
 
@@ -222,7 +222,7 @@ def test_what_is_no_token_is_said_without_repeating_it(body):
 
 def test_a_token_servers_nonsense_is_a_failure_of_the_registry():
     with Listener(lambda received: Reply(200, b"<html>")) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="did not return a token: it is not JSON") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.REGISTRY_ERROR, True)
@@ -239,7 +239,7 @@ def test_bearer_is_preferred_where_both_are_offered():
 
     with Listener(lambda received: token()) as realm, Listener(answer) as server:
         entry = RegistryEntry(
-            server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
+            server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
         assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     assert BASIC not in {received.headers.get("authorization") for received in server.received}
@@ -252,7 +252,7 @@ def test_a_challenge_without_a_service_is_for_the_realms_host():
         return Reply(401, headers={"WWW-Authenticate": f'Bearer realm="{realm.url}/token"'})
 
     with Listener(lambda received: token()) as realm, Listener(answer) as server:
-        client(RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))).fetch_descriptor(
+        client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))).fetch_descriptor(
             TagRef(f"{server.host}/a", "1")
         )
     assert realm.asked == ["GET /token?service=127.0.0.1&scope=repository%3Aa%3Apull"]
@@ -262,7 +262,7 @@ def test_a_challenge_without_a_service_is_for_the_realms_host():
 def test_a_challenge_that_cannot_be_met_ends_the_question(offered):
     headers = {"WWW-Authenticate": offered} if offered else {}
     with Listener(lambda received: Reply(401, headers=headers)) as server, pytest.raises(RegistryError) as caught:
-        client(RegistryEntry(server.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+        client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.NOT_FOUND_OR_DENIED
     assert len(server.received) == 1
 
@@ -271,7 +271,7 @@ def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message()
     said = json.dumps({"errors": [{"code": "DENIED", "message": f"{BASIC} user:right"}]}).encode()
     basic = Reply(401, said, {"WWW-Authenticate": "Basic"})
     with Listener(lambda received: basic) as server:
-        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=r"DENIED: Basic \[hidden\] user:\[hidden\]"):
             client(entry).fetch_manifest(TagRef(f"{server.host}/a", "1"), IMAGE.digest)
     assert len(server.received) == 2
@@ -280,7 +280,7 @@ def test_a_registry_that_repeats_the_password_does_not_bring_it_into_a_message()
 def test_an_identity_token_is_no_password(tmp_path):
     with Listener(lambda received: Reply(401, headers={"WWW-Authenticate": "Basic"})) as server:
         (tmp_path / "config.json").write_text(json.dumps({"auths": {server.host: {"identitytoken": "refresh"}}}))
-        oci = client(RegistryEntry(server.host, insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
+        oci = client(RegistryEntry(server.host, is_insecure=True), environment={"DOCKER_CONFIG": str(tmp_path)})
         with pytest.raises(RegistryError, match="requires a password") as caught:
             oci.fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.DENIED

@@ -5,12 +5,12 @@ from azure.core.rest import HttpRequest
 from support.listener import Listener, Reply
 
 from bot.net import HostTrust, HttpClient, OversizedError
-from bot.registries.azure_http import MAX_ANSWER, sender
+from bot.registries.azure_http import MAX_RESPONSE_SIZE, make_sender
 
 
 def send(server: Listener):
-    http = HttpClient({server.host: HostTrust(insecure=True)}, environment={})
-    return sender(http)(HttpRequest("POST", f"{server.url}/token", content=b"client_secret=t0p"))
+    http = HttpClient({server.host: HostTrust(is_insecure=True)}, environment={})
+    return make_sender(http)(HttpRequest("POST", f"{server.url}/token", content=b"client_secret=t0p"))
 
 
 def test_what_an_answer_redirects_to_is_sent_nothing():
@@ -20,5 +20,5 @@ def test_what_an_answer_redirects_to_is_sent_nothing():
 
 
 def test_an_answer_beyond_the_limit_is_not_read():
-    with Listener(lambda received: Reply(200, b" " * (MAX_ANSWER + 1))) as server, pytest.raises(OversizedError):
+    with Listener(lambda received: Reply(200, b" " * (MAX_RESPONSE_SIZE + 1))) as server, pytest.raises(OversizedError):
         send(server)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.registries.challenge import MAX_HEADER, parse_challenges
+from bot.registries.challenge import MAX_HEADER_LENGTH, parse_challenges
 
 READ = {
     'Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull,push"': [
@@ -42,7 +42,7 @@ def test_a_header_is_taken_apart(header):
 
 
 def test_a_header_longer_than_any_honest_one_is_cut():
-    assert parse_challenges("Basic realm=" + "x" * MAX_HEADER * 2)[0].parameters["realm"] == "x" * (MAX_HEADER - 12)
+    assert parse_challenges("Basic realm=" + "x" * MAX_HEADER_LENGTH * 2)[0].parameters["realm"] == "x" * (MAX_HEADER_LENGTH - 12)
 
 
 @given(st.text(alphabet='aB=", \\\t', max_size=60))

@@ -24,15 +24,15 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries import cloud_login
-from bot.registries.access import Access, RegistryEntry
-from bot.registries.cloud_login import MARGIN, PATIENCE, CloudLogin
-from bot.registries.clouds import Cloud, CloudError, Granted
-from bot.registries.credentials import Login
+from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.cloud_login import RENEWAL_MARGIN, FAILURE_LIFETIME, CloudLogin
+from bot.registries.clouds import CloudProvider, CloudError, CloudToken
+from bot.registries.credentials import PasswordLogin
 from bot.registries.gar import SCOPE
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-west1-docker.pkg.dev"
 
@@ -68,13 +68,13 @@ def private(host: str, path: str, header: str) -> str:
     return url
 
 
-def credential(host: str, cloud: Cloud) -> Login:
-    found = Keychain(Access([RegistryEntry(host, cloud=cloud)]), {}).credential(host, "a/b")
-    assert isinstance(found, Login)
+def credential(host: str, cloud: CloudProvider) -> PasswordLogin:
+    found = Keychain(EndpointDirectory([RegistryEntry(host, cloud=cloud)]), {}).get_credential(host, "a/b")
+    assert isinstance(found, PasswordLogin)
     return found
 
 
-def refused(host: str, cloud: Cloud) -> RegistryError:
+def refused(host: str, cloud: CloudProvider) -> RegistryError:
     with pytest.raises(RegistryError) as caught:
         credential(host, cloud)
     assert (caught.value.reason, caught.value.is_failure, caught.value.host) == (Reason.DENIED, True, host)
@@ -128,22 +128,22 @@ def test_googles_are_the_whole_name_too():
 @responses.activate
 def test_a_registry_of_amazons_opens_for_whom_aws_knows(aws):
     private(ECR, "team/web", basic("AWS", aws.password))
-    oci = OciRegistry([RegistryEntry(ECR, cloud=Cloud.ECR)], environment={})
+    oci = OciRegistry([RegistryEntry(ECR, cloud=CloudProvider.ECR)], environment={})
     assert oci.fetch_descriptor(TagRef(f"{ECR}/team/web", "1")).digest == IMAGE.digest
     assert aws.logins == ["ecr eu-west-1"], "the region is the one in the registry's name"
-    assert oci.pull_address(TagRef(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
+    assert oci.get_pull_address(TagRef(f"{ECR}/team/web", "1"), IMAGE.digest).password == aws.password
 
 
 def test_the_public_registry_logs_in_where_amazon_does_it(aws):
-    assert credential(PUBLIC_ECR, Cloud.ECR) == Login("AWS", aws.password)
+    assert credential(PUBLIC_ECR, CloudProvider.ECR) == PasswordLogin("AWS", aws.password)
     assert aws.logins == ["ecr-public us-east-1"]
 
 
 def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
-    listed = Access([RegistryEntry(ECR, cloud=Cloud.ECR), RegistryEntry(ECR.replace("1234", "9999"))])
+    listed = EndpointDirectory([RegistryEntry(ECR, cloud=CloudProvider.ECR), RegistryEntry(ECR.replace("1234", "9999"))])
     for host in (ECR.replace("1234", "9999"), ECR.replace("1234", "8888"), PUBLIC_ECR):
-        assert Keychain(listed, {}).credential(host, "a") is None
-    assert listed.endpoint(ECR.replace("1234", "8888")) is None, "and is not contacted, whatever its name"
+        assert Keychain(listed, {}).get_credential(host, "a") is None
+    assert listed.find_endpoint(ECR.replace("1234", "8888")) is None, "and is not contacted, whatever its name"
     assert not aws.received
 
 
@@ -157,7 +157,7 @@ def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
 def test_what_aws_refuses_is_said_without_its_words(aws, monkeypatch, host, said):
     if host == ECR:
         aws.serve(monkeypatch, secret="another-secret")
-    error = refused(host, Cloud.ECR)
+    error = refused(host, CloudProvider.ECR)
     assert said in str(error)
     assert "secret" not in str(error), "what AWS answers may repeat what it was sent"
     assert not aws.logins
@@ -166,7 +166,7 @@ def test_what_aws_refuses_is_said_without_its_words(aws, monkeypatch, host, said
 def test_who_has_no_credentials_of_aws_is_told(aws, monkeypatch):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    assert "the request to AWS in eu-west-1 failed (NoCredentialsError)" in str(refused(ECR, Cloud.ECR))
+    assert "the request to AWS in eu-west-1 failed (NoCredentialsError)" in str(refused(ECR, CloudProvider.ECR))
     assert not aws.received
 
 
@@ -184,34 +184,34 @@ def google(tmp_path, monkeypatch):
 
 def test_a_registry_of_googles_opens_for_whom_google_knows(google):
     private(GAR, "project/remote/web", basic("oauth2accesstoken", "ya29.token"))
-    oci = OciRegistry([RegistryEntry(GAR, cloud=Cloud.GAR)], environment={})
+    oci = OciRegistry([RegistryEntry(GAR, cloud=CloudProvider.GAR)], environment={})
     for _ in range(2):
         assert oci.fetch_descriptor(TagRef(f"{GAR}/project/remote/web", "1")).digest == IMAGE.digest
     assert len(google.received) == 1
 
 
 def test_no_registry_gets_googles_login_that_is_not_listed_for_it(google):
-    listed = Access([RegistryEntry(GAR, cloud=Cloud.GAR), RegistryEntry(f"us-{GAR}")])
+    listed = EndpointDirectory([RegistryEntry(GAR, cloud=CloudProvider.GAR), RegistryEntry(f"us-{GAR}")])
     for host in (f"us-{GAR}", f"asia-{GAR}", "gcr.io"):
-        assert Keychain(listed, {}).credential(host, "a") is None
+        assert Keychain(listed, {}).get_credential(host, "a") is None
     assert not google.received
 
 
 def test_what_google_refuses_is_said_without_its_words(google, tmp_path):
     google.write_key_file(tmp_path / "key.json", client_email="eve@acme.example")
-    error = refused(GAR, Cloud.GAR)
+    error = refused(GAR, CloudProvider.GAR)
     assert "Google issued no token (RefreshError)" in str(error)
     assert len(str(error)) < 200, "and so without the assertion that it repeated"
 
 
 def test_netrc_adds_nothing_to_what_google_is_asked(google, a_home_of_its_own):
     (a_home_of_its_own / ".netrc").write_text("machine oauth2.googleapis.com login somebody password else\n")
-    assert credential(GAR, Cloud.GAR).password == "ya29.token"
+    assert credential(GAR, CloudProvider.GAR).password == "ya29.token"
     assert "Authorization" not in google.received[0].headers
 
 
 def test_who_has_no_credentials_of_google_is_told():
-    assert "no Google application default credentials" in str(refused(GAR, Cloud.GAR))
+    assert "no Google application default credentials" in str(refused(GAR, CloudProvider.GAR))
 
 
 @responses.activate
@@ -235,7 +235,7 @@ def test_a_key_file_of_googles_is_a_password_too():
     ],
 )
 def test_amazons_stand_in_refuses(changed, code, aws, monkeypatch):
-    credential(ECR, Cloud.ECR)
+    credential(ECR, CloudProvider.ECR)
     genuine = aws.received[0]
     sent = {name: value for name, value in genuine.headers.items() if name not in {key.lower() for key in changed}}
     answer = requests.post(f"http://{sent['host']}/", data=genuine.body, headers=sent | changed, timeout=5)
@@ -281,7 +281,7 @@ def test_googles_stand_in_refuses(changed, headers, status, google):
 # Optional libraries
 
 
-@pytest.mark.parametrize(("cloud", "host", "package"), [(Cloud.ECR, ECR, "boto3"), (Cloud.GAR, GAR, "google.auth")])
+@pytest.mark.parametrize(("cloud", "host", "package"), [(CloudProvider.ECR, ECR, "boto3"), (CloudProvider.GAR, GAR, "google.auth")])
 def test_a_library_that_is_missing_is_said_with_what_to_install(cloud, host, package, monkeypatch):
     for module in [name for name in sys.modules if name.startswith(package)]:
         monkeypatch.delitem(sys.modules, module)
@@ -310,11 +310,11 @@ class Issuer:
         self.asked = 0
         self.fails = False
 
-    def fetch(self, cloud: Cloud, account: str) -> Granted:
+    def fetch(self, cloud: CloudProvider, account: str) -> CloudToken:
         self.asked += 1
         if self.fails:
             raise CloudError("no")
-        return Granted(Login("user", f"word {self.asked}"), self.now + 3600)
+        return CloudToken(PasswordLogin("user", f"word {self.asked}"), self.now + 3600)
 
 
 @pytest.fixture
@@ -325,39 +325,39 @@ def issuer(monkeypatch):
 
 
 def test_a_login_is_kept_until_shortly_before_it_ends(issuer):
-    login = CloudLogin(Cloud.ECR, ECR, now=lambda: issuer.now)
+    login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     begun = issuer.now
-    for elapsed, asked in ((0, 1), (3600 - MARGIN - 1, 1), (3600 - MARGIN, 2), (3600, 2)):
+    for elapsed, asked in ((0, 1), (3600 - RENEWAL_MARGIN - 1, 1), (3600 - RENEWAL_MARGIN, 2), (3600, 2)):
         issuer.now = begun + elapsed
-        assert login.credential().password == f"word {asked}"
+        assert login.get_credential().password == f"word {asked}"
 
 
 def test_a_failure_stands_for_a_while_and_is_then_tried_again(issuer):
-    login = CloudLogin(Cloud.ECR, ECR, now=lambda: issuer.now)
+    login = CloudLogin(CloudProvider.ECR, ECR, now=lambda: issuer.now)
     issuer.fails = True
     for _ in range(3):
         with pytest.raises(RegistryError, match="`auth: ecr`: no"):
-            login.credential()
+            login.get_credential()
     assert issuer.asked == 1
     issuer.fails = False
-    issuer.now += PATIENCE
-    assert login.credential().password == "word 2"
+    issuer.now += FAILURE_LIFETIME
+    assert login.get_credential().password == "word 2"
 
 
 def test_one_thread_fetches_for_all(aws):
-    chain = Keychain(Access([RegistryEntry(ECR, cloud=Cloud.ECR)]), {})
+    chain = Keychain(EndpointDirectory([RegistryEntry(ECR, cloud=CloudProvider.ECR)]), {})
     found: list[object] = []
-    threads = [threading.Thread(target=lambda: found.append(chain.credential(ECR, "a"))) for _ in range(12)]
+    threads = [threading.Thread(target=lambda: found.append(chain.get_credential(ECR, "a"))) for _ in range(12)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == [Login("AWS", aws.password)] * 12
+    assert found == [PasswordLogin("AWS", aws.password)] * 12
     assert len(aws.logins) == 1
 
 
 def test_a_login_is_not_shown():
-    assert "secret" not in repr([Granted(Login("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")])
+    assert "secret" not in repr([CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")])
 
 
 def test_an_answer_that_is_no_login_is_a_failure_of_the_cloud(monkeypatch):
@@ -365,4 +365,4 @@ def test_an_answer_that_is_no_login_is_a_failure_of_the_cloud(monkeypatch):
         monkeypatch.setenv("AWS_ENDPOINT_URL_ECR", server.url)
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "a")
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "b")
-        assert "AWS returned no login" in str(refused(ECR, Cloud.ECR))
+        assert "AWS returned no login" in str(refused(ECR, CloudProvider.ECR))

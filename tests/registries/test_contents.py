@@ -23,15 +23,15 @@ def registry():
 
 
 def client(registry) -> OciRegistry:
-    return OciRegistry([RegistryEntry(registry.host, insecure=True)], environment={}, sleep=lambda _: None)
+    return OciRegistry([RegistryEntry(registry.host, is_insecure=True)], environment={}, sleep=lambda _: None)
 
 
 def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(registry):
     start = {"User": "1000", "Entrypoint": ["/app"], "ExposedPorts": {"80/tcp": {}}, "Env": ["TOKEN=secret", "TZ=UTC"]}
-    layers = [images.layer({"a": b"s"}), images.layer({"b": b"t"})]
-    wanted = images.image(layers, start=start, labels={f"{PREFIX}revision": "abc"})
-    other = images.image([images.layer({})], platform="linux/arm64")
-    index = images.index([other, wanted], annotations={f"{PREFIX}revision": "index"})
+    layers = [images.build_layer({"a": b"s"}), images.build_layer({"b": b"t"})]
+    wanted = images.build_image(layers, start_config=start, labels={f"{PREFIX}revision": "abc"})
+    other = images.build_image([images.build_layer({})], platform="linux/arm64")
+    index = images.build_index([other, wanted], annotations={f"{PREFIX}revision": "index"})
     registry.push(index, "inside", "1")
     registry.forget()
     found = client(registry).fetch_contents(TagRef(f"{registry.host}/inside", "1"), index.digest, "linux/amd64")
@@ -48,7 +48,7 @@ def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(r
 
 
 def test_what_is_in_an_image_that_stands_alone_is_told_by_itself(registry):
-    alone = images.image([images.layer({"a": b"s"})], docker=True, start={"Cmd": ["sh"]})
+    alone = images.build_image([images.build_layer({"a": b"s"})], is_docker=True, start_config={"Cmd": ["sh"]})
     registry.push(alone, "alone", "1")
     found = client(registry).fetch_contents(TagRef(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")
     assert (found.digest, found.config.command, found.platforms) == (alone.digest, ("sh",), ())

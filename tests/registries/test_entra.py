@@ -26,14 +26,14 @@ from bot.model.hosts import is_acr
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.azure_identity import (
-    AZURE_MACHINE,
-    CLOUDS,
+    AZURE_ASSET_TAG,
+    SOVEREIGN_CLOUDS,
     PUBLIC_CLOUD,
-    REGISTRIES,
+    REGISTRY_SCOPE,
     EntraIdentity,
     NoEntraTokenError,
-    cloud_of,
-    github_assertion,
+    get_azure_cloud,
+    fetch_github_assertion,
     is_azure_machine,
 )
 
@@ -89,12 +89,12 @@ def test_a_container_logs_in_by_its_managed_identity(acr, entra, monkeypatch):
 
 @pytest.mark.parametrize("client_id", ["", CLIENT])
 def test_a_machine_of_azure_logs_in_by_its_own_identity(entra, asset_tag, monkeypatch, client_id):
-    asset_tag.write_text(f"{AZURE_MACHINE}\n")
+    asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     environment = entra.machine | {"PATH": "/nonexistent", "AZURE_CLIENT_ID": client_id}
     for variable, value in environment.items():
         monkeypatch.setenv(variable, value)
     identity = EntraIdentity(PUBLIC_CLOUD, environment)
-    assert entra.read(identity.token(REGISTRIES))["appid"] == CLIENT
+    assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
     (asked,) = entra.asked
     assert asked.startswith("GET /metadata/identity/oauth2/token?")
     assert (f"client_id={CLIENT}" in asked) == bool(client_id)
@@ -122,9 +122,9 @@ def test_a_secret_goes_before_what_merely_lies_around(entra, tmp_path):
     everything = by_secret(entra) | entra.workflow | entra.container | {"AZURE_FEDERATED_TOKEN_FILE": "nowhere"}
     means = []
     for variable in ("AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "ACTIONS_ID_TOKEN_REQUEST_URL"):
-        means.append(EntraIdentity(cloud_of("a", everything), everything).means)
+        means.append(EntraIdentity(get_azure_cloud("a", everything), everything).description)
         del everything[variable]
-    means.append(EntraIdentity(cloud_of("a", everything), everything).means)
+    means.append(EntraIdentity(get_azure_cloud("a", everything), everything).description)
     assert [each.split()[0] for each in means] == ["secret", "workload", "OIDC", "managed"]
 
 
@@ -176,7 +176,7 @@ def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
             "SSL_CERT_FILE": str(certificate.path),
         }
         with pytest.raises(NoEntraTokenError, match=r"AADSTS7000215: \[hidden\] is wrong"):
-            EntraIdentity(cloud_of("a", environment), environment).token(REGISTRIES)
+            EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)
 
 
 def test_what_entra_refuses_is_said_once(entra):
@@ -208,31 +208,31 @@ def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
         workflow = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{github.url}/token", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t0p"}
         environment = entra.environment | workflow
         with pytest.raises(NoEntraTokenError, match=said):
-            EntraIdentity(cloud_of("a", environment), environment).token(REGISTRIES)
+            EntraIdentity(get_azure_cloud("a", environment), environment).get_token(REGISTRY_SCOPE)
         assert github.asked == ["GET /token?audience=api%3A%2F%2FAzureADTokenExchange"]
 
 
 def test_githubs_token_goes_nowhere_without_tls():
     with pytest.raises(NoEntraTokenError, match="is not https"):
-        github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
+        fetch_github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 
 def test_a_machine_of_azure_is_known_by_its_asset_tag(asset_tag):
     assert not is_azure_machine()
-    asset_tag.write_text(f"{AZURE_MACHINE}\n")
+    asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     assert is_azure_machine()
 
 
 def test_az_is_asked_before_the_machine_it_runs_on(entra, asset_tag, tmp_path, monkeypatch):
-    asset_tag.write_text(f"{AZURE_MACHINE}\n")
+    asset_tag.write_text(f"{AZURE_ASSET_TAG}\n")
     az(tmp_path, "Please run 'az login' to setup account.", 1)
     environment = entra.machine | {"PATH": str(tmp_path)}
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     for variable, value in entra.machine.items():
         monkeypatch.setenv(variable, value)
     identity = EntraIdentity(PUBLIC_CLOUD, environment)
-    assert identity.means == "login of `az` or the identity of this machine"
-    assert entra.read(identity.token(REGISTRIES))["appid"] == CLIENT
+    assert identity.description == "login of `az` or the identity of this machine"
+    assert entra.read(identity.get_token(REGISTRY_SCOPE))["appid"] == CLIENT
 
 
 def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch):
@@ -248,11 +248,11 @@ def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch
 
 
 def test_the_end_of_a_registrys_name_says_which_cloud_it_is_in():
-    assert cloud_of("contoso.azurecr.io", {}) == cloud_of("registry.contoso.com", {}) == PUBLIC_CLOUD
-    assert cloud_of("contoso.azurecr.us", {}) == CLOUDS[".azurecr.us"]
-    assert cloud_of("contoso.azurecr.cn:443", {}) == CLOUDS[".azurecr.cn"]
+    assert get_azure_cloud("contoso.azurecr.io", {}) == get_azure_cloud("registry.contoso.com", {}) == PUBLIC_CLOUD
+    assert get_azure_cloud("contoso.azurecr.us", {}) == SOVEREIGN_CLOUDS[".azurecr.us"]
+    assert get_azure_cloud("contoso.azurecr.cn:443", {}) == SOVEREIGN_CLOUDS[".azurecr.cn"]
     named = {"AZURE_AUTHORITY_HOST": "https://login.microsoftonline.us/"}
-    assert cloud_of("registry.contoso.com", named) == CLOUDS[".azurecr.us"]
+    assert get_azure_cloud("registry.contoso.com", named) == SOVEREIGN_CLOUDS[".azurecr.us"]
 
 
 def test_a_registry_of_a_sovereign_cloud_is_logged_in_to_under_its_own_name(certificate, entra):

@@ -22,7 +22,7 @@ AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
 def login(listed: RegistryEntry, oci=None):
-    (check,) = (oci or client(listed)).login_examination(listed.host).examine(AIM)
+    (check,) = (oci or client(listed)).create_login_examination(listed.host).examine(AIM)
     return check
 
 
@@ -31,11 +31,11 @@ def guarded(request, tmp_path):
     """Start a registry with one user, by password or by token; return a function for its entry."""
     if request.param == "password":
         with DockerRegistry(htpasswd={"user": "right"}) as registry:
-            yield lambda **more: RegistryEntry(registry.host, insecure=True, **more)
+            yield lambda **more: RegistryEntry(registry.host, is_insecure=True, **more)
         return
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         realms = (tokens.host,)
-        yield lambda **more: RegistryEntry(registry.host, insecure=True, trusted_realms=realms, **more)
+        yield lambda **more: RegistryEntry(registry.host, is_insecure=True, trusted_realms=realms, **more)
 
 
 @real
@@ -55,14 +55,14 @@ def test_a_wrong_password_is_a_problem_and_never_shown(guarded):
 @real
 def test_who_has_no_password_for_a_registry_that_wants_one_is_told_so(tmp_path):
     with DockerRegistry(htpasswd={"user": "right"}) as registry:
-        check = login(RegistryEntry(registry.host, insecure=True))
+        check = login(RegistryEntry(registry.host, is_insecure=True))
     assert (check.status, "needs a credential" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 @real
 def test_a_token_server_that_is_not_trusted_with_the_password_is_named(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
-        check = login(RegistryEntry(registry.host, insecure=True, username="user", password="right"))
+        check = login(RegistryEntry(registry.host, is_insecure=True, username="user", password="right"))
     assert check.status is CheckStatus.PROBLEM
     assert all("authorization" not in each.headers for each in tokens.received)
 
@@ -71,7 +71,7 @@ def test_a_token_server_that_is_not_trusted_with_the_password_is_named(tmp_path)
 def test_a_token_for_a_login_is_for_no_repository(tmp_path):
     with TokenServer(tmp_path, {"user": "right"}) as tokens, DockerRegistry(token=tokens.block) as registry:
         listed = RegistryEntry(
-            registry.host, insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
+            registry.host, is_insecure=True, trusted_realms=(tokens.host,), username="user", password="right"
         )
         assert login(listed).status is CheckStatus.OK
         assert "scope" not in tokens.received[-1].path
@@ -79,14 +79,14 @@ def test_a_token_for_a_login_is_for_no_repository(tmp_path):
 
 def test_a_registry_that_asks_nobody_who_he_is_says_nothing_of_the_password():
     with Listener(lambda received: Reply(200, b"{}")) as registry:
-        check = login(RegistryEntry(registry.host, insecure=True, username="user", password="any"))
+        check = login(RegistryEntry(registry.host, is_insecure=True, username="user", password="any"))
     assert (check.status, check.result) == (CheckStatus.OK, "the registry answers and requires no login")
     assert registry.asked == ["GET /v2/"]
 
 
 def test_a_mirror_is_asked_in_its_registrys_place():
     with Listener(lambda received: Reply(200, b"{}")) as mirror:
-        check = login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", insecure=True))
+        check = login(RegistryEntry("docker.io", mirror=f"{mirror.host}/hub", is_insecure=True))
     assert (check.subject, check.action) == ("docker.io", f"log in at its mirror {mirror.host}, by plain http")
     assert mirror.asked == ["GET /v2/"]
 
@@ -94,13 +94,13 @@ def test_a_mirror_is_asked_in_its_registrys_place():
 @pytest.mark.parametrize("status", [500, 429])
 def test_a_registry_that_fails_is_a_problem(status):
     with Listener(lambda received: Reply(status)) as registry:
-        assert login(RegistryEntry(registry.host, insecure=True)).status is CheckStatus.PROBLEM
+        assert login(RegistryEntry(registry.host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_a_registry_that_is_not_there_is_a_problem():
     with Listener(lambda received: Reply(200)) as registry:
         host = registry.host
-    assert login(RegistryEntry(host, insecure=True)).status is CheckStatus.PROBLEM
+    assert login(RegistryEntry(host, is_insecure=True)).status is CheckStatus.PROBLEM
 
 
 def test_https_where_only_http_is_spoken_is_a_problem():
@@ -123,7 +123,7 @@ def test_a_registry_that_entra_does_not_open_is_a_problem(acr, entra):
 
 
 def _image(registry, tag, *, is_named):
-    oci = client(RegistryEntry(registry.host, insecure=True))
+    oci = client(RegistryEntry(registry.host, is_insecure=True))
     (check,) = ImageExamination(oci, TagRef(f"{registry.host}/a/b", tag), is_named=is_named).examine(AIM)
     return check
 

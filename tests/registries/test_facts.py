@@ -40,40 +40,40 @@ def test_a_time_is_read_unless_it_means_nothing(text, moment):
 
 def test_the_first_speaker_who_knows_a_word_is_believed():
     said = [{}, {f"{PREFIX}version": ""}, {f"{PREFIX}version": "1"}, {f"{PREFIX}version": "2"}]
-    assert facts.first("version", said) == "1"
-    assert facts.first("source", said) is None
+    assert facts.get_first_value("version", said) == "1"
+    assert facts.get_first_value("source", said) is None
 
 
 def test_a_word_is_one_bounded_line():
     said = [{f"{PREFIX}source": "https://a\n\x1b[31m" + "x" * 10_000}]
-    source = facts.first("source", said)
+    source = facts.get_first_value("source", said)
     assert source is not None
     assert source.isprintable()
-    assert len(source) == facts.MAX_WORD
+    assert len(source) == facts.MAX_TEXT_LENGTH
 
 
 def test_name_and_digest_of_the_base_come_from_one_speaker():
     said = [{}, {f"{PREFIX}base.digest": DIGEST}, {f"{PREFIX}base.name": "debian:12"}]
-    assert facts.base_image(said) == BaseImage(None, DIGEST)
-    assert facts.base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage("a", None)
-    assert facts.base_image([{}]) is None
+    assert facts.get_base_image(said) == BaseImage(None, DIGEST)
+    assert facts.get_base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage("a", None)
+    assert facts.get_base_image([{}]) is None
 
 
-def config(created: str | None, labels: object) -> facts.Config:
+def config(created: str | None, labels: object) -> facts.ConfigFacts:
     return facts.parse_config(json.dumps({"created": created, "config": {"Labels": labels}}).encode())
 
 
 def test_an_inherited_label_does_not_make_an_image_older_than_its_config_says():
     built = config("2026-11-01T10:00:00Z", {f"{PREFIX}created": "2020-01-01T00:00:00Z"})
-    assert facts.created([{}], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
-    assert facts.created([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(2026, 11, 2, tzinfo=UTC)
+    assert facts.get_build_time([{}], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert facts.get_build_time([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(2026, 11, 2, tzinfo=UTC)
 
 
 def test_a_label_dates_an_image_that_was_built_reproducibly():
     built = config("1970-01-01T00:00:00Z", {f"{PREFIX}created": "2026-11-01T10:00:00Z"})
-    assert facts.created([], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
-    assert facts.created([], config("1970-01-01T00:00:00Z", None)) is None
-    assert facts.created([], None) is None
+    assert facts.get_build_time([], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
+    assert facts.get_build_time([], config("1970-01-01T00:00:00Z", None)) is None
+    assert facts.get_build_time([], None) is None
 
 
 @pytest.mark.parametrize("labels", [None, [], "x", {"a": 1, "b": None}])
@@ -88,7 +88,7 @@ def test_a_config_that_is_none_is_said(body):
 
 
 def test_a_config_without_a_runtime_part_is_one():
-    assert facts.parse_config(b'{"os": "linux", "architecture": "arm64", "variant": "v8"}') == facts.Config(
+    assert facts.parse_config(b'{"os": "linux", "architecture": "arm64", "variant": "v8"}') == facts.ConfigFacts(
         None, "linux/arm64/v8", {}
     )
 
@@ -97,13 +97,13 @@ def test_a_config_without_a_runtime_part_is_one():
     "runtime", [None, [], {"User": 1, "Entrypoint": "sh", "Cmd": {}, "Env": [1, "A"], "Volumes": 3}]
 )
 def test_a_config_of_another_shape_says_nothing_of_how_it_starts(runtime):
-    start = facts.parse_config(json.dumps({"config": runtime}).encode()).start
+    start = facts.parse_config(json.dumps({"config": runtime}).encode()).runtime_config
     assert replace(start, environment=()) == ImageConfig()
 
 
 def test_how_an_image_starts_is_read_in_bounded_lines():
     runtime = {"Env": [f"V{number}=x" for number in range(1000)], "User": "a\x1b[31m" + "b" * 10_000}
-    start = facts.parse_config(json.dumps({"config": runtime}).encode()).start
-    assert len(start.environment) == facts.MAX_WORDS
+    start = facts.parse_config(json.dumps({"config": runtime}).encode()).runtime_config
+    assert len(start.environment) == facts.MAX_LIST_LENGTH
     assert start.user.isprintable()
-    assert len(start.user) == facts.MAX_WORD
+    assert len(start.user) == facts.MAX_TEXT_LENGTH

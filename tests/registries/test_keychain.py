@@ -13,8 +13,8 @@ import pytest
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.registries import helpers
-from bot.registries.access import Access, RegistryEntry
-from bot.registries.credentials import IdentityToken, Login
+from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.credentials import IdentityToken, PasswordLogin
 from bot.registries.helpers import HUB_KEY
 from bot.registries.keychain import Keychain
 from bot.registries.logins import MAX_LOGINS_SIZE
@@ -28,7 +28,7 @@ def keychain(home: Path, document: object = None, *entries: RegistryEntry, **env
         folder = home / ".docker"
         folder.mkdir(exist_ok=True)
         (folder / "config.json").write_text(document if isinstance(document, str) else json.dumps(document))
-    return Keychain(Access(entries), environment)
+    return Keychain(EndpointDirectory(entries), environment)
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def answers(username: str, secret: str) -> str:
 
 
 def test_nobody_who_never_logged_in_has_a_credential(a_home_of_its_own):
-    assert keychain(a_home_of_its_own).credential("docker.io") is None
+    assert keychain(a_home_of_its_own).get_credential("docker.io") is None
 
 
 @pytest.mark.parametrize(
@@ -73,25 +73,25 @@ def test_no_file_where_a_run_starts_names_a_login_or_a_helper(helper, a_home_of_
     planted.parent.mkdir(parents=True)
     planted.write_text(json.dumps({"credsStore": "tool", "auths": {"ghcr.io": {"auth": USER}}}))
     monkeypatch.chdir(tmp_path / "cloned")
-    assert keychain(a_home_of_its_own).credential("ghcr.io") is None
+    assert keychain(a_home_of_its_own).get_credential("ghcr.io") is None
     assert not log.exists()
 
 
 def test_the_entrys_own_credential_comes_first(a_home_of_its_own):
     entry = RegistryEntry("ghcr.io", username="own", password="word")
     chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"auth": USER}}}, entry)
-    assert chain.credential("ghcr.io") == Login("own", "word")
+    assert chain.get_credential("ghcr.io") == PasswordLogin("own", "word")
 
 
 def test_an_anonymous_entry_looks_for_nothing(a_home_of_its_own):
-    entry = RegistryEntry("ghcr.io", anonymous=True)
-    assert keychain(a_home_of_its_own, "{broken", entry).credential("ghcr.io") is None
+    entry = RegistryEntry("ghcr.io", is_anonymous=True)
+    assert keychain(a_home_of_its_own, "{broken", entry).get_credential("ghcr.io") is None
 
 
 def test_docker_config_says_where_the_file_is(tmp_path, a_home_of_its_own):
     (tmp_path / "config.json").write_text(json.dumps({"auths": {"ghcr.io": {"auth": USER}}}))
     chain = keychain(a_home_of_its_own, {"auths": {}}, DOCKER_CONFIG=str(tmp_path))
-    assert chain.credential("ghcr.io") == Login("user", "pass:word")
+    assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
 
 
 @pytest.mark.parametrize(
@@ -110,21 +110,21 @@ def test_docker_config_says_where_the_file_is(tmp_path, a_home_of_its_own):
 )
 def test_a_file_that_cannot_be_read_is_said_without_its_content(content, a_home_of_its_own):
     with pytest.raises(RegistryError, match=r"config\.json cannot be used: .*anonymous") as caught:
-        keychain(a_home_of_its_own, content).credential("a.io")
+        keychain(a_home_of_its_own, content).get_credential("a.io")
     assert caught.value.reason is Reason.DENIED
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
 
 
 def test_secrets_are_not_shown():
-    assert "secret" not in repr([Login("user", "secret"), IdentityToken("secret")])
+    assert "secret" not in repr([PasswordLogin("user", "secret"), IdentityToken("secret")])
 
 
 def test_a_helper_is_asked_for_its_host_only(helper, a_home_of_its_own):
     log = helper("tool", answers("user", "word"))
     chain = keychain(a_home_of_its_own, {"credHelpers": {"ghcr.io": "tool"}, "auths": {"quay.io": {"auth": USER}}})
-    assert chain.credential("ghcr.io") == Login("user", "word")
-    assert chain.credential("quay.io") == Login("user", "pass:word")
+    assert chain.get_credential("ghcr.io") == PasswordLogin("user", "word")
+    assert chain.get_credential("quay.io") == PasswordLogin("user", "pass:word")
     arguments, server, _ = json.loads(log.read_text())
     assert (arguments, server) == (["get"], "ghcr.io")
 
@@ -132,15 +132,15 @@ def test_a_helper_is_asked_for_its_host_only(helper, a_home_of_its_own):
 def test_the_store_is_asked_for_all_the_others_and_each_once(helper, a_home_of_its_own):
     log = helper("desktop", answers("<token>", "refresh"))
     chain = keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {HUB_KEY: {}}})
-    assert [chain.credential("docker.io") for _ in range(3)] == [IdentityToken("refresh")] * 3
+    assert [chain.get_credential("docker.io") for _ in range(3)] == [IdentityToken("refresh")] * 3
     assert [json.loads(line)[1] for line in log.read_text().splitlines()] == [HUB_KEY]
 
 
 def test_a_helper_that_has_none_leaves_it_to_the_file(helper, a_home_of_its_own):
     helper("desktop", "print('credentials not found in native keychain'); sys.exit(1)")
     chain = keychain(a_home_of_its_own, {"credsStore": "desktop", "auths": {"ghcr.io": {"auth": USER}}})
-    assert chain.credential("ghcr.io") == Login("user", "pass:word")
-    assert chain.credential("quay.io") is None
+    assert chain.get_credential("ghcr.io") == PasswordLogin("user", "pass:word")
+    assert chain.get_credential("quay.io") is None
 
 
 def test_a_helper_sees_what_clouds_need_and_none_of_our_tokens(helper, a_home_of_its_own, monkeypatch):
@@ -149,7 +149,7 @@ def test_a_helper_sees_what_clouds_need_and_none_of_our_tokens(helper, a_home_of
     chain = keychain(
         a_home_of_its_own, {"credsStore": "ecr-login"}, AWS_PROFILE="prod", GITHUB_TOKEN="secret", OTHER="secret"
     )
-    chain.credential("docker.io")
+    chain.get_credential("docker.io")
     environment = json.loads(log.read_text())[2]
     assert environment["AWS_PROFILE"] == "prod"
     assert "secret" not in environment.values()
@@ -158,7 +158,7 @@ def test_a_helper_sees_what_clouds_need_and_none_of_our_tokens(helper, a_home_of
 @pytest.mark.parametrize("name", ["../evil", "a b", "-x", "a/b", "$(x)"])
 def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
     with pytest.raises(RegistryError, match="not a valid name of a credential helper"):
-        keychain(a_home_of_its_own, {"credsStore": name}).credential("docker.io")
+        keychain(a_home_of_its_own, {"credsStore": name}).get_credential("docker.io")
 
 
 @pytest.mark.parametrize(
@@ -173,15 +173,15 @@ def test_a_helpers_name_is_a_name(name, a_home_of_its_own):
 def test_a_helper_that_fails_is_said_without_its_words(body, said, helper, a_home_of_its_own):
     helper("tool", body)
     with pytest.raises(RegistryError, match=said) as caught:
-        keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
+        keychain(a_home_of_its_own, {"credsStore": "tool"}).get_credential("docker.io")
     assert caught.value.is_failure
     assert "secret" not in str(caught.value)
 
 
 def test_an_identity_token_is_no_password_for_other_programs(a_home_of_its_own):
     chain = keychain(a_home_of_its_own, {"auths": {"ghcr.io": {"identitytoken": "refresh"}}})
-    assert chain.credential("ghcr.io") == IdentityToken("refresh")
-    assert chain.login("ghcr.io") is None
+    assert chain.get_credential("ghcr.io") == IdentityToken("refresh")
+    assert chain.get_login("ghcr.io") is None
 
 
 def test_a_helper_that_hangs_is_not_waited_for(helper, a_home_of_its_own, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_helper_that_hangs_is_not_waited_for(helper, a_home_of_its_own, monkey
     helper("tool", f"import time; time.sleep(20); {answers('user', 'word')}")
     began = time.monotonic()
     with pytest.raises(RegistryError, match="docker-credential-tool"):
-        keychain(a_home_of_its_own, {"credsStore": "tool"}).credential("docker.io")
+        keychain(a_home_of_its_own, {"credsStore": "tool"}).get_credential("docker.io")
     assert time.monotonic() - began < 10
 
 
@@ -198,10 +198,10 @@ def test_a_helper_that_fails_is_not_run_again_for_every_image(helper, a_home_of_
     chain = keychain(a_home_of_its_own, {"credsStore": "tool"})
     for repository in ("a", "b"):
         with pytest.raises(RegistryError, match="failed with status 1"):
-            chain.credential("ghcr.io", repository)
+            chain.get_credential("ghcr.io", repository)
     assert len(log.read_text().splitlines()) == 1
 
 
 def test_a_helper_that_is_missing_is_said(a_home_of_its_own):
     with pytest.raises(RegistryError, match="docker-credential-nowhere could not be started"):
-        keychain(a_home_of_its_own, {"credsStore": "nowhere"}).credential("docker.io")
+        keychain(a_home_of_its_own, {"credsStore": "nowhere"}).get_credential("docker.io")

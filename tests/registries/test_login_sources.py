@@ -9,8 +9,8 @@ import pytest
 
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest, TagRef
-from bot.registries.access import Access, RegistryEntry
-from bot.registries.credentials import Login
+from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.credentials import PasswordLogin
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 
@@ -28,8 +28,8 @@ def write(path: Path, content: str) -> str:
 
 
 def user(environment: dict[str, str], *entries: RegistryEntry, path: str = "a/b") -> str | None:
-    login = Keychain(Access(entries), environment).credential(HOST, path)
-    assert login is None or isinstance(login, Login)
+    login = Keychain(EndpointDirectory(entries), environment).get_credential(HOST, path)
+    assert login is None or isinstance(login, PasswordLogin)
     return login and login.username
 
 
@@ -85,7 +85,7 @@ def test_the_variables_of_the_entry_come_before_all_others_and_after_them_there_
 ):
     own = RegistryEntry(HOST, username="entry", password="word")
     assert user(everything, own) == "entry"
-    assert user(everything, RegistryEntry(HOST, anonymous=True)) is None
+    assert user(everything, RegistryEntry(HOST, is_anonymous=True)) is None
     for where in ORDER:
         assert user(everything) == user(everything, RegistryEntry(HOST)) == where
         if where != "~/.config":
@@ -106,7 +106,7 @@ def test_what_was_found_is_enough_and_the_rest_is_not_read(everything, tmp_path)
     write(tmp_path / "podman.json", "{broken")
     assert user(everything) == "DOCKER_AUTH_CONFIG"
     with pytest.raises(RegistryError, match=r"podman\.json cannot be used: it is not JSON"):
-        Keychain(Access(), everything).credential("quay.io")
+        Keychain(EndpointDirectory(), everything).get_credential("quay.io")
 
 
 @pytest.mark.parametrize(
@@ -139,8 +139,8 @@ def test_a_repository_of_a_mirror_is_looked_for_under_the_mirrors_own_path():
     logins = {key: {"username": name, "password": "word"} for key, name in keys.items()}
     environment = {"DOCKER_AUTH_CONFIG": json.dumps({"auths": logins})}
     oci = OciRegistry([RegistryEntry("docker.io", mirror="m.corp/hub")], environment=environment)
-    assert oci.pull_address(TagRef("docker.io/library/nginx", "1"), digest).username == "part"
-    assert oci.pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
+    assert oci.get_pull_address(TagRef("docker.io/library/nginx", "1"), digest).username == "part"
+    assert oci.get_pull_address(TagRef("docker.io/acme/nginx", "1"), digest).username == "host"
 
 
 def test_who_has_no_home_still_has_what_is_named(tmp_path, monkeypatch):

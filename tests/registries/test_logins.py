@@ -7,17 +7,17 @@ import json
 
 import pytest
 
-from bot.registries.credentials import Credential, IdentityToken, Login
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.helpers import HUB_KEY
-from bot.registries.logins import MAX_LOGINS_SIZE, Shape, parse_logins
+from bot.registries.logins import MAX_LOGINS_SIZE, LoginFileFormat, parse_logins
 
 USER = base64.b64encode(b"user:pass:word").decode()
 
 
-def found(auths: object, account: str, path: str = "", shape: Shape = Shape.DOCKER) -> Credential | None:
+def found(auths: object, account: str, path: str = "", shape: LoginFileFormat = LoginFileFormat.DOCKER) -> Credential | None:
     """Return the credential for a repository, from a file with these `auths`."""
-    document = auths if shape is Shape.KUBERNETES_LEGACY else {"auths": auths}
-    return parse_logins(json.dumps(document).encode(), shape).login(account, path)
+    document = auths if shape is LoginFileFormat.KUBERNETES_LEGACY else {"auths": auths}
+    return parse_logins(json.dumps(document).encode(), shape).find_login(account, path)
 
 
 def named(*keys: str) -> dict[str, dict[str, str]]:
@@ -25,13 +25,13 @@ def named(*keys: str) -> dict[str, dict[str, str]]:
     return {key: {"username": key, "password": "word"} for key in keys}
 
 
-def user(keys: tuple[str, ...], account: str, path: str, shape: Shape = Shape.DOCKER) -> str | None:
+def user(keys: tuple[str, ...], account: str, path: str, shape: LoginFileFormat = LoginFileFormat.DOCKER) -> str | None:
     login = found(named(*keys), account, path, shape)
-    assert login is None or isinstance(login, Login)
+    assert login is None or isinstance(login, PasswordLogin)
     return login and login.username
 
 
-@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("shape", LoginFileFormat)
 @pytest.mark.parametrize(
     ("key", "account"),
     [
@@ -48,10 +48,10 @@ def user(keys: tuple[str, ...], account: str, path: str, shape: Shape = Shape.DO
     ],
 )
 def test_a_key_is_a_host_however_it_was_written(key, account, shape):
-    assert found({key: {"auth": USER}}, account, "a/b", shape) == Login("user", "pass:word")
+    assert found({key: {"auth": USER}}, account, "a/b", shape) == PasswordLogin("user", "pass:word")
 
 
-@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("shape", LoginFileFormat)
 @pytest.mark.parametrize(
     "host", ["hcr.io", "a.ghcr.io", "ghcr.io:5000", "ghcr.io.evil.example", "ghcr-io", "xghcr.io", "ghcr.iox"]
 )
@@ -67,7 +67,7 @@ def test_the_exact_key_comes_before_its_other_spellings():
 PATHS = ("quay.io", "quay.io/org", "quay.io/org/team", "quay.io/org/team/app")
 
 
-@pytest.mark.parametrize("shape", Shape)
+@pytest.mark.parametrize("shape", LoginFileFormat)
 @pytest.mark.parametrize(
     ("path", "key"),
     [
@@ -112,45 +112,45 @@ def test_a_key_for_less_than_a_host_is_no_login_to_the_rest_of_it():
     ],
 )
 def test_kubernetes_has_globs_that_stop_at_dots(key, account, path, covers):
-    for shape in (Shape.KUBERNETES, Shape.KUBERNETES_LEGACY):
+    for shape in (LoginFileFormat.KUBERNETES, LoginFileFormat.KUBERNETES_LEGACY):
         assert (user((key,), account, path, shape) == key) == covers
     if "*" in key:
-        assert user((key,), account, path, Shape.DOCKER) is None, "to Docker and Podman a glob is no host"
+        assert user((key,), account, path, LoginFileFormat.DOCKER) is None, "to Docker and Podman a glob is no host"
 
 
 def test_a_name_comes_before_a_glob_and_a_path_before_both():
     keys = ("*.azurecr.io", "acme.azurecr.io", "*.azurecr.io/team")
     for given in (keys, keys[::-1]):
-        assert user(given, "acme.azurecr.io", "app", Shape.KUBERNETES) == "acme.azurecr.io"
-        assert user(given, "acme.azurecr.io", "team/app", Shape.KUBERNETES) == "*.azurecr.io/team"
-        assert user(given, "other.azurecr.io", "app", Shape.KUBERNETES) == "*.azurecr.io"
+        assert user(given, "acme.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "acme.azurecr.io"
+        assert user(given, "acme.azurecr.io", "team/app", LoginFileFormat.KUBERNETES) == "*.azurecr.io/team"
+        assert user(given, "other.azurecr.io", "app", LoginFileFormat.KUBERNETES) == "*.azurecr.io"
 
 
 def test_a_secret_of_kubernetes_names_no_helpers():
     document = json.dumps({"auths": {}, "credHelpers": {"ghcr.io": "tool"}, "credsStore": "tool"}).encode()
-    assert parse_logins(document, Shape.DOCKER).helper("ghcr.io") == "tool"
-    assert parse_logins(document, Shape.KUBERNETES).helper("ghcr.io") is None
+    assert parse_logins(document, LoginFileFormat.DOCKER).get_helper("ghcr.io") == "tool"
+    assert parse_logins(document, LoginFileFormat.KUBERNETES).get_helper("ghcr.io") is None
 
 
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("config.json", Shape.DOCKER),
-        ("auth.json", Shape.DOCKER),
-        (".dockerconfigjson", Shape.KUBERNETES),
-        (".dockercfg", Shape.KUBERNETES_LEGACY),
+        ("config.json", LoginFileFormat.DOCKER),
+        ("auth.json", LoginFileFormat.DOCKER),
+        (".dockerconfigjson", LoginFileFormat.KUBERNETES),
+        (".dockercfg", LoginFileFormat.KUBERNETES_LEGACY),
     ],
 )
 def test_the_name_of_a_file_says_how_it_is_read(name, shape):
-    assert Shape.of_name(name) is shape
+    assert LoginFileFormat.detect_by_name(name) is shape
 
 
 @pytest.mark.parametrize(
     ("entry", "credential"),
     [
-        ({"auth": USER}, Login("user", "pass:word")),
-        ({"auth": base64.b64encode(b"user:word\0\0").decode()}, Login("user", "word")),
-        ({"username": "user", "password": "word"}, Login("user", "word")),
+        ({"auth": USER}, PasswordLogin("user", "pass:word")),
+        ({"auth": base64.b64encode(b"user:word\0\0").decode()}, PasswordLogin("user", "word")),
+        ({"username": "user", "password": "word"}, PasswordLogin("user", "word")),
         ({"auth": USER, "identitytoken": "token"}, IdentityToken("token")),
         ({}, None),
         ({"email": "user@example.org"}, None),

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from bot.demo import images
 from bot.model.image import ChildManifest, Manifest, ManifestKind
-from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, media_type, parse_document
+from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, parse_media_type, parse_document
 
-AMD64 = images.image([images.layer({"a": b"amd64"})])
-ARM = images.image([images.layer({"a": b"arm"})], platform="linux/arm/v7")
+AMD64 = images.build_image([images.build_layer({"a": b"amd64"})])
+ARM = images.build_image([images.build_layer({"a": b"arm"})], platform="linux/arm/v7")
 
 
 def read(item, content_type: str | None = None):
@@ -34,15 +34,15 @@ def test_all_four_types_are_asked_for_in_one_header():
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_manifest_is_of_one_platform(docker):
-    image = images.image([images.layer({"a": b"b"})], docker=docker, annotations={"a": "b"})
+    image = images.build_image([images.build_layer({"a": b"b"})], is_docker=docker, annotations={"a": "b"})
     document = read(image)
     assert document.manifest == Manifest(image.digest, ManifestKind.MANIFEST, image.media_type, (), (("a", "b"),))
-    assert document.config == images.digest_of(image.blobs[0])
+    assert document.config_digest == images.compute_digest(image.blobs[0])
 
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_an_index_has_its_children_in_its_order_without_attestations(docker):
-    index = images.index([ARM, AMD64, images.attestation(AMD64)], docker=docker, annotations={"a": "b"})
+    index = images.build_index([ARM, AMD64, images.build_attestation(AMD64)], is_docker=docker, annotations={"a": "b"})
     assert read(index).manifest == Manifest(
         index.digest,
         ManifestKind.INDEX,
@@ -57,7 +57,7 @@ def test_an_index_that_lists_more_than_anybody_has_is_no_image():
     for count in (MAX_CHILDREN, MAX_CHILDREN + 1):
         body = json.dumps({"manifests": [{"digest": AMD64.digest, "platform": platform}] * count}).encode()
         with contextlib.nullcontext() if count == MAX_CHILDREN else pytest.raises(NotAnImageError, match="lists 201"):
-            assert len(parse_document(images.digest_of(body), body, "").manifest.children) == MAX_CHILDREN
+            assert len(parse_document(images.compute_digest(body), body, "").manifest.children) == MAX_CHILDREN
 
 
 @pytest.mark.parametrize("sign", ["annotation", "platform"])
@@ -84,18 +84,18 @@ def test_a_platform_that_is_no_word_is_none(os):
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream", "text/plain"])
-@pytest.mark.parametrize(("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.index([AMD64]), ManifestKind.INDEX)])
+@pytest.mark.parametrize(("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.build_index([AMD64]), ManifestKind.INDEX)])
 def test_a_document_without_a_type_is_known_by_its_shape(content_type, item, kind):
     document = parse_document(item.digest, changed(item, mediaType=None), content_type)
     assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)
 
 
 def test_parameters_and_case_of_the_header_do_not_count():
-    assert media_type("Application/JSON; charset=utf-8") == "application/json"
+    assert parse_media_type("Application/JSON; charset=utf-8") == "application/json"
     assert read(AMD64, f"{images.OCI_MANIFEST.upper()}; charset=utf-8").manifest.media_type == images.OCI_MANIFEST
 
 
-INDEX = images.index([AMD64])
+INDEX = images.build_index([AMD64])
 REFUSED = {
     "no JSON": (b"<html>", "text/html", "not JSON"),
     "too deep": (b"[" * 100_000, "", "not JSON"),
@@ -125,7 +125,7 @@ REFUSED = {
     ),
     "no config": (changed(AMD64, config=None), images.OCI_MANIFEST, "no `config`"),
     "a chart": (
-        images.artifact("application/vnd.cncf.helm.config.v1+json", []).content,
+        images.build_artifact("application/vnd.cncf.helm.config.v1+json", []).content,
         images.OCI_MANIFEST,
         r"helm\.config\.v1.*not an image's",
     ),
@@ -136,7 +136,7 @@ REFUSED = {
 def test_what_is_no_image_is_said(case):
     body, content_type, said = REFUSED[case]
     with pytest.raises(NotAnImageError, match=said):
-        parse_document(images.digest_of(body), body, content_type)
+        parse_document(images.compute_digest(body), body, content_type)
 
 
 JSON = st.recursive(
@@ -151,4 +151,4 @@ KEYS = st.sampled_from(["schemaVersion", "mediaType", "config", "layers", "manif
 def test_any_document_is_an_image_or_is_said_to_be_none(document, content_type):
     body = json.dumps(document).encode()
     with contextlib.suppress(NotAnImageError):
-        assert parse_document(images.digest_of(body), body, content_type).manifest.kind in ManifestKind
+        assert parse_document(images.compute_digest(body), body, content_type).manifest.kind in ManifestKind

@@ -22,9 +22,9 @@ pytestmark = pytest.mark.real("docker-registry")
 
 USERS = {"user": "right"}
 PREFIX = "org.opencontainers.image."
-OLD = images.image([images.layer({"a": b"old"})])
-NEW = images.image([images.layer({"a": b"new"})], created=datetime(2026, 11, 1, tzinfo=UTC))
-ARM = images.image([images.layer({"a": b"arm"})], platform="linux/arm64")
+OLD = images.build_image([images.build_layer({"a": b"old"})])
+NEW = images.build_image([images.build_layer({"a": b"new"})], created=datetime(2026, 11, 1, tzinfo=UTC))
+ARM = images.build_image([images.build_layer({"a": b"arm"})], platform="linux/arm64")
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def line(registry, repository: str, tag: str = "1") -> TagRef:
     return TagRef(f"{registry.host}/{repository}", tag)
 
 
-def claim_of(item: images.Image | images.Index) -> TagDescriptor:
+def claim_of(item: images.PlatformImage | images.ImageIndex) -> TagDescriptor:
     """Return the descriptor that this registry returns; it derives its ETags from digests."""
     return TagDescriptor(item.digest, item.media_type, f'"{item.digest}"')
 
@@ -73,8 +73,8 @@ def test_a_tag_that_moves_is_seen_at_once(registry):
 @pytest.mark.parametrize("index", [False, True])
 def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docker, index):
     """With fewer accepted types, this registry answers 404, converts to schema 1, or chooses linux/amd64."""
-    item = images.image([images.layer({"a": b"b"})], docker=docker)
-    pushed = images.index([item, ARM], docker=docker) if index else item
+    item = images.build_image([images.build_layer({"a": b"b"})], is_docker=docker)
+    pushed = images.build_index([item, ARM], is_docker=docker) if index else item
     repository = f"types/{docker}/{index}".lower()
     registry.push(pushed, repository, "1")
     oci = client(registry.host)
@@ -142,7 +142,7 @@ def test_a_digest_that_was_deleted_is_not_found(registry):
 
 
 def test_a_chart_is_no_image(registry):
-    chart = images.artifact("application/vnd.cncf.helm.config.v1+json", [images.layer({"Chart.yaml": b""})])
+    chart = images.build_artifact("application/vnd.cncf.helm.config.v1+json", [images.build_layer({"Chart.yaml": b""})])
     registry.push(chart, "chart", "1")
     with pytest.raises(RegistryError, match="is not an image: its config is of type") as caught:
         client(registry.host).fetch_manifest(line(registry, "chart"), chart.digest)
@@ -155,9 +155,9 @@ def test_a_chart_is_no_image(registry):
 def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     labels = {f"{PREFIX}version": "1.2", f"{PREFIX}source": "https://label.example", f"{PREFIX}revision": "abc"}
     annotations = {f"{PREFIX}source": "https://manifest.example"}
-    spoken = images.image([images.layer({"a": b"s"})], labels=labels, annotations=annotations)
-    silent = images.image([images.layer({"a": b"t"})], platform="linux/arm64", labels={f"{PREFIX}version": "no"})
-    index = images.index([silent, spoken], annotations={f"{PREFIX}base.name": "debian:12"})
+    spoken = images.build_image([images.build_layer({"a": b"s"})], labels=labels, annotations=annotations)
+    silent = images.build_image([images.build_layer({"a": b"t"})], platform="linux/arm64", labels={f"{PREFIX}version": "no"})
+    index = images.build_index([silent, spoken], annotations={f"{PREFIX}base.name": "debian:12"})
     registry.push(index, "described", "1")
     oci = client(registry.host)
     manifest = oci.fetch_manifest(line(registry, "described"), index.digest)
@@ -167,7 +167,7 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     assert found.created == images.DEFAULT_CREATED
     assert (found.source, found.version, found.revision) == ("https://manifest.example", "1.2", "abc")
     assert found.base == BaseImage("debian:12", None)
-    config = images.digest_of(spoken.blobs[0])
+    config = images.compute_digest(spoken.blobs[0])
     assert asked() == [
         f"GET /v2/described/manifests/{spoken.digest} 200",
         f"GET /v2/described/blobs/{config} 200",
@@ -175,8 +175,8 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
 
 
 def test_an_index_without_linux_amd64_speaks_through_its_first_image(registry):
-    first = images.image([images.layer({})], platform="linux/s390x", labels={f"{PREFIX}version": "first"})
-    index = images.index([first, ARM])
+    first = images.build_image([images.build_layer({})], platform="linux/s390x", labels={f"{PREFIX}version": "first"})
+    index = images.build_index([first, ARM])
     registry.push(index, "without", "1")
     oci = client(registry.host)
     assert (
@@ -193,8 +193,8 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
         f"{PREFIX}base.name": "debian:bookworm-slim",
         f"{PREFIX}base.digest": OLD.digest,
     }
-    child = images.Image(NEW.content, NEW.media_type, NEW.blobs, NEW.platform, said)
-    index = images.index([child])
+    child = images.PlatformImage(NEW.content, NEW.media_type, NEW.blobs, NEW.platform, said)
+    index = images.build_index([child])
     registry.push(index, "official", "1")
     oci = client(registry.host)
     manifest = oci.fetch_manifest(line(registry, "official"), index.digest)
@@ -206,7 +206,7 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
 
 
 def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
-    image = images.image([images.layer({})], platform="linux/arm/v7", docker=True, labels={f"{PREFIX}version": "7"})
+    image = images.build_image([images.build_layer({})], platform="linux/arm/v7", is_docker=True, labels={f"{PREFIX}version": "7"})
     registry.push(image, "single", "1")
     oci = client(registry.host)
     found = oci.describe_image(line(registry, "single"), oci.fetch_manifest(line(registry, "single"), image.digest))
@@ -215,7 +215,7 @@ def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
 
 
 def test_an_image_of_1970_has_no_age(registry):
-    image = images.image([images.layer({})], created=datetime(1970, 1, 1, tzinfo=UTC))
+    image = images.build_image([images.build_layer({})], created=datetime(1970, 1, 1, tzinfo=UTC))
     registry.push(image, "epoch", "1")
     oci = client(registry.host)
     assert oci.describe_image(line(registry, "epoch"), oci.fetch_manifest(line(registry, "epoch"), image.digest)).created is None
@@ -266,7 +266,7 @@ def test_without_a_credential_a_closed_door_is_a_finding(private, entry):
 def test_a_docker_login_opens_it_too(private, tmp_path):
     auths = {private.host: {"username": "user", "password": "right"}}
     (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
-    entries = [RegistryEntry(private.host, insecure=True)]
+    entries = [RegistryEntry(private.host, is_insecure=True)]
     oci = OciRegistry(entries, environment={"DOCKER_CONFIG": str(tmp_path)})
     assert oci.fetch_descriptor(line(private, "private")).digest == OLD.digest
 
@@ -290,13 +290,13 @@ def test_a_host_that_nobody_listed_is_not_contacted(registry, asked):
 def test_a_mirror_is_asked_for_what_the_file_calls_docker_hub(registry, asked):
     registry.push(NEW, "hub/library/nginx", "1")
     registry.forget()
-    entry = RegistryEntry("docker.io", mirror=f"{registry.host}/hub", insecure=True)
+    entry = RegistryEntry("docker.io", mirror=f"{registry.host}/hub", is_insecure=True)
     oci = OciRegistry([entry], environment={})
     nginx = TagRef("docker.io/library/nginx", "1")
     assert oci.fetch_descriptor(nginx).digest == NEW.digest
     assert oci.fetch_manifest(nginx, NEW.digest).digest == NEW.digest
     assert {path.split()[1].rpartition("/")[0] for path in asked()} == {"/v2/hub/library/nginx/manifests"}
-    assert oci.pull_address(nginx, NEW.digest) == PullAddress(
+    assert oci.get_pull_address(nginx, NEW.digest) == PullAddress(
         f"{registry.host}/hub/library/nginx@{NEW.digest}", is_insecure=True
     )
 
@@ -307,7 +307,7 @@ def test_https_is_spoken_with_the_operators_own_ca(tmp_path):
         secure.push(OLD, "secure", "1")
         oci = client(secure.host, insecure=False, ca=str(certificate.path))
         assert oci.fetch_descriptor(line(secure, "secure")).digest == OLD.digest
-        assert oci.pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
+        assert oci.get_pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
         with pytest.raises(RegistryError, match="certificate is not trusted") as caught:
             client(secure.host, insecure=False).fetch_descriptor(line(secure, "secure"))
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
@@ -317,16 +317,16 @@ def test_another_program_pulls_from_where_we_ask():
     digest = Digest("sha256:" + "a" * 64)
     entries = [
         RegistryEntry("ghcr.io", username="user", password="word"),
-        RegistryEntry("r.corp:5000", insecure=True, ca="/ca", anonymous=True),
+        RegistryEntry("r.corp:5000", is_insecure=True, ca="/ca", is_anonymous=True),
     ]
     oci = OciRegistry(entries, environment={})
-    assert oci.pull_address(TagRef("docker.io/library/nginx", "1"), digest) == PullAddress(
+    assert oci.get_pull_address(TagRef("docker.io/library/nginx", "1"), digest) == PullAddress(
         f"docker.io/library/nginx@{digest}", is_insecure=False
     )
-    assert oci.pull_address(TagRef("ghcr.io/a/b", "1"), digest) == PullAddress(
+    assert oci.get_pull_address(TagRef("ghcr.io/a/b", "1"), digest) == PullAddress(
         f"ghcr.io/a/b@{digest}", is_insecure=False, username="user", password="word"
     )
-    assert oci.pull_address(TagRef("r.corp:5000/a", "1"), digest) == PullAddress(
+    assert oci.get_pull_address(TagRef("r.corp:5000/a", "1"), digest) == PullAddress(
         f"r.corp:5000/a@{digest}", is_insecure=True, ca="/ca"
     )
 
@@ -335,7 +335,7 @@ def test_another_program_pulls_from_where_we_ask():
 
 
 def test_one_client_serves_many_threads(registry):
-    items = {f"threads/{n}": images.image([images.layer({"n": str(n).encode()})]) for n in range(24)}
+    items = {f"threads/{n}": images.build_image([images.build_layer({"n": str(n).encode()})]) for n in range(24)}
     for repository, item in items.items():
         registry.push(item, repository, "1")
     oci = client(registry.host)
@@ -365,13 +365,13 @@ def test_a_closed_registry_is_met_by_one_thread_not_by_all(private):
 
 
 def test_tools_know_an_image_by_three_digests_and_each_is_asked_for_once(registry, asked):
-    both = images.index([NEW, ARM])
+    both = images.build_index([NEW, ARM])
     registry.push(both, "names/index", "1")
     oci, at = client(registry.host), line(registry, "names/index")
     new, arm = (json.loads(item.content)["config"]["digest"] for item in (NEW, ARM))
     registry.forget()
-    assert oci.names(at, both.digest, "linux/amd64") == {both.digest, NEW.digest, new}
-    assert oci.names(at, both.digest, "linux/arm64") == {both.digest, ARM.digest, arm}
-    assert oci.names(at, ARM.digest, "linux/arm64") == {ARM.digest, arm}
-    assert oci.names(at, both.digest, "linux/s390x") == {both.digest}
+    assert oci.list_digests(at, both.digest, "linux/amd64") == {both.digest, NEW.digest, new}
+    assert oci.list_digests(at, both.digest, "linux/arm64") == {both.digest, ARM.digest, arm}
+    assert oci.list_digests(at, ARM.digest, "linux/arm64") == {ARM.digest, arm}
+    assert oci.list_digests(at, both.digest, "linux/s390x") == {both.digest}
     assert len(asked()) == 3

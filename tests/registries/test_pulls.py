@@ -13,11 +13,11 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
-from bot.registries.access import Access, RegistryEntry
+from bot.registries.access import EndpointDirectory, RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.registries.pulls import RESERVE, PullQuotas
+from bot.registries.pulls import RESERVED_PULLS, PullQuotas
 
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 SIX_HOURS = ";w=21600"
 
 
@@ -27,7 +27,7 @@ def manifest(headers: dict[str, str]) -> Reply:
 
 
 def client(*hosts: str) -> OciRegistry:
-    entries = [RegistryEntry(host, insecure=True) for host in hosts]
+    entries = [RegistryEntry(host, is_insecure=True) for host in hosts]
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
 
@@ -43,7 +43,7 @@ def hub(left: int, limit: int = 100, window: str = SIX_HOURS):
 
 
 def test_pulls_end_at_the_reserve_and_heads_go_on():
-    with Listener(hub(RESERVE + 2)) as server:
+    with Listener(hub(RESERVED_PULLS + 2)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         for _ in range(2):
             oci.fetch_manifest(nginx, oci.fetch_descriptor(nginx).digest)
@@ -52,13 +52,13 @@ def test_pulls_end_at_the_reserve_and_heads_go_on():
         assert oci.fetch_descriptor(nginx).digest == IMAGE.digest
     assert [received.method for received in server.received] == ["HEAD", "GET", "HEAD", "GET", "HEAD"]
     assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
-    assert f"{server.host} allows {RESERVE} more pulls" in str(caught.value)
+    assert f"{server.host} allows {RESERVED_PULLS} more pulls" in str(caught.value)
     assert "is renewed within 6 hours" in str(caught.value)
 
 
 @pytest.mark.parametrize(("window", "said"), [(";w=60", "60 seconds"), (";w=3600", "1 hour"), (";w=5400", "1.5 hours")])
 def test_when_pulls_come_back_is_said_in_words_of_people(window, said):
-    with Listener(hub(RESERVE, window=window)) as server:
+    with Listener(hub(RESERVED_PULLS, window=window)) as server:
         oci, nginx = client(server.host), TagRef(f"{server.host}/library/nginx", "1")
         oci.fetch_descriptor(nginx)
         with pytest.raises(RegistryError, match=f"is renewed within {said}; hint: run again"):
@@ -101,15 +101,15 @@ def test_one_registrys_quota_is_not_another_ones():
 
 def test_pulls_that_are_under_way_are_counted():
     quotas = PullQuotas()
-    (endpoint,) = filter(None, [Access().endpoint("docker.io")])
-    left = {"ratelimit-remaining": f"{RESERVE + 3}{SIX_HOURS}"}
-    quotas.note(endpoint, Response(200, left, b""))
+    (endpoint,) = filter(None, [EndpointDirectory().find_endpoint("docker.io")])
+    left = {"ratelimit-remaining": f"{RESERVED_PULLS + 3}{SIX_HOURS}"}
+    quotas.update_quota(endpoint, Response(200, left, b""))
     granted: list[bool] = []
     all_asked = threading.Barrier(8, timeout=10)
 
     def pull() -> None:
         try:
-            with quotas.pull(endpoint):
+            with quotas.reserve_pull(endpoint):
                 granted.append(True)
                 all_asked.wait()
         except RegistryError:
@@ -122,7 +122,7 @@ def test_pulls_that_are_under_way_are_counted():
     for thread in threads:
         thread.join()
     assert sorted(granted) == [False] * 5 + [True] * 3
-    with quotas.pull(endpoint):
+    with quotas.reserve_pull(endpoint):
         pass
 
 

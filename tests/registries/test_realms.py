@@ -13,15 +13,15 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Url
-from bot.registries.access import Access, Endpoint, RegistryEntry
-from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_see_credential
+from bot.registries.access import EndpointDirectory, RegistryEndpoint, RegistryEntry
+from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_receive_credential
 
 
 def test_a_realm_elsewhere_never_sees_the_credential():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
-        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
-        oci = client(*entries, RegistryEntry(realm.host, insecure=True))
+        entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
+        oci = client(*entries, RegistryEntry(realm.host, is_insecure=True))
         assert oci.fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
     assert [received.headers.get("authorization") for received in realm.received] == [None]
     assert all(received.headers.get("authorization") != BASIC for received in server.received)
@@ -29,16 +29,16 @@ def test_a_realm_elsewhere_never_sees_the_credential():
 
 def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
-        entries = [RegistryEntry(server.host, insecure=True, username="user", password="right")]
+        entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
-            client(*entries, RegistryEntry(realm.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+            client(*entries, RegistryEntry(realm.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
 
 
 def test_a_realm_that_the_operator_trusts_sees_it():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         entry = RegistryEntry(
-            server.host, insecure=True, username="user", password="right", trusted_realms=(realm.host,)
+            server.host, is_insecure=True, username="user", password="right", trusted_realms=(realm.host,)
         )
         assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     assert [received.headers.get("authorization") for received in realm.received] == [BASIC]
@@ -49,7 +49,7 @@ def test_a_realm_on_the_registrys_own_origin_sees_it():
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token?a=b")(received)
 
     with Listener(answer) as server:
-        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         assert client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest
     (asked,) = [received for received in server.received if received.path.startswith("/token")]
     assert asked.path == "/token?a=b&service=s&scope=repository%3Aa%3Apull", "the scope is ours, never the challenge's"
@@ -69,7 +69,7 @@ def test_a_realm_on_the_registrys_own_origin_sees_it():
 )
 def test_a_realm_that_leads_inside_is_not_asked(realm):
     with Listener(lambda received: challenge(realm)) as server:
-        entry = RegistryEntry(server.host, insecure=True, username="user", password="right")
+        entry = RegistryEntry(server.host, is_insecure=True, username="user", password="right")
         with pytest.raises(RegistryError, match=f"the token server that {server.host} names: ") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.UNREACHABLE
@@ -82,14 +82,14 @@ def test_nobody_is_told_to_list_a_realm_that_tells_a_machine_its_secrets(realm):
         Listener(lambda received: challenge(realm)) as server,
         pytest.raises(RegistryError, match=r"no registry is there$") as caught,
     ):
-        client(RegistryEntry(server.host, insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+        client(RegistryEntry(server.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert "registries:" not in str(caught.value)
 
 
 def test_a_token_server_that_redirects_is_not_followed():
     elsewhere = Reply(307, headers={"Location": "/elsewhere"})
     with Listener(lambda received: elsewhere) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match="answered 307"):
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert len(realm.received) == 1
@@ -98,7 +98,7 @@ def test_a_token_server_that_redirects_is_not_followed():
 def test_a_token_server_that_answers_without_end_is_not_read():
     endless = Reply(200, json.dumps({"token": "a" * MAX_TOKEN_ANSWER}).encode())
     with Listener(lambda received: endless) as realm, Listener(guarded(f"{realm.url}/token")) as server:
-        entry = RegistryEntry(server.host, insecure=True, trusted_realms=(realm.host,))
+        entry = RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,))
         with pytest.raises(RegistryError, match=f"has more than {MAX_TOKEN_ANSWER} bytes") as caught:
             client(entry).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
     assert caught.value.reason is Reason.REGISTRY_ERROR
@@ -116,7 +116,7 @@ def test_a_token_that_one_registry_was_given_is_never_shown_to_another():
 
     with Listener(issue) as realm, Listener(closed) as first, Listener(closed) as second:
         hosts = (first.host, second.host)
-        oci = client(*(RegistryEntry(host, insecure=True, trusted_realms=(realm.host,)) for host in hosts))
+        oci = client(*(RegistryEntry(host, is_insecure=True, trusted_realms=(realm.host,)) for host in hosts))
         for host in hosts:
             oci.fetch_descriptor(TagRef(f"{host}/a", "1"))
     shown = [server.received[-1].headers["authorization"] for server in (first, second)]
@@ -135,23 +135,23 @@ ENDPOINTS = {
 
 @pytest.mark.parametrize("host", ENDPOINTS)
 def test_a_public_registrys_own_token_server_may_see_its_credential_and_no_other(host):
-    endpoint = Access().endpoint(host)
+    endpoint = EndpointDirectory().find_endpoint(host)
     assert endpoint is not None
     for other, realm in ENDPOINTS.items():
-        assert may_see_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
+        assert may_receive_credential(endpoint, Url.parse(realm)) == (other == host), (host, realm)
 
 
 def test_every_built_in_realm_is_of_a_host_that_is_asked():
-    assert {endpoint.host for host in ENDPOINTS if (endpoint := Access().endpoint(host))} >= set(KNOWN_REALMS)
+    assert {endpoint.host for host in ENDPOINTS if (endpoint := EndpointDirectory().find_endpoint(host))} >= set(KNOWN_REALMS)
 
 
 @pytest.mark.parametrize(
     "realm", ["http://r.corp:5000/", "https://r.corp/", "https://r.corp:5001/", "https://x.r.corp:5000/"]
 )
 def test_another_scheme_port_or_label_is_another_origin(realm):
-    endpoint = Endpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
-    assert not may_see_credential(endpoint, Url.parse(realm))
-    assert may_see_credential(endpoint, Url.parse("https://r.corp:5000/token"))
+    endpoint = RegistryEndpoint("r.corp:5000", "r.corp:5000", "r.corp:5000")
+    assert not may_receive_credential(endpoint, Url.parse(realm))
+    assert may_receive_credential(endpoint, Url.parse("https://r.corp:5000/token"))
 
 
 # Mirrors
@@ -162,15 +162,15 @@ def test_the_upstreams_credential_never_reaches_its_mirror():
         return token() if received.path.startswith("/token") else guarded(f"{server.url}/token")(received)
 
     with Listener(answer) as server:
-        hub = RegistryEntry("docker.io", mirror=server.host, insecure=True, username="hub", password="right")
+        hub = RegistryEntry("docker.io", mirror=server.host, is_insecure=True, username="hub", password="right")
         line = TagRef("docker.io/library/nginx", "1")
         assert client(hub).fetch_descriptor(line).digest == IMAGE.digest
-        assert client(hub).pull_address(line, IMAGE.digest).username is None
+        assert client(hub).get_pull_address(line, IMAGE.digest).username is None
         sent = {received.headers.get("authorization") for received in server.received}
         assert sent == {None, "Bearer abc"}
         own = RegistryEntry(server.host, username="user", password="right")
         assert client(hub, own).fetch_descriptor(line).digest == IMAGE.digest
-        assert client(hub, own).pull_address(line, IMAGE.digest).username == "user"
+        assert client(hub, own).get_pull_address(line, IMAGE.digest).username == "user"
     assert BASIC in {received.headers.get("authorization") for received in server.received}
 
 

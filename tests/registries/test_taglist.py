@@ -17,7 +17,7 @@ from bot.registries import oci, place
 from bot.registries.access import RegistryEntry
 from bot.registries.manifest import NotARegistryError
 from bot.registries.oci import OciRegistry
-from bot.registries.taglist import MAX_LINK, next_page, parse_tags
+from bot.registries.taglist import MAX_LINK_LENGTH, parse_next_page, parse_tags
 
 HOST = "registry.example.com"
 URL = f"https://{HOST}/v2/team/base/tags/list"
@@ -52,12 +52,12 @@ def asked(net):
 @pytest.mark.real("docker-registry")
 def test_a_real_registry_lists_what_was_pushed():
     with DockerRegistry() as registry:
-        image = images.image([images.layer({"a": b"b"})])
+        image = images.build_image([images.build_layer({"a": b"b"})])
         tags = ["1.0.0", "1.0.1", "1.0.2-alpine", "latest", "x"]
         for tag in tags:
             registry.push(image, "team/base", tag)
         registry.forget()
-        registries = on_loopback(RegistryEntry(registry.host, insecure=True))
+        registries = on_loopback(RegistryEntry(registry.host, is_insecure=True))
         assert sorted(registries.list_tags(f"{registry.host}/team/base")) == tags
         assert [request.path for request in registry.requests()] == ["/v2/team/base/tags/list?n=1000"]
 
@@ -107,7 +107,7 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
 def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
     monkeypatch.setattr(place, "MAX_TAG_PAGE", 100)
     with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
-        registries = on_loopback(RegistryEntry(server.host, insecure=True))
+        registries = on_loopback(RegistryEntry(server.host, is_insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):
             registries.list_tags(f"{server.host}/team/base")
 
@@ -164,7 +164,7 @@ def test_what_is_no_list_is_said(body):
     ],
 )
 def test_of_a_link_only_the_query_counts(link, query):
-    assert next_page(link) == query
+    assert parse_next_page(link) == query
 
 
 @pytest.mark.parametrize(
@@ -175,12 +175,12 @@ def test_of_a_link_only_the_query_counts(link, query):
         '</v2/x?last=a b>; rel="next"',
         '</v2/x?last=é>; rel="next"',
         f'</v2/x?last={"a" * 2048}>; rel="next"',
-        " " * MAX_LINK + "</v2/x?last=a>; rel=next",
+        " " * MAX_LINK_LENGTH + "</v2/x?last=a>; rel=next",
     ],
 )
 def test_a_next_page_that_cannot_be_asked_for_is_said(link):
     with pytest.raises(NotARegistryError):
-        next_page(link)
+        parse_next_page(link)
 
 
 def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
@@ -193,7 +193,7 @@ def test_a_list_without_its_end_is_an_error_and_no_shorter_list(net):
 @pytest.mark.parametrize("link", ["<", "<>;", "<a>; ", "<a>;; ", "<a>;rel", '<a>; rel="', "; rel = ", "<a>" + " " * 50])
 def test_a_header_that_is_made_to_be_slow_is_read_soon(link):
     with soon(0.2):
-        next_page((link * MAX_LINK)[:MAX_LINK])
+        parse_next_page((link * MAX_LINK_LENGTH)[:MAX_LINK_LENGTH])
 
 
 @pytest.mark.parametrize("status", [405, 501])
@@ -244,9 +244,9 @@ def test_an_unknown_registry_is_not_contacted():
 def test_the_registry_of_the_demo_lists_its_tags():
     store = images.ImageStore()
     for tag in ("12", "12-slim"):
-        store.tag("library/debian", tag, images.image([images.layer({})]))
+        store.set_tag("library/debian", tag, images.build_image([images.build_layer({})]))
     with LoopbackRegistry(store) as registry:
-        registries = on_loopback(RegistryEntry("docker.io", mirror=registry.host, insecure=True))
+        registries = on_loopback(RegistryEntry("docker.io", mirror=registry.host, is_insecure=True))
         assert sorted(registries.list_tags("docker.io/library/debian")) == ["12", "12-slim"]
 
 
@@ -256,8 +256,8 @@ def test_listing_asks_for_no_more_than_pulling_does(tmp_path):
         TokenServer(tmp_path, {"user": "right"}) as tokens,
         DockerRegistry(token=tokens.block, folder=tmp_path) as registry,
     ):
-        registry.push(images.image([images.layer({})]), "a/b", "1", authorization=tokens.bearer("a/b"))
+        registry.push(images.build_image([images.build_layer({})]), "a/b", "1", authorization=tokens.bearer("a/b"))
         login = {"username": "user", "password": "right", "trusted_realms": (tokens.host,)}
-        registries = on_loopback(RegistryEntry(registry.host, insecure=True, **login))
+        registries = on_loopback(RegistryEntry(registry.host, is_insecure=True, **login))
         assert registries.list_tags(f"{registry.host}/a/b") == registries.list_tags(f"{registry.host}/a/b") == ("1",)
         assert tokens.scopes == ["repository:a/b:pull"]

@@ -8,15 +8,15 @@ import pytest
 from support.listener import Listener, Received, Reply
 
 from bot.demo import images
-from bot.demo.images import Image
+from bot.demo.images import PlatformImage
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
-from bot.registries.access import Access, RegistryEntry
+from bot.registries.access import EndpointDirectory, RegistryEntry
 from bot.registries.oci import OciRegistry
 
-OLD = images.image([images.layer({"a": b"old"})])
-NEW = images.image([images.layer({"a": b"new"})])
+OLD = images.build_image([images.build_layer({"a": b"old"})])
+NEW = images.build_image([images.build_layer({"a": b"new"})])
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
 GAR = "europe-docker.pkg.dev"
 
@@ -44,7 +44,7 @@ GAR = "europe-docker.pkg.dev"
     ],
 )
 def test_what_a_file_names_in_a_cache_is_asked_for_upstream(written, known):
-    access = Access(
+    access = EndpointDirectory(
         [
             RegistryEntry("acme.azurecr.io", "hub", upstream="docker.io"),
             RegistryEntry("acme.azurecr.io", "hub/ms", upstream="mcr.microsoft.com"),
@@ -55,15 +55,15 @@ def test_what_a_file_names_in_a_cache_is_asked_for_upstream(written, known):
             RegistryEntry("mirror.gcr.io", upstream="docker.io"),
         ]
     )
-    assert access.origin(written) == known
-    assert access.endpoint(written.partition("/")[0]) or written.startswith("harbor.acme.io/")
+    assert access.find_origin(written) == known
+    assert access.find_endpoint(written.partition("/")[0]) or written.startswith("harbor.acme.io/")
 
 
 def basic(user: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:word".encode()).decode()
 
 
-def registry(image: Image, user: str):
+def registry(image: PlatformImage, user: str):
     """Serve one image under any name to one user."""
 
     def answer(received: Received) -> Reply:
@@ -80,8 +80,8 @@ def registry(image: Image, user: str):
 def client(cache: Listener, upstream: Listener, **entry) -> OciRegistry:
     entries = [
         RegistryEntry(cache.host, "hub", upstream=f"{upstream.host}/up"),
-        RegistryEntry(cache.host, insecure=True, username="cache", password="word", **entry),
-        RegistryEntry(upstream.host, insecure=True, username="upstream", password="word"),
+        RegistryEntry(cache.host, is_insecure=True, username="cache", password="word", **entry),
+        RegistryEntry(upstream.host, is_insecure=True, username="upstream", password="word"),
     ]
     return OciRegistry(entries, environment={}, sleep=lambda seconds: None)
 
@@ -146,9 +146,9 @@ def test_the_rest_of_the_registry_is_asked_itself():
 def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
     with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
         entries = [
-            RegistryEntry("old.acme.io", mirror=f"{cache.host}/moved", insecure=True, upstream=upstream.host),
+            RegistryEntry("old.acme.io", mirror=f"{cache.host}/moved", is_insecure=True, upstream=upstream.host),
             RegistryEntry(cache.host, username="cache", password="word"),
-            RegistryEntry(upstream.host, insecure=True, username="upstream", password="word"),
+            RegistryEntry(upstream.host, is_insecure=True, username="upstream", password="word"),
         ]
         oci = OciRegistry(entries, environment={}, sleep=lambda seconds: None)
         web = TagRef("old.acme.io/a/web", "1")
@@ -159,5 +159,5 @@ def test_a_name_of_a_cache_that_has_a_mirror_is_fetched_there():
 
 def test_another_program_pulls_from_the_cache():
     with Listener(registry(NEW, "cache")) as cache, Listener(registry(NEW, "upstream")) as upstream:
-        address = client(cache, upstream).pull_address(TagRef(f"{cache.host}/hub/nginx", "1"), NEW.digest)
+        address = client(cache, upstream).get_pull_address(TagRef(f"{cache.host}/hub/nginx", "1"), NEW.digest)
     assert (address.reference, address.username) == (f"{cache.host}/hub/nginx@{NEW.digest}", "cache")

@@ -73,7 +73,7 @@ def test_packages_and_how_an_image_starts_are_said():
 
 def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
-    listed = comparison(known_exploited=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
+    listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
     text = render_comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text

@@ -6,7 +6,7 @@ import pytest
 from support.runs.reports import failure, hostile_report, proposal, repository, run_report, update, verdict
 from support.witnesses.chromium import browser
 
-from bot.cli.outputs import html
+from bot.cli.outputs import render_html
 from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.json_document import render_run_document
 
@@ -45,7 +45,7 @@ def page(tmp_path_factory):
     opened = proposal(url="https://github.com/acme/web/pull/7")
     report = run_report(repository(update(), held, redis, proposals=(opened,)), failed=[failure()])
     path = tmp_path_factory.mktemp("page") / "fleet.html"
-    path.write_text(html(render_run_document(report)), encoding="utf-8")
+    path.write_text(render_html(render_run_document(report)), encoding="utf-8")
     return path
 
 
@@ -116,7 +116,7 @@ def test_a_printer_gets_what_is_folded(shown, page):
 def test_what_anybody_wrote_into_a_repository_is_a_text(shown, tmp_path):
     word = "<img src=x onerror=console.log(1)></td></script><script>console.log(2)</script><style>*{color:red}"
     path = tmp_path / "hostile.html"
-    path.write_text(html(render_run_document(hostile_report(word))), encoding="utf-8")
+    path.write_text(render_html(render_run_document(hostile_report(word))), encoding="utf-8")
     shown.show(path)
     assert shown.evaluate("document.querySelectorAll('img, td script, td style').length") == 0
     assert shown.evaluate("document.querySelectorAll('script').length") == 1

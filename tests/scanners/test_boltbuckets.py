@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.demo.bolt import PAGE_SIZE, encode, fnv_1a
+from bot.demo.bolt import PAGE_SIZE, encode_database, compute_fnv_1a
 from bot.scanners._boltbuckets import MAX_PAGES, BrokenDatabaseError, read_bucket_names
 
 FEW = {"debian 12": {"openssl": {"CVE-1900-0001": b"{}"}}, "debian 13": {}, "plain": b"value"}
@@ -31,38 +31,38 @@ def patched(content: bytes, offset: int, layout: str, *values: int) -> bytes:
 
 
 def test_buckets_are_named_and_values_are_not(names):
-    assert names(encode(FEW)) == {"debian 12", "debian 13"}
+    assert names(encode_database(FEW)) == {"debian 12", "debian 13"}
 
 
 def test_an_empty_database_has_none(names):
-    assert names(encode({})) == set()
+    assert names(encode_database({})) == set()
 
 
 @pytest.mark.parametrize("count", [100, 1000, 20_000])
 def test_a_root_of_many_pages_is_walked_to_its_leaves(names, count):
     buckets = {f"release {number:06}": {} for number in range(0, count, count // 20)}
     values = {f"value {number:06}": b"" for number in range(count)}
-    assert names(encode(buckets | values)) == set(buckets)
+    assert names(encode_database(buckets | values)) == set(buckets)
 
 
 def test_a_value_longer_than_a_page_is_stepped_over(names):
-    assert names(encode({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
+    assert names(encode_database({"a": b"x" * 3 * PAGE_SIZE, "b": {}})) == {"b"}
 
 
 def test_the_newer_of_two_meta_pages_counts(names):
-    content = encode(FEW)
+    content = encode_database(FEW)
     stale_root = patched(content, 16 + 16, "<Q", 2)[16 : 16 + 56]
     older = patched(content, 16 + 16, "<Q", 2)
-    assert names(patched(older, 16 + 56, "<Q", fnv_1a(stale_root))) == {"debian 12", "debian 13"}
+    assert names(patched(older, 16 + 56, "<Q", compute_fnv_1a(stale_root))) == {"debian 12", "debian 13"}
 
 
 @pytest.mark.parametrize("damaged", [0, 1])
 def test_one_damaged_meta_page_is_made_up_for_by_the_other(names, damaged):
-    assert names(patched(encode(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {"debian 12", "debian 13"}
+    assert names(patched(encode_database(FEW), damaged * PAGE_SIZE + 16 + 20, "<B", 255)) == {"debian 12", "debian 13"}
 
 
 def test_two_damaged_meta_pages_are_no_database(names):
-    content = encode(FEW)
+    content = encode_database(FEW)
     for number in (0, 1):
         content = patched(content, number * PAGE_SIZE + 16, "<I", 7)
     with pytest.raises(BrokenDatabaseError, match="no meta page"):
@@ -72,11 +72,11 @@ def test_two_damaged_meta_pages_are_no_database(names):
 @pytest.mark.parametrize("length", [0, 10, 100, 2 * PAGE_SIZE, 3 * PAGE_SIZE])
 def test_a_file_that_was_cut_off_is_refused(names, length):
     with pytest.raises(BrokenDatabaseError):
-        names(encode(FEW)[:length])
+        names(encode_database(FEW)[:length])
 
 
 def test_a_tree_that_leads_back_to_itself_ends(names, tmp_path):
-    content = encode({f"release {number:06}": {} for number in range(1000)})
+    content = encode_database({f"release {number:06}": {} for number in range(1000)})
     start = root_page(content)
     with pytest.raises(BrokenDatabaseError, match=str(MAX_PAGES)):
         names(patched(content, start + 16 + 8, "<Q", start // PAGE_SIZE))
@@ -89,26 +89,26 @@ def root_page(content: bytes) -> int:
 
 
 def test_a_page_that_belongs_elsewhere_is_refused(names):
-    content = encode(FEW)
+    content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="not where it should be"):
         names(patched(content, root_page(content), "<Q", 77))
 
 
 def test_a_page_that_claims_too_many_others_is_refused_before_they_are_read(names):
-    content = encode(FEW)
+    content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="not where it should be"):
         names(patched(content, root_page(content) + 12, "<I", 2**31))
 
 
 def test_a_key_outside_its_page_is_refused(names):
-    content = encode(FEW)
+    content = encode_database(FEW)
     with pytest.raises(BrokenDatabaseError, match="outside its page"):
         names(patched(content, root_page(content) + 16 + 8, "<I", 2**31))
 
 
 @given(st.integers(0, 5 * PAGE_SIZE - 1), st.binary(min_size=1, max_size=8))
 def test_damage_anywhere_is_refused_or_does_not_matter(tmp_path_factory, offset, written):
-    content = encode(FEW)
+    content = encode_database(FEW)
     path = tmp_path_factory.mktemp("bolt") / "trivy.db"
     path.write_bytes((content[:offset] + written + content[offset + len(written) :])[: len(content)])
     with contextlib.suppress(BrokenDatabaseError):

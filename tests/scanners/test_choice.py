@@ -14,7 +14,7 @@ from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCAN_POOL
 from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
 from bot.scanners.none import NoScanner
-from bot.state.none import NoMemory
+from bot.state.none import NoStateStore
 
 OURS, HUB, QUAY = (
     TagRef(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
@@ -63,7 +63,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
     ours, rest = Named("ours"), Named("rest")
     choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
-    assessed = assess(moves, choice, NoMemory(), SCAN_POOL, NoProgress())
+    assessed = assess(moves, choice, NoStateStore(), SCAN_POOL, NoProgress())
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
         evidence = assessed.evidence[move]
         assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
@@ -74,7 +74,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
 def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     rest = Named("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
-    assess(moves, ConfiguredScannerSelector([ScannerEntry((), rest)]), NoMemory(), SCAN_POOL, NoProgress())
+    assess(moves, ConfiguredScannerSelector([ScannerEntry((), rest)]), NoStateStore(), SCAN_POOL, NoProgress())
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
     assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)
     assert set(rest.asked) <= set(rest.expected)

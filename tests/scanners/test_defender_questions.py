@@ -11,7 +11,7 @@ from support.clouds.entra import RESOURCE_MANAGER
 from support.clouds.resource_graph import SUBSCRIPTION, grouped
 from support.listener import Reply
 
-from bot.demo.images import image, layer
+from bot.demo.images import build_image, build_layer
 from bot.model.evidence import UnscannedReason
 from bot.scanners import defender
 
@@ -33,7 +33,7 @@ class TestQuestions:
 
     def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
         monkeypatch.setattr(defender, "AT_ONCE", 2)
-        subjects = [scene.push(image([layer({"number": str(number).encode()})])) for number in range(5)]
+        subjects = [scene.push(build_image([build_layer({"number": str(number).encode()})])) for number in range(5)]
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
         scanner = scene.scanner()
         scanner.prefetch(subjects)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.scanners.trivy import ALPINE_PACKAGES, OLD, alpine, debian
 
-from bot.demo.images import Package
+from bot.demo.images import DemoPackage
 from bot.scanners._ecosystems import OsvPackage, convert_to_osv_package
 from bot.scanners._inventory import parse_inventory
 
@@ -35,6 +35,6 @@ def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosy
 
 @pytest.mark.parametrize("form", ["spdx-json", "cyclonedx"])
 def test_an_epoch_belongs_to_the_version_and_a_rebuild_does_not(stand, form):
-    item = debian((Package("libssl3", "1:3.5.0-1+b2", "openssl"),))
+    item = debian((DemoPackage("libssl3", "1:3.5.0-1+b2", "openssl"),))
     found = parse_inventory(inventory(stand, item, form), frozenset())
     assert [asked for asked in map(convert_to_osv_package, found) if asked] == [OsvPackage("Debian:13", "openssl", "1:3.5.0-1")]

@@ -24,7 +24,7 @@ from support.scanners.osv import (
 )
 
 from bot.core.evidence.compare import compare_scans
-from bot.demo.images import OCI_INDEX, ImageStore, digest_of, image, index, layer
+from bot.demo.images import OCI_INDEX, ImageStore, compute_digest, build_image, build_index, build_layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.evidence import NotScanned, Scan, ScanSubject, Severity, UnscannedReason
@@ -36,7 +36,7 @@ from bot.scanners import _osvapi
 from bot.scanners.osv import OsvScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
-OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
+OLD, NEW = (build_image([build_layer({"content": word})]) for word in (b"old", b"new"))
 LINE = TagRef("docker.io/library/base", "1")
 OPENSSL = "pkg:deb/debian/libssl3@{}?arch=amd64&distro=debian-12&upstream=openssl"
 BASH = "pkg:deb/debian/bash@5.2-1?arch=amd64&distro=debian-12"
@@ -49,15 +49,15 @@ class Scene:
         self.registry, self.store = registry, store
         self.hub = OciRegistry(
             [
-                RegistryEntry("docker.io", mirror=registry.host, insecure=True),
-                RegistryEntry("registry.example.com", mirror=registry.host, insecure=True),
+                RegistryEntry("docker.io", mirror=registry.host, is_insecure=True),
+                RegistryEntry("registry.example.com", mirror=registry.host, is_insecure=True),
             ],
             environment={},
             sleep=lambda _: None,
         )
 
     def scanner(self, stand: OsvStand, **options) -> OsvScanner:
-        return OsvScanner(stand.listener.url, self.hub.attachments(), now=lambda: NOW, **options)
+        return OsvScanner(stand.listener.url, self.hub.create_sbom_finder(), now=lambda: NOW, **options)
 
     def push(self, item, line: TagRef = LINE, platform: str = "linux/amd64") -> ScanSubject:
         return ScanSubject(line, self.store.put(line.path, item), platform)
@@ -181,9 +181,9 @@ class TestInventories:
         return spdx(BASH, OPENSSL.format("1"))
 
     def test_beside_the_image_of_its_platform_in_the_index(self, scene, api):
-        arm = image([layer({"a": b"arm"})], platform="linux/arm64")
+        arm = build_image([build_layer({"a": b"arm"})], platform="linux/arm64")
         both = by_buildkit(NEW, statement(self.inventory, NEW.digest))
-        pushed = index([arm, *both.children])
+        pushed = build_index([arm, *both.children])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
         assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.SBOM_ABSENT
 
@@ -213,7 +213,7 @@ class TestInventories:
             "application/vnd.dsse.envelope.v1+json", dsse(statement(self.inventory, NEW.digest))
         )
         other = {**descriptor, "annotations": {"dev.sigstore.bundle.predicateType": "https://slsa.dev/provenance/v1"}}
-        blobs = {digest_of(blob): blob for blob in made.blobs}
+        blobs = {compute_digest(blob): blob for blob in made.blobs}
 
         def answer(received):
             _, _, kind, reference = received.path.removeprefix("/v2/").rsplit("/", 3)
@@ -226,9 +226,9 @@ class TestInventories:
             return Reply(200, item.content, {"Content-Type": item.media_type})
 
         with Listener(answer) as listener:
-            hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, insecure=True)], environment={})
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=listener.host, is_insecure=True)], environment={})
             stand = api(debian("CVE-2026-0002", "bash"))
-            scanner = OsvScanner(stand.listener.url, hub.attachments(), now=lambda: NOW)
+            scanner = OsvScanner(stand.listener.url, hub.create_sbom_finder(), now=lambda: NOW)
             assert ids(scanner.scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) == {"CVE-2026-0002"}
         assert not any(OLD.digest in asked for asked in listener.asked), "what is something else is not fetched"
 

@@ -16,7 +16,7 @@ from bot.model.evidence import UnscannedReason
 from bot.pipeline.assess import assess
 from bot.pipeline.pool import SCAN_POOL
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.memory import DatabaseStateStore
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
@@ -38,7 +38,7 @@ class Runs:
     def run(self, **options):
         """Return the evidence, and the number of images that Trivy scanned for it."""
         self.log.write_text("")
-        memory = DatabaseMemory(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
+        memory = DatabaseStateStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
         assessed = assess([self.move], lambda _: scanner, memory, SCAN_POOL, NoProgress())
         return assessed.evidence[self.move], self.log.read_text().count("--image-src")
@@ -60,7 +60,7 @@ def test_the_second_run_scans_nothing_and_finds_the_same(runs):
 
 def test_another_database_means_another_scan(runs):
     first, _ = runs.run()
-    runs.stand.registry.push(database(timedelta(minutes=1)).image(), "newer-db", TAG)
+    runs.stand.registry.push(database(timedelta(minutes=1)).build_database_artifact(), "newer-db", TAG)
     newer = runs.stand.address(f"{runs.stand.registry.host}/newer-db:{TAG}")
     runs.folder.joinpath("cache", "db", "metadata.json").unlink()
     second, scans = runs.run(database=newer)

@@ -21,7 +21,7 @@ from support.scanners.osv import debian as debian_record
 from support.scanners.trivy import OLD, debian
 from support.values import digest
 
-from bot.demo.images import ImageStore, image, index, layer
+from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject
 from bot.model.reference import TagRef
@@ -74,11 +74,11 @@ def make(request, tmp_path):
             registry = stack.enter_context(LoopbackRegistry(store))
             api = OsvStand(debian_record("CVE-2026-0001", "bash"))
             stack.enter_context(api.listener)
-            made = image([layer({"a": b"a"})])
+            made = build_image([build_layer({"a": b"a"})])
             purl = "pkg:deb/debian/bash@5?distro=debian-12&upstream=bash"
             pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
-            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, insecure=True)], environment={})
-            scanner = OsvScanner(api.listener.url, hub.attachments(), now=lambda: datetime.now(UTC))
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
+            scanner = OsvScanner(api.listener.url, hub.create_sbom_finder(), now=lambda: datetime.now(UTC))
             return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
 
         def from_defender() -> Case:
@@ -87,10 +87,10 @@ def make(request, tmp_path):
             graph = stack.enter_context(Graph(certificate, entra))
             tunnel = stack.enter_context(manager(graph))
             registry = stack.enter_context(LoopbackRegistry(store))
-            made = image([layer({"a": b"a"})])
-            pushed = store.put("library/base", index([made]))
+            made = build_image([build_layer({"a": b"a"})])
+            pushed = store.put("library/base", build_index([made]))
             graph.rows = [grouped(made.digest, "CVE-2026-0001", at=datetime.now(UTC).isoformat())]
-            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, insecure=True)], environment={})
+            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
             environment = {"SSL_CERT_FILE": str(certificate.path), **tunnel.environment}
             http = HttpClient({graph.host: HostTrust()}, environment=environment)
             scanner = DefenderScanner(

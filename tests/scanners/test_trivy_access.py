@@ -60,7 +60,7 @@ class TestCredentials:
     def test_the_database_may_be_behind_a_login_of_its_own(self, stand, closed, tmp_path):
         _, password = closed
         with DockerRegistry(htpasswd={"robot": password}) as registry:
-            registry.push(database().image(), "trivy-db", TAG)
+            registry.push(database().build_database_artifact(), "trivy-db", TAG)
             place = stand.address(f"{registry.host}/trivy-db:{TAG}", username="robot", password=password)
             outcome = stand.scanner(database=place, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)

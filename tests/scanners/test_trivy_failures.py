@@ -8,7 +8,7 @@ import pytest
 from support.scanners.trivy import DEBIAN, DEBIAN_RELEASE, NEW, OLD, database, debian, expected, findings, why
 
 from bot.demo.database import TAG
-from bot.demo.images import Layer, artifact, debian_root, image, index, layer
+from bot.demo.images import ImageLayer, build_artifact, build_debian_root, build_image, build_index, build_layer
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
@@ -26,13 +26,13 @@ class TestFailures:
         assert why(stand.scanner().scan(subject)) is UnscannedReason.IMAGE_GONE
 
     def test_a_platform_that_the_index_does_not_have_is_missing(self, stand):
-        subject = stand.subject(index([debian(OLD)]), "linux/s390x")
+        subject = stand.subject(build_index([debian(OLD)]), "linux/s390x")
         assert why(stand.scanner().scan(subject)) is UnscannedReason.PLATFORM_MISSING
 
     def test_java_archives_are_named_as_what_they_need(self, stand):
         empty_archive = b"PK\x05\x06" + bytes(18)
         outcome = stand.scanner().scan(
-            stand.subject(image([layer({**debian_root(DEBIAN, OLD), "app.jar": empty_archive})]))
+            stand.subject(build_image([build_layer({**build_debian_root(DEBIAN, OLD), "app.jar": empty_archive})]))
         )
         assert why(outcome) is UnscannedReason.FAILED
         assert "--download-java-db-only" in outcome.detail
@@ -72,10 +72,10 @@ class TestFailures:
         assert findings(stand.scanner(database=missing).scan(subject)) == expected(OLD, DEBIAN_RELEASE)
 
     def test_a_database_that_is_cut_off_fails(self, stand, tmp_path):
-        _, archive = database().image().blobs
+        _, archive = database().build_database_artifact().blobs
         media_type = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
-        cut = Layer(archive[:50], media_type, {"org.opencontainers.image.title": "db.tar.gz"})
-        garbage = artifact("application/vnd.aquasec.trivy.config.v1+json", [cut])
+        cut = ImageLayer(archive[:50], media_type, {"org.opencontainers.image.title": "db.tar.gz"})
+        garbage = build_artifact("application/vnd.aquasec.trivy.config.v1+json", [cut])
         stand.registry.push(garbage, "trivy-db-garbage", TAG)
         address = stand.address(f"{stand.registry.host}/trivy-db-garbage:{TAG}")
         outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(OLD)))
@@ -93,7 +93,7 @@ class TestFailures:
     def test_a_database_that_somebody_replaces_during_a_run_is_another_one(self, stand, tmp_path):
         scanner = stand.scanner(cache=tmp_path)
         assert findings(scanner.scan(stand.subject(debian(OLD))))
-        (tmp_path / "db" / "trivy.db").write_bytes(database().content())
+        (tmp_path / "db" / "trivy.db").write_bytes(database().encode_content())
         assert why(scanner.scan(stand.subject(debian(NEW)))) is UnscannedReason.DIFFERENT_DATABASE
 
 

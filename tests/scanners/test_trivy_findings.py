@@ -28,8 +28,8 @@ from support.scanners.trivy import (
     without_system,
 )
 
-from bot.demo.database import TAG, Advisory, Vulnerability, VulnerabilityDatabase, fictional_id
-from bot.demo.images import Package, index
+from bot.demo.database import TAG, PackageAdvisory, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
+from bot.demo.images import DemoPackage, build_index
 from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
 from bot.scanners.trivy import MAX_DATABASE_AGE
 
@@ -66,20 +66,20 @@ class TestFindings:
         assert old.scanner == new.scanner
 
     def test_of_an_index_are_those_of_the_platform_that_was_asked_for(self, stand):
-        both = index([debian(OLD), debian(NEW, platform="linux/arm64/v8")])
+        both = build_index([debian(OLD), debian(NEW, platform="linux/arm64/v8")])
         scanner = stand.scanner()
         for platform, packages in (("linux/amd64", OLD), ("linux/arm64", NEW), ("linux/arm64/v8", NEW)):
             assert findings(scanner.scan(stand.subject(both, platform))) == expected(packages, DEBIAN_RELEASE)
 
     def test_are_found_in_a_database_of_many_pages(self, stand, tmp_path):
-        known = Vulnerability(fictional_id(9999), "made for tests", Severity.HIGH)
+        known = VulnerabilityDetails(make_fictional_id(9999), "made for tests", Severity.HIGH)
         packages = [f"package-{number:05}" for number in range(5000)]
         large = VulnerabilityDatabase(
-            [known], [Advisory(DEBIAN_RELEASE, package, known.id) for package in packages], datetime.now(UTC)
+            [known], [PackageAdvisory(DEBIAN_RELEASE, package, known.id) for package in packages], datetime.now(UTC)
         )
-        stand.registry.push(large.image(), "trivy-db-large", TAG)
+        stand.registry.push(large.build_database_artifact(), "trivy-db-large", TAG)
         address = stand.address(f"{stand.registry.host}/trivy-db-large:{TAG}")
-        installed = [Package(package, "1.0-1") for package in packages[::500]]
+        installed = [DemoPackage(package, "1.0-1") for package in packages[::500]]
         outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(installed)))
         assert {finding.package for finding in findings(outcome)} == set(packages[::500])
 
@@ -156,13 +156,13 @@ class TestFalseClean:
 
     def test_an_old_database_finds_nothing_new(self, stand, tmp_path):
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
-        stand.registry.push(database(datetime.now(UTC) - built).image(), "trivy-db-old", TAG)
+        stand.registry.push(database(datetime.now(UTC) - built).build_database_artifact(), "trivy-db-old", TAG)
         old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
         outcome = stand.scanner(database=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert outcome == NotScanned(UnscannedReason.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
 
     def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
-        stand.registry.push(database(MAX_DATABASE_AGE - timedelta(hours=1)).image(), "trivy-db-young", TAG)
+        stand.registry.push(database(MAX_DATABASE_AGE - timedelta(hours=1)).build_database_artifact(), "trivy-db-young", TAG)
         young = stand.address(f"{stand.registry.host}/trivy-db-young:{TAG}")
         outcome = stand.scanner(database=young, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)

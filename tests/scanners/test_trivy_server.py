@@ -28,7 +28,7 @@ from support.scanners.trivy import (
 )
 
 from bot.demo.database import TAG
-from bot.demo.images import Package
+from bot.demo.images import DemoPackage
 from bot.model.evidence import NotScanned, ScannerIdentity, UnscannedReason
 from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
@@ -99,7 +99,7 @@ def test_the_server_says_which_database_it_has(make):
 
 
 def test_an_image_without_findings_is_clean_where_the_server_knows_its_release(stand, make):
-    outcome = make().scan(stand.subject(debian([Package("bash-doc", "9")])))
+    outcome = make().scan(stand.subject(debian([DemoPackage("bash-doc", "9")])))
     assert findings(outcome) == set()
 
 
@@ -117,10 +117,10 @@ def test_what_the_server_knows_nothing_of_is_not_clean(stand, make, item, expect
 
 def test_it_asks_about_each_release_once(stand, make, monkeypatch):
     scanner, asked = make(), []
-    real = scanner._knows
-    monkeypatch.setattr(scanner, "_knows", lambda system: asked.append(system) or real(system))
+    real = scanner._has_data_for_release
+    monkeypatch.setattr(scanner, "_has_data_for_release", lambda system: asked.append(system) or real(system))
     for version in ("1", "2"):
-        scanner.scan(stand.subject(debian([Package("bash-doc", version)])))
+        scanner.scan(stand.subject(debian([DemoPackage("bash-doc", version)])))
     assert len(asked) == 1
 
 
@@ -138,7 +138,7 @@ def test_a_wrong_token_is_a_failure_that_says_so_and_not_the_token(stand, make):
 def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
     scanner = make()
     subject = stand.subject(debian(OLD))
-    arguments = scanner._scan_arguments(subject, stand.pull(subject.line, subject.digest))
+    arguments = scanner._build_scan_arguments(subject, stand.pull(subject.line, subject.digest))
     assert not any(TOKEN in argument for argument in arguments)
     assert TOKEN not in repr(TrivyServer("http://x", TOKEN))
 
@@ -179,7 +179,7 @@ def test_what_is_no_trivy_server_is_no_identity(stand, make, body):
 
 
 def test_without_an_answer_from_the_database_there_is_none(stand, tmp_path):
-    stand.registry.push(database(age=timedelta(days=30)).image(), "stale-db", TAG)
+    stand.registry.push(database(age=timedelta(days=30)).build_database_artifact(), "stale-db", TAG)
     with serving(stand, tmp_path, repository="stale-db") as url:
         scanner = TrivyServerScanner(
             find_trivy(), TrivyServer(url, TOKEN), stand.pull, tmp_path / "client", now=lambda: datetime.now(UTC)

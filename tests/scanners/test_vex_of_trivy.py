@@ -10,13 +10,13 @@ from support.scanners.trivy import OLD, debian
 
 from bot.advisories._openvex import parse_document
 from bot.core.evidence.vex import group_by_image, suppress_findings
-from bot.demo.database import fictional_id
+from bot.demo.database import make_fictional_id
 from bot.model.evidence import Scan
 from bot.scanners._reports import parse_reports
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
-OPENSSL, ZLIB = fictional_id(1), fictional_id(3)
+OPENSSL, ZLIB = make_fictional_id(1), make_fictional_id(3)
 SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
 """Trivy identifies packages by their binary names only; the image has both, built from `openssl`."""
 
@@ -33,7 +33,7 @@ def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[s
     outcome = scanner.scan(subject)
     assert isinstance(outcome, Scan)
     address = stand.pull(subject.line, subject.digest)
-    arguments = [*scanner._scan_arguments(subject, address)[:-1], "--vex", str(path), "--show-suppressed"]
+    arguments = [*scanner._build_scan_arguments(subject, address)[:-1], "--vex", str(path), "--show-suppressed"]
     printed = scanner._program.run([*arguments, address.reference], address, timeout=60.0).output
     (said,) = parse_reports(printed)
     ours = suppress_findings(outcome, subject, group_by_image(parse_document(document).statements))

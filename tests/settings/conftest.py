@@ -25,7 +25,7 @@ def write(tmp_path):
 @pytest.fixture
 def settings_of(write):
     def _settings_of(text: str):
-        return load(write(text), need_forges=False)
+        return load(write(text), requires_forges=False)
 
     return _settings_of
 
@@ -36,7 +36,7 @@ def problems_of(write):
 
     def _problems_of(text: str, *, schema: bool = True, need_forges: bool = False):
         with pytest.raises(ConfigError) as raised:
-            load(write(text, schema=schema), need_forges=need_forges)
+            load(write(text, schema=schema), requires_forges=need_forges)
         return {problem.key: problem.message for problem in raised.value.problems}
 
     return _problems_of

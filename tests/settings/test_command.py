@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bot.settings.schema import json_schema
+from bot.settings.schema import build_json_schema
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_wrong_file_ends_with_2_and_says_where_it_is_wrong_on_stderr(basebump,
 def test_the_schema_is_printed_as_json(basebump):
     code, out, _ = basebump("config", "schema")
     assert code == 0
-    assert json.loads(out) == json_schema()
+    assert json.loads(out) == build_json_schema()

@@ -24,7 +24,7 @@ from bot.settings import (
     GithubSettings,
     GitlabSettings,
     GrypeSettings,
-    NobodySettings,
+    NoScannerSettings,
     OsvSettings,
     RegistrySettings,
     ReportSettings,
@@ -32,7 +32,7 @@ from bot.settings import (
     TrivySettings,
     load,
 )
-from bot.settings.schema import json_schema
+from bot.settings.schema import build_json_schema
 from tools import config_reference
 
 DEFAULT = ROOT / "config" / "default.yaml"
@@ -54,11 +54,11 @@ def everything(tmp_path) -> Path:
 
 
 def test_the_annotated_file_as_it_is_says_what_no_file_says():
-    assert replace(load(DEFAULT, need_forges=False), source="") == Settings()
+    assert replace(load(DEFAULT, requires_forges=False), source="") == Settings()
 
 
 def test_the_annotated_file_shows_every_key_with_its_default(everything):
-    schema = json_schema()
+    schema = build_json_schema()
     shown = dict(_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
         for key, value in shape.get("properties", {}).items():
@@ -94,7 +94,7 @@ def _keys(value, shape: dict, definitions: dict):
 
 
 def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_program(everything):
-    settings = load(everything, need_forges=True)
+    settings = load(everything, requires_forges=True)
     github, app, gitlab, _ = settings.forges
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
     registry, *_ = settings.registries
@@ -107,9 +107,9 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     assert replace(osv, images=(), send=()) == OsvSettings("https://api.osv.dev")
     assert replace(defender, images=(), subscriptions=()) == DefenderSettings()
     assert replace(report, images=()) == ReportSettings(everything.parent / "reports")
-    assert replace(nobody, images=()) == NobodySettings()
+    assert replace(nobody, images=()) == NoScannerSettings()
     assert settings.write_delay == OWNER_WRITE_DELAY
-    built_in, default = settings.rulebook.rules[0], Policy()
+    built_in, default = settings.policy.rules[0], Policy()
     assert built_in == PolicyRule(
         match=RuleMatch(),
         update=default.update,
@@ -136,11 +136,11 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
 
 def test_the_schema_that_ships_is_the_schema_of_the_program():
     shipped = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
-    assert shipped == json.dumps(json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
+    assert shipped == json.dumps(build_json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
 
 
 def test_the_schema_is_one_and_documents_every_key():
-    schema = json_schema()
+    schema = build_json_schema()
     Draft202012Validator.check_schema(schema)
     keys = [
         (name, key, value)
@@ -153,7 +153,7 @@ def test_the_schema_is_one_and_documents_every_key():
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everything):
-    validator = Draft202012Validator(json_schema())
+    validator = Draft202012Validator(build_json_schema())
     for each in (path, everything):
         validator.validate(yaml.safe_load(each.read_text(encoding="utf-8")))
 
@@ -182,7 +182,7 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
 )
 def test_editors_find_what_is_wrong_with_a_single_value(problems_of, text):
     assert problems_of(text, schema=False)
-    assert not Draft202012Validator(json_schema()).is_valid(yaml.safe_load(text))
+    assert not Draft202012Validator(build_json_schema()).is_valid(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
@@ -195,7 +195,7 @@ def test_every_file_tells_editors_where_the_schema_is(path):
 def test_the_reference_in_the_documentation_is_that_of_the_schema():
     text = config_reference.PAGE.read_text(encoding="utf-8")
     assert config_reference.page(text) == text, "python -m tools.config_reference"
-    assert all(f"| `{key}` |" in text for key in json_schema()["properties"])
+    assert all(f"| `{key}` |" in text for key in build_json_schema()["properties"])
 
 
 def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():

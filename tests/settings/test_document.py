@@ -18,7 +18,7 @@ def refusal(tmp_path):
         path = tmp_path / "basebump.yaml"
         path.write_bytes(content)
         with pytest.raises(ConfigError) as raised:
-            load(path, need_forges=False)
+            load(path, requires_forges=False)
         (problem,) = raised.value.problems
         return str(problem)
 
@@ -65,7 +65,7 @@ def test_what_is_no_config_is_refused_with_its_line(refusal, content, said):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     for path in (tmp_path / "nowhere.yaml", tmp_path):
         with pytest.raises(ConfigError, match="could not be read") as raised:
-            load(path, need_forges=False)
+            load(path, requires_forges=False)
         assert str(path) in str(raised.value)
 
 

@@ -24,7 +24,7 @@ from bot.settings import (
     GithubSettings,
     GitlabSettings,
     LocalSettings,
-    NobodySettings,
+    NoScannerSettings,
     OwnerSelection,
     RegistryAuth,
     RegistrySettings,
@@ -35,14 +35,14 @@ from bot.settings import (
     fields,
     load,
 )
-from bot.settings.times import written_duration
+from bot.settings.times import format_duration
 
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
 
 def test_a_file_with_nothing_but_its_version_is_the_defaults(write):
     path = write("")
-    assert load(path, need_forges=False) == Settings(source=str(path))
+    assert load(path, requires_forges=False) == Settings(source=str(path))
 
 
 @pytest.mark.parametrize("login", ["auth: azure", "username_env: U, password_env: P", "purges_untagged: false"])
@@ -220,7 +220,7 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
 
 
 def test_a_rule_may_allow_exactly_what_the_vocabulary_lets_it(settings_of):
-    assert get_args(fields.Allowable) == ALLOWABLE_REASONS
+    assert get_args(fields.AllowableReason) == ALLOWABLE_REASONS
     written = ", ".join(ALLOWABLE_REASONS)
     assert settings_of(f"policy: [{{allow: [{written}]}}]").rulebook.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
@@ -259,7 +259,7 @@ def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_no
         TrivySettings(("docker.io/**", "ghcr.io/**"), binary=str(tmp_path / "bin/trivy")),
         TrivySettings(server="http://trivy.security:4954", token_env="TRIVY_TOKEN"),
         ReportSettings(tmp_path / "reports", ("quay.io/**",), one_run=True, max_age=timedelta(hours=12)),
-        NobodySettings(),
+        NoScannerSettings(),
     )
 
 
@@ -280,7 +280,7 @@ def test_durations_have_a_unit(settings_of, written, expected):
 def test_a_duration_is_shown_as_a_person_would_write_it(written):
     units = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
     number = int(written.rstrip("msh"))
-    assert written_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
+    assert format_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
 
 
 def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one_by_one(settings_of):
@@ -300,7 +300,7 @@ def test_a_prefix_of_branches_may_have_folders(settings_of):
 def test_a_relative_config_file_gives_absolute_paths(write, tmp_path, monkeypatch):
     write("forges: [{kind: local, url: repositories}]")
     monkeypatch.chdir(tmp_path)
-    (forge,) = load(Path("basebump.yaml"), need_forges=True).forges
+    (forge,) = load(Path("basebump.yaml"), requires_forges=True).forges
     assert forge == LocalSettings(tmp_path / "repositories")
 
 
@@ -309,13 +309,13 @@ def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_pa
     (tmp_path / "mounted").mkdir()
     link = tmp_path / "mounted" / "config.yaml"
     link.symlink_to(write("forges: [{kind: local, url: repositories}]"))
-    assert load(link, need_forges=True).forges == (LocalSettings(tmp_path / "mounted" / "repositories"),)
+    assert load(link, requires_forges=True).forges == (LocalSettings(tmp_path / "mounted" / "repositories"),)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
-    assert load(path, need_forges=False).rulebook.own_globs == ()
+    assert load(path, requires_forges=False).policy.own_globs == ()
 
 
 def test_there_are_examples():
@@ -324,7 +324,7 @@ def test_there_are_examples():
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_can_be_used_as_it_is(path):
-    assert load(path, need_forges=True).forges
+    assert load(path, requires_forges=True).forges
 
 
 @pytest.mark.parametrize(

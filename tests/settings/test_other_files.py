@@ -8,14 +8,14 @@ from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import RuleMatch
-from bot.settings import load, repository_rules
+from bot.settings import load, load_repository_rules
 from bot.settings.file import MAX_TEMPLATE
 from bot.settings.trust import MAX_FILE
 
 
 def test_a_repositorys_own_file_gives_rules():
     text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: none}, {labels: [web]}]\n"
-    assert repository_rules(text, "x") == (
+    assert load_repository_rules(text, "x") == (
         PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.NONE),
         PolicyRule(labels=("web",)),
     )
@@ -27,10 +27,10 @@ def test_a_repositorys_own_file_gives_rules():
 def test_a_repository_asks_for_no_age_that_nobody_could_know(known_at, is_fine):
     text = b"schema: 1\npolicy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]\n"
     if is_fine:
-        assert len(repository_rules(text, "x", known_at)) == 1
+        assert len(load_repository_rules(text, "x", known_at)) == 1
     else:
         with pytest.raises(ConfigError, match=r"policy\[0\].min_age: is never reached"):
-            repository_rules(text, "x", known_at)
+            load_repository_rules(text, "x", known_at)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, s
     (tmp_path / "ends.yaml").write_text(text)
     (tmp_path / "basebump.yaml").write_text("schema: 1\nend_of_life: ends.yaml\n")
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "basebump.yaml", need_forges=False)
+        load(tmp_path / "basebump.yaml", requires_forges=False)
     assert says in str(caught.value)
 
 
@@ -55,10 +55,10 @@ def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_onc
     (tmp_path / "body.j2").write_text("{% if %}")
     config = tmp_path / "basebump.yaml"
     config.write_text("schema: 1\nproposals: {templates: {title: title.j2}}\n")
-    assert load(config, need_forges=False).templates == {"title": "{{ proposal.headline }}"}
+    assert load(config, requires_forges=False).templates == {"title": "{{ proposal.headline }}"}
     config.write_text("schema: 1\nproposals: {templates: {title: none.j2, body: body.j2}}\n")
     with pytest.raises(ConfigError) as caught:
-        load(config, need_forges=False)
+        load(config, requires_forges=False)
     assert caught.value.source == str(config)
     assert [problem.key for problem in caught.value.problems] == [
         "proposals.templates.title",
@@ -82,7 +82,7 @@ def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, mos
     (tmp_path / "large").write_text("#" * (most + 1))
     (tmp_path / "basebump.yaml").write_text(f"schema: 1\n{text}\n")
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path / "basebump.yaml", need_forges=False)
+        load(tmp_path / "basebump.yaml", requires_forges=False)
     (problem,) = caught.value.problems
     assert (problem.key, problem.message) == (place, f"has more than {most} bytes; hint: name a smaller file")
 
@@ -92,4 +92,4 @@ def test_what_is_no_trailer_or_ours_is_refused(tmp_path, trailer):
     config = tmp_path / "basebump.yaml"
     config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
     with pytest.raises(ConfigError, match="must be one line `Key: value`"):
-        load(config, need_forges=False)
+        load(config, requires_forges=False)

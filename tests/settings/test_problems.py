@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.model.errors import ConfigError
 from bot.settings import load
-from bot.settings.file import config_of
+from bot.settings.file import validate_config
 
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [
@@ -335,7 +335,7 @@ def test_all_problems_are_said_at_once(problems_of):
 def test_the_message_has_a_line_for_the_file_and_one_for_each_problem(write):
     path = write("limit: 1\nowned: []")
     with pytest.raises(ConfigError) as raised:
-        load(path, need_forges=False)
+        load(path, requires_forges=False)
     first, *others = str(raised.value).splitlines()
     assert first == f"{path} cannot be used:"
     assert [line.partition(":")[0] for line in others] == ["  limit", "  owned"]
@@ -349,14 +349,14 @@ def test_a_run_needs_a_forge(problems_of):
 @pytest.mark.parametrize("key", ["username_env", "password_env"])
 def test_a_secret_that_stands_where_its_name_should_is_caught_and_not_repeated(write, key):
     with pytest.raises(ConfigError) as raised:
-        load(write(f"registries: [{{host: ghcr.io, username_env: U, {key}: ghp_s3cr3t}}]"), need_forges=False)
+        load(write(f"registries: [{{host: ghcr.io, username_env: U, {key}: ghp_s3cr3t}}]"), requires_forges=False)
     assert "never the secret itself" in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 
 
 def test_the_value_of_an_unknown_key_is_not_repeated(write):
     with pytest.raises(ConfigError) as raised:
-        load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), need_forges=False)
+        load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), requires_forges=False)
     assert "password_env" in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 
@@ -381,6 +381,6 @@ TREES = st.recursive(
 
 @given(st.dictionaries(WORDS, TREES, max_size=6))
 def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
-    config, problems = config_of(document, need_forges=False)
+    config, problems = validate_config(document, requires_forges=False)
     assert config is not None or problems
     assert all(problem.message for problem in problems)

@@ -12,7 +12,7 @@ import pytest
 from support.postgresql import PostgresqlServer
 
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.memory import DatabaseStateStore
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 
@@ -28,8 +28,8 @@ class Place:
     def database(self) -> Database:
         return eval(self.opening, {"Database": Database, "Path": Path})
 
-    def memory(self) -> DatabaseMemory:
-        return DatabaseMemory(self.database(), lambda: self.now)
+    def memory(self) -> DatabaseStateStore:
+        return DatabaseStateStore(self.database(), lambda: self.now)
 
 
 @pytest.fixture(scope="session")
@@ -54,5 +54,5 @@ def place(new_place) -> Place:
 
 
 @pytest.fixture
-def memory(place) -> DatabaseMemory:
+def memory(place) -> DatabaseStateStore:
     return place.memory()

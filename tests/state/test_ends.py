@@ -13,9 +13,9 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import SupersededStore
-from bot.state.ends import DatabaseEnds
-from bot.state.none import NoEnds
-from bot.state.tables import AT_ONCE, ENDS, LINES_KEPT
+from bot.state.ends import DatabaseSupersededStore
+from bot.state.none import NoSupersededStore
+from bot.state.tables import BATCH_SIZE, ENDS, TAGS_KEPT
 
 LINE, OTHER = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.2")
 STOPPED = SupersededTag(digest("a"), Reason.TAG_STOPPED, "`1.27.3` comes after it", "1.27.3")
@@ -24,19 +24,19 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def ends(place) -> DatabaseEnds:
-    return DatabaseEnds(place.database())
+def ends(place) -> DatabaseSupersededStore:
+    return DatabaseSupersededStore(place.database())
 
 
 def test_both_are_ends_as_the_pipeline_knows_them(ends):
-    known: list[SupersededStore] = [ends, NoEnds()]
+    known: list[SupersededStore] = [ends, NoSupersededStore()]
     for each in known:
         assert each.load([LINE]) == {}
 
 
 def test_what_was_found_is_known_until_a_look_finds_no_end(place, ends):
     ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
-    assert DatabaseEnds(place.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
+    assert DatabaseSupersededStore(place.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
         LINE: STOPPED,
         OTHER: OVER,
     }
@@ -52,7 +52,7 @@ def test_what_a_later_look_found_stands_whoever_writes_last(place, ends):
 
 
 def test_many_ends_at_once_are_known(place, ends):
-    found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * AT_ONCE + 1)}
+    found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * BATCH_SIZE + 1)}
     ends.record(found, place.now)
     assert ends.known(found) == found
     ends.record(dict.fromkeys(found), place.now)
@@ -69,6 +69,6 @@ def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
 
 def test_the_end_of_a_line_that_nobody_looked_at_for_long_is_dropped(place, ends, memory):
     ends.record({LINE: STOPPED}, place.now)
-    for later, kept in ((LINES_KEPT - DAY, {LINE: STOPPED}), (LINES_KEPT + DAY, {})):
+    for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
         memory.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, place.now + later)
         assert ends.known([LINE]) == kept

@@ -18,16 +18,16 @@ from bot.model.reference import TagRef
 from bot.ports import StateStore
 from bot.registries.manifest import parse_document
 from bot.state import memory as kept
-from bot.state.none import NoMemory
-from bot.state.tables import AT_ONCE, EVIDENCE, LINES_KEPT
+from bot.state.none import NoStateStore
+from bot.state.tables import BATCH_SIZE, EVIDENCE, TAGS_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 LINE, OTHER = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/python", "3.13")
 TRIVY = ScannerIdentity("trivy", "0.74.0", datetime(2026, 11, 25, 6, 11, 12, 123_456, tzinfo=UTC))
 FINDING = Finding("CVE-2026-1", "openssl", "debian", "3.5.0-1", None, Severity.HIGH, "a “title” \x00 with all sorts")
 SCAN = Scan(TRIVY, "debian 13.1", (FINDING, replace(FINDING, id="CVE-2026-2", fixed_in="3.5.2-1")), TRIVY.database)
-ALONE = images.image([images.layer({"a": b"alone"})])
-BOTH = images.index([ALONE, images.image([], platform="linux/arm64/v8")], annotations={"key": "välue"})
+ALONE = images.build_image([images.build_layer({"a": b"alone"})])
+BOTH = images.build_index([ALONE, images.build_image([], platform="linux/arm64/v8")], annotations={"key": "välue"})
 MANIFEST, OF_ONE = (parse_document(item.digest, item.content, item.media_type).manifest for item in (BOTH, ALONE))
 DAY = timedelta(days=1)
 
@@ -55,7 +55,7 @@ def stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datetime, 
 
 
 def test_both_memories_are_memories_as_the_pipeline_knows_them(memory):
-    known: list[StateStore] = [memory, NoMemory()]
+    known: list[StateStore] = [memory, NoStateStore()]
     for each in known:
         assert each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
         assert each.load_scans(TRIVY, [subject("a")]) == {}
@@ -101,7 +101,7 @@ def test_the_last_answer_is_kept_with_its_etag(memory, now):
 
 
 def test_more_lines_than_fit_into_one_question(memory, now):
-    lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * AT_ONCE + 1)}
+    lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * BATCH_SIZE + 1)}
     memory.record_tags(lines, now)
     memory.record_tags(lines, now + DAY)
     assert memory.claims(lines) == lines
@@ -193,10 +193,10 @@ def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memor
 def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
     for day, content in enumerate("ABA"):
         memory.record_tags({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
-    memory.record_tags({LINE: claim("B")}, now + LINES_KEPT + 2 * DAY)
+    memory.record_tags({LINE: claim("B")}, now + TAGS_KEPT + 2 * DAY)
     assert [seen for seen, _, _ in stays(memory)] == [digest("A"), digest("B")]
     assert [seen for seen, _, _ in stays(memory, OTHER)] == [digest("stays")]
-    memory.record_tags({LINE: claim("C")}, now + 3 * LINES_KEPT)
+    memory.record_tags({LINE: claim("C")}, now + 3 * TAGS_KEPT)
     assert [seen for seen, _, _ in stays(memory)] == [digest("C")]
     assert memory.claims([LINE, OTHER]) == {LINE: claim("C")}
 

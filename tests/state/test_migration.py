@@ -15,8 +15,8 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.state import migration
-from bot.state.ends import DatabaseEnds
-from bot.state.migration import NewerSchemaError, bring_up_to_date, version_of
+from bot.state.ends import DatabaseSupersededStore
+from bot.state.migration import NewerSchemaError, migrate_tables, get_version
 from bot.state.tables import METADATA
 
 LINE = TagRef("ghcr.io/acme/web", "1")
@@ -34,7 +34,7 @@ def add(column: str) -> migration.Migration:
 def test_the_first_start_makes_every_table(place):
     with place.database().reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
-        assert version_of(connection) == 1 + len(migration.MIGRATIONS)
+        assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
 
 def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, memory):
@@ -42,8 +42,8 @@ def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, m
     database = place.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
         with database.writing() as connection:
-            bring_up_to_date(connection, [*migration.MIGRATIONS, *map(add, added)])
-            assert version_of(connection) == PRESENT + len(added)
+            migrate_tables(connection, [*migration.MIGRATIONS, *map(add, added)])
+            assert get_version(connection) == PRESENT + len(added)
     with database.reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("answers")]
     assert names[-3:] == ["one", "two", "three"]
@@ -70,8 +70,8 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
         made = (VERSION_1 / f"{connection.dialect.name}.sql").read_text(encoding="utf-8")
         for statement in filter(str.strip, made.split(";\n")):
             connection.exec_driver_sql(statement)
-        assert version_of(connection) == 1
-    ends, end = DatabaseEnds(place.database()), SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
+        assert get_version(connection) == 1
+    ends, end = DatabaseSupersededStore(place.database()), SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
     ends.record({PYTHON: end}, place.now)
     assert ends.load([PYTHON]) == {PYTHON: end}
     assert place.memory().claims([PYTHON])[PYTHON].etag == '"b"'
@@ -83,14 +83,14 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
 def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
     database = place.database()
     with database.writing() as connection:
-        bring_up_to_date(connection, [*migration.MIGRATIONS, add("one")])
+        migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
     with database.writing() as connection, pytest.raises(NewerSchemaError):
-        bring_up_to_date(connection, [])
+        migrate_tables(connection, [])
     said = f"version {PRESENT + 1}, and this release supports {PRESENT}; hint: update basebump"
     with pytest.raises(StateError, match=said):
         place.database()
     with database.reading() as connection:
-        assert version_of(connection) == PRESENT + 1
+        assert get_version(connection) == PRESENT + 1
 
 
 def test_a_migration_that_breaks_leaves_nothing_half_done(place):
@@ -99,9 +99,9 @@ def test_a_migration_that_breaks_leaves_nothing_half_done(place):
 
     database = place.database()
     with pytest.raises(StateError), database.writing() as connection:
-        bring_up_to_date(connection, [*migration.MIGRATIONS, add("one"), broken])
+        migrate_tables(connection, [*migration.MIGRATIONS, add("one"), broken])
     with database.reading() as connection:
-        assert version_of(connection) == PRESENT
+        assert get_version(connection) == PRESENT
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("answers")]
 
 

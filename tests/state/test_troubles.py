@@ -20,8 +20,8 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
-from bot.state.recalled import put_away_unusable
+from bot.state.memory import DatabaseStateStore
+from bot.state.recalled import quarantine_database
 
 LINE = TagRef("ghcr.io/acme/web", "1")
 SECRET = "s3cr3t-word"
@@ -82,7 +82,7 @@ def test_a_file_that_is_no_database_is_said_and_left_as_it_is(tmp_path):
 
 def test_a_damaged_database_is_said(tmp_path):
     path = tmp_path / "state.db"
-    memory = DatabaseMemory(Database.sqlite(path), lambda: None)
+    memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
     content = path.read_bytes()
     path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
     with pytest.raises(StateError, match="malformed; hint: move it away"):
@@ -92,16 +92,16 @@ def test_a_damaged_database_is_said(tmp_path):
 def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"
-    assert put_away_unusable(path) is None
+    assert quarantine_database(path) is None
     Database.sqlite(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    assert put_away_unusable(path) is None, "somebody writes to it"
+    assert quarantine_database(path) is None, "somebody writes to it"
     other.close()
-    assert put_away_unusable(path) is None, "all is well"
+    assert quarantine_database(path) is None, "all is well"
     path.write_bytes(content := path.read_bytes()[:4096] + b"\xff" * 8192)
     path.with_name("state.db-wal").write_bytes(b"of another file")
-    assert "move it away" in (put_away_unusable(path) or "")
+    assert "move it away" in (quarantine_database(path) or "")
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
 
 
@@ -111,9 +111,9 @@ def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(
     database = Database.sqlite(path)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(StateError, match="another process has been writing to it"), database.writing():
+    with pytest.raises(StateError, match="another process has been writing to it"), database.open_for_writing():
         pass
-    assert DatabaseMemory(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
+    assert DatabaseStateStore(database, lambda: None).load_descriptors([LINE]) == {}, "reading goes on meanwhile"
     other.close()
 
 
@@ -137,7 +137,7 @@ def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
 def test_the_password_comes_from_the_environment(postgresql, monkeypatch):
     address = postgresql.by_loopback(postgresql.fresh())
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    assert DatabaseMemory(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
+    assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
@@ -147,7 +147,7 @@ def test_the_password_comes_from_a_file_of_passwords(postgresql, monkeypatch, tm
     words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
     words.chmod(0o600)
     monkeypatch.setenv("PGPASSFILE", str(words))
-    assert DatabaseMemory(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
+    assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
@@ -183,12 +183,12 @@ def test_a_server_where_another_process_never_ends_its_writing_is_not_waited_for
     database = Database.postgresql(postgresql.fresh())
     monkeypatch.setattr(opened, "BUSY", 1)
     with (
-        database.writing(),
+        database.open_for_writing(),
         pytest.raises(StateError, match="another process has been writing to it"),
-        database.writing(),
+        database.open_for_writing(),
     ):
         pass
-    with database.writing():
+    with database.open_for_writing():
         pass
 
 

@@ -13,7 +13,7 @@ from support.values import digest
 
 from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
 from bot.model.reference import TagRef
-from bot.state.tables import SIGHTINGS, upsert
+from bot.state.tables import SIGHTINGS, write_rows
 
 LINES = [TagRef(f"ghcr.io/acme/{number}", "1") for number in range(20)]
 ROUNDS, WRITERS = 25, 2
@@ -104,7 +104,7 @@ def test_who_waited_sees_what_was_written_meanwhile(place):
         with database.writing() as connection:
             waiting = threads.submit(memory.record_tags, {line: claim}, place.now + timedelta(hours=1))
             assert not wait([waiting], timeout=0.5).done
-            upsert(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
+            write_rows(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
         waiting.result()
     (sighting,) = memory.load_observations([line])[line]
     assert (sighting.first_seen, sighting.last_seen) == (place.now, place.now + timedelta(hours=1))

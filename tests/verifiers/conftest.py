@@ -19,8 +19,8 @@ def registry():
 
 @pytest.fixture(scope="session")
 def artifacts(registry):
-    entry = RegistryEntry(registry.host, insecure=True)
-    return OciRegistry([entry], environment={}, sleep=lambda seconds: None).artifacts()
+    entry = RegistryEntry(registry.host, is_insecure=True)
+    return OciRegistry([entry], environment={}, sleep=lambda seconds: None).create_artifacts()
 
 
 @pytest.fixture(scope="session")

@@ -35,7 +35,7 @@ from bot.model.signature import (
 from bot.model.trust import TrustEntry
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.verifiers._attached import MAX_FETCHED
+from bot.verifiers._attached import MAX_FETCHES
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
@@ -47,7 +47,7 @@ _numbers = count()
 @pytest.fixture
 def image(registry):
     """Push an image to the registry, a different one for each test."""
-    made = images.image([images.layer({"a": b"bundle %d" % next(_numbers)})])
+    made = images.build_image([images.build_layer({"a": b"bundle %d" % next(_numbers)})])
     registry.push(made, "team/app", "1")
     return made
 
@@ -88,7 +88,7 @@ def test_cosign_agrees_on_what_is_packed_here(registry, image, attached, verify,
     assert isinstance(verify(image), VerifiedSignature)
     assert ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
     assert not ours.verify_bundle(reference, trusted(stranger).pem, PROVENANCE)
-    attached(bundle(key, images.digest_of(b"another"), PROVENANCE))
+    attached(bundle(key, images.compute_digest(b"another"), PROVENANCE))
     assert isinstance(verify(image), BadSignature)
     assert not ours.verify_bundle(reference, trusted(key).pem, PROVENANCE)
 
@@ -105,12 +105,12 @@ def test_a_statement_by_another_key_is_by_another_signer(image, attached, verify
 
 
 def test_a_statement_about_another_image_does_not_hold(image, attached, verify, key):
-    attached(bundle(key, images.digest_of(b"another")))
+    attached(bundle(key, images.compute_digest(b"another")))
     assert verify(image) == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
 def test_a_statement_that_was_changed_after_it_was_signed_does_not_hold(image, attached, verify, key):
-    signed = bundle(key, images.digest_of(b"another"))
+    signed = bundle(key, images.compute_digest(b"another"))
     signed["dsseEnvelope"]["payload"] = base64_of(dump(statement(image.digest)))
     attached(signed)
     assert verify(image) == BadSignature(SignatureDefect.OTHER_SIGNER)
@@ -133,7 +133,7 @@ def test_an_inventory_that_somebody_signed_says_not_whose_the_image_is(image, at
 
 
 def test_one_good_bundle_is_enough_beside_others(image, attached, verify, key, stranger):
-    other = images.digest_of(b"another")
+    other = images.compute_digest(b"another")
     attached({"mediaType": V3}, bundle(stranger, image.digest), bundle(key, other), bundle(key, image.digest))
     assert isinstance(verify(image), VerifiedSignature)
 
@@ -180,7 +180,7 @@ def test_what_this_release_does_not_read_is_said_and_not_taken_for_unsigned(imag
 
 
 def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, stranger):
-    about = [images.digest_of(b"%d" % number) for number in range(MAX_FETCHED)]
+    about = [images.compute_digest(b"%d" % number) for number in range(MAX_FETCHES)]
     strangers = [attachment(image, "text/plain", dump({"number": each})) for each in about]
     attach(registry, "team/app", image.digest, *strangers, kind=None)
     registry.forget()
@@ -188,13 +188,13 @@ def test_more_artifacts_than_are_looked_at_are_said(registry, image, verify, str
     attach(registry, "team/app", image.digest, *strangers, attachment(image, "text/plain", b"one more"), kind=None)
     registry.forget()
     assert isinstance(verify(image), UnsupportedSignature)
-    assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_FETCHED
+    assert sum("/manifests/sha256:" in request.path for request in registry.requests()) == MAX_FETCHES
 
 
 def test_a_piece_that_cannot_be_had_hides_no_signature_that_holds(registry, image, verify, key, stranger):
     lost = attachment(image, V3, dump(bundle(stranger, image.digest)))
     attach(registry, "team/app", image.digest, lost, attachment(image, V3, dump(bundle(key, image.digest))))
-    registry.delete_blob("team/app", images.digest_of(lost.blobs[-1]))
+    registry.delete_blob("team/app", images.compute_digest(lost.blobs[-1]))
     assert isinstance(verify(image), VerifiedSignature)
 
 
@@ -208,7 +208,7 @@ class TestReferrersApi:
         def verify_at(pages, reply=None):
             made = [each for page in pages for each in page]
             manifests = {each.digest: each.content for each in made}
-            blobs = {images.digest_of(blob): blob for each in made for blob in each.blobs}
+            blobs = {images.compute_digest(blob): blob for each in made for blob in each.blobs}
 
             def answer(received):
                 path, _, query = received.path.partition("?")
@@ -225,8 +225,8 @@ class TestReferrersApi:
                 return Reply(404) if found is None else Reply(body=found)
 
             with Listener(answer) as server:
-                entry = RegistryEntry(server.host, insecure=True)
-                artifacts = OciRegistry([entry], environment={}, sleep=lambda seconds: None).artifacts()
+                entry = RegistryEntry(server.host, is_insecure=True)
+                artifacts = OciRegistry([entry], environment={}, sleep=lambda seconds: None).create_artifacts()
                 trust = TrustEntry(("**",), (trusted(key),))
                 return CosignVerifier(artifacts).verify(f"{server.host}/team/app", image.digest, trust)
 
@@ -259,5 +259,5 @@ class TestReferrersApi:
 
     def test_a_blob_that_is_not_what_its_digest_says_is_unknown(self, serve, image, key):
         honest = attachment(image, V3, dump(bundle(key, image.digest)))
-        forged = images.Image(honest.content, honest.media_type, (b"{}",))
+        forged = images.PlatformImage(honest.content, honest.media_type, (b"{}",))
         assert isinstance(serve([[forged]]), SignatureUnknown)

@@ -47,7 +47,7 @@ class Place:
     def __init__(self, registry) -> None:
         self.registry, number = registry, next(_numbers)
         self.path = f"team/app{number}"
-        self.image = images.image([images.layer({"a": str(number).encode()})])
+        self.image = images.build_image([images.build_layer({"a": str(number).encode()})])
         registry.push(self.image, self.path, "1")
 
     @property
@@ -122,7 +122,7 @@ def test_that_somebody_signed_an_inventory_says_not_whose_the_image_is(place, ou
 def test_an_index_is_verified_itself_and_not_by_what_it_holds(registry, ours, verify):
     place = Place(registry)
     child = place.image
-    place.image = images.index([child])
+    place.image = images.build_index([child])
     registry.push(place.image, place.path, "2")
     ours.sign(f"{place.repository}@{child.digest}")
     assert outcome_of(verify(place, trust_in(ours))) == ours.verify(place.reference) == "unsigned"
@@ -136,7 +136,7 @@ def test_trust_without_keys_is_about_something_else(place, verify):
 
 def test_a_registry_that_cannot_be_asked_makes_it_unknown(ours, artifacts):
     verifier = CosignVerifier(artifacts)
-    found = verifier.verify("registry.invalid/team/app", images.digest_of(b"any"), trust_in(ours))
+    found = verifier.verify("registry.invalid/team/app", images.compute_digest(b"any"), trust_in(ours))
     assert isinstance(found, SignatureUnknown)
     assert found.is_failure
     assert "registry.invalid" in found.detail

@@ -38,7 +38,7 @@ WORKFLOW = (
     "https://github.com/sigstore-conformance/extremely-dangerous-public-oidc-beacon/.github/workflows/"
     "extremely-dangerous-oidc-beacon.yml@refs/heads/main"
 )
-SUBJECT = images.image([images.layer({"a": b"any"})])
+SUBJECT = images.build_image([images.build_layer({"a": b"any"})])
 """Subject in the artifact's manifest; only the subject in the statement counts."""
 
 
@@ -52,7 +52,7 @@ def verify(registry, artifacts):
 
     def verify_it(document, who: TrustEntry, digest: Digest = ABOUT):
         attach(registry, "team/keyless", digest, attachment(SUBJECT, BUNDLE, dump(document)))
-        verifier = CosignVerifier.for_all([who], artifacts)
+        verifier = CosignVerifier.create_for_trusts([who], artifacts)
         return verifier.verify(f"{registry.host}/team/keyless", digest, who)
 
     return verify_it
@@ -130,14 +130,14 @@ def test_a_root_that_cannot_be_used_ends_the_run_before_it_begins(tmp_path, arti
     if content is not None:
         path.write_bytes(content)
     with pytest.raises(UsageError, match=why):
-        CosignVerifier.for_all([trust(root=str(path))], artifacts)
+        CosignVerifier.create_for_trusts([trust(root=str(path))], artifacts)
 
 
 def test_without_the_library_it_is_said_how_to_have_it(monkeypatch, artifacts):
     monkeypatch.delitem(sys.modules, "bot.verifiers.keyless", raising=False)
     monkeypatch.setitem(sys.modules, "sigstore.verify", None)
     with pytest.raises(UsageError, match=r"pip install 'basebump\[keyless\]'"):
-        CosignVerifier.for_all([trust()], artifacts)
+        CosignVerifier.create_for_trusts([trust()], artifacts)
 
 
 def test_who_trusts_only_keys_does_not_wait_for_it():

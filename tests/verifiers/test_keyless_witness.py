@@ -28,7 +28,7 @@ PROVENANCE = "https://slsa.dev/provenance/v1"
 WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
 WORLD = World()
 CONTENT = b"what is signed"
-IMAGE = images.image([images.layer({"a": CONTENT})])
+IMAGE = images.build_image([images.build_layer({"a": CONTENT})])
 _numbers = count()
 
 
@@ -55,7 +55,7 @@ class Case:
 
     def older(self) -> tuple[bytes, dict[str, str]]:
         """Return a payload and its annotations."""
-        payload = payload_about(IMAGE.digest if self.is_about_it else images.digest_of(b"another"))
+        payload = payload_about(IMAGE.digest if self.is_about_it else images.compute_digest(b"another"))
         key = new_key()
         certificate = self.world.certify(key, WHO, ISSUER)
         signature = sign(self.signer(key), payload)
@@ -68,7 +68,7 @@ class Case:
         """Return a bundle."""
         key = new_key()
         certificate = self.world.certify(key, WHO, ISSUER)
-        about = dump(statement(digest if self.is_about_it else images.digest_of(b"another"), PROVENANCE))
+        about = dump(statement(digest if self.is_about_it else images.compute_digest(b"another"), PROVENANCE))
         made = self.world.bundle(envelope(self.signer(key), about), certificate, self.logged)
         if not self.is_its_own_entry:
             other = self.world.bundle(envelope(self.signer(key), about), certificate, self.logged)
@@ -109,7 +109,7 @@ def ours(tmp_path, registry, artifacts):
     def takes(case: Case, repository: str, digest: str) -> bool:
         root = WORLD.write(tmp_path / "ours.json")
         trust = TrustEntry(("**",), identities=(TrustedIdentity(case.issuer, case.who),), trusted_root=root)
-        found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
         return isinstance(found, VerifiedSignature)
 
     return takes
@@ -138,7 +138,7 @@ def test_of_a_bundle_both_say_the_same(case, holds, witness, ours, registry):
 
 def test_of_a_bundle_whose_words_were_changed_both_say_the_same(witness, ours, registry):
     repository, digest = f"team/witnessed-{next(_numbers)}", f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-    made, other = GOOD.newer(digest), json.loads(json.dumps(GOOD.newer(images.digest_of(b"another"))))
+    made, other = GOOD.newer(digest), json.loads(json.dumps(GOOD.newer(images.compute_digest(b"another"))))
     other["dsseEnvelope"]["payload"] = made["dsseEnvelope"]["payload"]
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(other)))
     assert not ours(GOOD, repository, digest)
@@ -176,12 +176,12 @@ SHOWN = {
 @pytest.mark.parametrize("title", SHOWN)
 def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry, artifacts):
     made, content, who, issuer = SHOWN[title]
-    repository, digest = f"team/witnessed-{next(_numbers)}", images.digest_of(content)
+    repository, digest = f"team/witnessed-{next(_numbers)}", images.compute_digest(content)
     attach(registry, repository, digest, attachment(IMAGE, BUNDLE, dump(made)))
     root = tmp_path / "public.json"
     root.write_text(json.dumps(REAL["root"]), encoding="utf-8")
     assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
     for trusted in (None, str(root)):
         trust = TrustEntry(("**",), identities=(TrustedIdentity(issuer, who),), trusted_root=trusted)
-        found = CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
         assert isinstance(found, VerifiedSignature) is (title == "good")

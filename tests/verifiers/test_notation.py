@@ -25,12 +25,12 @@ from bot.model.signature import (
 )
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.verifiers._encoding import BrokenError
-from bot.verifiers.notation import SIGNATURE, NotationVerifier, check_envelope
+from bot.verifiers.notation import SIGNATURE_TYPE, NotationVerifier, check_envelope
 
 RECORDED = json.loads((ROOT / "tests" / "contracts" / "notation.json").read_text(encoding="utf-8"))
 RECORDED_DIGEST = Digest("sha256:" + "ab" * 32)
-DIGEST = images.digest_of(b"an image")
-OTHER = images.digest_of(b"another")
+DIGEST = images.compute_digest(b"an image")
+OTHER = images.compute_digest(b"another")
 ROOT_CA = party("Root", is_authority=True)
 MIDDLE = party("Middle", ROOT_CA, is_authority=True)
 SIGNER = party("Images", MIDDLE)
@@ -216,15 +216,15 @@ class TestInARegistry:
             f"{registry.host}/team/notation", digest, TrustEntry(("**",), notation=notation)
         )
 
-    def push(self, registry, *envelopes, listed_as=SIGNATURE):
+    def push(self, registry, *envelopes, listed_as=SIGNATURE_TYPE):
         """Push an image with its attached artifacts; return its digest and the digests that the signatures name."""
-        image = images.image([images.layer({"a": repr(envelopes).encode()})])
+        image = images.build_image([images.build_layer({"a": repr(envelopes).encode()})])
         registry.push(image, "team/notation", "1")
-        made = [attachment(image, kind, make(image.digest), kind_of_artifact=SIGNATURE) for kind, make in envelopes]
+        made = [attachment(image, kind, make(image.digest), kind_of_artifact=SIGNATURE_TYPE) for kind, make in envelopes]
         attach(registry, "team/notation", image.digest, *made, kind=listed_as)
         return image.digest
 
-    @pytest.mark.parametrize("listed_as", [SIGNATURE, None, EMPTY], ids=["named", "nothing", "empty"])
+    @pytest.mark.parametrize("listed_as", [SIGNATURE_TYPE, None, EMPTY], ids=["named", "nothing", "empty"])
     def test_signatures_are_found_among_the_referrers(self, registry, verify, listed_as):
         other = (COSE, lambda digest: signed(COSE, payload(OTHER), CHAIN))
         ours = (JWS, lambda digest: signed(JWS, payload(digest), CHAIN))

@@ -36,7 +36,7 @@ REAL_PAYLOAD = base64.b64decode(REAL["payload"])
 REAL_DIGEST = Digest(json.loads(REAL_PAYLOAD)["critical"]["image"]["docker-manifest-digest"])
 SOMEBODY, GITHUB = "mitr@redhat.com", "https://github.com/login/oauth"
 WHO, ISSUER = "https://git.example/acme/images/release.yml@main", "https://issuer.example"
-IMAGE = images.image([images.layer({"a": b"older"})])
+IMAGE = images.build_image([images.build_layer({"a": b"older"})])
 PAYLOAD = payload_about(IMAGE.digest)
 WORLD = World()
 _numbers = count()
@@ -49,7 +49,7 @@ def verify(registry, artifacts):
     def verify_it(payload, annotations, trust, digest=IMAGE.digest):
         repository = f"team/older-{next(_numbers)}"
         registry.push(attachment(IMAGE, KIND, payload, annotations), repository, f"{digest.replace(':', '-')}.sig")
-        return CosignVerifier.for_all([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        return CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
 
     return verify_it
 

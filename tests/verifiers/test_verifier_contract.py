@@ -13,9 +13,9 @@ from bot.demo import images
 from bot.model.signature import BadSignature, NoSignature, SignatureDefect, SignatureUnknown, VerifiedSignature
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.ports import SignatureVerifier
-from bot.verifiers import verifiers_for
+from bot.verifiers import create_verifiers
 from bot.verifiers.cosign import CosignVerifier
-from bot.verifiers.notation import SIGNATURE, NotationVerifier
+from bot.verifiers.notation import SIGNATURE_TYPE, NotationVerifier
 
 pytestmark = pytest.mark.real("docker-registry")
 
@@ -49,10 +49,10 @@ class Certificates:
 
     def attachment(self, image, digest, *, by_stranger=False):
         chain = (self.theirs if by_stranger else self.ours, self.root)
-        return attachment(image, self.kind, signed(self.kind, payload(digest), chain), kind_of_artifact=SIGNATURE)
+        return attachment(image, self.kind, signed(self.kind, payload(digest), chain), kind_of_artifact=SIGNATURE_TYPE)
 
     def damaged(self, image):
-        return attachment(image, self.kind, b"no JSON", kind_of_artifact=SIGNATURE)
+        return attachment(image, self.kind, b"no JSON", kind_of_artifact=SIGNATURE_TYPE)
 
 
 @pytest.fixture(params=[Keys(), Certificates(JWS), Certificates(COSE)], ids=["keys", "jws", "cose"])
@@ -62,14 +62,14 @@ def scheme(request):
 
 @pytest.fixture
 def verifier(scheme, artifacts) -> SignatureVerifier:
-    (found,) = verifiers_for([scheme.trust], artifacts, lambda: NOW)
+    (found,) = create_verifiers([scheme.trust], artifacts, lambda: NOW)
     assert isinstance(found, scheme.implementation)
     return found
 
 
 @pytest.fixture
 def image(registry):
-    made = images.image([images.layer({"a": b"contract %d" % next(_numbers)})])
+    made = images.build_image([images.build_layer({"a": b"contract %d" % next(_numbers)})])
     registry.push(made, "team/contract", "1")
     return made
 
@@ -103,7 +103,7 @@ def test_what_a_stranger_signed_is_by_another_signer(scheme, verify, image):
 
 
 def test_what_was_signed_for_another_image_does_not_hold(scheme, verify, image):
-    found = verify(scheme.attachment(image, images.digest_of(b"another")))
+    found = verify(scheme.attachment(image, images.compute_digest(b"another")))
     assert found == BadSignature(SignatureDefect.OTHER_IMAGE)
 
 
@@ -131,7 +131,7 @@ def test_a_registry_that_may_not_be_asked_makes_it_unknown(scheme, verifier, ima
 def test_a_piece_that_cannot_be_fetched_makes_it_unknown(scheme, verifier, registry, image):
     whole = scheme.attachment(image, image.digest)
     attach(registry, "team/lost", image.digest, whole, kind=None)
-    registry.delete_blob("team/lost", images.digest_of(whole.blobs[-1]))
+    registry.delete_blob("team/lost", images.compute_digest(whole.blobs[-1]))
     found = verifier.verify(f"{registry.host}/team/lost", image.digest, scheme.trust)
     assert isinstance(found, SignatureUnknown)
     assert not found.is_failure

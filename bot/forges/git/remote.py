@@ -24,7 +24,7 @@ from bot.forges.git.commit import regular_files
 from bot.forges.git.tree import LocalTree
 from bot.model.errors import ProcessError, TreeError
 from bot.model.forge import TreeEntry
-from bot.net import plain
+from bot.net import sanitize_text
 
 TIMEOUT = 300.0
 """Seconds for one fetch; a large tree without its files has about ten megabytes."""
@@ -122,7 +122,7 @@ class Origin:
     def refusal(self, why: str) -> RefusedError:
         """Return the error for a failed git command, without the login."""
         secrets = [self.login, self.login.partition(":")[2], _basic(self.login)] if self.login else []
-        return RefusedError(f"git could not read '{self.url}': {plain(why, secrets)}", status=None)
+        return RefusedError(f"git could not read '{self.url}': {sanitize_text(why, secrets)}", status=None)
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:

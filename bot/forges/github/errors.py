@@ -20,7 +20,7 @@ from bot.forges._refusal import (
     explain_limit,
     seconds_until,
 )
-from bot.net import cause_of, plain
+from bot.net import describe_cause, sanitize_text
 
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
@@ -74,13 +74,13 @@ def explain(error: Exception, action: str, needs: str, *, secret: str | None, no
         return RefusedError(what, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
     status = _status(error)
-    words = plain("; ".join(_messages(error)), [secret or ""])
+    words = sanitize_text("; ".join(_messages(error)), [secret or ""])
     wait = _wait(status, words, headers, now)
     if wait is not None:
         meaning = explain_limit(wait, now)
     else:
         permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
-        meaning = _meaning(status, words, plain(permission))
+        meaning = _meaning(status, words, sanitize_text(permission))
     return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
 
 
@@ -91,7 +91,7 @@ def _reason(error: Exception, secret: str | None) -> str:
     """
     if isinstance(error, (*ODD, JSONDecodeError)):
         return "its answer is not GitHub's"
-    return cause_of(error)[0] if isinstance(error, OSError) else plain(str(error), [secret or ""])
+    return describe_cause(error)[0] if isinstance(error, OSError) else sanitize_text(str(error), [secret or ""])
 
 
 def _meaning(status: int, words: str, needs: str) -> str:

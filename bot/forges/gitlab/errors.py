@@ -11,7 +11,7 @@ from json import JSONDecodeError
 from gitlab.exceptions import GitlabError
 
 from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, explain_limit, seconds_until
-from bot.net import HttpError, cause_of, plain
+from bot.net import HttpError, describe_cause, sanitize_text
 
 READ = "the scope `read_api` and the role Reporter"
 WRITE = "the scope `api` and the role Developer"
@@ -50,7 +50,7 @@ def explain(
     if status is None:
         what = f"GitLab could not be asked to {action}: {_reason(error, secret)}; hint: check the network and the URL"
         return RefusedError(what, status=None)
-    words = plain("; ".join(_words(error)), [secret or ""])
+    words = sanitize_text("; ".join(_words(error)), [secret or ""])
     wait = _wait(status, headers, now)
     meaning = explain_limit(wait, now) if wait is not None else _meaning(status, words, needs)
     return RefusedError(f"GitLab refused to {action}: {meaning}", status=status, words=words, wait=wait)
@@ -63,11 +63,11 @@ def _reason(error: Exception, secret: str | None) -> str:
     """
     match error:
         case HttpError():
-            return plain(str(error), [secret or ""])
+            return sanitize_text(str(error), [secret or ""])
         case JSONDecodeError():
             return "its answer is not GitLab's"
         case OSError():
-            return cause_of(error)[0]
+            return describe_cause(error)[0]
     return "its answer is not GitLab's"
 
 

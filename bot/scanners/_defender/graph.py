@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from http import HTTPStatus
 
 from bot.model.errors import BasebumpError
-from bot.net import HttpClient, HttpError, Response, plain
+from bot.net import HttpClient, HttpError, Response, sanitize_text
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
 
 API_VERSION = "2022-10-01"
@@ -98,7 +98,7 @@ class ResourceGraph:
                     "Accept": "application/json",
                     "Content-Type": "application/json",
                 }
-                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, redirects=0)
+                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, max_redirects=0)
             except (HttpError, BasebumpError) as error:
                 raise ResourceGraphError(f"{self.manager} could not be queried: {error}") from error
             is_throttled = response.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -140,4 +140,4 @@ def _parse_error(response: Response, token: str) -> tuple[str, str]:
         code, message = read_text(inner[0].get("code")), read_text(inner[0].get("message"))
     except UnreadableReportError:
         return "", ""  # an HTML page says nothing that its status does not
-    return code, f" ({plain(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""
+    return code, f" ({sanitize_text(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

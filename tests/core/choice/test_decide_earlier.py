@@ -17,7 +17,7 @@ from bot.model.vocabulary import Reason
 
 def test_the_newest_digest_that_is_old_enough_is_taken():
     history = seen(NGINX, old=9, older=5, ripe=3, green=1)
-    resolved = points_to("new", history=history, earlier=(index("ripe"), index("older")))
+    resolved = points_to("new", history=history, earlier_manifests=(index("ripe"), index("older")))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe"), digest("older")]
 
 
@@ -35,7 +35,7 @@ def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
 
 
 def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
-    resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), at_risk=frozenset({digest("ripe")}))
+    resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")}))
     decision = decide(place("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.RETENTION_RISK
@@ -124,6 +124,6 @@ def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
 
 def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
     history = seen(NGINX, old=9, ripe=4, held=2)
-    resolved = points_to("new", history=history, earlier=(index("ripe"),))
+    resolved = points_to("new", history=history, earlier_manifests=(index("ripe"),))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
     assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), HeldUpdate)

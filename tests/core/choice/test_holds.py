@@ -76,8 +76,8 @@ def test_what_a_rule_names_and_the_image_in_the_file_never_had_is_not_lost():
     alone = manifest("old")
     arm64 = Policy(platforms=("linux/arm64",))
     assert list(objections(alone, new, policy=arm64)) == [Reason.PLATFORM_LOST]
-    assert objections(alone, new, policy=arm64, held_platforms={digest("old"): "linux/amd64"}) == {}
-    assert list(objections(alone, new, policy=arm64, held_platforms={digest("old"): "linux/arm64"})) == [
+    assert objections(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/amd64"}) == {}
+    assert list(objections(alone, new, policy=arm64, pinned_platforms={digest("old"): "linux/arm64"})) == [
         Reason.PLATFORM_LOST
     ]
 
@@ -151,18 +151,18 @@ def day(number):
 
 def test_an_image_that_its_registry_had_earlier_is_older():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    found = objections(index("old"), new, recorded={digest("old"): day(9), digest("new"): day(3)})
+    found = objections(index("old"), new, registry_records={digest("old"): day(9), digest("new"): day(3)})
     assert list(found) == [Reason.OLDER]
     assert "2027-01-03" in found[Reason.OLDER]
-    assert objections(index("old"), new, recorded={digest("old"): day(3), digest("new"): day(9)}) == {}
-    assert objections(index("old"), new, recorded={digest("new"): day(3)}) == {}
-    assert objections(index("old"), new, recorded={digest("old"): RegistryRecord(None), digest("new"): day(3)}) == {}
+    assert objections(index("old"), new, registry_records={digest("old"): day(3), digest("new"): day(9)}) == {}
+    assert objections(index("old"), new, registry_records={digest("new"): day(3)}) == {}
+    assert objections(index("old"), new, registry_records={digest("old"): RegistryRecord(None), digest("new"): day(3)}) == {}
 
 
 def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     times = {digest("old"): day(9), digest("new"): day(3)}
-    assert objections(index("old"), new, line=TagRef(LINE.repository, "2"), recorded=times) == {}
+    assert objections(index("old"), new, line=TagRef(LINE.repository, "2"), registry_records=times) == {}
 
 
 def test_an_image_that_states_a_lower_version_is_older():
@@ -198,12 +198,12 @@ def test_versions_are_compared_only_where_that_is_plain(after, before, lower):
 def test_an_image_that_its_owner_locked_is_not_left_for_one_that_nobody_locked():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
     locked, loose = RegistryRecord(None, is_locked=True), RegistryRecord(None)
-    assert list(objections(index("old"), new, recorded={digest("old"): locked, digest("new"): loose})) == [
+    assert list(objections(index("old"), new, registry_records={digest("old"): locked, digest("new"): loose})) == [
         Reason.LOCKED
     ]
-    assert objections(index("old"), new, recorded={digest("old"): locked, digest("new"): locked}) == {}
-    assert objections(index("old"), new, recorded={digest("old"): loose, digest("new"): loose}) == {}
-    assert objections(index("old"), new, recorded={digest("old"): locked}) == {}
+    assert objections(index("old"), new, registry_records={digest("old"): locked, digest("new"): locked}) == {}
+    assert objections(index("old"), new, registry_records={digest("old"): loose, digest("new"): loose}) == {}
+    assert objections(index("old"), new, registry_records={digest("old"): locked}) == {}
 
 
 DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"

@@ -56,7 +56,7 @@ def test_without_such_a_rule_unknown_evidence_blocks_nothing():
 def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier_manifests=(index("ripe"),))], NOW)
     passed = apply_gates(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
     assert chosen(passed) == [digest(taken)]
 
@@ -67,16 +67,16 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
 def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(listed, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier_manifests=(index("ripe"),))], NOW)
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
-    found = {move: replace(each, known_exploited=listed) for move, each in found.items()}
+    found = {move: replace(each, exploited_ids=listed) for move, each in found.items()}
     assert chosen(apply_gates(wanted, found, NOW)) == [digest(taken)]
 
 
 def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", history=history, earlier=(index("ripe"),))], NOW)
+    wanted = decide(place("old", policy), [points_to("new", history=history, earlier_manifests=(index("ripe"),))], NOW)
     for listing, outcome, unknown in [
         (AdvisoryList.KEV, scan(), True),
         (AdvisoryList.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),

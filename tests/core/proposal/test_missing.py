@@ -62,13 +62,13 @@ def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
 
 
 def test_what_we_armed_is_not_accepted_and_moves_on():
-    before = shown(body=ARMED_BODY, intent="9" * 16, armed=True, ever=RequestAttributes(automerge=True), committed=NOW)
+    before = shown(body=ARMED_BODY, intent="9" * 16, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW)
     assert step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
 
 
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
 def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
-    before = shown(body=ARMED_BODY, intent=intent, armed=True, ever=RequestAttributes(automerge=True), committed=NOW)
+    before = shown(body=ARMED_BODY, intent=intent, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW)
     expected = UpdateRequest(before, WANTED, must_push=intent != INTENT, must_update_text=True, attributes=RequestAttributes(automerge=False))
     assert step(WANTED, before) == expected
 
@@ -76,7 +76,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_marker(BodyMarker(TARGETS, known, has_automerge=True))}"
-    before = shown(body=body, armed=True, ever=RequestAttributes(automerge=True), opened=NOW, committed=NOW)
+    before = shown(body=body, has_automerge=True, ever=RequestAttributes(automerge=True), opened=NOW, committed=NOW)
     unscanned = replace(WANTED, report_fingerprint=f"{REPORT[:-1]}1", is_merge_unknown=True)
     assert step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     for other in (
@@ -88,5 +88,5 @@ def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
 
 
 def test_what_somebody_armed_with_the_account_that_we_use_is_accepted_and_stays_armed():
-    before = shown(intent="9" * 16, armed=True, ever=RequestAttributes(automerge=True), committed=NOW)
+    before = shown(intent="9" * 16, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW)
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

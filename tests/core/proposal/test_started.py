@@ -14,7 +14,7 @@ from bot.model.proposal import RemoteRequest, RequestState
 HEAD = "a" * 40
 BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT))}"
 CI = RequestAttributes(workflows=("ci.yml",))
-WANTED = replace(proposal(), extras=CI)
+WANTED = replace(proposal(), attributes=CI)
 
 
 def seen(body=BODY, head=HEAD):

@@ -79,10 +79,10 @@ def test_who_reads_may_only_read_and_who_writes_may_write_to_the_one_repository_
 def test_a_run_that_only_reads_asks_for_no_token_that_can_write(stand):
     stand.installation.permissions = READ
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    assert len(list(tree.read(list(tree.entries())))) == len(FILES)
-    assert fleet.forge(repository).seen("basebump/", frozenset({BRANCH})) == ()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    assert len(list(tree.read(list(tree.list_entries())))) == len(FILES)
+    assert fleet.get_forge(repository).list_requests("basebump/", frozenset({BRANCH})) == ()
     assert _lent(stand.server) == [{"permissions": READ}]
 
 
@@ -106,7 +106,7 @@ def test_a_permission_that_the_installation_lacks_is_named(stand):
 
 
 def test_labels_need_no_permission_for_issues(stand):
-    assert propose(stand, extras=RequestAttributes(labels=("dependencies",))).notes == ()
+    assert propose(stand, attributes=RequestAttributes(labels=("dependencies",))).notes == ()
 
 
 # How long they are used
@@ -115,16 +115,16 @@ def test_labels_need_no_permission_for_issues(stand):
 def test_a_token_is_asked_for_once_while_it_is_good(stand):
     fleet = stand.fleet()
     for _ in range(3):
-        list(fleet.repositories(frozenset()))
+        list(fleet.list_repositories(frozenset()))
     assert _lent(stand.server) == [{"permissions": READ}]
 
 
 def test_a_token_that_ends_soon_is_replaced_before_it_does(stand):
     stand.server.world.tokens_last = timedelta(minutes=4)
     fleet = stand.fleet()
-    list(fleet.repositories(frozenset()))
+    list(fleet.list_repositories(frozenset()))
     before = len(_lent(stand.server))
-    list(fleet.repositories(frozenset()))
+    list(fleet.list_repositories(frozenset()))
     assert len(_lent(stand.server)) > before
     assert not any(each.status == 401 for each in stand.server.exchanges)
 

@@ -16,7 +16,7 @@ def pull(stand):
 
 def test_what_may_merge_by_itself_is_armed_by_us_in_the_way_that_the_repository_has(github):
     github.repository.merge_methods = ("REBASE", "SQUASH")
-    assert propose(github, extras=RequestAttributes(automerge=True)).notes == ()
+    assert propose(github, attributes=RequestAttributes(automerge=True)).notes == ()
     assert pull(github).auto_merge is github.token.account
     sent = [each.request for each in github.server.writes if each.line == "POST /graphql"]
     assert [each["variables"]["input"]["mergeMethod"] for each in sent] == ["REBASE"]
@@ -36,19 +36,19 @@ def test_what_may_not_is_not(github):
 )
 def test_where_github_does_not_let_it_the_note_says_what_to_do(github, setting, advice):
     setattr(github.repository, setting, False)
-    (note,) = propose(github, extras=RequestAttributes(automerge=True)).notes
+    (note,) = propose(github, attributes=RequestAttributes(automerge=True)).notes
     assert advice in note
     assert pull(github).auto_merge is None
 
 
 def test_a_draft_is_never_armed(github):
-    (note,) = propose(github, extras=RequestAttributes(automerge=True), is_draft=True).notes
+    (note,) = propose(github, attributes=RequestAttributes(automerge=True), is_draft=True).notes
     assert "it is a draft" in note
 
 
 def test_an_older_server_says_so(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    (note,) = propose(stand, extras=RequestAttributes(automerge=True)).notes
+    (note,) = propose(stand, attributes=RequestAttributes(automerge=True)).notes
     assert note.startswith("Auto-merge was not enabled: ")
     assert pull(stand).auto_merge is None
 
@@ -57,23 +57,23 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(github):
     forge = github.forge()
     forge.push(BRANCH, [CHANGE], MESSAGE, None)
     github.commit(BRANCH, {"README.md": "Mine.\n"})
-    (note,) = forge.open(proposal(extras=RequestAttributes(automerge=True))).notes
+    (note,) = forge.open(proposal(attributes=RequestAttributes(automerge=True))).notes
     assert "somebody pushed to the branch" in note
     assert pull(github).auto_merge is None
 
 
 def test_what_is_armed_can_be_disarmed_and_once_more(github):
-    propose(github, extras=RequestAttributes(automerge=True))
+    propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     for _ in range(2):
-        assert github.forge().amend(seen, seen.title, seen.body, RequestAttributes(automerge=False)) == ()
+        assert github.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False)) == ()
         assert pull(github).auto_merge is None
 
 
 def test_what_cannot_be_disarmed_is_an_error(github):
-    propose(github, extras=RequestAttributes(automerge=True))
+    propose(github, attributes=RequestAttributes(automerge=True))
     (seen,) = look(github)
     refusal = {"errors": [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]}
     github.server.fail("POST /graphql", github.server.reply(refusal))
     with pytest.raises(ForgeError, match="not accessible"):
-        github.forge().amend(seen, seen.title, seen.body, RequestAttributes(automerge=False))
+        github.forge().update_request(seen, seen.title, seen.body, RequestAttributes(automerge=False))

@@ -54,7 +54,7 @@ def _expected(server, *names, **more):
 def test_the_repositories_of_an_owner_and_where_they_point_take_one_request(server):
     with server.watched() as lines:
         found = _found(server, Selection("acme"))
-    assert found == _expected(server, "acme/api", "acme/web", is_selected=True)
+    assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
     assert lines == ["GET /user", "POST /graphql"]
 
 
@@ -64,7 +64,7 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
     selected = [Selection("acme"), Selection("acme", topics=("go",))]
     with server.watched() as lines:
         found = _found(server, *selected)
-    assert found == _expected(server, "acme/api", "acme/web", is_selected=True)
+    assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
     assert lines.count("POST /graphql") == 1
     assert "GET /repos/acme/web/git/ref/heads/main" in lines
 
@@ -131,7 +131,7 @@ def key(server):
 def test_what_an_installation_includes_and_where_it_points_take_two_requests(server, key):
     with server.watched() as lines:
         found = _found(server, Selection("acme"), credential=key)
-    assert found == _expected(server, "acme/api", "acme/web", is_selected=True)
+    assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
     asked = [line for line in lines if not line.partition(" ")[2].startswith("/app")]
     assert asked == ["GET /installation/repositories?per_page=100", "POST /graphql"]
 
@@ -143,7 +143,7 @@ def test_without_graphql_an_app_asks_each_repository_where_it_points(server, key
     else:
         server.fail(fault, server.problem(403, "No"))
     assert _found(server, Selection("acme"), credential=key) == _expected(
-        server, "acme/api", "acme/web", is_selected=True
+        server, "acme/api", "acme/web", is_selected_by_owner=True
     )
 
 

@@ -20,8 +20,8 @@ def stand(tmp_path):
 
 
 def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other(stand):
-    (repository,) = stand.fleet().repositories(frozenset())
-    dashboard = stand.fleet().dashboard(repository)
+    (repository,) = stand.fleet().list_repositories(frozenset())
+    dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
     theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[LABEL])
     stand.repository.issues.append(theirs)

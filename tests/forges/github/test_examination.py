@@ -53,7 +53,7 @@ def checks(stand, wanted, fleet=None):
 
 
 def marks(stand, wanted, fleet=None):
-    return {tried: each.mark for tried, each in checks(stand, wanted, fleet).items()}
+    return {tried: each.status for tried, each in checks(stand, wanted, fleet).items()}
 
 
 def test_the_page_and_the_doctor_have_one_table_of_rungs():
@@ -91,9 +91,9 @@ def test_an_app_that_has_what_a_rung_needs_is_well(app, level):
 )
 def test_an_app_that_may_only_read_one_thing_has_that_problem_and_no_other(app, permission, tried):
     app.installation.permissions = PERMISSIONS | {"issues": "write"} | {permission: "read"}
-    found = checks(app, aim(has_status=True, has_dashboards=True))
-    assert [each.action for each in found.values() if each.mark is CheckStatus.PROBLEM] == [tried]
-    assert f"`{permission.replace('_', ' ')}: write`" in found[tried].found
+    found = checks(app, aim(sets_commit_status=True, has_dashboards=True))
+    assert [each.action for each in found.values() if each.status is CheckStatus.PROBLEM] == [tried]
+    assert f"`{permission.replace('_', ' ')}: write`" in found[tried].result
 
 
 def test_workflows_that_are_to_be_started_take_a_right_of_their_own(app):
@@ -116,15 +116,15 @@ def test_a_problem_that_a_lower_rung_does_not_have_is_none_there(app):
 def test_an_app_without_workflows_goes_without_them(app):
     app.installation.permissions = {key: value for key, value in PERMISSIONS.items() if key != "workflows"}
     check = checks(app, aim())["change workflow files"]
-    assert (check.mark, "left out" in check.found) == (CheckStatus.UNKNOWN, True)
+    assert (check.status, "left out" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 def test_an_app_whose_installation_does_not_include_a_public_repository_has_a_problem_there(app):
     app.repository.private = False
     app.installation.only = frozenset({"another"})
     found = checks(app, aim())
-    assert found["push branches"].mark is CheckStatus.PROBLEM
-    assert "does not include 'web'" in found["push branches"].found
+    assert found["push branches"].status is CheckStatus.PROBLEM
+    assert "does not include 'web'" in found["push branches"].result
 
 
 def test_an_app_with_the_key_of_another_is_told_so(app):
@@ -142,13 +142,13 @@ def test_a_classic_token_with_the_scope_of_the_page_is_well(stand, level):
     scope, public_scope = re.findall(r"`(\w+)`", row)
     for private, scopes in ((True, {scope, "workflow"}), (False, {public_scope, "workflow"})):
         stand.repository.private, stand.token.scopes = private, frozenset(scopes)
-        assert set(marks(stand, aim(level, has_status=True, has_dashboards=True)).values()) == {CheckStatus.OK}
+        assert set(marks(stand, aim(level, sets_commit_status=True, has_dashboards=True)).values()) == {CheckStatus.OK}
 
 
 def test_a_classic_token_without_its_scope_reads_what_is_public_and_writes_nothing(stand):
     stand.repository.private, stand.token.scopes = False, frozenset({"read:org"})
     found = checks(stand, aim())
-    problems = {each.action: each.found for each in found.values() if each.mark is CheckStatus.PROBLEM}
+    problems = {each.action: each.result for each in found.values() if each.status is CheckStatus.PROBLEM}
     assert list(problems) == ["push branches", "open pull requests"]
     assert "the scopes `read:org`; hint: create one with `repo` or `public_repo`" in problems["push branches"]
 
@@ -156,7 +156,7 @@ def test_a_classic_token_without_its_scope_reads_what_is_public_and_writes_nothi
 def test_a_classic_token_without_workflow_goes_without_those_files(stand):
     stand.token.scopes = frozenset({"repo"})
     check = checks(stand, aim())["change workflow files"]
-    assert (check.mark, "`workflow`" in check.found) == (CheckStatus.UNKNOWN, True)
+    assert (check.status, "`workflow`" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
@@ -164,9 +164,9 @@ def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
     stand.repository.private = False
     stand.repository.members.clear()
     found = checks(stand, aim())
-    assert "give basebump-bot the role Write" in found["push branches"].found
+    assert "give basebump-bot the role Write" in found["push branches"].result
     first = next(iter(stand.fleet().examine(aim())))
-    assert (first.mark, "a classic token of basebump-bot" in first.found) == (CheckStatus.OK, True)
+    assert (first.status, "a classic token of basebump-bot" in first.result) == (CheckStatus.OK, True)
 
 
 # ---- tokens of which GitHub tells nothing ----------------------------------------------------------------------------
@@ -176,16 +176,16 @@ def test_who_the_token_belongs_to_is_said_and_must_be_let_in(stand):
 def test_a_fine_grained_token_that_cannot_read_has_a_problem_on_every_rung(stand, lacks):
     stand.token.permissions = {key: "write" for key in ("metadata", "contents", "pull_requests") if key != lacks}
     for level in RunLevel:
-        found = [each for each in stand.fleet().examine(aim(level)) if each.mark is CheckStatus.PROBLEM]
+        found = [each for each in stand.fleet().examine(aim(level)) if each.status is CheckStatus.PROBLEM]
         assert found
-        assert any(lacks in each.found.replace("pull requests", "pull_requests") for each in found)
+        assert any(lacks in each.result.replace("pull requests", "pull_requests") for each in found)
 
 
 def test_what_a_fine_grained_token_may_write_is_not_guessed(stand):
     stand.token.permissions = {"metadata": "read", "contents": "read", "pull_requests": "read"}
-    found = checks(stand, aim(has_status=True))
-    assert [found[tried].mark for tried in READING] == [CheckStatus.OK, CheckStatus.OK]
-    unknown = {each.action: each.found for each in found.values() if each.mark is CheckStatus.UNKNOWN}
+    found = checks(stand, aim(sets_commit_status=True))
+    assert [found[tried].status for tried in READING] == [CheckStatus.OK, CheckStatus.OK]
+    unknown = {each.action: each.result for each in found.values() if each.status is CheckStatus.UNKNOWN}
     assert list(unknown)[:3] == ["push branches", "open pull requests", "set the status of commits"]
     assert "check that it has `contents: write`" in unknown["push branches"]
 

@@ -89,7 +89,7 @@ def test_an_older_server_that_fails_after_it_worked_is_believed_by_its_branches(
         new = old_github.push(NEWER_CHANGES, over=old)
         assert old_github.stand.branches()[BRANCH] == new
     else:
-        old_github.forge().drop(old_github.seen())
+        old_github.forge().delete_branch(old_github.seen())
         assert BRANCH not in old_github.stand.branches()
 
 
@@ -114,9 +114,9 @@ def test_graphql_without_the_permission_names_it(github):
 
 def test_a_file_that_is_sent_broken_is_a_tree_error(github):
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    (entry,) = tree.entries()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    (entry,) = tree.list_entries()
     blob = github.server.reply_of(f"/repos/acme/web/git/blobs/{entry.oid}")
     github.server.fail("GET .*/git/blobs/", github.server.reply(blob.body | {"content": "x"}))
     (refused,) = tree.read([entry])

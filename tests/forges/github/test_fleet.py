@@ -153,11 +153,11 @@ def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_o
 
 def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with github.server.watched() as lines:
-        tree = fleet.tree(repository)
-        entries = {entry.path: entry for entry in tree.entries()}
-        assert tree.complete
+        tree = fleet.open_tree(repository)
+        entries = {entry.path: entry for entry in tree.list_entries()}
+        assert tree.is_complete
         assert list(tree.read([entries["app/Dockerfile"]])) == [b"FROM node:22\r\n"]
     assert entries["app/Dockerfile"].size == 14
     assert len(lines) == 2
@@ -166,20 +166,20 @@ def test_a_tree_takes_one_request_and_one_for_each_file_that_is_read(github):
 def test_a_tree_that_github_cuts_short_is_read_folder_by_folder(github):
     github.repository.truncate_at = 2
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    assert {entry.path for entry in tree.entries()} == FILES.keys()
-    assert tree.complete
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    assert {entry.path for entry in tree.list_entries()} == FILES.keys()
+    assert tree.is_complete
 
 
 def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypatch):
     monkeypatch.setattr(github_tree, "MAX_TREE_REQUESTS", 2)
     github.repository.truncate_at = 1
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    assert {entry.path for entry in tree.entries()} == {"Dockerfile"}
-    assert not tree.complete
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    assert {entry.path for entry in tree.list_entries()} == {"Dockerfile"}
+    assert not tree.is_complete
 
 
 # What goes over the wire

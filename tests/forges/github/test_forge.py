@@ -75,7 +75,7 @@ def test_a_branch_is_moved_by_the_one_request_that_compares(github):
 def test_a_branch_is_deleted_by_the_same_request(github):
     head = github.forge().push(BRANCH, [CHANGE], MESSAGE, None)
     (seen,) = look(github)
-    github.forge().drop(seen)
+    github.forge().delete_branch(seen)
     (update,) = _sent(github, "POST /graphql")["variables"]["input"]["refUpdates"]
     assert (update["beforeOid"], update["afterOid"]) == (head, "0" * 40)
 
@@ -133,18 +133,18 @@ def test_an_older_server_deletes_a_branch_unless_it_moved(enterprise):
     (seen,) = look(enterprise)
     moved = enterprise.commit(BRANCH, {"README.md": "A person was here.\n"})
     with pytest.raises(ForgeError, match="rerun basebump"):
-        enterprise.forge().drop(seen)
+        enterprise.forge().delete_branch(seen)
     assert enterprise.branches()[BRANCH] == moved
     (seen,) = look(enterprise)
-    enterprise.forge().drop(seen)
-    enterprise.forge().drop(seen)
+    enterprise.forge().delete_branch(seen)
+    enterprise.forge().delete_branch(seen)
     assert BRANCH not in enterprise.branches()
 
 
 def test_an_older_server_is_asked_for_what_it_does_not_have_once_in_a_run(enterprise):
     fleet = enterprise.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    forge = fleet.forge(repository)
+    (repository,) = fleet.list_repositories(frozenset())
+    forge = fleet.get_forge(repository)
     head = forge.push(BRANCH, [CHANGE], MESSAGE, None)
     for change in (NEWER, CHANGE, NEWER):
         head = forge.push(BRANCH, [change], MESSAGE, head)
@@ -173,7 +173,7 @@ def test_where_a_plan_has_no_drafts_it_is_opened_all_the_same_and_said(github):
 
 
 def test_labels_are_added_and_github_makes_those_that_are_missing(github):
-    opened = propose(github, extras=RequestAttributes(labels=("dependencies", "docker")))
+    opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -181,7 +181,7 @@ def test_labels_are_added_and_github_makes_those_that_are_missing(github):
 def test_labels_are_made_where_the_server_does_not(github):
     github.repository.adds_missing_labels = False
     github.repository.labels["docker"] = ("0db7ed", "Containers")
-    opened = propose(github, extras=RequestAttributes(labels=("dependencies", "docker")))
+    opened = propose(github, attributes=RequestAttributes(labels=("dependencies", "docker")))
     assert opened.notes == ()
     assert github.repository.open_pull(BRANCH).labels == ["dependencies", "docker"]
 
@@ -190,7 +190,7 @@ def test_labels_are_made_where_the_server_does_not(github):
 def test_a_refused_label_is_a_note_beside_an_open_request(github, adds_missing):
     github.repository.adds_missing_labels = adds_missing
     github.token.can_label = False
-    opened = propose(github, extras=RequestAttributes(labels=("dependencies",)))
+    opened = propose(github, attributes=RequestAttributes(labels=("dependencies",)))
     (note,) = opened.notes
     assert "issues: write" in note
     assert github.repository.open_pull(BRANCH).number == opened.number
@@ -245,7 +245,7 @@ def test_a_refusal_is_explained(github, status, words, advice):
     (seen,) = look(github)
     github.server.fail("POST .*/comments", github.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
-        github.forge().tell(seen, "Hands off.")
+        github.forge().add_comment(seen, "Hands off.")
     assert words in str(refused.value)
     assert "comment on pull request #1 of acme/web" in str(refused.value)
 
@@ -272,5 +272,5 @@ def test_a_pull_request_that_was_merged_since_keeps_its_words(github):
     with pytest.raises(
         ForgeError, match=r"acme/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
     ):
-        github.forge().amend(seen, "Another title", "Another body")
+        github.forge().update_request(seen, "Another title", "Another body")
     assert github.requests()[0].body == before

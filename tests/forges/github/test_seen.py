@@ -20,21 +20,21 @@ from bot.model.source import FileChange, FilePath
 def test_a_repository_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(github):
     forge = github.forge()
     with github.server.watched() as lines:
-        assert forge.seen(PREFIX, frozenset()) == ()
+        assert forge.list_requests(PREFIX, frozenset()) == ()
     assert [line.partition("?")[0] for line in lines] == ["GET /repos/acme/web/git/matching-refs/heads/basebump/"]
     with github.server.watched() as lines:
-        assert forge.seen(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
+        assert forge.list_requests(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
     assert len(lines) == 3
 
 
 def test_an_open_request_on_the_current_base_takes_four_requests(github):
     propose(github)
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    forge = fleet.forge(repository)
-    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    (repository,) = fleet.list_repositories(frozenset())
+    forge = fleet.get_forge(repository)
+    forge.list_requests(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
     with github.server.watched() as lines:
-        forge.seen(PREFIX, frozenset({BRANCH}))
+        forge.list_requests(PREFIX, frozenset({BRANCH}))
     assert [line.partition("?")[0].rpartition("/")[0] for line in lines] == [
         "GET /repos/acme/web/git/matching-refs/heads/basebump",
         "GET /repos/acme/web",
@@ -80,7 +80,7 @@ def test_ended_requests_come_newest_first(github):
         propose(github)
         (seen,) = look(github)
         github.forge().close(seen)
-        github.forge().drop(seen)
+        github.forge().delete_branch(seen)
     assert [seen.number for seen in look(github)] == [3, 2, 1]
     assert all(seen.closed_at is not None for seen in look(github))
 
@@ -88,14 +88,14 @@ def test_ended_requests_come_newest_first(github):
 def test_a_branch_that_the_base_was_merged_into_takes_two_requests_more(github):
     propose(github)
     fleet = github.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     github.commit("main", {"README.md": "Elsewhere.\n"})
     github.update_branch(BRANCH)
-    (repository,) = fleet.repositories(frozenset())
-    forge = fleet.forge(repository)
-    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    (repository,) = fleet.list_repositories(frozenset())
+    forge = fleet.get_forge(repository)
+    forge.list_requests(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
     with github.server.watched() as lines:
-        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
+        (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
     asked = [line.partition("?")[0].removeprefix("GET /repos/acme/web").split("/")[1:2] for line in lines]
     assert asked == [["git"], ["pulls"], ["commits"], ["compare"], ["commits"], ["graphql"]]
     assert seen.intent == INTENT

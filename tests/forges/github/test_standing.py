@@ -125,10 +125,10 @@ def test_a_server_that_is_too_old_is_asked_once_in_a_run(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.OLDER)
     propose(stand)
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with stand.server.watched() as lines:
         for _ in range(3):
-            fleet.forge(repository).seen(PREFIX, frozenset({BRANCH}))
+            fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
     assert lines.count("POST /api/graphql") == 1
     assert sum(line.endswith("/pulls/1/reviews?per_page=100") for line in lines) == 3
 
@@ -152,7 +152,7 @@ def test_nothing_was_ever_set_on_a_fresh_request(github):
 
 
 def test_what_was_set_is_known_though_people_took_it_off(github):
-    propose(github, extras=RequestAttributes(labels=("dependencies",)))
+    propose(github, attributes=RequestAttributes(labels=("dependencies",)))
     pull = github.repository.open_pull(BRANCH)
     for kind, subject in [
         ("ReviewRequestedEvent", "ada"),
@@ -171,6 +171,6 @@ def test_what_was_set_is_known_though_people_took_it_off(github):
 
 def test_where_only_rest_answers_nobody_can_say_what_was_set(make_stand):
     stand = make_stand(enterprise=True, graphql=GraphQL.NONE)
-    propose(stand, extras=RequestAttributes(labels=("dependencies",)))
+    propose(stand, attributes=RequestAttributes(labels=("dependencies",)))
     (seen,) = look(stand)
     assert seen.ever_set is None

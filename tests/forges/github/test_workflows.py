@@ -57,7 +57,7 @@ def as_job(stand):
 
 
 def wanted(*workflows):
-    return replace(proposal(), extras=RequestAttributes(workflows=workflows or (CI,)))
+    return replace(proposal(), attributes=RequestAttributes(workflows=workflows or (CI,)))
 
 
 def propose(stand, *workflows):
@@ -99,7 +99,7 @@ def test_what_ran_already_is_not_started_again_whoever_started_it(stand):
     head = stand.branches()[BRANCH]
     stand.repository.runs.append(Run(1, CI, "pull_request", BRANCH, head))
     forge = stand.forge()
-    forge.seen("basebump/", frozenset({BRANCH}))
+    forge.list_requests("basebump/", frozenset({BRANCH}))
     assert forge.open(wanted(CI, LINT)).notes == ()
     assert [workflow for workflow, *_ in started(stand)] == [CI, LINT]
     assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
@@ -109,7 +109,7 @@ def test_a_newer_commit_has_them_started_again(stand):
     propose(stand)
     seen, forge = open_one(stand), stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    assert forge.amend(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
+    assert forge.update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,))) == ()
     head = stand.branches()[BRANCH]
     assert [commit for _, _, commit in started(stand)] == [seen.head, head]
     assert parse_marker(open_one(stand).body).started_commit == shorten_commit(head)
@@ -118,7 +118,7 @@ def test_a_newer_commit_has_them_started_again(stand):
 def test_other_words_for_the_same_commit_start_nothing(stand):
     propose(stand)
     seen = open_one(stand)
-    stand.forge().amend(seen, "Other", seen.body, RequestAttributes(workflows=(CI,)))
+    stand.forge().update_request(seen, "Other", seen.body, RequestAttributes(workflows=(CI,)))
     assert len(started(stand)) == 1
 
 
@@ -149,7 +149,7 @@ def test_once_it_can_be_started_the_sentence_goes_with_the_next_words(stand):
     propose(stand)
     stand.token.can_dispatch = True
     seen = open_one(stand)
-    assert stand.forge().amend(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
+    assert stand.forge().update_request(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
     assert "CI has not run" not in open_one(stand).body
     assert len(started(stand)) == 1
 
@@ -161,7 +161,7 @@ def test_what_failed_for_now_is_a_note_and_for_the_next_run_to_try_again(stand):
     seen = open_one(stand)
     assert parse_marker(seen.body).started_commit is None
     assert "CI has not run" not in seen.body
-    assert stand.forge().amend(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
+    assert stand.forge().update_request(seen, seen.title, seen.body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
 
 
@@ -172,7 +172,7 @@ def test_an_app_starts_them_where_its_installation_may_and_is_told_else(new):
     assert started(stand) == []
     stand.installation.permissions |= {"actions": "write"}
     seen = open_one(stand)
-    assert stand.forge().amend(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
+    assert stand.forge().update_request(seen, "Other", proposal().body, RequestAttributes(workflows=(CI,))) == ()
     assert len(started(stand)) == 1
 
 
@@ -212,9 +212,9 @@ def test_a_server_without_graphql_does_not_say_whose_token_it_is(new):
 
 def test_it_is_asked_once_in_a_run_and_only_by_who_pushes(job):
     fleet = job.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     for branch in (BRANCH, OTHER):
-        forge = fleet.forge(repository)
+        forge = fleet.get_forge(repository)
         forge.push(branch, proposal().changes, proposal().commit_message, None)
         forge.open(proposal(branch))
     asked = [exchange for exchange in job.server.exchanges if "viewer" in str(exchange.request)]
@@ -224,5 +224,5 @@ def test_it_is_asked_once_in_a_run_and_only_by_who_pushes(job):
 def test_words_alone_say_nothing_of_it(job):
     propose_plainly(job)
     seen = open_one(job)
-    assert job.forge().amend(seen, seen.title, seen.body) == ()
+    assert job.forge().update_request(seen, seen.title, seen.body) == ()
     assert open_one(job) == seen

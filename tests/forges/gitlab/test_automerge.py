@@ -28,12 +28,12 @@ def request(stand):
 def opened(stand, *, is_draft=False):
     forge = stand.forge()
     forge.push(BRANCH, NEWER_CHANGES, message_of(), None)
-    return forge.open(replace(proposal(), extras=ARMED, is_draft=is_draft)).notes
+    return forge.open(replace(proposal(), attributes=ARMED, is_draft=is_draft)).notes
 
 
 def amend(stand, extras):
     seen = open_one(stand)
-    return stand.forge().amend(seen, seen.title, seen.body, extras)
+    return stand.forge().update_request(seen, seen.title, seen.body, extras)
 
 
 def test_what_may_merge_by_itself_is_armed_by_us_for_the_commit_that_was_pushed_and_merged_after_its_pipeline(stand):
@@ -103,7 +103,7 @@ def test_the_pipeline_of_an_earlier_commit_says_nothing_of_the_last(stand):
     forge, seen = stand.forge(), open_one(stand)
     request(stand).pipeline = Pipeline(seen.head, "success", BRANCH)
     forge.push(BRANCH, NEWER_CHANGES, message_of("3" * 16), seen.head)
-    (note,) = forge.amend(seen, seen.title, seen.body, ARMED)
+    (note,) = forge.update_request(seen, seen.title, seen.body, ARMED)
     assert "the last commit has none yet" in note
     assert request(stand).state == "opened"
 
@@ -132,7 +132,7 @@ def test_what_somebody_pushed_to_in_between_is_not_armed(stand):
     stand.commit(BRANCH, {"README.md": "Mine.\n"})
     reply = {"state": "opened", "draft": False, "sha": mine, "head_pipeline": {"sha": mine, "status": "running"}}
     stand.server.fail("GET .*/merge_requests/1$", stand.server.reply(reply))
-    (note,) = forge.open(replace(proposal(), extras=ARMED)).notes
+    (note,) = forge.open(replace(proposal(), attributes=ARMED)).notes
     assert "somebody pushed to the branch" in note
     assert request(stand).armed_by is None
 

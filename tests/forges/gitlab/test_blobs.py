@@ -40,14 +40,14 @@ def make(tmp_path):
 
 def _tree(stand):
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    return fleet.tree(repository)
+    (repository,) = fleet.list_repositories(frozenset())
+    return fleet.open_tree(repository)
 
 
 def _read(stand):
     """Return the content of every file, and the requests that reading them took."""
     tree = _tree(stand)
-    entries = list(tree.entries())
+    entries = list(tree.list_entries())
     with stand.server.watched() as lines:
         contents = list(tree.read(entries))
     return {entry.path: content for entry, content in zip(entries, contents, strict=True)}, lines
@@ -136,7 +136,7 @@ def test_a_file_that_comes_alone_other_than_it_is_stored_is_not_believed(make):
     stand = make({"Dockerfile": "FROM x\n"})
     tree = _tree(stand)
     stand.server.fail("GET .*/blobs/", Reply(200, b"FROM y\n"))
-    (refused,) = tree.read(list(tree.entries()))
+    (refused,) = tree.read(list(tree.list_entries()))
     assert isinstance(refused, TreeError)
     assert "does not match its object name" in str(refused)
 
@@ -145,17 +145,17 @@ def test_a_server_without_graphql_is_asked_once_for_what_it_does_not_have(make):
     stand = make(FILES)
     stand.server.graphql = GraphQL.NONE
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     for _ in range(2):
-        tree = fleet.tree(repository)
-        assert len(list(tree.read(list(tree.entries())))) == len(FILES)
+        tree = fleet.open_tree(repository)
+        assert len(list(tree.read(list(tree.list_entries())))) == len(FILES)
     assert stand.server.lines.count(GRAPHQL) == 1
 
 
 def test_a_file_that_cannot_be_read_costs_no_other(make):
     stand = make(FILES)
     tree = _tree(stand)
-    entries = [*tree.entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
+    entries = [*tree.list_entries(), TreeEntry(FilePath("gone"), 1, "0" * 40), TreeEntry(FilePath("foreign"), 1)]
     *contents, gone, foreign = tree.read(entries)
     assert contents == list(CONTENTS.values())
     assert isinstance(gone, TreeError)
@@ -164,4 +164,4 @@ def test_a_file_that_cannot_be_read_costs_no_other(make):
 
 def test_links_are_no_files(make):
     stand = make({"Dockerfile": "FROM x\n", "link": File(b"Dockerfile", LINK)})
-    assert [entry.path for entry in _tree(stand).entries()] == ["Dockerfile"]
+    assert [entry.path for entry in _tree(stand).list_entries()] == ["Dockerfile"]

@@ -33,7 +33,7 @@ def stand(tmp_path):
 
 
 def problems(fleet, wanted):
-    return {each.action: each.found for each in fleet.examine(wanted) if each.mark is CheckStatus.PROBLEM}
+    return {each.action: each.result for each in fleet.examine(wanted) if each.status is CheckStatus.PROBLEM}
 
 
 def check_of(fleet, wanted, tried):
@@ -50,7 +50,7 @@ def test_the_messages_and_the_doctor_have_one_table_of_rungs():
 def test_a_token_that_has_what_a_rung_needs_is_well(stand, level):
     stand.token.scope, stand.token.can_write = RUNGS[level].scope, level > RunLevel.REPORT
     found = list(stand.fleet().examine(aim(level, has_dashboards=True)))
-    assert {each.mark for each in found} == {CheckStatus.OK}
+    assert {each.status for each in found} == {CheckStatus.OK}
     assert len(found) == (6 if level is RunLevel.REPORT else 8 if level is RunLevel.PUSH else 9)
 
 
@@ -86,7 +86,7 @@ def test_a_project_that_it_does_not_see_is_a_problem_on_every_rung(stand):
 def test_a_token_that_tells_nothing_of_itself_is_not_guessed(stand):
     stand.server.fail("GET /personal_access_tokens/self", stand.server.problem(404, "404 Not Found"), times=9)
     check = check_of(stand.fleet(), aim(), "check the scopes of the token")
-    assert (check.mark, "check that the token has `api`" in check.found) == (CheckStatus.UNKNOWN, True)
+    assert (check.status, "check that the token has `api`" in check.result) == (CheckStatus.UNKNOWN, True)
 
 
 def test_a_rule_that_protects_our_branches_is_a_problem(stand):
@@ -99,7 +99,7 @@ def test_a_rule_that_protects_our_branches_is_a_problem(stand):
 
 def test_rules_that_may_not_be_read_are_unknown(stand):
     stand.server.fail("GET .*/protected_branches", Reply(403, {"message": "403 Forbidden"}), times=9)
-    assert check_of(stand.fleet(), aim(), "check that basebump/* is unprotected").mark is CheckStatus.UNKNOWN
+    assert check_of(stand.fleet(), aim(), "check that basebump/* is unprotected").status is CheckStatus.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_rule_is_about_our_branches_where_some_of_them_match_it(pattern, prote
 def test_how_a_project_merges_is_said(stand):
     stand.project.merge_method = "ff"
     check = check_of(stand.fleet(), aim(), "check the merge settings")
-    assert (check.mark, "only by fast-forward" in check.found) == (CheckStatus.OK, True)
+    assert (check.status, "only by fast-forward" in check.result) == (CheckStatus.OK, True)
 
 
 def test_a_project_that_takes_no_merge_requests_takes_no_proposals(stand):

@@ -27,14 +27,14 @@ def request(stand):
 
 def opened(stand, extras):
     push(stand)
-    return stand.forge().open(replace(proposal(), extras=extras))
+    return stand.forge().open(replace(proposal(), attributes=extras))
 
 
 def amended(stand, extras):
     """Return the notes of setting `extras` later, and the requests that took."""
     seen, forge = open_one(stand), stand.forge()
     with stand.server.watched() as lines:
-        notes = forge.amend(seen, seen.title, seen.body, extras)
+        notes = forge.update_request(seen, seen.title, seen.body, extras)
     return notes, [line.partition("?")[0].rpartition("/")[2] for line in lines]
 
 
@@ -61,7 +61,7 @@ def test_somebody_is_looked_for_once_in_a_run_whatever_the_case(stand):
     push(stand)
     forge = stand.forge()
     with stand.server.watched() as lines:
-        forge.open(replace(proposal(), extras=RequestAttributes(reviewers=("Ada",), assignees=("ada",))))
+        forge.open(replace(proposal(), attributes=RequestAttributes(reviewers=("Ada",), assignees=("ada",))))
     assert sum(line.startswith("GET /users") for line in lines) == 1
     assert what(stand)[1:3] == (["ada"], ["ada"])
 
@@ -150,7 +150,7 @@ def test_a_person_who_proposed_our_branch_keeps_whom_they_asked(stand):
     push(stand)
     stand.propose_by_hand(BRANCH)
     request(stand).reviewers.append(stand.server.world.users["grace"])
-    stand.forge().open(replace(proposal(), extras=RequestAttributes(reviewers=("ada",))))
+    stand.forge().open(replace(proposal(), attributes=RequestAttributes(reviewers=("ada",))))
     assert what(stand)[1] == ["grace", "ada"]
 
 

@@ -60,7 +60,7 @@ def test_a_branch_that_goes_before_it_is_deleted_is_gone(gitlab):
     gitlab.push()
     seen = gitlab.seen()
     gitlab.fail("DELETE .*/branches/", 404, "404 Branch Not Found")
-    gitlab.forge().drop(seen)
+    gitlab.forge().delete_branch(seen)
     assert gitlab.pauses == []
 
 
@@ -80,9 +80,9 @@ def test_where_nobody_can_say_what_became_of_a_push_its_failure_stands(gitlab):
 
 def test_a_file_that_is_sent_otherwise_than_it_is_stored_is_a_tree_error(gitlab):
     fleet = gitlab.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    (entry,) = tree.entries()
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    (entry,) = tree.list_entries()
     gitlab.server.fail("GET .*/repository/blobs/", gitlab.server.reply(b"FROM python:3.12-slim\r\n"))
     (refused,) = tree.read([entry])
     assert isinstance(refused, TreeError)

@@ -76,11 +76,11 @@ def test_a_gitlab_may_lie_below_a_path_of_its_host(tmp_path):
 def test_a_tree_takes_one_request_for_each_page_and_one_for_each_file_that_is_read(gitlab):
     gitlab.commit("main", {f"many/{number:03}": "x" for number in range(150)})
     fleet = gitlab.fleet()
-    (repository,) = fleet.repositories(frozenset())
+    (repository,) = fleet.list_repositories(frozenset())
     with gitlab.server.watched() as lines:
-        tree = fleet.tree(repository)
-        entries = {entry.path: entry for entry in tree.entries()}
-        assert tree.complete
+        tree = fleet.open_tree(repository)
+        entries = {entry.path: entry for entry in tree.list_entries()}
+        assert tree.is_complete
         assert list(tree.read([entries["app/Dockerfile"]])) == [b"FROM node:22\r\n"]
     assert len(entries) == 150 + len(FILES)
     assert len(lines) == 2 + 1
@@ -93,19 +93,19 @@ def test_a_tree_of_too_many_entries_is_incomplete(gitlab, monkeypatch):
         monkeypatch.setattr(gitlab_tree, most, 3)
     gitlab.server.has_git = False
     fleet = gitlab.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    assert len(list(tree.entries())) < len(FILES)
-    assert not tree.complete
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    assert len(list(tree.list_entries())) < len(FILES)
+    assert not tree.is_complete
 
 
 def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monkeypatch):
     monkeypatch.setattr(gitlab_connection, "MAX_ANSWER", 20_000)
     gitlab.commit("main", {"large": "x" * 30_000})
     fleet = gitlab.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    tree = fleet.tree(repository)
-    entries = {entry.path: entry for entry in tree.entries()}
+    (repository,) = fleet.list_repositories(frozenset())
+    tree = fleet.open_tree(repository)
+    entries = {entry.path: entry for entry in tree.list_entries()}
     large, small = tree.read([entries["large"], entries["Dockerfile"]])
     assert isinstance(large, TreeError)
     assert "more than 20000 bytes" in str(large)
@@ -160,7 +160,7 @@ def test_a_link_to_another_host_is_not_followed_there(gitlab):
         page = gitlab.server.reply_of(path)
         link = f'<{evil.url}/api/v4{path}?page=2&per_page=100&search=%5Ebasebump%2F>; rel="next"'
         gitlab.server.fail(r"GET .*/branches\?", type(page)(200, page.body, {"Link": link}))
-        seen = gitlab.forge().seen(PREFIX, frozenset())
+        seen = gitlab.forge().list_requests(PREFIX, frozenset())
     assert evil.received == []
     assert any("/branches?page=2" in line for line in gitlab.server.lines)
     assert seen

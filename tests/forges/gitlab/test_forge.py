@@ -150,7 +150,10 @@ def test_a_branch_that_moves_before_it_is_read_is_left_alone(gitlab):
     propose(gitlab)
     seen = open_one(gitlab)
     moved = gitlab.commit(BRANCH, {"README.md": "A person was here.\n"})
-    for write in (lambda forge: forge.push(BRANCH, NEWER_CHANGES, message_of(), seen.head), lambda f: f.drop(seen)):
+    for write in (
+        lambda forge: forge.push(BRANCH, NEWER_CHANGES, message_of(), seen.head),
+        lambda f: f.delete_branch(seen),
+    ):
         with pytest.raises(ForgeError, match="rerun basebump"):
             write(gitlab.forge())
     assert gitlab.branches()[BRANCH] == moved
@@ -179,11 +182,11 @@ def test_what_a_person_must_look_at_first_is_opened_as_a_draft(gitlab):
 def test_a_draft_stays_one_and_what_a_person_made_ready_stays_ready(gitlab):
     push(gitlab)
     gitlab.forge().open(replace(proposal(), is_draft=True))
-    gitlab.forge().amend(open_one(gitlab), "Other words", "Other body")
+    gitlab.forge().update_request(open_one(gitlab), "Other words", "Other body")
     (request,) = gitlab.requests()
     assert request.title == "Draft: Other words"
     gitlab.project.open_request(BRANCH).title = "Other words"
-    gitlab.forge().amend(open_one(gitlab), "More words", "Other body")
+    gitlab.forge().update_request(open_one(gitlab), "More words", "Other body")
     (request,) = gitlab.requests()
     assert request.title == "More words"
 
@@ -198,7 +201,7 @@ def test_a_title_has_room_for_what_makes_it_a_draft(gitlab):
 def test_labels_are_made_on_the_fly(gitlab):
     push(gitlab)
     assert (
-        gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")))).notes
+        gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies", "docker")))).notes
         == ()
     )
     assert gitlab.project.open_request(BRANCH).labels == ["dependencies", "docker"]
@@ -207,7 +210,7 @@ def test_labels_are_made_on_the_fly(gitlab):
 def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab):
     gitlab.token.can_label = False
     push(gitlab)
-    opened = gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies",))))
+    opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("dependencies",))))
     (note,) = opened.notes
     assert "dependencies" in note
     assert open_one(gitlab).number == opened.number
@@ -216,7 +219,7 @@ def test_a_label_that_gitlab_leaves_out_is_a_note_beside_an_open_request(gitlab)
 def test_the_request_of_a_person_from_our_branch_is_amended_instead_of_doubled(gitlab):
     push(gitlab)
     gitlab.server.world.propose(gitlab.project, gitlab.project, BRANCH, gitlab.server.world.ada, "Mine")
-    opened = gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("docker",))))
+    opened = gitlab.forge().open(replace(proposal(), attributes=RequestAttributes(labels=("docker",))))
     assert (opened.number, opened.notes) == (1, ())
     (request,) = gitlab.requests()
     assert request.title == proposal().title
@@ -258,7 +261,7 @@ def test_a_refusal_is_explained(gitlab, status, words, advice):
     seen = propose(gitlab)
     gitlab.server.fail("POST .*/notes", gitlab.server.problem(status, words))
     with pytest.raises(ForgeError, match=advice) as refused:
-        gitlab.forge().tell(seen, "Hands off.")
+        gitlab.forge().add_comment(seen, "Hands off.")
     assert "comment on merge request !1 of acme/shop/web" in str(refused.value)
 
 

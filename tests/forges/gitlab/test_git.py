@@ -48,8 +48,8 @@ def gitlab(tmp_path, monkeypatch):
 
 def _tree(stand):
     fleet = stand.fleet()
-    (repository,) = fleet.repositories(frozenset())
-    return fleet.tree(repository)
+    (repository,) = fleet.list_repositories(frozenset())
+    return fleet.open_tree(repository)
 
 
 def _read(tree, entries):
@@ -59,7 +59,7 @@ def _read(tree, entries):
 def test_many_files_are_read_by_git_in_few_requests_and_nothing_is_left(gitlab, tmp_path):
     gitlab.commit("main", {f"many/{number:03}": f"{number}\n" for number in range(300)})
     tree = _tree(gitlab)
-    entries = list(tree.entries())
+    entries = list(tree.list_entries())
     with gitlab.server.watched() as lines:
         contents = _read(tree, entries)
     assert contents == CONTENTS | {f"many/{number:03}": f"{number}\n".encode() for number in range(300)}
@@ -71,7 +71,7 @@ def test_many_files_are_read_by_git_in_few_requests_and_nothing_is_left(gitlab, 
 def test_only_what_is_asked_for_is_fetched(gitlab):
     gitlab.commit("main", {"large": b"\xff\0" + bytes(range(256)) * 8_000})
     tree = _tree(gitlab)
-    entries = [each for each in tree.entries() if each.path != "large"]
+    entries = [each for each in tree.list_entries() if each.path != "large"]
     before = len(gitlab.server.exchanges)
     assert _read(tree, entries) == CONTENTS
     sent = [len(each.response) for each in gitlab.server.exchanges[before:]]
@@ -80,7 +80,7 @@ def test_only_what_is_asked_for_is_fetched(gitlab):
 
 def test_a_commit_is_read_though_its_branch_has_moved_on(gitlab):
     tree = _tree(gitlab)
-    entries = list(tree.entries())
+    entries = list(tree.list_entries())
     gitlab.commit("main", {"Dockerfile": "FROM other\n"})
     gitlab.amend_commit("main", {"Dockerfile": "FROM another\n"})
     assert _read(tree, entries) == CONTENTS
@@ -88,19 +88,19 @@ def test_a_commit_is_read_though_its_branch_has_moved_on(gitlab):
 
 def test_few_files_take_no_clone(gitlab):
     tree = _tree(gitlab)
-    entries = list(tree.entries())[:2]
+    entries = list(tree.list_entries())[:2]
     with gitlab.server.watched() as lines:
         _read(tree, entries)
     assert not any(".git/" in line for line in lines)
 
 
 def test_a_large_tree_is_listed_by_git(gitlab, monkeypatch):
-    listed = {(each.path, each.oid) for each in _tree(gitlab).entries()}
+    listed = {(each.path, each.oid) for each in _tree(gitlab).list_entries()}
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     monkeypatch.setattr(gitlab_tree, "MAX_ENTRIES", 3)
     tree = _tree(gitlab)
-    assert {(each.path, each.oid) for each in tree.entries()} == listed
-    assert tree.complete
+    assert {(each.path, each.oid) for each in tree.list_entries()} == listed
+    assert tree.is_complete
 
 
 @pytest.fixture(params=["refused", "broken", "connection lost", "no pack"])
@@ -121,14 +121,18 @@ def without_git(request, gitlab, git_first):
 def test_where_git_fails_the_api_is_asked(gitlab, tmp_path, monkeypatch):
     monkeypatch.setattr(gitlab_tree, "ENTRIES_BY_API", 3)
     tree = _tree(gitlab)
-    assert _read(tree, list(tree.entries())) == CONTENTS
-    assert tree.complete
+    assert _read(tree, list(tree.list_entries())) == CONTENTS
+    assert tree.is_complete
     assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
     tree = _tree(gitlab)
-    entries = [*tree.entries(), TreeEntry(FilePath("foreign"), 1), TreeEntry(FilePath("odd"), 1, "--upload-pack=evil")]
+    entries = [
+        *tree.list_entries(),
+        TreeEntry(FilePath("foreign"), 1),
+        TreeEntry(FilePath("odd"), 1, "--upload-pack=evil"),
+    ]
     *contents, foreign, odd = tree.read(entries)
     assert contents == [CONTENTS[each.path] for each in entries[:-2]]
     assert isinstance(foreign, TreeError)

@@ -40,7 +40,9 @@ def glab(gitlab, tmp_path, monkeypatch):
 
 def test_glab_reads_the_request_that_was_opened(gitlab, glab):
     push(gitlab)
-    gitlab.forge().open(replace(proposal(), extras=RequestAttributes(labels=("dependencies", "docker")), is_draft=True))
+    gitlab.forge().open(
+        replace(proposal(), attributes=RequestAttributes(labels=("dependencies", "docker")), is_draft=True)
+    )
     listed = json.loads(glab("mr", "list", "--repo", "acme/shop/web", "--output", "json"))
     assert [(each["iid"], each["source_branch"], each["draft"]) for each in listed] == [(1, BRANCH, True)]
     seen = json.loads(glab("mr", "view", "1", "--repo", "acme/shop/web", "--output", "json"))

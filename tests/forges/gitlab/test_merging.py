@@ -42,8 +42,8 @@ def test_a_rebase_that_the_request_itself_needs_counts_though_the_project_does_n
     reply.body["merge_method"] = None
     forge = behind.forge()
     behind.server.fail(rf"GET /projects/{behind.project.id}$", reply)
-    (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
-    assert (seen.strict, seen.conflicts) == (True, False)
+    (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
+    assert (seen.must_be_current, seen.has_conflicts) == (True, False)
 
 
 def test_a_push_ends_it(behind):
@@ -59,12 +59,12 @@ def test_the_project_is_asked_only_where_something_is_behind_and_then_once(gitla
     asked = f"GET /projects/{gitlab.project.id}"
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
-        forge.seen(PREFIX, frozenset())
+        forge.list_requests(PREFIX, frozenset())
     assert asked not in lines
     gitlab.commit("main", {"README.md": "Elsewhere.\n"})
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
-        forge.seen(PREFIX, frozenset())
+        forge.list_requests(PREFIX, frozenset())
     assert lines.count(asked) == 1
 
 
@@ -72,4 +72,4 @@ def test_a_project_that_cannot_be_asked_is_an_error(behind):
     forge = behind.forge()
     behind.server.fail(rf"GET /projects/{behind.project.id}$", behind.server.problem(502), times=10)
     with pytest.raises(ForgeError, match="502"):
-        forge.seen(PREFIX, frozenset())
+        forge.list_requests(PREFIX, frozenset())

@@ -38,19 +38,19 @@ def _paths(lines):
 def test_a_project_without_branches_of_ours_takes_one_request_and_one_for_each_wanted_branch(gitlab):
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
-        assert forge.seen(PREFIX, frozenset()) == ()
+        assert forge.list_requests(PREFIX, frozenset()) == ()
     assert _paths(lines) == ["repository/branches"]
     with gitlab.server.watched() as lines:
-        assert forge.seen(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
+        assert forge.list_requests(PREFIX, frozenset({BRANCH, "basebump/other-1"})) == ()
     assert len(lines) == 3
 
 
 def test_an_open_request_on_the_current_base_takes_three_requests(gitlab):
     propose(gitlab)
     forge = gitlab.forge()
-    forge.seen(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
+    forge.list_requests(PREFIX, frozenset({BRANCH}))  # asks whose token it is, once in a run
     with gitlab.server.watched() as lines:
-        forge.seen(PREFIX, frozenset({BRANCH}))
+        forge.list_requests(PREFIX, frozenset({BRANCH}))
     assert _paths(lines) == ["repository/branches", "merge_requests", "merge_requests/1/approvals"]
 
 
@@ -79,7 +79,7 @@ def test_every_page_of_branches_is_read(gitlab):
     main = gitlab.git.need("main")
     lines = "".join(f"create refs/heads/basebump/b{number:03} {main}\n" for number in range(120))
     gitlab.git.run("update-ref", "--stdin", stdin=lines.encode())
-    assert len(gitlab.forge().seen(PREFIX, frozenset())) == 120
+    assert len(gitlab.forge().list_requests(PREFIX, frozenset())) == 120
 
 
 def test_a_request_whose_fork_was_deleted_is_not_ours(gitlab):
@@ -95,9 +95,9 @@ def test_ended_requests_come_newest_first(gitlab):
         gitlab.forge().open(proposal())
         seen = one(gitlab, RequestState.OPEN)
         gitlab.forge().close(seen)
-        gitlab.forge().drop(seen)
+        gitlab.forge().delete_branch(seen)
     assert [seen.number for seen in look(gitlab)] == [3, 2, 1]
-    assert all(seen.closed is not None for seen in look(gitlab))
+    assert all(seen.closed_at is not None for seen in look(gitlab))
 
 
 # What people said to it
@@ -117,8 +117,8 @@ def test_what_is_set_on_a_request_takes_no_question(gitlab):
     request.milestone = Milestone(7, "Next")
     forge = gitlab.forge()
     with gitlab.server.watched() as lines:
-        (seen,) = forge.seen(PREFIX, frozenset({BRANCH}))
-    assert seen.ever == RequestAttributes(("docker",), ("ada",), ("ada",), "Next")
+        (seen,) = forge.list_requests(PREFIX, frozenset({BRANCH}))
+    assert seen.ever_set == RequestAttributes(("docker",), ("ada",), ("ada",), "Next")
     assert len(lines) == 3 + 1  # whose token it is
 
 
@@ -161,9 +161,9 @@ def _updated(gitlab):
 def test_a_branch_that_ends_in_a_merge_takes_three_more_requests(gitlab):
     _updated(gitlab)
     forge = gitlab.forge()
-    forge.seen(PREFIX, frozenset())
+    forge.list_requests(PREFIX, frozenset())
     with gitlab.server.watched() as lines:
-        forge.seen(PREFIX, frozenset())
+        forge.list_requests(PREFIX, frozenset())
     (ours,) = [each.oid for each in gitlab.commits(BRANCH) if len(each.parents) == 1]
     merge = ["repository/compare", f"repository/commits/{ours}/diff", "repository/merge_base"]
     assert _paths(lines) == ["repository/branches", "merge_requests", *merge, "merge_requests/1/approvals"]

@@ -20,21 +20,21 @@ def closed(stand):
 def test_what_ended_with_its_branch_nobody_closed(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
-    assert closed(gitlab).vanished
+    assert closed(gitlab).is_closed_by_branch_deletion
 
 
 def test_what_a_person_closed_was_closed_by_that_person_though_its_branch_went_then(gitlab):
     propose(gitlab)
     gitlab.close_request(BRANCH)
     gitlab.delete_branch(BRANCH)
-    assert not closed(gitlab).vanished
+    assert not closed(gitlab).is_closed_by_branch_deletion
 
 
 def test_what_a_person_closed_later_though_its_branch_had_been_gone_for_a_while_was_closed_by_that_person(gitlab):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.project.requests[0].closed += timedelta(minutes=5)
-    assert not closed(gitlab).vanished
+    assert not closed(gitlab).is_closed_by_branch_deletion
 
 
 def test_what_somebody_says_of_it_is_no_note_of_gitlabs(gitlab):
@@ -42,7 +42,7 @@ def test_what_somebody_says_of_it_is_no_note_of_gitlabs(gitlab):
     gitlab.project.requests[0].note(gitlab.server.world.ada, f"deleted source branch `{BRANCH}`")
     gitlab.project.requests[0].notes[-1].system = False
     gitlab.close_request(BRANCH)
-    assert not closed(gitlab).vanished
+    assert not closed(gitlab).is_closed_by_branch_deletion
 
 
 def test_what_we_took_back_ourselves_is_not_asked_about(gitlab):
@@ -50,7 +50,7 @@ def test_what_we_took_back_ourselves_is_not_asked_about(gitlab):
     gitlab.project.requests[0].description = render_marker(BodyMarker(is_withdrawn=True))
     gitlab.delete_branch(BRANCH)
     with gitlab.server.watched() as lines:
-        assert not closed(gitlab).vanished
+        assert not closed(gitlab).is_closed_by_branch_deletion
     assert not any("notes" in each for each in lines)
 
 
@@ -59,7 +59,7 @@ def test_where_nobody_can_say_a_person_closed_it(gitlab, status):
     propose(gitlab)
     gitlab.delete_branch(BRANCH)
     gitlab.server.fail("GET .*/notes", gitlab.server.problem(status, "no"))
-    assert not closed(gitlab).vanished
+    assert not closed(gitlab).is_closed_by_branch_deletion
 
 
 def test_a_merge_request_that_was_merged_since_keeps_its_words(gitlab):
@@ -69,5 +69,5 @@ def test_a_merge_request_that_was_merged_since_keeps_its_words(gitlab):
     with pytest.raises(
         ForgeError, match=r"acme/shop/web: request 1 was closed or merged since basebump read it; hint: rerun basebump"
     ):
-        gitlab.forge().amend(seen, "Another title", "Another body")
+        gitlab.forge().update_request(seen, "Another title", "Another body")
     assert gitlab.requests()[0].body == before

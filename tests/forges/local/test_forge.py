@@ -249,9 +249,9 @@ def test_what_is_not_open_takes_no_word(git, verb):
     (seen,) = look(git)
     LocalFleet(git.directory.parent).decline("acme", BRANCH)
     writes = {
-        "update_request": lambda: forge_of(git).amend(seen, "t", "b"),
+        "update_request": lambda: forge_of(git).update_request(seen, "t", "b"),
         "close": lambda: forge_of(git).close(seen),
-        "add_comment": lambda: forge_of(git).tell(seen, "t"),
+        "add_comment": lambda: forge_of(git).add_comment(seen, "t"),
     }
     with pytest.raises(ForgeError, match="no open proposal"):
         writes[verb]()
@@ -280,7 +280,7 @@ def test_a_branch_that_is_checked_out_somewhere_is_not_moved(git, worktree, verb
     writes = {
         "push": lambda: forge_of(git).push(BRANCH, CHANGES, MESSAGE, seen.head),
         "close": lambda: forge_of(git).close(seen),
-        "delete_branch": lambda: forge_of(git).drop(seen),
+        "delete_branch": lambda: forge_of(git).delete_branch(seen),
     }
     with pytest.raises(ForgeError, match=f"checked out in {worktree}"):
         writes[verb]()

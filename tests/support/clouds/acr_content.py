@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.demo.images import OCI_MANIFEST, Image, Index, digest_of
+from bot.demo.images import OCI_MANIFEST, PlatformImage, ImageIndex, compute_digest
 from bot.model.reference import Digest
 
 PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -59,12 +59,12 @@ class Content:
     repositories: dict[str, Repository] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
 
-    def push(self, item: Image | Index, repository: str, tag: str | None = None, at: datetime = PUSHED) -> Digest:
+    def push(self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, at: datetime = PUSHED) -> Digest:
         """Take an image, or an index with its children, and point `tag` to it; return its digest."""
         into = self.repositories.setdefault(repository, Repository())
-        images = item.children if isinstance(item, Index) else (item,)
+        images = item.children if isinstance(item, ImageIndex) else (item,)
         for image in images:
-            self.blobs |= {digest_of(blob): blob for blob in image.blobs}
+            self.blobs |= {compute_digest(blob): blob for blob in image.blobs}
         for each in (*images, item):
             into.manifests.setdefault(each.digest, Stored(each.content, each.media_type, at))
         if tag is not None:
@@ -78,5 +78,5 @@ class Content:
         document |= {"subject": {"digest": subject}, "annotations": dict(annotations), "layers": []}
         content = json.dumps(document).encode()
         stored = Stored(content, OCI_MANIFEST, PUSHED, Flags(), artifact_type, subject, annotations)
-        self.repositories[repository].manifests[digest_of(content)] = stored
-        return digest_of(content)
+        self.repositories[repository].manifests[compute_digest(content)] = stored
+        return compute_digest(content)

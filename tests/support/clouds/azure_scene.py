@@ -16,7 +16,7 @@ from bot.model.reference import TagRef
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 NAMES = ("contoso.azurecr.io", "contoso.azurecr.us", "attacker.azurecr.io")
 """Hosts of registries that the certificate is for."""
 MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.chinacloudapi.cn")

@@ -14,7 +14,7 @@ from support.clouds.resource_graph import Graph
 from support.registries.docker_registry import Certificate
 from support.tunnel import Tunnel
 
-from bot.demo.images import ImageStore, image, index, layer
+from bot.demo.images import ImageStore, build_image, build_index, build_layer
 from bot.demo.registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
@@ -27,7 +27,7 @@ from bot.wiring.scanners import platform_manifests
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LINE = TagRef("contoso.azurecr.io/team/base", "1")
-OLD, NEW = (image([layer({"content": word})]) for word in (b"old", b"new"))
+OLD, NEW = (build_image([build_layer({"content": word})]) for word in (b"old", b"new"))
 LONG_AGO = "2026-09-01T00:00:00Z"
 
 
@@ -36,9 +36,9 @@ class Scene:
 
     def __init__(self, registry: LoopbackRegistry, store: ImageStore, graph: Graph, tunnel: Tunnel) -> None:
         self.store, self.graph, self.tunnel = store, graph, tunnel
-        entry = RegistryEntry(LINE.host, mirror=registry.host, insecure=True)
+        entry = RegistryEntry(LINE.host, mirror=registry.host, is_insecure=True)
         self.registry = OciRegistry([entry], environment={}, sleep=lambda _: None)
-        self.old, self.new = (self.push(index([_arm(made), made])) for made in (OLD, NEW))
+        self.old, self.new = (self.push(build_index([_arm(made), made])) for made in (OLD, NEW))
         self.pauses: list[float] = []
 
     def push(self, item, platform: str = "linux/amd64") -> ScanSubject:
@@ -65,7 +65,7 @@ class Scene:
 
 
 def _arm(made):
-    return image([layer({"content": b"arm of " + made.digest.encode()})], platform="linux/arm64")
+    return build_image([build_layer({"content": b"arm of " + made.digest.encode()})], platform="linux/arm64")
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from support.runs.worlds import build, write_tree
 from support.scanners.advisories import kev
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index
 
-from bot.demo.images import debian_root, image, index, layer
+from bot.demo.images import build_debian_root, build_image, build_index, build_layer
 
 PYTHON = "python:3.12-slim"
 BRANCH = "basebump/python-3.12-slim-06e5bb43"
@@ -137,7 +137,7 @@ def _(stage):
 
 def _one_lost_its_arm64(stage):
     whole = build("old")
-    stage.tag(PYTHON, whole, index([build("new").children[0]]))
+    stage.tag(PYTHON, whole, build_index([build("new").children[0]]))
     stage.repository({"Dockerfile": f"FROM {PYTHON}@{whole.digest}\n"})
     stage.policies.append({})
     stage.run(-1)
@@ -165,8 +165,8 @@ def _(stage):
 
 @scene("Open a request only if the update fixes something")
 def _(stage):
-    young = image([layer(debian_root("12.7", []))], created=datetime.now(UTC))
-    old, _ = stage.tag(PYTHON, index([young]), "new")
+    young = build_image([build_layer(build_debian_root("12.7", []))], created=datetime.now(UTC))
+    old, _ = stage.tag(PYTHON, build_index([young]), "new")
     stage.scanned(new={})
     write_tree(stage.folder, {"reports/young.json": report(young, {"CVE-2026-0001": "Low"})})
     stage.repository({"Dockerfile": f"FROM {PYTHON}@{old}\n"})

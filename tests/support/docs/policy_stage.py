@@ -18,14 +18,14 @@ from support.forges.github.stand import GitHubStand
 from support.git import Content, Git
 from support.runs.worlds import Loopback, build, write_tree
 
-from bot.demo.images import Image, Index
+from bot.demo.images import PlatformImage, ImageIndex
 from bot.model.reference import Digest
 
 HOSTS = ("docker.io", "registry.example.com")
 PRIVATE = "registry.example.com"
 
 
-def report(image: Image, cves: Mapping[str, str]) -> str:
+def report(image: PlatformImage, cves: Mapping[str, str]) -> str:
     """Return what Grype reports of the image of one platform: severities by CVE."""
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
     built = datetime.now(UTC) - timedelta(hours=2)
@@ -62,12 +62,12 @@ class Stage:
 
     # What there is.
 
-    def tag(self, image: str, *contents: str | Image | Index) -> list[Digest]:
+    def tag(self, image: str, *contents: str | PlatformImage | ImageIndex) -> list[Digest]:
         """Point a tag to one content after the other; return the digests."""
         name, _, tag = image.partition(":")
         name = name.removeprefix(f"{PRIVATE}/") if name.startswith(PRIVATE) else f"library/{name}"
         made = [build(content) if isinstance(content, str) else content for content in contents]
-        return [self.loopback.store.tag(name, tag, each) for each in made]
+        return [self.loopback.store.set_tag(name, tag, each) for each in made]
 
     def behind(self, image: str) -> str:
         """Point a tag to an old and then to a new image; return the reference that pins the old one."""

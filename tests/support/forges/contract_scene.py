@@ -38,7 +38,7 @@ def propose(stand, branch=BRANCH, **words):
 
 
 def look(stand, branch=BRANCH):
-    return [each for each in stand.forge().seen(PREFIX, frozenset({branch})) if each.branch == branch]
+    return [each for each in stand.forge().list_requests(PREFIX, frozenset({branch})) if each.branch == branch]
 
 
 def one(stand, state, branch=BRANCH) -> RemoteRequest:

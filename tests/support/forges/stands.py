@@ -8,7 +8,7 @@ How a test goes:
 
     stand.forge().push(branch, changes, message, None)     # basebump, in a run of its own
     stand.commit(branch, {"app/Dockerfile": "FROM x"})     # a person
-    stand.forge().seen("basebump/", frozenset({branch}))   # the next run
+    stand.forge().list_requests("basebump/", frozenset({branch}))   # the next run
 
 `fleet()` and `forge()` return new ones each time, as a new process would have them: nothing is remembered in memory,
 and `forge()` looks at the base branch as it stands when it is called.
@@ -307,7 +307,9 @@ class CountedForge:
         self.counter.about_to(f"open {proposal.branch}")
         return self.forge.open(proposal)
 
-    def update_request(self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES) -> tuple[str, ...]:
+    def update_request(
+        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+    ) -> tuple[str, ...]:
         self.counter.about_to(f"amend {seen.branch}")
         return self.forge.update_request(seen, title, body, extras)
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from bot.demo.database import Advisory, Vulnerability, VulnerabilityDatabase
-from bot.demo.images import Package
+from bot.demo.database import PackageAdvisory, VulnerabilityDetails, VulnerabilityDatabase
+from bot.demo.images import DemoPackage
 from bot.model.evidence import Severity
 
 RECORD = Path(__file__).with_name("debian.json")
@@ -89,7 +89,7 @@ class DebianRecord:
         """The release in the notation of Trivy's database."""
         return f"debian {self.version}"
 
-    def list_packages(self, kind: str, day: date) -> list[Package]:
+    def list_packages(self, kind: str, day: date) -> list[DemoPackage]:
         """List the packages of an image that was built on a day."""
         return [self._package_of(self.packages[name], day) for name in self.images[kind]]
 
@@ -97,15 +97,15 @@ class DebianRecord:
         """Return the size of the .deb files of an image's packages, in bytes."""
         return sum(self.packages[name].size for name in self.images[kind])
 
-    def _package_of(self, package: RecordedPackage, day: date) -> Package:
+    def _package_of(self, package: RecordedPackage, day: date) -> DemoPackage:
         """Return a package as dpkg lists it; most have the version of their source package."""
         source = self.sources[package.source]
         newest, then = source.uploads[0].version, source.select_upload(day).version
         has_own_version = re.sub(r"\+b\d+$", "", package.version) != newest
         version = package.version if has_own_version or then == newest else then
         if version != then:
-            return Package(package.name, version, f"{source.name} ({then})")
-        return Package(package.name, version, source.name if source.name != package.name else "")
+            return DemoPackage(package.name, version, f"{source.name} ({then})")
+        return DemoPackage(package.name, version, source.name if source.name != package.name else "")
 
     def list_fixes(self, kind: str, old: date, new: date) -> dict[tuple[str, str], str]:
         """Return the version that fixed each CVE id and source package of an image between two days."""
@@ -127,13 +127,13 @@ class DebianRecord:
             releases=[self.release],
         )
 
-    def _findings(self) -> Iterator[tuple[Vulnerability, Advisory]]:
+    def _findings(self) -> Iterator[tuple[VulnerabilityDetails, PackageAdvisory]]:
         for source in self.sources.values():
             for upload in source.uploads[:-1]:
                 for id_, title in upload.fixes.items():
                     severity = rate_severity(title, upload.stated_severities.get(id_))
                     shown = title or f"see the changelog of {source.name} {upload.version}"
-                    yield Vulnerability(id_, shown, severity), Advisory(self.release, source.name, id_, upload.version)
+                    yield VulnerabilityDetails(id_, shown, severity), PackageAdvisory(self.release, source.name, id_, upload.version)
 
     def _sources_of(self, kind: str) -> Sequence[RecordedSource]:
         names = {self.packages[name].source for name in self.images[kind]}

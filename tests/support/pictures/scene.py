@@ -19,7 +19,7 @@ from support.pictures.debian import DebianRecord, load_record
 from support.scanners.advisories import kev
 
 from bot.demo.database import TAG as DATABASE_TAG
-from bot.demo.images import ImageStore, Index, Layer, debian_root, image, index, layer
+from bot.demo.images import ImageStore, ImageIndex, ImageLayer, build_debian_root, build_image, build_index, build_layer
 from bot.model.reference import Digest
 
 DATABASE = "trivy-db"
@@ -107,36 +107,36 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
     for item in images:
         old = _build(built.record, item.kind, item.old, item.old, PLATFORMS, is_full_size)
         new = _build(built.record, item.kind, item.new_content or item.new, item.new, item.new_platforms, is_full_size)
-        digests = tuple(built.store.tag(item.repository, item.tag, each) for each in (old, new))
+        digests = tuple(built.store.set_tag(item.repository, item.tag, each) for each in (old, new))
         built.digests[item.reference] = (digests[0], digests[1])
         if item.is_old_gone:
             built.store.remove(item.repository, digests[0])
     database = built.record.build_database(datetime.now(UTC) - timedelta(hours=5))
-    built.store.tag(DATABASE, DATABASE_TAG, database.image())
+    built.store.set_tag(DATABASE, DATABASE_TAG, database.build_database_artifact())
     return built
 
 
 def _build(
     record: DebianRecord, kind: str, content: date, built: date, platforms: Iterable[str], is_full_size: bool
-) -> Index:
+) -> ImageIndex:
     filler = [_build_filler(record.sum_sizes(kind))] if is_full_size else []
     created = datetime(built.year, built.month, built.day, 6, 30, tzinfo=UTC)
     packages = record.list_packages(kind, content)
     children = [
-        image(
-            [layer(debian_root(record.version, packages, architecture=platform.partition("/")[2])), *filler],
+        build_image(
+            [build_layer(build_debian_root(record.version, packages, architecture=platform.partition("/")[2])), *filler],
             platform=platform,
             created=created,
         )
         for platform in platforms
     ]
-    return index(children)
+    return build_index(children)
 
 
 @functools.cache
-def _build_filler(size: int) -> Layer:
+def _build_filler(size: int) -> ImageLayer:
     """Build a layer of some size, which stands for the files of the packages; all images of a kind share it."""
-    return layer({"usr/lib/filler": bytes(size)})
+    return build_layer({"usr/lib/filler": bytes(size)})
 
 
 def write_repositories(folder: Path, repositories: Mapping[str, Mapping[str, str]]) -> None:

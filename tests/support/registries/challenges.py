@@ -11,7 +11,7 @@ from bot.demo import images
 from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 
-IMAGE = images.image([images.layer({"a": b"b"})])
+IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 BASIC = "Basic " + base64.b64encode(b"user:right").decode()
 
 

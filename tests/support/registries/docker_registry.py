@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from support.parts import find_docker_registry
 
-from bot.demo.images import OCI_MANIFEST, Image, ImageStore, Index, digest_of
+from bot.demo.images import OCI_MANIFEST, PlatformImage, ImageStore, ImageIndex, compute_digest
 from bot.model.reference import Digest
 
 START_TIMEOUT = 10.0
@@ -129,14 +129,14 @@ class DockerRegistry:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def push(
-        self, item: Image | Index, repository: str, tag: str | None = None, *, authorization: str | None = None
+        self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, *, authorization: str | None = None
     ) -> Digest:
         """Push an image, or an index with its children, and point `tag` to it; return its digest.
 
         `authorization` is the header to send where a token is needed.
         """
         headers = {"Authorization": authorization} if authorization else {}
-        for image in item.children if isinstance(item, Index) else (item,):
+        for image in item.children if isinstance(item, ImageIndex) else (item,):
             for blob in image.blobs:
                 self._push_blob(repository, blob, headers)
             if image is not item:
@@ -146,13 +146,13 @@ class DockerRegistry:
 
     def push_store(self, store: ImageStore) -> None:
         """Push all that `store` holds."""
-        for repository, manifests in store.manifests().items():
-            for blob in store.blobs(repository):
+        for repository, manifests in store.list_manifests().items():
+            for blob in store.list_blobs(repository):
                 self._push_blob(repository, blob, {})
             for manifest in manifests:
                 self._put_manifest(repository, manifest.digest, manifest.content, manifest.media_type, {})
-            for tag, digest in store.tags(repository).items():
-                manifest = store.manifest(repository, digest)
+            for tag, digest in store.list_tags(repository).items():
+                manifest = store.find_manifest(repository, digest)
                 self._put_manifest(repository, tag, manifest.content, manifest.media_type, {})
 
     def copy(self, repository: str, tag: str, to: str, subject: Digest) -> None:
@@ -237,7 +237,7 @@ class DockerRegistry:
         }
 
     def _push_blob(self, repository: str, blob: bytes, headers: Mapping[str, str]) -> None:
-        digest = digest_of(blob)
+        digest = compute_digest(blob)
         if self._session.head(f"{self.url}/v2/{repository}/blobs/{digest}", headers=headers).ok:
             return
         begun = self._session.post(f"{self.url}/v2/{repository}/blobs/uploads/", headers=headers)

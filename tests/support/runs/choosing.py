@@ -4,7 +4,7 @@ import json
 
 from support.runs.worlds import Loopback, write_tree
 
-from bot.demo.images import Image, image, layer
+from bot.demo.images import PlatformImage, build_image, build_layer
 from bot.model.policy import PolicyConfig
 from bot.pipeline.scan import scan_tree
 from bot.reports.json_document import render_scan_document
@@ -17,11 +17,11 @@ HUB = frozenset({"docker.io"})
 def choose(tmp_path, loopback: Loopback, content, *rules, **more):
     """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
-    before = len(loopback.registry.served)
+    before = len(loopback.registry.served_requests)
     scanned = scan_tree(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
     document = json.loads(render_scan_document(scanned.report))
     assert document["failed"] == []
-    asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served[before:]]
+    asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served_requests[before:]]
     changes = {change.path: change.content.decode() for change in scanned.changes}
     return {place["line"]: place for place in document["occurrences"]}, asked, changes, render_scan_text(scanned.report, None)
 
@@ -30,5 +30,5 @@ def status(place):
     return place["status"], place["reason"]
 
 
-def image_of(content, platform="linux/amd64") -> Image:
-    return image([layer({"content": content.encode()})], platform=platform)
+def image_of(content, platform="linux/amd64") -> PlatformImage:
+    return build_image([build_layer({"content": content.encode()})], platform=platform)

@@ -72,5 +72,5 @@ def hostile_report(word: str = HOSTILE) -> RunReport:
     opened = proposal(word, url=f"https://github.com/{word}", note=word)
     noted = repository(*places, name=word, base_branch=word, proposals=(opened,), note=word)
     unread = UnsupportedText(FilePath(word), 4, word, Reason.MALFORMED, notes=(word,))
-    whole = repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), known_as=word)
+    whole = repository(*places, name=f"{word}2", unsupported=(unread,), proposals=(opened,), configured_name=word)
     return run_report(noted, whole, failed=[failure(word, word)])

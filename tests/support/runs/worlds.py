@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bot import resources
 from bot.cli.terminal import NoProgress
-from bot.demo.images import ImageStore, Package, debian_root, image, index, layer
+from bot.demo.images import ImageStore, DemoPackage, build_debian_root, build_image, build_index, build_layer
 from bot.demo.registry import LoopbackRegistry
 from bot.formats import load_all_formats
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
@@ -27,8 +27,8 @@ from bot.registries.access import RegistryEntry
 from bot.registries.none import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.none import NoScanner
-from bot.settings import repository_rules
-from bot.state.none import NoEnds, NoMemory
+from bot.settings import load_repository_rules
+from bot.state.none import NoSupersededStore, NoStateStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -73,8 +73,8 @@ class ToldScanner:
 
 def build(content: str):
     """Return an index of two platforms whose digest depends on `content`."""
-    root = layer(debian_root("12.7", [Package("base-files", content)]))
-    return index([image([root]), image([root], platform="linux/arm64")])
+    root = build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))
+    return build_index([build_image([root]), build_image([root], platform="linux/arm64")])
 
 
 @dataclass
@@ -86,8 +86,8 @@ class Loopback:
     rulebook: PolicyConfig = field(default_factory=lambda: PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})))
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
-    memory: StateStore = field(default_factory=NoMemory)
-    ends: SupersededStore = field(default_factory=NoEnds)
+    memory: StateStore = field(default_factory=NoStateStore)
+    ends: SupersededStore = field(default_factory=NoSupersededStore)
     facts: RegistryFacts = field(default_factory=NoFacts)
     advisories: AdvisorySource | None = None
     is_private: Callable[[TagRef], bool] = lambda _: False
@@ -95,11 +95,11 @@ class Loopback:
 
     def move(self, repository: str, tag: str, content: str) -> Digest:
         """Point a tag to what `content` builds."""
-        return self.store.tag(f"library/{repository}", tag, build(content))
+        return self.store.set_tag(f"library/{repository}", tag, build(content))
 
     def hub(self) -> RegistryEntry:
         """Return the entry by which it is asked for Docker Hub."""
-        return RegistryEntry("docker.io", mirror=self.registry.host, insecure=True)
+        return RegistryEntry("docker.io", mirror=self.registry.host, is_insecure=True)
 
     def world(self) -> RunContext:
         registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
@@ -112,8 +112,8 @@ class Loopback:
             self.memory,
             self.ends,
             self.facts,
-            repository_rules,
-            verifiers=(CosignVerifier(registry.artifacts()),),
+            load_repository_rules,
+            verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,
             is_private=self.is_private,
         )

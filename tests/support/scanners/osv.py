@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from support.listener import Listener, Received, Reply
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, Image, Index, Layer, artifact, index
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, PlatformImage, ImageIndex, ImageLayer, build_artifact, build_index
 from bot.model.reference import Digest
 
 SPDX, CYCLONEDX = "https://spdx.dev/Document", "https://cyclonedx.org/bom"
@@ -127,20 +127,20 @@ def dsse(signed: dict) -> dict:
     return {"payloadType": IN_TOTO, "payload": payload, "signatures": [{"sig": ""}]}
 
 
-def by_buildkit(image: Image, *statements: dict) -> Index:
+def by_buildkit(image: PlatformImage, *statements: dict) -> ImageIndex:
     """Return an index in which BuildKit lists an image and what it says of it."""
     layers = [
-        Layer(json.dumps(each).encode(), IN_TOTO, {"in-toto.io/predicate-type": each["predicateType"]})
+        ImageLayer(json.dumps(each).encode(), IN_TOTO, {"in-toto.io/predicate-type": each["predicateType"]})
         for each in statements
     ]
-    made = artifact("application/vnd.oci.image.config.v1+json", layers)
+    made = build_artifact("application/vnd.oci.image.config.v1+json", layers)
     beside = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image.digest}
-    return index([image, Image(made.content, made.media_type, made.blobs, "unknown/unknown", beside)])
+    return build_index([image, PlatformImage(made.content, made.media_type, made.blobs, "unknown/unknown", beside)])
 
 
-def referring(media_type: str, content: dict, annotations: dict | None = None) -> tuple[Image, dict]:
+def referring(media_type: str, content: dict, annotations: dict | None = None) -> tuple[PlatformImage, dict]:
     """Return an artifact that holds `content`, and the descriptor by which it is listed."""
-    made = artifact(media_type, [Layer(json.dumps(content).encode(), media_type)])
+    made = build_artifact(media_type, [ImageLayer(json.dumps(content).encode(), media_type)])
     descriptor = {
         "mediaType": OCI_MANIFEST,
         "digest": made.digest,
@@ -151,8 +151,8 @@ def referring(media_type: str, content: dict, annotations: dict | None = None) -
     return made, descriptor
 
 
-def listing(*descriptors: dict) -> Index:
+def listing(*descriptors: dict) -> ImageIndex:
     """Return the index of referrers that stands under a tag where the registry has no API for it."""
     content = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": list(descriptors)}
     encoded = json.dumps(content).encode()
-    return Index(encoded, OCI_INDEX, ())
+    return ImageIndex(encoded, OCI_INDEX, ())

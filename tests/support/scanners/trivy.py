@@ -9,8 +9,8 @@ from pathlib import Path
 from support.parts import find_trivy
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.database import TAG, Advisory, Status, Vulnerability, VulnerabilityDatabase, fictional_id
-from bot.demo.images import Image, Index, Package, alpine_root, debian_root, image, layer
+from bot.demo.database import TAG, PackageAdvisory, PackageStatus, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
+from bot.demo.images import PlatformImage, ImageIndex, DemoPackage, build_alpine_root, build_debian_root, build_image, build_layer
 from bot.model.evidence import Finding, NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.image import PullAddress
 from bot.model.reference import Digest, TagRef
@@ -25,23 +25,23 @@ ENDED_DEBIAN, ENDED_RELEASE = "8.11", "debian 8"
 
 # Versions are written so that the older one is also the smaller text: `expected` compares nothing else.
 OLD = (
-    Package("libssl3t64", "3.5.0-1", "openssl"),
-    Package("openssl", "3.5.0-1"),
-    Package("zlib1g", "1.3.0-1", "zlib"),
-    Package("bash", "5.2.0-1"),
-    Package("tar", "1.35-1"),
+    DemoPackage("libssl3t64", "3.5.0-1", "openssl"),
+    DemoPackage("openssl", "3.5.0-1"),
+    DemoPackage("zlib1g", "1.3.0-1", "zlib"),
+    DemoPackage("bash", "5.2.0-1"),
+    DemoPackage("tar", "1.35-1"),
 )
 NEW = (
-    Package("libssl3t64", "3.5.2-1", "openssl"),
-    Package("openssl", "3.5.2-1"),
-    Package("zlib1g", "1.3.0-1", "zlib"),
-    Package("bash", "5.2.0-1"),
-    Package("curl", "8.14.0-1"),
+    DemoPackage("libssl3t64", "3.5.2-1", "openssl"),
+    DemoPackage("openssl", "3.5.2-1"),
+    DemoPackage("zlib1g", "1.3.0-1", "zlib"),
+    DemoPackage("bash", "5.2.0-1"),
+    DemoPackage("curl", "8.14.0-1"),
 )
-ALPINE_PACKAGES = (Package("musl", "1.2.5-r0"), Package("libcrypto3", "3.5.0-r0", "openssl"))
+ALPINE_PACKAGES = (DemoPackage("musl", "1.2.5-r0"), DemoPackage("libcrypto3", "3.5.0-r0", "openssl"))
 
 VULNERABILITIES = tuple(
-    Vulnerability(fictional_id(number), f"vulnerability {number}, made for tests", severity)
+    VulnerabilityDetails(make_fictional_id(number), f"vulnerability {number}, made for tests", severity)
     for number, severity in enumerate(
         (
             Severity.CRITICAL,
@@ -57,14 +57,14 @@ VULNERABILITIES = tuple(
     )
 )
 ADVISORIES = (
-    Advisory(DEBIAN_RELEASE, "openssl", fictional_id(1), "3.5.2-1", vendor_ids=("DSA-1-1",)),
-    Advisory(DEBIAN_RELEASE, "openssl", fictional_id(2), "3.5.1-1"),
-    Advisory(DEBIAN_RELEASE, "zlib", fictional_id(3), "1.3.1-1"),
-    Advisory(DEBIAN_RELEASE, "bash", fictional_id(4), status=Status.AFFECTED),
-    Advisory(DEBIAN_RELEASE, "tar", fictional_id(5), status=Status.WILL_NOT_FIX, severity=Severity.LOW),
-    Advisory(DEBIAN_RELEASE, "curl", fictional_id(6), status=Status.AFFECTED),
-    Advisory("debian 12", "openssl", fictional_id(7), "9.9.9-1"),
-    Advisory(ALPINE_RELEASE, "openssl", fictional_id(8), "3.5.1-r0"),
+    PackageAdvisory(DEBIAN_RELEASE, "openssl", make_fictional_id(1), "3.5.2-1", vendor_ids=("DSA-1-1",)),
+    PackageAdvisory(DEBIAN_RELEASE, "openssl", make_fictional_id(2), "3.5.1-1"),
+    PackageAdvisory(DEBIAN_RELEASE, "zlib", make_fictional_id(3), "1.3.1-1"),
+    PackageAdvisory(DEBIAN_RELEASE, "bash", make_fictional_id(4), status=PackageStatus.AFFECTED),
+    PackageAdvisory(DEBIAN_RELEASE, "tar", make_fictional_id(5), status=PackageStatus.WILL_NOT_FIX, severity=Severity.LOW),
+    PackageAdvisory(DEBIAN_RELEASE, "curl", make_fictional_id(6), status=PackageStatus.AFFECTED),
+    PackageAdvisory("debian 12", "openssl", make_fictional_id(7), "9.9.9-1"),
+    PackageAdvisory(ALPINE_RELEASE, "openssl", make_fictional_id(8), "3.5.1-r0"),
 )
 
 
@@ -75,25 +75,25 @@ def database(age: timedelta = timedelta(hours=1)) -> VulnerabilityDatabase:
     )
 
 
-def debian(packages: Iterable[Package], release: str = DEBIAN, **options) -> Image:
-    return image([layer(debian_root(release, packages))], **options)
+def debian(packages: Iterable[DemoPackage], release: str = DEBIAN, **options) -> PlatformImage:
+    return build_image([build_layer(build_debian_root(release, packages))], **options)
 
 
-def alpine(repositories: str = "") -> Image:
-    root = alpine_root(ALPINE, ALPINE_PACKAGES)
-    return image([layer(root | ({"etc/apk/repositories": repositories.encode()} if repositories else {}))])
+def alpine(repositories: str = "") -> PlatformImage:
+    root = build_alpine_root(ALPINE, ALPINE_PACKAGES)
+    return build_image([build_layer(root | ({"etc/apk/repositories": repositories.encode()} if repositories else {}))])
 
 
-def without_packages() -> Image:
+def without_packages() -> PlatformImage:
     """Return an image that says it is Debian and keeps no list of what is installed."""
-    return image([layer({path: text for path, text in debian_root(DEBIAN, OLD).items() if "dpkg" not in path})])
+    return build_image([build_layer({path: text for path, text in build_debian_root(DEBIAN, OLD).items() if "dpkg" not in path})])
 
 
-def without_system() -> Image:
-    return image([layer({"hello": b"world"})])
+def without_system() -> PlatformImage:
+    return build_image([build_layer({"hello": b"world"})])
 
 
-def expected(packages: Iterable[Package], release: str) -> set[Finding]:
+def expected(packages: Iterable[DemoPackage], release: str) -> set[Finding]:
     """Return what the advisories for `release` say of an image with these packages."""
     severities = {known.id: known for known in VULNERABILITIES}
     found = {}
@@ -128,7 +128,7 @@ def why(outcome: object) -> UnscannedReason:
     return outcome.reason
 
 
-RECORDED: dict[str, Callable[[], Image]] = {
+RECORDED: dict[str, Callable[[], PlatformImage]] = {
     "debian": lambda: debian(OLD),
     "alpine": alpine,
     "end-of-life": lambda: debian(OLD, ENDED_DEBIAN),
@@ -144,7 +144,7 @@ class TrivyStand:
 
     def __init__(self, registry: DockerRegistry, cache: Path) -> None:
         self.registry, self.cache = registry, cache
-        registry.push(database().image(), "trivy-db", TAG)
+        registry.push(database().build_database_artifact(), "trivy-db", TAG)
 
     @property
     def database(self) -> PullAddress:
@@ -157,12 +157,12 @@ class TrivyStand:
     def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return self.address(f"{line.repository}@{digest}")
 
-    def subject(self, item: Image | Index, platform: str = "linux/amd64", repository: str = "library/test") -> ScanSubject:
+    def subject(self, item: PlatformImage | ImageIndex, platform: str = "linux/amd64", repository: str = "library/test") -> ScanSubject:
         """Push `item` and return it as what is to be scanned."""
         digest = self.registry.push(item, repository, "tag")
         return ScanSubject(TagRef(f"{self.registry.host}/{repository}", "tag"), digest, platform)
 
-    def report(self, item: Image) -> bytes:
+    def report(self, item: PlatformImage) -> bytes:
         """Return what Trivy prints for `item`, with the arguments that the scanner gives it."""
         scanner, subject = self.scanner(), self.subject(item)
         scanner.scan(subject)  # the first one fetches the database

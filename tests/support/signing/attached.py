@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, Image, Index, Layer, digest_of
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, PlatformImage, ImageIndex, ImageLayer, compute_digest
 from bot.model.reference import Digest
 from bot.model.trust import TrustedKey
 
@@ -69,28 +69,28 @@ def bundle(key: PrivateKey, digest: Digest, predicate_type: str = SIGN, **more: 
 
 
 def attachment(
-    subject: Image | Index,
+    subject: PlatformImage | ImageIndex,
     kind: str,
     content: bytes,
     annotations: Mapping[str, str] | None = None,
     *,
     kind_of_artifact: str | None = None,
-) -> Image:
+) -> PlatformImage:
     """Return an artifact of one piece that says that it is about `subject`."""
-    layer = Layer(content, kind)
+    layer = ImageLayer(content, kind)
     about = {"mediaType": subject.media_type, "digest": subject.digest, "size": len(subject.content)}
     manifest = {
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
         "artifactType": kind_of_artifact or kind,
-        "config": {"mediaType": EMPTY, "digest": digest_of(b"{}"), "size": 2},
+        "config": {"mediaType": EMPTY, "digest": compute_digest(b"{}"), "size": 2},
         "layers": [{"mediaType": kind, "digest": layer.digest, "size": len(content), "annotations": annotations or {}}],
         "subject": about,
     }
-    return Image(dump(manifest), OCI_MANIFEST, (b"{}", content))
+    return PlatformImage(dump(manifest), OCI_MANIFEST, (b"{}", content))
 
 
-def referrers_index(attachments: Sequence[Image], kind: str | None = BUNDLE) -> Index:
+def referrers_index(attachments: Sequence[PlatformImage], kind: str | None = BUNDLE) -> ImageIndex:
     """Return the index that lists artifacts; `kind` is what it says of each, None for nothing."""
     listed = [
         {
@@ -102,11 +102,11 @@ def referrers_index(attachments: Sequence[Image], kind: str | None = BUNDLE) -> 
         for each in attachments
     ]
     document = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": listed}
-    return Index(dump(document), OCI_INDEX, tuple(attachments))
+    return ImageIndex(dump(document), OCI_INDEX, tuple(attachments))
 
 
 def attach(
-    registry: DockerRegistry, repository: str, subject: Digest, *attachments: Image, kind: str | None = BUNDLE
+    registry: DockerRegistry, repository: str, subject: Digest, *attachments: PlatformImage, kind: str | None = BUNDLE
 ) -> None:
     """Push artifacts, and the index that stands in for the referrers API, which this registry does not have."""
     registry.push(referrers_index(attachments, kind), repository, subject.replace(":", "-"))

@@ -265,8 +265,8 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
     pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
     presets = {"unread": ("local>a/b",)}
     for spoken_of in ("docker", "kubernetes"):
-        assert is_left(pod, spoken_of=frozenset({spoken_of}), **presets)
-        assert not is_left(pod, spoken_of=frozenset({spoken_of}))
+        assert is_left(pod, named_in_rules=frozenset({spoken_of}), **presets)
+        assert not is_left(pod, named_in_rules=frozenset({spoken_of}))
     (noted,) = assign_to_renovate(
         (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))]
     )
@@ -276,8 +276,8 @@ def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
 
 def test_expressions_of_the_repositorys_own_are_a_manager_like_others():
     found = place("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
-    assert is_left(found, searched=("**/*.hcl",))
-    assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), searched=("**/*.hcl",))
-    assert not is_left(found, searched=("**/*.hcl",), enabled_managers=("dockerfile",))
-    assert is_left(found, searched=("**/*.hcl",), enabled_managers=("custom.regex",))
-    assert not is_left(found, searched=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))
+    assert is_left(found, custom_manager_patterns=("**/*.hcl",))
+    assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), custom_manager_patterns=("**/*.hcl",))
+    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("dockerfile",))
+    assert is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("custom.regex",))
+    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))

@@ -23,8 +23,8 @@ CHANGE = FileChange(FilePath("Dockerfile"), b"FROM python:3.12-slim@sha256:1\n")
 
 
 def proposal(**words) -> Proposal:
-    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "message": MESSAGE}
-    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report": "2" * 16}
+    values = {"branch": BRANCH, "title": "Update python", "body": "Moves python.\n", "commit_message": MESSAGE}
+    rest = {"changes": (CHANGE,), "images": (), "targets": (), "intent": INTENT, "report_fingerprint": "2" * 16}
     return Proposal(**(values | rest | words))
 
 
@@ -35,4 +35,4 @@ def propose(stand, **words) -> OpenedRequest:
 
 
 def look(stand, wanted=(BRANCH,)) -> tuple[RemoteRequest, ...]:
-    return stand.forge().seen(PREFIX, frozenset(wanted))
+    return stand.forge().list_requests(PREFIX, frozenset(wanted))
