@@ -60,6 +60,6 @@ def test_a_registry_that_does_not_answer_leaves_the_digest_that_is_pinned(publis
 
 def test_documents_that_cannot_be_read_are_among_what_was_not_read(published):
     advisories, _ = published(b"<html>")
-    assert advisories.about({CVE}).asked.unread_lists == {AdvisoryList.VEX}
+    assert advisories.query_lists({CVE}).asked.unread_lists == {AdvisoryList.VEX}
     advisories, _ = published(vex())
-    assert advisories.about({CVE}).asked.unread_lists == frozenset()
+    assert advisories.query_lists({CVE}).asked.unread_lists == frozenset()

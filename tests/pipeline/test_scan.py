@@ -108,7 +108,7 @@ def test_an_unlisted_registry_is_never_contacted(tmp_path, loopback):
     files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
     places = _places(_scan(tmp_path, loopback, files))
     assert {place["reason"] for place in places.values()} == {"unknown-registry"}
-    assert loopback.registry.served == ()
+    assert loopback.registry.served_requests == ()
 
 
 def test_one_line_is_asked_once_whatever_the_number_of_places(tmp_path, loopback):
@@ -116,13 +116,13 @@ def test_one_line_is_asked_once_whatever_the_number_of_places(tmp_path, loopback
     files = {f"service-{number}/Dockerfile": f"FROM python:3.12@{now}\n" for number in range(20)}
     scanned = _scan(tmp_path, loopback, files | {"pod.yaml": POD.format(image=f"python:3.12@{now}")})
     assert len(_places(scanned)) == 21
-    assert [request.method for request in loopback.registry.served] == ["HEAD"]
+    assert [request.method for request in loopback.registry.served_requests] == ["HEAD"]
 
 
 def test_what_moved_costs_one_more_request(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     _scan(tmp_path, loopback, {"a/Dockerfile": "FROM python:3.12\n", "b/Dockerfile": "FROM python:3.12\n"})
-    assert [request.method for request in loopback.registry.served] == ["HEAD", "GET"]
+    assert [request.method for request in loopback.registry.served_requests] == ["HEAD", "GET"]
 
 
 def test_a_pin_of_one_platform_of_the_current_index_is_up_to_date(tmp_path, loopback):
@@ -178,7 +178,7 @@ def test_a_rule_skips_with_its_reason_and_asks_nobody(tmp_path, loopback, rule, 
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
     places = _places(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert places["Dockerfile", 1]["reason"] == reason
-    assert loopback.registry.served == ()
+    assert loopback.registry.served_requests == ()
 
 
 def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path, loopback):

@@ -128,7 +128,7 @@ class TestFindings:
     def test_two_runs_are_not_compared(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("3.0.1-1")), made) for made in (OLD, NEW))
-        first = OsvScanner(stand.listener.url, scene.hub.attachments(), now=lambda: NOW.replace(hour=1))
+        first = OsvScanner(stand.listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW.replace(hour=1))
         assert compare_scans(first.scan(old), scene.scanner(stand).scan(new)).delta is None
 
     def test_libraries_are_found_beside_the_distribution(self, scene, api):
@@ -240,7 +240,7 @@ class TestInventories:
 
     def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
-        assert not any("sha256-" in served.path or "referrers" in served.path for served in scene.registry.served)
+        assert not any("sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests)
 
     def test_as_cyclonedx(self, scene, api):
         bom = cyclonedx(BASH, OPENSSL.format("1"))
@@ -274,12 +274,12 @@ class TestNeverZero:
     def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
-        scanner = OsvScanner("http://127.0.0.1:1", scene.hub.attachments(), **options)
+        scanner = OsvScanner("http://127.0.0.1:1", scene.hub.create_sbom_finder(), **options)
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("1")), made) for made in (OLD, NEW))
         assert why(scanner.scan(old)) is UnscannedReason.NO_SCANNER
-        served = len(scene.registry.served)
+        served = len(scene.registry.served_requests)
         assert why(scanner.scan(new)) is UnscannedReason.NO_SCANNER
-        assert len(scene.registry.served) == served, "no inventory is fetched in vain"
+        assert len(scene.registry.served_requests) == served, "no inventory is fetched in vain"
 
     @pytest.mark.parametrize("status", [400, 404, 403])
     def test_an_api_that_refuses_fails(self, scene, api, status):
@@ -292,7 +292,7 @@ class TestNeverZero:
     @pytest.mark.parametrize("result", [{"vulns": 5}, {"vulns": [{"id": 5}]}, {"next_page_token": 5}])
     def test_an_api_that_answers_in_another_shape_is_a_problem_of_its_own(self, scene, result):
         with Listener(lambda _: Reply(200, json.dumps({"results": [result]}).encode())) as listener:
-            scanner = OsvScanner(listener.url, scene.hub.attachments(), now=lambda: NOW)
+            scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM
         assert "not a list of results" in check.result

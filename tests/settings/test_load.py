@@ -285,12 +285,12 @@ def test_a_duration_is_shown_as_a_person_would_write_it(written):
 
 def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one_by_one(settings_of):
     unstated = settings_of("")
-    assert unstated.delay_between_writes(selected_by_owner=True) == timedelta(seconds=1)
-    assert unstated.delay_between_writes(selected_by_owner=False) == timedelta()
+    assert unstated.get_write_delay(is_selected_by_owner=True) == timedelta(seconds=1)
+    assert unstated.get_write_delay(is_selected_by_owner=False) == timedelta()
     for written, expected in [("3s", timedelta(seconds=3)), ("0s", timedelta())]:
         stated = settings_of(f"proposals: {{write_delay: {written}}}")
-        assert stated.delay_between_writes(selected_by_owner=True) == expected
-        assert stated.delay_between_writes(selected_by_owner=False) == expected
+        assert stated.get_write_delay(is_selected_by_owner=True) == expected
+        assert stated.get_write_delay(is_selected_by_owner=False) == expected
 
 
 def test_a_prefix_of_branches_may_have_folders(settings_of):

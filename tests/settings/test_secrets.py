@@ -26,7 +26,7 @@ def test_the_end_of_the_line_in_a_file_is_no_part_of_a_secret(settings_of, end):
     settings = settings_of(TEXT)
     assert settings.secret("SHARED", {"SHARED": f" pass word {end}"}) == " pass word "
     assert settings.token("FORGE_TOKEN", {"FORGE_TOKEN": f" s3cr3t{end}"}) == "s3cr3t"
-    assert len(settings.unset(dict.fromkeys(("FORGE_TOKEN", "LAB_TOKEN", "SHARED"), end))) == 4
+    assert len(settings.list_unset_variables(dict.fromkeys(("FORGE_TOKEN", "LAB_TOKEN", "SHARED"), end))) == 4
 
 
 @pytest.mark.parametrize("value", ["s3cr3t\ns3cr3t", "s3cr3t s3cr3t", "s3cr3t\x00", "Bearer s3cr3t", "s3cr3t-ä", "  "])
@@ -50,16 +50,16 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named
 
 def test_the_key_of_an_app_is_a_secret_like_any_other(settings_of):
     settings = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
-    assert [problem.where for problem in settings.unset({})] == ["forges[0].app.key_env"]
-    assert str(settings.unusable("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
+    assert [problem.where for problem in settings.list_unset_variables({})] == ["forges[0].app.key_env"]
+    assert str(settings.build_variable_error("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
 
 
 def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_of):
     settings = settings_of(TEXT)
     known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}
-    assert [problem.where for problem in settings.unset(known)] == ["registries[0].username_env"]
-    assert settings.unset(known | {"SHARED": "y"}) == ()
-    assert len(settings.unset({})) == 4
+    assert [problem.where for problem in settings.list_unset_variables(known)] == ["registries[0].username_env"]
+    assert settings.list_unset_variables(known | {"SHARED": "y"}) == ()
+    assert len(settings.list_unset_variables({})) == 4
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
@@ -67,7 +67,7 @@ def test_the_line_break_that_ends_a_file_is_no_part_of_a_secret(settings_of, end
     settings = settings_of(TEXT)
     assert settings.secret("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
     assert settings.token("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
-    assert "forges[1].token_env" in {problem.where for problem in settings.unset({"FORGE_TOKEN": end})}
+    assert "forges[1].token_env" in {problem.where for problem in settings.list_unset_variables({"FORGE_TOKEN": end})}
 
 
 @pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])

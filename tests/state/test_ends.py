@@ -40,35 +40,35 @@ def test_what_was_found_is_known_until_a_look_finds_no_end(place, ends):
         LINE: STOPPED,
         OTHER: OVER,
     }
-    assert ends.known([OTHER]) == {OTHER: OVER}
+    assert ends.load([OTHER]) == {OTHER: OVER}
     ends.record({LINE: OVER, OTHER: None}, place.now + DAY)
-    assert ends.known([LINE, OTHER]) == {LINE: OVER}
+    assert ends.load([LINE, OTHER]) == {LINE: OVER}
 
 
 def test_what_a_later_look_found_stands_whoever_writes_last(place, ends):
     ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
     ends.record({LINE: None, OTHER: STOPPED}, place.now - DAY)
-    assert ends.known([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
+    assert ends.load([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
 
 
 def test_many_ends_at_once_are_known(place, ends):
     found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * BATCH_SIZE + 1)}
     ends.record(found, place.now)
-    assert ends.known(found) == found
+    assert ends.load(found) == found
     ends.record(dict.fromkeys(found), place.now)
-    assert ends.known(found) == {}
+    assert ends.load(found) == {}
 
 
 def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
     ends.record({LINE: STOPPED}, place.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
-        with place.database().writing() as connection:
+        with place.database().open_for_writing() as connection:
             connection.execute(update(ENDS).values(reason=word))
-        assert ends.known([LINE]) == {}
+        assert ends.load([LINE]) == {}
 
 
 def test_the_end_of_a_line_that_nobody_looked_at_for_long_is_dropped(place, ends, memory):
     ends.record({LINE: STOPPED}, place.now)
     for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
         memory.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, place.now + later)
-        assert ends.known([LINE]) == kept
+        assert ends.load([LINE]) == kept

@@ -36,7 +36,7 @@ def test_a_state_of_this_release_is_well(place):
 
 @pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, CheckStatus.OK), (PRESENT + 1, CheckStatus.PROBLEM)])
 def test_another_version_is_told_and_stays(place, version, mark):
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     for _ in range(2):
         found = examine(place)[0]
@@ -44,7 +44,7 @@ def test_another_version_is_told_and_stays(place, version, mark):
 
 
 def test_a_database_without_tables_is_well_and_gets_none(place):
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         for name in ("schema_version", "ends"):
             connection.execute(text(f"DROP TABLE {name}"))
     for _ in range(2):
@@ -52,7 +52,7 @@ def test_a_database_without_tables_is_well_and_gets_none(place):
 
 
 def test_a_database_whose_version_is_missing_breaks_in_words(place):
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         connection.execute(delete(SCHEMA_VERSION))
         assert connection.execute(select(SCHEMA_VERSION.c.version)).all() == []
     with pytest.raises(StateError):

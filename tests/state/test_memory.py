@@ -139,7 +139,7 @@ def test_text_that_is_none_is_not_kept_and_breaks_nothing(memory):
 
 def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(place, memory):
     memory.save_manifests([fetched(MANIFEST)])
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
     assert memory.manifests([MANIFEST.digest]) == {}
 
@@ -178,7 +178,7 @@ def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kep
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
 def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memory, missing):
     memory.save_scans({subject("a"): SCAN, subject("b"): SCAN})
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         row = select(EVIDENCE.c.document).where(EVIDENCE.c.digest == subject("a").digest)
         document = json.loads(connection.execute(row).scalar_one())
         del document[missing]

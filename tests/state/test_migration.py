@@ -32,7 +32,7 @@ def add(column: str) -> migration.Migration:
 
 
 def test_the_first_start_makes_every_table(place):
-    with place.database().reading() as connection:
+    with place.database().open_for_reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
         assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
@@ -41,10 +41,10 @@ def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, m
     memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     database = place.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
-        with database.writing() as connection:
+        with database.open_for_writing() as connection:
             migrate_tables(connection, [*migration.MIGRATIONS, *map(add, added)])
             assert get_version(connection) == PRESENT + len(added)
-    with database.reading() as connection:
+    with database.open_for_reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("answers")]
     assert names[-3:] == ["one", "two", "three"]
     assert memory.claims([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
@@ -52,7 +52,7 @@ def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, m
 
 def shape(database) -> dict[str, tuple]:
     """Return the columns and keys of every table."""
-    with database.reading() as connection:
+    with database.open_for_reading() as connection:
         found = inspect(connection)
         return {
             name: (
@@ -65,7 +65,7 @@ def shape(database) -> dict[str, tuple]:
 
 def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(new_place):
     fresh, place = new_place().database(), new_place()
-    with place.database().writing() as connection:
+    with place.database().open_for_writing() as connection:
         METADATA.drop_all(connection)
         made = (VERSION_1 / f"{connection.dialect.name}.sql").read_text(encoding="utf-8")
         for statement in filter(str.strip, made.split(";\n")):
@@ -82,14 +82,14 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
 
 def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
     database = place.database()
-    with database.writing() as connection:
+    with database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
-    with database.writing() as connection, pytest.raises(NewerSchemaError):
+    with database.open_for_writing() as connection, pytest.raises(NewerSchemaError):
         migrate_tables(connection, [])
     said = f"version {PRESENT + 1}, and this release supports {PRESENT}; hint: update basebump"
     with pytest.raises(StateError, match=said):
         place.database()
-    with database.reading() as connection:
+    with database.open_for_reading() as connection:
         assert get_version(connection) == PRESENT + 1
 
 
@@ -98,16 +98,16 @@ def test_a_migration_that_breaks_leaves_nothing_half_done(place):
         connection.exec_driver_sql("ALTER TABLE nowhere ADD COLUMN one INTEGER")
 
     database = place.database()
-    with pytest.raises(StateError), database.writing() as connection:
+    with pytest.raises(StateError), database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one"), broken])
-    with database.reading() as connection:
+    with database.open_for_reading() as connection:
         assert get_version(connection) == PRESENT
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("answers")]
 
 
 def test_tables_of_somebody_else_are_not_taken_over(place):
     database = place.database()
-    with database.writing() as connection:
+    with database.open_for_writing() as connection:
         METADATA.drop_all(connection)
         connection.exec_driver_sql("CREATE TABLE evidence (court INTEGER)")
     with pytest.raises(StateError, match="already exists"):

@@ -118,14 +118,14 @@ def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(
 
 
 def test_what_a_failed_statement_was_to_write_is_not_shown(place):
-    with pytest.raises(StateError) as raised, place.database().writing() as connection:
+    with pytest.raises(StateError) as raised, place.database().open_for_writing() as connection:
         connection.exec_driver_sql(f"INSERT INTO nowhere VALUES ('{SECRET}')")
     assert SECRET not in str(raised.value)
 
 
 def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
     memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
-    with pytest.raises(ZeroDivisionError), place.database().writing() as connection:
+    with pytest.raises(ZeroDivisionError), place.database().open_for_writing() as connection:
         connection.exec_driver_sql("DELETE FROM sightings").rowcount / 0
     assert memory.load_observations([LINE])
 

@@ -94,14 +94,14 @@ def test_threads_share_one_memory(memory, place):
 def test_who_waited_sees_what_was_written_meanwhile(place):
     """Whatever a server's operator made the default: a view of the time before the wait would forget the other run."""
     if "postgresql" in place.opening:
-        with place.database().writing() as connection:
+        with place.database().open_for_writing() as connection:
             name = connection.engine.url.database
             connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_isolation = 'repeatable read'")
     database, memory = place.database(), place.memory()
     (line, *_), claim = LINES, TagDescriptor(digest("A"), "m")
     first = {"repository": line.repository, "tag": line.tag, "ordinal": 0, "digest": claim.digest}
     with ThreadPoolExecutor(1) as threads:
-        with database.writing() as connection:
+        with database.open_for_writing() as connection:
             waiting = threads.submit(memory.record_tags, {line: claim}, place.now + timedelta(hours=1))
             assert not wait([waiting], timeout=0.5).done
             write_rows(connection, SIGHTINGS, [first | {"first_seen": place.now, "last_seen": place.now}])
