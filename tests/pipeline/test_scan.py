@@ -209,7 +209,9 @@ def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, 
 
 
 def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
-    text = render_scan_text(_scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None)
+    text = render_scan_text(
+        _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
+    )
     assert text.endswith(
         "\n\nno-tag               It has no tag, and no rule sets the tag that it tracks."
         "\nunresolved-argument  It depends on an argument or a variable that nothing in the repository sets."
@@ -235,7 +237,7 @@ def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback
     monkeypatch.setattr(type(stands[0].forge().forge), "limits", cramped)
     report = loopback.run(fleets)
     assert [failed.stage for failed in report.failed] == ["propose", "propose"]
-    assert all("the forge takes" in failed.error for failed in report.failed)
+    assert all("the forge's limit is" in failed.error for failed in report.failed)
     assert [repository.name for repository in report.repositories] == ["acme", "acme"]
     assert all(stand.requests() == [] for stand in stands)
 
