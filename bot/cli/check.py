@@ -63,7 +63,7 @@ def command(
     if offline and max_age is not None:
         raise UsageError("--max-age needs registries; hint: remove --offline")
     revision = GitRevisionDiff.resolve_revision(path, since) if since is not None else None
-    context, policy = wiring.scan_world(config_file, offline=offline, progress=create_progress())
+    context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress())
     check_options = CheckOptions(_build_fix_command(path, config_file), revision, max_age)
     report = check_tree(WorkTree(path), str(path), context, policy, check_options)
     is_whole = write_result(partial(_render_report, report), output_format, exports)

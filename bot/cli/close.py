@@ -19,7 +19,7 @@ def command(name: str, branch: str, config_file: Path) -> None:
 
     NAME is the repository, and BRANCH the branch of the proposal. The same digests are not proposed again.
     """
-    is_branch_deleted = wiring.decline(config_file, name, branch)
+    is_branch_deleted = wiring.decline_proposal(config_file, name, branch)
     click.echo(f"Declined {branch} of {name}: the same digests are not proposed again, newer ones are.")
     if not is_branch_deleted:
         click.echo("The branch was not deleted: it has other people's commits, or is checked out.", err=True)

@@ -61,7 +61,7 @@ def command(
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")
-    context, trusts = wiring.comparing_world(config_file, [old.host, new.host], create_progress())
+    context, trusts = wiring.build_compare_context(config_file, [old.host, new.host], create_progress())
     comparison = compare_images(old, new, platform, context, trusts)
     show(_FORMATS[output_format](comparison))
     return ExitCode.FAILED if comparison.failed else ExitCode.DONE

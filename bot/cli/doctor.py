@@ -13,7 +13,7 @@ from bot.model.reference import ImageReference
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.doctor import diagnose
 from bot.reports.diagnosis import render_diagnosis_document, render_diagnosis_text
-from bot.wiring.doctor import parts_of
+from bot.wiring.doctor import build_parts
 
 
 @click.command()
@@ -39,7 +39,7 @@ def command(config_file: Path, level: str, images: tuple[ImageReference, ...], o
 
     Each line is one check with its result; a problem has a hint.
     """
-    target, parts = parts_of(config_file, RunLevel[level.upper()], images)
+    target, parts = build_parts(config_file, RunLevel[level.upper()], images)
     diagnosis = diagnose(parts, target, create_progress())
     show(render_diagnosis_document(diagnosis) if output_format == "json" else render_diagnosis_text(diagnosis))
     return ExitCode.DONE if diagnosis.is_healthy else ExitCode.FAILED

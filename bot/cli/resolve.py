@@ -25,7 +25,7 @@ def command(reference: ImageReference, config_file: Path | None, output_format: 
 
 
 def _fetch_facts(reference: ImageReference, config_file: Path | None) -> ImageFacts:
-    registry = wiring.registry_for(config_file, reference.host)
+    registry = wiring.build_registry_for_host(config_file, reference.host)
     tag_ref = TagRef(reference.repository, reference.tag or DEFAULT_TAG)
     has_only_digest = reference.tag is None and reference.digest is not None
     digest = reference.digest if has_only_digest and reference.digest else registry.fetch_descriptor(tag_ref).digest

@@ -43,8 +43,8 @@ def command(
     log: LogMode,
 ) -> int:
     """Propose newer images to the repositories of a config."""
-    fleet_run = wiring.fleet_world(config_file, RunLevel[level.upper()], scope, create_progress(log))
-    report = run_fleets(fleet_run.fleets, fleet_run.world, fleet_run.orders)
+    fleet_run = wiring.build_fleet_context(config_file, RunLevel[level.upper()], scope, create_progress(log))
+    report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
     has_written_all = write_result(partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report))
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)

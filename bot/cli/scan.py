@@ -49,7 +49,7 @@ def command(
     if write and offline:
         raise UsageError("--write needs registries; hint: remove --offline")
     tree = WorkTree(path)
-    context, policy = wiring.scan_world(config_file, offline=offline, progress=create_progress(log))
+    context, policy = wiring.build_scan_context(config_file, offline=offline, progress=create_progress(log))
     scan_result = scan_tree(tree, str(path), context, policy)
     written, failures = _write_changes(tree, scan_result) if write else (None, ())
     report = scan_result.report.add_failures(failures)

@@ -1,134 +1,56 @@
-"""Globs over a whole value: `*` stops at `/`, `**` does not, `?` is one character, all other characters are literal."""
+"""Globs that match a whole value: `*` stops at `/`, `**` does not, `?` is one character, the rest is literal."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
-_SEPARATOR = "/"
-_WILDCARDS = "*?"
+_WILDCARD = re.compile(r"(?:(?<=/)|^)\*\*/|\*\*+|\*|\?")
+_EXPRESSIONS = {
+    "*": rb"[^/]*",
+    "?": rb"(?:[\x00-\x2e\x30-\x7f]|[\xc0-\xff][\x80-\xbf]*)",
+}
+"""RE2 expressions over the bytes of UTF-8. `?` is one encoded character, a lone surrogate included."""
+_FOLDERS = rb"(?:.*/)?"
+_ANYTHING = rb".*"
 
 
 def is_glob_match(glob: str, value: str) -> bool:
     """Return True if `glob` matches all of `value`.
 
-    `*` matches any run of characters without `/`, `**` any run at all, `?` one character that is not `/`. `**/` at the
-    beginning or after a `/` matches any number of whole folders, or none: `**/x` matches `x`. Character classes and
-    escapes do not exist: brackets, braces and backslashes are literal, because paths may contain them. Matching is
-    case-sensitive. Its time is bounded by the length of the glob times the length of the value, so hostile input
-    cannot slow it down further.
+    `*` matches any run of characters without `/`, `**` any run of characters, and `?` one character except `/`.
+    `**/` at the beginning or after a `/` matches any number of whole folders, also none: `**/x` matches `x`.
+    There are no character classes and no escapes: brackets, braces and backslashes are literal, because they can
+    occur in paths. Matching is case-sensitive. It takes time linear in the length of `value` (RE2 does not backtrack).
     """
-    automaton = _compile_glob(glob)
-    if not automaton.has_wildcards:
+    if "*" not in glob and "?" not in glob:
         return glob == value
-    return (
-        value.startswith(automaton.prefix)
-        and value.endswith(automaton.suffix)
-        and automaton.can_accept(value, len(automaton.prefix))
-    )
-
-
-@dataclass(slots=True)
-class _GlobAutomaton:
-    """A nondeterministic automaton whose set of states is an integer with one bit for each position in the glob.
-
-    The state of a position means that everything before the position has matched. There is no backtracking, which
-    makes other matchers slow on hostile values.
-    """
-
-    prefix: str
-    """The text before the first wildcard; positions are counted from its end."""
-    suffix: str
-    """The text after the last wildcard; used for a fast rejection only."""
-    has_wildcards: bool
-    length: int = 0
-    literal_positions: dict[str, int] = field(default_factory=dict)
-    """Positions that a literal character advances, by character."""
-    any_positions: int = 0
-    """Positions of `?`, which any character but `/` advances."""
-    star_positions: int = 0
-    """Positions of `*`, which consume any character but `/`."""
-    double_star_positions: int = 0
-    """Positions of `**`, which consume any character."""
-    skips: list[tuple[int, int]] = field(default_factory=list)
-    """Pairs of a position and one that is reachable from it without input; ascending, so that one pass suffices."""
-
-    def can_accept(self, value: str, start: int) -> bool:
-        """Return True if `value[start:]` leads from the first position past the last one."""
-        states = self._apply_skips(1)
-        stays_within_or_across = self.star_positions | self.double_star_positions
-        for character in value[start:]:
-            advancing = self.literal_positions.get(character, 0)
-            if character == _SEPARATOR:
-                staying = self.double_star_positions
-            else:
-                staying = stays_within_or_across
-                advancing |= self.any_positions
-            states = self._apply_skips(((states & advancing) << 1) | (states & staying))
-            if not states:
-                return False
-        return bool(states >> self.length & 1)
-
-    def _apply_skips(self, states: int) -> int:
-        for position, reachable in self.skips:
-            if states & position:
-                states |= reachable
-        return states
-
-    def add_literal(self, character: str) -> None:
-        self.literal_positions[character] = self.literal_positions.get(character, 0) | 1 << self.length
-        self.length += 1
-
-    def add_any_character(self) -> None:
-        self.any_positions |= 1 << self.length
-        self.length += 1
-
-    def add_run(self, *, crosses_separators: bool) -> None:
-        if crosses_separators:
-            self.double_star_positions |= 1 << self.length
-        else:
-            self.star_positions |= 1 << self.length
-        self._add_skip(1)
-        self.length += 1
-
-    def add_folders(self) -> None:
-        """Add an optional group for `**/`: any characters, then `/`."""
-        entry = self.length
-        self._add_skip(1)
-        self._add_skip(3)
-        self.length = entry + 1
-        self.double_star_positions |= 1 << self.length
-        self._add_skip(1)
-        self.length += 1
-        self.add_literal(_SEPARATOR)
-
-    def _add_skip(self, distance: int) -> None:
-        self.skips.append((1 << self.length, 1 << self.length + distance))
+    return _compile_glob(glob).fullmatch(_encode(value)) is not None
 
 
 @lru_cache(maxsize=1024)
-def _compile_glob(glob: str) -> _GlobAutomaton:
-    """Compile the part of `glob` after its literal prefix."""
-    first = next((index for index, character in enumerate(glob) if character in _WILDCARDS), len(glob))
-    last = max(glob.rfind(wildcard) for wildcard in _WILDCARDS)
-    suffix = glob[last + 1 :]
-    if glob[last - 1 : last + 1] == "**":
-        suffix = suffix.removeprefix(_SEPARATOR)  # `**/x` also matches without a `/`
-    automaton = _GlobAutomaton(prefix=glob[:first], suffix=suffix, has_wildcards=first < len(glob))
-    index = first
-    while index < len(glob):
-        character = glob[index]
-        if glob.startswith("**/", index) and (index == 0 or glob[index - 1] == _SEPARATOR):
-            automaton.add_folders()
-            index += 3
-        elif character == "*":
-            end = index + len(glob[index:]) - len(glob[index:].lstrip("*"))
-            automaton.add_run(crosses_separators=end - index > 1)
-            index = end
-        else:
-            if character == "?":
-                automaton.add_any_character()
-            else:
-                automaton.add_literal(character)
-            index += 1
-    return automaton
+def _compile_glob(glob: str) -> Any:  # google-re2 has no types
+    import re2  # an offline scan without rules compiles no glob
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = True
+    options.log_errors = False
+    return re2.compile(b"".join(_translate(glob)), options)
+
+
+def _translate(glob: str) -> Iterator[bytes]:
+    """Yield the RE2 expressions of the literal and wildcard parts of `glob`."""
+    end = 0
+    for wildcard in _WILDCARD.finditer(glob):
+        yield re.escape(_encode(glob[end : wildcard.start()]))
+        text, end = wildcard[0], wildcard.end()
+        yield _FOLDERS if text == "**/" else _EXPRESSIONS.get(text, _ANYTHING)
+    yield re.escape(_encode(glob[end:]))
+
+
+def _encode(text: str) -> bytes:
+    """Encode to UTF-8; paths that are not UTF-8 hold surrogates, which get three bytes each."""
+    return text.encode("utf-8", "surrogatepass")

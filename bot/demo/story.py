@@ -58,8 +58,8 @@ def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
 
 
 def _run_basebump(config: Path, progress: ProgressReporter) -> RunReport:
-    fleet_run = wiring.fleet_world(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
-    return run_fleets(fleet_run.fleets, fleet_run.world, fleet_run.orders)
+    fleet_run = wiring.build_fleet_context(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
+    return run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
 
 
 def _show_heading(write_line: Say, title: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from bot.model.forge import TreeEntry
 
 
-def batches(entries: Sequence[TreeEntry], most_bytes: int, most_files: int | None = None) -> Iterator[list[TreeEntry]]:
+def split_into_batches(entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None) -> Iterator[list[TreeEntry]]:
     """Split entries into batches of at most `most_bytes` bytes and `most_files` files.
 
     A single entry larger than `most_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
@@ -16,7 +16,7 @@ def batches(entries: Sequence[TreeEntry], most_bytes: int, most_files: int | Non
     size = 0
     for entry in entries:
         size += entry.size or 0
-        if batch and (size > most_bytes or len(batch) == most_files):
+        if batch and (size > max_bytes or len(batch) == max_files):
             yield batch
             batch, size = [], entry.size or 0
         batch.append(entry)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bot.forges._git_objects import RegularFile, blob_name
+from bot.forges._git_objects import RegularFile, hash_blob
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 
-MAX_INLINE = 256 * 1024
+MAX_INLINE_BYTES = 256 * 1024
 """Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
 
 
-def as_stored(
-    changes: Sequence[FileChange], before: Mapping[FilePath, RegularFile], repository: str
+def build_expected_files(
+    changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
 ) -> dict[FilePath, RegularFile]:
     """Return the mode and blob name that each changed file must have after the push. File modes stay.
 
@@ -22,13 +22,13 @@ def as_stored(
     """
     expected: dict[FilePath, RegularFile] = {}
     for change in changes:
-        file = before.get(change.path)
+        file = base_files.get(change.path)
         if file is None:
             raise ForgeError(
                 f"{repository}: '{change.path}' is not a regular file in the base branch; hint: rerun basebump"
             )
-        expected[change.path] = RegularFile(file.mode, blob_name(change.content, like=file.oid))
-    if all(before[path] == file for path, file in expected.items()):
+        expected[change.path] = RegularFile(file.mode, hash_blob(change.content, like=file.oid))
+    if all(base_files[path] == file for path, file in expected.items()):
         raise ForgeError(
             f"{repository}: nothing would change: the base branch already holds the proposed files; "
             "hint: rerun basebump"
@@ -36,9 +36,9 @@ def as_stored(
     return expected
 
 
-def as_text(content: bytes) -> str | None:
+def decode_text(content: bytes) -> str | None:
     """Decode the content if JSON is sure to carry it unchanged; return None otherwise."""
-    if len(content) > MAX_INLINE or b"\0" in content:
+    if len(content) > MAX_INLINE_BYTES or b"\0" in content:
         return None
     try:
         return content.decode("utf-8")

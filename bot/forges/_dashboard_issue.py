@@ -5,19 +5,19 @@ from __future__ import annotations
 from bot.model.dashboard import DashboardIssue
 from bot.model.errors import ForgeError
 
-LABEL = "basebump-dashboard"
+DASHBOARD_LABEL = "basebump-dashboard"
 """Only people with rights on the repository can set it, so a stranger's issue is never taken for the dashboard."""
 MAX_ISSUES = 100
 """Issues with the label that are inspected; there is one, unless people give the label to other issues."""
 
 
-def with_plain_ends(body: str | None) -> str:
+def normalise_line_ends(body: str | None) -> str:
     """Normalise line ends to LF: servers return text that people edited in a browser with CR LF."""
     return (body or "").replace("\r\n", "\n")
 
 
-def number_of(board: DashboardIssue, repository: str) -> int:
+def require_issue_number(issue: DashboardIssue, repository: str) -> int:
     """Return the number of the dashboard issue. Raises ForgeError if the issue has no number."""
-    if board.number is None:
+    if issue.number is None:
         raise ForgeError(f"{repository}: dashboard issue has no number yet; hint: rerun basebump")
-    return board.number
+    return issue.number

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-AT_ONCE = timedelta(seconds=1)
+MAX_BEFORE_DELETION = timedelta(seconds=1)
 """A person who closes a request and then deletes its branch takes longer than this."""
-SOON = timedelta(minutes=1)
+MAX_AFTER_DELETION = timedelta(minutes=1)
 """The time within which a forge closes a request after its branch was deleted."""
 
 
-def ended_with_branch(closed: datetime, deleted: Iterable[datetime]) -> bool:
+def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
     """Return True if a request was closed together with the deletion of its branch.
 
     Args:
         closed: When the request was closed.
         deleted: The times at which its branch was deleted.
     """
-    return any(-AT_ONCE <= closed - when <= SOON for when in deleted)
+    return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)

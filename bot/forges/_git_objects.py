@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 REGULAR, EXECUTABLE = "100644", "100755"
 """File modes of regular files."""
 
-SHA256_DIGITS = 64
+SHA256_NAME_LENGTH = 64
 """Length of an object name in a repository that uses SHA-256 instead of SHA-1."""
 
 
@@ -22,14 +22,14 @@ class RegularFile:
     """Size in bytes; None if the source did not report it."""
 
 
-def blob_name(content: bytes, like: str = "") -> str:
+def hash_blob(content: bytes, like: str = "") -> str:
     """Return the name that git gives to a blob: https://git-scm.com/book/en/v2/Git-Internals-Git-Objects.
 
     Args:
         content: The bytes of the file.
         like: Any object name of the repository; its length selects SHA-256. Without it, SHA-1 is used.
     """
-    stored = b"blob %d\0%b" % (len(content), content)
-    if len(like) == SHA256_DIGITS:
-        return hashlib.sha256(stored).hexdigest()
-    return hashlib.sha1(stored, usedforsecurity=False).hexdigest()
+    git_object = b"blob %d\0%b" % (len(content), content)
+    if len(like) == SHA256_NAME_LENGTH:
+        return hashlib.sha256(git_object).hexdigest()
+    return hashlib.sha1(git_object, usedforsecurity=False).hexdigest()

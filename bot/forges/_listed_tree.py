@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.forges._git_objects import RegularFile, blob_name
+from bot.forges._git_objects import RegularFile, hash_blob
 from bot.forges._refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -13,11 +13,11 @@ from bot.model.source import FilePath
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class TreeListing:
     """The regular files of a tree; links and submodules are left out."""
 
     files: Mapping[FilePath, RegularFile]
-    complete: bool
+    is_complete: bool
     """False if the server truncated the list, as servers do with large trees."""
 
 
@@ -27,7 +27,7 @@ class ListedTree:
     unlisted_folders = ()
 
     def __init__(
-        self, list_files: Callable[[], Listing], read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]]
+        self, list_files: Callable[[], TreeListing], read: Callable[[Sequence[TreeEntry]], Iterator[bytes | TreeError]]
     ) -> None:
         """Wrap the functions that list and read files.
 
@@ -37,22 +37,22 @@ class ListedTree:
         """
         self._list_files = list_files
         self._read = read
-        self._listing: Listing | None = None
+        self._listing: TreeListing | None = None
 
     @property
     def is_complete(self) -> bool:
         """True if `entries` gives all files of the commit. Raises TreeError."""
-        return self._list().complete
+        return self._load_listing().is_complete
 
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files. Raises TreeError."""
-        return [TreeEntry(path, file.size, file.oid) for path, file in self._list().files.items()]
+        return [TreeEntry(path, file.size, file.oid) for path, file in self._load_listing().files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in order, or the reason why it could not be read."""
         return self._read(entries)
 
-    def _list(self) -> Listing:
+    def _load_listing(self) -> TreeListing:
         if self._listing is None:
             try:
                 self._listing = self._list_files()
@@ -61,7 +61,7 @@ class ListedTree:
         return self._listing
 
 
-def read_one(entry: TreeEntry, ask: Callable[[str], bytes], server: str) -> bytes | TreeError:
+def read_blob(entry: TreeEntry, fetch_blob: Callable[[str], bytes], server: str) -> bytes | TreeError:
     """Read the blob of an entry, and check its content against the blob name.
 
     Returns the content, or the reason why it could not be read. `fetch_blob` fetches a blob by its name and raises
@@ -71,10 +71,10 @@ def read_one(entry: TreeEntry, ask: Callable[[str], bytes], server: str) -> byte
     if oid is None:
         return TreeError(f"'{entry.path}' is not an entry of this tree")
     try:
-        content = ask(oid)
+        content = fetch_blob(oid)
     except RefusedError as refusal:
         return TreeError(str(refusal))
-    if blob_name(content, like=oid) != oid:
+    if hash_blob(content, like=oid) != oid:
         return TreeError(
             f"'{entry.path}': {server} sent content that does not match its object name; hint: rerun basebump"
         )

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
-AMENDED_AFTER = timedelta(seconds=5)
+MAX_DATE_DIFFERENCE = timedelta(seconds=5)
 """Servers date author and committer at once; a commit with a larger difference was amended by somebody."""
 MAX_MERGES = 20
 """Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
 PARENTS_OF_MERGE = 2
 
 
-class Commit(Protocol):
+class CommitWithIntent(Protocol):
     """One commit of a server's API."""
 
     @property
@@ -25,23 +25,23 @@ class Commit(Protocol):
         ...
 
 
-AnyCommit = TypeVar("AnyCommit", bound=Commit)
+AnyCommit = TypeVar("AnyCommit", bound=CommitWithIntent)
 
 
-def below_merges(top: AnyCommit, beyond: Mapping[str, AnyCommit]) -> AnyCommit | None:
+def find_own_commit_below_merges(tip: AnyCommit, commits_beyond_base: Mapping[str, AnyCommit]) -> AnyCommit | None:
     """Find basebump's commit below merges of the base branch; None if the branch holds anything else.
 
     `tip` is the commit that the branch points to, `commits_beyond_base` are the commits that the base does not have, by
     name. Anything else that somebody merged would be among them.
     """
-    at: AnyCommit | None = top
-    passed = 0
-    while at is not None and at.intent is None and len(at.parents) == PARENTS_OF_MERGE:
-        passed += 1
-        at = beyond.get(at.parents[0])
-    return at if at is not None and at.intent is not None and len(beyond) == passed + 1 else None
+    commit: AnyCommit | None = tip
+    merges = 0
+    while commit is not None and commit.intent is None and len(commit.parents) == PARENTS_OF_MERGE:
+        merges += 1
+        commit = commits_beyond_base.get(commit.parents[0])
+    return commit if commit is not None and commit.intent is not None and len(commits_beyond_base) == merges + 1 else None
 
 
-def changed_lines(patch: str) -> tuple[str, ...]:
+def extract_changed_lines(patch: str) -> tuple[str, ...]:
     """Return the added and removed lines of a patch, without positions and context: a merge changes both."""
     return tuple(line for line in patch.split("\n") if line.startswith(("+", "-")))

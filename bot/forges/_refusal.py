@@ -8,11 +8,11 @@ from typing import TypeVar
 
 from bot.model.errors import ForgeError
 
-BACKOFF = (1.0, 4.0)
+BACKOFF_SECONDS = (1.0, 4.0)
 """Seconds before each repetition of a failed read; after the last one the failure is final."""
 MAX_WAIT = 60.0
 """Longest rate limit in seconds that a run waits for; longer ones are left to the next run."""
-LONGEST_WAIT = 10 * 365 * 86_400.0
+MAX_NAMED_WAIT = 10 * 365 * 86_400.0
 """Upper bound in seconds for the end of a rate limit in a message, so that the date can be computed."""
 
 UNAUTHORIZED, FORBIDDEN, NOT_FOUND, NOT_ALLOWED, NOT_ACCEPTABLE = 401, 403, 404, 405, 406
@@ -26,14 +26,14 @@ Answer = TypeVar("Answer")
 class RefusedError(ForgeError):
     """A forge refused or did not answer a request; the message says what that means and what to do next."""
 
-    def __init__(self, what: str, *, status: int | None, words: str = "", wait: float | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None, server_message: str = "", retry_after: float | None = None) -> None:
         self.status = status
         """The HTTP status; None if there was no answer."""
-        self.words = words
+        self.server_message = server_message
         """The forge's own message, for callers that can interpret it."""
-        self.wait = wait
+        self.retry_after = retry_after
         """Seconds after which the same request may succeed, if a rate limit refused it."""
-        super().__init__(what)
+        super().__init__(message)
 
     @property
     def may_have_worked(self) -> bool:
@@ -41,24 +41,24 @@ class RefusedError(ForgeError):
         return self.status is None or self.status >= SERVER_ERROR
 
 
-def ask(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
+def send_read(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
     """Make a call that changes nothing, and repeat it after failures that may pass.
 
     A failure of the server is repeated after each time in `BACKOFF`, a short rate limit when it ends. Raises
     RefusedError.
     """
-    for backoff in BACKOFF:
+    for backoff in BACKOFF_SECONDS:
         try:
             return call()
         except RefusedError as refusal:
-            wait = backoff if refusal.may_have_worked else refusal.wait
+            wait = backoff if refusal.may_have_worked else refusal.retry_after
             if wait is None or wait > MAX_WAIT:
                 raise
         pause(wait)
     return call()
 
 
-def tell(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
+def send_write(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
     """Make a call that changes something; repeat it only after a short rate limit, which means that nothing was done.
 
     Raises RefusedError.
@@ -66,36 +66,36 @@ def tell(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
     try:
         return call()
     except RefusedError as refusal:
-        if refusal.wait is None or refusal.wait > MAX_WAIT:
+        if refusal.retry_after is None or refusal.retry_after > MAX_WAIT:
             raise
-        pause(refusal.wait)
+        pause(refusal.retry_after)
     return call()
 
 
-def after(refusal: RefusedError, look: Callable[[], Answer]) -> Answer:
+def read_after_refusal(refusal: RefusedError, read_state: Callable[[], Answer]) -> Answer:
     """Read the state after a write was refused; raise the refusal if the state cannot be read."""
     try:
-        return look()
+        return read_state()
     except RefusedError:
         raise refusal from None
 
 
-def seconds_until(reset: str, now: datetime) -> float:
+def compute_reset_wait(reset: str, now: datetime) -> float:
     """Return the seconds until a rate limit ends that names only the second since 1970 in which it ends."""
     return max(float(reset) - now.timestamp(), 0.0) + 1.0
 
 
 def explain_limit(wait: float, now: datetime) -> str:
     """Describe when a rate limit ends that lasts `wait` seconds from `now`."""
-    until = (now + timedelta(seconds=min(wait, LONGEST_WAIT))).astimezone(UTC)
+    until = (now + timedelta(seconds=min(wait, MAX_NAMED_WAIT))).astimezone(UTC)
     return f"the rate limit is used up until {until:%Y-%m-%d %H:%M:%S} UTC; hint: rerun basebump then"
 
 
-def is_final(refusal: RefusedError) -> bool:
+def is_permanent_refusal(refusal: RefusedError) -> bool:
     """Return True if repeating the request for the same commit is useless.
 
     The token lacks a permission, or the forge does not have the feature. A rate limit, a failure of the server and an
     invalid token are not final.
     """
-    is_answered = refusal.status is not None and refusal.status < SERVER_ERROR
-    return is_answered and refusal.wait is None and refusal.status != UNAUTHORIZED
+    has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
+    return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED

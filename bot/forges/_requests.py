@@ -8,7 +8,7 @@ from typing import Protocol
 from bot.core.proposal.base_branches import BaseBranch
 
 
-class Head(Protocol):
+class BranchHead(Protocol):
     """The content of a branch compared with the base branch."""
 
     @property
@@ -17,48 +17,48 @@ class Head(Protocol):
         ...
 
     @property
-    def base(self) -> str | None:
+    def stated_base(self) -> str | None:
         """The base branch that the commit names in its trailer; None for the default branch."""
         ...
 
     @property
-    def behind(self) -> bool:
+    def is_behind(self) -> bool:
         """True if the base has commits that the branch does not have."""
         ...
 
 
-class Request(Protocol):
+class ListedRequest(Protocol):
     """An open request to merge a branch into a base branch."""
 
     @property
     def branch(self) -> str: ...
 
     @property
-    def target(self) -> str: ...
+    def target_branch(self) -> str: ...
 
 
-def worth_a_look(
-    branches: Iterable[str], requests: Collection[Request], base: BaseBranch, wanted: Collection[str]
+def select_branches_to_read(
+    branches: Iterable[str], requests: Collection[ListedRequest], base: BaseBranch, desired: Collection[str]
 ) -> Iterator[str]:
     """Yield the branches whose head must be read, by name.
 
     These are the `desired` branches, those with a request to this base branch, and those without any open request.
     """
-    spoken_for = {each.branch for each in requests}
-    near = {each.branch for each in requests if each.target == base.name}
+    with_request = {each.branch for each in requests}
+    with_request_here = {each.branch for each in requests if each.target_branch == base.name}
     for branch in sorted(branches):
-        if branch in wanted or branch in near or branch not in spoken_for:
+        if branch in desired or branch in with_request_here or branch not in with_request:
             yield branch
 
 
-def owns(base: BaseBranch, request: Request, heads: Mapping[str, Head], wanted: Collection[str]) -> bool:
+def is_request_of_base(base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]) -> bool:
     """Return True if a request belongs to a base branch; False if the head of its branch was not read."""
     head = heads.get(request.branch)
     return head is not None and base.is_base_of_request(
-        request.target, is_desired=request.branch in wanted, is_ours=head.intent is not None, stated_base=head.base
+        request.target_branch, is_desired=request.branch in desired, is_ours=head.intent is not None, stated_base=head.stated_base
     )
 
 
-def may_conflict(head: Head) -> bool:
+def can_conflict(head: BranchHead) -> bool:
     """Return True if a conflict matters: branches with commits of people are left alone anyway."""
-    return head.intent is not None and head.behind
+    return head.intent is not None and head.is_behind

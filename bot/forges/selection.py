@@ -11,7 +11,7 @@ from bot.model.report import RunFailure
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class RepositorySelection:
     """Conditions on the repositories of one owner; empty conditions accept all of them.
 
     Archived, disabled and empty repositories, forks, and repositories marked for deletion are never selected: nobody
@@ -28,31 +28,31 @@ class Selection:
     topics: tuple[str, ...] = ()
     """Topics of which the repository must have one."""
 
-    def owns(self, name: str) -> bool:
+    def is_below_owner(self, name: str) -> bool:
         """Return True if the repository with this full name is below the owner."""
         return name.lower().startswith(f"{self.owner}/".lower())
 
-    def among(self, names: Iterable[str]) -> list[str]:
+    def filter_names(self, names: Iterable[str]) -> list[str]:
         """Return the full names that are below the owner, sorted."""
-        return sorted(filter(self.owns, names))
+        return sorted(filter(self.is_below_owner, names))
 
-    def takes(self, name: str, topics: Collection[str]) -> bool:
+    def is_selected(self, name: str, topics: Collection[str]) -> bool:
         """Return True if the repository with this full name and these topics is selected."""
         short = name[len(self.owner) + 1 :].lower()
-        wanted = {each.lower() for each in self.topics}
+        wanted_topics = {each.lower() for each in self.topics}
         return (
-            self.owns(name)
+            self.is_below_owner(name)
             and (not self.include or any(is_glob_match(glob.lower(), short) for glob in self.include))
             and not any(is_glob_match(glob.lower(), short) for glob in self.exclude)
-            and (not wanted or any(each.lower() in wanted for each in topics))
+            and (not wanted_topics or any(each.lower() in wanted_topics for each in topics))
         )
 
 
-def each_once(found: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | RunFailure]:
+def deduplicate_repositories(repositories: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | RunFailure]:
     """Yield each repository once for each of its base branches, though the config may select it several times."""
-    done: set[tuple[str, str | None]] = set()
-    for each in found:
+    yielded: set[tuple[str, str | None]] = set()
+    for each in repositories:
         key = (each.subject, None) if isinstance(each, RunFailure) else (each.name.lower(), each.base_branch)
-        if key not in done:
-            done.add(key)
+        if key not in yielded:
+            yielded.add(key)
             yield each

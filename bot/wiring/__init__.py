@@ -19,7 +19,7 @@ from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
 from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader
 from bot.wiring.clock import SystemClock
-from bot.wiring.registries import builders_of, registry_of
+from bot.wiring.registries import list_builders, build_registry
 
 if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
     from bot.settings import EnrichmentSettings, Settings
 
 
-def scan_world(
+def build_scan_context(
     config_file: Path | None, *, offline: bool, progress: ProgressReporter
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
     """Return the context for a scan of one folder; offline, it has no registry and no scanner."""
     if offline and config_file is None:
         return OfflineContext(load_all_formats(), SystemClock(), _read_rules), PolicyConfig()
-    settings = _settings(config_file, need_forges=False)
+    settings = _load_settings(config_file, must_have_forges=False)
     if offline:
         return OfflineContext(load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules), settings.policy
-    return _world(settings, progress, None), settings.policy
+    return _build_context(settings, progress, None), settings.policy
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
@@ -51,7 +51,7 @@ def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
     return load_repository_rules(content, source)
 
 
-def _reader_of_rules(settings: Settings) -> RulesReader:
+def _build_rules_reader(settings: Settings) -> RulesReader:
     """Return a parser of repositories' own files that refuses ages which no run with these settings could determine."""
     from bot.settings import load_repository_rules
 
@@ -59,68 +59,68 @@ def _reader_of_rules(settings: Settings) -> RulesReader:
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
+class FleetRun:
     """The fleets, services and options of a run over repositories."""
 
     fleets: tuple[Fleet, ...]
-    world: RunContext
-    orders: RunOptions
+    context: RunContext
+    options: RunOptions
 
 
-def fleet_world(
+def build_fleet_context(
     config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None
-) -> Wired:
+) -> FleetRun:
     """Return everything that a run over a config's repositories needs.
 
     `cache` is the folder in which scanners keep their databases. Raises UsageError.
     """
     from bot.pipeline.orders import RunOptions
-    from bot.wiring.forges import fleets_of
+    from bot.wiring.forges import build_fleets
 
-    settings = _settings(config_file, need_forges=True)
-    world = _world(settings, progress, cache)
-    orders = RunOptions(
+    settings = _load_settings(config_file, must_have_forges=True)
+    context = _build_context(settings, progress, cache)
+    options = RunOptions(
         policy_config=settings.policy,
         level=level,
         scope=scope,
         limits=settings.limits,
         rollout=settings.rollout,
         branch_prefix=settings.branch_prefix,
-        templates=_templates(settings),
+        templates=_load_templates(settings),
         trailers=settings.trailers,
         has_dashboards=settings.has_dashboards,
         has_status=settings.has_status,
     )
-    return Wired(
-        fleets=tuple(fleet for forge in settings.forges for fleet in fleets_of(settings, forge)),
-        world=replace(world, builders=tuple(builders_of(settings)), read_rules=_reader_of_rules(settings)),
-        orders=orders,
+    return FleetRun(
+        fleets=tuple(fleet for forge in settings.forges for fleet in build_fleets(settings, forge)),
+        context=replace(context, builders=tuple(list_builders(settings)), read_rules=_build_rules_reader(settings)),
+        options=options,
     )
 
 
-def _templates(settings: Settings) -> TemplateSources:
+def _load_templates(settings: Settings) -> TemplateSources:
     """Return the operator's templates, with the built-in ones as defaults. Raises ConfigError if one is unusable."""
     from bot import resources
     from bot.pipeline.plan import TemplateSources
 
-    own = settings.templates
+    configured = settings.templates
     return TemplateSources(
-        title=own.get("title") or resources.read_template("title.txt.j2"),
-        body=resources.prepend_macros(own.get("body") or resources.read_template("body.md.j2")),
-        message=own.get("message") or resources.read_template("message.txt.j2"),
-        dashboard=own.get("dashboard") or resources.read_template("dashboard.md.j2"),
+        title=configured.get("title") or resources.read_template("title.txt.j2"),
+        body=resources.prepend_macros(configured.get("body") or resources.read_template("body.md.j2")),
+        message=configured.get("message") or resources.read_template("message.txt.j2"),
+        dashboard=configured.get("dashboard") or resources.read_template("dashboard.md.j2"),
     )
 
 
-def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
+def _build_context(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
     from bot.pipeline.judge import RunContext
     from bot.verifiers import create_verifiers
-    from bot.wiring.memory import remembered
-    from bot.wiring.scanners import scanner_of
+    from bot.wiring.memory import open_state_stores
+    from bot.wiring.scanners import build_scanner_selector
 
-    registry = registry_of(settings)
-    scanners = scanner_of(settings, registry, cache)
-    memory, ends = remembered(settings)
+    registry = build_registry(settings)
+    scanners = build_scanner_selector(settings, registry, cache)
+    memory, ends = open_state_stores(settings)
     return RunContext(
         formats=load_formats_with_globs(dict(settings.files)),
         registry=registry,
@@ -132,41 +132,41 @@ def _world(settings: Settings, progress: ProgressReporter, cache: Path | None) -
         superseded_store=ends,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
-        advisories=advisories_of(settings.enrichment, registry),
+        advisories=build_advisories(settings.enrichment, registry),
         verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), SystemClock().now),
     )
 
 
-def advisories_of(named: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
+def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
     """Return the sources of public lists and VEX documents; None if the config names none."""
     from bot.settings import EnrichmentSettings
 
-    if named == EnrichmentSettings():
+    if settings == EnrichmentSettings():
         return None
     from bot.advisories.documents import AcceptedDocuments, VexDocuments
     from bot.advisories.lists import PublicLists
     from bot.advisories.published import PublishedAdvisories
     from bot.advisories.source import DocumentSource
 
-    def at(place: Path | str | None) -> DocumentSource | None:
-        return DocumentSource(place, os.environ) if place is not None else None
+    def build_source(location: Path | str | None) -> DocumentSource | None:
+        return DocumentSource(location, os.environ) if location is not None else None
 
-    vex = [AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors) for index, each in enumerate(named.vex)]
+    vex = [AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors) for index, each in enumerate(settings.vex)]
     return PublishedAdvisories(
-        PublicLists(at(named.kev), at(named.epss)),
+        PublicLists(build_source(settings.kev), build_source(settings.epss)),
         VexDocuments(vex, os.environ),
         lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
     )
 
 
-def registry_for(config_file: Path | None, host: str) -> Registry:
+def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
     """Return the registries of a config. Raises UsageError if `host` is not among those that may be contacted."""
-    settings = _settings(config_file, need_forges=False)
-    refuse_unlisted(settings, host)
-    return registry_of(settings)
+    settings = _load_settings(config_file, must_have_forges=False)
+    refuse_unlisted_host(settings, host)
+    return build_registry(settings)
 
 
-def comparing_world(
+def build_compare_context(
     config_file: Path | None, hosts: Sequence[str], progress: ProgressReporter
 ) -> tuple[RunContext, tuple[TrustEntry, ...]]:
     """Return the context for a comparison of two images, and the signers that the config trusts.
@@ -176,15 +176,15 @@ def comparing_world(
     """
     from bot.settings import AutoSettings
 
-    settings = _settings(config_file, need_forges=False)
+    settings = _load_settings(config_file, must_have_forges=False)
     for host in hosts:
-        refuse_unlisted(settings, host)
+        refuse_unlisted_host(settings, host)
     if not settings.scanners:
         settings = replace(settings, scanners=(AutoSettings(osv=None),))
-    return _world(settings, progress, None), settings.policy.trust
+    return _build_context(settings, progress, None), settings.policy.trust
 
 
-def refuse_unlisted(settings: Settings, host: str) -> None:
+def refuse_unlisted_host(settings: Settings, host: str) -> None:
     """Raise UsageError if `host` is not a registry that these settings allow to contact."""
     from bot.core.places.select import is_known_registry
 
@@ -195,23 +195,23 @@ def refuse_unlisted(settings: Settings, host: str) -> None:
         )
 
 
-def decline(config_file: Path, name: str, branch: str) -> bool:
+def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
     """Decline a proposal of a local forge. Return True if its branch is gone. Raises UsageError and ForgeError."""
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
 
-    settings = _settings(config_file, need_forges=True)
+    settings = _load_settings(config_file, must_have_forges=True)
     for forge in settings.forges:
         if isinstance(forge, LocalSettings):
             fleet = LocalFleet(forge.folder, forge.repositories or ())
             if any(fleet.list_repositories(frozenset({name}))):
-                return fleet.decline(name, branch)
+                return fleet.decline_proposal(name, branch)
     raise UsageError(
         f"{config_file}: no local forge has a repository '{name}'; hint: close requests of other forges there"
     )
 
 
-def _settings(config_file: Path | None, *, need_forges: bool) -> Settings:
+def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Settings:
     from bot.settings import Settings, load
 
-    return Settings() if config_file is None else load(config_file, requires_forges=need_forges)
+    return Settings() if config_file is None else load(config_file, requires_forges=must_have_forges)

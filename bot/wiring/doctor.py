@@ -15,9 +15,9 @@ from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.doctor import DiagnosisPart
 from bot.settings import EnrichmentSettings, Settings, load, read_secret
-from bot.wiring import advisories_of, refuse_unlisted
-from bot.wiring.forges import fleets_of
-from bot.wiring.registries import builders_of, registry_of
+from bot.wiring import build_advisories, refuse_unlisted_host
+from bot.wiring.forges import build_fleets
+from bot.wiring.registries import list_builders, build_registry
 
 if TYPE_CHECKING:
     from bot.ports import Diagnosable
@@ -28,41 +28,41 @@ HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
 """Stands for Docker Hub if the user names no image; reading what a tag points to does not count as a pull."""
 
 
-def parts_of(
+def build_parts(
     config_file: Path, level: RunLevel, images: Sequence[ImageReference]
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
     """Return the target of the diagnosis and the parts that runs of a config need. Raises UsageError."""
     settings = load(config_file, requires_forges=True)
     for image in images:
-        refuse_unlisted(settings, image.host)
-    aim = DiagnosisTarget(
+        refuse_unlisted_host(settings, image.host)
+    target = DiagnosisTarget(
         level,
         settings.branch_prefix,
         sets_commit_status=settings.has_status and bool(settings.scanners or settings.policy.trust),
         has_dashboards=settings.has_dashboards,
     )
-    return aim, list(_parts(settings, images))
+    return target, list(_list_parts(settings, images))
 
 
-def _parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
+def _list_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
     from bot.settings.examination import SettingsExamination, TrustExamination
 
     yield DiagnosisPart(ConfigArea.CONFIG, settings.source, lambda: [SettingsExamination(settings, os.environ)])
     for forge in settings.forges:
-        yield DiagnosisPart(ConfigArea.FORGES, _called(forge), partial(fleets_of, settings, forge))
-    yield from _registries(settings, images)
-    yield from _scanners(settings)
+        yield DiagnosisPart(ConfigArea.FORGES, _name_forge(forge), partial(build_fleets, settings, forge))
+    yield from _list_registry_parts(settings, images)
+    yield from _list_scanner_parts(settings)
     yield DiagnosisPart(ConfigArea.TRUST, "trust", lambda: [TrustExamination(settings)])
     if settings.enrichment != EnrichmentSettings():
-        yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_advisories, settings))
+        yield DiagnosisPart(ConfigArea.ENRICHMENT, "enrichment", partial(_build_advisories, settings))
     if settings.state is not None:
-        yield DiagnosisPart(ConfigArea.STATE, "state", partial(_state, settings.state))
+        yield DiagnosisPart(ConfigArea.STATE, "state", partial(_build_state_examination, settings.state))
 
 
 # ---- forges ------------------------------------------------------------------------------------------------------
 
 
-def _called(forge: ForgeSettings) -> str:
+def _name_forge(forge: ForgeSettings) -> str:
     from bot.settings import LocalSettings
 
     return str(forge.folder) if isinstance(forge, LocalSettings) else forge.url
@@ -71,74 +71,74 @@ def _called(forge: ForgeSettings) -> str:
 # ---- registries --------------------------------------------------------------------------------------------------
 
 
-def _registries(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
+def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
     """Yield each listed registry once, and the images. A registry whose secret is missing is not contacted."""
     from bot.registries.examination import ImageExamination, NoImageExamination
 
-    shut = {each.host: each for each in settings.registries if _lacks_secret(each)}
-    registry = registry_of(_open(settings))
+    without_secret = {each.host: each for each in settings.registries if _is_secret_missing(each)}
+    registry = build_registry(_without_unusable_registries(settings))
 
-    def login(host: str) -> Iterator[Diagnosable]:
-        _demand_secrets(settings, shut.get(host))
+    def examine_login(host: str) -> Iterator[Diagnosable]:
+        _require_secrets(settings, without_secret.get(host))
         yield registry.create_login_examination(host)
 
-    def image(line: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
-        _demand_secrets(settings, shut.get(line.host))
+    def examine_image(line: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
+        _require_secrets(settings, without_secret.get(line.host))
         yield ImageExamination(registry, line, is_named=is_named)
 
     for host in dict.fromkeys(each.host for each in settings.registries):
-        yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(login, host))
-    for builder in builders_of(settings):
-        yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_just, builder))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(examine_login, host))
+    for builder in list_builders(settings):
+        yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_wrap_in_list, builder))
     for each in images:
         line = TagRef(each.repository, each.tag or DEFAULT_TAG)
-        yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(image, line, is_named=True))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(examine_image, line, is_named=True))
     if images:
         return
     if is_ignored_image(settings.policy, HUB_IMAGE.repository):
         yield DiagnosisPart(ConfigArea.REGISTRIES, "images", lambda: [NoImageExamination()])
     else:
-        yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(image, HUB_IMAGE, is_named=False))
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(HUB_IMAGE), partial(examine_image, HUB_IMAGE, is_named=False))
 
 
-def _just(examined: Diagnosable) -> list[Diagnosable]:
-    return [examined]
+def _wrap_in_list(diagnosable: Diagnosable) -> list[Diagnosable]:
+    return [diagnosable]
 
 
-def _open(settings: Settings) -> Settings:
+def _without_unusable_registries(settings: Settings) -> Settings:
     """Return the settings without the registries whose secrets are missing."""
-    return replace(settings, registries=tuple(each for each in settings.registries if not _lacks_secret(each)))
+    return replace(settings, registries=tuple(each for each in settings.registries if not _is_secret_missing(each)))
 
 
-def _lacks_secret(registry: RegistrySettings) -> bool:
-    return any(named and not read_secret(os.environ, named) for named in (registry.username_env, registry.password_env))
+def _is_secret_missing(registry: RegistrySettings) -> bool:
+    return any(variable and not read_secret(os.environ, variable) for variable in (registry.username_env, registry.password_env))
 
 
-def _demand_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
+def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
     """Raise ConfigError if a secret of a registry is missing."""
-    for named in (registry.username_env, registry.password_env) if registry is not None else ():
-        if named is not None:
-            settings.get_secret(named, os.environ)
+    for variable in (registry.username_env, registry.password_env) if registry is not None else ():
+        if variable is not None:
+            settings.get_secret(variable, os.environ)
 
 
 # ---- scanners and lists ------------------------------------------------------------------------------------------
 
 
-def _scanners(settings: Settings) -> Iterator[DiagnosisPart]:
+def _list_scanner_parts(settings: Settings) -> Iterator[DiagnosisPart]:
     from bot.settings import NoScannerSettings
 
-    for index, chosen in enumerate(settings.scanners or (NoScannerSettings(),)):
-        yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_scanner, settings, chosen))
+    for index, scanner in enumerate(settings.scanners or (NoScannerSettings(),)):
+        yield DiagnosisPart(ConfigArea.SCANNERS, f"scanners[{index}]", partial(_build_scanner, settings, scanner))
 
 
-def _scanner(settings: Settings, chosen: ScannerSettings) -> Iterator[Diagnosable]:
-    from bot.wiring.scanners import cache_folder, scanner_for
+def _build_scanner(settings: Settings, scanner: ScannerSettings) -> Iterator[Diagnosable]:
+    from bot.wiring.scanners import get_cache_folder, build_scanner
 
-    yield scanner_for(chosen, settings, registry_of(_open(settings)), cache_folder())
+    yield build_scanner(scanner, settings, build_registry(_without_unusable_registries(settings)), get_cache_folder())
 
 
-def _advisories(settings: Settings) -> Iterator[Diagnosable]:
-    advisories = advisories_of(settings.enrichment, registry_of(_open(settings)))
+def _build_advisories(settings: Settings) -> Iterator[Diagnosable]:
+    advisories = build_advisories(settings.enrichment, build_registry(_without_unusable_registries(settings)))
     if advisories is not None:
         yield advisories
 
@@ -146,7 +146,7 @@ def _advisories(settings: Settings) -> Iterator[Diagnosable]:
 # ---- state -------------------------------------------------------------------------------------------------------
 
 
-def _state(state: StateSettings) -> Iterator[Diagnosable]:
+def _build_state_examination(state: StateSettings) -> Iterator[Diagnosable]:
     from bot.settings import StateFile, StateServer
     from bot.state.examination import StateFileExamination, StateServerExamination
 

@@ -10,11 +10,11 @@ from bot.ports import Fleet
 
 if TYPE_CHECKING:
     from bot.forges.github.fleet import AppKey
-    from bot.forges.selection import Selection
+    from bot.forges.selection import RepositorySelection
     from bot.settings import ForgeSettings, GithubSettings, GitlabSettings, Settings
 
 
-def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
+def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
     """Yield the fleets of a forge's named and selected repositories. Raises ConfigError if its secret is not set."""
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
@@ -24,18 +24,18 @@ def fleets_of(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
             yield LocalFleet(forge.folder, forge.repositories or (), base_branches=forge.base_branches)
         case GithubSettings():
-            yield from _github_fleets(settings, forge)
+            yield from _build_github_fleets(settings, forge)
         case GitlabSettings():
-            yield from _gitlab_fleets(settings, forge)
+            yield from _build_gitlab_fleets(settings, forge)
         case _:
             assert_never(forge)
 
 
-def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
+def _build_github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
     from bot.forges.github.fleet import GitHubFleet
 
-    credential = _github_credential(settings, forge)
-    for selected, delay in by_pace(settings, forge):
+    credential = _load_github_credential(settings, forge)
+    for selected, delay in group_by_write_delay(settings, forge):
         yield GitHubFleet(
             forge.url,
             credential,
@@ -47,14 +47,14 @@ def _github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]
         )
 
 
-def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
+def _build_gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
     from bot.forges.gitlab.fleet import GitLabFleet, JobToken
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
     secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
-    for selected, delay in by_pace(settings, forge):
+    for selected, delay in group_by_write_delay(settings, forge):
         yield GitLabFleet(
             forge.url,
             token,
@@ -65,26 +65,26 @@ def _gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]
         )
 
 
-def by_pace(
+def group_by_write_delay(
     settings: Settings, forge: GithubSettings | GitlabSettings
-) -> Iterator[tuple[Sequence[str | Selection], float]]:
+) -> Iterator[tuple[Sequence[str | RepositorySelection], float]]:
     """Yield the named repositories and the selections by owner, each with the seconds between two writes.
 
     Repositories that are named are excluded from the selections.
     """
-    from bot.forges.selection import Selection
+    from bot.forges.selection import RepositorySelection
 
     if forge.repositories:
         yield forge.repositories, settings.get_write_delay(is_selected_by_owner=False).total_seconds()
     if forge.owners or not forge.repositories:
         selections = [
-            Selection(each.owner, each.include, (*each.exclude, *_named(forge, each.owner)), each.topics)
+            RepositorySelection(each.owner, each.include, (*each.exclude, *_list_named_repositories(forge, each.owner)), each.topics)
             for each in forge.owners
         ]
         yield selections, settings.get_write_delay(is_selected_by_owner=True).total_seconds()
 
 
-def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
+def _load_github_credential(settings: Settings, forge: GithubSettings) -> str | AppKey | None:
     """Return the token, or the key of the App; None if the config has neither. Raises ConfigError."""
     if forge.app is not None:
         from bot.forges.github.fleet import AppKey, InvalidKeyError
@@ -92,14 +92,14 @@ def _github_credential(settings: Settings, forge: GithubSettings) -> str | AppKe
         try:
             return AppKey(forge.app.id, settings.get_secret(forge.app.key_env, os.environ))
         except InvalidKeyError:
-            what = f"environment variable {forge.app.key_env} does not hold a private RSA key in PEM form"
-            raise settings.build_variable_error(forge.app.key_env, what) from None
+            message = f"environment variable {forge.app.key_env} does not hold a private RSA key in PEM form"
+            raise settings.build_variable_error(forge.app.key_env, message) from None
     return settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
 
 
-def _named(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
+def _list_named_repositories(forge: GithubSettings | GitlabSettings, owner: str) -> Iterator[str]:
     """Yield the repositories of an owner that the config names one by one, without the owner."""
     prefix = f"{owner}/"
-    for full in forge.repositories:
-        if full.lower().startswith(prefix.lower()):
-            yield full[len(prefix) :]
+    for name in forge.repositories:
+        if name.lower().startswith(prefix.lower()):
+            yield name[len(prefix) :]

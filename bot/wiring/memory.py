@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 
-def remembered(settings: Settings) -> tuple[StateStore, SupersededStore]:
+def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
     """Open the stores of state, so that a run does not start if its state is unusable. Raises StateError."""
     from bot.settings import StateFile, StateServer
     from bot.state.none import NoSupersededStore, NoStateStore

@@ -15,18 +15,18 @@ if TYPE_CHECKING:
     from bot.settings import RegistryAuth, RegistrySettings, Settings
 
 
-def registry_of(settings: Settings) -> OciRegistry:
+def build_registry(settings: Settings) -> OciRegistry:
     """Return the registries of a config. Raises ConfigError if a secret is not set."""
     from bot.registries.oci import OciRegistry
 
-    return OciRegistry([_entry(settings, registry) for registry in settings.registries])
+    return OciRegistry([_build_entry(settings, registry) for registry in settings.registries])
 
 
-def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
+def _build_entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
     from bot.registries.access import RegistryEntry
     from bot.settings import RegistryAuth
 
-    def secret(variable: str | None) -> str | None:
+    def read_secret(variable: str | None) -> str | None:
         return settings.get_secret(variable, os.environ) if variable is not None else None
 
     return RegistryEntry(
@@ -35,17 +35,17 @@ def _entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
         mirror=registry.mirror,
         upstream=registry.upstream,
         is_insecure=registry.insecure,
-        username=secret(registry.username_env),
-        password=secret(registry.password_env),
+        username=read_secret(registry.username_env),
+        password=read_secret(registry.password_env),
         is_anonymous=registry.auth is RegistryAuth.ANONYMOUS,
         uses_entra=registry.auth is RegistryAuth.AZURE,
-        cloud=_cloud(registry.auth),
+        cloud=_choose_cloud(registry.auth),
         ca=str(registry.ca) if registry.ca is not None else None,
         trusted_realms=registry.trusted_realms,
     )
 
 
-def builders_of(settings: Settings) -> Iterator[ImageBuilder]:
+def list_builders(settings: Settings) -> Iterator[ImageBuilder]:
     """Yield the registries that build images themselves."""
     for registry in settings.registries:
         if registry.tasks is not None:
@@ -54,7 +54,7 @@ def builders_of(settings: Settings) -> Iterator[ImageBuilder]:
             yield AcrTasks(registry.host, registry.tasks, os.environ)
 
 
-def _cloud(auth: RegistryAuth) -> CloudProvider | None:
+def _choose_cloud(auth: RegistryAuth) -> CloudProvider | None:
     from bot.registries.clouds import CloudProvider
     from bot.settings import RegistryAuth
 

@@ -28,25 +28,25 @@ if TYPE_CHECKING:
         TrivySettings,
     )
 
-PROJECT = Path(__file__).resolve().parent.parent.parent
+PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
 """The folder of a checkout; `make` keeps Trivy in a virtual environment of its own in it."""
-TRIVY_ENVIRONMENTS = (PROJECT / ".venv-trivy",)
+TRIVY_ENVIRONMENTS = (PROJECT_FOLDER / ".venv-trivy",)
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 """The proxy variables that scanners get; basebump's own requests read the same ones, lower case first."""
 
 
-def scanner_of(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
+def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
     """Return the selector of scanners: the first entry that matches an image; without entries, no scanner."""
     from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
 
-    cache = cache or cache_folder()
+    cache = cache or get_cache_folder()
     return ConfiguredScannerSelector(
-        [ScannerEntry(each.images, scanner_for(each, settings, registry, cache), each.private) for each in settings.scanners]
+        [ScannerEntry(each.images, build_scanner(each, settings, registry, cache), each.private) for each in settings.scanners]
     )
 
 
-def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
+def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
     """Return the scanner of one entry of the config. Raises ConfigError if its secret is not set."""
     from bot.scanners.none import MissingScanner, NoScanner
     from bot.settings import (
@@ -59,114 +59,114 @@ def scanner_for(chosen: ScannerSettings, settings: Settings, registry: OciRegist
         TrivySettings,
     )
 
-    match chosen:
+    match entry:
         case NoScannerSettings():
             return NoScanner()
         case AutoSettings():
-            trivy = TrivySettings(database=chosen.database, timeout=chosen.timeout)
-            grype = GrypeSettings(timeout=chosen.timeout)
+            trivy = TrivySettings(database=entry.database, timeout=entry.timeout)
+            grype = GrypeSettings(timeout=entry.timeout)
             return (
-                _trivy(trivy, registry, cache) or _grype(grype, registry, cache) or _nothing_installed(chosen, registry)
+                _build_trivy(trivy, registry, cache) or _build_grype(grype, registry, cache) or _build_fallback_scanner(entry, registry)
             )
         case TrivySettings(server=str()):
-            return _trivy_server(chosen, settings, registry, cache) or MissingScanner(chosen.binary or "trivy")
+            return _build_trivy_client(entry, settings, registry, cache) or MissingScanner(entry.binary or "trivy")
         case TrivySettings():
-            return _trivy(chosen, registry, cache) or MissingScanner(chosen.binary or "trivy")
+            return _build_trivy(entry, registry, cache) or MissingScanner(entry.binary or "trivy")
         case GrypeSettings():
-            return _grype(chosen, registry, cache) or MissingScanner(chosen.binary or "grype")
+            return _build_grype(entry, registry, cache) or MissingScanner(entry.binary or "grype")
         case OsvSettings():
-            return _osv(chosen, registry)
+            return _build_osv(entry, registry)
         case DefenderSettings():
-            return _defender(chosen, registry)
+            return _build_defender(entry, registry)
         case ReportSettings():
-            return _report(chosen, registry)
-    assert_never(chosen)
+            return _build_report_scanner(entry, registry)
+    assert_never(entry)
 
 
-def _trivy(chosen: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
     """Return a local Trivy; None if it is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
-    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
+    binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
     if binary is None:
         return None
-    database = registry.get_named_address(ImageReference.parse(chosen.database)) if chosen.database else None
+    database = registry.get_named_address(ImageReference.parse(entry.database)) if entry.database else None
     return TrivyScanner(
         binary,
         registry.get_pull_address,
-        cache / "trivy" / _cache_name(chosen.database),
+        cache / "trivy" / _get_cache_name(entry.database),
         now=SystemClock().now,
         database_address=database,
-        timeout=chosen.timeout.total_seconds(),
-        proxies=_proxies(),
+        timeout=entry.timeout.total_seconds(),
+        proxies=_read_proxies(),
     )
 
 
-def _trivy_server(chosen: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
     """Return a Trivy client whose server has the database; None if Trivy is not installed. Raises ConfigError."""
     from bot.scanners.trivy import find_trivy
     from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
-    binary = find_trivy(chosen.binary, TRIVY_ENVIRONMENTS)
-    if binary is None or chosen.server is None:
+    binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
+    if binary is None or entry.server is None:
         return None
-    token = settings.get_token(chosen.token_env, os.environ) if chosen.token_env is not None else None
+    token = settings.get_token(entry.token_env, os.environ) if entry.token_env is not None else None
     return TrivyServerScanner(
         binary,
-        TrivyServer(chosen.server, token),
+        TrivyServer(entry.server, token),
         registry.get_pull_address,
         cache / "trivy" / "client",
         now=SystemClock().now,
-        timeout=chosen.timeout.total_seconds(),
-        proxies=_proxies(),
+        timeout=entry.timeout.total_seconds(),
+        proxies=_read_proxies(),
     )
 
 
-def _grype(chosen: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
+def _build_grype(entry: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
     """Return a local Grype; None if it is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
-    binary = find_grype(chosen.binary)
+    binary = find_grype(entry.binary)
     if binary is None:
         return None
     return GrypeScanner(
         binary,
         registry.get_pull_address,
-        cache / "grype" / _cache_name(chosen.database),
+        cache / "grype" / _get_cache_name(entry.database),
         now=SystemClock().now,
-        database_url=chosen.database,
-        timeout=chosen.timeout.total_seconds(),
-        proxies=_proxies(),
+        database_url=entry.database,
+        timeout=entry.timeout.total_seconds(),
+        proxies=_read_proxies(),
     )
 
 
-def _proxies() -> dict[str, str]:
+def _read_proxies() -> dict[str, str]:
     return {name.upper(): os.environ[name] for name in PROXIES if name in os.environ}
 
 
-def _nothing_installed(chosen: AutoSettings, registry: OciRegistry) -> Scanner:
+def _build_fallback_scanner(entry: AutoSettings, registry: OciRegistry) -> Scanner:
     from bot.scanners.none import NoScanner
     from bot.settings import OsvSettings
 
-    if chosen.osv is None:
+    if entry.osv is None:
         return NoScanner()
-    return _osv(OsvSettings(chosen.osv, send=chosen.send), registry, may_be_missing=True)
+    return _build_osv(OsvSettings(entry.osv, send=entry.send), registry, is_optional=True)
 
 
-def _osv(chosen: OsvSettings, registry: OciRegistry, *, may_be_missing: bool = False) -> Scanner:
+def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool = False) -> Scanner:
     from bot.scanners.osv import OsvScanner
 
     return OsvScanner(
-        chosen.url,
+        entry.url,
         registry.create_sbom_finder(),
         now=SystemClock().now,
-        allowed_registries=chosen.send,
-        may_be_missing=may_be_missing,
+        allowed_registries=entry.send,
+        may_be_missing=is_optional,
         environment=os.environ,
     )
 
 
-def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
+def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
     """Return Defender, queried with the Azure identity that the environment determines.
 
     It is queried in the cloud of `AZURE_AUTHORITY_HOST`, by default in the public one.
@@ -178,48 +178,48 @@ def _defender(chosen: DefenderSettings, registry: OciRegistry) -> Scanner:
 
     login = ManagerLogin(os.environ)
     http = HttpClient({login.manager_host: HostTrust()}, environment=os.environ)
-    graph = ResourceGraph(login.manager_host, login.get_token, http, subscriptions=chosen.subscriptions)
+    graph = ResourceGraph(login.manager_host, login.get_token, http, subscriptions=entry.subscriptions)
     return DefenderScanner(
         graph,
-        partial(platform_manifests, registry),
+        partial(resolve_platform_manifests, registry),
         now=SystemClock().now,
-        max_age=chosen.max_age,
-        is_pulled=chosen.pulled,
+        max_age=entry.max_age,
+        is_pulled=entry.pulled,
     )
 
 
-def platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSubject]) -> list[Digest | RegistryError | None]:
+def resolve_platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSubject]) -> list[Digest | RegistryError | None]:
     """Return the manifest digests of many images on their platforms, or the errors, by parallel requests."""
     from bot.pipeline.pool import REGISTRY_POOL
 
-    def manifest(subject: ScanSubject) -> Digest | RegistryError | None:
+    def resolve_manifest(subject: ScanSubject) -> Digest | RegistryError | None:
         try:
             return registry.find_platform_digest(subject.tag_ref, subject.digest, subject.platform)
         except RegistryError as error:
             return error
 
-    return REGISTRY_POOL.map(manifest, subjects)
+    return REGISTRY_POOL.map(resolve_manifest, subjects)
 
 
-def _report(chosen: ReportSettings, registry: OciRegistry) -> Scanner:
+def _build_report_scanner(entry: ReportSettings, registry: OciRegistry) -> Scanner:
     from bot.scanners.report import ReportScanner
 
     return ReportScanner(
-        chosen.path,
+        entry.path,
         lambda subject: registry.list_digests(subject.tag_ref, subject.digest, subject.platform),
         now=SystemClock().now,
-        platform=chosen.platform,
-        max_age=chosen.max_age,
-        is_one_run=chosen.one_run,
+        platform=entry.platform,
+        max_age=entry.max_age,
+        is_one_run=entry.one_run,
     )
 
 
-def cache_folder() -> Path:
+def get_cache_folder() -> Path:
     """Return the folder for scanner databases (https://specifications.freedesktop.org/basedir-spec/)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
 
 
-def _cache_name(database: str | None) -> str:
+def _get_cache_name(database: str | None) -> str:
     """Return the name of the cache folder for one database, since the contents of databases differ."""
     import hashlib
 

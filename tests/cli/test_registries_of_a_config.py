@@ -11,7 +11,7 @@ from support.listener import Listener, Received, Reply
 from bot.demo import images
 from bot.model.reference import TagRef
 from bot.registries.oci import OciRegistry
-from bot.wiring import registry_for
+from bot.wiring import build_registry_for_host
 
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 ECR = "123456789012.dkr.ecr.eu-west-1.amazonaws.com"
@@ -21,7 +21,7 @@ GAR = "europe-docker.pkg.dev"
 def registry(folder: Path, text: str, host: str) -> OciRegistry:
     path = folder / "basebump.yaml"
     path.write_text(f"schema: 1\nregistries:\n{text}")
-    found = registry_for(path, host)
+    found = build_registry_for_host(path, host)
     assert isinstance(found, OciRegistry)
     return found
 

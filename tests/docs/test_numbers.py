@@ -43,7 +43,7 @@ NUMBERS = [
         "configuration",
         f"new_per_run: {DEFAULT_FLEET_LIMITS.new_per_run}, open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}",
     ),
-    ("doctor", f"up to {_examination.MAX_LOOKED_AT} of a forge"),
+    ("doctor", f"up to {_examination.MAX_EXAMINED_REPOSITORIES} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     ("evidence", f"too large ({_kev.MAX_CATALOGUE_SIZE // MIB} MiB and {_epss.MAX_SCORES_SIZE // MIB} MiB, unpacked)"),
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),

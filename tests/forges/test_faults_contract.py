@@ -19,7 +19,7 @@ from support.forges.server import ForgeServer
 from support.forges.watched import Watched
 from support.listener import Listener, Reply
 
-from bot.forges._refusal import BACKOFF, MAX_WAIT
+from bot.forges._refusal import BACKOFF_SECONDS, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
@@ -165,9 +165,9 @@ def _limit(watched, kind, request, **headers):
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_question_that_fails_is_asked_again_a_little_later(watched, kind, status):
-    watched.fail(kind.find, status, times=len(BACKOFF))
+    watched.fail(kind.find, status, times=len(BACKOFF_SECONDS))
     assert isinstance(watched.look(), GitRepository)
-    assert watched.pauses == list(BACKOFF)
+    assert watched.pauses == list(BACKOFF_SECONDS)
 
 
 def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
@@ -175,13 +175,13 @@ def test_a_question_that_goes_on_failing_is_given_up(watched, kind):
     failed = watched.look()
     assert "502" in failed.error
     assert "hint: rerun basebump later" in failed.error
-    assert len(watched.server.lines) == 1 + len(BACKOFF)
+    assert len(watched.server.lines) == 1 + len(BACKOFF_SECONDS)
 
 
 def test_a_question_whose_answer_is_lost_is_asked_again(watched, kind):
     watched.fail(kind.find, None)
     assert isinstance(watched.look(), GitRepository)
-    assert watched.pauses == [BACKOFF[0]]
+    assert watched.pauses == [BACKOFF_SECONDS[0]]
 
 
 def test_a_server_that_is_not_there_is_a_failure_that_says_what_to_check(watched, kind):
@@ -206,7 +206,7 @@ def test_a_page_in_the_middle_that_fails_leaves_nothing_out(watched, kind):
         watched.stand.propose_by_hand("feature")
     watched.fail(kind.second_page, 502)
     assert watched.seen().state is RequestState.OPEN
-    assert watched.pauses == [BACKOFF[0]]
+    assert watched.pauses == [BACKOFF_SECONDS[0]]
 
 
 def test_a_file_that_cannot_be_read_is_a_tree_error(watched, kind):

@@ -147,8 +147,8 @@ def test_branches_outside_the_prefix_are_not_seen(stand):
 def test_a_prefix_need_not_end_at_a_slash(stand):
     push(stand)
     push(stand, OTHER)
-    assert {each.branch for each in stand.forge().seen("basebump/py", frozenset())} == {BRANCH}
-    assert stand.forge().seen("basebump/py/", frozenset()) == ()
+    assert {each.branch for each in stand.forge().list_requests("basebump/py", frozenset())} == {BRANCH}
+    assert stand.forge().list_requests("basebump/py/", frozenset()) == ()
 
 
 # Whose commit it is

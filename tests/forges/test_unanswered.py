@@ -16,11 +16,11 @@ NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 def of_github(error):
-    return str(github_errors.explain(error, "find it", "contents: read", secret=SECRET, now=NOW))
+    return str(github_errors.explain_error(error, "find it", "contents: read", secret=SECRET, now=NOW))
 
 
 def of_gitlab(error):
-    return str(gitlab_errors.explain(error, "find it", "a role", {}, secret=SECRET, now=NOW))
+    return str(gitlab_errors.explain_error(error, "find it", "a role", {}, secret=SECRET, now=NOW))
 
 
 def raised(call):

@@ -54,7 +54,7 @@ class Scene:
             issue.description, issue.state = changed.body, "opened" if changed.is_open else "closed"
             return
         fleet = LocalFleet(self.stand.git.directory.parent)
-        dashboard = fleet.get_dashboard(fleet.look("acme"))
+        dashboard = fleet.get_dashboard(fleet.read_repository("acme"))
         if changed.is_open:
             dashboard.write(board, board.title, changed.body)
         else:

@@ -8,7 +8,7 @@ from support.forges.hosted_stand import no_pause
 from support.runs.worlds import build, outcomes
 
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
-from bot.forges.selection import Selection
+from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
 
@@ -98,7 +98,7 @@ def test_a_token_of_a_job_that_is_over_is_never_shown(stand):
 
 
 def test_a_job_lists_no_projects(stand):
-    (failed,) = _fleet(stand, Selection("acme")).list_repositories(frozenset())
+    (failed,) = _fleet(stand, RepositorySelection("acme")).list_repositories(frozenset())
     assert (failed.subject, "name each project" in failed.error) == ("acme", True)
     assert stand.server.lines == []
 

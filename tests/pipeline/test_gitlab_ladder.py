@@ -9,7 +9,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.parts import ROOT
 from support.runs.worlds import build, outcomes
 
-from bot.forges.gitlab.errors import READ, WRITE
+from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
 from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")
@@ -39,7 +39,7 @@ def test_the_page_says_what_each_rung_needs_in_the_words_of_the_messages():
         RunLevel.PROPOSE: ("api", "Developer"),
     }
     words = {level: f"the scope `{scope}` and the role {role}" for level, (scope, role) in RUNGS.items()}
-    assert words == {RunLevel.REPORT: READ, RunLevel.PUSH: WRITE, RunLevel.PROPOSE: WRITE}
+    assert words == {RunLevel.REPORT: READ_ACCESS, RunLevel.PUSH: WRITE_ACCESS, RunLevel.PROPOSE: WRITE_ACCESS}
 
 
 @pytest.fixture
@@ -72,14 +72,14 @@ def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopbac
     below = RUNGS[RunLevel.REPORT]
     _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
     (failure,) = loopback.run([stand.fleet()], level).failed
-    assert WRITE in failure.error
+    assert WRITE_ACCESS in failure.error
     assert len(stand.branches()) == 1
 
 
 def test_no_rung_works_for_who_does_not_see_the_project(stand, loopback):
     stand.project.members.clear()
     (failure,) = loopback.run([stand.fleet()], RunLevel.REPORT).failed
-    assert READ in failure.error
+    assert READ_ACCESS in failure.error
 
 
 def test_each_rung_may_have_a_token_of_its_own(stand, loopback):

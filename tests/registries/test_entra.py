@@ -241,7 +241,7 @@ def test_an_entry_of_the_config_file_is_enough(acr, entra, tmp_path, monkeypatch
     config.write_text(f"schema: 1\nregistries: [{listed}]\n")
     for variable, value in by_secret(entra).items():
         monkeypatch.setenv(variable, value)
-    assert wiring.registry_for(config, acr.host).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert wiring.build_registry_for_host(config, acr.host).fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
 # Clouds by host name

@@ -34,7 +34,7 @@ from bot.scanners.defender import DefenderScanner
 from bot.scanners.none import MissingScanner, NoScanner
 from bot.scanners.osv import OsvScanner
 from bot.scanners.report import ReportScanner
-from bot.wiring.scanners import platform_manifests
+from bot.wiring.scanners import resolve_platform_manifests
 
 LINE = TagRef("docker.io/library/base", "1")
 
@@ -95,7 +95,7 @@ def make(request, tmp_path):
             http = HttpClient({graph.host: HostTrust()}, environment=environment)
             scanner = DefenderScanner(
                 ResourceGraph(graph.host, lambda: entra.token(graph.audience), http),
-                partial(platform_manifests, hub),
+                partial(resolve_platform_manifests, hub),
                 now=lambda: datetime.now(UTC),
                 max_age=timedelta(days=3),
             )

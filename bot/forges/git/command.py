@@ -38,7 +38,7 @@ _ENVIRONMENT = {
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class GitIdentity:
     """The author of basebump's commits, normalised as git does: without angle brackets and surrounding punctuation."""
 
     name: str
@@ -46,7 +46,7 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class RefUpdate:
     """An update of one ref from `old` to `new`; None means no such ref, equal values only verify the ref."""
 
     ref: str
@@ -66,77 +66,77 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
-class Git:
+class GitRunner:
     """Runs git in one repository, bare or checked out. Every method raises ProcessError with what to do next."""
 
     directory: Path
-    identity: Identity
-    settings: Mapping[str, str] = field(default_factory=dict, repr=False)
+    identity: GitIdentity
+    base_environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Environment variables for every command."""
     timeout: float = TIMEOUT
     """Seconds for one command."""
 
-    def ask(
+    def run(
         self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
     ) -> process.ProcessResult:
         """Run git, and return its result whatever its exit status is."""
         return process.run(
             [*_GIT, *arguments],
             cwd=self.directory,
-            environment=_ENVIRONMENT | self._ours() | dict(self.settings) | dict(environment or {}),
+            environment=_ENVIRONMENT | self._build_environment() | dict(self.base_environment) | dict(environment or {}),
             stdin=stdin,
             timeout=self.timeout,
         )
 
-    def read(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
+    def read_output(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> bytes:
         """Run git, and return its output. Raises ProcessError if it fails."""
-        done = self.ask(*arguments, stdin=stdin, environment=environment)
-        if done.status:
-            raise ProcessError(_explain(done.error_text, self.directory))
-        return done.output
+        completed = self.run(*arguments, stdin=stdin, environment=environment)
+        if completed.status:
+            raise ProcessError(_explain_failure(completed.error_text, self.directory))
+        return completed.output
 
-    def line(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
+    def read_line(self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None) -> str:
         """Run git, and return the one line of its output."""
-        return decode(self.read(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
+        return decode_output(self.read_output(*arguments, stdin=stdin, environment=environment)).rstrip("\n")
 
     def write_blob(self, content: bytes) -> str:
         """Store a blob unchanged and return its name. Filters do not apply, since the blob has no path."""
-        return self.line("hash-object", "-w", "--stdin", stdin=content)
+        return self.read_line("hash-object", "-w", "--stdin", stdin=content)
 
     def read_blob(self, oid: str) -> bytes:
         """Return the stored content of a blob, unchanged by filters of the repository."""
-        return self.read("cat-file", "blob", oid)
+        return self.read_output("cat-file", "blob", oid)
 
     def read_blobs(self, oids: Iterable[str]) -> list[bytes]:
         """Return many blobs in order, by one process (https://git-scm.com/docs/git-cat-file#_batch_output).
 
         Raises ProcessError if one of them is missing.
         """
-        output = self.read("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
+        output = self.read_output("cat-file", "--batch", stdin="".join(f"{oid}\n" for oid in oids).encode("ascii"))
         blobs: list[bytes] = []
         start = 0
         while start < len(output):
             content = output.index(b"\n", start) + 1
             head = output[start : content - 1].split(b" ")
             if len(head) != _BATCH_FIELDS:
-                raise ProcessError(f"git has no object '{decode(head[0])}'")
+                raise ProcessError(f"git has no object '{decode_output(head[0])}'")
             start = content + int(head[2]) + 1
             blobs.append(output[content : start - 1])
         return blobs
 
-    def records(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
+    def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
         """Return the given fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""
-        form = "".join(f"%({field})%00" for field in fields)
-        parts = decode(self.read("for-each-ref", f"--format={form}", *options, "--", pattern)).split("\0")[:-1]
+        format_string = "".join(f"%({field})%00" for field in fields)
+        parts = decode_output(self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)).split("\0")[:-1]
         rows = [parts[start : start + len(fields)] for start in range(0, len(parts), len(fields))]
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
-    def move(self, moves: Iterable[Move], why: str) -> None:
+    def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
         """Make all ref updates or none; symbolic refs are not followed. `why` is written to the reflog."""
-        commands = "".join(move.command for move in moves)
-        self.read("update-ref", "-m", why, "--stdin", "-z", stdin=encode(f"start\0{commands}commit\0"))
+        commands = "".join(move.command for move in updates)
+        self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
 
-    def _ours(self) -> dict[str, str]:
+    def _build_environment(self) -> dict[str, str]:
         return {
             "GIT_CEILING_DIRECTORIES": str(self.directory.parent),  # never use a repository around this folder
             "GIT_AUTHOR_NAME": self.identity.name,
@@ -146,12 +146,12 @@ class Git:
         }
 
 
-def decode(output: bytes) -> str:
+def decode_output(output: bytes) -> str:
     """Decode text of git; bytes that are not UTF-8 survive a round trip."""
     return output.decode("utf-8", "surrogateescape")
 
 
-def encode(text: str) -> bytes:
+def encode_text(text: str) -> bytes:
     """Encode text that `decode` returned. Raises ProcessError if the text cannot be encoded."""
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -159,29 +159,29 @@ def encode(text: str) -> bytes:
         raise ProcessError("the text holds characters that UTF-8 cannot encode") from error
 
 
-def _explain(errors: str, directory: Path) -> str:
+def _explain_failure(error_text: str, directory: Path) -> str:
     """Return what an error message of git means, and what to do about it."""
-    if (refusal := explain_refusal(errors)) is not None:
+    if (refusal := explain_refusal(error_text)) is not None:
         return refusal
-    if "not a git repository" in errors:
+    if "not a git repository" in error_text:
         return f"{directory} is not a git repository, or is damaged; hint: run `git -C {directory} status`"
-    if "transport" in errors and "not allowed" in errors:
+    if "transport" in error_text and "not allowed" in error_text:
         return (
             f"{directory} is a partial clone; hint: run `git -C {directory} fetch --refetch --no-filter` "
             "to fetch all objects"
         )
-    if ".lock" in errors and "File exists" in errors:
+    if ".lock" in error_text and "File exists" in error_text:
         return (
             f"{directory} is locked: another git process is writing to it, or crashed; "
-            f"hint: remove the lock if no git process runs: {errors}"
+            f"hint: remove the lock if no git process runs: {error_text}"
         )
-    if "exists; cannot create" in errors:  # git keeps branches as files, so a branch and a folder cannot share a name
+    if "exists; cannot create" in error_text:  # git keeps branches as files, so a branch and a folder cannot share a name
         return (
             "a branch has the name of the folder in which proposals are stored; "
-            f"hint: rename the branch, or change `branch_prefix`: {errors}"
+            f"hint: rename the branch, or change `branch_prefix`: {error_text}"
         )
-    if "but expected" in errors or "reference already exists" in errors or "unable to resolve reference" in errors:
-        return f"a ref changed since basebump read it; hint: rerun basebump: {errors}"
-    if "ermission denied" in errors or "insufficient permission" in errors or "ead-only file system" in errors:
-        return f"{directory} is not writable; hint: give the user that runs basebump write access: {errors}"
-    return errors or "git failed without an error message"
+    if "but expected" in error_text or "reference already exists" in error_text or "unable to resolve reference" in error_text:
+        return f"a ref changed since basebump read it; hint: rerun basebump: {error_text}"
+    if "ermission denied" in error_text or "insufficient permission" in error_text or "ead-only file system" in error_text:
+        return f"{directory} is not writable; hint: give the user that runs basebump write access: {error_text}"
+    return error_text or "git failed without an error message"

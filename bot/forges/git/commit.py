@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges.git.command import Git, decode, encode
+from bot.forges.git.command import GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 
@@ -15,28 +15,28 @@ REGULAR_MODES = frozenset({REGULAR, EXECUTABLE, "100664"})
 """Modes of regular files; early versions of git wrote the last one for files that the group may write."""
 
 
-def regular_files(git: Git, commit: str, *, sized: bool = True) -> Mapping[FilePath, RegularFile]:
+def list_regular_files(git: GitRunner, commit: str, *, with_sizes: bool = True) -> Mapping[FilePath, RegularFile]:
     """Return the regular files of a commit's tree; links and submodules are left out. Raises ProcessError.
 
     Without `with_sizes` no file sizes are read: git can tell them only if the repository has the files.
     """
     files: dict[FilePath, RegularFile] = {}
-    options = ("-l",) if sized else ()
-    for entry in git.read("ls-tree", "-r", "-z", *options, "--full-tree", commit).split(b"\0")[:-1]:
+    options = ("-l",) if with_sizes else ()
+    for entry in git.read_output("ls-tree", "-r", "-z", *options, "--full-tree", commit).split(b"\0")[:-1]:
         attributes, _, path = entry.partition(b"\t")
         mode, _, oid, *size = attributes.decode("ascii").split()
         if mode in REGULAR_MODES:
-            files[FilePath(decode(path))] = RegularFile(mode, oid, int(size[0]) if size else None)
+            files[FilePath(decode_output(path))] = RegularFile(mode, oid, int(size[0]) if size else None)
     return files
 
 
-def make_commit(git: Git, parent: str, changes: Sequence[FileChange], message: str) -> str:
+def create_commit(git: GitRunner, parent: str, changes: Sequence[FileChange], message: str) -> str:
     """Make a commit on `parent` in which exactly the files of `changes` differ, and return it. File modes stay.
 
     No ref points to the commit yet. Raises ProcessError, and ForgeError if a path is not a regular file of `parent` or
     if no file would change.
     """
-    files = regular_files(git, parent)
+    files = list_regular_files(git, parent)
     entries = []
     for change in changes:
         file = files.get(change.path)
@@ -47,9 +47,9 @@ def make_commit(git: Git, parent: str, changes: Sequence[FileChange], message: s
         entries.append(f"{file.mode} {git.write_blob(change.content)}\t{change.path}\0")
     with tempfile.TemporaryDirectory(prefix="basebump-") as scratch:
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
-        git.read("read-tree", parent, environment=index)
-        git.read("update-index", "-z", "--index-info", stdin=encode("".join(entries)), environment=index)
-        tree = git.line("write-tree", environment=index)
-    if tree == git.line("rev-parse", "--verify", f"{parent}^{{tree}}"):
+        git.read_output("read-tree", parent, environment=index)
+        git.read_output("update-index", "-z", "--index-info", stdin=encode_text("".join(entries)), environment=index)
+        tree = git.read_line("write-tree", environment=index)
+    if tree == git.read_line("rev-parse", "--verify", f"{parent}^{{tree}}"):
         raise ForgeError(f"the commit would change nothing of {parent}; hint: rerun basebump on the newest commit")
-    return git.line("commit-tree", tree, "-p", parent, "-F", "-", stdin=encode(message))
+    return git.read_line("commit-tree", tree, "-p", parent, "-F", "-", stdin=encode_text(message))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.forges._batches import batches
-from bot.forges.git.command import Git
-from bot.forges.git.commit import regular_files
+from bot.forges._batches import split_into_batches
+from bot.forges.git.command import GitRunner
+from bot.forges.git.commit import list_regular_files
 from bot.model.errors import ProcessError, TreeError
 from bot.model.forge import TreeEntry
 
-MAX_BATCH = 64 * 1024 * 1024
+MAX_BATCH_BYTES = 64 * 1024 * 1024
 """Bytes of files that are read from one git process at once."""
 
 
@@ -20,27 +20,27 @@ class LocalTree:
     is_complete = True
     unlisted_folders = ()
 
-    def __init__(self, git: Git, commit: str) -> None:
+    def __init__(self, git: GitRunner, commit: str) -> None:
         self._git = git
         self._commit = commit
 
     def list_entries(self) -> Iterable[TreeEntry]:
         """Return the regular files; links and submodules are left out. Raises TreeError."""
         try:
-            files = regular_files(self._git, self._commit)
+            files = list_regular_files(self._git, self._commit)
         except ProcessError as error:
             raise TreeError(str(error)) from error
         return [TreeEntry(path, file.size, file.oid) for path, file in files.items()]
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the stored content of each entry, unchanged by filters, or the reason why it could not be read."""
-        for batch in batches(entries, MAX_BATCH):
+        for batch in split_into_batches(entries, MAX_BATCH_BYTES):
             try:
                 yield from self._git.read_blobs([entry.oid or "" for entry in batch])
             except ProcessError:  # read them one by one, so that each failure has its own reason
-                yield from map(self._read, batch)
+                yield from map(self._read_alone, batch)
 
-    def _read(self, entry: TreeEntry) -> bytes | TreeError:
+    def _read_alone(self, entry: TreeEntry) -> bytes | TreeError:
         if entry.oid is None:
             return TreeError(f"'{entry.path}' is not an entry of this tree")
         try:

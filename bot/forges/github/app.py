@@ -17,13 +17,13 @@ from cryptography.hazmat.primitives import serialization
 from github import Auth, Github
 
 from bot.forges._refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
-from bot.forges.github.connection import Connection
+from bot.forges.github.connection import GitHubConnection
 from bot.forges.github.errors import METADATA_READ, WORKFLOWS_WRITE
 
-READ: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
+READ_PERMISSIONS: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
 """Permissions of every token. A read token has them for all repositories of its installation; a write token has one
 permission more, for one repository: to push branches, no permission for pull requests is requested."""
-MIN_LEFT = timedelta(minutes=5)
+MIN_REMAINING = timedelta(minutes=5)
 """Shortest remaining lifetime of a token in use: it must outlast all pages of a list and the waits between them."""
 PAGE = 100
 """The largest page that GitHub returns."""
@@ -42,11 +42,11 @@ class AppKey:
     id: int
     key: str = field(repr=False)
     """The private key in PEM form; line ends may be written as `\\n`, for stores that keep secrets in one line."""
-    _signer: Auth.AppAuth = field(init=False, repr=False, compare=False)
+    _app_auth: Auth.AppAuth = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         try:
-            object.__setattr__(self, "_signer", _signer(self.id, self.key.replace("\\n", "\n")))
+            object.__setattr__(self, "_signer", _create_signer(self.id, self.key.replace("\\n", "\n")))
             self.sign()
         except Exception as error:
             # Any exception: a bad key fails in PyGithub, PyJWT or cryptography, with AssertionError, TypeError,
@@ -55,17 +55,17 @@ class AppKey:
 
     def sign(self) -> str:
         """Return a JSON Web Token that authenticates the App for five minutes."""
-        return self._signer.create_jwt()
+        return self._app_auth.create_jwt()
 
 
-def _signer(app: int, key: str) -> Auth.AppAuth:
+def _create_signer(app: int, key: str) -> Auth.AppAuth:
     """Create a signer with a key that is loaded once: OpenSSL checks its primes, which takes longer than a request."""
-    loaded = serialization.load_pem_private_key(key.encode(), password=None)
-    return Auth.AppAuth(app, lambda: loaded)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
+    private_key = serialization.load_pem_private_key(key.encode(), password=None)
+    return Auth.AppAuth(app, lambda: private_key)  # type: ignore[arg-type,return-value]  # PyJWT accepts loaded keys, too
 
 
 @dataclass(frozen=True, slots=True)
-class _Installation:
+class _AppInstallation:
     """An account that installed the App."""
 
     id: int
@@ -74,23 +74,23 @@ class _Installation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lent:
+class _ExpiringToken:
     """A token of an installation, with its expiry."""
 
     token: str = field(repr=False)
-    until: datetime
+    expires_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
-class _Signatures:
+class _AppJwtSource:
     """The tokens with which the App authenticates as itself instead of as an installation."""
 
     key: AppKey
 
-    def token(self, about: str, needs: str) -> str:  # noqa: ARG002 - the same for all
+    def get_token(self, about: str, permission: str) -> str:  # noqa: ARG002 - the same for all
         return self.key.sign()
 
-    def bot(self) -> str | None:
+    def get_bot_login(self) -> str | None:
         return None
 
 
@@ -104,117 +104,117 @@ class AppTokens:
         self, url: str, key: AppKey, *, ca: Path | None = None, pause: Callable[[float], None] = time.sleep
     ) -> None:
         self._key = key
-        self._app = Connection(url, _Signatures(key), ca=ca, pause=pause)
+        self._app = GitHubConnection(url, _AppJwtSource(key), ca=ca, pause=pause)
         self._lock = threading.Lock()
-        self._installations: Mapping[str, _Installation] | None = None
-        self._lent: dict[tuple[int, str | None, tuple[tuple[str, str], ...]], _Lent] = {}
+        self._installations: Mapping[str, _AppInstallation] | None = None
+        self._issued: dict[tuple[int, str | None, tuple[tuple[str, str], ...]], _ExpiringToken] = {}
 
-    def token(self, about: str, needs: str) -> str:
+    def get_token(self, about: str, permission: str) -> str:
         """Return a token that has `permission` for `about`: an owner, or a repository of an owner."""
         owner, _, short = about.partition("/")
-        asked = [each.partition(": ") for each in needs.split(", ")]
-        permissions = {**READ, **{name.replace(" ", "_"): level for name, _, level in asked}}
-        if needs == WORKFLOWS_WRITE:
+        requested = [each.partition(": ") for each in permission.split(", ")]
+        permissions = {**READ_PERMISSIONS, **{name.replace(" ", "_"): level for name, _, level in requested}}
+        if permission == WORKFLOWS_WRITE:
             permissions["contents"] = "write"
-        is_write = any(level == "write" for _, _, level in asked)
+        is_write = any(level == "write" for _, _, level in requested)
         with self._lock:
-            installation = self._installation(owner)
-            only = short.lower() if is_write else None
-            key = installation.id, only, tuple(sorted(permissions.items()))
-            lent = self._lent.get(key)
-            if lent is None or lent.until - datetime.now(UTC) < MIN_LEFT:
-                lent = self._lent[key] = self._lend(installation, only, permissions)
-            return lent.token
+            installation = self._get_installation(owner)
+            repository = short.lower() if is_write else None
+            key = installation.id, repository, tuple(sorted(permissions.items()))
+            issued = self._issued.get(key)
+            if issued is None or issued.expires_at - datetime.now(UTC) < MIN_REMAINING:
+                issued = self._issued[key] = self._create_token(installation, repository, permissions)
+            return issued.token
 
-    def bot(self) -> str:
+    def get_bot_login(self) -> str:
         """Return the login of the account that owns the App's commits."""
-        slug: str = self._ask("identify the App", lambda client: _get(client, "/app")["slug"])
+        slug: str = self._send_read("identify the App", lambda client: _get_json(client, "/app")["slug"])
         return f"{slug}[bot]"
 
-    def owners(self) -> tuple[str, ...]:
+    def list_owners(self) -> tuple[str, ...]:
         """Return the accounts that installed the App, including suspended installations, sorted by name."""
         with self._lock:
-            return tuple(sorted((each.owner for each in self._all().values()), key=str.lower))
+            return tuple(sorted((each.owner for each in self._get_installations().values()), key=str.lower))
 
-    def _installation(self, owner: str) -> _Installation:
-        found = self._all().get(owner.lower())
-        if found is None:
-            what = (
+    def _get_installation(self, owner: str) -> _AppInstallation:
+        installation = self._get_installations().get(owner.lower())
+        if installation is None:
+            message = (
                 f"the App {self._key.id} is not installed on '{owner}'; "
                 f"hint: install it there, or remove '{owner}' from the config"
             )
-            raise RefusedError(what, status=FORBIDDEN)
-        if found.is_suspended:
-            what = f"'{owner}' suspended the App {self._key.id}; hint: unsuspend it in the settings of its installation"
-            raise RefusedError(what, status=FORBIDDEN)
-        return found
+            raise RefusedError(message, status=FORBIDDEN)
+        if installation.is_suspended:
+            message = f"'{owner}' suspended the App {self._key.id}; hint: unsuspend it in the settings of its installation"
+            raise RefusedError(message, status=FORBIDDEN)
+        return installation
 
-    def _all(self) -> Mapping[str, _Installation]:
+    def _get_installations(self) -> Mapping[str, _AppInstallation]:
         """Return all installations by their accounts in lower case; fetched once."""
         if self._installations is None:
-            found = self._ask("list the installations of the App", _list)
-            self._installations = {each.owner.lower(): each for each in found}
+            installations = self._send_read("list the installations of the App", _list_installations)
+            self._installations = {each.owner.lower(): each for each in installations}
         return self._installations
 
-    def _lend(self, installation: _Installation, only: str | None, permissions: Mapping[str, str]) -> _Lent:
+    def _create_token(self, installation: _AppInstallation, repository: str | None, permissions: Mapping[str, str]) -> _ExpiringToken:
         """Create a token: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
-        wanted = {"permissions": dict(permissions)} | ({"repositories": [only]} if only is not None else {})
+        body = {"permissions": dict(permissions)} | ({"repositories": [repository]} if repository is not None else {})
         address = f"/app/installations/{installation.id}/access_tokens"
 
-        def ask(client: Github) -> _Lent:
-            _, lent = client.requester.requestJsonAndCheck("POST", address, input=wanted)
-            return _Lent(lent["token"], datetime.fromisoformat(lent["expires_at"]))
+        def post(client: Github) -> _ExpiringToken:
+            _, answer = client.requester.requestJsonAndCheck("POST", address, input=body)
+            return _ExpiringToken(answer["token"], datetime.fromisoformat(answer["expires_at"]))
 
         try:
-            return self._ask(f"create a token for the installation on {installation.owner}", ask)
+            return self._send_read(f"create a token for the installation on {installation.owner}", post)
         except RefusedError as refusal:
             if refusal.status != INVALID:
                 raise
-            what = _why_not(refusal.words, installation.owner, only, permissions)
-            raise RefusedError(what, status=FORBIDDEN, words=refusal.words) from refusal
+            message = _explain_refused_token(refusal.server_message, installation.owner, repository, permissions)
+            raise RefusedError(message, status=FORBIDDEN, server_message=refusal.server_message) from refusal
 
-    def _ask(self, action: str, call: Callable[[Github], Answer]) -> Answer:
+    def _send_read(self, action: str, call: Callable[[Github], Answer]) -> Answer:
         try:
             return self._app.read(action, call, METADATA_READ)
         except RefusedError as refusal:
-            if refusal.status not in (UNAUTHORIZED, NOT_FOUND) or refusal.wait is not None:
+            if refusal.status not in (UNAUTHORIZED, NOT_FOUND) or refusal.retry_after is not None:
                 raise
-            what = (
-                f"GitHub does not accept the App {self._key.id} with its key ({refusal.words or 'not found'}); "
+            message = (
+                f"GitHub does not accept the App {self._key.id} with its key ({refusal.server_message or 'not found'}); "
                 "hint: check the App ID, the key, the URL of the API, and the clock of this machine"
             )
-            raise RefusedError(what, status=refusal.status, words=refusal.words) from refusal
+            raise RefusedError(message, status=refusal.status, server_message=refusal.server_message) from refusal
 
 
-def _list(client: Github) -> list[_Installation]:
+def _list_installations(client: Github) -> list[_AppInstallation]:
     """List the installations: https://docs.github.com/en/rest/apps/apps#list-installations-for-the-authenticated-app."""
-    found: list[_Installation] = []
+    installations: list[_AppInstallation] = []
     for page in range(1, MAX_PAGES + 1):
-        listed = _get(client, "/app/installations", per_page=PAGE, page=page)
-        found += [
-            _Installation(each["id"], each["account"]["login"], each["suspended_at"] is not None)
+        listed = _get_json(client, "/app/installations", per_page=PAGE, page=page)
+        installations += [
+            _AppInstallation(each["id"], each["account"]["login"], each["suspended_at"] is not None)
             for each in listed
             if "login" in (each["account"] or {})  # an enterprise has no login, and no repositories
         ]
         if len(listed) < PAGE:
             break
-    return found
+    return installations
 
 
-def _get(client: Github, address: str, **parameters: int) -> Any:
+def _get_json(client: Github, address: str, **parameters: int) -> Any:
     _, answer = client.requester.requestJsonAndCheck("GET", address, parameters=parameters)
     return answer
 
 
-def _why_not(words: str, owner: str, only: str | None, permissions: Mapping[str, str]) -> str:
+def _explain_refused_token(server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]) -> str:
     """Return what is missing if GitHub refuses the permissions or the repository of a token."""
-    if "not accessible" in words and only is not None:
+    if "not accessible" in server_message and repository is not None:
         return (
-            f"the installation of the App on '{owner}' does not include '{only}'; "
+            f"the installation of the App on '{owner}' does not include '{repository}'; "
             "hint: add the repository to the installation, or remove it from the config"
         )
-    wanted = ", ".join(f"`{name.replace('_', ' ')}: {level}`" for name, level in sorted(permissions.items()))
+    permission_list = ", ".join(f"`{name.replace('_', ' ')}: {level}`" for name, level in sorted(permissions.items()))
     return (
-        f"the installation of the App on '{owner}' lacks one of the permissions {wanted} ({words}); "
+        f"the installation of the App on '{owner}' lacks one of the permissions {permission_list} ({server_message}); "
         f"hint: request them in the settings of the App, and let '{owner}' accept them in the installation"
     )

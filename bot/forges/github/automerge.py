@@ -11,10 +11,10 @@ from typing import Any
 from github.Repository import Repository
 
 from bot.forges._refusal import RefusedError
-from bot.forges.github.connection import Remote
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import MERGE_WRITE, PULLS_READ
 
-_LOOK = """
+_QUERY = """
 query Automerge($owner: String!, $name: String!, $number: Int!) {
   repository(owner: $owner, name: $name) {
     viewerDefaultMergeMethod
@@ -22,7 +22,7 @@ query Automerge($owner: String!, $name: String!, $number: Int!) {
   }
 }
 """
-_ARM, _DISARM = "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"
+_ENABLE, _DISABLE = "enablePullRequestAutoMerge", "disablePullRequestAutoMerge"
 _ADVICE = (
     (
         "is not allowed for this repository",
@@ -37,54 +37,54 @@ _ADVICE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Pull:
+class _PullRequestNode:
     """A pull request as GraphQL returns it."""
 
-    node: str
-    head: str
-    method: str
+    node_id: str
+    head_commit: str
+    merge_method: str
     """The merge method that the account used last, or that the repository allows."""
 
 
 @dataclass(frozen=True, slots=True)
-class Automerge:
+class GitHubAutomerge:
     """Auto-merge of pull requests in one repository."""
 
-    remote: Remote
+    remote: GitHubRemote
 
-    def arm(self, number: int, head: str | None) -> tuple[str, ...]:
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
         """Enable auto-merge while `head` is the last commit; return notes that say why it was not enabled."""
         try:
-            pull = self._look(number)
-            if head is not None and head != pull.head:
+            pull = self._read_pull_request(number)
+            if head is not None and head != pull.head_commit:
                 return ("Auto-merge was not enabled: somebody pushed to the branch.",)
-            self._change(_ARM, number, {"mergeMethod": pull.method, "expectedHeadOid": pull.head}, pull)
+            self._change(_ENABLE, number, {"mergeMethod": pull.merge_method, "expectedHeadOid": pull.head_commit}, pull)
         except RefusedError as refusal:
-            advice = next((words for sign, words in _ADVICE if sign in refusal.words), "")
+            advice = next((meaning for phrase, meaning in _ADVICE if phrase in refusal.server_message), "")
             return (f"Auto-merge was not enabled: {advice or refusal}.",)
         return ()
 
-    def disarm(self, number: int) -> None:
+    def disable(self, number: int) -> None:
         """Disable auto-merge; nothing happens if it is not enabled. Raises RefusedError."""
         try:
-            self._change(_DISARM, number, {}, self._look(number))
+            self._change(_DISABLE, number, {}, self._read_pull_request(number))
         except RefusedError as refusal:
-            if "Can't disable auto-merge" not in refusal.words:
+            if "Can't disable auto-merge" not in refusal.server_message:
                 raise
 
-    def _look(self, number: int) -> _Pull:
-        words = {"owner": self.remote.owner, "name": self.remote.short_name, "number": number}
+    def _read_pull_request(self, number: int) -> _PullRequestNode:
+        variables = {"owner": self.remote.owner, "name": self.remote.short_name, "number": number}
 
-        def ask(repository: Repository) -> _Pull:
-            _, answer = repository.requester.graphql_query(_LOOK, words)
-            found = answer["data"]["repository"]
-            pull = found["pullRequest"]
-            return _Pull(pull["id"], pull["headRefOid"], found["viewerDefaultMergeMethod"])
+        def fetch(repository: Repository) -> _PullRequestNode:
+            _, answer = repository.requester.graphql_query(_QUERY, variables)
+            repository_data = answer["data"]["repository"]
+            pull = repository_data["pullRequest"]
+            return _PullRequestNode(pull["id"], pull["headRefOid"], repository_data["viewerDefaultMergeMethod"])
 
-        return self.remote.read(f"read pull request #{number}", ask, PULLS_READ)
+        return self.remote.read(f"read pull request #{number}", fetch, PULLS_READ)
 
-    def _change(self, mutation: str, number: int, words: dict[str, Any], pull: _Pull) -> None:
-        change = {"pullRequestId": pull.node, **words}
+    def _change(self, mutation: str, number: int, values: dict[str, Any], pull: _PullRequestNode) -> None:
+        change = {"pullRequestId": pull.node_id, **values}
         self.remote.write(
             f"change auto-merge of pull request #{number}",
             lambda repository: repository.requester.graphql_named_mutation(mutation, change, "clientMutationId"),

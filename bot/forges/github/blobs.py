@@ -8,14 +8,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.forges._batches import batches
-from bot.forges._git_objects import blob_name
-from bot.forges._graphql import TooOldError, is_too_much
-from bot.forges._listed_tree import read_one
+from bot.forges._batches import split_into_batches
+from bot.forges._git_objects import hash_blob
+from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
+from bot.forges._listed_tree import read_blob
 from bot.forges._refusal import RefusedError
-from bot.forges.github.connection import Remote
-from bot.forges.github.errors import understood
-from bot.forges.github.graphql import query
+from bot.forges.github.connection import GitHubRemote
+from bot.forges.github.errors import translate_errors
+from bot.forges.github.graphql import run_query
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 
@@ -28,64 +28,64 @@ MAX_TEXT = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Blobs:
+class GitHubBlobs:
     """The file contents of one repository."""
 
-    remote: Remote
+    remote: GitHubRemote
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in order, or the reason why it could not be read."""
-        for batch in batches(entries, MAX_BYTES, MAX_FILES):
-            found = self._at_once(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
+        for batch in split_into_batches(entries, MAX_BYTES, MAX_FILES):
+            contents = self._read_by_graphql(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
             for entry in batch:
-                content = found.get(entry.oid or "")
-                yield content if content is not None else self._alone(entry)
+                content = contents.get(entry.oid or "")
+                yield content if content is not None else self._read_by_rest(entry)
 
-    def _at_once(self, oids: Sequence[str]) -> dict[str, bytes]:
+    def _read_by_graphql(self, oids: Sequence[str]) -> dict[str, bytes]:
         """Return the contents that GraphQL returns unchanged, by blob name; binary and truncated files are missing."""
         if len(oids) < 2:  # noqa: PLR2004 - one file is one request by REST, too
             return {}
-        parts = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(oids))]
-        given = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(oids)))
+        fields = [f"b{index}: object(oid: $o{index}) {{ ... on Blob {{ text }} }}" for index in range(len(oids))]
+        parameters = ", ".join(f"$o{index}: GitObjectID!" for index in range(len(oids)))
         text = (
-            f"query($owner: String!, $name: String!, {given}) "
-            f"{{ repository(owner: $owner, name: $name) {{ {' '.join(parts)} }} }}"
+            f"query($owner: String!, $name: String!, {parameters}) "
+            f"{{ repository(owner: $owner, name: $name) {{ {' '.join(fields)} }} }}"
         )
         name = self.remote.name
         variables = {"owner": self.remote.owner, "name": self.remote.short_name}
         variables |= {f"o{index}": oid for index, oid in enumerate(oids)}
         try:
-            answered = query(self.remote.connection, f"read files of {name}", text, variables, name)
-            with understood(name):
-                found = _verified(answered.data.get("repository") or {})
-        except TooOldError:
+            answer = run_query(self.remote.connection, f"read files of {name}", text, variables, name)
+            with translate_errors(name):
+                contents = _hash_texts(answer.data.get("repository") or {})
+        except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:
-            if not is_too_much(refusal):
+            if not is_query_too_large(refusal):
                 return {}
             half = len(oids) // 2
-            return self._at_once(oids[:half]) | self._at_once(oids[half:])
-        left = [oid for oid in oids if oid not in found] if answered.is_cut else []
-        half = len(left) // 2
-        return found | self._at_once(left[:half]) | self._at_once(left[half:])
+            return self._read_by_graphql(oids[:half]) | self._read_by_graphql(oids[half:])
+        missing = [oid for oid in oids if oid not in contents] if answer.is_truncated else []
+        half = len(missing) // 2
+        return contents | self._read_by_graphql(missing[:half]) | self._read_by_graphql(missing[half:])
 
-    def _alone(self, entry: TreeEntry) -> bytes | TreeError:
+    def _read_by_rest(self, entry: TreeEntry) -> bytes | TreeError:
         """Read one file by REST: https://docs.github.com/en/rest/git/blobs#get-a-blob."""
 
-        def ask(oid: str) -> bytes:
-            with understood(self.remote.name):
+        def fetch(oid: str) -> bytes:
+            with translate_errors(self.remote.name):
                 blob = self.remote.read(f"read {entry.path}", lambda repository: repository.get_git_blob(oid))
                 try:
                     return base64.b64decode(blob.content)
                 except binascii.Error as error:
-                    what = f"GitHub sent '{entry.path}' with an invalid encoding; hint: rerun basebump"
-                    raise RefusedError(what, status=None) from error
+                    message = f"GitHub sent '{entry.path}' with an invalid encoding; hint: rerun basebump"
+                    raise RefusedError(message, status=None) from error
 
-        return read_one(entry, ask, "GitHub")
+        return read_blob(entry, fetch, "GitHub")
 
 
-def _verified(parts: dict[str, Any]) -> dict[str, bytes]:
+def _hash_texts(blobs: dict[str, Any]) -> dict[str, bytes]:
     """Return the texts by blob name; a text that was truncated or is not UTF-8 has a name that nobody requested."""
-    texts = [each["text"] for each in parts.values() if each is not None and each.get("text") is not None]
+    texts = [each["text"] for each in blobs.values() if each is not None and each.get("text") is not None]
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return {blob_name(content): content for content in contents}
+    return {hash_blob(content): content for content in contents}

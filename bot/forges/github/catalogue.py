@@ -10,11 +10,11 @@ from github import Github
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from bot.forges._graphql import TooOldError, is_too_much
+from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.github.connection import Connection
-from bot.forges.github.errors import METADATA_READ, understood
-from bot.forges.github.graphql import query
+from bot.forges.github.connection import GitHubConnection
+from bot.forges.github.errors import METADATA_READ, translate_errors
+from bot.forges.github.graphql import run_query
 
 Item = TypeVar("Item")
 
@@ -25,13 +25,13 @@ MIN_PAGE = 10
 MAX_PAGES = 1_000
 """Pages of one owner's repositories, which are a hundred thousand repositories."""
 
-_FOUND = """fragment Found on Repository {
+_REPOSITORY_FIELDS = """fragment Found on Repository {
   id nameWithOwner isArchived isDisabled isFork isPrivate
   defaultBranchRef { name target { oid } }
   repositoryTopics(first: 20) { nodes { topic { name } } }
 }"""
 """A repository has at most twenty topics; a page of a hundred costs one of the five thousand points of an hour."""
-_OWNED = (
+_OWNED_QUERY = (
     """query($owner: String!, $first: Int!, $after: String) {
   repositoryOwner(login: $owner) {
     repositories(
@@ -41,151 +41,151 @@ _OWNED = (
   }
 }
 """
-    + _FOUND
+    + _REPOSITORY_FIELDS
 )
-_NODES = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _FOUND
+_IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _REPOSITORY_FIELDS
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class GitHubListedRepository:
     """A repository as GitHub describes it."""
 
     name: str
-    node: str
+    node_id: str
     default_branch: str | None
     topics: tuple[str, ...]
-    is_dead: bool
+    is_excluded: bool
     """True for repositories that get no proposals: archived and disabled ones, and forks."""
-    head: str | None = None
+    head_commit: str | None = None
     """The commit of its default branch; None if the list does not have it."""
     is_public: bool | None = None
     """True if everybody can read it; internal repositories of an organisation or a server are not public."""
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class GitHubCatalogue:
     """The repositories of one GitHub server. Every method raises RefusedError.
 
     GraphQL returns a hundred repositories at once, with the commits of their default branches. A server that has no
     GraphQL or refuses the query is read by REST, which returns no commits.
     """
 
-    connection: Connection
+    connection: GitHubConnection
 
-    def named(self, names: Sequence[str]) -> Mapping[str, Listed | RefusedError]:
+    def find_named(self, names: Sequence[str]) -> Mapping[str, GitHubListedRepository | RefusedError]:
         """Return the repositories with the given names, or the reason why one was not found, by the given names."""
-        found: dict[str, Listed | RefusedError] = {}
-        for batch in _by_owner(names):
-            found |= self._named_at_once(batch) if len(batch) > 1 else {}
-        return {name: found[name] if name in found else self._described(name) for name in names}
+        repositories: dict[str, GitHubListedRepository | RefusedError] = {}
+        for batch in _group_by_owner(names):
+            repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
+        return {name: repositories[name] if name in repositories else self._find_by_rest(name) for name in names}
 
-    def owned(self, owner: str, is_wanted: Callable[[Listed], bool]) -> list[Listed]:
+    def list_owned(self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]) -> list[GitHubListedRepository]:
         """Return the selected repositories of an owner, sorted by name.
 
         For an App these are the repositories of its installation: it may see other public ones, but not write to them.
         """
-        is_app = self.connection.account().is_app
-        found = self._included(owner, is_wanted) if is_app else self._listed(owner)
+        is_app = self.connection.get_account().is_app
+        repositories = self._list_installed(owner, is_selected) if is_app else self._list_all_owned(owner)
         prefix = f"{owner}/".lower()
-        wanted = [each for each in found if each.name.lower().startswith(prefix) and is_wanted(each)]
-        return sorted(wanted, key=lambda each: each.name.lower())
+        selected = [each for each in repositories if each.name.lower().startswith(prefix) and is_selected(each)]
+        return sorted(selected, key=lambda each: each.name.lower())
 
-    def _named_at_once(self, names: Sequence[str]) -> dict[str, Listed | RefusedError]:
+    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, GitHubListedRepository | RefusedError]:
         """Return what one query finds of the repositories of one owner; failures are left to REST to explain."""
         owner = names[0].partition("/")[0]
-        parts = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
-        given = ", ".join(f"$n{index}: String!" for index in range(len(names)))
-        text = f"query($owner: String!, {given}) {{ {' '.join(parts)} }}\n{_FOUND}"
+        fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
+        parameters = ", ".join(f"$n{index}: String!" for index in range(len(names)))
+        text = f"query($owner: String!, {parameters}) {{ {' '.join(fields)} }}\n{_REPOSITORY_FIELDS}"
         variables = {f"n{index}": name.partition("/")[2] for index, name in enumerate(names)}
         try:
-            answered = query(
+            answer = run_query(
                 self.connection, f"find repositories of {owner}", text, {"owner": owner, **variables}, owner
             )
-            with understood(owner):
-                nodes = {name: answered.data.get(f"r{index}") for index, name in enumerate(names)}
-                return {name: _from_graphql(node) for name, node in nodes.items() if node is not None}
-        except (TooOldError, RefusedError):
+            with translate_errors(owner):
+                nodes = {name: answer.data.get(f"r{index}") for index, name in enumerate(names)}
+                return {name: _parse_graphql(node) for name, node in nodes.items() if node is not None}
+        except (UnsupportedQueryError, RefusedError):
             return {}
 
-    def _described(self, name: str) -> Listed | RefusedError:
+    def _find_by_rest(self, name: str) -> GitHubListedRepository | RefusedError:
         try:
             return self.connection.read(
                 f"find the repository {name}",
-                lambda client: _from_rest(client.get_repo(name).complete()),
+                lambda client: _parse_rest(client.get_repo(name).complete()),
                 about=name,
             )
         except RefusedError as refusal:
             return refusal
 
-    def _listed(self, owner: str) -> list[Listed]:
+    def _list_all_owned(self, owner: str) -> list[GitHubListedRepository]:
         try:
-            return self._owned_by_graphql(owner)
-        except (TooOldError, RefusedError):
-            return self._owned_by_rest(owner)
+            return self._list_by_graphql(owner)
+        except (UnsupportedQueryError, RefusedError):
+            return self._list_by_rest(owner)
 
-    def _owned_by_graphql(self, owner: str) -> list[Listed]:
+    def _list_by_graphql(self, owner: str) -> list[GitHubListedRepository]:
         """List repositories page by page, with smaller pages if the server is slow. May raise TooOldError."""
-        found: list[Listed] = []
-        after: str | None = None
+        repositories: list[GitHubListedRepository] = []
+        cursor: str | None = None
         size = PAGE
         for _ in range(MAX_PAGES):
             try:
-                page = self._page(owner, size, after)
+                page = self._query_page(owner, size, cursor)
             except RefusedError as refusal:
-                if not is_too_much(refusal) or size // 2 < MIN_PAGE:
+                if not is_query_too_large(refusal) or size // 2 < MIN_PAGE:
                     raise
                 size //= 2
                 continue
-            with understood(owner):
-                found += [_from_graphql(each) for each in page["nodes"] if each is not None]
+            with translate_errors(owner):
+                repositories += [_parse_graphql(each) for each in page["nodes"] if each is not None]
                 if not page["pageInfo"]["hasNextPage"]:
                     break
-                after = page["pageInfo"]["endCursor"]
-        return found
+                cursor = page["pageInfo"]["endCursor"]
+        return repositories
 
-    def _page(self, owner: str, size: int, after: str | None) -> Mapping[str, Any]:
-        variables = {"owner": owner, "first": size, "after": after}
-        answered = query(self.connection, f"list the repositories of {owner}", _OWNED, variables, owner)
-        page = (answered.data.get("repositoryOwner") or {}).get("repositories")
+    def _query_page(self, owner: str, size: int, cursor: str | None) -> Mapping[str, Any]:
+        variables = {"owner": owner, "first": size, "after": cursor}
+        answer = run_query(self.connection, f"list the repositories of {owner}", _OWNED_QUERY, variables, owner)
+        page = (answer.data.get("repositoryOwner") or {}).get("repositories")
         if not isinstance(page, Mapping):
             raise RefusedError(f"GitHub has no owner '{owner}'; hint: check the name", status=NOT_FOUND)
         return page
 
-    def _included(self, owner: str, is_wanted: Callable[[Listed], bool]) -> list[Listed]:
+    def _list_installed(self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]) -> list[GitHubListedRepository]:
         """List the repositories of an installation by REST, and look up the commits of the selected ones by GraphQL."""
-        listed = [each for each in self._owned_by_rest(owner) if is_wanted(each)]
-        heads: dict[str, Listed] = {}
-        for batch in _in_batches(listed):
-            heads |= self._nodes(owner, [each.node for each in batch])
-        return [replace(each, head=heads[each.node].head) if each.node in heads else each for each in listed]
+        listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
+        heads: dict[str, GitHubListedRepository] = {}
+        for batch in _split_into_pages(listed):
+            heads |= self._find_by_ids(owner, [each.node_id for each in batch])
+        return [replace(each, head_commit=heads[each.node_id].head_commit) if each.node_id in heads else each for each in listed]
 
-    def _nodes(self, owner: str, ids: Sequence[str]) -> dict[str, Listed]:
+    def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, GitHubListedRepository]:
         """Return repositories by their ids; repositories that cannot be read are left out."""
         try:
-            answered = query(self.connection, f"look up repositories of {owner}", _NODES, {"ids": list(ids)}, owner)
-        except TooOldError:
+            answer = run_query(self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner)
+        except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:
-            if not is_too_much(refusal) or len(ids) // 2 < MIN_PAGE:
+            if not is_query_too_large(refusal) or len(ids) // 2 < MIN_PAGE:
                 return {}
             half = len(ids) // 2
-            return self._nodes(owner, ids[:half]) | self._nodes(owner, ids[half:])
-        with understood(owner):
-            return {each["id"]: _from_graphql(each) for each in answered.data["nodes"] if each is not None}
+            return self._find_by_ids(owner, ids[:half]) | self._find_by_ids(owner, ids[half:])
+        with translate_errors(owner):
+            return {each["id"]: _parse_graphql(each) for each in answer.data["nodes"] if each is not None}
 
-    def _owned_by_rest(self, owner: str) -> list[Listed]:
-        def ask(client: Github) -> list[Listed]:
-            return [_from_rest(each) for each in self._list(client, owner)]
+    def _list_by_rest(self, owner: str) -> list[GitHubListedRepository]:
+        def fetch(client: Github) -> list[GitHubListedRepository]:
+            return [_parse_rest(each) for each in self._list_visible(client, owner)]
 
-        return self.connection.read(f"list the repositories of {owner}", ask, METADATA_READ, about=owner)
+        return self.connection.read(f"list the repositories of {owner}", fetch, METADATA_READ, about=owner)
 
-    def _list(self, client: Github, owner: str) -> PaginatedList[Repository]:
+    def _list_visible(self, client: Github, owner: str) -> PaginatedList[Repository]:
         """List the repositories of an owner that the token sees.
 
         Only a user's own token sees private repositories of that user.
         https://docs.github.com/en/rest/repos/repos, https://docs.github.com/en/rest/apps/installations
         """
-        account = self.connection.account()
+        account = self.connection.get_account()
         if account.is_app:
             return PaginatedList(Repository, client.requester, "/installation/repositories", list_item="repositories")
         user = client.get_user(owner)
@@ -196,38 +196,38 @@ class Catalogue:
         return user.get_repos()
 
 
-def _by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
+def _group_by_owner(names: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the names of each owner, in batches that fit into one query."""
     owners: dict[str, list[str]] = {}
     for name in names:
         owners.setdefault(name.partition("/")[0].lower(), []).append(name)
-    for owned in owners.values():
-        yield from _in_batches(owned)
+    for owner_names in owners.values():
+        yield from _split_into_pages(owner_names)
 
 
-def _in_batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+def _split_into_pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[start : start + PAGE] for start in range(0, len(items), PAGE))
 
 
-def _from_graphql(node: Mapping[str, Any]) -> Listed:
+def _parse_graphql(node: Mapping[str, Any]) -> GitHubListedRepository:
     branch = node["defaultBranchRef"]  # null in a repository without commits
-    return Listed(
+    return GitHubListedRepository(
         name=node["nameWithOwner"],
-        node=node["id"],
+        node_id=node["id"],
         default_branch=branch["name"] if branch is not None else None,
         topics=tuple(each["topic"]["name"] for each in node["repositoryTopics"]["nodes"]),
-        is_dead=node["isArchived"] or node["isDisabled"] or node["isFork"],
-        head=branch["target"]["oid"] if branch is not None else None,
+        is_excluded=node["isArchived"] or node["isDisabled"] or node["isFork"],
+        head_commit=branch["target"]["oid"] if branch is not None else None,
         is_public=not node["isPrivate"],
     )
 
 
-def _from_rest(repository: Repository) -> Listed:
-    return Listed(
+def _parse_rest(repository: Repository) -> GitHubListedRepository:
+    return GitHubListedRepository(
         name=repository.full_name,
-        node=repository.node_id,
+        node_id=repository.node_id,
         default_branch=repository.default_branch,
         topics=tuple(repository.topics or ()),
-        is_dead=repository.archived or repository.disabled or repository.fork,
+        is_excluded=repository.archived or repository.disabled or repository.fork,
         is_public=not repository.private,
     )

@@ -12,29 +12,29 @@ from collections.abc import Iterable, Sequence
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 
-from bot.forges._changed_files import as_stored, as_text
+from bot.forges._changed_files import build_expected_files, decode_text
 from bot.forges._git_objects import RegularFile
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.github.connection import Remote
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges.github.tree import list_files
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.source import FileChange, FilePath
 
-WORKFLOWS = ".github/workflows/"
+WORKFLOWS_FOLDER = ".github/workflows/"
 """Folder of the files that take a token permission of their own: GitHub refuses trees that change one without it.
 
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-apps, `workflow`
 """
 
 
-def permission_for(changes: Iterable[FileChange]) -> str:
+def get_push_permission(changes: Iterable[FileChange]) -> str:
     """Return the permission that is required to push these changes; workflow files take a permission of their own."""
-    touches_workflows = any(change.path.startswith(WORKFLOWS) for change in changes)
+    touches_workflows = any(change.path.startswith(WORKFLOWS_FOLDER) for change in changes)
     return WORKFLOWS_WRITE if touches_workflows else CONTENTS_WRITE
 
 
-def make_commit(remote: Remote, base: str, changes: Sequence[FileChange], message: str) -> str:
+def create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange], message: str) -> str:
     """Create a commit on `base` in which only `changes` differ, and return it.
 
     Raises ForgeError; `ProtectedFileError` if the token may not change workflow files.
@@ -43,31 +43,31 @@ def make_commit(remote: Remote, base: str, changes: Sequence[FileChange], messag
     (https://docs.github.com/en/authentication/managing-commit-signature-verification/about-commit-signature-verification#signature-verification-for-bots).
     """
     parent = remote.read(f"read the commit {base}", lambda repository: repository.get_git_commit(base))
-    expected = as_stored(changes, list_files(remote, parent.tree.sha).files, remote.name)
-    needs = permission_for(changes)
-    elements = [_element(remote, change, expected[change.path]) for change in changes]
+    expected = build_expected_files(changes, list_files(remote, parent.tree.sha).files, remote.name)
+    permission = get_push_permission(changes)
+    elements = [_build_element(remote, change, expected[change.path]) for change in changes]
     try:
         tree = remote.write(
-            "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), needs
+            "store the changed files", lambda repository: repository.create_git_tree(elements, parent.tree), permission
         )
     except RefusedError as refusal:
-        if needs == WORKFLOWS_WRITE and _is_for_lack_of_permission(refusal):
+        if permission == WORKFLOWS_WRITE and _is_permission_missing(refusal):
             raise ProtectedFileError(str(refusal)) from refusal
         raise
-    _check(remote, tree, expected)
+    _verify_stored_files(remote, tree, expected)
     commit = remote.write(
-        "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), needs
+        "store a commit", lambda repository: repository.create_git_commit(message, tree, [parent]), permission
     )
     return commit.sha
 
 
-def _is_for_lack_of_permission(refusal: RefusedError) -> bool:
+def _is_permission_missing(refusal: RefusedError) -> bool:
     """Return True if the token lacks a permission; a classic token without the scope gets a 404."""
-    return refusal.wait is None and refusal.status in (FORBIDDEN, NOT_FOUND) and "archived" not in refusal.words
+    return refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND) and "archived" not in refusal.server_message
 
 
-def _element(remote: Remote, change: FileChange, file: RegularFile) -> InputGitTreeElement:
-    text = as_text(change.content)
+def _build_element(remote: GitHubRemote, change: FileChange, file: RegularFile) -> InputGitTreeElement:
+    text = decode_text(change.content)
     if text is not None:
         return InputGitTreeElement(change.path, file.mode, "blob", content=text)
     encoded = base64.b64encode(change.content).decode("ascii")
@@ -77,7 +77,7 @@ def _element(remote: Remote, change: FileChange, file: RegularFile) -> InputGitT
     return InputGitTreeElement(change.path, file.mode, "blob", sha=file.oid)
 
 
-def _check(remote: Remote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
+def _verify_stored_files(remote: GitHubRemote, tree: GitTree, expected: dict[FilePath, RegularFile]) -> None:
     """Read back the stored files, since bytes that went through JSON and a server may have changed.
 
     Raises ForgeError if a file differs.

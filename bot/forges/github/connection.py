@@ -14,8 +14,8 @@ from github import Auth, Github, GithubException
 from github.NamedUser import NamedUser
 from github.Repository import Repository
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, ask, tell
-from bot.forges.github.errors import CONTENTS_READ, METADATA_READ, ODD, explain
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
+from bot.forges.github.errors import CONTENTS_READ, METADATA_READ, MALFORMED_ANSWER_ERRORS, explain_error
 
 API_VERSION = "2022-11-28"
 """The API version whose description the tests check every request and answer against."""
@@ -23,18 +23,18 @@ PER_PAGE = 100
 """The largest page that GitHub returns."""
 TIMEOUT = 30
 """Seconds to wait for one answer; GitHub itself gives up after ten."""
-_BROKEN = (
+_CLIENT_ERRORS = (
     GithubException,
     OSError,  # `requests` raises subclasses of it
     AssertionError,  # PyGithub refuses to follow a link to another host
     RuntimeError,  # PyGithub refuses to follow a redirect to another host
     ValueError,  # the answer is not JSON
-    *ODD,  # the answer is JSON, but not GitHub's
+    *MALFORMED_ANSWER_ERRORS,  # the answer is JSON, but not GitHub's
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class GitHubAccount:
     """The account that makes basebump's commits."""
 
     login: str | None
@@ -43,32 +43,32 @@ class Account:
     """True for an App, which sees the repositories that its installation includes."""
 
 
-class Tokens(Protocol):
+class TokenSource(Protocol):
     """A source of tokens for requests. Both methods raise RefusedError."""
 
-    def token(self, about: str, needs: str) -> str | None:
+    def get_token(self, about: str, permission: str) -> str | None:
         """Return the token for a request that takes `permission` on `about`, an owner or `owner/name`."""
         ...
 
-    def bot(self) -> str | None:
+    def get_bot_login(self) -> str | None:
         """Return the login of the App that the tokens belong to; None if they belong to no App that is known."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class OneToken:
+class StaticToken:
     """The same token for every request, or none."""
 
     secret: str | None = field(repr=False)
 
-    def token(self, about: str, needs: str) -> str | None:  # noqa: ARG002 - the same for all
+    def get_token(self, about: str, permission: str) -> str | None:  # noqa: ARG002 - the same for all
         return self.secret
 
-    def bot(self) -> str | None:
+    def get_bot_login(self) -> str | None:
         return None
 
 
-class _Current(Auth.Auth):
+class _CurrentToken(Auth.Auth):
     """The token of a client's current request; it may change from one request to the next."""
 
     token_type = "Bearer"  # noqa: S105 - the authentication scheme, not a secret
@@ -85,13 +85,13 @@ class _Current(Auth.Auth):
             super().authentication(headers)
 
 
-class Connection:
+class GitHubConnection:
     """State of one GitHub server that threads share: its address, the tokens, and features found missing."""
 
     def __init__(
         self,
         url: str,
-        tokens: Tokens,
+        tokens: TokenSource,
         *,
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
@@ -100,101 +100,101 @@ class Connection:
         """Connect to the API at `url`; `ca` is a file with certificates to trust instead of the default ones."""
         self._url = url
         self._tokens = tokens
-        self._verify = True if ca is None else str(ca)
+        self._certificates = True if ca is None else str(ca)
         self._seconds_between_writes = seconds_between_writes
         self._threads = threading.local()
         self._lock = threading.Lock()
-        self._account: Account | None = None
+        self._account: GitHubAccount | None = None
         self.pause = pause
         self.can_compare_and_swap = True
         """False once the server turned out to be too old for it."""
-        self.can_tell_standing = True
+        self.can_query_reviews = True
         """False once the server or the token turned out not to allow the query for reviews."""
         self.has_graphql = True
         """False once the server turned out to have no GraphQL API."""
-        self.of_job: bool | None = None
+        self.has_job_token: bool | None = None
         """True if the token is the `GITHUB_TOKEN` of a job of GitHub Actions; None until that was checked."""
 
     def read(
-        self, action: str, call: Callable[[Github], Answer], needs: str = METADATA_READ, *, about: str = ""
+        self, action: str, call: Callable[[Github], Answer], permission: str = METADATA_READ, *, about: str = ""
     ) -> Answer:
         """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError.
 
         `action` describes the call in messages, `about` is the owner or the `owner/name` that the call is about.
         """
-        token = self._tokens.token(about, needs)
-        return ask(lambda: self._call(action, call, needs, token), self.pause)
+        token = self._tokens.get_token(about, permission)
+        return send_read(lambda: self._call(action, call, permission, token), self.pause)
 
-    def try_once(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
+    def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
         """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
-        return self._call(action, call, needs, self._tokens.token(about, needs))
+        return self._call(action, call, permission, self._tokens.get_token(about, permission))
 
-    def write(self, action: str, call: Callable[[Github], Answer], needs: str, *, about: str) -> Answer:
+    def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
         """Make a call that changes something. Raises RefusedError.
 
         It is repeated only after a short rate limit, which means that nothing was done.
         """
-        token = self._tokens.token(about, needs)
-        return tell(lambda: self._call(action, call, needs, token), self.pause)
+        token = self._tokens.get_token(about, permission)
+        return send_write(lambda: self._call(action, call, permission, token), self.pause)
 
-    def account(self) -> Account:
+    def get_account(self) -> GitHubAccount:
         """Return the account that makes basebump's commits; fetched once. Raises RefusedError."""
         with self._lock:
             if self._account is None:
-                self._account = self._ask_account()
+                self._account = self._fetch_account()
             return self._account
 
-    def _ask_account(self) -> Account:
-        bot = self._tokens.bot()
-        if bot is not None:
-            return Account(bot, is_app=True)
+    def _fetch_account(self) -> GitHubAccount:
+        bot_login = self._tokens.get_bot_login()
+        if bot_login is not None:
+            return GitHubAccount(bot_login, is_app=True)
         try:
-            return Account(self.read("identify the token", lambda client: client.get_user().login))
+            return GitHubAccount(self.read("identify the token", lambda client: client.get_user().login))
         except RefusedError as refusal:
-            if refusal.wait is None and refusal.status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
-                return Account(None, is_app=refusal.status == FORBIDDEN)
+            if refusal.retry_after is None and refusal.status in (UNAUTHORIZED, FORBIDDEN, NOT_FOUND):
+                return GitHubAccount(None, is_app=refusal.status == FORBIDDEN)
             raise
 
-    def _call(self, action: str, call: Callable[[Github], Answer], needs: str, token: str | None) -> Answer:
-        client, current = self._client()
-        before, current.secret = current.secret, token
+    def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
+        client, current = self._get_client()
+        previous, current.secret = current.secret, token
         try:
             return call(client)
-        except _BROKEN as error:
-            raise explain(error, action, needs, secret=token, now=datetime.now(UTC)) from error
+        except _CLIENT_ERRORS as error:
+            raise explain_error(error, action, permission, secret=token, now=datetime.now(UTC)) from error
         finally:
-            current.secret = before
+            current.secret = previous
 
-    def _client(self) -> tuple[Github, _Current]:
+    def _get_client(self) -> tuple[Github, _CurrentToken]:
         """Return the client of this thread and its token: neither its connection nor its throttle can be shared."""
-        kept: tuple[Github, _Current] | None = getattr(self._threads, "client", None)
-        if kept is None:
-            current = _Current()
+        cached: tuple[Github, _CurrentToken] | None = getattr(self._threads, "client", None)
+        if cached is None:
+            current = _CurrentToken()
             client = Github(
                 auth=current,
                 base_url=self._url,
                 timeout=TIMEOUT,
                 user_agent="basebump",
                 per_page=PER_PAGE,
-                verify=self._verify,
+                verify=self._certificates,
                 retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
                 seconds_between_requests=0,
                 seconds_between_writes=self._seconds_between_writes,
                 lazy=True,
                 api_version=API_VERSION,
             )
-            kept = self._threads.client = client, current
-        return kept
+            cached = self._threads.client = client, current
+        return cached
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class GitHubRemote:
     """One repository on a GitHub server."""
 
-    connection: Connection = field(repr=False)
+    connection: GitHubConnection = field(repr=False)
     name: str
     """`owner/name`."""
-    node: str | None = None
+    node_id: str | None = None
     """Its GraphQL id; None if it is not known."""
 
     @property
@@ -205,19 +205,19 @@ class Remote:
     def short_name(self) -> str:
         return self.name.partition("/")[2]
 
-    def read(self, action: str, call: Callable[[Repository], Answer], needs: str = CONTENTS_READ) -> Answer:
+    def read(self, action: str, call: Callable[[Repository], Answer], permission: str = CONTENTS_READ) -> Answer:
         """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.read(
-            f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs, about=self.name
+            f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
         )
 
-    def write(self, action: str, call: Callable[[Repository], Answer], needs: str) -> Answer:
+    def write(self, action: str, call: Callable[[Repository], Answer], permission: str) -> Answer:
         """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
         return self.connection.write(
-            f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), needs, about=self.name
+            f"{action} of {self.name}", lambda client: call(client.get_repo(self.name)), permission, about=self.name
         )
 
 
-def login_of(user: NamedUser | None) -> str | None:
+def get_login(user: NamedUser | None) -> str | None:
     """Return the login of a user; None if GitHub does not report one, as for deleted accounts."""
     return user.login if user is not None else None

@@ -8,9 +8,9 @@ from itertools import islice
 from github.Repository import Repository
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
-from bot.forges.github.connection import Remote, login_of
-from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, understood
+from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, require_issue_number, normalise_line_ends
+from bot.forges.github.connection import GitHubRemote, get_login
+from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, translate_errors
 from bot.model.dashboard import DashboardIssue
 
 
@@ -18,42 +18,42 @@ from bot.model.dashboard import DashboardIssue
 class GitHubDashboard:
     """The dashboard issue of one repository. Every method raises ForgeError."""
 
-    remote: Remote
+    remote: GitHubRemote
 
     def read(self) -> DashboardIssue | None:
         """Return the dashboard issue, open or closed; None if it was never created.
 
         https://docs.github.com/en/rest/issues/issues#list-repository-issues
         """
-        with understood(self.remote.name):
-            login = self.remote.connection.account().login
+        with translate_errors(self.remote.name):
+            login = self.remote.connection.get_account().login
 
-            def look(repository: Repository) -> DashboardIssue | None:
-                for issue in islice(repository.get_issues(state="all", labels=[LABEL]), MAX_ISSUES):
-                    body = with_plain_ends(issue.body)
-                    is_own = login is None or login_of(issue.user) == login
-                    if is_own and issue.pull_request is None and is_dashboard_body(body):
+            def find_issue(repository: Repository) -> DashboardIssue | None:
+                for issue in islice(repository.get_issues(state="all", labels=[DASHBOARD_LABEL]), MAX_ISSUES):
+                    body = normalise_line_ends(issue.body)
+                    is_own_author = login is None or get_login(issue.user) == login
+                    if is_own_author and issue.pull_request is None and is_dashboard_body(body):
                         return DashboardIssue(issue.title, body, issue.state == "open", issue.number)
                 return None
 
-            return self.remote.read("find the dashboard", look, ISSUES_READ)
+            return self.remote.read("find the dashboard", find_issue, ISSUES_READ)
 
-    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:
         """Create the dashboard issue, or update and reopen it."""
 
-        def write(repository: Repository) -> None:
-            if board is None or board.number is None:
-                repository.create_issue(title, body=body, labels=[LABEL])
+        def save_issue(repository: Repository) -> None:
+            if issue is None or issue.number is None:
+                repository.create_issue(title, body=body, labels=[DASHBOARD_LABEL])
             else:
-                repository.get_issue(board.number).edit(title=title, body=body, state="open")
+                repository.get_issue(issue.number).edit(title=title, body=body, state="open")
 
-        with understood(self.remote.name):
-            self.remote.write("write the dashboard", write, ISSUES_WRITE)
+        with translate_errors(self.remote.name):
+            self.remote.write("write the dashboard", save_issue, ISSUES_WRITE)
 
-    def close(self, board: DashboardIssue, body: str) -> None:
+    def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the text of the dashboard issue and close it."""
-        number = number_of(board, self.remote.name)
-        with understood(self.remote.name):
+        number = require_issue_number(issue, self.remote.name)
+        with translate_errors(self.remote.name):
             self.remote.write(
                 "close the dashboard",
                 lambda repository: repository.get_issue(number).edit(body=body, state="closed"),

@@ -18,7 +18,7 @@ from bot.forges._refusal import (
     TOO_MANY,
     RefusedError,
     explain_limit,
-    seconds_until,
+    compute_reset_wait,
 )
 from bot.net import describe_cause, sanitize_text
 
@@ -50,113 +50,113 @@ _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMIT
 """HTTP statuses for the error types that GraphQL reports in an answer with status 200."""
 
 
-ODD = (BadAttributeException, AttributeError, KeyError, TypeError)
+MALFORMED_ANSWER_ERRORS = (BadAttributeException, AttributeError, KeyError, TypeError)
 """Errors of PyGithub for an answer that is not shaped like GitHub's: a redirect to a login, JSON of another server."""
 
 
 @contextmanager
-def understood(name: str) -> Iterator[None]:
+def translate_errors(name: str) -> Iterator[None]:
     """Translate errors from reading an answer that is not shaped like GitHub's into RefusedError."""
     try:
         yield
-    except ODD as error:
-        what = f"{name}: the answer is not shaped like GitHub's; hint: check the URL of the API"
-        raise RefusedError(what, status=None) from error
+    except MALFORMED_ANSWER_ERRORS as error:
+        message = f"{name}: the answer is not shaped like GitHub's; hint: check the URL of the API"
+        raise RefusedError(message, status=None) from error
 
 
-def explain(error: Exception, action: str, needs: str, *, secret: str | None, now: datetime) -> RefusedError:
+def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
     """Translate an error that was raised while GitHub was asked to do `action`, which takes `permission`."""
     if not isinstance(error, GithubException):
-        what = (
-            f"GitHub could not be asked to {action}: {_reason(error, secret)}; "
+        message = (
+            f"GitHub could not be asked to {action}: {_explain_no_answer(error, secret)}; "
             "hint: check the network and the URL of the API"
         )
-        return RefusedError(what, status=None)
+        return RefusedError(message, status=None)
     headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-    status = _status(error)
-    words = sanitize_text("; ".join(_messages(error)), [secret or ""])
-    wait = _wait(status, words, headers, now)
-    if wait is not None:
-        meaning = explain_limit(wait, now)
+    status = _get_status(error)
+    server_message = sanitize_text("; ".join(_list_messages(error)), [secret or ""])
+    retry_after = _compute_wait(status, server_message, headers, now)
+    if retry_after is not None:
+        meaning = explain_limit(retry_after, now)
     else:
-        permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or needs
-        meaning = _meaning(status, words, sanitize_text(permission))
-    return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, words=words, wait=wait)
+        accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
+        meaning = _explain_status(status, server_message, sanitize_text(accepted_permission))
+    return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after)
 
 
-def _reason(error: Exception, secret: str | None) -> str:
+def _explain_no_answer(error: Exception, secret: str | None) -> str:
     """Describe why there is no answer of GitHub's.
 
     Of an error of `requests` only the cause is used, since the rest may quote a header.
     """
-    if isinstance(error, (*ODD, JSONDecodeError)):
+    if isinstance(error, (*MALFORMED_ANSWER_ERRORS, JSONDecodeError)):
         return "its answer is not GitHub's"
     return describe_cause(error)[0] if isinstance(error, OSError) else sanitize_text(str(error), [secret or ""])
 
 
-def _meaning(status: int, words: str, needs: str) -> str:
+def _explain_status(status: int, server_message: str, permission: str) -> str:
     match status:
         case 401:
             return "it does not accept the token; hint: create a new token and set the variable of `token_env` to it"
-        case 403 if "is not permitted to create or approve pull requests" in words:
+        case 403 if "is not permitted to create or approve pull requests" in server_message:
             return (
                 "the token of GitHub Actions may not open pull requests here; hint: enable "
                 '"Allow GitHub Actions to create and approve pull requests" in the settings under Actions, or use the '
                 "token of an App"
             )
-        case 403 if "archived" in words:
+        case 403 if "archived" in server_message:
             return "the repository is archived; hint: unarchive it, or remove it from the config"
-        case 403 if "SAML" in words or "SSO" in words:
-            return f"{words}; hint: authorize the token for the organization's single sign-on"
+        case 403 if "SAML" in server_message or "SSO" in server_message:
+            return f"{server_message}; hint: authorize the token for the organization's single sign-on"
         case 403:
-            return f"{words or 'forbidden'}; hint: give the token the permission `{needs}`"
+            return f"{server_message or 'forbidden'}; hint: give the token the permission `{permission}`"
         case 404:
             return (
                 "it does not exist, or the token may not see it; "
-                f"hint: check the name, and give the token the permission `{needs}`"
+                f"hint: check the name, and give the token the permission `{permission}`"
             )
         case 410:
-            return f"{words or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
+            return f"{server_message or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
         case _ if status >= SERVER_ERROR:
             return f"it failed with status {status}; hint: rerun basebump later"
-    return words or f"it answered with status {status}"
+    return server_message or f"it answered with status {status}"
 
 
-def _status(error: GithubException) -> int:
-    for problem in _problems(error):
+def _get_status(error: GithubException) -> int:
+    for problem in _get_problems(error):
         status = _GRAPHQL_STATUSES.get(str(problem.get("type", "")))
         if status is not None:
             return status
     return error.status
 
 
-def _messages(error: GithubException) -> Iterator[str]:
+def _list_messages(error: GithubException) -> Iterator[str]:
     """Yield the messages of GitHub's answer, including the details of a 422.
 
     https://docs.github.com/en/rest/using-the-rest-api/troubleshooting-the-rest-api
     """
     if isinstance(error.data, Mapping) and isinstance(error.data.get("message"), str):
         yield error.data["message"]
-    for problem in _problems(error):
+    for problem in _get_problems(error):
         if problem.get("message"):
             yield str(problem["message"])
         elif problem.get("code"):
             yield " ".join(str(problem[key]) for key in ("resource", "field", "code") if problem.get(key))
 
 
-def _problems(error: GithubException) -> list[Mapping[str, Any]]:
+def _get_problems(error: GithubException) -> list[Mapping[str, Any]]:
     listed = error.data.get("errors") if isinstance(error.data, Mapping) else None
     return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
 
 
-def _wait(status: int, words: str, headers: Mapping[str, str], now: datetime) -> float | None:
+def _compute_wait(status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
     """Return how many seconds a rate limit lasts; None if the refusal was not a rate limit."""
     if status not in (FORBIDDEN, TOO_MANY):
         return None
-    after = headers.get("retry-after", "")
-    if after.isdecimal():
-        return float(after)
+    retry_after = headers.get("retry-after", "")
+    if retry_after.isdecimal():
+        return float(retry_after)
     reset = headers.get("x-ratelimit-reset", "")
     if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return seconds_until(reset, now)
-    return SECONDARY_WAIT if status == TOO_MANY or _LIMITED.search(words) else None
+        return compute_reset_wait(reset, now)
+    return SECONDARY_WAIT if status == TOO_MANY or _LIMITED.search(server_message) else None

@@ -11,211 +11,211 @@ from github import Github
 
 from bot.forges._refusal import FORBIDDEN, RefusedError
 from bot.forges.github.app import AppTokens
-from bot.forges.github.connection import Connection, Remote
+from bot.forges.github.connection import GitHubConnection, GitHubRemote
 from bot.forges.github.dashboard import GitHubDashboard
-from bot.forges.github.errors import ADMINISTRATION_READ, PULLS_READ, WORKFLOWS_WRITE, understood
-from bot.forges.github.refs import Branches
+from bot.forges.github.errors import ADMINISTRATION_READ, PULLS_READ, WORKFLOWS_WRITE, translate_errors
+from bot.forges.github.refs import GitHubBranches
 from bot.forges.github.rights import (
     PUBLIC_REPO,
     REPO,
-    RUNGS,
+    NEEDS_BY_LEVEL,
     WORKFLOW,
-    App,
-    Classic,
+    AppCredential,
+    ClassicToken,
     Credential,
-    Lent,
-    Need,
-    Nobody,
-    Personal,
-    writes_of,
+    InstallationToken,
+    PermissionNeed,
+    NoToken,
+    FineGrainedToken,
+    list_write_needs,
 )
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
 
-_SETTING = '"Allow GitHub Actions to create and approve pull requests"'
-_LEFT_OUT = "without it, changes in .github/workflows are left out and named"
+_JOB_SETTING = '"Allow GitHub Actions to create and approve pull requests"'
+_LEFT_OUT_HINT = "without it, changes in .github/workflows are left out and named"
 
 
 @dataclass(frozen=True, slots=True)
 class GitHubExamination:
     """Diagnoses one GitHub server with the rights of a token."""
 
-    connection: Connection = field(repr=False)
+    connection: GitHubConnection = field(repr=False)
     url: str
     app: AppTokens | None = field(repr=False)
     has_token: bool
-    dispatches: bool
+    starts_workflows: bool
     """True if the config names workflows that basebump must start."""
 
-    def who(self) -> tuple[Credential, Check]:
+    def identify_token(self) -> tuple[Credential, Check]:
         """Identify the account and the kind of the token, with the diagnostic result.
 
         Raises RefusedError if the token is invalid or the server does not answer.
         https://docs.github.com/en/rest/users/users#get-the-authenticated-user
         """
-        tried = "identify the token"
+        action = "identify the token"
         if self.app is not None:
-            login = self.app.bot()
-            return App(self.app, login), report_ok(
-                self.url, tried, f"the key of the App is valid; its account is {login}"
+            login = self.app.get_bot_login()
+            return AppCredential(self.app, login), report_ok(
+                self.url, action, f"the key of the App is valid; its account is {login}"
             )
         if not self.has_token:
             self.connection.read("answer without a token", lambda client: client.get_rate_limit())
-            return Nobody(), report_ok(self.url, tried, "there is no token, and GitHub answers without one")
+            return NoToken(), report_ok(self.url, action, "there is no token, and GitHub answers without one")
         try:
-            login, scopes = self.connection.read(tried, _whose)
+            login, scopes = self.connection.read(action, _fetch_login_and_scopes)
         except RefusedError as refusal:
-            if refusal.status != FORBIDDEN or refusal.wait is not None:
+            if refusal.status != FORBIDDEN or refusal.retry_after is not None:
                 raise
-            return Lent(), report_ok(self.url, tried, "it is a token of an App's installation, such as that of a job")
+            return InstallationToken(), report_ok(self.url, action, "it is a token of an App's installation, such as that of a job")
         if scopes is None:
-            return Personal(login), report_ok(self.url, tried, f"it is a fine-grained token of {login}")
-        return Classic(login, scopes), report_ok(
-            self.url, tried, f"it is a classic token of {login} with {_listed(scopes)}"
+            return FineGrainedToken(login), report_ok(self.url, action, f"it is a fine-grained token of {login}")
+        return ClassicToken(login, scopes), report_ok(
+            self.url, action, f"it is a classic token of {login} with {_format_scopes(scopes)}"
         )
 
-    def rights(self, credential: Credential, repository: GitRepository, aim: DiagnosisTarget) -> Iterator[Check]:
+    def check_repository(self, credential: Credential, repository: GitRepository, target: DiagnosisTarget) -> Iterator[Check]:
         """Yield the rights of the token on one repository, as far as runs at the target's level need them."""
-        remote = Remote(self.connection, repository.name)
-        files, requests = RUNGS[RunLevel.REPORT]
+        remote = GitHubRemote(self.connection, repository.name)
+        files, requests = NEEDS_BY_LEVEL[RunLevel.REPORT]
         branch = repository.base_branch
         if branch is not None:
-            yield _tried(remote, files, lambda: Branches(remote).head(branch))
-        yield _tried(remote, requests, lambda: remote.read("list the pull requests", _first_pull, PULLS_READ))
-        if aim.has_dashboards:
-            yield _tried(remote, Need("read the dashboard", ""), GitHubDashboard(remote).read)
-        if aim.level >= RunLevel.PUSH:
-            yield from self._writing(credential, remote, aim)
+            yield _check_read(remote, files, lambda: GitHubBranches(remote).read_tip(branch))
+        yield _check_read(remote, requests, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ))
+        if target.has_dashboards:
+            yield _check_read(remote, PermissionNeed("read the dashboard", ""), GitHubDashboard(remote).read)
+        if target.level >= RunLevel.PUSH:
+            yield from self._check_writing(credential, remote, target)
 
-    def _writing(self, credential: Credential, remote: Remote, aim: DiagnosisTarget) -> Iterator[Check]:
+    def _check_writing(self, credential: Credential, remote: GitHubRemote, target: DiagnosisTarget) -> Iterator[Check]:
         try:
-            described = self.connection.read(f"read {remote.name}", _describe(remote.name), about=remote.name)
-            with understood(remote.name):
-                is_archived, is_public = bool(described["archived"]), not described["private"]
-                may_push = (described.get("permissions") or {}).get("push", True)
+            repository_data = self.connection.read(f"read {remote.name}", _fetch_repository(remote.name), about=remote.name)
+            with translate_errors(remote.name):
+                is_archived, is_public = bool(repository_data["archived"]), not repository_data["private"]
+                may_push = (repository_data.get("permissions") or {}).get("push", True)
         except RefusedError as refusal:
             yield report_problem(remote.name, "write to the repository", str(refusal))
             return
         if is_archived:
-            what = "the repository is archived; hint: unarchive it, or remove it from the config"
-            yield report_problem(remote.name, "write to the repository", what)
+            message = "the repository is archived; hint: unarchive it, or remove it from the config"
+            yield report_problem(remote.name, "write to the repository", message)
             return
-        for need in writes_of(aim, dispatches=self.dispatches):
-            yield _writes(credential, remote.name, need, is_public=is_public, may_push=may_push)
-        yield _workflows(credential, remote.name)
-        if aim.level is RunLevel.PROPOSE and isinstance(credential, Lent):
-            yield self._setting(remote.name)
+        for need in list_write_needs(target, starts_workflows=self.starts_workflows):
+            yield _check_write(credential, remote.name, need, is_public=is_public, may_push=may_push)
+        yield _check_workflows(credential, remote.name)
+        if target.level is RunLevel.PROPOSE and isinstance(credential, InstallationToken):
+            yield self._check_job_setting(remote.name)
 
-    def _setting(self, name: str) -> Check:
+    def _check_job_setting(self, name: str) -> Check:
         """Check whether the token of a job may open requests: https://docs.github.com/en/rest/actions/permissions."""
-        tried = "open pull requests with a job's own token"
+        action = "open pull requests with a job's own token"
         address = f"/repos/{name}/actions/permissions/workflow"
-        look = f"check in its settings under Actions that {_SETTING} is on"
+        hint = f"check in its settings under Actions that {_JOB_SETTING} is on"
         try:
-            found = self.connection.read("read a setting", _get(address), ADMINISTRATION_READ, about=name)
-            with understood(name):
-                is_on = bool(found["can_approve_pull_request_reviews"])
+            settings = self.connection.read("read a setting", _fetch_json(address), ADMINISTRATION_READ, about=name)
+            with translate_errors(name):
+                is_on = bool(settings["can_approve_pull_request_reviews"])
         except RefusedError:
-            return report_unknown(name, tried, f"the token may not read that setting; hint: {look}")
+            return report_unknown(name, action, f"the token may not read that setting; hint: {hint}")
         if is_on:
-            return report_ok(name, tried, f"{_SETTING} is on")
-        return report_unknown(name, tried, f"{_SETTING} is off, which matters only for the `GITHUB_TOKEN` of a job")
+            return report_ok(name, action, f"{_JOB_SETTING} is on")
+        return report_unknown(name, action, f"{_JOB_SETTING} is off, which matters only for the `GITHUB_TOKEN` of a job")
 
 
-def _writes(credential: Credential, name: str, need: Need, *, is_public: bool, may_push: bool) -> Check:
+def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_public: bool, may_push: bool) -> Check:
     """Check whether a token may write to a repository, which GitHub does not report for all kinds of tokens."""
     match credential:
-        case App(tokens):
+        case AppCredential(tokens):
             try:
-                tokens.token(name, need.permission)
+                tokens.get_token(name, need.permission)
             except RefusedError as refusal:
-                return report_problem(name, need.does, f"{refusal}{need.without}")
-            return report_ok(name, need.does, f"the installation has `{need.permission}`")
-        case Classic(login, scopes):
+                return report_problem(name, need.action, f"{refusal}{need.alternative}")
+            return report_ok(name, need.action, f"the installation has `{need.permission}`")
+        case ClassicToken(login, scopes):
             if REPO not in scopes and not (is_public and PUBLIC_REPO in scopes):
-                takes = f"`{REPO}`" if not is_public else f"`{REPO}` or `{PUBLIC_REPO}`"
+                needed_scopes = f"`{REPO}`" if not is_public else f"`{REPO}` or `{PUBLIC_REPO}`"
                 return report_problem(
-                    name, need.does, f"the token has {_listed(scopes)}; hint: create one with {takes}"
+                    name, need.action, f"the token has {_format_scopes(scopes)}; hint: create one with {needed_scopes}"
                 )
-            return report_ok(name, need.does, "its scopes allow it") if may_push else _may_not(name, need, login)
-        case Personal(login):
+            return report_ok(name, need.action, "its scopes allow it") if may_push else _report_no_access(name, need, login)
+        case FineGrainedToken(login):
             if not may_push:
-                return _may_not(name, need, login)
-            what = (
+                return _report_no_access(name, need, login)
+            message = (
                 f"GitHub does not report the rights of fine-grained tokens; hint: check that it has `{need.permission}`"
             )
-            return report_unknown(name, need.does, f"{what}{need.without}")
-        case Lent():
-            what = f"GitHub does not report the rights of this token; hint: check that it has `{need.permission}`"
-            return report_unknown(name, need.does, f"{what}{need.without}")
-        case Nobody():
-            return report_problem(name, need.does, "there is no token, and writing takes one; hint: set `token_env`")
+            return report_unknown(name, need.action, f"{message}{need.alternative}")
+        case InstallationToken():
+            message = f"GitHub does not report the rights of this token; hint: check that it has `{need.permission}`"
+            return report_unknown(name, need.action, f"{message}{need.alternative}")
+        case NoToken():
+            return report_problem(name, need.action, "there is no token, and writing takes one; hint: set `token_env`")
     assert_never(credential)
 
 
-def _may_not(name: str, need: Need, login: str) -> Check:
+def _report_no_access(name: str, need: PermissionNeed, login: str) -> Check:
     return report_problem(
-        name, need.does, f"{login} may not write to it; hint: give {login} the role Write there{need.without}"
+        name, need.action, f"{login} may not write to it; hint: give {login} the role Write there{need.alternative}"
     )
 
 
-def _workflows(credential: Credential, name: str) -> Check:
+def _check_workflows(credential: Credential, name: str) -> Check:
     """Check whether workflow files can be changed; a run that cannot change them leaves them out."""
-    tried, missing = "change workflow files", f"hint: check that it has `{WORKFLOWS_WRITE}`; {_LEFT_OUT}"
+    action, hint = "change workflow files", f"hint: check that it has `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
     match credential:
-        case App(tokens):
+        case AppCredential(tokens):
             try:
-                tokens.token(name, WORKFLOWS_WRITE)
+                tokens.get_token(name, WORKFLOWS_WRITE)
             except RefusedError:
-                return report_unknown(name, tried, f"the installation lacks `{WORKFLOWS_WRITE}`; {_LEFT_OUT}")
-            return report_ok(name, tried, f"the installation has `{WORKFLOWS_WRITE}`")
-        case Classic(_, scopes):
+                return report_unknown(name, action, f"the installation lacks `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}")
+            return report_ok(name, action, f"the installation has `{WORKFLOWS_WRITE}`")
+        case ClassicToken(_, scopes):
             if WORKFLOW in scopes:
-                return report_ok(name, tried, "its scopes allow it")
-            return report_unknown(name, tried, f"the token lacks the scope `{WORKFLOW}`; {_LEFT_OUT}")
-        case Personal():
-            return report_unknown(name, tried, f"GitHub does not report the rights of fine-grained tokens; {missing}")
-        case Lent():
-            what = f"the token of a job never can; others can with `{WORKFLOWS_WRITE}`; {_LEFT_OUT}"
-            return report_unknown(name, tried, what)
-        case Nobody():
-            return report_unknown(name, tried, _LEFT_OUT)
+                return report_ok(name, action, "its scopes allow it")
+            return report_unknown(name, action, f"the token lacks the scope `{WORKFLOW}`; {_LEFT_OUT_HINT}")
+        case FineGrainedToken():
+            return report_unknown(name, action, f"GitHub does not report the rights of fine-grained tokens; {hint}")
+        case InstallationToken():
+            message = f"the token of a job never can; others can with `{WORKFLOWS_WRITE}`; {_LEFT_OUT_HINT}"
+            return report_unknown(name, action, message)
+        case NoToken():
+            return report_unknown(name, action, _LEFT_OUT_HINT)
     assert_never(credential)
 
 
-def _tried(remote: Remote, need: Need, call: Callable[[], object]) -> Check:
+def _check_read(remote: GitHubRemote, need: PermissionNeed, call: Callable[[], object]) -> Check:
     """Check whether a read request is answered."""
     try:
         call()
     except ForgeError as error:
-        return report_problem(remote.name, need.does, str(error))
-    return report_ok(remote.name, need.does, "the request was answered")
+        return report_problem(remote.name, need.action, str(error))
+    return report_ok(remote.name, need.action, "the request was answered")
 
 
-def _whose(client: Github) -> tuple[str, frozenset[str] | None]:
+def _fetch_login_and_scopes(client: Github) -> tuple[str, frozenset[str] | None]:
     """Return the login of the token's account, and its scopes; None for fine-grained tokens, which have no scopes."""
     login = client.get_user().login
     scopes = client.oauth_scopes
     return login, frozenset(filter(None, scopes)) if scopes is not None else None
 
 
-def _first_pull(repository: Any) -> list[Any]:
+def _list_first_request(repository: Any) -> list[Any]:
     return list(islice(repository.get_pulls(state="open"), 1))
 
 
-def _describe(name: str) -> Callable[[Github], Any]:
-    return _get(f"/repos/{name}")
+def _fetch_repository(name: str) -> Callable[[Github], Any]:
+    return _fetch_json(f"/repos/{name}")
 
 
-def _get(address: str) -> Callable[[Github], Any]:
-    def ask(client: Github) -> Any:
+def _fetch_json(address: str) -> Callable[[Github], Any]:
+    def fetch(client: Github) -> Any:
         _, answer = client.requester.requestJsonAndCheck("GET", address)
         return answer
 
-    return ask
+    return fetch
 
 
-def _listed(scopes: frozenset[str]) -> str:
+def _format_scopes(scopes: frozenset[str]) -> str:
     return "the scopes " + ", ".join(f"`{scope}`" for scope in sorted(scopes)) if scopes else "no scope"

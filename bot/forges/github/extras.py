@@ -10,7 +10,7 @@ from urllib.parse import quote
 from github.Repository import Repository
 
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.github.connection import Remote
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ, PULLS_WRITE
 from bot.model.extras import TEAM_PREFIX, RequestAttributes
 
@@ -21,24 +21,24 @@ MAX_MILESTONES = 500
 """Open milestones that are searched; a repository with more does not plan with them."""
 
 
-class ExtrasWriter:
+class GitHubAttributesWriter:
     """Sets attributes of pull requests in one repository, in one run. Failures are returned as notes."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
         self._labels: set[str] = set()
         """Labels that are known to exist, in lower case."""
 
-    def write(self, number: int, extras: RequestAttributes) -> tuple[str, ...]:
+    def set_attributes(self, number: int, attributes: RequestAttributes) -> tuple[str, ...]:
         """Set labels, reviewers, assignees and milestone of a pull request, and return notes about failures."""
         return (
-            *self._add_labels(number, extras.labels),
-            *self._ask_reviewers(number, extras.reviewers),
-            *self._assign(number, extras.assignees),
-            *(self._plan_for(number, extras.milestone) if extras.milestone is not None else ()),
+            *self._add_labels(number, attributes.labels),
+            *self._request_reviews(number, attributes.reviewers),
+            *self._set_assignees(number, attributes.assignees),
+            *(self._set_milestone(number, attributes.milestone) if attributes.milestone is not None else ()),
         )
 
-    def take_off(self, number: int, label: str) -> None:
+    def remove_label(self, number: int, label: str) -> None:
         """Remove a label; nothing happens if it is not set. Raises RefusedError.
 
         https://docs.github.com/en/rest/issues/labels#remove-a-label-from-an-issue
@@ -58,20 +58,20 @@ class ExtrasWriter:
     def _add_labels(self, number: int, labels: Sequence[str]) -> list[str]:
         """Add labels; missing ones are created first, so that they get a description."""
         notes: list[str] = []
-        ready: list[str] = []
+        existing: list[str] = []
         for label in labels:
             try:
-                self._make_sure_of(label)
-                ready.append(label)
+                self._ensure_label(label)
+                existing.append(label)
             except RefusedError as refusal:
                 notes.append(f"Label `{label}` could not be created: {refusal}.")
 
-        def add(some: Sequence[str]) -> None:
-            self._post(f"issues/{number}/labels", {"labels": list(some)}, f"label pull request #{number}", PULLS_WRITE)
+        def add(names: Sequence[str]) -> None:
+            self._post(f"issues/{number}/labels", {"labels": list(names)}, f"label pull request #{number}", PULLS_WRITE)
 
-        return notes + _all_or_each(ready, add, "Label `{}` could not be set")
+        return notes + _try_all_then_each(existing, add, "Label `{}` could not be set")
 
-    def _make_sure_of(self, label: str) -> None:
+    def _ensure_label(self, label: str) -> None:
         """Create a label unless it exists: https://docs.github.com/en/rest/issues/labels."""
         if label.lower() in self._labels:
             return
@@ -86,10 +86,10 @@ class ExtrasWriter:
         except RefusedError as refusal:
             if refusal.status != NOT_FOUND:
                 raise
-            self._make(label)
+            self._create_label(label)
         self._labels.add(label.lower())
 
-    def _make(self, label: str) -> None:
+    def _create_label(self, label: str) -> None:
         try:
             self._remote.write(
                 f"create the label {label}",
@@ -97,25 +97,25 @@ class ExtrasWriter:
                 PULLS_WRITE,
             )
         except RefusedError as refusal:
-            if "already_exists" not in refusal.words:
+            if "already_exists" not in refusal.server_message:
                 raise
 
-    def _ask_reviewers(self, number: int, reviewers: Sequence[str]) -> list[str]:
+    def _request_reviews(self, number: int, reviewers: Sequence[str]) -> list[str]:
         """Request reviews. GitHub refuses all if one of them may not review; then each is requested alone.
 
         https://docs.github.com/en/rest/pulls/review-requests
         """
 
-        def ask(some: Sequence[str]) -> None:
-            people = [each for each in some if not each.startswith(TEAM_PREFIX)]
-            teams = [each.removeprefix(TEAM_PREFIX) for each in some if each.startswith(TEAM_PREFIX)]
-            asked = {key: names for key, names in (("reviewers", people), ("team_reviewers", teams)) if names}
+        def request(reviewer_names: Sequence[str]) -> None:
+            people = [each for each in reviewer_names if not each.startswith(TEAM_PREFIX)]
+            teams = [each.removeprefix(TEAM_PREFIX) for each in reviewer_names if each.startswith(TEAM_PREFIX)]
+            body = {key: names for key, names in (("reviewers", people), ("team_reviewers", teams)) if names}
             action = f"request reviews of pull request #{number}"
-            self._post(f"pulls/{number}/requested_reviewers", asked, action, PULLS_WRITE)
+            self._post(f"pulls/{number}/requested_reviewers", body, action, PULLS_WRITE)
 
-        return _all_or_each(reviewers, ask, "A review of `{}` could not be requested")
+        return _try_all_then_each(reviewers, request, "A review of `{}` could not be requested")
 
-    def _assign(self, number: int, assignees: Sequence[str]) -> list[str]:
+    def _set_assignees(self, number: int, assignees: Sequence[str]) -> list[str]:
         """Assign people; GitHub silently skips some of them: https://docs.github.com/en/rest/issues/assignees."""
         if not assignees:
             return []
@@ -128,20 +128,20 @@ class ExtrasWriter:
             )
         except RefusedError as refusal:
             return [f"The assignees could not be set: {refusal}."]
-        there = {str(each["login"]).lower() for each in issue.get("assignees") or () if "login" in each}
-        why = "GitHub assigns only people who may write to the repository"
-        return [f"`{each}` could not be assigned: {why}." for each in assignees if each.lower() not in there]
+        assigned = {str(each["login"]).lower() for each in issue.get("assignees") or () if "login" in each}
+        reason = "GitHub assigns only people who may write to the repository"
+        return [f"`{each}` could not be assigned: {reason}." for each in assignees if each.lower() not in assigned]
 
-    def _plan_for(self, number: int, milestone: str) -> list[str]:
+    def _set_milestone(self, number: int, milestone: str) -> list[str]:
         """Set the milestone by its title: https://docs.github.com/en/rest/issues/milestones."""
         try:
-            found = self._remote.read("list the milestones", lambda each: _milestone(each, milestone), PULLS_READ)
-            if found is None:
+            number_of_milestone = self._remote.read("list the milestones", lambda each: _find_milestone(each, milestone), PULLS_READ)
+            if number_of_milestone is None:
                 return [f"The milestone could not be set: no open milestone is called `{milestone}`; hint: create it."]
             self._remote.write(
                 f"set the milestone of pull request #{number}",
                 lambda repository: repository.requester.requestJsonAndCheck(
-                    "PATCH", f"{repository.url}/issues/{number}", input={"milestone": found}
+                    "PATCH", f"{repository.url}/issues/{number}", input={"milestone": number_of_milestone}
                 ),
                 PULLS_WRITE,
             )
@@ -149,17 +149,17 @@ class ExtrasWriter:
             return [f"The milestone could not be set: {refusal}."]
         return []
 
-    def _post(self, path: str, body: Mapping[str, Any], action: str, needs: str) -> Mapping[str, Any]:
+    def _post(self, path: str, body: Mapping[str, Any], action: str, permission: str) -> Mapping[str, Any]:
         """Send a request that PyGithub would send in another form, or only after reading the pull request."""
 
         def post(repository: Repository) -> Mapping[str, Any]:
             _, answer = repository.requester.requestJsonAndCheck("POST", f"{repository.url}/{path}", input=body)
             return answer if isinstance(answer, Mapping) else {}
 
-        return self._remote.write(action, post, needs)
+        return self._remote.write(action, post, permission)
 
 
-def _all_or_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
+def _try_all_then_each(names: Sequence[str], call: Callable[[Sequence[str]], None], failure: str) -> list[str]:
     """Make one call for all names; if that is refused, make one for each, and return a note for each refusal."""
     if not names:
         return []
@@ -170,9 +170,9 @@ def _all_or_each(names: Sequence[str], call: Callable[[Sequence[str]], None], fa
             return [f"{failure.format(names[0])}: {refusal}."]
     else:
         return []
-    return [note for each in names for note in _all_or_each([each], call, failure)]
+    return [note for each in names for note in _try_all_then_each([each], call, failure)]
 
 
-def _milestone(repository: Repository, title: str) -> int | None:
-    found = islice(repository.get_milestones(state="open"), MAX_MILESTONES)
-    return next((each.number for each in found if each.title.casefold() == title.casefold()), None)
+def _find_milestone(repository: Repository, title: str) -> int | None:
+    milestones = islice(repository.get_milestones(state="open"), MAX_MILESTONES)
+    return next((each.number for each in milestones if each.title.casefold() == title.casefold()), None)

@@ -15,13 +15,13 @@ from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.boxes import parse_labels
 from bot.core.proposal.lifecycle import can_be_declined
 from bot.core.proposal.mark import COMMENT_MARKER
-from bot.forges._requests import may_conflict, owns, worth_a_look
-from bot.forges.github.connection import Remote
+from bot.forges._requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
-from bot.forges.github.heads import Head, Heads
-from bot.forges.github.merging import BEHIND, CONFLICTED, merge_states, wants_current
-from bot.forges.github.standing import Standing, standings
-from bot.forges.github.vanished import vanished
+from bot.forges.github.heads import GitHubHead, GitHubHeadReader
+from bot.forges.github.merging import BEHIND, CONFLICTED, read_merge_states, is_current_branch_required
+from bot.forges.github.standing import ReviewState, read_review_states
+from bot.forges.github.vanished import find_closed_by_branch_deletion
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 
@@ -32,50 +32,50 @@ MAX_COMMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _GitHubRequest:
     """A pull request as the list of pull requests returns it."""
 
     number: int
     branch: str
-    target: str
+    target_branch: str
     """The branch that it is to be merged into; people can change it."""
     state: RequestState
     url: str
     title: str
     body: str
-    opened: datetime
-    closed: datetime | None
-    opener: str | None
+    opened_at: datetime
+    closed_at: datetime | None
+    opened_by_bot: str | None
     """The login of the bot that opened it; None if a person did."""
     labels: tuple[str, ...]
-    armed_by: str | None
+    automerge_by: str | None
     """The login of the account that enabled auto-merge; None if it is not enabled."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class _GitHubRequestContext:
     """Everything that was read about branches and open requests."""
 
     base: BaseBranch
-    heads: Mapping[str, str]
-    commits: Mapping[str, Head]
-    states: Mapping[int, str]
+    tips: Mapping[str, str]
+    heads: Mapping[str, GitHubHead]
+    merge_states: Mapping[int, str]
     """The merge states of the requests whose base has new commits."""
-    strict: bool
+    must_be_current: bool
     """True if only branches that are up to date may be merged; read only if some branch is not."""
-    standings: Mapping[int, Standing]
-    vanished: frozenset[int]
+    review_states: Mapping[int, ReviewState]
+    closed_by_deletion: frozenset[int]
     """Requests that nobody closed, but whose branch somebody deleted."""
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
+class GitHubRequests:
     """The pull requests of one repository. Every method raises ForgeError."""
 
-    remote: Remote
+    remote: GitHubRemote
 
-    def seen(
-        self, heads: Mapping[str, str], wanted: frozenset[str], repository: GitRepository
+    def list_requests(
+        self, tips: Mapping[str, str], desired_branches: frozenset[str], repository: GitRepository
     ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
@@ -83,144 +83,144 @@ class Requests:
         commit: a branch that stands on that commit cannot conflict, and branches made for another base are left out.
         """
         # Deleting a branch closes its pull request: without branches none can be open.
-        requests = [each for each in self._open() if each.branch in heads] if heads else []
+        requests = [each for each in self._list_open() if each.branch in tips] if tips else []
         base = BaseBranch(repository.base_branch, repository.non_default_base)
-        spoken_for = {each.branch for each in requests}
-        look = Heads(self.remote, repository.commit).look
-        commits = {branch: look(heads[branch]) for branch in worth_a_look(heads, requests, base, wanted)}
-        requests = [each for each in requests if owns(base, each, commits, wanted)]
-        ended = [each for branch in sorted(wanted - {each.branch for each in requests}) for each in self._ended(branch)]
-        behind = [each.number for each in requests if may_conflict(commits[each.branch])]
-        context = _Context(
+        with_request = {each.branch for each in requests}
+        read_head = GitHubHeadReader(self.remote, repository.commit).read_head
+        heads = {branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, requests, base, desired_branches)}
+        requests = [each for each in requests if is_request_of_base(base, each, heads, desired_branches)]
+        ended = [each for branch in sorted(desired_branches - {each.branch for each in requests}) for each in self._list_ended(branch)]
+        behind = [each.number for each in requests if can_conflict(heads[each.branch])]
+        context = _GitHubRequestContext(
             base=base,
+            tips=tips,
             heads=heads,
-            commits=commits,
-            states=merge_states(self.remote, behind),
-            strict=bool(behind) and base.name is not None and wants_current(self.remote, base.name),
-            standings=standings(self.remote, [each.number for each in requests]),
-            vanished=vanished(
+            merge_states=read_merge_states(self.remote, behind),
+            must_be_current=bool(behind) and base.name is not None and is_current_branch_required(self.remote, base.name),
+            review_states=read_review_states(self.remote, [each.number for each in requests]),
+            closed_by_deletion=find_closed_by_branch_deletion(
                 self.remote,
-                {each.number: each.closed for each in ended if each.closed and can_be_declined(each.state, each.body)},
+                {each.number: each.closed_at for each in ended if each.closed_at and can_be_declined(each.state, each.body)},
             ),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
-            *(self._of_request(each, context) for each in newest_first),
+            *(self._build_remote_request(each, context) for each in newest_first),
             *(
-                _of_branch(branch, heads[branch], head)
-                for branch, head in commits.items()
-                if branch not in spoken_for
-                and base.is_base_of_branch(is_desired=branch in wanted, is_ours=head.intent is not None, stated_base=head.base)
+                _build_branch_request(branch, tips[branch], head)
+                for branch, head in heads.items()
+                if branch not in with_request
+                and base.is_base_of_branch(is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base)
             ),
         )
 
-    def open_number(self, branch: str) -> int | None:
+    def find_open_number(self, branch: str) -> int | None:
         """Return the number of the newest open request of a branch."""
-        found = self._list(f"look for the pull request of {branch}", "open", branch)
-        return max((each.number for each in found), default=None)
+        requests = self._list_matching(f"look for the pull request of {branch}", "open", branch)
+        return max((each.number for each in requests), default=None)
 
-    def _open(self) -> list[_Request]:
-        return self._list("list the open pull requests", "open")
+    def _list_open(self) -> list[_GitHubRequest]:
+        return self._list_matching("list the open pull requests", "open")
 
-    def _ended(self, branch: str) -> list[_Request]:
-        return self._list(f"list the closed pull requests of {branch}", "closed", branch)
+    def _list_ended(self, branch: str) -> list[_GitHubRequest]:
+        return self._list_matching(f"list the closed pull requests of {branch}", "closed", branch)
 
-    def _list(self, action: str, state: str, branch: str | None = None) -> list[_Request]:
+    def _list_matching(self, action: str, state: str, branch: str | None = None) -> list[_GitHubRequest]:
         """List requests from branches of the repository, not of forks.
 
         https://docs.github.com/en/rest/pulls/pulls#list-pull-requests. With `branch` only its newest `MAX_ENDED` ones.
         """
 
-        def ask(repository: Repository) -> list[_Request]:
+        def fetch(repository: Repository) -> list[_GitHubRequest]:
             if branch is None:
-                found: Iterable[PullRequest] = repository.get_pulls(state=state)
+                pulls: Iterable[PullRequest] = repository.get_pulls(state=state)
             else:
                 own = f"{self.remote.owner}:{branch}"
                 newest = repository.get_pulls(state=state, sort="created", direction="desc", head=own)
-                found = islice(newest, MAX_ENDED)
-            return [_request(each) for each in found if _is_own(each)]
+                pulls = islice(newest, MAX_ENDED)
+            return [_parse_request(each) for each in pulls if _is_from_own_branch(each)]
 
-        return self.remote.read(action, ask, PULLS_READ)
+        return self.remote.read(action, fetch, PULLS_READ)
 
-    def _is_ours(self, login: str, request: _Request) -> bool:
+    def _is_own_account(self, login: str, request: _GitHubRequest) -> bool:
         """Return True if the login is the token's account; an App without a known login opened what it set up."""
-        ours = self.remote.connection.account().login or request.opener
-        return ours is not None and login.lower() == ours.lower()
+        own_login = self.remote.connection.get_account().login or request.opened_by_bot
+        return own_login is not None and login.lower() == own_login.lower()
 
-    def _is_told(self, number: int) -> bool:
-        def ask(repository: Repository) -> bool:
+    def _has_own_comment(self, number: int) -> bool:
+        def fetch(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
             return any(COMMENT_MARKER in (comment.body or "") for comment in islice(comments, MAX_COMMENTS))
 
-        return self.remote.read(f"read the comments on pull request #{number}", ask, PULLS_READ)
+        return self.remote.read(f"read the comments on pull request #{number}", fetch, PULLS_READ)
 
-    def _of_request(self, request: _Request, context: _Context) -> RemoteRequest:
-        commit = context.commits.get(request.branch)
+    def _build_remote_request(self, request: _GitHubRequest, context: _GitHubRequestContext) -> RemoteRequest:
+        head = context.heads.get(request.branch)
         is_open = request.state is RequestState.OPEN
-        is_here = request.target == context.base.name
-        intent = commit.intent if commit is not None and (is_here or not is_open) else None
-        is_foreign = commit is not None and intent is None
-        armed = request.armed_by is not None and self._is_ours(request.armed_by, request)
-        state = context.states.get(request.number)
-        standing = context.standings.get(request.number)
+        is_here = request.target_branch == context.base.name
+        intent = head.intent if head is not None and (is_here or not is_open) else None
+        is_foreign = head is not None and intent is None
+        is_own_automerge = request.automerge_by is not None and self._is_own_account(request.automerge_by, request)
+        merge_state = context.merge_states.get(request.number)
+        review_state = context.review_states.get(request.number)
         return RemoteRequest(
             branch=request.branch,
             state=request.state,
-            head=context.heads.get(request.branch),
+            head=context.tips.get(request.branch),
             intent=intent,  # a request with another base branch is left alone, like a branch with commits of people
             number=request.number,
             url=request.url,
             title=request.title,
             body=request.body,
-            has_conflicts=state == CONFLICTED,
-            has_commented=is_open and is_foreign and self._is_told(request.number),
-            is_accepted=(request.armed_by is not None and not armed) or (standing is not None and standing.accepted),
-            has_automerge=armed,
-            ever_set=standing.ever if standing is not None else None,
-            committed_at=commit.committed if commit else None,
-            is_behind=commit is not None and commit.behind,
-            must_be_current=state is not None and (context.strict or state == BEHIND),
+            has_conflicts=merge_state == CONFLICTED,
+            has_commented=is_open and is_foreign and self._has_own_comment(request.number),
+            is_accepted=(request.automerge_by is not None and not is_own_automerge) or (review_state is not None and review_state.is_accepted),
+            has_automerge=is_own_automerge,
+            ever_set=review_state.ever_set if review_state is not None else None,
+            committed_at=head.committed_at if head else None,
+            is_behind=head is not None and head.is_behind,
+            must_be_current=merge_state is not None and (context.must_be_current or merge_state == BEHIND),
             user_requests=parse_labels(request.labels),
-            opened_at=request.opened,
-            closed_at=request.closed,
-            is_closed_by_branch_deletion=request.number in context.vanished,
+            opened_at=request.opened_at,
+            closed_at=request.closed_at,
+            is_closed_by_branch_deletion=request.number in context.closed_by_deletion,
         )
 
 
-def _of_branch(branch: str, commit: str, head: Head) -> RemoteRequest:
+def _build_branch_request(branch: str, commit: str, head: GitHubHead) -> RemoteRequest:
     return RemoteRequest(
-        branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed, is_behind=head.behind
+        branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
     )
 
 
-def _is_own(pull: PullRequest) -> bool:
+def _is_from_own_branch(pull: PullRequest) -> bool:
     """Return True if a request comes from a branch of the repository itself; a deleted fork has no repository."""
-    return _id(pull.head.repo) == pull.base.repo.id
+    return _get_id(pull.head.repo) == pull.base.repo.id
 
 
-def _id(repository: Repository | None) -> int | None:
+def _get_id(repository: Repository | None) -> int | None:
     return repository.id if repository is not None else None
 
 
-def _bot(user: NamedUser | None) -> str | None:
+def _get_bot_login(user: NamedUser | None) -> str | None:
     return user.login if user is not None and user.type == "Bot" else None
 
 
-def _request(pull: PullRequest) -> _Request:
+def _parse_request(pull: PullRequest) -> _GitHubRequest:
     state = RequestState.OPEN
     if pull.state != "open":
         state = RequestState.MERGED if pull.merged_at else RequestState.CLOSED
-    return _Request(
+    return _GitHubRequest(
         number=pull.number,
         branch=pull.head.ref,
-        target=pull.base.ref,
+        target_branch=pull.base.ref,
         state=state,
         url=pull.html_url,
         title=pull.title,
         body=pull.body or "",
-        opened=pull.created_at,
-        closed=pull.closed_at,
-        opener=_bot(pull.user),
+        opened_at=pull.created_at,
+        closed_at=pull.closed_at,
+        opened_by_bot=_get_bot_login(pull.user),
         labels=tuple(label.name for label in pull.labels),
-        armed_by=pull.auto_merge["enabled_by"]["login"] if pull.auto_merge else None,
+        automerge_by=pull.auto_merge["enabled_by"]["login"] if pull.auto_merge else None,
     )

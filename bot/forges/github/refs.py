@@ -10,12 +10,12 @@ from urllib.parse import quote
 from github.GithubException import GithubException
 from github.Repository import Repository
 
-from bot.forges._graphql import TooOldError
-from bot.forges._preconditions import branch_moved
-from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, after
-from bot.forges.github.connection import Remote
+from bot.forges._graphql import UnsupportedQueryError
+from bot.forges._preconditions import build_branch_moved_error
+from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, read_after_refusal
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ
-from bot.forges.github.graphql import is_too_old
+from bot.forges.github.graphql import is_unsupported_query
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40
@@ -23,32 +23,32 @@ _NO_COMMIT = "0" * 40
 
 
 @dataclass(frozen=True, slots=True)
-class _Move:
+class _BranchMove:
     """The update of one branch; without a new commit the branch is deleted."""
 
     branch: str
-    before: str
-    after: str | None
-    needs: str
+    old_commit: str
+    new_commit: str | None
+    permission: str
 
     @property
     def action(self) -> str:
-        return f"{'delete' if self.after is None else 'move'} the branch {self.branch}"
+        return f"{'delete' if self.new_commit is None else 'move'} the branch {self.branch}"
 
 
 @dataclass(frozen=True, slots=True)
-class Branches:
+class GitHubBranches:
     """The branches of one repository; every method reads them again. Every method raises ForgeError."""
 
-    remote: Remote
+    remote: GitHubRemote
 
-    def heads(self, prefix: str) -> dict[str, str]:
+    def list_tips(self, prefix: str) -> dict[str, str]:
         """Return all branches that begin with `prefix`, and their commits.
 
         https://docs.github.com/en/rest/git/refs#list-matching-references
         """
         try:
-            found = self.remote.read(
+            refs = self.remote.read(
                 f"list the branches {prefix}*",
                 lambda repository: [
                     (each.ref, each.object.sha) for each in repository.get_git_matching_refs(f"heads/{prefix}")
@@ -58,9 +58,9 @@ class Branches:
             if refusal.status == CONFLICT:  # the repository has no commits
                 return {}
             raise
-        return {ref.removeprefix(BRANCHES): commit for ref, commit in found if ref.startswith(BRANCHES + prefix)}
+        return {ref.removeprefix(BRANCHES): commit for ref, commit in refs if ref.startswith(BRANCHES + prefix)}
 
-    def head(self, branch: str) -> str | None:
+    def read_tip(self, branch: str) -> str | None:
         """Return the commit that a branch points to; None if the branch does not exist."""
         try:
             return self.remote.read(
@@ -71,85 +71,85 @@ class Branches:
                 return None
             raise
 
-    def create(self, branch: str, commit: str, needs: str = CONTENTS_WRITE) -> None:
+    def create_branch(self, branch: str, commit: str, permission: str = CONTENTS_WRITE) -> None:
         """Create a branch that must not exist; `permission` is the permission to push its commit."""
         try:
             self.remote.write(
                 f"create the branch {branch}",
                 lambda repository: repository.create_git_ref(BRANCHES + branch, commit),
-                needs,
+                permission,
             )
         except RefusedError as refusal:
-            exists = refusal.status == INVALID and "already exists" in refusal.words
+            exists = refusal.status == INVALID and "already exists" in refusal.server_message
             if not exists and not refusal.may_have_worked:
                 raise
-            head = after(refusal, lambda: self.head(branch))
-            if head == commit:
+            tip = read_after_refusal(refusal, lambda: self.read_tip(branch))
+            if tip == commit:
                 return
-            if head is None:
+            if tip is None:
                 raise
-            raise branch_moved(branch, self.remote.name) from refusal
+            raise build_branch_moved_error(branch, self.remote.name) from refusal
 
-    def swap(self, branch: str, before: str, after: str | None, needs: str = CONTENTS_WRITE) -> None:
+    def move_branch(self, branch: str, old_commit: str, new_commit: str | None, permission: str = CONTENTS_WRITE) -> None:
         """Move a branch from one commit to another, or delete it if there is no new commit.
 
         Deleting a branch that does not exist does nothing. GraphQL compares and moves in one request. With a server
         that cannot do that, the branch is read and then moved, and a commit that is pushed in between is lost: REST
         offers no comparison. `permission` is the permission to push the new commit.
         """
-        move = _Move(branch, before, after, needs)
+        move = _BranchMove(branch, old_commit, new_commit, permission)
         connection = self.remote.connection
         if connection.can_compare_and_swap:
             try:
-                self._settle(move, self._compare_and_swap)
-            except TooOldError:
+                self._move_and_check(move, self._move_by_graphql)
+            except UnsupportedQueryError:
                 connection.can_compare_and_swap = False
             else:
                 return
-        head = self.head(branch)
-        if head == after:
+        tip = self.read_tip(branch)
+        if tip == new_commit:
             return
-        if head != before:
-            raise branch_moved(branch, self.remote.name)
-        self._settle(move, self._force)
+        if tip != old_commit:
+            raise build_branch_moved_error(branch, self.remote.name)
+        self._move_and_check(move, self._move_by_rest)
 
-    def _settle(self, move: _Move, make: Callable[[_Move], None]) -> None:
+    def _move_and_check(self, move: _BranchMove, send_move: Callable[[_BranchMove], None]) -> None:
         """Move a branch; after a refusal, read the branch to find out whether it was moved."""
         try:
-            make(move)
+            send_move(move)
         except RefusedError as refusal:
-            head = after(refusal, lambda: self.head(move.branch))
-            if head == move.after:
+            tip = read_after_refusal(refusal, lambda: self.read_tip(move.branch))
+            if tip == move.new_commit:
                 return
-            if head != move.before:
-                raise branch_moved(move.branch, self.remote.name) from refusal
+            if tip != move.old_commit:
+                raise build_branch_moved_error(move.branch, self.remote.name) from refusal
             raise
 
-    def _compare_and_swap(self, move: _Move) -> None:
+    def _move_by_graphql(self, move: _BranchMove) -> None:
         """Move with comparison: https://docs.github.com/en/graphql/reference/mutations#updaterefs."""
-        node = self.remote.node or self.remote.read(
+        node_id = self.remote.node_id or self.remote.read(
             "look up the id", lambda repository: repository.node_id, METADATA_READ
         )
-        after = move.after or _NO_COMMIT
-        update = {"name": BRANCHES + move.branch, "beforeOid": move.before, "afterOid": after, "force": True}
-        change = {"repositoryId": node, "refUpdates": [update]}
-        self.remote.write(move.action, lambda repository: _update_refs(repository, change), move.needs)
+        new_commit = move.new_commit or _NO_COMMIT
+        update = {"name": BRANCHES + move.branch, "beforeOid": move.old_commit, "afterOid": new_commit, "force": True}
+        mutation_input = {"repositoryId": node_id, "refUpdates": [update]}
+        self.remote.write(move.action, lambda repository: _update_refs(repository, mutation_input), move.permission)
 
-    def _force(self, move: _Move) -> None:
+    def _move_by_rest(self, move: _BranchMove) -> None:
         """Move without comparison. PyGithub's `GitRef` would have to read the branch first to know its address."""
         address = f"/git/refs/heads/{quote(move.branch)}"
-        verb, body = ("DELETE", None) if move.after is None else ("PATCH", {"sha": move.after, "force": True})
+        method, body = ("DELETE", None) if move.new_commit is None else ("PATCH", {"sha": move.new_commit, "force": True})
         self.remote.write(
             move.action,
-            lambda repository: repository.requester.requestJsonAndCheck(verb, repository.url + address, input=body),
-            move.needs,
+            lambda repository: repository.requester.requestJsonAndCheck(method, repository.url + address, input=body),
+            move.permission,
         )
 
 
-def _update_refs(repository: Repository, change: dict[str, Any]) -> None:
+def _update_refs(repository: Repository, mutation_input: dict[str, Any]) -> None:
     try:
-        repository.requester.graphql_named_mutation("updateRefs", change, "clientMutationId")
+        repository.requester.graphql_named_mutation("updateRefs", mutation_input, "clientMutationId")
     except GithubException as error:
-        if is_too_old(error):
-            raise TooOldError from error
+        if is_unsupported_query(error):
+            raise UnsupportedQueryError from error
         raise

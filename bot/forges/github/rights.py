@@ -26,44 +26,44 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/scopes-for-oauth-
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class PermissionNeed:
     """An action of a run in a repository, with the permission that it takes."""
 
-    does: str
+    action: str
     permission: str
     """The name of the permission in the settings of an App or a fine-grained token."""
-    without: str = ""
+    alternative: str = ""
     """What to do if the token must not have it; appended to the hint."""
 
 
-RUNGS: Mapping[RunLevel, tuple[Need, ...]] = {
-    RunLevel.REPORT: (Need("read files", CONTENTS_READ), Need("read pull requests", PULLS_READ)),
-    RunLevel.PUSH: (Need("push branches", CONTENTS_WRITE),),
-    RunLevel.PROPOSE: (Need("open pull requests", PULLS_WRITE),),
+NEEDS_BY_LEVEL: Mapping[RunLevel, tuple[PermissionNeed, ...]] = {
+    RunLevel.REPORT: (PermissionNeed("read files", CONTENTS_READ), PermissionNeed("read pull requests", PULLS_READ)),
+    RunLevel.PUSH: (PermissionNeed("push branches", CONTENTS_WRITE),),
+    RunLevel.PROPOSE: (PermissionNeed("open pull requests", PULLS_WRITE),),
 }
 """What each level needs beyond the levels below it; `docs/forges.md` documents the same."""
-STATUS = Need("set the status of commits", STATUSES_WRITE, ", or set `proposals: {status: false}`")
-DASHBOARD = Need("write the dashboard", ISSUES_WRITE, ", or set `proposals: {dashboard: false}`")
+STATUS_NEED = PermissionNeed("set the status of commits", STATUSES_WRITE, ", or set `proposals: {status: false}`")
+DASHBOARD_NEED = PermissionNeed("write the dashboard", ISSUES_WRITE, ", or set `proposals: {dashboard: false}`")
 
-DISPATCH = Need("start workflows", ACTIONS_WRITE, ", or remove `dispatch`")
+DISPATCH_NEED = PermissionNeed("start workflows", ACTIONS_WRITE, ", or remove `dispatch`")
 
 
-def writes_of(aim: DiagnosisTarget, *, dispatches: bool) -> Iterator[Need]:
+def list_write_needs(target: DiagnosisTarget, *, starts_workflows: bool) -> Iterator[PermissionNeed]:
     """Yield the writing actions of a run; reading is checked by reading."""
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
-        if level <= aim.level:
-            yield from RUNGS[level]
-    if aim.level is RunLevel.PROPOSE:
-        if aim.sets_commit_status:
-            yield STATUS
-        if aim.has_dashboards:
-            yield DASHBOARD
-        if dispatches:
-            yield DISPATCH
+        if level <= target.level:
+            yield from NEEDS_BY_LEVEL[level]
+    if target.level is RunLevel.PROPOSE:
+        if target.sets_commit_status:
+            yield STATUS_NEED
+        if target.has_dashboards:
+            yield DASHBOARD_NEED
+        if starts_workflows:
+            yield DISPATCH_NEED
 
 
 @dataclass(frozen=True, slots=True)
-class Classic:
+class ClassicToken:
     """A classic token, whose scopes GitHub reports."""
 
     login: str
@@ -71,19 +71,19 @@ class Classic:
 
 
 @dataclass(frozen=True, slots=True)
-class Personal:
+class FineGrainedToken:
     """A fine-grained token, whose permissions GitHub does not report; its account's rights limit them."""
 
     login: str
 
 
 @dataclass(frozen=True, slots=True)
-class Lent:
+class InstallationToken:
     """A token of an App's installation, such as that of a job; GitHub reports neither owner nor permissions."""
 
 
 @dataclass(frozen=True, slots=True)
-class App:
+class AppCredential:
     """An App with its private key, whose installations issue tokens with the permissions that they have."""
 
     tokens: AppTokens = field(repr=False)
@@ -91,8 +91,8 @@ class App:
 
 
 @dataclass(frozen=True, slots=True)
-class Nobody:
+class NoToken:
     """No token."""
 
 
-Credential = Classic | Personal | Lent | App | Nobody
+Credential = ClassicToken | FineGrainedToken | InstallationToken | AppCredential | NoToken

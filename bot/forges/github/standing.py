@@ -12,9 +12,9 @@ from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
 from bot.forges._refusal import RefusedError
-from bot.forges.github.connection import Remote
+from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
-from bot.forges.github.many import BATCH, ask_of_many, is_beyond
+from bot.forges.github.many import BATCH, query_pull_requests, is_query_unavailable
 from bot.model.extras import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100
@@ -51,74 +51,74 @@ _FIELDS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReviewState:
     """What people did with one open request."""
 
-    accepted: bool
+    is_accepted: bool
     """True if somebody with write access approved it, or added it to the merge queue."""
-    ever: RequestAttributes | None
+    ever_set: RequestAttributes | None
     """All attributes that anybody ever set on it, though they may be removed; None if GitHub does not report them."""
 
 
-def standings(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
+def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
     """Return the review states of open requests, by number. Raises RefusedError.
 
     It takes one GraphQL request for each `BATCH` of them; if the server or the token does not allow that, one REST
     request for each.
     """
-    found: dict[int, Standing] = {}
+    states: dict[int, ReviewState] = {}
     for start in range(0, len(numbers), BATCH):
-        found |= _ask(remote, numbers[start : start + BATCH])
-    return found
+        states |= _read_batch(remote, numbers[start : start + BATCH])
+    return states
 
 
-def _ask(remote: Remote, numbers: Sequence[int]) -> Mapping[int, Standing]:
-    if remote.connection.can_tell_standing:
+def _read_batch(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
+    if remote.connection.can_query_reviews:
         try:
-            found = ask_of_many(remote, "read the reviews", numbers, "Standings", _FIELDS)
+            pulls = query_pull_requests(remote, "read the reviews", numbers, "Standings", _FIELDS)
         except RefusedError as refusal:
-            if not is_beyond(refusal):
+            if not is_query_unavailable(refusal):
                 raise
-            remote.connection.can_tell_standing = False
+            remote.connection.can_query_reviews = False
         else:
-            return {number: _standing(pull) for number, pull in found.items()}
-    return {number: Standing(_is_approved(remote, number), None) for number in numbers}
+            return {number: _parse_review_state(pull) for number, pull in pulls.items()}
+    return {number: ReviewState(_is_approved(remote, number), None) for number in numbers}
 
 
-def _standing(pull: Mapping[str, Any]) -> Standing:
+def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
     reviews = pull["latestOpinionatedReviews"] or {"nodes": []}
-    approved = any(each["state"] == _APPROVED for each in reviews["nodes"])
-    return Standing(approved or pull["mergeQueueEntry"] is not None, _ever(pull["timelineItems"]["nodes"]))
+    is_approved = any(each["state"] == _APPROVED for each in reviews["nodes"])
+    return ReviewState(is_approved or pull["mergeQueueEntry"] is not None, _collect_ever_set(pull["timelineItems"]["nodes"]))
 
 
-def _ever(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
+def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
     """Return all attributes that events set; values whose name GitHub does not report any more are left out."""
 
-    def words(kind: str, place: str) -> Iterator[Mapping[str, Any]]:
-        return (each[place] for each in events if each["__typename"] == kind and each[place])
+    def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
+        return (each[key] for each in events if each["__typename"] == kind and each[key])
 
-    reviewers = words("ReviewRequestedEvent", "requestedReviewer")
+    reviewers = select_values("ReviewRequestedEvent", "requestedReviewer")
     milestones = (each["milestoneTitle"] for each in events if each["__typename"] == "MilestonedEvent")
     return RequestAttributes(
-        labels=tuple(each["name"] for each in words("LabeledEvent", "label")),
+        labels=tuple(each["name"] for each in select_values("LabeledEvent", "label")),
         reviewers=tuple(f"{TEAM_PREFIX}{each['slug']}" if "slug" in each else each["login"] for each in reviewers),
-        assignees=tuple(each["login"] for each in words("AssignedEvent", "assignee")),
+        assignees=tuple(each["login"] for each in select_values("AssignedEvent", "assignee")),
         milestone=next(milestones, None),
         automerge=True if any(each["__typename"].startswith("Auto") for each in events) else None,
     )
 
 
-def _is_approved(remote: Remote, number: int) -> bool:
+def _is_approved(remote: GitHubRemote, number: int) -> bool:
     """Return True if somebody with write access approved: https://docs.github.com/en/rest/pulls/reviews."""
 
-    def ask(repository: Repository) -> bool:
-        return _APPROVED in _latest(islice(repository.get_pull(number).get_reviews(), MAX_REVIEWS)).values()
+    def fetch(repository: Repository) -> bool:
+        return _APPROVED in _keep_latest_opinions(islice(repository.get_pull(number).get_reviews(), MAX_REVIEWS)).values()
 
-    return remote.read(f"read the reviews of pull request #{number}", ask, PULLS_READ)
+    return remote.read(f"read the reviews of pull request #{number}", fetch, PULLS_READ)
 
 
-def _latest(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
+def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
     """Return the last opinion of each person; GitHub lists reviews in chronological order."""
     counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
-    people: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
-    return {user.login: state for user, state in people if user is not None}
+    opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
+    return {user.login: state for user, state in opinions if user is not None}

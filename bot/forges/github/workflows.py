@@ -11,57 +11,57 @@ from dataclasses import dataclass
 from github.Repository import Repository
 
 from bot.core.proposal.mark import parse_marker, record_started_commit
-from bot.forges._graphql import TooOldError
-from bot.forges._refusal import RefusedError, is_final
-from bot.forges.github.commit import WORKFLOWS
-from bot.forges.github.connection import PER_PAGE, Connection, Remote
+from bot.forges._graphql import UnsupportedQueryError
+from bot.forges._refusal import RefusedError, is_permanent_refusal
+from bot.forges.github.commit import WORKFLOWS_FOLDER
+from bot.forges.github.connection import PER_PAGE, GitHubConnection, GitHubRemote
 from bot.forges.github.errors import ACTIONS_WRITE
-from bot.forges.github.graphql import query
+from bot.forges.github.graphql import run_query
 
-_NOT_BY_ITSELF, _NOT_RUN = "> **CI does not run here by itself:**", "> **CI has not run on this:**"
-OF_JOB = (
-    f"{_NOT_BY_ITSELF} the last commit was pushed with the token of a job (`GITHUB_TOKEN`), and "
+_NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX = "> **CI does not run here by itself:**", "> **CI has not run on this:**"
+JOB_TOKEN_NOTICE = (
+    f"{_NOT_BY_ITSELF_PREFIX} the last commit was pushed with the token of a job (`GITHUB_TOKEN`), and "
     "GitHub starts no workflows for that. Close this and open it again to have them run; `dispatch` in the config of "
     "basebump, or a GitHub App, does it for you.\n\n"
 )
-_JOBS = "github-actions[bot]"
+_JOB_LOGIN = "github-actions[bot]"
 """The account of the tokens of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
+class WorkflowStartResult:
     """The outcome of starting workflows."""
 
     commit: str | None = None
     """The commit whose workflows run now or cannot be started; None if another run is to try again."""
     notes: tuple[str, ...] = ()
-    said: str = ""
+    notice: str = ""
     """A notice for the beginning of the request's text; empty if there is none."""
 
-    def said_in(self, body: str) -> str:
+    def add_to_body(self, body: str) -> str:
         """Return the text of a request with the notice, and with the commit in its marker."""
-        body = body if self.commit is None else record_started_commit(_without_ours(body), self.commit)
-        return body if self.said in body or parse_marker(body).is_withdrawn else f"{self.said}{body}"
+        body = body if self.commit is None else record_started_commit(_remove_notice(body), self.commit)
+        return body if self.notice in body or parse_marker(body).is_withdrawn else f"{self.notice}{body}"
 
 
-def is_said(body: str) -> bool:
+def has_notice(body: str) -> bool:
     """Return True if a text begins with a notice of basebump about CI that has not run."""
-    return body.startswith((_NOT_BY_ITSELF, _NOT_RUN))
+    return body.startswith((_NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX))
 
 
-def _without_ours(body: str) -> str:
-    return body.partition("\n\n")[2] if is_said(body) else body
+def _remove_notice(body: str) -> str:
+    return body.partition("\n\n")[2] if has_notice(body) else body
 
 
 class WorkflowStarter:
     """Starts workflows in one repository. Failures are returned as notes; no method raises."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: GitHubRemote) -> None:
         self._remote = remote
 
-    def start(
-        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, is_quiet: bool
-    ) -> Started:
+    def start_workflows(
+        self, branch: str, commit: str | None, workflows: Sequence[str], *, is_new: bool, may_lack_ci: bool
+    ) -> WorkflowStartResult:
         """Start the workflows that have not run for the commit of a branch, whoever started those that have.
 
         It takes one request, which is skipped for a commit that this run made (`is_new`), and one for each workflow.
@@ -69,25 +69,25 @@ class WorkflowStarter:
         the notice that CI does not run by itself.
         """
         if not workflows or commit is None:
-            return Started(said=OF_JOB if is_quiet and is_of_job(self._remote.connection) else "")
+            return WorkflowStartResult(notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self._remote.connection) else "")
         refused: list[tuple[str, RefusedError]] = []
         try:
-            known = frozenset[str]() if is_new else self._ran(commit)
+            already_run = frozenset[str]() if is_new else self._list_run(commit)
         except RefusedError as refusal:
             refused = [(workflow, refusal) for workflow in workflows]
         else:
-            refused = list(self._start([each for each in workflows if each not in known], branch))
+            refused = list(self._start_each([each for each in workflows if each not in already_run], branch))
         notes = tuple(f"The workflow `{workflow}` could not be started: {refusal}." for workflow, refusal in refused)
-        if not all(is_final(refusal) for _, refusal in refused):
-            return Started(notes=notes)
+        if not all(is_permanent_refusal(refusal) for _, refusal in refused):
+            return WorkflowStartResult(notes=notes)
         names = ", ".join(f"`{workflow}`" for workflow, _ in refused)
-        said = (
-            f"{_NOT_RUN} {names} could not be started; basebump's report says why. Start what is missing by hand, or "
+        notice = (
+            f"{_NOT_RUN_PREFIX} {names} could not be started; basebump's report says why. Start what is missing by hand, or "
             "close this and open it again, before you merge.\n\n"
         )
-        return Started(commit, notes, said if refused else "")
+        return WorkflowStartResult(commit, notes, notice if refused else "")
 
-    def _start(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
+    def _start_each(self, workflows: Sequence[str], branch: str) -> Iterator[tuple[str, RefusedError]]:
         """Start each workflow, and yield those that were refused.
 
         https://docs.github.com/en/rest/actions/workflows#create-a-workflow-dispatch-event
@@ -107,39 +107,39 @@ class WorkflowStarter:
             ACTIONS_WRITE,
         )
 
-    def _ran(self, commit: str) -> frozenset[str]:
+    def _list_run(self, commit: str) -> frozenset[str]:
         """Return the file names of the workflows that ran for a commit; it has few, so one page is enough.
 
         https://docs.github.com/en/rest/actions/workflow-runs#list-workflow-runs-for-a-repository
         """
 
-        def ask(repository: Repository) -> frozenset[str]:
-            words = {"head_sha": commit, "per_page": PER_PAGE}
+        def fetch(repository: Repository) -> frozenset[str]:
+            parameters = {"head_sha": commit, "per_page": PER_PAGE}
             _, answer = repository.requester.requestJsonAndCheck(
-                "GET", f"{repository.url}/actions/runs", parameters=words
+                "GET", f"{repository.url}/actions/runs", parameters=parameters
             )
             paths = (str(run["path"]).partition("@")[0] for run in answer["workflow_runs"])
-            return frozenset(path.removeprefix(WORKFLOWS) for path in paths)
+            return frozenset(path.removeprefix(WORKFLOWS_FOLDER) for path in paths)
 
-        return self._remote.read(f"list the workflows that ran for {commit}", ask, ACTIONS_WRITE)
+        return self._remote.read(f"list the workflows that ran for {commit}", fetch, ACTIONS_WRITE)
 
 
-def is_of_job(connection: Connection) -> bool:
+def has_job_token(connection: GitHubConnection) -> bool:
     """Return True if the token is that of a job of GitHub Actions; checked once, and only for tokens without a user.
 
     If that cannot be found out, the token counts as another kind.
     """
-    if connection.of_job is None:
-        connection.of_job = _asks_as_job(connection)
-    return connection.of_job
+    if connection.has_job_token is None:
+        connection.has_job_token = _is_job_account(connection)
+    return connection.has_job_token
 
 
-def _asks_as_job(connection: Connection) -> bool:
+def _is_job_account(connection: GitHubConnection) -> bool:
     try:
-        account = connection.account()
+        account = connection.get_account()
         if account.login is not None or not account.is_app:
             return False
-        answered = query(connection, "tell whose token it is", "query { viewer { login } }", {}, "")
-        return bool(answered.data["viewer"]["login"] == _JOBS)
-    except (RefusedError, TooOldError, KeyError, TypeError):
+        answer = run_query(connection, "tell whose token it is", "query { viewer { login } }", {}, "")
+        return bool(answer.data["viewer"]["login"] == _JOB_LOGIN)
+    except (RefusedError, UnsupportedQueryError, KeyError, TypeError):
         return False

@@ -14,11 +14,11 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges._refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
-from bot.forges.gitlab.connection import Remote
-from bot.forges.gitlab.errors import understood
-from bot.forges.gitlab.history import was_called_off
-from bot.forges.gitlab.shown import Shown, look_at
-from bot.forges.gitlab.status import EXTERNAL, is_of_others
+from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.history import is_automerge_cancelled
+from bot.forges.gitlab.shown import MergeRequestData, read_merge_request
+from bot.forges.gitlab.status import EXTERNAL_SOURCE, has_other_statuses
 
 _RUNNING = frozenset({
     "created", "waiting_for_resource", "waiting_for_callback", "preparing", "pending", "running", "scheduled",
@@ -27,7 +27,7 @@ _SUCCESS = "success"
 """Statuses: https://docs.gitlab.com/api/pipelines/."""
 
 _NO_PIPELINE = "GitLab waits for a pipeline, and the last commit has none yet; hint: a later run tries again"
-_NOT = "Auto-merge was not enabled"
+_NOT_ENABLED = "Auto-merge was not enabled"
 _ADVICE = {
     UNAUTHORIZED: "the token may not merge into the target branch; hint: allow it in the protected branches settings",
     CONFLICT: "somebody pushed to the branch",
@@ -36,36 +36,36 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Automerge:
+class GitLabAutomerge:
     """Auto-merge of merge requests in one project."""
 
-    remote: Remote
+    remote: GitLabRemote
 
-    def arm(self, number: int, head: str | None) -> tuple[str, ...]:
+    def enable(self, number: int, head: str | None) -> tuple[str, ...]:
         """Enable auto-merge while `head` is the last commit; return notes that say why it was not enabled."""
         try:
-            with understood(self.remote.name):
-                why = self._arm(number, head)
+            with translate_errors(self.remote.name):
+                reason = self._try_enable(number, head)
         except RefusedError as refusal:
-            why = _ADVICE.get(refusal.status or 0, str(refusal))
-        return (f"{_NOT}: {why}.",) if why is not None else ()
+            reason = _ADVICE.get(refusal.status or 0, str(refusal))
+        return (f"{_NOT_ENABLED}: {reason}.",) if reason is not None else ()
 
-    def _arm(self, number: int, head: str | None) -> str | None:
+    def _try_enable(self, number: int, head: str | None) -> str | None:
         """Enable auto-merge, or return the reason why it was not enabled."""
-        shown = look_at(self.remote, number)
-        why = _why_not(shown, head)
-        if why is not None:
-            return why
-        pipeline = shown["head_pipeline"]
-        if pipeline.get("source") == EXTERNAL and not is_of_others(self.remote, str(pipeline["sha"])):
+        data = read_merge_request(self.remote, number)
+        reason = _explain_blocked(data, head)
+        if reason is not None:
+            return reason
+        pipeline = data["head_pipeline"]
+        if pipeline.get("source") == EXTERNAL_SOURCE and not has_other_statuses(self.remote, str(pipeline["sha"])):
             return _NO_PIPELINE
-        if was_called_off(self.remote, number):
+        if is_automerge_cancelled(self.remote, number):
             return "somebody cancelled it before"
-        made = self._merge(number, str(shown["sha"]) if head is None else head)
-        is_set = made.get("merge_when_pipeline_succeeds") or made["state"] in {"merged", "locked"}
+        answer = self._merge_when_pipeline_succeeds(number, str(data["sha"]) if head is None else head)
+        is_set = answer.get("merge_when_pipeline_succeeds") or answer["state"] in {"merged", "locked"}
         return None if is_set else "GitLab ignored the request"
 
-    def disarm(self, number: int) -> None:
+    def disable(self, number: int) -> None:
         """Disable auto-merge; nothing happens if it is not enabled. Raises RefusedError.
 
         https://docs.gitlab.com/api/merge_requests/#cancel-merge-when-pipeline-succeeds: some servers report a failure
@@ -85,25 +85,25 @@ class Automerge:
         if answer.get("status") == "error" and answer.get("http_status") != NOT_ACCEPTABLE:
             raise RefusedError(f"GitLab did not {action} of {self.remote.name}; hint: disable it by hand", status=None)
 
-    def _merge(self, number: int, head: str) -> Shown:
+    def _merge_when_pipeline_succeeds(self, number: int, head: str) -> MergeRequestData:
         """Send the request with both parameters that exist: a server that knows neither would merge at once.
 
         `auto_merge` is the newer one, since GitLab 17.11.
         """
 
-        def merge(project: Project) -> Shown:
+        def merge(project: Project) -> MergeRequestData:
             request = project.mergerequests.get(number, lazy=True)
             return request.merge(merge_when_pipeline_succeeds=True, auto_merge=True, sha=head)
 
         return self.remote.write(f"enable auto-merge of merge request !{number}", merge)
 
 
-def _why_not(shown: Shown, head: str | None) -> str | None:
+def _explain_blocked(data: MergeRequestData, head: str | None) -> str | None:
     """Return the reason not to request auto-merge; without a pipeline to wait for, GitLab would merge at once."""
-    if shown.get("draft"):
+    if data.get("draft"):
         return "it is a draft"
-    pipeline = shown.get("head_pipeline")
-    if not pipeline or not _is_of(pipeline, head):
+    pipeline = data.get("head_pipeline")
+    if not pipeline or not _is_pipeline_of(pipeline, head):
         return _NO_PIPELINE
     status = str(pipeline["status"])
     if status == _SUCCESS or status in _RUNNING:
@@ -111,6 +111,6 @@ def _why_not(shown: Shown, head: str | None) -> str | None:
     return f"the pipeline of its last commit is `{status}`; hint: look at the pipeline"
 
 
-def _is_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
+def _is_pipeline_of(pipeline: Mapping[str, Any], head: str | None) -> bool:
     """Return True if a pipeline is for a commit, or for the merge result that GitLab creates from it."""
     return head is None or pipeline["sha"] == head or str(pipeline.get("ref", "")).endswith("/merge")

@@ -9,20 +9,20 @@ from typing import Any
 
 from gitlab import Gitlab
 
-from bot.forges._graphql import TooOldError, is_too_much
+from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.gitlab.connection import PER_PAGE, Connection
-from bot.forges.gitlab.errors import understood
-from bot.forges.gitlab.graphql import query
+from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection
+from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.graphql import run_query
 
 MIN_PAGE = 10
 """The smallest page; a server that is too slow for it is read by REST."""
 MAX_PAGES = 1_000
 """Pages of one group's projects, which are a hundred thousand projects."""
 
-_OWNERS = ("group", "namespace")
+_OWNER_KINDS = ("group", "namespace")
 """The kinds of owners: groups, as far as the token may see them, and the namespace of a person."""
-_OWNED = """query($owner: ID!, $first: Int!, $after: String) {
+_OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
   owner: %s(fullPath: $owner) {
     projects(first: $first, after: $after, includeSubgroups: true, notAimedForDeletion: true) {
       pageInfo { hasNextPage endCursor }
@@ -34,86 +34,86 @@ _OWNED = """query($owner: ID!, $first: Int!, $after: String) {
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class GitLabListedRepository:
     """A project as GitLab describes it."""
 
     name: str
-    number: int
+    project_id: int
     default_branch: str | None
     topics: tuple[str, ...]
-    is_dead: bool
+    is_excluded: bool
     """True for projects that get no proposals: archived and empty ones, forks, and those marked for deletion."""
-    head: str | None = None
+    head_commit: str | None = None
     """The commit of its default branch; None if the list does not have it."""
     is_public: bool | None = None
     """True if everybody can read it; internal projects of a server are not public. None if GitLab does not say."""
 
 
 @dataclass(frozen=True, slots=True)
-class Catalogue:
+class GitLabCatalogue:
     """The projects of one GitLab server. Every method raises RefusedError.
 
     GraphQL returns a hundred projects at once, with the commits of their default branches. A server that has no GraphQL
     or refuses the query is read by REST, which returns no commits.
     """
 
-    connection: Connection
+    connection: GitLabConnection
 
-    def named(self, name: str) -> Listed:
+    def find_named(self, name: str) -> GitLabListedRepository:
         """Return one project by its full path, or by a full path that it had before."""
-        with understood(name):
+        with translate_errors(name):
             return self.connection.read(
-                f"find the project {name}", lambda client: _from_rest(client.projects.get(name).attributes)
+                f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
             )
 
-    def owned(self, owner: str) -> list[Listed]:
+    def list_owned(self, owner: str) -> list[GitLabListedRepository]:
         """Return the projects of a group and its subgroups, or of a person, sorted by name."""
         try:
-            found = self._owned_by_graphql(owner)
-        except (TooOldError, RefusedError):
-            found = self._owned_by_rest(owner)
-        return sorted(found, key=lambda each: each.name.lower())
+            projects = self._list_by_graphql(owner)
+        except (UnsupportedQueryError, RefusedError):
+            projects = self._list_by_rest(owner)
+        return sorted(projects, key=lambda each: each.name.lower())
 
-    def _owned_by_graphql(self, owner: str) -> list[Listed]:
+    def _list_by_graphql(self, owner: str) -> list[GitLabListedRepository]:
         """List projects by GraphQL. May raise TooOldError."""
-        for kind in _OWNERS:
-            found = self._pages(owner, _OWNED % kind)
-            if found is not None:
-                return found
+        for kind in _OWNER_KINDS:
+            projects = self._query_pages(owner, _OWNED_QUERY % kind)
+            if projects is not None:
+                return projects
         raise RefusedError(f"GitLab shows no group or user '{owner}'; hint: check the name", status=NOT_FOUND)
 
-    def _pages(self, owner: str, text: str) -> list[Listed] | None:
+    def _query_pages(self, owner: str, text: str) -> list[GitLabListedRepository] | None:
         """List projects page by page, with smaller pages if the server is slow; None if there is no such owner."""
-        found: list[Listed] = []
-        after: str | None = None
+        projects: list[GitLabListedRepository] = []
+        cursor: str | None = None
         size = PER_PAGE
         for _ in range(MAX_PAGES):
             try:
-                variables = {"owner": owner, "first": size, "after": after}
-                answered = query(self.connection, f"list the projects of {owner}", text, variables)
+                variables = {"owner": owner, "first": size, "after": cursor}
+                answer = run_query(self.connection, f"list the projects of {owner}", text, variables)
             except RefusedError as refusal:
-                if not is_too_much(refusal) or size // 2 < MIN_PAGE:
+                if not is_query_too_large(refusal) or size // 2 < MIN_PAGE:
                     raise
                 size //= 2
                 continue
-            with understood(owner):
-                if answered["owner"] is None:
+            with translate_errors(owner):
+                if answer["owner"] is None:
                     return None
-                page = answered["owner"]["projects"]
-                found += [_from_graphql(each) for each in page["nodes"] if each is not None]
+                page = answer["owner"]["projects"]
+                projects += [_parse_graphql(each) for each in page["nodes"] if each is not None]
                 if not page["pageInfo"]["hasNextPage"]:
                     break
-                after = page["pageInfo"]["endCursor"]
-        return found
+                cursor = page["pageInfo"]["endCursor"]
+        return projects
 
-    def _owned_by_rest(self, owner: str) -> list[Listed]:
+    def _list_by_rest(self, owner: str) -> list[GitLabListedRepository]:
         """List the projects of a group, or of a person if there is no such group.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
         """
         order: dict[str, Any] = {"archived": False, "order_by": "id", "sort": "asc"}
         try:
-            return self._listed(
+            return self._read_pages(
                 owner,
                 lambda client: client.groups.get(owner, lazy=True).projects.list(
                     iterator=True, include_subgroups=True, with_shared=False, **order
@@ -122,43 +122,43 @@ class Catalogue:
         except RefusedError as refusal:
             if refusal.status != NOT_FOUND or "/" in owner:
                 raise
-        return self._listed(
+        return self._read_pages(
             owner, lambda client: client.users.get(owner, lazy=True).projects.list(iterator=True, **order)
         )
 
-    def _listed(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[Listed]:
-        def ask(client: Gitlab) -> list[Listed]:
-            return [_from_rest(each.attributes) for each in islice(pages(client), MAX_PAGES * PER_PAGE)]
+    def _read_pages(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[GitLabListedRepository]:
+        def fetch(client: Gitlab) -> list[GitLabListedRepository]:
+            return [_parse_rest(each.attributes) for each in islice(pages(client), MAX_PAGES * PER_PAGE)]
 
-        return self.connection.read(f"list the projects of {owner}", ask)
+        return self.connection.read(f"list the projects of {owner}", fetch)
 
 
-def _from_graphql(node: Mapping[str, Any]) -> Listed:
+def _parse_graphql(node: Mapping[str, Any]) -> GitLabListedRepository:
     repository = node["repository"] or {
         "empty": True,
         "rootRef": None,
         "tree": None,
     }  # null if not visible
     commit = (repository["tree"] or {}).get("lastCommit")
-    return Listed(
+    return GitLabListedRepository(
         name=str(node["fullPath"]),
-        number=int(node["id"].rpartition("/")[2]),
+        project_id=int(node["id"].rpartition("/")[2]),
         default_branch=repository["rootRef"],
         topics=tuple(node["topics"] or ()),
-        is_dead=bool(node["archived"] or node["isForked"] or repository["empty"]),
-        head=str(commit["sha"]) if commit else None,
+        is_excluded=bool(node["archived"] or node["isForked"] or repository["empty"]),
+        head_commit=str(commit["sha"]) if commit else None,
         is_public=_is_public(node["visibility"]),
     )
 
 
-def _from_rest(project: Mapping[str, Any]) -> Listed:
+def _parse_rest(project: Mapping[str, Any]) -> GitLabListedRepository:
     """Parse a project; fields that the token may not see, or that the server does not have, are missing."""
-    return Listed(
+    return GitLabListedRepository(
         name=str(project["path_with_namespace"]),
-        number=int(project["id"]),
+        project_id=int(project["id"]),
         default_branch=project.get("default_branch"),
         topics=tuple(project.get("topics") or ()),
-        is_dead=any(
+        is_excluded=any(
             project.get(key) for key in ("archived", "empty_repo", "forked_from_project", "marked_for_deletion_on")
         ),
         is_public=_is_public(project.get("visibility")),

@@ -14,51 +14,51 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._changed_files import as_stored, as_text
+from bot.forges._changed_files import build_expected_files, decode_text
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges._preconditions import branch_moved
-from bot.forges._refusal import RefusedError, after
-from bot.forges.gitlab.branches import Branches
-from bot.forges.gitlab.connection import Remote
+from bot.forges._preconditions import build_branch_moved_error
+from bot.forges._refusal import RefusedError, read_after_refusal
+from bot.forges.gitlab.branches import GitLabBranches
+from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.tree import list_files
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 
 
 def push_commit(
-    remote: Remote, base: str, branch: str, changes: Sequence[FileChange], message: str, over: str | None
+    remote: GitLabRemote, base: str, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None
 ) -> str:
     """Create a commit on `base` in which only `changes` differ, point `branch` to it, and return it.
 
     Raises ForgeError. Without an expected commit the branch must not exist, which GitLab itself enforces. With one, the
     branch is read, and the next request moves it by force: a commit that is pushed in between is lost.
     """
-    remote.connection.refuse_job(f"push to {branch}")
-    branches = Branches(remote)
-    expected = _expected(remote, base, changes)
-    if over is not None:
-        head = branches.head(branch)
-        if head is None or head.commit != over:
-            raise branch_moved(branch, branches.remote.name)
+    remote.connection.refuse_job_token(f"push to {branch}")
+    branches = GitLabBranches(remote)
+    expected = _expect_files(remote, base, changes)
+    if expected_head is not None:
+        tip = branches.read_tip(branch)
+        if tip is None or tip.commit != expected_head:
+            raise build_branch_moved_error(branch, branches.remote.name)
     body = {
         "branch": branch,
         "start_sha": base,
         "commit_message": message,
-        "force": over is not None,
+        "force": expected_head is not None,
         "stats": False,
-        "actions": [_action(change) for change in changes],
+        "actions": [_build_action(change) for change in changes],
     }
     try:
         commit = remote.write(f"push to {branch}", lambda project: str(project.commits.create(body).id))
     except RefusedError as refusal:
-        commit = _after(branches, branch, base, message, over, refusal)
-    _check(branches, branch, commit, expected)
+        commit = _find_commit_after_refusal(branches, branch, base, message, expected_head, refusal)
+    _verify_stored_files(branches, branch, commit, expected)
     return commit
 
 
-def _expected(remote: Remote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
+def _expect_files(remote: GitLabRemote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
     """Return the mode and blob name that each changed file must have. Raises ForgeError if GitLab cannot store one."""
-    expected = as_stored(changes, _files(remote, base, {_folder(change.path) for change in changes}), remote.name)
+    expected = build_expected_files(changes, _list_base_files(remote, base, {_get_folder(change.path) for change in changes}), remote.name)
     for change in changes:
         if b"\r\n" in change.content and b"\0" not in change.content:
             raise ForgeError(
@@ -68,12 +68,12 @@ def _expected(remote: Remote, base: str, changes: Sequence[FileChange]) -> dict[
     return expected
 
 
-def _folder(path: FilePath) -> str:
+def _get_folder(path: FilePath) -> str:
     folder = str(PurePosixPath(path).parent)
     return "" if folder == "." else folder
 
 
-def _files(remote: Remote, base: str, folders: set[str]) -> Mapping[FilePath, RegularFile]:
+def _list_base_files(remote: GitLabRemote, base: str, folders: set[str]) -> Mapping[FilePath, RegularFile]:
     files: dict[FilePath, RegularFile] = {}
     for folder in sorted(folders):
         if ".." not in folder.split("/"):
@@ -81,30 +81,30 @@ def _files(remote: Remote, base: str, folders: set[str]) -> Mapping[FilePath, Re
     return files
 
 
-def _action(change: FileChange) -> dict[str, Any]:
-    text = as_text(change.content)
+def _build_action(change: FileChange) -> dict[str, Any]:
+    text = decode_text(change.content)
     if text is not None:
         return {"action": "update", "file_path": change.path, "content": text}
     encoded = base64.b64encode(change.content).decode("ascii")
     return {"action": "update", "file_path": change.path, "content": encoded, "encoding": "base64"}
 
 
-def _after(branches: Branches, branch: str, base: str, message: str, over: str | None, refusal: RefusedError) -> str:
+def _find_commit_after_refusal(branches: GitLabBranches, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError) -> str:
     """Return the commit of a push whose answer was lost, if the push worked nevertheless; raise the refusal otherwise.
 
     A commit of basebump on this base with this message has the same content: the intent is a hash of the changes.
     """
-    head = after(refusal, lambda: branches.head(branch))
-    if (head.commit if head is not None else None) == over:
+    tip = read_after_refusal(refusal, lambda: branches.read_tip(branch))
+    if (tip.commit if tip is not None else None) == expected_head:
         raise refusal
-    if head is not None and head.intent is not None and refusal.may_have_worked:
-        made = head.parents, head.message.strip()
-        if made == ((base,), message.strip()):
-            return head.commit
-    raise branch_moved(branch, branches.remote.name) from refusal
+    if tip is not None and tip.intent is not None and refusal.may_have_worked:
+        parents_and_message = tip.parents, tip.message.strip()
+        if parents_and_message == ((base,), message.strip()):
+            return tip.commit
+    raise build_branch_moved_error(branch, branches.remote.name) from refusal
 
 
-def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
+def _verify_stored_files(branches: GitLabBranches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
     """Read back the stored files, and delete the branch if one differs from what was sent. Raises ForgeError.
 
     This is a second check without a guarantee: a run that ends before it leaves the branch as it is.
@@ -112,19 +112,19 @@ def _check(branches: Branches, branch: str, commit: str, expected: Mapping[FileP
     https://docs.gitlab.com/api/repository_files/#get-file-metadata-only
     """
     for path, file in expected.items():
-        stored = branches.remote.read(f"check {path}", partial(_stored, path, commit, file.mode))
+        stored = branches.remote.read(f"check {path}", partial(_read_stored_file, path, commit, file.mode))
         if stored != file:
-            branches.delete(branch, commit)
+            branches.delete_branch(branch, commit)
             raise ForgeError(
                 f"{branches.remote.name}: GitLab stored '{path}' with other content than it was sent, so branch "
                 f"'{branch}' was deleted again; hint: do not convert the file in `.gitattributes`, or change it by hand"
             )
 
 
-def _stored(path: str, commit: str, mode: str, project: Project) -> RegularFile:
+def _read_stored_file(path: str, commit: str, mode: str, project: Project) -> RegularFile:
     """Return the stored file of a commit; `mode` is assumed if the server is too old to report the mode."""
     headers = project.files.head(path, ref=commit)
-    told = headers.get("X-Gitlab-Execute-Filemode")
-    if told is not None:
-        mode = EXECUTABLE if str(told).lower() == "true" else REGULAR
+    executable_header = headers.get("X-Gitlab-Execute-Filemode")
+    if executable_header is not None:
+        mode = EXECUTABLE if str(executable_header).lower() == "true" else REGULAR
     return RegularFile(mode, str(headers["X-Gitlab-Blob-Id"]))

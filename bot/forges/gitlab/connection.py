@@ -17,28 +17,28 @@ from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, ask, tell
-from bot.forges.git.remote import Origin
-from bot.forges.gitlab.errors import ODD, READ, WRITE, explain
+from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
+from bot.forges.git.remote import GitOrigin
+from bot.forges.gitlab.errors import MALFORMED_ANSWER_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100
 """The largest page that GitLab returns."""
 TIMEOUT = 30.0
 """Seconds without data; GitLab itself gives up after a minute."""
-FIRST_PORTION, MOST_FILES = 15, 50
+FIRST_BATCH_FILES, MAX_BATCH_FILES = 15, 50
 """Files in one query: the number that GitLab 18.4 and later allow, and the number that a slow server can answer."""
 MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer; nearly a page of merge requests whose descriptions have the greatest length."""
 
-_DENIED = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
-_OR = "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
-_BROKEN = (
+_DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
+_JOB_TOKEN_HINT = "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
+_CLIENT_ERRORS = (
     GitlabError,
     HttpError,  # our session refuses the request
     OSError,  # `requests` raises subclasses of it
     ValueError,  # the answer is not JSON, or a date cannot be parsed
-    *ODD,
+    *MALFORMED_ANSWER_ERRORS,
 )
 
 
@@ -50,7 +50,7 @@ class JobToken:
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
+class GitLabAccount:
     """The account that the token belongs to."""
 
     username: str | None
@@ -61,7 +61,7 @@ class Account:
     """
 
 
-class _Client(Gitlab):
+class _SingleTryClient(Gitlab):
     """python-gitlab without repetitions: by itself it would sleep for as long as a rate limit says, up to ten times."""
 
     def __init__(self, url: str, token: str | JobToken | None, ca: Path | None) -> None:
@@ -77,41 +77,41 @@ class _Client(Gitlab):
             keep_base_url=True,  # otherwise pages are requested from the URL in the server's own settings
             session=session,
         )
-        self.answered: Mapping[str, str] = {}
+        self.last_headers: Mapping[str, str] = {}
         """The headers of the last answer, which python-gitlab's errors do not have."""
-        session.hooks["response"].append(self._remember)
+        session.hooks["response"].append(self._store_headers)
 
-    def http_request(self, verb: str, path: str, *words: Any, **more: Any) -> Any:
-        self.answered = {}
-        once = {"obey_rate_limit": False, "retry_transient_errors": False}
-        return super().http_request(verb, path, *words, **(more | once))
+    def http_request(self, verb: str, path: str, *arguments: Any, **options: Any) -> Any:
+        self.last_headers = {}
+        no_repetition = {"obey_rate_limit": False, "retry_transient_errors": False}
+        return super().http_request(verb, path, *arguments, **(options | no_repetition))
 
-    def _remember(self, response: Any, **_: object) -> None:
-        self.answered = {name.lower(): str(value) for name, value in response.headers.items()}
+    def _store_headers(self, response: Any, **_: object) -> None:
+        self.last_headers = {name.lower(): str(value) for name, value in response.headers.items()}
 
 
-class Portion:
+class BatchSize:
     """The number of files in one GraphQL query, adapted to the limits of the server.
 
     Threads may share it: at worst a query is refused and repeated in halves.
     """
 
     def __init__(self) -> None:
-        self.files = FIRST_PORTION
-        self._most = MOST_FILES
+        self.files = FIRST_BATCH_FILES
+        self._max_files = MAX_BATCH_FILES
 
-    def passed(self, files: int, score: int, limit: int) -> None:
+    def record_success(self, files: int, score: int, limit: int) -> None:
         """Adapt to an answered query: grow to nine tenths of the complexity limit."""
         fits = files * limit * 9 // (max(score, 1) * 10)
-        self.files = max(self.files, min(fits, self._most))
+        self.files = max(self.files, min(fits, self._max_files))
 
-    def refused(self, files: int) -> None:
+    def record_refusal(self, files: int) -> None:
         """Adapt to a refused query: never request as many files again."""
-        self._most = max(files // 2, 1)
-        self.files = min(self.files, self._most)
+        self._max_files = max(files // 2, 1)
+        self.files = min(self.files, self._max_files)
 
 
-class Connection:
+class GitLabConnection:
     """State of one GitLab server that threads share: its address, the token, and features found missing."""
 
     def __init__(
@@ -132,154 +132,154 @@ class Connection:
         self._seconds_between_writes = seconds_between_writes
         self._threads = threading.local()
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
+        self._write_lock = threading.Lock()
         self._next_write = 0.0
         self._clock = clock
-        self._account: Account | None = None
-        self._users: dict[str, int | None] = {}
+        self._account: GitLabAccount | None = None
+        self._user_ids: dict[str, int | None] = {}
         self.pause = pause
-        self.graphql = f"{url}/api/graphql"
+        self.graphql_url = f"{url}/api/graphql"
         """The URL of the GraphQL API."""
         self.has_graphql = True
         """False once the server turned out to have no GraphQL API."""
-        self.unknown: set[str] = set()
+        self.unsupported_queries: set[str] = set()
         """Queries for which the server turned out to be too old."""
-        self.portion = Portion()
+        self.batch_size = BatchSize()
 
     @property
-    def is_of_job(self) -> bool:
+    def has_job_token(self) -> bool:
         """True if the token is that of a CI job."""
         return isinstance(self._token, JobToken)
 
-    def read(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
+    def read(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError."""
-        return ask(lambda: self._call(action, call, needs), self.pause)
+        return send_read(lambda: self._call(action, call, permission), self.pause)
 
-    def try_once(self, action: str, call: Callable[[Gitlab], Answer], needs: str = READ) -> Answer:
+    def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
-        return self._call(action, call, needs)
+        return self._call(action, call, permission)
 
-    def write(self, action: str, call: Callable[[Gitlab], Answer], needs: str = WRITE) -> Answer:
+    def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something. Raises RefusedError.
 
         It is repeated only after a short rate limit, which means that nothing was done. Writes of all threads are made
         one after another, with the configured delay between them.
         """
-        self.refuse_job(action, needs)
+        self.refuse_job_token(action, permission)
 
         def call_in_turn() -> Answer:
-            with self._writing:
+            with self._write_lock:
                 wait = self._next_write - self._clock()
                 if wait > 0:
                     self.pause(wait)
                 try:
-                    return self._call(action, call, needs)
+                    return self._call(action, call, permission)
                 finally:
                     self._next_write = self._clock() + self._seconds_between_writes
 
-        return tell(call_in_turn, self.pause)
+        return send_write(call_in_turn, self.pause)
 
-    def origin(self, name: str) -> Origin:
+    def build_origin(self, name: str) -> GitOrigin:
         """Return the clone source of a project, with the login that git takes for the kind of the token.
 
         https://docs.gitlab.com/user/profile/personal_access_tokens/#clone-repository-using-personal-access-token,
         https://docs.gitlab.com/ci/jobs/ci_job_token/#to-git-clone-a-private-projects-repository
         """
-        user = "gitlab-ci-token" if self.is_of_job else "oauth2"
+        user = "gitlab-ci-token" if self.has_job_token else "oauth2"
         login = f"{user}:{self._secret}" if self._secret is not None else None
-        return Origin(f"{self._url}/{quote(name)}.git", login, self._ca)
+        return GitOrigin(f"{self._url}/{quote(name)}.git", login, self._ca)
 
-    def refuse_job(self, action: str, needs: str = WRITE) -> None:
+    def refuse_job_token(self, action: str, permission: str = WRITE_ACCESS) -> None:
         """Raise RefusedError if the token is that of a CI job, which cannot write."""
-        if self.is_of_job:
-            raise RefusedError(job_cannot(action, needs), status=FORBIDDEN)
+        if self.has_job_token:
+            raise RefusedError(explain_job_token_limit(action, permission), status=FORBIDDEN)
 
-    def account(self) -> Account:
+    def get_account(self) -> GitLabAccount:
         """Return the account that the token belongs to; fetched once. Raises RefusedError."""
-        if self.is_of_job:
-            return Account(None, None)
+        if self.has_job_token:
+            return GitLabAccount(None, None)
         with self._lock:
             if self._account is None:
-                self._account = self._ask_account()
+                self._account = self._fetch_account()
             return self._account
 
-    def user(self, username: str) -> int | None:
+    def find_user_id(self, username: str) -> int | None:
         """Return the id of a user by name; None if there is no such user. Fetched once for each name.
 
         Raises RefusedError. https://docs.gitlab.com/api/users/#list-users
         """
         name = username.casefold()
 
-        def find(client: Gitlab) -> int | None:
-            found = islice(client.users.list(username=username, iterator=True), PER_PAGE)
-            return next((int(each.id) for each in found if str(each.username).casefold() == name), None)
+        def fetch(client: Gitlab) -> int | None:
+            users = islice(client.users.list(username=username, iterator=True), PER_PAGE)
+            return next((int(each.id) for each in users if str(each.username).casefold() == name), None)
 
         with self._lock:
-            if name not in self._users:
-                self._users[name] = self.read(f"find the user {username}", find)
-            return self._users[name]
+            if name not in self._user_ids:
+                self._user_ids[name] = self.read(f"find the user {username}", fetch)
+            return self._user_ids[name]
 
-    def _ask_account(self) -> Account:
+    def _fetch_account(self) -> GitLabAccount:
         """Fetch the account: https://docs.gitlab.com/api/users/#get-the-current-user."""
 
-        def whose(client: Gitlab) -> Account:
+        def fetch(client: Gitlab) -> GitLabAccount:
             client.auth()
-            known = client.user.attributes if client.user is not None else {}
-            emails = (known.get(key) for key in ("commit_email", "email"))
+            user = client.user.attributes if client.user is not None else {}
+            emails = (user.get(key) for key in ("commit_email", "email"))
             lowered = frozenset(each.lower() for each in emails if isinstance(each, str) and each)
-            return Account(str(known["username"]), lowered)
+            return GitLabAccount(str(user["username"]), lowered)
 
         try:
-            return self.read("identify the token", whose)
+            return self.read("identify the token", fetch)
         except RefusedError as refusal:
             if refusal.status == UNAUTHORIZED and self._token is None:
-                return Account(None, frozenset())
+                return GitLabAccount(None, frozenset())
             raise
 
-    def _call(self, action: str, call: Callable[[Gitlab], Answer], needs: str) -> Answer:
-        client: _Client | None = None
+    def _call(self, action: str, call: Callable[[Gitlab], Answer], permission: str) -> Answer:
+        client: _SingleTryClient | None = None
         try:
-            client = self._client()
+            client = self._get_client()
             return call(client)
-        except _BROKEN as error:
-            headers = client.answered if client is not None else {}
+        except _CLIENT_ERRORS as error:
+            headers = client.last_headers if client is not None else {}
             now = datetime.now(UTC)
-            refusal = explain(error, action, needs, headers, secret=self._secret, now=now)
-            if self.is_of_job and refusal.status in _DENIED:
-                what = f"GitLab does not allow a job token to {action}, which takes 18.4 or later; {_OR} {needs}"
-                refusal = RefusedError(what, status=refusal.status)
+            refusal = explain_error(error, action, permission, headers, secret=self._secret, now=now)
+            if self.has_job_token and refusal.status in _DENIED_STATUSES:
+                message = f"GitLab does not allow a job token to {action}, which takes 18.4 or later; {_JOB_TOKEN_HINT} {permission}"
+                refusal = RefusedError(message, status=refusal.status)
             raise refusal from error
 
-    def _client(self) -> _Client:
+    def _get_client(self) -> _SingleTryClient:
         """Return the client of this thread: its session cannot be shared."""
-        client: _Client | None = getattr(self._threads, "client", None)
+        client: _SingleTryClient | None = getattr(self._threads, "client", None)
         if client is None:
-            client = self._threads.client = _Client(self._url, self._token, self._ca)
+            client = self._threads.client = _SingleTryClient(self._url, self._token, self._ca)
         return client
 
 
 @dataclass(frozen=True, slots=True)
-class Remote:
+class GitLabRemote:
     """One project on a GitLab server."""
 
-    connection: Connection = field(repr=False)
+    connection: GitLabConnection = field(repr=False)
     name: str
     """The full path: `group/subgroup/project`."""
-    number: int | None = None
+    project_id: int | None = None
     """Its id, which stays when the project moves; None if it is not known."""
 
-    def read(self, action: str, call: Callable[[Project], Answer], needs: str = READ) -> Answer:
+    def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
         """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
-        return self.connection.read(f"{action} of {self.name}", lambda client: call(self._project(client)), needs)
+        return self.connection.read(f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission)
 
-    def write(self, action: str, call: Callable[[Project], Answer], needs: str = WRITE) -> Answer:
+    def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
-        return self.connection.write(f"{action} of {self.name}", lambda client: call(self._project(client)), needs)
+        return self.connection.write(f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission)
 
-    def _project(self, client: Gitlab) -> Project:
-        return client.projects.get(self.number or self.name, lazy=True)
+    def _get_project(self, client: Gitlab) -> Project:
+        return client.projects.get(self.project_id or self.name, lazy=True)
 
 
-def job_cannot(action: str, needs: str = WRITE) -> str:
+def explain_job_token_limit(action: str, permission: str = WRITE_ACCESS) -> str:
     """Return the message for an action that the token of a job cannot do."""
-    return f"a job token cannot {action}; hint: set `token_env` to an access token with {needs}"
+    return f"a job token cannot {action}; hint: set `token_env` to an access token with {permission}"

@@ -8,9 +8,9 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.forges._dashboard_issue import LABEL, MAX_ISSUES, number_of, with_plain_ends
-from bot.forges.gitlab.connection import Remote
-from bot.forges.gitlab.errors import understood
+from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, require_issue_number, normalise_line_ends
+from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.errors import translate_errors
 from bot.model.dashboard import DashboardIssue
 
 
@@ -18,7 +18,7 @@ from bot.model.dashboard import DashboardIssue
 class GitLabDashboard:
     """The dashboard issue of one project. Every method raises ForgeError."""
 
-    remote: Remote
+    remote: GitLabRemote
 
     def read(self) -> DashboardIssue | None:
         """Return the dashboard issue, open or closed; None if it was never created.
@@ -26,36 +26,36 @@ class GitLabDashboard:
         The token of a job sees no issues, so the result is None, too.
         https://docs.gitlab.com/api/issues/#list-project-issues
         """
-        if self.remote.connection.is_of_job:
+        if self.remote.connection.has_job_token:
             return None
-        with understood(self.remote.name):
-            username = self.remote.connection.account().username
+        with translate_errors(self.remote.name):
+            username = self.remote.connection.get_account().username
 
-            def look(project: Project) -> DashboardIssue | None:
-                for issue in islice(project.issues.list(labels=LABEL, state="all", iterator=True), MAX_ISSUES):
-                    body = with_plain_ends(issue.description)
+            def find_issue(project: Project) -> DashboardIssue | None:
+                for issue in islice(project.issues.list(labels=DASHBOARD_LABEL, state="all", iterator=True), MAX_ISSUES):
+                    body = normalise_line_ends(issue.description)
                     if issue.author["username"] == username and is_dashboard_body(body):
                         return DashboardIssue(str(issue.title), body, issue.state == "opened", int(issue.iid))
                 return None
 
-            return self.remote.read("find the dashboard", look)
+            return self.remote.read("find the dashboard", find_issue)
 
-    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:
         """Create the dashboard issue, or update and reopen it."""
-        words = {"title": title, "description": body}
+        fields = {"title": title, "description": body}
 
-        def write(project: Project) -> None:
-            if board is None or board.number is None:
-                project.issues.create(words | {"labels": LABEL})
+        def save_issue(project: Project) -> None:
+            if issue is None or issue.number is None:
+                project.issues.create(fields | {"labels": DASHBOARD_LABEL})
             else:
-                again = {} if board.is_open else {"state_event": "reopen"}
-                project.issues.update(board.number, words | again)
+                reopening = {} if issue.is_open else {"state_event": "reopen"}
+                project.issues.update(issue.number, fields | reopening)
 
-        self.remote.write("write the dashboard", write)
+        self.remote.write("write the dashboard", save_issue)
 
-    def close(self, board: DashboardIssue, body: str) -> None:
+    def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the text of the dashboard issue and close it."""
-        number = number_of(board, self.remote.name)
+        number = require_issue_number(issue, self.remote.name)
         self.remote.write(
             "close the dashboard",
             lambda project: project.issues.update(number, {"description": body, "state_event": "close"}),

@@ -9,104 +9,104 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.forges._refusal import RefusedError
-from bot.forges.gitlab.connection import Remote
-from bot.forges.gitlab.history import was_set
-from bot.forges.gitlab.shown import Shown
+from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.history import read_ever_set
+from bot.forges.gitlab.shown import MergeRequestData
 from bot.model.extras import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 
 MAX_MILESTONES = 100
 """Milestones of one title that are searched, one page; a project and each group above it have at most one."""
 
-_NO_GROUPS = (
+_NO_GROUPS_REASON = (
     "GitLab requests reviews of people and not of groups; hint: name people, or add an approval rule for the group"
 )
-_WHO = "GitLab accepts only people who may see the project, and only one of them without Premium"
-_ROLE = "hint: give the token the role Developer"
+_PEOPLE_LIMIT = "GitLab accepts only people who may see the project, and only one of them without Premium"
+_ROLE_HINT = "hint: give the token the role Developer"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedAttributes:
     """Attributes as parameters of GitLab's API."""
 
-    words: Mapping[str, object] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
     """The parameters: https://docs.gitlab.com/api/merge_requests/#create-mr."""
-    sent: RequestAttributes = NO_ATTRIBUTES
+    requested: RequestAttributes = NO_ATTRIBUTES
     """The attributes that the parameters set."""
     notes: tuple[str, ...] = ()
     """Notes about attributes that cannot be set."""
 
 
-class ExtrasWriter:
+class GitLabAttributesWriter:
     """Converts attributes to API parameters, for one project and one run. No method raises."""
 
-    def __init__(self, remote: Remote) -> None:
+    def __init__(self, remote: GitLabRemote) -> None:
         self._remote = remote
         self._milestones: dict[str, int | None] = {}
 
-    def new(self, extras: RequestAttributes) -> Prepared:
+    def prepare_new(self, attributes: RequestAttributes) -> PreparedAttributes:
         """Return the parameters for a new request; GitLab itself creates missing labels."""
-        return self._prepare(extras, "labels", {})
+        return self._prepare(attributes, "labels", {})
 
-    def more(self, number: int, extras: RequestAttributes, shown: Shown) -> Prepared:
+    def prepare_additions(self, number: int, attributes: RequestAttributes, data: MergeRequestData) -> PreparedAttributes:
         """Return the parameters that add attributes to an existing request, except those that people removed."""
-        wanted = replace(extras, automerge=None, status=None).subtract(set_on(shown))
-        if wanted == NO_ATTRIBUTES:
-            return Prepared()
+        missing = replace(attributes, automerge=None, status=None).subtract(parse_attributes(data))
+        if missing == NO_ATTRIBUTES:
+            return PreparedAttributes()
         try:
-            left = wanted.subtract(was_set(self._remote, number, wanted))
+            never_set = missing.subtract(read_ever_set(self._remote, number, missing))
         except RefusedError as refusal:
             note = f"No attributes were set, since it is unknown which of them people removed: {refusal}."
-            return Prepared(notes=(note,))
-        prepared = self._prepare(left, "add_labels", shown)
-        off = () if left == wanted else ("Attributes that people removed were not set again.",)
-        return replace(prepared, notes=(*prepared.notes, *off))
+            return PreparedAttributes(notes=(note,))
+        prepared = self._prepare(never_set, "add_labels", data)
+        removal_notes = () if never_set == missing else ("Attributes that people removed were not set again.",)
+        return replace(prepared, notes=(*prepared.notes, *removal_notes))
 
-    def _prepare(self, extras: RequestAttributes, label_word: str, shown: Shown) -> Prepared:
-        groups = [each for each in extras.reviewers if each.startswith(TEAM_PREFIX)]
-        people = [each for each in extras.reviewers if not each.startswith(TEAM_PREFIX)]
+    def _prepare(self, attributes: RequestAttributes, label_parameter: str, data: MergeRequestData) -> PreparedAttributes:
+        groups = [each for each in attributes.reviewers if each.startswith(TEAM_PREFIX)]
+        people = [each for each in attributes.reviewers if not each.startswith(TEAM_PREFIX)]
         failure = "A review of `{}` could not be requested: {}."
-        reviewers, notes = self._find(people, failure)
-        notes += [failure.format(each, _NO_GROUPS) for each in groups]
-        assignees, unknown = self._find(extras.assignees, "`{}` could not be assigned: {}.")
-        milestone, why = self._find_milestone(extras.milestone) if extras.milestone is not None else (None, [])
-        words: dict[str, object] = {label_word: ",".join(extras.labels)} if extras.labels else {}
-        words |= {"reviewer_ids": [*_ids(shown, "reviewers"), *reviewers.values()]} if reviewers else {}
-        words |= {"assignee_ids": [*_ids(shown, "assignees"), *assignees.values()]} if assignees else {}
-        words |= {"milestone_id": milestone} if milestone is not None else {}
-        sent = RequestAttributes(
-            labels=extras.labels,
+        reviewers, notes = self._find_user_ids(people, failure)
+        notes += [failure.format(each, _NO_GROUPS_REASON) for each in groups]
+        assignees, assignee_notes = self._find_user_ids(attributes.assignees, "`{}` could not be assigned: {}.")
+        milestone, milestone_notes = self._find_milestone(attributes.milestone) if attributes.milestone is not None else (None, [])
+        parameters: dict[str, object] = {label_parameter: ",".join(attributes.labels)} if attributes.labels else {}
+        parameters |= {"reviewer_ids": [*_get_ids(data, "reviewers"), *reviewers.values()]} if reviewers else {}
+        parameters |= {"assignee_ids": [*_get_ids(data, "assignees"), *assignees.values()]} if assignees else {}
+        parameters |= {"milestone_id": milestone} if milestone is not None else {}
+        requested = RequestAttributes(
+            labels=attributes.labels,
             reviewers=tuple(reviewers),
             assignees=tuple(assignees),
-            milestone=extras.milestone if milestone is not None else None,
+            milestone=attributes.milestone if milestone is not None else None,
         )
-        return Prepared(words, sent, (*notes, *unknown, *why))
+        return PreparedAttributes(parameters, requested, (*notes, *assignee_notes, *milestone_notes))
 
-    def _find(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
+    def _find_user_ids(self, names: Sequence[str], failure: str) -> tuple[dict[str, int], list[str]]:
         """Return the ids of the people that were found, and notes about the others."""
         ids: dict[str, int] = {}
         notes: list[str] = []
         for each in names:
             try:
-                found = self._remote.connection.user(each)
+                user_id = self._remote.connection.find_user_id(each)
             except RefusedError as refusal:
                 notes.append(failure.format(each, refusal))
                 continue
-            if found is None:
+            if user_id is None:
                 notes.append(failure.format(each, "there is no user of that name on this GitLab"))
             else:
-                ids[each] = found
+                ids[each] = user_id
         return ids, notes
 
     def _find_milestone(self, title: str) -> tuple[int | None, list[str]]:
         """Find a milestone of the project or of a group above it: https://docs.gitlab.com/api/milestones/."""
 
-        def ask(project: Project) -> int | None:
-            found = project.milestones.list(title=title, state="active", include_ancestors=True, iterator=True)
-            return next((int(each.id) for each in islice(found, MAX_MILESTONES) if each.title == title), None)
+        def fetch(project: Project) -> int | None:
+            milestones = project.milestones.list(title=title, state="active", include_ancestors=True, iterator=True)
+            return next((int(each.id) for each in islice(milestones, MAX_MILESTONES) if each.title == title), None)
 
         try:
             if title not in self._milestones:
-                self._milestones[title] = self._remote.read(f"find the milestone {title}", ask)
+                self._milestones[title] = self._remote.read(f"find the milestone {title}", fetch)
         except RefusedError as refusal:
             return None, [f"The milestone could not be set: {refusal}."]
         if self._milestones[title] is None:
@@ -115,32 +115,32 @@ class ExtrasWriter:
         return self._milestones[title], []
 
 
-def set_on(shown: Shown) -> RequestAttributes:
+def parse_attributes(data: MergeRequestData) -> RequestAttributes:
     """Return the attributes that a request has now."""
-    milestone = shown.get("milestone")
+    milestone = data.get("milestone")
     return RequestAttributes(
-        labels=tuple(str(each) for each in shown.get("labels") or ()),
-        reviewers=_usernames(shown, "reviewers"),
-        assignees=_usernames(shown, "assignees"),
+        labels=tuple(str(each) for each in data.get("labels") or ()),
+        reviewers=_get_usernames(data, "reviewers"),
+        assignees=_get_usernames(data, "assignees"),
         milestone=str(milestone["title"]) if milestone else None,
-        automerge=True if shown["state"] == "opened" and shown.get("merge_when_pipeline_succeeds") else None,
+        automerge=True if data["state"] == "opened" and data.get("merge_when_pipeline_succeeds") else None,
     )
 
 
-def left_out(sent: RequestAttributes, made: Shown) -> tuple[str, ...]:
+def describe_left_out(requested: RequestAttributes, data: MergeRequestData) -> tuple[str, ...]:
     """Return notes about attributes that were sent and that the answer does not have: GitLab omits them silently."""
-    missing = sent.subtract(set_on(made))
+    missing = requested.subtract(parse_attributes(data))
     return (
-        *(f"Label `{each}` was not set; {_ROLE}." for each in missing.labels),
-        *(f"A review of `{each}` was not requested: {_WHO}." for each in missing.reviewers),
-        *(f"`{each}` was not assigned: {_WHO}." for each in missing.assignees),
-        *([f"The milestone was not set; {_ROLE}."] if missing.milestone is not None else ()),
+        *(f"Label `{each}` was not set; {_ROLE_HINT}." for each in missing.labels),
+        *(f"A review of `{each}` was not requested: {_PEOPLE_LIMIT}." for each in missing.reviewers),
+        *(f"`{each}` was not assigned: {_PEOPLE_LIMIT}." for each in missing.assignees),
+        *([f"The milestone was not set; {_ROLE_HINT}."] if missing.milestone is not None else ()),
     )
 
 
-def _usernames(shown: Shown, key: str) -> tuple[str, ...]:
-    return tuple(str(each["username"]) for each in shown.get(key) or ())
+def _get_usernames(data: MergeRequestData, key: str) -> tuple[str, ...]:
+    return tuple(str(each["username"]) for each in data.get(key) or ())
 
 
-def _ids(shown: Shown, key: str) -> list[int]:
-    return [int(each["id"]) for each in shown.get(key) or ()]
+def _get_ids(data: MergeRequestData, key: str) -> list[int]:
+    return [int(each["id"]) for each in data.get(key) or ()]

@@ -9,18 +9,18 @@ from gitlab.v4.objects import Project
 
 from bot.core.proposal.boxes import get_labels
 from bot.core.proposal.mark import COMMENT_MARKER
-from bot.forges._preconditions import base_branch, base_commit, refuse_too_long, request_ended, request_number
-from bot.forges._refusal import CONFLICT, RefusedError, after
-from bot.forges._status import Setting
-from bot.forges.gitlab.automerge import Automerge
-from bot.forges.gitlab.branches import Branches
+from bot.forges._preconditions import require_base_branch, require_base_commit, check_text_length, build_request_ended_error, require_request_number
+from bot.forges._refusal import CONFLICT, RefusedError, read_after_refusal
+from bot.forges._status import StatusOutcome
+from bot.forges.gitlab.automerge import GitLabAutomerge
+from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.commit import push_commit
-from bot.forges.gitlab.connection import Remote
-from bot.forges.gitlab.errors import understood
-from bot.forges.gitlab.extras import ExtrasWriter, left_out
-from bot.forges.gitlab.merge_requests import DRAFT, OPEN_STATES, Requests
-from bot.forges.gitlab.shown import Shown, look_at
-from bot.forges.gitlab.status import status_writer
+from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.errors import translate_errors
+from bot.forges.gitlab.extras import GitLabAttributesWriter, describe_left_out
+from bot.forges.gitlab.merge_requests import DRAFT_PREFIX, OPEN_STATES, GitLabRequests
+from bot.forges.gitlab.shown import MergeRequestData, read_merge_request
+from bot.forges.gitlab.status import build_status_writer
 from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
@@ -28,7 +28,7 @@ from bot.model.source import FileChange
 
 MAX_BODY = 262_144
 """Characters; GitLab allows a mebibyte, and some versions count bytes, of which a character has up to four."""
-MAX_TITLE = 255 - len(DRAFT)
+MAX_TITLE = 255 - len(DRAFT_PREFIX)
 """Characters, without those that mark a draft."""
 
 
@@ -43,20 +43,20 @@ class GitLabForge:
         has_statuses=True,
     )
 
-    def __init__(self, remote: Remote, repository: GitRepository) -> None:
+    def __init__(self, remote: GitLabRemote, repository: GitRepository) -> None:
         self._remote = remote
         self._repository = repository
-        self._branches = Branches(remote)
-        self._requests = Requests(remote)
-        self._extras = ExtrasWriter(remote)
-        self._automerge = Automerge(remote)
-        self._statuses = status_writer(remote)
-        self._found: dict[str, str] = {}
+        self._branches = GitLabBranches(remote)
+        self._merge_requests = GitLabRequests(remote)
+        self._attributes = GitLabAttributesWriter(remote)
+        self._automerge = GitLabAutomerge(remote)
+        self._statuses = build_status_writer(remote)
+        self._tips: dict[str, str] = {}
         """The commits that branches pointed to when they were listed."""
-        self._pushed: dict[str, str] = {}
+        self._pushed_commits: dict[str, str] = {}
         """The commits that this run pushed, by branch."""
 
-    def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
+    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
         Only branches that begin with `prefix` are returned. It takes one request for the branches with their commits,
@@ -65,20 +65,20 @@ class GitLabForge:
         for conflicts, and then one for the merge method of the project; one with commits of people another to find
         basebump's comment; a branch that ends in a merge takes three more.
         """
-        with understood(self._remote.name):
-            tips = self._branches.heads(prefix)
-            self._found = {branch: tip.commit for branch, tip in tips.items()}
-            return self._requests.seen(tips, wanted, self._repository)
+        with translate_errors(self._remote.name):
+            tips = self._branches.list_tips(prefix)
+            self._tips = {branch: tip.commit for branch, tip in tips.items()}
+            return self._merge_requests.list_requests(tips, desired_branches, self._repository)
 
-    def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
+    def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Make one commit on the base's commit, point `branch` to it, and return it.
 
         Raises ForgeError unless the branch points to the expected commit; None means that it must not exist. GitLab
         cannot compare and move in one request: if two runs push at the same moment, the last one wins.
         """
-        with understood(self._remote.name):
-            commit = push_commit(self._remote, base_commit(self._repository), branch, changes, message, over)
-        self._pushed[branch] = commit
+        with translate_errors(self._remote.name):
+            commit = push_commit(self._remote, require_base_commit(self._repository), branch, changes, message, expected_head)
+        self._pushed_commits[branch] = commit
         return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
@@ -86,105 +86,105 @@ class GitLabForge:
 
         https://docs.gitlab.com/api/merge_requests/#create-mr: GitLab creates missing labels.
         """
-        refuse_too_long(proposal.title, proposal.body, self.limits)
-        title = DRAFT + proposal.title if proposal.is_draft else proposal.title
-        with understood(self._remote.name):
-            setting = self._set_status(proposal.branch, self._found.get(proposal.branch), proposal.attributes)
-            text = setting.remembered_in(proposal.body)
+        check_text_length(proposal.title, proposal.body, self.limits)
+        title = DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title
+        with translate_errors(self._remote.name):
+            status_outcome = self._set_status(proposal.branch, self._tips.get(proposal.branch), proposal.attributes)
+            description = status_outcome.add_to_body(proposal.body)
             body = {
                 "source_branch": proposal.branch,
-                "target_branch": base_branch(self._repository),
+                "target_branch": require_base_branch(self._repository),
                 "title": title,
-                "description": text,
+                "description": description,
             }
-            prepared = self._extras.new(proposal.attributes)
+            prepared = self._attributes.prepare_new(proposal.attributes)
 
-            def create(project: Project) -> Shown:
-                return dict(project.mergerequests.create({**body, **prepared.words}).attributes)
+            def create(project: Project) -> MergeRequestData:
+                return dict(project.mergerequests.create({**body, **prepared.parameters}).attributes)
 
             try:
-                made = self._remote.write(f"open a merge request for {proposal.branch}", create)
+                data = self._remote.write(f"open a merge request for {proposal.branch}", create)
             except RefusedError as refusal:
                 if refusal.status != CONFLICT and not refusal.may_have_worked:
                     raise
-                number = self._open_after(proposal.branch, refusal)
-                prepared = self._extras.more(number, proposal.attributes, look_at(self._remote, number))
-                made = self._edit(number, {"title": title, "description": text, **prepared.words})
-            number = int(made["iid"])
-            notes = (*setting.notes, *prepared.notes, *left_out(prepared.sent, made))
+                number = self._find_open_after_refusal(proposal.branch, refusal)
+                prepared = self._attributes.prepare_additions(number, proposal.attributes, read_merge_request(self._remote, number))
+                data = self._edit_request(number, {"title": title, "description": description, **prepared.parameters})
+            number = int(data["iid"])
+            notes = (*status_outcome.notes, *prepared.notes, *describe_left_out(prepared.requested, data))
             if proposal.attributes.automerge:
-                notes = (*notes, *self._automerge.arm(number, self._pushed.get(proposal.branch)))
-            return OpenedRequest(number, str(made["web_url"]), notes)
+                notes = (*notes, *self._automerge.enable(number, self._pushed_commits.get(proposal.branch)))
+            return OpenedRequest(number, str(data["web_url"]), notes)
 
     def update_request(
-        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+        self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
     ) -> tuple[str, ...]:
         """Update title and body of an open merge request if they differ, and set attributes on it.
 
         The labels by which people asked for the update are removed. Attributes that people removed stay removed, and a
         draft stays a draft. Returns notes about attributes that were not set.
         """
-        number = request_number(seen)
-        refuse_too_long(title, body, self.limits)
-        with understood(self._remote.name):
-            if extras.automerge is False:
-                self._automerge.disarm(number)
-            setting = self._set_status(seen.branch, seen.head, extras)
-            body, notes = setting.remembered_in(body), setting.notes
-            is_reworded = (title, body) != (seen.title, seen.body)
-            if is_reworded or seen.user_requests or replace(extras, automerge=None, status=None) != NO_ATTRIBUTES:
-                shown = look_at(self._remote, number)
-                if shown["state"] not in OPEN_STATES:  # the text of an ended request is a record of what it was
-                    raise request_ended(number, self._remote.name)
-                prepared = self._extras.more(number, extras, shown)
-                prefix = DRAFT if shown["draft"] else ""
-                words = {"title": prefix + title, "description": body} if is_reworded else {}
-                words |= {"remove_labels": ",".join(get_labels(seen.user_requests))} if seen.user_requests else {}
-                made = self._edit(number, {**words, **prepared.words}) if words or prepared.words else shown
-                notes = (*notes, *prepared.notes, *left_out(prepared.sent, made))
-            if extras.automerge:  # last, since GitLab may merge at once
-                notes = (*notes, *self._automerge.arm(number, self._pushed.get(seen.branch, seen.head)))
+        number = require_request_number(request)
+        check_text_length(title, body, self.limits)
+        with translate_errors(self._remote.name):
+            if attributes.automerge is False:
+                self._automerge.disable(number)
+            status_outcome = self._set_status(request.branch, request.head, attributes)
+            body, notes = status_outcome.add_to_body(body), status_outcome.notes
+            is_reworded = (title, body) != (request.title, request.body)
+            if is_reworded or request.user_requests or replace(attributes, automerge=None, status=None) != NO_ATTRIBUTES:
+                current_data = read_merge_request(self._remote, number)
+                if current_data["state"] not in OPEN_STATES:  # the text of an ended request is a record of what it was
+                    raise build_request_ended_error(number, self._remote.name)
+                prepared = self._attributes.prepare_additions(number, attributes, current_data)
+                prefix = DRAFT_PREFIX if current_data["draft"] else ""
+                parameters = {"title": prefix + title, "description": body} if is_reworded else {}
+                parameters |= {"remove_labels": ",".join(get_labels(request.user_requests))} if request.user_requests else {}
+                new_data = self._edit_request(number, {**parameters, **prepared.parameters}) if parameters or prepared.parameters else current_data
+                notes = (*notes, *prepared.notes, *describe_left_out(prepared.requested, new_data))
+            if attributes.automerge:  # last, since GitLab may merge at once
+                notes = (*notes, *self._automerge.enable(number, self._pushed_commits.get(request.branch, request.head)))
         return notes
 
-    def close(self, seen: RemoteRequest) -> None:
+    def close(self, request: RemoteRequest) -> None:
         """Close an open merge request without merging it; its branch stays."""
-        number = request_number(seen)
+        number = require_request_number(request)
         self._remote.write(
             f"close merge request !{number}",
             lambda project: project.mergerequests.update(number, {"state_event": "close"}),
         )
 
-    def add_comment(self, seen: RemoteRequest, text: str) -> None:
+    def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Comment on an open merge request, with a hidden marker by which `list_requests` finds the comment."""
-        number = request_number(seen)
+        number = require_request_number(request)
         self._remote.write(
             f"comment on merge request !{number}",
             lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{COMMENT_MARKER}"}),
         )
 
-    def delete_branch(self, seen: RemoteRequest) -> None:
+    def delete_branch(self, request: RemoteRequest) -> None:
         """Delete the branch if it still points to the head of the request; nothing happens if it does not exist.
 
         The branch is read, then deleted: a commit that is pushed in between is lost.
         """
-        if seen.head is not None:
-            with understood(self._remote.name):
-                self._branches.delete(seen.branch, seen.head)
+        if request.head is not None:
+            with translate_errors(self._remote.name):
+                self._branches.delete_branch(request.branch, request.head)
 
-    def _open_after(self, branch: str, refusal: RefusedError) -> int:
+    def _find_open_after_refusal(self, branch: str, refusal: RefusedError) -> int:
         """Return the open request after creating one was refused; raise the refusal if there is none."""
-        number = after(refusal, lambda: self._requests.open_number(branch, base_branch(self._repository)))
+        number = read_after_refusal(refusal, lambda: self._merge_requests.find_open_number(branch, require_base_branch(self._repository)))
         if number is None:
             raise refusal
         return number
 
-    def _set_status(self, branch: str, found: str | None, extras: RequestAttributes) -> Setting:
+    def _set_status(self, branch: str, tip: str | None, attributes: RequestAttributes) -> StatusOutcome:
         """Set the status of the commit that this run pushed to a branch, or else of the commit that was listed."""
-        pushed = self._pushed.get(branch)
-        return self._statuses.set(branch, pushed or found, extras.status, is_new=pushed is not None)
+        pushed = self._pushed_commits.get(branch)
+        return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
 
-    def _edit(self, number: int, words: Mapping[str, object]) -> Shown:
+    def _edit_request(self, number: int, parameters: Mapping[str, object]) -> MergeRequestData:
         """Update a merge request, and return it as GitLab then has it."""
         return self._remote.write(
-            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, dict(words)))
+            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, dict(parameters)))
         )

@@ -13,50 +13,50 @@ from typing import Any
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabHttpError
 
-from bot.forges._graphql import UNKNOWN, TooOldError
+from bot.forges._graphql import UNKNOWN_NAME_MESSAGE, UnsupportedQueryError
 from bot.forges._refusal import NOT_FOUND
-from bot.forges.gitlab.connection import Connection
+from bot.forges.gitlab.connection import GitLabConnection
 
-_TOO_MUCH = re.compile(r"which exceeds max complexity|timeout", re.IGNORECASE)
+_TOO_LARGE_MESSAGE = re.compile(r"which exceeds max complexity|timeout", re.IGNORECASE)
 _GATEWAY_TIMEOUT = 504
 
 
-def query(connection: Connection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
     """Send a query once; after a refusal the caller sends a smaller one or uses REST.
 
     An answer with any error counts as refused: GitLab silently leaves out what it does not show. Raises RefusedError,
     and `UnsupportedQueryError` if the server cannot answer such queries.
     """
-    if not connection.has_graphql or text in connection.unknown:
-        raise TooOldError
-    sent = {"query": text, "variables": dict(variables)}
+    if not connection.has_graphql or text in connection.unsupported_queries:
+        raise UnsupportedQueryError
+    body = {"query": text, "variables": dict(variables)}
 
-    def ask(client: Gitlab) -> Mapping[str, Any]:
+    def post(client: Gitlab) -> Mapping[str, Any]:
         try:
-            answer = client.http_post(connection.graphql, post_data=sent)
+            answer = client.http_post(connection.graphql_url, post_data=body)
         except GitlabHttpError as error:
             if error.response_code == NOT_FOUND:
                 connection.has_graphql = False
-                raise TooOldError from error
+                raise UnsupportedQueryError from error
             raise
-        return _read(answer)
+        return _parse_answer(answer)
 
     try:
-        return connection.try_once(action, ask)
-    except TooOldError:
-        connection.unknown.add(text)
+        return connection.try_once(action, post)
+    except UnsupportedQueryError:
+        connection.unsupported_queries.add(text)
         raise
 
 
-def _read(answer: Any) -> Mapping[str, Any]:
+def _parse_answer(answer: Any) -> Mapping[str, Any]:
     """Parse an answer; an answer with errors is raised as python-gitlab would raise it."""
     problems = answer.get("errors") or ()
-    words = "; ".join(str(each["message"]) for each in problems)
-    if UNKNOWN.search(words):
-        raise TooOldError
+    messages = "; ".join(str(each["message"]) for each in problems)
+    if UNKNOWN_NAME_MESSAGE.search(messages):
+        raise UnsupportedQueryError
     if problems:
-        status = _GATEWAY_TIMEOUT if _TOO_MUCH.search(words) else 200
-        raise GitlabHttpError(words, status, json.dumps({"message": words}).encode())
+        status = _GATEWAY_TIMEOUT if _TOO_LARGE_MESSAGE.search(messages) else 200
+        raise GitlabHttpError(messages, status, json.dumps({"message": messages}).encode())
     data = answer["data"]
     if not isinstance(data, Mapping):
         raise TypeError("the answer has no data")

@@ -9,9 +9,9 @@ from itertools import islice
 
 from gitlab.v4.objects import Project
 
-from bot.forges._ended import ended_with_branch
+from bot.forges._ended import is_closed_by_deletion
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.gitlab.connection import Remote
+from bot.forges.gitlab.connection import GitLabRemote
 from bot.model.extras import RequestAttributes
 
 MAX_EVENTS = 500
@@ -27,81 +27,81 @@ _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
 """Phrases in the notes that GitLab writes itself, in English whatever its language setting."""
 
 
-def was_set(remote: Remote, number: int, asked: RequestAttributes) -> RequestAttributes:
+def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
     """Return the attributes that were ever set on a request, of the kinds that `attributes` has. Raises RefusedError.
 
     It takes one request for each kind; reviewers and assignees share one. Labels and milestones have events
     (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). For
     people there are only GitLab's own notes; whoever such a note mentions was requested, or removed, at some time.
     """
-    notes = _own_notes(remote, number) if asked.reviewers or asked.assignees else ()
+    notes = _read_system_notes(remote, number) if attributes.reviewers or attributes.assignees else ()
     return RequestAttributes(
-        labels=_labels(remote, number) if asked.labels else (),
-        reviewers=tuple(_mentioned(notes, _REVIEW)),
-        assignees=tuple(_mentioned(notes, _ASSIGNED)),
-        milestone=_milestone(remote, number) if asked.milestone is not None else None,
+        labels=_read_label_events(remote, number) if attributes.labels else (),
+        reviewers=tuple(_find_mentions(notes, _REVIEW)),
+        assignees=tuple(_find_mentions(notes, _ASSIGNED)),
+        milestone=_read_milestone_events(remote, number) if attributes.milestone is not None else None,
     )
 
 
-def was_called_off(remote: Remote, number: int) -> bool:
+def is_automerge_cancelled(remote: GitLabRemote, number: int) -> bool:
     """Return True if the last event about auto-merge is that somebody cancelled it. Raises RefusedError.
 
     A cancellation by GitLab itself, after a push, does not count.
     """
-    told = [note for note in _own_notes(remote, number) if _AUTOMATIC.search(note)]
-    return bool(told) and _CANCELLED.search(told[-1]) is not None
+    automerge_notes = [note for note in _read_system_notes(remote, number) if _AUTOMATIC.search(note)]
+    return bool(automerge_notes) and _CANCELLED.search(automerge_notes[-1]) is not None
 
 
-def closed_with_branch(remote: Remote, number: int, branch: str, closed: datetime) -> bool:
+def is_closed_by_branch_deletion(remote: GitLabRemote, number: int, branch: str, closed_at: datetime) -> bool:
     """Return True if GitLab closed a request because its branch was deleted; False if the notes cannot be read.
 
     GitLab closes the request and writes a note at the same time. It writes no note about the branch of a request that
     is closed already.
     """
-    told = f"deleted source branch `{branch}`"
+    deletion_note = f"deleted source branch `{branch}`"
 
-    def ask(project: Project) -> list[datetime]:
+    def fetch(project: Project) -> list[datetime]:
         newest_first = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "desc"}
         notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **newest_first)
-        found = (each for each in islice(notes, MAX_LAST) if each.system and str(each.body) == told)
-        return [datetime.fromisoformat(each.created_at) for each in found]
+        deletions = (each for each in islice(notes, MAX_LAST) if each.system and str(each.body) == deletion_note)
+        return [datetime.fromisoformat(each.created_at) for each in deletions]
 
     try:
-        return ended_with_branch(closed, remote.read(f"read who closed merge request !{number}", ask))
+        return is_closed_by_deletion(closed_at, remote.read(f"read who closed merge request !{number}", fetch))
     except RefusedError as refusal:
-        if remote.connection.is_of_job or refusal.status in (FORBIDDEN, NOT_FOUND):
+        if remote.connection.has_job_token or refusal.status in (FORBIDDEN, NOT_FOUND):
             return False
         raise
 
 
-def _labels(remote: Remote, number: int) -> tuple[str, ...]:
-    def ask(project: Project) -> tuple[str, ...]:
+def _read_label_events(remote: GitLabRemote, number: int) -> tuple[str, ...]:
+    def fetch(project: Project) -> tuple[str, ...]:
         events = project.mergerequests.get(number, lazy=True).resourcelabelevents.list(iterator=True)
         return tuple(str(each.label["name"]) for each in islice(events, MAX_EVENTS) if each.label)
 
-    return remote.read(f"read the label events of merge request !{number}", ask)
+    return remote.read(f"read the label events of merge request !{number}", fetch)
 
 
-def _milestone(remote: Remote, number: int) -> str | None:
-    def ask(project: Project) -> str | None:
+def _read_milestone_events(remote: GitLabRemote, number: int) -> str | None:
+    def fetch(project: Project) -> str | None:
         events = project.mergerequests.get(number, lazy=True).resourcemilestoneevents.list(iterator=True)
         return next((str(each.milestone["title"]) for each in islice(events, MAX_EVENTS) if each.milestone), None)
 
-    return remote.read(f"read the milestone events of merge request !{number}", ask)
+    return remote.read(f"read the milestone events of merge request !{number}", fetch)
 
 
-def _own_notes(remote: Remote, number: int) -> tuple[str, ...]:
+def _read_system_notes(remote: GitLabRemote, number: int) -> tuple[str, ...]:
     """Return GitLab's own notes, oldest first: https://docs.gitlab.com/api/notes/#list-all-merge-request-notes."""
 
-    def ask(project: Project) -> tuple[str, ...]:
-        words = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "asc"}
-        notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **words)
+    def fetch(project: Project) -> tuple[str, ...]:
+        parameters = {"activity_filter": "only_activity", "order_by": "created_at", "sort": "asc"}
+        notes = project.mergerequests.get(number, lazy=True).notes.list(iterator=True, **parameters)
         return tuple(str(each.body) for each in islice(notes, MAX_EVENTS) if each.system)
 
-    return remote.read(f"read the notes about merge request !{number}", ask)
+    return remote.read(f"read the notes about merge request !{number}", fetch)
 
 
-def _mentioned(notes: tuple[str, ...], about: re.Pattern[str]) -> Iterator[str]:
+def _find_mentions(notes: tuple[str, ...], pattern: re.Pattern[str]) -> Iterator[str]:
     for note in notes:
-        if about.search(note):
+        if pattern.search(note):
             yield from _MENTION.findall(note)

@@ -15,13 +15,13 @@ from bot.core.proposal.boxes import parse_labels
 from bot.core.proposal.lifecycle import can_be_declined
 from bot.core.proposal.mark import COMMENT_MARKER
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges._requests import may_conflict, owns, worth_a_look
-from bot.forges.gitlab.branches import Tip
-from bot.forges.gitlab.connection import Remote
-from bot.forges.gitlab.extras import set_on
-from bot.forges.gitlab.heads import Head, Heads
-from bot.forges.gitlab.history import closed_with_branch
-from bot.forges.gitlab.merging import MergeState, merge_states, wants_current
+from bot.forges._requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.gitlab.branches import BranchTip
+from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.gitlab.extras import parse_attributes
+from bot.forges.gitlab.heads import GitLabHead, GitLabHeadReader
+from bot.forges.gitlab.history import is_closed_by_branch_deletion
+from bot.forges.gitlab.merging import MergeState, read_merge_states, is_current_branch_required
 from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
@@ -30,7 +30,7 @@ MAX_ENDED = 100
 """The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
 MAX_NOTES = 500
 """Notes on one request that are searched for basebump's note, which is among the first; GitLab writes some itself."""
-DRAFT = "Draft: "
+DRAFT_PREFIX = "Draft: "
 """The beginning of a draft's title (https://docs.gitlab.com/user/project/merge_requests/drafts/)."""
 
 _STATES = {
@@ -43,12 +43,12 @@ OPEN_STATES = frozenset(state for state, means in _STATES.items() if means is Re
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
+class _GitLabRequest:
     """A merge request as the list of merge requests returns it."""
 
     number: int
     branch: str
-    target: str
+    target_branch: str
     """The branch that it is to be merged into; people can change it."""
     state: RequestState
     url: str
@@ -56,36 +56,36 @@ class _Request:
     body: str
     is_merging: bool
     """True if it is being merged at the moment."""
-    is_armed: bool
+    has_automerge: bool
     """True if auto-merge is enabled."""
-    armed_by: str | None
+    automerge_by: str | None
     """The username of the account that enabled auto-merge; None if GitLab does not report it."""
-    has: RequestAttributes
+    attributes: RequestAttributes
     """The attributes that it has now."""
-    opened: datetime
-    closed: datetime | None
+    opened_at: datetime
+    closed_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Context:
+class _GitLabRequestContext:
     """Everything that was read about branches and open requests."""
 
     base: BaseBranch
-    heads: Mapping[str, Head]
-    states: Mapping[int, MergeState]
+    heads: Mapping[str, GitLabHead]
+    merge_states: Mapping[int, MergeState]
     """The merge states of the requests whose base has new commits."""
-    strict: bool
+    must_be_current: bool
     """True if only branches that are up to date may be merged; read only if some branch is not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Requests:
+class GitLabRequests:
     """The merge requests of one project. Every method raises ForgeError."""
 
-    remote: Remote
+    remote: GitLabRemote
 
-    def seen(
-        self, tips: Mapping[str, Tip], wanted: frozenset[str], repository: GitRepository
+    def list_requests(
+        self, tips: Mapping[str, BranchTip], desired_branches: frozenset[str], repository: GitRepository
     ) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open requests, and the ended requests of the desired branches.
 
@@ -93,95 +93,95 @@ class Requests:
         commit: a branch that stands on that commit cannot conflict, and branches made for another base are left out.
         """
         # Deleting a branch closes its merge request, with a delay: without branches none can be merged.
-        listed = [each for each in self._open() if each.branch in tips] if tips else []
+        requests = [each for each in self._list_open() if each.branch in tips] if tips else []
         base = BaseBranch(repository.base_branch, repository.non_default_base)
-        spoken_for = {each.branch for each in listed}
-        look = Heads(self.remote, repository.commit).look
-        heads = {branch: look(tips[branch]) for branch in worth_a_look(tips, listed, base, wanted)}
-        listed = [each for each in listed if owns(base, each, heads, wanted)]
-        for branch in sorted(wanted - {each.branch for each in listed}):
-            listed += self._of_branch(branch)
-        shown = [each for each in listed if each.state is not RequestState.OPEN or each.branch in heads]
-        newest_first = sorted(shown, key=lambda each: each.number, reverse=True)
-        open_ones = [each for each in shown if each.state is RequestState.OPEN]
-        behind = [each.number for each in open_ones if may_conflict(heads[each.branch])]
-        context = _Context(
+        with_request = {each.branch for each in requests}
+        read_head = GitLabHeadReader(self.remote, repository.commit).read_head
+        heads = {branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, requests, base, desired_branches)}
+        requests = [each for each in requests if is_request_of_base(base, each, heads, desired_branches)]
+        for branch in sorted(desired_branches - {each.branch for each in requests}):
+            requests += self._list_of_branch(branch)
+        known_requests = [each for each in requests if each.state is not RequestState.OPEN or each.branch in heads]
+        newest_first = sorted(known_requests, key=lambda each: each.number, reverse=True)
+        open_requests = [each for each in known_requests if each.state is RequestState.OPEN]
+        behind = [each.number for each in open_requests if can_conflict(heads[each.branch])]
+        context = _GitLabRequestContext(
             base=base,
             heads=heads,
-            states=merge_states(self.remote, behind),
-            strict=bool(behind) and wants_current(self.remote),
+            merge_states=read_merge_states(self.remote, behind),
+            must_be_current=bool(behind) and is_current_branch_required(self.remote),
         )
-        open_branches = {each.branch for each in open_ones}
+        open_branches = {each.branch for each in open_requests}
         return (
-            *(self._of_request(each, context) for each in newest_first),
+            *(self._build_remote_request(each, context) for each in newest_first),
             *(
-                _bare(branch, head)
+                _build_branch_request(branch, head)
                 for branch, head in heads.items()
-                if branch not in spoken_for | open_branches
-                and base.is_base_of_branch(is_desired=branch in wanted, is_ours=head.intent is not None, stated_base=head.base)
+                if branch not in with_request | open_branches
+                and base.is_base_of_branch(is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base)
             ),
         )
 
-    def open_number(self, branch: str, target: str) -> int | None:
+    def find_open_number(self, branch: str, target_branch: str) -> int | None:
         """Return the number of the newest open request of a branch into a target branch."""
-        words = {"state": "opened", "source_branch": branch, "target_branch": target}
-        found = self._list(f"look for the merge request of {branch}", None, **words)
-        return max((each.number for each in found), default=None)
+        conditions = {"state": "opened", "source_branch": branch, "target_branch": target_branch}
+        requests = self._list_matching(f"look for the merge request of {branch}", None, **conditions)
+        return max((each.number for each in requests), default=None)
 
-    def _open(self) -> list[_Request]:
-        return self._list("list the open merge requests", None, state="opened")
+    def _list_open(self) -> list[_GitLabRequest]:
+        return self._list_matching("list the open merge requests", None, state="opened")
 
-    def _of_branch(self, branch: str) -> list[_Request]:
+    def _list_of_branch(self, branch: str) -> list[_GitLabRequest]:
         """List the newest requests of a branch in all states: the list of open ones lacks those being merged."""
         newest = {"state": "all", "source_branch": branch, "order_by": "created_at", "sort": "desc"}
-        return self._list(f"list the merge requests of {branch}", MAX_ENDED, **newest)
+        return self._list_matching(f"list the merge requests of {branch}", MAX_ENDED, **newest)
 
-    def _list(self, action: str, most: int | None, **conditions: str) -> list[_Request]:
+    def _list_matching(self, action: str, max_requests: int | None, **conditions: str) -> list[_GitLabRequest]:
         """List requests from branches of the project, not of forks.
 
         https://docs.gitlab.com/api/merge_requests/#list-project-merge-requests
         """
 
-        def ask(project: Project) -> list[_Request]:
-            found = project.mergerequests.list(iterator=True, **conditions)
-            return [_request(each.attributes) for each in islice(found, most) if _is_own(each.attributes)]
+        def fetch(project: Project) -> list[_GitLabRequest]:
+            merge_requests = project.mergerequests.list(iterator=True, **conditions)
+            return [_parse_request(each.attributes) for each in islice(merge_requests, max_requests) if _is_from_own_branch(each.attributes)]
 
-        return self.remote.read(action, ask)
+        return self.remote.read(action, fetch)
 
     def _is_approved(self, number: int) -> bool:
         """Return True if anybody approved it: https://docs.gitlab.com/api/merge_request_approvals/."""
 
-        def ask(project: Project) -> bool:
+        def fetch(project: Project) -> bool:
             return bool(project.mergerequests.get(number, lazy=True).approvals.get().approved_by)
 
         try:
-            return self.remote.read(f"read the approvals of merge request !{number}", ask)
+            return self.remote.read(f"read the approvals of merge request !{number}", fetch)
         except RefusedError as refusal:
-            is_of_job = self.remote.connection.is_of_job  # the token of a job sees no approvals
+            is_of_job = self.remote.connection.has_job_token  # the token of a job sees no approvals
             if refusal.status in (FORBIDDEN, NOT_FOUND) or is_of_job:  # the server has no approvals
                 return False
             raise
 
-    def _is_told(self, number: int) -> bool:
-        def ask(project: Project) -> bool:
+    def _has_own_comment(self, number: int) -> bool:
+        def fetch(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
             notes = merge_request.notes.list(iterator=True, order_by="created_at", sort="asc")
             return any(COMMENT_MARKER in str(note.body) for note in islice(notes, MAX_NOTES))
 
-        return self.remote.read(f"read the notes on merge request !{number}", ask)
+        return self.remote.read(f"read the notes on merge request !{number}", fetch)
 
-    def _is_ours(self, username: str | None) -> bool:
-        ours = self.remote.connection.account().username
-        return ours is not None and username is not None and username.lower() == ours.lower()
+    def _is_own_account(self, username: str | None) -> bool:
+        own_username = self.remote.connection.get_account().username
+        return own_username is not None and username is not None and username.lower() == own_username.lower()
 
-    def _of_request(self, request: _Request, context: _Context) -> RemoteRequest:
+    def _build_remote_request(self, request: _GitLabRequest, context: _GitLabRequestContext) -> RemoteRequest:
         head = context.heads.get(request.branch)
         is_open = request.state is RequestState.OPEN
-        is_here = request.target == context.base.name
+        is_here = request.target_branch == context.base.name
         intent = head.intent if head is not None and (is_here or not is_open) else None
         is_ours = intent is not None
-        armed = request.is_armed and self._is_ours(request.armed_by)
-        state = context.states.get(request.number)
+        is_own_automerge = request.has_automerge and self._is_own_account(request.automerge_by)
+        merge_state = context.merge_states.get(request.number)
         return RemoteRequest(
             branch=request.branch,
             state=request.state,
@@ -191,56 +191,56 @@ class Requests:
             url=request.url,
             title=request.title,
             body=request.body,
-            has_conflicts=state is not None and state.conflicts,
-            has_commented=is_open and not is_ours and self._is_told(request.number),
+            has_conflicts=merge_state is not None and merge_state.has_conflicts,
+            has_commented=is_open and not is_ours and self._has_own_comment(request.number),
             is_accepted=request.is_merging
-            or (request.is_armed and not armed)
+            or (request.has_automerge and not is_own_automerge)
             or (is_open and is_ours and self._is_approved(request.number)),
-            has_automerge=armed,
-            ever_set=request.has if is_open else None,
-            committed_at=head.committed if head else None,
-            is_behind=head is not None and head.behind,
-            must_be_current=state is not None and (context.strict or state.needs_rebase),
-            user_requests=parse_labels(request.has.labels),
-            opened_at=request.opened,
-            closed_at=request.closed,
-            is_closed_by_branch_deletion=self._has_vanished(request),
+            has_automerge=is_own_automerge,
+            ever_set=request.attributes if is_open else None,
+            committed_at=head.committed_at if head else None,
+            is_behind=head is not None and head.is_behind,
+            must_be_current=merge_state is not None and (context.must_be_current or merge_state.needs_rebase),
+            user_requests=parse_labels(request.attributes.labels),
+            opened_at=request.opened_at,
+            closed_at=request.closed_at,
+            is_closed_by_branch_deletion=self._is_closed_by_deletion(request),
         )
 
-    def _has_vanished(self, request: _Request) -> bool:
-        if request.closed is None or not can_be_declined(request.state, request.body):
+    def _is_closed_by_deletion(self, request: _GitLabRequest) -> bool:
+        if request.closed_at is None or not can_be_declined(request.state, request.body):
             return False
-        return closed_with_branch(self.remote, request.number, request.branch, request.closed)
+        return is_closed_by_branch_deletion(self.remote, request.number, request.branch, request.closed_at)
 
 
-def _bare(branch: str, head: Head) -> RemoteRequest:
+def _build_branch_request(branch: str, head: GitLabHead) -> RemoteRequest:
     return RemoteRequest(
-        branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed, is_behind=head.behind
+        branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
     )
 
 
-def _is_own(found: Mapping[str, Any]) -> bool:
+def _is_from_own_branch(data: Mapping[str, Any]) -> bool:
     """Return True if a request comes from a branch of the project itself; a deleted fork has no project."""
-    return bool(found["source_project_id"] == found["target_project_id"])
+    return bool(data["source_project_id"] == data["target_project_id"])
 
 
-def _request(found: Mapping[str, Any]) -> _Request:
-    title = str(found["title"])
-    state = _STATES[found["state"]]
-    is_armed = state is RequestState.OPEN and bool(found.get("merge_when_pipeline_succeeds"))
-    ended = found.get("closed_at") or found.get("merged_at")
-    return _Request(
-        number=int(found["iid"]),
-        branch=str(found["source_branch"]),
-        target=str(found["target_branch"]),
+def _parse_request(data: Mapping[str, Any]) -> _GitLabRequest:
+    title = str(data["title"])
+    state = _STATES[data["state"]]
+    has_automerge = state is RequestState.OPEN and bool(data.get("merge_when_pipeline_succeeds"))
+    ended_at = data.get("closed_at") or data.get("merged_at")
+    return _GitLabRequest(
+        number=int(data["iid"]),
+        branch=str(data["source_branch"]),
+        target_branch=str(data["target_branch"]),
         state=state,
-        url=str(found["web_url"]),
-        title=title.removeprefix(DRAFT) if found.get("draft") else title,
-        body=str(found.get("description") or ""),
-        is_merging=found["state"] == "locked",
-        is_armed=is_armed,
-        armed_by=str(found["merge_user"]["username"]) if is_armed and found.get("merge_user") else None,
-        has=set_on(found),
-        opened=datetime.fromisoformat(found["created_at"]),
-        closed=datetime.fromisoformat(ended) if ended else None,
+        url=str(data["web_url"]),
+        title=title.removeprefix(DRAFT_PREFIX) if data.get("draft") else title,
+        body=str(data.get("description") or ""),
+        is_merging=data["state"] == "locked",
+        has_automerge=has_automerge,
+        automerge_by=str(data["merge_user"]["username"]) if has_automerge and data.get("merge_user") else None,
+        attributes=parse_attributes(data),
+        opened_at=datetime.fromisoformat(data["created_at"]),
+        closed_at=datetime.fromisoformat(ended_at) if ended_at else None,
     )

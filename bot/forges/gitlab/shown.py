@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from bot.forges.gitlab.connection import Remote
+from bot.forges.gitlab.connection import GitLabRemote
 
-Shown = Mapping[str, Any]
+MergeRequestData = Mapping[str, Any]
 
 
-def look_at(remote: Remote, number: int) -> Shown:
+def read_merge_request(remote: GitLabRemote, number: int) -> MergeRequestData:
     """Read the current data of a request: https://docs.gitlab.com/api/merge_requests/#get-single-mr.
 
     Raises RefusedError.

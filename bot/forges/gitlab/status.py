@@ -12,51 +12,51 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.forges._status import StatusWriter
-from bot.forges.gitlab.connection import PER_PAGE, Remote
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
 
-EXTERNAL = "external"
+EXTERNAL_SOURCE = "external"
 """The source of a pipeline that GitLab created for statuses alone: https://docs.gitlab.com/api/pipelines/."""
-_WORDS = {StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"}
+_GITLAB_STATES = {StatusState.SUCCESS: "success", StatusState.FAILURE: "failed"}
 
 
-def status_writer(remote: Remote) -> StatusWriter:
+def build_status_writer(remote: GitLabRemote) -> StatusWriter:
     """Return the writer of commit statuses for one project."""
 
-    def look(commit: str) -> CommitStatus | None:
-        def ask(project: Project) -> CommitStatus | None:
+    def read_status(commit: str) -> CommitStatus | None:
+        def fetch(project: Project) -> CommitStatus | None:
             statuses = project.commits.get(commit, lazy=True).statuses
-            found = list(islice(statuses.list(name=STATUS_CONTEXT, iterator=True), PER_PAGE))
-            newest = max(found, key=lambda each: int(each.id), default=None)
-            return _status(newest.attributes) if newest is not None else None
+            own_statuses = list(islice(statuses.list(name=STATUS_CONTEXT, iterator=True), PER_PAGE))
+            newest = max(own_statuses, key=lambda each: int(each.id), default=None)
+            return _parse_status(newest.attributes) if newest is not None else None
 
-        return remote.read(f"read the status of {commit}", ask)
+        return remote.read(f"read the status of {commit}", fetch)
 
-    def post(branch: str, commit: str, status: CommitStatus) -> None:
-        words = {
-            "state": _WORDS[status.state],
+    def post_status(branch: str, commit: str, status: CommitStatus) -> None:
+        body = {
+            "state": _GITLAB_STATES[status.state],
             "name": STATUS_CONTEXT,
             "ref": branch,
             "description": status.description,
         }
         remote.write(
             f"set the status of {commit}",
-            lambda project: project.commits.get(commit, lazy=True).statuses.create(words),
+            lambda project: project.commits.get(commit, lazy=True).statuses.create(body),
         )
 
-    return StatusWriter(look, post)
+    return StatusWriter(read_status, post_status)
 
 
-def is_of_others(remote: Remote, commit: str) -> bool:
+def has_other_statuses(remote: GitLabRemote, commit: str) -> bool:
     """Return True if a commit has any status besides basebump's own. Raises RefusedError."""
 
-    def ask(project: Project) -> bool:
-        found = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)
-        return any(str(each.name) != STATUS_CONTEXT for each in found)
+    def fetch(project: Project) -> bool:
+        statuses = islice(project.commits.get(commit, lazy=True).statuses.list(iterator=True), PER_PAGE)
+        return any(str(each.name) != STATUS_CONTEXT for each in statuses)
 
-    return remote.read(f"read the statuses of {commit}", ask)
+    return remote.read(f"read the statuses of {commit}", fetch)
 
 
-def _status(shown: Mapping[str, Any]) -> CommitStatus | None:
-    state = next((each for each, word in _WORDS.items() if word == shown["status"]), None)
-    return CommitStatus(state, str(shown["description"])) if state is not None else None
+def _parse_status(data: Mapping[str, Any]) -> CommitStatus | None:
+    state = next((each for each, word in _GITLAB_STATES.items() if word == data["status"]), None)
+    return CommitStatus(state, str(data["description"])) if state is not None else None

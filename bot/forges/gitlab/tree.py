@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges._listed_tree import ListedTree, Listing
+from bot.forges._listed_tree import ListedTree, TreeListing
 from bot.forges._refusal import NOT_FOUND, RefusedError
-from bot.forges.git.remote import Origin
-from bot.forges.gitlab.blobs import Blobs
-from bot.forges.gitlab.connection import PER_PAGE, Remote
-from bot.forges.gitlab.errors import understood
+from bot.forges.git.remote import GitOrigin
+from bot.forges.gitlab.blobs import GitLabBlobs
+from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.gitlab.errors import translate_errors
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -26,57 +26,57 @@ incomplete if it has more."""
 FILES_BY_API = 300
 """Files of one commit that are read by the API, in about twenty requests; more files take git few requests."""
 
-Contents = Iterator[bytes | TreeError]
+FileContents = Iterator[bytes | TreeError]
 """The content of each entry, in order, or the reason why it could not be read."""
 
 
-def open_tree(remote: Remote, commit: str) -> ListedTree:
+def open_tree(remote: GitLabRemote, commit: str) -> ListedTree:
     """Return the tree of one commit, which is listed when it is first needed. GitLab reports no file sizes."""
-    origin = remote.connection.origin(remote.name)
-    if remote.connection.is_of_job:  # the token of a job cannot read trees by the API
+    origin = remote.connection.build_origin(remote.name)
+    if remote.connection.has_job_token:  # the token of a job cannot read trees by the API
 
-        def fetch(entries: Sequence[TreeEntry]) -> Contents:
-            return _fetched(origin, commit, entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
+        def fetch(entries: Sequence[TreeEntry]) -> FileContents:
+            return _fetch_by_git(origin, commit, entries, lambda refusal: (TreeError(str(refusal)) for _ in entries))
 
-        return ListedTree(lambda: _listed(origin, commit), fetch)
+        return ListedTree(lambda: _list_by_git(origin, commit), fetch)
 
-    def ask() -> Listing:
-        with understood(remote.name):
-            listing = list_files(remote, commit, most=ENTRIES_BY_API)
-            if not listing.complete:
+    def list_tree() -> TreeListing:
+        with translate_errors(remote.name):
+            listing = list_files(remote, commit, max_entries=ENTRIES_BY_API)
+            if not listing.is_complete:
                 try:
-                    return _listed(origin, commit)
+                    return _list_by_git(origin, commit)
                 except RefusedError:
                     return list_files(remote, commit)
             return listing
 
-    def read(entries: Sequence[TreeEntry]) -> Contents:
-        blobs = Blobs(remote, commit)
+    def read(entries: Sequence[TreeEntry]) -> FileContents:
+        blobs = GitLabBlobs(remote, commit)
         if len(entries) > FILES_BY_API:
-            return _fetched(origin, commit, entries, lambda _: blobs.read(entries))
+            return _fetch_by_git(origin, commit, entries, lambda _: blobs.read(entries))
         return blobs.read(entries)
 
-    return ListedTree(ask, read)
+    return ListedTree(list_tree, read)
 
 
-def _listed(origin: Origin, commit: str) -> Listing:
+def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
     with origin.clone(commit) as clone:
-        return clone.listing()
+        return clone.list_files()
 
 
-def _fetched(
-    origin: Origin, commit: str, entries: Sequence[TreeEntry], otherwise: Callable[[RefusedError], Contents]
-) -> Contents:
+def _fetch_by_git(
+    origin: GitOrigin, commit: str, entries: Sequence[TreeEntry], read_otherwise: Callable[[RefusedError], FileContents]
+) -> FileContents:
     """Yield the contents that git fetches; if git fails, the contents that `otherwise` reads."""
     with ExitStack() as opened:
         try:
-            contents = opened.enter_context(origin.clone(commit)).fetch(entries)
+            contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
         except RefusedError as refusal:
-            contents = otherwise(refusal)
+            contents = read_otherwise(refusal)
         yield from contents
 
 
-def list_files(remote: Remote, commit: str, folder: str | None = None, most: int | None = None) -> Listing:
+def list_files(remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None) -> TreeListing:
     """Return the regular files of a commit, or only those directly in `folder`. Raises RefusedError.
 
     The list ends after `most` entries, by default after `MAX_ENTRIES`.
@@ -85,7 +85,7 @@ def list_files(remote: Remote, commit: str, folder: str | None = None, most: int
     https://docs.gitlab.com/api/repositories/#list-repository-tree.
     """
 
-    def ask(project: Project) -> Listing:
+    def fetch(project: Project) -> TreeListing:
         files: dict[FilePath, RegularFile] = {}
         pages = project.repository_tree(
             path=folder or "",
@@ -96,15 +96,15 @@ def list_files(remote: Remote, commit: str, folder: str | None = None, most: int
             iterator=True,
         )
         for count, each in enumerate(pages):
-            if count >= (most or MAX_ENTRIES):
-                return Listing(files, complete=False)
+            if count >= (max_entries or MAX_ENTRIES):
+                return TreeListing(files, is_complete=False)
             if each["type"] == "blob" and each["mode"] in (REGULAR, EXECUTABLE):
                 files[FilePath(str(each["path"]))] = RegularFile(str(each["mode"]), str(each["id"]))
-        return Listing(files, complete=True)
+        return TreeListing(files, is_complete=True)
 
     try:
-        return remote.read("list the files", ask)
+        return remote.read("list the files", fetch)
     except RefusedError as refusal:
         if folder and refusal.status == NOT_FOUND:
-            return Listing({}, complete=True)
+            return TreeListing({}, is_complete=True)
         raise

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bot.forges.git.command import Git, Move
-from bot.forges.local.refs import DASHBOARD, Refs, Request, Saved, forge_errors
+from bot.forges.git.command import GitRunner, RefUpdate
+from bot.forges.local.refs import DASHBOARD_REF, ProposalRefs, StoredProposal, StoredState, translate_git_errors
 from bot.model.dashboard import DashboardIssue
 
 
@@ -13,27 +13,27 @@ from bot.model.dashboard import DashboardIssue
 class LocalDashboard:
     """The dashboard of one local repository. Every method raises ForgeError."""
 
-    git: Git
+    git: GitRunner
 
     def read(self) -> DashboardIssue | None:
         """Return the dashboard, open or closed; None if it was never created."""
-        request = self._request()
-        return None if request is None else DashboardIssue(request.title, request.body, request.state is Saved.OPEN)
+        request = self._load_issue()
+        return None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
 
-    def write(self, board: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
+    def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
         """Create the dashboard, or update and reopen it."""
-        self._save(title, body, Saved.OPEN)
+        self._save_issue(title, body, StoredState.OPEN)
 
-    def close(self, board: DashboardIssue, body: str) -> None:
+    def close(self, issue: DashboardIssue, body: str) -> None:
         """Update the text of the dashboard and close it."""
-        self._save(board.title, body, Saved.CLOSED)
+        self._save_issue(issue.title, body, StoredState.CLOSED)
 
-    def _save(self, title: str, body: str, state: Saved) -> None:
-        before = self._request()
-        with forge_errors():
-            saved = Refs(self.git).save(Request("", title, body, state))
-            self.git.move([Move(DASHBOARD, before.blob if before else None, saved.blob)], "basebump: dashboard")
+    def _save_issue(self, title: str, body: str, state: StoredState) -> None:
+        current = self._load_issue()
+        with translate_git_errors():
+            stored = ProposalRefs(self.git).save_proposal(StoredProposal("", title, body, state))
+            self.git.update_refs([RefUpdate(DASHBOARD_REF, current.blob_name if current else None, stored.blob_name)], "basebump: dashboard")
 
-    def _request(self) -> Request | None:
-        with forge_errors():
-            return Refs(self.git).dashboard()
+    def _load_issue(self) -> StoredProposal | None:
+        with translate_git_errors():
+            return ProposalRefs(self.git).read_dashboard()

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
-from bot.forges._examination import selected
-from bot.forges.git.command import Git, Identity, decode
+from bot.forges._examination import check_selection
+from bot.forges.git.command import GitRunner, GitIdentity, decode_output
 from bot.forges.git.tree import LocalTree
 from bot.forges.local.dashboard import LocalDashboard
-from bot.forges.local.folder import explain_none, may_be_repository
+from bot.forges.local.folder import explain_no_repository, can_be_repository
 from bot.forges.local.forge import LocalForge
-from bot.forges.local.refs import BRANCHES, Refs, Saved, forge_errors
+from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
@@ -21,7 +21,7 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 
 KIND = "local"
-BOT = Identity("basebump", "basebump@localhost")
+BOT_IDENTITY = GitIdentity("basebump", "basebump@localhost")
 """The author of basebump's commits, unless the operator configures another one."""
 
 
@@ -29,7 +29,7 @@ class LocalFleet:
     """The git repositories of one folder. The name `x` means the folder `x` or the bare repository `x.git`."""
 
     def __init__(
-        self, root: Path, names: tuple[str, ...] = (), identity: Identity = BOT, *, base_branches: Sequence[str] = ()
+        self, root: Path, names: tuple[str, ...] = (), identity: GitIdentity = BOT_IDENTITY, *, base_branches: Sequence[str] = ()
     ) -> None:
         """Select the repositories in `names`; without names, every repository directly in `root`.
 
@@ -41,98 +41,98 @@ class LocalFleet:
         self._identity = identity
         self._base_branches = base_branches
 
-    def list_repositories(self, only: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         """Yield the repositories that the config selects, or only those in `only` if it is not empty."""
         try:
-            names = self._names or self._found()
+            candidates = self._names or self._find_names()
         except OSError as error:
-            what = f"cannot list the folder: {error.strerror}; hint: use a folder that holds git repositories"
-            yield RunFailure(str(self._root), FailureStage.SURVEY, what)
+            message = f"cannot list the folder: {error.strerror}; hint: use a folder that holds git repositories"
+            yield RunFailure(str(self._root), FailureStage.SURVEY, message)
             return
-        if not names:
-            yield RunFailure(str(self._root), FailureStage.SURVEY, explain_none(self._root))
-        for name in names:
-            if only and name not in only:
+        if not candidates:
+            yield RunFailure(str(self._root), FailureStage.SURVEY, explain_no_repository(self._root))
+        for name in candidates:
+            if names and name not in names:
                 continue
             try:
-                found = self.look(name)
-                yield from self._bases(found) if self._base_branches else [found]
+                repository = self.read_repository(name)
+                yield from self._expand_base_branches(repository) if self._base_branches else [repository]
             except ForgeError as error:
                 yield RunFailure(name, FailureStage.SURVEY, str(error))
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
         """Yield the diagnostic results of finding the repositories of the folder."""
         yield from (
-            each for each in selected(str(self._root), self.list_repositories(frozenset())) if isinstance(each, Check)
+            each for each in check_selection(str(self._root), self.list_repositories(frozenset())) if isinstance(each, Check)
         )
 
-    def look(self, name: str) -> GitRepository:
+    def read_repository(self, name: str) -> GitRepository:
         """Return one repository; its base branch is the one that HEAD names. Raises ForgeError."""
-        with forge_errors():
-            git = self._git(name)
-            self._refuse_outside(name, git)
-            head = decode(git.ask("symbolic-ref", "--quiet", "HEAD").output).strip()
-            found = git.ask("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
-            if found.status and head and not git.ask("rev-parse", "--verify", "--quiet", head).status:
+        with translate_git_errors():
+            git = self._open_git(name)
+            self._check_is_inside(name, git)
+            head = decode_output(git.run("symbolic-ref", "--quiet", "HEAD").output).strip()
+            commit = git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{head}^{{commit}}")
+            if commit.status and head and not git.run("rev-parse", "--verify", "--quiet", head).status:
                 raise ForgeError(
                     f"HEAD names '{head}', which points to a missing commit; hint: run `git fsck` in the repository"
                 )
-            if not head.startswith(BRANCHES) or found.status:
+            if not head.startswith(BRANCHES) or commit.status:
                 return GitRepository(KIND, name, None, None, is_public=False)
             base = head.removeprefix(BRANCHES)
-            request = Refs(git).requests(base).get(base)
-            if request is not None and request.state is Saved.OPEN:
+            request = ProposalRefs(git).list_proposals(base).get(base)
+            if request is not None and request.state is StoredState.OPEN:
                 raise ForgeError(f"HEAD is '{base}', a proposal of basebump; hint: switch to the base branch")
-            return GitRepository(KIND, name, base, found.output.decode("ascii").strip(), is_public=False)
+            return GitRepository(KIND, name, base, commit.output.decode("ascii").strip(), is_public=False)
 
-    def _bases(self, found: GitRepository) -> list[GitRepository]:
+    def _expand_base_branches(self, repository: GitRepository) -> list[GitRepository]:
         """Return the repository once for each of its base branches; once without any if no branch matches."""
-        with forge_errors():
-            refs = Refs(self._git(found.name))
-            heads = {each: oid for glob in self._base_branches for each, oid in refs.branches(get_literal_prefix(glob)).items()}
+        with translate_git_errors():
+            refs = ProposalRefs(self._open_git(repository.name))
+            heads = {each: oid for glob in self._base_branches for each, oid in refs.list_branches(get_literal_prefix(glob)).items()}
         return [
-            replace(found, base_branch=branch, commit=heads[branch], is_default_base=branch == found.base_branch)
+            replace(repository, base_branch=branch, commit=heads[branch], is_default_base=branch == repository.base_branch)
             for branch in match_branches(self._base_branches, heads)
-        ] or [replace(found, base_branch=None, commit=None)]
+        ] or [replace(repository, base_branch=None, commit=None)]
 
     def open_tree(self, repository: GitRepository) -> LocalTree:
         """Return the tree of the base branch's commit. Raises TreeError."""
         if repository.commit is None:
             raise TreeError(f"{repository.name}: HEAD names no branch with a commit")
         try:
-            return LocalTree(self._git(repository.name), repository.commit)
+            return LocalTree(self._open_git(repository.name), repository.commit)
         except ForgeError as error:
             raise TreeError(str(error)) from error
 
     def get_forge(self, repository: GitRepository) -> LocalForge:
         """Return the forge operations for one repository. Raises ForgeError if it does not exist any more."""
-        return LocalForge(self._git(repository.name), repository)
+        return LocalForge(self._open_git(repository.name), repository)
 
     def get_dashboard(self, repository: GitRepository) -> LocalDashboard:
         """Return the dashboard of one repository. Raises ForgeError if it does not exist any more."""
-        return LocalDashboard(self._git(repository.name))
+        return LocalDashboard(self._open_git(repository.name))
 
-    def decline(self, name: str, branch: str) -> bool:
+    def decline_proposal(self, name: str, branch: str) -> bool:
         """Close an open proposal on behalf of a user. Return True if its branch is gone. Raises ForgeError."""
-        return self.get_forge(self.look(name)).decline(branch)
+        return self.get_forge(self.read_repository(name)).decline_proposal(branch)
 
-    def _found(self) -> tuple[str, ...]:
+    def _find_names(self) -> tuple[str, ...]:
         folders = sorted(entry for entry in self._root.iterdir() if entry.is_dir() and not entry.is_symlink())
         names = {entry.name for entry in folders}
         return tuple(
             short if entry.suffix == ".git" and (short := entry.name.removesuffix(".git")) not in names else entry.name
             for entry in folders
-            if entry.name != ".git" and may_be_repository(entry)
+            if entry.name != ".git" and can_be_repository(entry)
         )
 
-    def _git(self, name: str) -> Git:
+    def _open_git(self, name: str) -> GitRunner:
         """Return a git runner for the folder of a repository, which must be inside the root. Raises ForgeError."""
         path = PurePosixPath(name)
         if "\0" in name or path.is_absolute() or ".." in path.parts or not path.parts:
             raise ForgeError(f"{name!r} is not a repository name; hint: use the name of a folder in {self._root}")
         try:
-            beside = self._root / f"{name}.git"
-            folder = (self._root / name if (self._root / name).exists() else beside).resolve()
+            bare_folder = self._root / f"{name}.git"
+            folder = (self._root / name if (self._root / name).exists() else bare_folder).resolve()
             is_folder = folder.is_dir()
         except (OSError, RuntimeError) as error:  # pathlib raises RuntimeError for links that form a loop
             raise ForgeError(
@@ -144,11 +144,11 @@ class LocalFleet:
             raise ForgeError(
                 f"there is no folder '{name}' or '{name}.git' in {self._root}; hint: correct the name in the config"
             )
-        return Git(folder, self._identity)
+        return GitRunner(folder, self._identity)
 
-    def _refuse_outside(self, name: str, git: Git) -> None:
+    def _check_is_inside(self, name: str, git: GitRunner) -> None:
         """Raise ForgeError if the folder is a worktree of a repository outside the root."""
-        common = git.directory / git.line("rev-parse", "--git-common-dir")
+        common = git.directory / git.read_line("rev-parse", "--git-common-dir")
         if not common.resolve().is_relative_to(self._root):
             raise ForgeError(
                 f"'{name}' stores its repository outside of {self._root}, in {common}; hint: use that repository"

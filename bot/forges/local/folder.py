@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def explain_none(root: Path) -> str:
+def explain_no_repository(root: Path) -> str:
     """Return a message with a hint for a folder that holds no git repository directly."""
-    if may_be_repository(root):
+    if can_be_repository(root):
         return (
             f"the folder is a git repository itself; hint: set `url` to its parent folder, {root.parent}, "
             f"and `repositories` to [{root.name}]"
@@ -15,7 +15,7 @@ def explain_none(root: Path) -> str:
     return "the folder holds no git repository directly; hint: use the folder that holds them, or name each of them"
 
 
-def may_be_repository(folder: Path) -> bool:
+def can_be_repository(folder: Path) -> bool:
     """Return True if a folder looks like a checkout or a bare repository, or if it cannot be read.
 
     https://git-scm.com/docs/gitrepository-layout

@@ -15,22 +15,22 @@ from dataclasses import replace
 
 from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.mark import parse_marker
-from bot.forges._preconditions import refuse_too_long
-from bot.forges.git.command import Git, Move, encode
-from bot.forges.git.commit import make_commit
-from bot.forges.local.merges import Merges
+from bot.forges._preconditions import check_text_length
+from bot.forges.git.command import GitRunner, RefUpdate, encode_text
+from bot.forges.git.commit import create_commit
+from bot.forges.local.merges import MergeSimulator
 from bot.forges.local.refs import (
     BRANCHES,
     MAX_BODY,
     MAX_TITLE,
     PROPOSALS,
-    TOLD,
-    Head,
-    Refs,
-    Request,
-    Saved,
-    declined_ref,
-    forge_errors,
+    COMMENTS,
+    LocalHead,
+    ProposalRefs,
+    StoredProposal,
+    StoredState,
+    build_declined_ref,
+    translate_git_errors,
 )
 from bot.model.errors import ForgeError
 from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
@@ -38,7 +38,7 @@ from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange
 
-_NO_EXTRAS = "A local forge has no labels, reviewers, assignees, milestones and auto-merge, so they were not set."
+_NO_ATTRIBUTES_NOTE = "A local forge has no labels, reviewers, assignees, milestones and auto-merge, so they were not set."
 
 
 class LocalForge:
@@ -46,13 +46,13 @@ class LocalForge:
 
     limits = ForgeLimits(body_characters=MAX_BODY, title_characters=MAX_TITLE)
 
-    def __init__(self, git: Git, repository: GitRepository) -> None:
+    def __init__(self, git: GitRunner, repository: GitRepository) -> None:
         self._git = git
-        self._refs = Refs(git)
+        self._refs = ProposalRefs(git)
         self._repository = repository
         self._base_branch = BaseBranch(repository.base_branch, repository.non_default_base)
 
-    def list_requests(self, prefix: str, wanted: frozenset[str]) -> tuple[RemoteRequest, ...]:
+    def list_requests(self, prefix: str, desired_branches: frozenset[str]) -> tuple[RemoteRequest, ...]:
         """Return basebump's branches and open proposals, and the ended proposals of the desired branches.
 
         Only branches that begin with `prefix` are returned. A branch whose proposal has ended is returned twice: once
@@ -60,161 +60,161 @@ class LocalForge:
         blob has another format. Proposals that were declined before the last one follow it in no order, since refs have
         no dates.
         """
-        with forge_errors():
-            merges = Merges(self._git, self._base)
-            heads = {branch: merges.settled(head) for branch, head in self._refs.heads(prefix).items()}
-            requests = self._refs.requests(prefix)
-            declined = self._refs.declined(prefix, wanted)
-            told = self._refs.told(prefix)
-            merged = self._refs.merged(prefix, self._base)
-            found: list[RemoteRequest] = []
+        with translate_git_errors():
+            merges = MergeSimulator(self._git, self._base_commit)
+            heads = {branch: merges.evaluate_head(head) for branch, head in self._refs.list_heads(prefix).items()}
+            requests = self._refs.list_proposals(prefix)
+            declined = self._refs.list_declined(prefix, desired_branches)
+            with_comment = self._refs.list_commented_branches(prefix)
+            merged = self._refs.list_merged_branches(prefix, self._base_commit)
+            result: list[RemoteRequest] = []
             for branch in sorted(heads.keys() | requests.keys() | declined.keys()):
                 head, request = heads.get(branch), requests.get(branch)
-                if not self._owns(head, request, is_wanted=branch in wanted):
+                if not self._is_for_base(head, request, is_wanted=branch in desired_branches):
                     continue
-                state = _state(head, request, is_merged=branch in merged)
-                if request is not None and (state is RequestState.OPEN or (state is not None and branch in wanted)):
-                    found.append(self._seen(branch, state, head, request, told=branch in told))
+                state = _determine_state(head, request, is_merged=branch in merged)
+                if request is not None and (state is RequestState.OPEN or (state is not None and branch in desired_branches)):
+                    result.append(self._build_remote_request(branch, state, head, request, has_comment=branch in with_comment))
                 earlier = declined.get(branch, ())
-                found += [self._seen(branch, RequestState.CLOSED, head, each, told=False) for each in earlier]
+                result += [self._build_remote_request(branch, RequestState.CLOSED, head, each, has_comment=False) for each in earlier]
                 if head is not None and state is not RequestState.OPEN:
-                    found.append(_seen_branch(branch, head))
-            return tuple(found)
+                    result.append(_build_branch_request(branch, head))
+            return tuple(result)
 
-    def push(self, branch: str, changes: Sequence[FileChange], message: str, over: str | None) -> str:
+    def push(self, branch: str, changes: Sequence[FileChange], message: str, expected_head: str | None) -> str:
         """Make one commit on the base's commit, point `branch` to it, and return it.
 
         Raises ForgeError unless the branch points to the expected commit; None means that it must not exist.
         """
-        with forge_errors():
-            self._refuse_in_use(branch)
-            commit = make_commit(self._git, self._base, changes, message)
-            moves = [Move(BRANCHES + branch, over, commit)]
-            if over is None:  # a comment on an earlier branch of that name, which somebody deleted, is void
-                moves.append(Move(TOLD + branch, self._refs.blob(TOLD + branch), None))
-            self._git.move(moves, "basebump: push")
+        with translate_git_errors():
+            self._refuse_branch_in_use(branch)
+            commit = create_commit(self._git, self._base_commit, changes, message)
+            updates = [RefUpdate(BRANCHES + branch, expected_head, commit)]
+            if expected_head is None:  # a comment on an earlier branch of that name, which somebody deleted, is void
+                updates.append(RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None))
+            self._git.update_refs(updates, "basebump: push")
             return commit
 
     def open(self, proposal: Proposal) -> OpenedRequest:
         """Create the proposal for a branch that exists; update the proposal if one is open."""
-        with forge_errors():
+        with translate_git_errors():
             branch = proposal.branch
-            head = self._refs.head(branch)
+            head = self._refs.read_head(branch)
             if head is None:
                 raise ForgeError(f"there is no branch '{branch}' to propose; hint: push it first")
-            before = self._refs.request(branch)
-            moves = [Move(BRANCHES + branch, head.oid, head.oid)]
-            if before is not None and before.state is Saved.CLOSED and not parse_marker(before.body).is_withdrawn:
-                kept = declined_ref(branch, before)
-                moves.append(Move(kept, self._refs.blob(kept), before.blob))
-            self._save(branch, before, proposal.title, proposal.body, *moves)
-        return OpenedRequest(None, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _notes(proposal.attributes))
+            current = self._refs.read_proposal(branch)
+            updates = [RefUpdate(BRANCHES + branch, head.oid, head.oid)]
+            if current is not None and current.state is StoredState.CLOSED and not parse_marker(current.body).is_withdrawn:
+                declined = build_declined_ref(branch, current)
+                updates.append(RefUpdate(declined, self._refs.read_oid(declined), current.blob_name))
+            self._save_open_proposal(branch, current, proposal.title, proposal.body, *updates)
+        return OpenedRequest(None, None, ((NO_DRAFTS,) if proposal.is_draft else ()) + _list_notes(proposal.attributes))
 
     def update_request(
-        self, seen: RemoteRequest, title: str, body: str, extras: RequestAttributes = NO_ATTRIBUTES
+        self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = NO_ATTRIBUTES
     ) -> tuple[str, ...]:
         """Change title and body of an open proposal; a local forge has no other attributes to set."""
-        with forge_errors():
-            self._save(seen.branch, self._open_request(seen.branch), title, body)
-        return _notes(extras)
+        with translate_git_errors():
+            self._save_open_proposal(request.branch, self._require_open_proposal(request.branch), title, body)
+        return _list_notes(attributes)
 
-    def close(self, seen: RemoteRequest) -> None:
+    def close(self, request: RemoteRequest) -> None:
         """Close an open proposal and delete its branch, which must still point to the head of the request."""
-        with forge_errors():
-            self._refuse_in_use(seen.branch)
-            head = self._refs.head(seen.branch)
-            self._end(seen.branch, delete=seen.head if head is not None else None)
+        with translate_git_errors():
+            self._refuse_branch_in_use(request.branch)
+            head = self._refs.read_head(request.branch)
+            self._close_proposal(request.branch, delete=request.head if head is not None else None)
 
-    def add_comment(self, seen: RemoteRequest, text: str) -> None:
+    def add_comment(self, request: RemoteRequest, text: str) -> None:
         """Comment on an open proposal; only the last comment is kept."""
-        with forge_errors():
-            request = self._open_request(seen.branch)
-            ref = TOLD + seen.branch
-            comment = self._git.write_blob(encode(text))
-            still_open = Move(PROPOSALS + seen.branch, request.blob, request.blob)
-            self._git.move([still_open, Move(ref, self._refs.blob(ref), comment)], "basebump: tell")
+        with translate_git_errors():
+            proposal = self._require_open_proposal(request.branch)
+            ref = COMMENTS + request.branch
+            comment = self._git.write_blob(encode_text(text))
+            still_open = RefUpdate(PROPOSALS + request.branch, proposal.blob_name, proposal.blob_name)
+            self._git.update_refs([still_open, RefUpdate(ref, self._refs.read_oid(ref), comment)], "basebump: tell")
 
-    def delete_branch(self, seen: RemoteRequest) -> None:
+    def delete_branch(self, request: RemoteRequest) -> None:
         """Delete the branch and its open proposal if the branch still points to the head of the request.
 
         A branch that does not exist is ignored. A merged proposal is kept in the state `merged`.
         """
-        with forge_errors():
-            branch = seen.branch
-            if self._refs.head(branch) is None:
+        with translate_git_errors():
+            branch = request.branch
+            if self._refs.read_head(branch) is None:
                 return
-            self._refuse_in_use(branch)
-            moves = [
-                Move(BRANCHES + branch, seen.head, None),
-                Move(TOLD + branch, self._refs.blob(TOLD + branch), None),
+            self._refuse_branch_in_use(branch)
+            updates = [
+                RefUpdate(BRANCHES + branch, request.head, None),
+                RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None),
             ]
-            request = self._refs.requests(branch).get(branch)  # a damaged proposal is no reason to keep the branch
-            if request is not None and request.state is Saved.OPEN:
-                is_merged = branch in self._refs.merged(branch, self._base)
-                kept = self._refs.save(replace(request, state=Saved.MERGED)).blob if is_merged else None
-                moves.append(Move(PROPOSALS + branch, request.blob, kept))
-            self._git.move(moves, "basebump: drop")
+            proposal = self._refs.list_proposals(branch).get(branch)  # a damaged proposal is no reason to keep the branch
+            if proposal is not None and proposal.state is StoredState.OPEN:
+                is_merged = branch in self._refs.list_merged_branches(branch, self._base_commit)
+                merged_blob = self._refs.save_proposal(replace(proposal, state=StoredState.MERGED)).blob_name if is_merged else None
+                updates.append(RefUpdate(PROPOSALS + branch, proposal.blob_name, merged_blob))
+            self._git.update_refs(updates, "basebump: drop")
 
-    def decline(self, branch: str) -> bool:
+    def decline_proposal(self, branch: str) -> bool:
         """Close an open proposal on behalf of a user: its marker stays, so a later run recognises a decline.
 
         The branch is deleted unless it has commits of other people or is checked out. Return True if the branch is
         gone. Raises ForgeError.
         """
-        with forge_errors():
-            head = self._refs.head(branch)
-            is_untouched = head is not None and Merges(self._git, self._base).settled(head).intent is not None
-            is_ours = is_untouched and branch not in self._refs.checked_out()
-            self._end(branch, delete=head.oid if head is not None and is_ours else None)
+        with translate_git_errors():
+            head = self._refs.read_head(branch)
+            is_untouched = head is not None and MergeSimulator(self._git, self._base_commit).evaluate_head(head).intent is not None
+            is_ours = is_untouched and branch not in self._refs.list_checked_out()
+            self._close_proposal(branch, delete=head.oid if head is not None and is_ours else None)
             return head is None or is_ours
 
     @property
-    def _base(self) -> str:
+    def _base_commit(self) -> str:
         if self._repository.commit is None:
             raise ForgeError(
                 f"{self._repository.name}: there is no base branch; hint: let HEAD name a branch that has a commit"
             )
         return self._repository.commit
 
-    def _owns(self, head: Head | None, request: Request | None, *, is_wanted: bool) -> bool:
+    def _is_for_base(self, head: LocalHead | None, proposal: StoredProposal | None, *, is_wanted: bool) -> bool:
         """Return True if a branch or its proposal was made for this base branch; the proposal takes precedence."""
-        if request is not None:
-            return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=request.base)
-        is_ours, stated = (head.intent is not None, head.base) if head is not None else (False, None)
+        if proposal is not None:
+            return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=True, stated_base=proposal.base)
+        is_ours, stated = (head.intent is not None, head.stated_base) if head is not None else (False, None)
         return self._base_branch.is_base_of_branch(is_desired=is_wanted, is_ours=is_ours, stated_base=stated)
 
-    def _open_request(self, branch: str) -> Request:
-        request = self._refs.request(branch)
-        if request is None or request.state is not Saved.OPEN:
+    def _require_open_proposal(self, branch: str) -> StoredProposal:
+        proposal = self._refs.read_proposal(branch)
+        if proposal is None or proposal.state is not StoredState.OPEN:
             raise ForgeError(
                 f"{self._repository.name}: branch '{branch}' has no open proposal; "
                 "hint: run basebump to list its proposals"
             )
-        return request
+        return proposal
 
-    def _save(self, branch: str, before: Request | None, title: str, body: str, *also: Move) -> None:
+    def _save_open_proposal(self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate) -> None:
         """Store an open proposal and point its ref to it, in one transaction with the other ref updates."""
-        refuse_too_long(title, body, self.limits)
-        saved = self._refs.save(Request("", title, body, Saved.OPEN, self._repository.non_default_base))
-        self._git.move(
-            [*also, Move(PROPOSALS + branch, before.blob if before is not None else None, saved.blob)],
+        check_text_length(title, body, self.limits)
+        stored = self._refs.save_proposal(StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base))
+        self._git.update_refs(
+            [*updates, RefUpdate(PROPOSALS + branch, current.blob_name if current is not None else None, stored.blob_name)],
             "basebump: propose",
         )
 
-    def _end(self, branch: str, delete: str | None) -> None:
+    def _close_proposal(self, branch: str, delete: str | None) -> None:
         """Close the open proposal and delete its branch if that points to `delete`, in one transaction."""
-        request = self._open_request(branch)
-        saved = self._refs.save(replace(request, state=Saved.CLOSED))
-        self._git.move(
+        proposal = self._require_open_proposal(branch)
+        stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
+        self._git.update_refs(
             [
-                Move(BRANCHES + branch, delete, None),
-                Move(PROPOSALS + branch, request.blob, saved.blob),
-                Move(TOLD + branch, self._refs.blob(TOLD + branch), None),
+                RefUpdate(BRANCHES + branch, delete, None),
+                RefUpdate(PROPOSALS + branch, proposal.blob_name, stored.blob_name),
+                RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None),
             ],
             "basebump: close",
         )
 
-    def _refuse_in_use(self, branch: str) -> None:
+    def _refuse_branch_in_use(self, branch: str) -> None:
         """Raise ForgeError if the branch is the base branch, or is checked out.
 
         Updating the ref of a checked-out branch would make its worktree look as if a person had changed the files.
@@ -223,45 +223,45 @@ class LocalForge:
             raise ForgeError(
                 f"branch '{branch}' is the base branch; hint: choose a `branch_prefix` that only basebump uses"
             )
-        place = self._refs.checked_out().get(branch)
+        place = self._refs.list_checked_out().get(branch)
         if place is not None:
             raise ForgeError(
                 f"branch '{branch}' is checked out in {place}; hint: switch to another branch there, or remove it"
             )
 
-    def _seen(
-        self, branch: str, state: RequestState, head: Head | None, request: Request, *, told: bool
+    def _build_remote_request(
+        self, branch: str, state: RequestState, head: LocalHead | None, proposal: StoredProposal, *, has_comment: bool
     ) -> RemoteRequest:
-        seen = RemoteRequest(branch, state, None, None, title=request.title, body=request.body, has_commented=told)
+        remote_request = RemoteRequest(branch, state, None, None, title=proposal.title, body=proposal.body, has_commented=has_comment)
         if head is None:
-            return seen
-        conflicts = state is RequestState.OPEN and Merges(self._git, self._base).conflicts(head)
+            return remote_request
+        conflicts = state is RequestState.OPEN and MergeSimulator(self._git, self._base_commit).has_conflict(head)
         return replace(
-            seen,
+            remote_request,
             head=head.oid,
             intent=head.intent,
-            committed_at=head.committed,
+            committed_at=head.committed_at,
             has_conflicts=conflicts,
-            is_behind=head.behind,
+            is_behind=head.is_behind,
         )
 
 
-def _notes(extras: RequestAttributes) -> tuple[str, ...]:
-    return () if extras == NO_ATTRIBUTES else (_NO_EXTRAS,)
+def _list_notes(attributes: RequestAttributes) -> tuple[str, ...]:
+    return () if attributes == NO_ATTRIBUTES else (_NO_ATTRIBUTES_NOTE,)
 
 
-def _state(head: Head | None, request: Request | None, *, is_merged: bool) -> RequestState | None:
+def _determine_state(head: LocalHead | None, proposal: StoredProposal | None, *, is_merged: bool) -> RequestState | None:
     """Return the state of a proposal; None if there is none, or if its branch was deleted while it was open."""
-    if request is None:
+    if proposal is None:
         return None
-    if request.state is not Saved.OPEN:
-        return RequestState(request.state)
+    if proposal.state is not StoredState.OPEN:
+        return RequestState(proposal.state)
     if head is None:
         return None
     return RequestState.MERGED if is_merged else RequestState.OPEN
 
 
-def _seen_branch(branch: str, head: Head) -> RemoteRequest:
+def _build_branch_request(branch: str, head: LocalHead) -> RemoteRequest:
     return RemoteRequest(
-        branch, RequestState.BRANCH, head.oid, head.intent, committed_at=head.committed, is_behind=head.behind
+        branch, RequestState.BRANCH, head.oid, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
     )

@@ -257,7 +257,7 @@ def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
 
 def with_notes(update, *notes, of_the_move=(), **more):
     selected = replace(update.tracked_image, notes=notes)
-    return replace(update, selected=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more)
+    return replace(update, tracked_image=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more)
 
 
 BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team answers for it: `because` <!-- of me -->"

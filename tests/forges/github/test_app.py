@@ -17,7 +17,7 @@ from support.forges.hosted_stand import no_pause
 from support.git import ADA
 
 from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
-from bot.forges.selection import Selection
+from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
@@ -199,9 +199,9 @@ def test_an_owner_has_what_the_installation_includes(server):
     for name in ("acme/web", "acme/api", "acme/site"):
         server.world.add_repository(name, FILES, private=name != "acme/site")
     server.world.install(_app(server), "acme", PERMISSIONS, only=frozenset({"web", "api"}))
-    assert _names(server, Selection("acme")) == ["acme/api", "acme/web"]
-    assert _names(server, Selection("acme", exclude=("api",))) == ["acme/web"]
-    assert _names(server, Selection("acme"), only=["acme/site", "acme/web"]) == ["acme/web"]
+    assert _names(server, RepositorySelection("acme")) == ["acme/api", "acme/web"]
+    assert _names(server, RepositorySelection("acme", exclude=("api",))) == ["acme/web"]
+    assert _names(server, RepositorySelection("acme"), only=["acme/site", "acme/web"]) == ["acme/web"]
 
 
 def test_without_repositories_everything_that_it_is_installed_on_is_meant(server):
@@ -219,7 +219,7 @@ def test_an_app_that_nobody_installed_says_so(server):
     assert (failed.subject, "no account installed the App" in failed.error) == (server.url, True)
 
 
-@pytest.mark.parametrize("selected", ["acme/web", Selection("acme")])
+@pytest.mark.parametrize("selected", ["acme/web", RepositorySelection("acme")])
 def test_an_owner_that_did_not_install_it_is_a_failure_that_says_so(server, selected):
     server.world.add_repository("acme/web", FILES)
     (failed,) = _names(server, selected)

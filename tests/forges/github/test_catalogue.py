@@ -12,7 +12,7 @@ from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
 from bot.forges.github.fleet import AppKey, GitHubFleet
-from bot.forges.selection import Selection
+from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
@@ -53,7 +53,7 @@ def _expected(server, *names, **more):
 
 def test_the_repositories_of_an_owner_and_where_they_point_take_one_request(server):
     with server.watched() as lines:
-        found = _found(server, Selection("acme"))
+        found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
     assert lines == ["GET /user", "POST /graphql"]
 
@@ -61,7 +61,7 @@ def test_the_repositories_of_an_owner_and_where_they_point_take_one_request(serv
 @pytest.mark.parametrize("graphql", OLDER)
 def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_what_it_does_not_have(server, graphql):
     server.graphql = graphql
-    selected = [Selection("acme"), Selection("acme", topics=("go",))]
+    selected = [RepositorySelection("acme"), RepositorySelection("acme", topics=("go",))]
     with server.watched() as lines:
         found = _found(server, *selected)
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
@@ -73,14 +73,14 @@ def test_pages_follow_each_other_to_the_last(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", FILES if number in (0, 100) else None)
     with server.watched() as lines:
-        names = [each.name for each in _found(server, Selection("acme"))]
+        names = [each.name for each in _found(server, RepositorySelection("acme"))]
     assert names == ["acme/api", "acme/r000", "acme/r100", "acme/web"]
     assert lines.count("POST /graphql") == 2
 
 
 def test_a_slow_server_is_asked_for_fewer_at_once(server):
     server.fail("POST /graphql", server.problem(502, "Bad Gateway"))
-    assert len(_found(server, Selection("acme"))) == 2
+    assert len(_found(server, RepositorySelection("acme"))) == 2
     sizes = [each.request["variables"]["first"] for each in server.exchanges if each.target == "/graphql"]
     assert sizes == [100, 50]
 
@@ -102,20 +102,20 @@ def _refusal(**problem):
 )
 def test_where_graphql_refuses_rest_is_asked(server, reply, times):
     server.fail("POST /graphql", reply, times=times)
-    found = _found(server, Selection("acme"))
+    found = _found(server, RepositorySelection("acme"))
     assert [each.name for each in found] == ["acme/api", "acme/web"]
     assert any(line.startswith("GET /orgs/acme/repos") for line in server.lines)
 
 
 def test_an_owner_that_graphql_does_not_know_is_explained_by_rest(server):
-    (failed,) = _found(server, Selection("nobody"))
+    (failed,) = _found(server, RepositorySelection("nobody"))
     assert (failed.subject, "check the name" in failed.error) == ("nobody", True)
 
 
 def test_the_own_private_repositories_of_a_person_are_in_the_list(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
-    assert [each.name for each in _found(server, Selection(BOT), Selection("grace"))] == [f"{BOT}/private"]
+    assert [each.name for each in _found(server, RepositorySelection(BOT), RepositorySelection("grace"))] == [f"{BOT}/private"]
 
 
 # Of an App
@@ -130,7 +130,7 @@ def key(server):
 
 def test_what_an_installation_includes_and_where_it_points_take_two_requests(server, key):
     with server.watched() as lines:
-        found = _found(server, Selection("acme"), credential=key)
+        found = _found(server, RepositorySelection("acme"), credential=key)
     assert found == _expected(server, "acme/api", "acme/web", is_selected_by_owner=True)
     asked = [line for line in lines if not line.partition(" ")[2].startswith("/app")]
     assert asked == ["GET /installation/repositories?per_page=100", "POST /graphql"]
@@ -142,7 +142,7 @@ def test_without_graphql_an_app_asks_each_repository_where_it_points(server, key
         server.graphql = GraphQL.NONE
     else:
         server.fail(fault, server.problem(403, "No"))
-    assert _found(server, Selection("acme"), credential=key) == _expected(
+    assert _found(server, RepositorySelection("acme"), credential=key) == _expected(
         server, "acme/api", "acme/web", is_selected_by_owner=True
     )
 
@@ -152,7 +152,7 @@ def test_a_slow_server_is_asked_for_half_of_an_apps_repositories(server, key):
     for number in range(20):
         server.world.add_repository(f"acme/r{number:02}", FILES)
     server.fail("POST /graphql", server.problem(504, "Gateway Timeout"))
-    assert len(_found(server, Selection("acme"), credential=key)) == 22
+    assert len(_found(server, RepositorySelection("acme"), credential=key)) == 22
     sizes = [len(each.request["variables"]["ids"]) for each in server.exchanges if each.target == "/graphql"]
     assert sizes == [23, 11, 12]
 

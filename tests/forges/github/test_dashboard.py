@@ -7,7 +7,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_marker
-from bot.forges._dashboard_issue import LABEL
+from bot.forges._dashboard_issue import DASHBOARD_LABEL
 
 pytestmark = pytest.mark.real("git")
 
@@ -23,6 +23,6 @@ def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
-    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[LABEL])
+    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[DASHBOARD_LABEL])
     stand.repository.issues.append(theirs)
     assert dashboard.read().body == add_marker("ours")

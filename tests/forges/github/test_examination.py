@@ -11,8 +11,8 @@ from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
 from bot.forges.github.fleet import AppKey, GitHubFleet
-from bot.forges.github.rights import RUNGS
-from bot.forges.selection import Selection
+from bot.forges.github.rights import NEEDS_BY_LEVEL
+from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
@@ -59,7 +59,7 @@ def marks(stand, wanted, fleet=None):
 def test_the_page_and_the_doctor_have_one_table_of_rungs():
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     said = [set(re.findall(r"`(\w+: \w+)`", cell)) for cell in row.split("|")]
-    assert said == [{need.permission.replace(" requests", "_requests") for need in RUNGS[level]} for level in RunLevel]
+    assert said == [{need.permission.replace(" requests", "_requests") for need in NEEDS_BY_LEVEL[level]} for level in RunLevel]
 
 
 # ---- an App, of which GitHub tells all -------------------------------------------------------------------------------
@@ -68,7 +68,7 @@ def test_the_page_and_the_doctor_have_one_table_of_rungs():
 @pytest.mark.parametrize("level", RunLevel)
 def test_an_app_that_has_what_a_rung_needs_is_well(app, level):
     needed = {"metadata": "read"}
-    for each in (need for rung in RunLevel if rung <= level for need in RUNGS[rung]):
+    for each in (need for rung in RunLevel if rung <= level for need in NEEDS_BY_LEVEL[rung]):
         name, _, right = each.permission.partition(": ")
         needed[name.replace(" ", "_")] = right
     app.installation.permissions = needed
@@ -76,7 +76,7 @@ def test_an_app_that_has_what_a_rung_needs_is_well(app, level):
     assert found.pop("change workflow files", CheckStatus.UNKNOWN) is CheckStatus.UNKNOWN
     assert set(found.values()) == {CheckStatus.OK}
     assert list(found) == READING + [
-        need.does for rung in RunLevel if RunLevel.REPORT < rung <= level for need in RUNGS[rung]
+        need.action for rung in RunLevel if RunLevel.REPORT < rung <= level for need in NEEDS_BY_LEVEL[rung]
     ]
 
 
@@ -239,7 +239,7 @@ def test_an_archived_repository_that_is_named_takes_no_proposals(stand):
 def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
     for short in ("api", "shop", "admin"):
         stand.server.world.add_repository(f"acme/{short}", FILES)
-    wanted = [stand.name, "acme/shop", Selection("acme", exclude=("web", "shop"))]
+    wanted = [stand.name, "acme/shop", RepositorySelection("acme", exclude=("web", "shop"))]
     fleet = GitHubFleet(stand.server.url, TOKEN, selected=wanted, pause=no_pause)
     found = list(fleet.examine(aim()))
     assert {each.subject for each in found if each.action == "read files"} == {"acme/web", "acme/shop", "acme/admin"}
@@ -248,6 +248,6 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
 
 
 def test_an_owner_of_whom_nothing_is_selected_is_a_problem(stand):
-    fleet = GitHubFleet(stand.server.url, TOKEN, selected=[Selection("acme", topics=("nothing",))], pause=no_pause)
+    fleet = GitHubFleet(stand.server.url, TOKEN, selected=[RepositorySelection("acme", topics=("nothing",))], pause=no_pause)
     (check,) = [each for each in fleet.examine(aim()) if each.action == "select repositories"]
     assert (check.status, "no repository is selected" in check.result) == (CheckStatus.PROBLEM, True)

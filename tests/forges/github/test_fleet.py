@@ -14,8 +14,8 @@ from support.forges.github.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
 
 from bot.forges.github import tree as github_tree
-from bot.forges.github.fleet import GitHubFleet, _host_of
-from bot.forges.selection import Selection
+from bot.forges.github.fleet import GitHubFleet, _get_clone_host
+from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
@@ -51,7 +51,7 @@ def host_of(server) -> str:
     ],
 )
 def test_git_clones_from_another_host_than_the_api_has(api, host):
-    assert _host_of(api) == host
+    assert _get_clone_host(api) == host
 
 
 # Repositories by name
@@ -68,7 +68,7 @@ def test_a_named_repository_takes_two_requests(server):
 
 def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
     server.world.add_repository("acme/web", FILES)
-    assert _names(server, Selection("acme"), only=["other/web"]) == []
+    assert _names(server, RepositorySelection("acme"), only=["other/web"]) == []
     assert server.lines == []
 
 
@@ -85,45 +85,45 @@ def test_an_organization_has_no_repositories_that_are_dead_or_forks(server):
     add("acme/empty", None)
     add("acme/secret", FILES, private=True)
     add("others/web", FILES)
-    assert _names(server, Selection("acme")) == ["acme/api", "acme/web"]
+    assert _names(server, RepositorySelection("acme")) == ["acme/api", "acme/web"]
 
 
 def test_repositories_are_selected_by_globs_over_their_short_names_and_by_topics(server):
     for name, topics in {"web-a": ("go",), "web-b": ("go", "keep"), "web-old": ("keep",), "api": ("keep",)}.items():
         server.world.add_repository(f"acme/{name}", FILES, topics=topics)
-    assert _names(server, Selection("acme", include=("web-*",))) == ["acme/web-a", "acme/web-b", "acme/web-old"]
-    assert _names(server, Selection("acme", include=("web-*", "api"), exclude=("*-old", "*-a"))) == [
+    assert _names(server, RepositorySelection("acme", include=("web-*",))) == ["acme/web-a", "acme/web-b", "acme/web-old"]
+    assert _names(server, RepositorySelection("acme", include=("web-*", "api"), exclude=("*-old", "*-a"))) == [
         "acme/api",
         "acme/web-b",
     ]
-    assert _names(server, Selection("acme", include=("WEB-*",), exclude=("Web-Old",))) == ["acme/web-a", "acme/web-b"]
-    assert _names(server, Selection("acme", topics=("keep", "new"))) == ["acme/api", "acme/web-b", "acme/web-old"]
+    assert _names(server, RepositorySelection("acme", include=("WEB-*",), exclude=("Web-Old",))) == ["acme/web-a", "acme/web-b"]
+    assert _names(server, RepositorySelection("acme", topics=("keep", "new"))) == ["acme/api", "acme/web-b", "acme/web-old"]
 
 
 def test_every_page_of_an_organization_is_read(server):
     for number in range(101):
         server.world.add_repository(f"acme/r{number:03}", None if number else FILES, archived=number > 0)
     server.world.add_repository("acme/the-last", FILES)
-    assert _names(server, Selection("acme")) == ["acme/r000", "acme/the-last"]
+    assert _names(server, RepositorySelection("acme")) == ["acme/r000", "acme/the-last"]
 
 
 def test_a_user_has_private_repositories_for_the_own_token_only(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository(f"{BOT}/public", FILES, owner="User")
     server.world.add_token("ghp_another", "another")
-    assert _names(server, Selection(BOT)) == [f"{BOT}/private", f"{BOT}/public"]
-    assert _names(server, Selection(BOT), token="ghp_another") == [f"{BOT}/public"]
+    assert _names(server, RepositorySelection(BOT)) == [f"{BOT}/private", f"{BOT}/public"]
+    assert _names(server, RepositorySelection(BOT), token="ghp_another") == [f"{BOT}/public"]
 
 
 def test_an_app_sees_the_private_repositories_of_the_user_who_installed_it(server):
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
     server.world.add_repository("acme/web", FILES)
     server.world.add_token("ghs_app", "bump", is_app=True)
-    assert _names(server, Selection("grace"), token="ghs_app") == ["grace/private"]
+    assert _names(server, RepositorySelection("grace"), token="ghs_app") == ["grace/private"]
 
 
 def test_an_owner_that_is_not_there_fails(server):
-    (failed,) = _names(server, Selection("nobody"))
+    (failed,) = _names(server, RepositorySelection("nobody"))
     assert isinstance(failed, RunFailure)
     assert failed.subject == "nobody"
 
@@ -131,7 +131,7 @@ def test_an_owner_that_is_not_there_fails(server):
 def test_a_name_of_an_owner_is_looked_up_alone_and_still_has_to_be_selected(server):
     server.world.add_repository("acme/web", FILES)
     server.world.add_repository("acme/old", FILES, archived=True)
-    selection = Selection("acme", exclude=("api",))
+    selection = RepositorySelection("acme", exclude=("api",))
     assert _names(server, selection, only=["acme/web", "acme/old", "acme/api", "acme/nowhere"]) == ["acme/web"]
     assert not any("/orgs/" in line for line in server.lines)
 
@@ -141,10 +141,10 @@ def test_a_repository_of_an_owner_that_cannot_be_asked_fails_and_the_others_go_o
         server.world.add_repository(name, FILES)
     server.graphql = GraphQL.NONE
     server.fail("GET /repos/acme/api/git/ref/", server.problem(403, "No"))
-    api, web = _names(server, Selection("acme"))
+    api, web = _names(server, RepositorySelection("acme"))
     assert (api.subject, web) == ("acme/api", "acme/web")
     server.fail("GET /repos/acme/api$", server.problem(403, "No"))
-    (failed,) = _names(server, Selection("acme"), only=["acme/api"])
+    (failed,) = _names(server, RepositorySelection("acme"), only=["acme/api"])
     assert failed.subject == "acme"
 
 
@@ -202,7 +202,7 @@ def test_a_link_to_another_host_is_not_followed():
     evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get("https://ghe.example:443/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example:443/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
-    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[Selection("acme")], pause=no_pause)
+    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[RepositorySelection("acme")], pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme"
     assert all("evil" not in call.request.url for call in responses.calls)

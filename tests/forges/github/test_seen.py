@@ -10,7 +10,7 @@ from support.git import ADA
 
 from bot.forges._our_commits import MAX_MERGES
 from bot.forges.github.fleet import GitHubFleet
-from bot.forges.github.merging import MERGE_CHECK
+from bot.forges.github.merging import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath
 
@@ -55,7 +55,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
         (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
     assert seen.has_conflicts
     assert [line for line in lines if line.endswith("/pulls/1")] == ["GET /repos/acme/web/pulls/1"] * 2
-    assert pauses == [MERGE_CHECK]
+    assert pauses == [MERGE_CHECK_SECONDS]
     stand.end()
 
 

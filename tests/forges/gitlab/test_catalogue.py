@@ -12,7 +12,7 @@ from support.forges.server import Reply
 
 from bot.forges.gitlab import catalogue as gitlab_catalogue
 from bot.forges.gitlab.fleet import GitLabFleet
-from bot.forges.selection import Selection
+from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
@@ -67,7 +67,7 @@ def _expected(server, *names):
 
 def test_the_projects_of_a_group_and_its_subgroups_and_where_they_point_take_one_request(server):
     with server.watched() as lines:
-        found = _found(server, Selection("acme"))
+        found = _found(server, RepositorySelection("acme"))
     assert found == _expected(server, *EVERY)
     assert lines == ["POST /api/graphql"]
 
@@ -76,7 +76,7 @@ def test_the_projects_of_a_group_and_its_subgroups_and_where_they_point_take_one
 def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_what_it_does_not_have(server, graphql):
     server.graphql = graphql
     with server.watched() as lines:
-        found = _found(server, Selection("acme"), Selection("acme/shop"))
+        found = _found(server, RepositorySelection("acme"), RepositorySelection("acme/shop"))
     assert found == _expected(server, *EVERY)
     assert lines.count("POST /api/graphql") == 1
     assert len([line for line in lines if "/repository/branches/" in line]) == len(EVERY) + 2
@@ -84,7 +84,7 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
 
 def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
     server.graphql = GraphQL.OLDER
-    fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme", include=("web",))], pause=no_pause)
+    fleet = GitLabFleet(server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(found)
     with server.watched() as lines:
@@ -94,16 +94,16 @@ def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_
 
 
 def test_globs_look_at_the_path_below_the_group_and_topics_at_what_is_written_in_any_case(server):
-    assert _names(server, Selection("acme", include=("api",))) == []
-    assert _names(server, Selection("acme", include=("*/api",))) == ["acme/shop/api"]
-    assert _names(server, Selection("acme", include=("**/API",))) == ["acme/shop/api", "acme/shop/cart/api"]
-    assert _names(server, Selection("acme/shop", include=("api",))) == ["acme/shop/api"]
-    assert _names(server, Selection("ACME", exclude=("shop/**",))) == ["acme/web"]
-    assert _names(server, Selection("acme", topics=("go", "new"))) == ["acme/web"]
+    assert _names(server, RepositorySelection("acme", include=("api",))) == []
+    assert _names(server, RepositorySelection("acme", include=("*/api",))) == ["acme/shop/api"]
+    assert _names(server, RepositorySelection("acme", include=("**/API",))) == ["acme/shop/api", "acme/shop/cart/api"]
+    assert _names(server, RepositorySelection("acme/shop", include=("api",))) == ["acme/shop/api"]
+    assert _names(server, RepositorySelection("ACME", exclude=("shop/**",))) == ["acme/web"]
+    assert _names(server, RepositorySelection("acme", topics=("go", "new"))) == ["acme/web"]
 
 
 def test_what_two_selections_have_in_common_is_offered_once(server):
-    assert _names(server, "acme/shop/api", Selection("acme/shop"), Selection("acme")) == EVERY
+    assert _names(server, "acme/shop/api", RepositorySelection("acme/shop"), RepositorySelection("acme")) == EVERY
 
 
 @pytest.mark.parametrize("graphql", [GraphQL.WHOLE, GraphQL.NONE])
@@ -111,14 +111,14 @@ def test_pages_follow_each_other_to_the_last_that_is_looked_at(server, graphql, 
     server.graphql = graphql
     for number in range(205):
         server.world.add_project(f"big/r{number:03}", FILES if number in (0, 100, 204) else None)
-    assert _names(server, Selection("big")) == ["big/r000", "big/r100", "big/r204"]
+    assert _names(server, RepositorySelection("big")) == ["big/r000", "big/r100", "big/r204"]
     monkeypatch.setattr(gitlab_catalogue, "MAX_PAGES", 2)
-    assert len(_names(server, Selection("big"))) == 2
+    assert len(_names(server, RepositorySelection("big"))) == 2
 
 
 def test_a_slow_server_is_asked_for_fewer_at_once(server):
     server.fail("POST /api/graphql", server.problem(502, "Bad Gateway"))
-    assert _names(server, Selection("acme")) == EVERY
+    assert _names(server, RepositorySelection("acme")) == EVERY
     assert [each.request["variables"]["first"] for each in server.exchanges] == [100, 50]
 
 
@@ -143,7 +143,7 @@ def _refusal(message):
 )
 def test_where_graphql_refuses_rest_is_asked(server, reply, times):
     server.fail("POST /api/graphql", reply, times=times)
-    assert _names(server, Selection("acme")) == EVERY
+    assert _names(server, RepositorySelection("acme")) == EVERY
     assert any(line.startswith("GET /groups/acme/projects") for line in server.lines)
 
 
@@ -152,9 +152,9 @@ def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
     server.world.add_project("ada/tools", FILES)
     server.world.add_project("ada/private", FILES, private=True, members={"ada"})
     server.world.add_project("ada/copy", FILES, is_fork=True)
-    assert _names(server, Selection(BOT)) == [f"{BOT}/private"]
+    assert _names(server, RepositorySelection(BOT)) == [f"{BOT}/private"]
     assert not any("/users/" in line for line in server.lines)
-    assert _names(server, Selection("ada")) == ["ada/tools"]
+    assert _names(server, RepositorySelection("ada")) == ["ada/tools"]
     assert any(line.startswith("GET /users/ada/projects") for line in server.lines)
 
 
@@ -162,35 +162,35 @@ def test_the_projects_of_a_person_are_those_that_the_token_sees(server):
 @pytest.mark.parametrize("owner", ["nobody", "acme/nobody"])
 def test_an_owner_that_is_not_there_fails(server, graphql, owner):
     server.graphql = graphql
-    (failed,) = _found(server, Selection(owner))
+    (failed,) = _found(server, RepositorySelection(owner))
     assert isinstance(failed, RunFailure)
     assert failed.subject == owner
     assert "check the name" in failed.error
 
 
 def test_an_owner_of_whom_nothing_is_asked_for_is_not_looked_at(server):
-    assert _names(server, Selection("acme"), only=["acmes/web"]) == []
+    assert _names(server, RepositorySelection("acme"), only=["acmes/web"]) == []
     assert server.lines == []
 
 
 def test_a_name_of_a_group_is_looked_up_alone_and_still_has_to_be_selected(server):
     only = ["acme/WEB", "acme/old", "acme/going", "acme/shop/api", "acme/nowhere"]
-    assert _names(server, Selection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
+    assert _names(server, RepositorySelection("acme", exclude=("shop/*",)), only=only) == ["acme/web"]
     assert not any("/groups/" in line or "graphql" in line for line in server.lines)
 
 
 def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(server):
     server.graphql = GraphQL.NONE
     server.fail(r"GET /projects/\d+/repository/branches/trunk", server.problem(403, "403 Forbidden"))
-    first, failed, last = _names(server, Selection("acme"))
+    first, failed, last = _names(server, RepositorySelection("acme"))
     assert (first, failed.subject, last) == ("acme/shop/api", "acme/shop/cart/api", "acme/web")
     server.fail("GET /projects/acme/web$", server.problem(403, "403 Forbidden"))
-    (failed,) = _names(server, Selection("acme"), only=["acme/web"])
+    (failed,) = _names(server, RepositorySelection("acme"), only=["acme/web"])
     assert failed.subject == "acme"
 
 
 def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
-    fleet = GitLabFleet(server.url, TOKEN, selected=[Selection("acme/shop/cart")], pause=no_pause)
+    fleet = GitLabFleet(server.url, TOKEN, selected=[RepositorySelection("acme/shop/cart")], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     assert {each.path for each in fleet.open_tree(found).list_entries()} == {*FILES, "README.md"}
     number = server.world.find(found.name)[0].id
@@ -204,5 +204,5 @@ def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
 def test_what_only_those_with_an_account_can_read_is_not_public(server, graphql):
     server.graphql = graphql
     server.world.add_project("acme/inner", FILES, internal=True)
-    found = {each.name: each.is_public for each in _found(server, Selection("acme"), "acme/inner")}
+    found = {each.name: each.is_public for each in _found(server, RepositorySelection("acme"), "acme/inner")}
     assert found == dict.fromkeys(["acme/inner", "acme/shop/api"], False) | dict.fromkeys(EVERY[1:], True)

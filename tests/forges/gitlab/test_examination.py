@@ -7,9 +7,9 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
-from bot.forges.gitlab.errors import READ, WRITE
+from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
-from bot.forges.gitlab.rights import RUNGS, protects_ours
+from bot.forges.gitlab.rights import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
@@ -42,13 +42,13 @@ def check_of(fleet, wanted, tried):
 
 
 def test_the_messages_and_the_doctor_have_one_table_of_rungs():
-    words = {level: f"the scope `{each.scope}` and the role {each.role.word}" for level, each in RUNGS.items()}
-    assert words == {RunLevel.REPORT: READ, RunLevel.PUSH: WRITE, RunLevel.PROPOSE: WRITE}
+    words = {level: f"the scope `{each.scope}` and the role {each.role.display_name}" for level, each in ACCESS_BY_LEVEL.items()}
+    assert words == {RunLevel.REPORT: READ_ACCESS, RunLevel.PUSH: WRITE_ACCESS, RunLevel.PROPOSE: WRITE_ACCESS}
 
 
 @pytest.mark.parametrize("level", RunLevel)
 def test_a_token_that_has_what_a_rung_needs_is_well(stand, level):
-    stand.token.scope, stand.token.can_write = RUNGS[level].scope, level > RunLevel.REPORT
+    stand.token.scope, stand.token.can_write = ACCESS_BY_LEVEL[level].scope, level > RunLevel.REPORT
     found = list(stand.fleet().examine(aim(level, has_dashboards=True)))
     assert {each.status for each in found} == {CheckStatus.OK}
     assert len(found) == (6 if level is RunLevel.REPORT else 8 if level is RunLevel.PUSH else 9)
@@ -80,7 +80,7 @@ def test_an_account_that_is_no_member_is_told_so(stand):
 def test_a_project_that_it_does_not_see_is_a_problem_on_every_rung(stand):
     stand.project.members.clear()
     for level in RunLevel:
-        assert READ in problems(stand.fleet(), aim(level))["select repositories"]
+        assert READ_ACCESS in problems(stand.fleet(), aim(level))["select repositories"]
 
 
 def test_a_token_that_tells_nothing_of_itself_is_not_guessed(stand):
@@ -116,7 +116,7 @@ def test_rules_that_may_not_be_read_are_unknown(stand):
     ],
 )
 def test_a_rule_is_about_our_branches_where_some_of_them_match_it(pattern, protects):
-    assert protects_ours(pattern, "basebump/") is protects
+    assert is_rule_for_prefix(pattern, "basebump/") is protects
 
 
 def test_how_a_project_merges_is_said(stand):

@@ -7,7 +7,7 @@ from support.forges.contract_scene import BRANCH, CHANGES, NEWER_CHANGES, messag
 from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.forges.watched import Watched
 
-from bot.forges.gitlab.errors import LIMIT_WAIT
+from bot.forges.gitlab.errors import DEFAULT_WAIT
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
@@ -29,7 +29,7 @@ def gitlab(tmp_path):
 def test_a_limit_that_says_nothing_is_waited_for_a_minute(gitlab):
     gitlab.fail(FIND, 429, {"error": "This endpoint has been requested too many times."})
     assert isinstance(gitlab.look(), GitRepository)
-    assert gitlab.pauses == [LIMIT_WAIT]
+    assert gitlab.pauses == [DEFAULT_WAIT]
 
 
 def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):

@@ -11,7 +11,7 @@ from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
 
 from bot.forges._refusal import RefusedError
-from bot.forges.git.remote import Origin
+from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab import tree as gitlab_tree
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -144,7 +144,7 @@ def test_a_file_that_cannot_be_read_costs_no_other(gitlab):
 
 @pytest.fixture
 def origin(gitlab):
-    return Origin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
+    return GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", LOGIN.decode())
 
 
 def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
@@ -188,7 +188,7 @@ def test_nothing_of_this_machines_configuration_counts(origin, gitlab, a_home_of
     )
     assert origin.head() is not None
     with pytest.raises(RefusedError):
-        Origin(origin.url).head()
+        GitOrigin(origin.url).read_default_branch()
     assert not (a_home_of_its_own / "sprung").exists()
     assert gitlab.server.exchanges[-1].headers.get("authorization") is None
 
@@ -204,19 +204,19 @@ def test_a_redirect_is_not_followed(origin, gitlab):
 def test_other_ways_than_http_are_not_taken(gitlab):
     for url in (f"file://{gitlab.project.git.directory}", str(gitlab.project.git.directory), "ext::sh -c id"):
         with pytest.raises(RefusedError):
-            Origin(url).head()
+            GitOrigin(url).read_default_branch()
 
 
 def test_a_refusal_says_no_secret(gitlab):
     with pytest.raises(RefusedError) as raised:
-        Origin(f"{gitlab.server.url}/{gitlab.name}.git", "oauth2:wrong-secret").head()
+        GitOrigin(f"{gitlab.server.url}/{gitlab.name}.git", "oauth2:wrong-secret").read_default_branch()
     assert "wrong-secret" not in str(raised.value)
     assert "could not read" in str(raised.value)
 
 
 def test_a_repository_without_commits_has_no_head(gitlab):
     gitlab.server.world.add_project("acme/empty", None)
-    assert Origin(f"{gitlab.server.url}/acme/empty.git").head() is None
+    assert GitOrigin(f"{gitlab.server.url}/acme/empty.git").read_default_branch() is None
 
 
 def test_what_is_no_commit_is_not_asked_for(origin, gitlab):

@@ -24,7 +24,7 @@ from support.git import ADA, Person
 
 from bot.forges.gitlab import heads as gitlab_heads
 from bot.forges.gitlab.fleet import GitLabFleet
-from bot.forges.gitlab.merging import MERGE_CHECK
+from bot.forges.gitlab.merging import MERGE_CHECK_SECONDS
 from bot.model.extras import RequestAttributes
 from bot.model.proposal import RequestState
 
@@ -64,7 +64,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
         (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
     assert seen.has_conflicts
     assert _paths(lines).count("merge_requests/1") == 2
-    assert pauses == [MERGE_CHECK]
+    assert pauses == [MERGE_CHECK_SECONDS]
 
 
 def test_every_page_of_open_requests_is_read(gitlab):

@@ -33,7 +33,7 @@ from bot.model.proposal import NoChange, NoChangeReason, OpenRequest, RequestSta
 
 
 def _decline(git):
-    return LocalFleet(git.directory.parent).decline("acme", BRANCH)
+    return LocalFleet(git.directory.parent).decline_proposal("acme", BRANCH)
 
 
 def test_a_decline_closes_deletes_our_branch_and_is_remembered(git):
@@ -158,9 +158,9 @@ def test_what_was_declined_is_shown_of_wanted_branches_only(git):
 def test_only_an_open_proposal_can_be_declined(git, branch):
     propose(git, OTHER)
     with pytest.raises(ForgeError, match="no open proposal"):
-        LocalFleet(git.directory.parent).decline("acme", branch)
+        LocalFleet(git.directory.parent).decline_proposal("acme", branch)
     with pytest.raises(ForgeError, match="there is no folder"):
-        LocalFleet(git.directory.parent).decline("missing", branch)
+        LocalFleet(git.directory.parent).decline_proposal("missing", branch)
 
 
 def test_a_tag_that_moves_back_to_what_was_declined_is_not_proposed_again(tmp_path):

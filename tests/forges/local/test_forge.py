@@ -24,7 +24,7 @@ from support.forges.local_scene import (
 )
 from support.git import Git, Person
 
-from bot.forges.local.fleet import BOT, LocalFleet
+from bot.forges.local.fleet import BOT_IDENTITY, LocalFleet
 from bot.forges.local.refs import MAX_PROPOSAL
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
@@ -39,14 +39,14 @@ def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
     before = datetime.now(UTC).replace(microsecond=0)
     propose(git)
     (commit,) = git.log(BRANCH, without="main")
-    assert commit.author == commit.committer == Person(BOT.name, BOT.email) == Person("basebump", "basebump@localhost")
+    assert commit.author == commit.committer == Person(BOT_IDENTITY.name, BOT_IDENTITY.email) == Person("basebump", "basebump@localhost")
     (seen,) = look(git)
     assert before <= seen.committed_at <= datetime.now(UTC)
 
 
 @pytest.mark.parametrize("which", ["author", "committer"])
 def test_a_commit_is_ours_only_if_author_and_committer_are_the_bot(git, which):
-    bot, ada = Person(BOT.name, BOT.email), Person("Ada", "ada@example.org")
+    bot, ada = Person(BOT_IDENTITY.name, BOT_IDENTITY.email), Person("Ada", "ada@example.org")
     people = {"author": ada, "who": bot} if which == "author" else {"author": bot, "who": ada}
     commit = git.make_commit([git.head("main")], {"Dockerfile": NEW}, MESSAGE, **people)
     git.run("update-ref", HEAD_REF, commit)
@@ -54,7 +54,7 @@ def test_a_commit_is_ours_only_if_author_and_committer_are_the_bot(git, which):
 
 
 def test_a_merge_is_never_ours(git):
-    bot = Person(BOT.name, BOT.email)
+    bot = Person(BOT_IDENTITY.name, BOT_IDENTITY.email)
     base, side = git.head("main"), git.commit("side", {"a": "1"})
     git.run("update-ref", HEAD_REF, git.make_commit([base, side], {"Dockerfile": NEW}, MESSAGE, who=bot))
     assert [each.intent for each in look(git)] == [None]
@@ -247,7 +247,7 @@ def test_what_a_person_does_in_the_last_moment_is_not_overwritten(git, git_first
 def test_what_is_not_open_takes_no_word(git, verb):
     propose(git)
     (seen,) = look(git)
-    LocalFleet(git.directory.parent).decline("acme", BRANCH)
+    LocalFleet(git.directory.parent).decline_proposal("acme", BRANCH)
     writes = {
         "update_request": lambda: forge_of(git).update_request(seen, "t", "b"),
         "close": lambda: forge_of(git).close(seen),

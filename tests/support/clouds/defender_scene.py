@@ -23,7 +23,7 @@ from bot.registries.access import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners._defender.graph import ResourceGraph
 from bot.scanners.defender import DefenderScanner
-from bot.wiring.scanners import platform_manifests
+from bot.wiring.scanners import resolve_platform_manifests
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 LINE = TagRef("contoso.azurecr.io/team/base", "1")
@@ -50,7 +50,7 @@ class Scene:
         http = HttpClient({host: HostTrust()}, environment=self.environment(), sleep=lambda _: None)
         asked = ResourceGraph(host, lambda: known, http, subscriptions=subscriptions, sleep=self.sleep)
         values = {"now": lambda: NOW, "max_age": timedelta(days=3)} | options
-        return DefenderScanner(asked, partial(platform_manifests, self.registry), **values)
+        return DefenderScanner(asked, partial(resolve_platform_manifests, self.registry), **values)
 
     def environment(self) -> dict[str, str]:
         return {"SSL_CERT_FILE": str(self.graph.certificate.path), **self.tunnel.environment}

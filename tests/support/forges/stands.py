@@ -250,7 +250,7 @@ class LocalStand(GitStand):
         return CountedFleet(LocalFleet(self._root, base_branches=self.base_branches), self.counter)
 
     def close_request(self, branch: str) -> None:
-        LocalFleet(self._root).decline(self.name, branch)
+        LocalFleet(self._root).decline_proposal(self.name, branch)
 
     def propose_from_fork(self, branch: str, files: Mapping[str, Content]) -> None:
         commit = self.git.make_commit([self.git.need("main")], files, "A stranger's work")
