@@ -14,8 +14,8 @@ from support.parts import find_docker_registry, find_trivy
 from support.registries.docker_registry import DockerRegistry
 from support.scanners.trivy import database
 
-from bot.demo.database import TAG
-from bot.demo.images import ImageIndex, DemoPackage, build_debian_root, build_image, build_index, build_layer
+from bot.demo.images import DemoPackage, ImageIndex, build_debian_root, build_image, build_index, build_layer
+from bot.demo.trivy_database import TAG
 
 IMAGES = 20
 PACKAGES = 100
@@ -80,8 +80,17 @@ def _write(registry: DockerRegistry, folder: Path) -> None:
 
 
 def _image(name: str, openssl: str) -> ImageIndex:
-    packages = [DemoPackage("openssl", openssl), *(DemoPackage(f"package-{number}", "1-1") for number in range(PACKAGES - 1))]
-    return build_index([build_image([build_layer({**build_debian_root("13.1", packages), "name": name.encode()})], created=datetime.now(UTC))])
+    packages = [
+        DemoPackage("openssl", openssl),
+        *(DemoPackage(f"package-{number}", "1-1") for number in range(PACKAGES - 1)),
+    ]
+    return build_index(
+        [
+            build_image(
+                [build_layer({**build_debian_root("13.1", packages), "name": name.encode()})], created=datetime.now(UTC)
+            )
+        ]
+    )
 
 
 def _config(registry: DockerRegistry, folder: Path, trivy: str) -> Path:

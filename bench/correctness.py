@@ -21,15 +21,15 @@ sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 from extraction import HERE, selected  # noqa: E402 - the folders are put on the path above
 from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 
-from bot.core.places.edit import OccurrenceKey, get_occurrence_key  # noqa: E402
-from bot.core.places.reconcile import reconcile_decisions  # noqa: E402
-from bot.formats import load_all_formats, dockerfile  # noqa: E402
-from bot.model.decision import UpdateCandidate, TrackedImage, ImageUpdate  # noqa: E402
+from bot.core.references.edit import OccurrenceKey, get_occurrence_key  # noqa: E402
+from bot.core.references.reconcile import reconcile_decisions  # noqa: E402
+from bot.formats import dockerfile, load_all_formats  # noqa: E402
+from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate  # noqa: E402
 from bot.model.policy import Policy  # noqa: E402
 from bot.model.reference import Digest, TagRef  # noqa: E402
-from bot.model.source import NotEditable, FilePath, Occurrence, EditSlot, UnsupportedText  # noqa: E402
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText  # noqa: E402
 from bot.pipeline.edit import EditResult, edit_files  # noqa: E402
-from bot.pipeline.survey import ExtractResult, extract_references  # noqa: E402
+from bot.pipeline.extract import ExtractResult, extract_references  # noqa: E402
 from bot.worktree import WorkTree  # noqa: E402
 
 Found = Occurrence | UnsupportedText
@@ -175,7 +175,9 @@ def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
 def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
     """Yield every place that does not read as it was planned to."""
     expected = {
-        get_occurrence_key(place): str(place.reference.with_digest(planned.get(get_occurrence_key(place), place.reference.digest)))
+        get_occurrence_key(place): str(
+            place.reference.with_digest(planned.get(get_occurrence_key(place), place.reference.digest))
+        )
         for place in before.occurrences
     }
     there = {get_occurrence_key(place): str(place.reference) for place in after.occurrences}
@@ -186,7 +188,9 @@ def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[Occurr
     yield from (f"wrong: unsupported {key}" for key in (texts[0] - texts[1]) + (texts[1] - texts[0]))
 
 
-def misbuilt(matched: Mapping[FilePath, Matched], images: Images, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
+def misbuilt(
+    matched: Mapping[FilePath, Matched], images: Images, planned: Mapping[OccurrenceKey, Digest]
+) -> Iterator[str]:
     """Yield every Dockerfile of which BuildKit then pulls anything but what was planned."""
     for path, pairs in matched.items():
         expected = Counter(

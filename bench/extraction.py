@@ -12,10 +12,10 @@ import yaml
 from bot.cli.app import collect_rarely
 from bot.formats import load_all_formats
 from bot.formats._syntax.yaml import nodes
-from bot.formats._syntax.yaml.source import split_sections
+from bot.formats._syntax.yaml.sections import split_sections
 from bot.model.forge import GitRepository
-from bot.model.source import NotEditable, FilePath, SourceFile
-from bot.pipeline.survey import ExtractResult, extract_references
+from bot.model.source import FilePath, NotEditable, SourceFile
+from bot.pipeline.extract import ExtractResult, extract_references
 from bot.ports import FileFormat
 from bot.worktree import WorkTree
 
@@ -60,7 +60,9 @@ def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
     if not files:
         return
     documents = [
-        content[start:end].decode(errors="replace") for content in files.values() for start, end in split_sections(content)
+        content[start:end].decode(errors="replace")
+        for content in files.values()
+        for start, end in split_sections(content)
     ]
     reading = best(lambda: extract(parsed))
     of_files, of_parts = best(lambda: parse_events(documents)), best(lambda: parse_events(parts))
@@ -126,7 +128,9 @@ def parse_events(texts: Iterable[str]) -> None:
 
 def describe(surveyed: ExtractResult) -> None:
     by_format = Counter(each.format for each in surveyed.occurrences)
-    closed = Counter(each.digest_slot.reason.value for each in surveyed.occurrences if isinstance(each.digest_slot, NotEditable))
+    closed = Counter(
+        each.digest_slot.reason.value for each in surveyed.occurrences if isinstance(each.digest_slot, NotEditable)
+    )
     unsupported = Counter(each.reason.value for each in surveyed.unsupported)
     print(f"  references: {dict(sorted(by_format.items())) or 'none'}")
     print(f"  of these not to be written: {dict(sorted(closed.items())) or 'none'}")

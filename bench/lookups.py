@@ -18,7 +18,7 @@ from processes import AS_INSTALLED
 from support.parts import find_docker_registry
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.images import ImageIndex, DemoPackage, build_debian_root, build_image, build_index, build_layer
+from bot.demo.images import DemoPackage, ImageIndex, build_debian_root, build_image, build_index, build_layer
 
 IMAGES = 215
 FILES = 430

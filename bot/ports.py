@@ -10,23 +10,23 @@ if TYPE_CHECKING:  # only signatures need these imports, so they do not slow dow
 
     from bot.model.advisory import AdvisoryResult
     from bot.model.artifact import Artifact, Blob, Referrer
+    from bot.model.build_task import BuildTask
     from bot.model.contents import ImageContents
     from bot.model.dashboard import DashboardIssue
     from bot.model.diagnosis import Check, DiagnosisTarget
     from bot.model.errors import TreeError
     from bot.model.evidence import Scan, ScannerIdentity, ScanOutcome, ScanSubject
-    from bot.model.extras import RequestAttributes
+    from bot.model.extracted_item import ExtractedItem
     from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest, TreeEntry
-    from bot.model.found import ExtractedItem
     from bot.model.history import SupersededTag, TagObservation
     from bot.model.image import CachedManifest, ImageFacts, Manifest, RegistryRecord, TagDescriptor
     from bot.model.policy import PolicyRule
     from bot.model.proposal import Proposal, RemoteRequest
     from bot.model.reference import Digest, TagRef
     from bot.model.report import RunFailure
+    from bot.model.request_attributes import RequestAttributes
     from bot.model.signature import SignatureOutcome
     from bot.model.source import FileChange, FilePath, SourceFile
-    from bot.model.task import BuildTask
     from bot.model.trust import TrustEntry
     from bot.model.vex import VexStatements
 
@@ -185,7 +185,9 @@ class Forge(Protocol):
         """
         ...
 
-    def update_request(self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = ...) -> tuple[str, ...]:
+    def update_request(
+        self, request: RemoteRequest, title: str, body: str, attributes: RequestAttributes = ...
+    ) -> tuple[str, ...]:
         """Update title and body of an open request if they differ, set its attributes, and return what is refused.
 
         Labels in `request.user_requests` are removed. Attributes that users removed stay removed, even if

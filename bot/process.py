@@ -74,7 +74,9 @@ def run(
     with child, _track_child(child):
         readers: list[_StreamReader] = []
         try:
-            readers.extend(_StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream)
+            readers.extend(
+                _StreamReader(stream, max_output, child) for stream in (child.stdout, child.stderr) if stream
+            )
             writer = _start_thread(_write_input, child.stdin, stdin)
             waiter = _start_thread(child.wait)  # in a thread, because child.wait with a timeout polls and returns late
             waiter.join(timeout)
@@ -91,7 +93,9 @@ def run(
     output, errors = readers
     if output.has_overflowed or errors.has_overflowed:
         raise ProcessError(f"{program} wrote more than {max_output} bytes and was killed")
-    return ProcessResult(child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:])
+    return ProcessResult(
+        child.returncode, output.content, errors.content.decode(errors="replace").strip()[-MAX_ERROR_CHARACTERS:]
+    )
 
 
 def end_children() -> None:

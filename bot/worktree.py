@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bot import process
 from bot.core.git_ownership import explain_refusal
-from bot.core.places.diff import ALL_LINES, parse_changed_lines
+from bot.core.references.diff import ALL_LINES, parse_changed_lines
 from bot.model.errors import ProcessError, TreeError, UsageError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -174,7 +174,9 @@ class WorkTree:
             TreeError: If git cannot list the files.
         """
         git_result = self._query_git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-        if git_result is None or (git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS)):
+        if git_result is None or (
+            git_result.status and any(words in git_result.error_text for words in _NO_CHECKOUT_ERRORS)
+        ):
             return None
         if git_result.status:
             raise TreeError(
@@ -294,7 +296,9 @@ class GitRevisionDiff:
     def _query_git(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
         found = _run_git(self.root, *arguments, failure=self._failure_message, environment=environment, stdin=stdin)
         if found is None or found.status:
-            raise TreeError(f"{self._failure_message}: {found.error_text if found is not None else 'git is not installed'}")
+            raise TreeError(
+                f"{self._failure_message}: {found.error_text if found is not None else 'git is not installed'}"
+            )
         return found.output
 
     @property

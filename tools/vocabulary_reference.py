@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.model.evidence import UnscannedReason
-from bot.model.vocabulary import REASONS_BY_STATUS, UNSUPPORTED_REASONS, ViolatedRule, ViolationKind, ProposalOutcome, Reason, FailureStage, OccurrenceStatus
+from bot.model.vocabulary import (
+    REASONS_BY_STATUS,
+    UNSUPPORTED_REASONS,
+    FailureStage,
+    OccurrenceStatus,
+    ProposalOutcome,
+    Reason,
+    ViolatedRule,
+    ViolationKind,
+)
 from tools.checkout import ROOT
 
 PAGE = ROOT / "docs" / "vocabulary.md"

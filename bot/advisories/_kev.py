@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from bot.advisories.source import MalformedError
-from bot.core.evidence.canonical import is_cve
+from bot.core.evidence.finding_keys import is_cve
 
 MAX_CATALOGUE_SIZE = 32 * 1024 * 1024
 """Bytes; in 2026 the catalogue has one and a half million, and grows by less than a fifth per year."""

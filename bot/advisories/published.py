@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 
-from bot.advisories.documents import VexDocuments
-from bot.advisories.lists import PublicLists
+from bot.advisories.public_lists import PublicLists
+from bot.advisories.vex_documents import VexDocuments
 from bot.model.advisory import AdvisoryList, AdvisoryResult
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem
 from bot.model.errors import RegistryError
@@ -30,7 +30,10 @@ class PublishedAdvisories:
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
         """Read the lists and the documents."""
         result = self._lists.query_lists(())
-        for advisory_list, day in ((AdvisoryList.KEV, result.list_versions.kev_date), (AdvisoryList.EPSS, result.list_versions.epss_date)):
+        for advisory_list, day in (
+            (AdvisoryList.KEV, result.list_versions.kev_date),
+            (AdvisoryList.EPSS, result.list_versions.epss_date),
+        ):
             if day is not None:
                 yield report_ok(advisory_list.value, "read the list", f"the list is of {day:%Y-%m-%d}")
             elif advisory_list in result.errors:
@@ -65,4 +68,9 @@ class PublishedAdvisories:
         result = self._lists.query_lists(ids)
         if not self._documents.load_statements().errors:
             return result
-        return replace(result, list_versions=replace(result.list_versions, unread_lists=result.list_versions.unread_lists | {AdvisoryList.VEX}))
+        return replace(
+            result,
+            list_versions=replace(
+                result.list_versions, unread_lists=result.list_versions.unread_lists | {AdvisoryList.VEX}
+            ),
+        )

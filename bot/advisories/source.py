@@ -55,7 +55,9 @@ class DocumentSource:
     def _fetch_url(self, address: str, limit: int) -> bytes:
         try:
             url = Url.parse(address)
-            http = HttpClient({url.authority: HostTrust(is_insecure=url.scheme == "http")}, environment=self._environment)
+            http = HttpClient(
+                {url.authority: HostTrust(is_insecure=url.scheme == "http")}, environment=self._environment
+            )
             response = http.request("GET", address, limit=limit)
         except HttpError as error:
             raise UnreadableSourceError(str(error)) from None

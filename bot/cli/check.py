@@ -101,7 +101,7 @@ def _render_report(report: CheckReport, output_format: str) -> str:
 
             return render_check_annotations(report)
         case "codequality":
-            from bot.reports.check_quality import render_check_code_quality
+            from bot.reports.check_code_quality import render_check_code_quality
 
             return render_check_code_quality(report)
         case _:

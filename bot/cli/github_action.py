@@ -122,7 +122,11 @@ def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
         for each in tree["occurrences"]
         if each["status"] in UPDATABLE_STATUSES and each["new_digest"] is not None
     ]
-    return {"proposals": _serialise_fitting(proposals), "updates": _serialise_fitting(updates), "failed": _serialise_fitting(report["failed"])}
+    return {
+        "proposals": _serialise_fitting(proposals),
+        "updates": _serialise_fitting(updates),
+        "failed": _serialise_fitting(report["failed"]),
+    }
 
 
 def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
@@ -165,7 +169,7 @@ def run_step(environment: Environment, folder: Path) -> int:
 
 def _quarantine_state(state: Path) -> str | None:
     """Rename a state that the cache restored but no run can use, so that it is not cached again; return why."""
-    from bot.state.recalled import quarantine_database  # jobs without a state do not import SQLAlchemy
+    from bot.state.quarantine import quarantine_database  # jobs without a state do not import SQLAlchemy
 
     return quarantine_database(state)
 

@@ -73,7 +73,10 @@ def _has_symbolic_link(path: Path) -> bool:
 
 
 def write_result(
-    render: FormatRenderer, output_format: str, exports: Sequence[ExportTarget], render_for_screen: Callable[[], str] | None = None
+    render: FormatRenderer,
+    output_format: str,
+    exports: Sequence[ExportTarget],
+    render_for_screen: Callable[[], str] | None = None,
 ) -> bool:
     """Write the result to all exports and to stdout; return False if an export could not be written.
 
@@ -152,7 +155,7 @@ def render_report(report: RunReport, output_format: str) -> str:
     """Render a report in one of the formats that `scan` and `run` share."""
     match output_format:
         case "sarif":
-            from bot.reports.sarif import render_report_sarif
+            from bot.reports.report_sarif import render_report_sarif
 
             return render_report_sarif(report)
         case "jsonl":
@@ -160,7 +163,7 @@ def render_report(report: RunReport, output_format: str) -> str:
 
             return render_decisions(report)
         case "markdown":
-            from bot.reports.summary import render_markdown_summary
+            from bot.reports.markdown_summary import render_markdown_summary
 
             return render_markdown_summary(report)
         case "metrics":

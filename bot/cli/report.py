@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bot.cli.outputs import render_page, show, check_writable
+from bot.cli.outputs import check_writable, render_page, show
 from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 

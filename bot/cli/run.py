@@ -9,12 +9,12 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, ExportTarget, write_result, render_html, render_report
-from bot.cli.scope import add_scope_options
+from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, write_result
+from bot.cli.scope_options import add_scope_options
 from bot.cli.screen import render_run_for_screen
-from bot.cli.terminal import LogMode, log_end, create_progress
+from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.report import RunReport
-from bot.model.scope import RunScope
+from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ExitCode, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.reports.json_document import render_run_document
@@ -45,7 +45,9 @@ def command(
     """Propose newer images to the repositories of a config."""
     fleet_run = wiring.build_fleet_context(config_file, RunLevel[level.upper()], scope, create_progress(log))
     report = run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
-    has_written_all = write_result(partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report))
+    has_written_all = write_result(
+        partial(_render_report, report), output_format, exports, partial(render_run_for_screen, report)
+    )
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code

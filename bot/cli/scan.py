@@ -11,9 +11,9 @@ import click
 
 from bot import wiring
 from bot.cli import options
-from bot.cli.outputs import FORMATS, ExportTarget, write_result, render_html, render_report
+from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, write_result
 from bot.cli.screen import colour_text
-from bot.cli.terminal import LogMode, log_end, create_progress
+from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import RunFailure, RunReport
 from bot.model.source import FilePath

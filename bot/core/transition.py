@@ -24,7 +24,11 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:
         candidate_platforms = candidate.platforms
-        platforms = (candidate_platforms[0] if candidate_platforms and DEFAULT_PLATFORM not in candidate_platforms else DEFAULT_PLATFORM,)
+        platforms = (
+            candidate_platforms[0]
+            if candidate_platforms and DEFAULT_PLATFORM not in candidate_platforms
+            else DEFAULT_PLATFORM,
+        )
     old_digest = update.occurrence.reference.digest
     return Transition(update.tracked_image.tag_ref, old_digest, candidate.digest, platforms, candidate.tag)
 

@@ -78,12 +78,15 @@ class _PageWriter:
         """Write a bucket and the buckets inside; return the number of its root page."""
         items = [self._build_leaf_element(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
         level = [
-            _BranchElement(group[0].key if group else b"", self._append_page(_LEAF_PAGE, len(group), _encode_leaf(group)))
+            _BranchElement(
+                group[0].key if group else b"", self._append_page(_LEAF_PAGE, len(group), _encode_leaf(group))
+            )
             for group in _split_into_pages(items) or [[]]
         ]
         while len(level) > 1:
             level = [
-                _BranchElement(group[0].key, self._append_page(_BRANCH_PAGE, len(group), _encode_branch(group))) for group in _split_into_pages(level)
+                _BranchElement(group[0].key, self._append_page(_BRANCH_PAGE, len(group), _encode_branch(group)))
+                for group in _split_into_pages(level)
             ]
         return level[0].page
 

@@ -46,7 +46,9 @@ class DemoPackage:
         return self.source or self.name
 
 
-def build_debian_root(release: str, packages: Iterable[DemoPackage], *, architecture: str = "amd64") -> dict[str, bytes]:
+def build_debian_root(
+    release: str, packages: Iterable[DemoPackage], *, architecture: str = "amd64"
+) -> dict[str, bytes]:
     """Return the files by which a scanner recognises Debian `release` (`12.11`) and its installed packages."""
     major = release.partition(".")[0]
     names = f'PRETTY_NAME="Debian GNU/Linux {major}"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{major}"\n'
@@ -71,7 +73,9 @@ def _format_dpkg_entry(package: DemoPackage, architecture: str) -> str:
     return "".join(f"{key}: {value}\n" for key, value in fields.items() if value)
 
 
-def build_alpine_root(release: str, packages: Iterable[DemoPackage], *, architecture: str = "x86_64") -> dict[str, bytes]:
+def build_alpine_root(
+    release: str, packages: Iterable[DemoPackage], *, architecture: str = "x86_64"
+) -> dict[str, bytes]:
     """Return the files by which a scanner recognises Alpine `release` (`3.20.3`) and its installed packages."""
     names = f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={release}\nPRETTY_NAME="Alpine Linux v{release}"\n'
     return {
@@ -190,7 +194,9 @@ def build_image(
     return PlatformImage(_encode_json(manifest), str(manifest["mediaType"]), blobs, platform)
 
 
-def build_artifact(artifact_type: str, layers: Sequence[ImageLayer], annotations: Mapping[str, str] | None = None) -> PlatformImage:
+def build_artifact(
+    artifact_type: str, layers: Sequence[ImageLayer], annotations: Mapping[str, str] | None = None
+) -> PlatformImage:
     """Create the manifest of an artifact that is not an image, such as a database or an attestation."""
     empty = b"{}"
     manifest = {
@@ -210,15 +216,25 @@ def build_attestation(subject: PlatformImage) -> PlatformImage:
     https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
     """
     statement = _encode_json({"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicate": {}})
-    attestation_manifest = build_artifact("application/vnd.in-toto+json", [ImageLayer(statement, "application/vnd.in-toto+json")])
+    attestation_manifest = build_artifact(
+        "application/vnd.in-toto+json", [ImageLayer(statement, "application/vnd.in-toto+json")]
+    )
     descriptor_annotations = {
         "vnd.docker.reference.type": "attestation-manifest",
         "vnd.docker.reference.digest": subject.digest,
     }
-    return PlatformImage(attestation_manifest.content, attestation_manifest.media_type, attestation_manifest.blobs, "unknown/unknown", descriptor_annotations)
+    return PlatformImage(
+        attestation_manifest.content,
+        attestation_manifest.media_type,
+        attestation_manifest.blobs,
+        "unknown/unknown",
+        descriptor_annotations,
+    )
 
 
-def build_index(children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None, is_docker: bool = False) -> ImageIndex:
+def build_index(
+    children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None, is_docker: bool = False
+) -> ImageIndex:
     """Create an OCI image index of images, or a Docker manifest list."""
     media_type = DOCKER_INDEX if is_docker else OCI_INDEX
     content = {
@@ -236,7 +252,9 @@ def build_index(children: Sequence[PlatformImage], *, annotations: Mapping[str, 
     return ImageIndex(_encode_json(content), media_type, tuple(children))
 
 
-def _build_descriptor(media_type: str, content: bytes, annotations: Mapping[str, str] | None = None) -> dict[str, object]:
+def _build_descriptor(
+    media_type: str, content: bytes, annotations: Mapping[str, str] | None = None
+) -> dict[str, object]:
     return {
         "mediaType": media_type,
         "digest": compute_digest(content),

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bot import wiring
-from bot.demo.fleet import REPOSITORIES, run_git, make_repositories, write_config
-from bot.demo.library import build_demo_images
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.demo_images import build_demo_images
+from bot.demo.loopback_registry import LoopbackRegistry
+from bot.demo.repositories import REPOSITORIES, make_repositories, run_git, write_config
 from bot.model.report import ProposalReport, RepositoryReport, RunReport
-from bot.model.scope import RunScope
+from bot.model.run_scope import RunScope
 from bot.model.vocabulary import ProposalOutcome, RunLevel
 from bot.pipeline.run import run_fleets
 from bot.ports import ProgressReporter
@@ -54,11 +54,18 @@ def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
         write_line("The second run had nothing to do: it changed no branch, no proposal and no commit.")
     else:
         write_line("The second run changed something, which is a bug.")
-    return has_changed_nothing and _has_only_outcome(first, ProposalOutcome.OPENED) and not first.failed and not second.failed
+    return (
+        has_changed_nothing
+        and _has_only_outcome(first, ProposalOutcome.OPENED)
+        and not first.failed
+        and not second.failed
+    )
 
 
 def _run_basebump(config: Path, progress: ProgressReporter) -> RunReport:
-    fleet_run = wiring.build_fleet_context(config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache")
+    fleet_run = wiring.build_fleet_context(
+        config, RunLevel.PROPOSE, RunScope(), progress, cache=config.parent / "cache"
+    )
     return run_fleets(fleet_run.fleets, fleet_run.context, fleet_run.options)
 
 

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from bot.model.forge import TreeEntry
 
 
-def split_into_batches(entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None) -> Iterator[list[TreeEntry]]:
+def split_into_batches(
+    entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None
+) -> Iterator[list[TreeEntry]]:
     """Split entries into batches of at most `most_bytes` bytes and `most_files` files.
 
     A single entry larger than `most_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.

@@ -13,7 +13,9 @@ MAX_EXAMINED_REPOSITORIES = 50
 SELECT_ACTION = "select repositories"
 
 
-def check_selection(subject: str, repositories: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | Check]:
+def check_selection(
+    subject: str, repositories: Iterable[GitRepository | RunFailure]
+) -> Iterator[GitRepository | Check]:
     """Yield each selected repository once, and the diagnostic results of selecting them.
 
     `subject` names the forge in results that are about no single repository.

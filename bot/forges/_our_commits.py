@@ -39,7 +39,9 @@ def find_own_commit_below_merges(tip: AnyCommit, commits_beyond_base: Mapping[st
     while commit is not None and commit.intent is None and len(commit.parents) == PARENTS_OF_MERGE:
         merges += 1
         commit = commits_beyond_base.get(commit.parents[0])
-    return commit if commit is not None and commit.intent is not None and len(commits_beyond_base) == merges + 1 else None
+    return (
+        commit if commit is not None and commit.intent is not None and len(commits_beyond_base) == merges + 1 else None
+    )
 
 
 def extract_changed_lines(patch: str) -> tuple[str, ...]:

@@ -26,7 +26,9 @@ Answer = TypeVar("Answer")
 class RefusedError(ForgeError):
     """A forge refused or did not answer a request; the message says what that means and what to do next."""
 
-    def __init__(self, message: str, *, status: int | None, server_message: str = "", retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, status: int | None, server_message: str = "", retry_after: float | None = None
+    ) -> None:
         self.status = status
         """The HTTP status; None if there was no answer."""
         self.server_message = server_message

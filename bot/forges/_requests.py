@@ -51,11 +51,16 @@ def select_branches_to_read(
             yield branch
 
 
-def is_request_of_base(base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]) -> bool:
+def is_request_of_base(
+    base: BaseBranch, request: ListedRequest, heads: Mapping[str, BranchHead], desired: Collection[str]
+) -> bool:
     """Return True if a request belongs to a base branch; False if the head of its branch was not read."""
     head = heads.get(request.branch)
     return head is not None and base.is_base_of_request(
-        request.target_branch, is_desired=request.branch in desired, is_ours=head.intent is not None, stated_base=head.stated_base
+        request.target_branch,
+        is_desired=request.branch in desired,
+        is_ours=head.intent is not None,
+        stated_base=head.stated_base,
     )
 
 

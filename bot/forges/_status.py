@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.core.proposal.mark import record_status
+from bot.core.proposal.markers import record_status
 from bot.forges._refusal import RefusedError, is_permanent_refusal
-from bot.model.extras import CommitStatus
+from bot.model.request_attributes import CommitStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,9 @@ class StatusWriter:
         self._refusal_note = ""
         """The note that says why this token cannot set statuses, once a request showed that."""
 
-    def set_status(self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool) -> StatusOutcome:
+    def set_status(
+        self, branch: str, commit: str | None, status: CommitStatus | None, *, is_new: bool
+    ) -> StatusOutcome:
         """Set the status of a commit unless it is set already.
 
         Args:

@@ -48,7 +48,9 @@ class RepositorySelection:
         )
 
 
-def deduplicate_repositories(repositories: Iterable[GitRepository | RunFailure]) -> Iterator[GitRepository | RunFailure]:
+def deduplicate_repositories(
+    repositories: Iterable[GitRepository | RunFailure],
+) -> Iterator[GitRepository | RunFailure]:
     """Yield each repository once for each of its base branches, though the config may select it several times."""
     yielded: set[tuple[str, str | None]] = set()
     for each in repositories:

@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from bot.core.globs import is_glob_match
-from bot.model.found import ExtractedItem
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 

@@ -12,14 +12,14 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.formats._syntax.yaml.keys import may_be_escaped
-from bot.model.found import ExtractedItem
+from bot.formats._syntax.yaml.key_escapes import may_be_escaped
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
-    from bot.model.task import StepBuild
+    from bot.model.build_task import StepBuild
 
 _TASK_MARK = re.compile(
     rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the task language

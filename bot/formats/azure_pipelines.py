@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from bot.formats._syntax.places import TEMPLATE_MARKS
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 if TYPE_CHECKING:  # needed by annotations only; not imported at start-up

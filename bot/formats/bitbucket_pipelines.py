@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?bitbucket-pipelines\.ya?ml", re.DOTALL)
@@ -17,7 +17,11 @@ _PIPELINE_PATHS: tuple[KeyPath, ...] = (
 )
 """https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/; `definitions` has the pipelines that
 other repositories import."""
-_STEP_PATHS: tuple[KeyPath, ...] = (("step",), ("parallel", ALL_ITEMS, "step"), ("parallel", "steps", ALL_ITEMS, "step"))
+_STEP_PATHS: tuple[KeyPath, ...] = (
+    ("step",),
+    ("parallel", ALL_ITEMS, "step"),
+    ("parallel", "steps", ALL_ITEMS, "step"),
+)
 _STEP_AND_STAGE_PATHS: tuple[KeyPath, ...] = tuple(
     (*stage, *step) for stage in ((), ("stage", "steps", ALL_ITEMS)) for step in _STEP_PATHS
 )
@@ -30,7 +34,9 @@ def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
     A pipe without `docker://` is a version of a repository that holds a pipe, not an image.
     https://support.atlassian.com/bitbucket-cloud/docs/step-options/
     """
-    pipes = (ImageLocation((*path, script, ALL_ITEMS, "pipe"), scheme="docker://") for script in ("script", "after-script"))
+    pipes = (
+        ImageLocation((*path, script, ALL_ITEMS, "pipe"), scheme="docker://") for script in ("script", "after-script")
+    )
     return ImageLocation((*path, "image"), find_self_or_key("name")), *pipes
 
 
@@ -41,7 +47,16 @@ FORMAT: FileFormat = YamlPathFormat(
         # https://support.atlassian.com/bitbucket-cloud/docs/docker-image-options/
         ImageLocation(("image",), find_self_or_key("name")),
         ImageLocation(("definitions", "services", ALL_VALUES, "image"), find_self_or_key("name")),
-        *(images for pipeline in _PIPELINE_PATHS for step in _STEP_AND_STAGE_PATHS for images in _list_step_images((*pipeline, *step))),
+        *(
+            images
+            for pipeline in _PIPELINE_PATHS
+            for step in _STEP_AND_STAGE_PATHS
+            for images in _list_step_images((*pipeline, *step))
+        ),
     ),
-    anchor_paths=(("definitions", ALL_VALUES), ("definitions", ALL_VALUES, ALL_ITEMS), ("definitions", ALL_VALUES, ALL_VALUES)),
+    anchor_paths=(
+        ("definitions", ALL_VALUES),
+        ("definitions", ALL_VALUES, ALL_ITEMS),
+        ("definitions", ALL_VALUES, ALL_VALUES),
+    ),
 )

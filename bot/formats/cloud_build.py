@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
-from bot.formats._syntax.yaml.ways import ALL_ITEMS
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
 from bot.ports import FileFormat
 
 FORMAT: FileFormat = YamlPathFormat(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.formats._syntax.compose.files import is_compose_file
-from bot.model.found import ExtractedItem
+from bot.formats._syntax.compose.file_names import is_compose_file
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.model.found import ExtractedItem
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 _FILES = re.compile(
@@ -24,8 +24,15 @@ FORMAT: FileFormat = YamlPathFormat(
     path_pattern=_FILES,
     locations=(
         # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax
-        ImageLocation(("jobs", ALL_VALUES, "container"), find_self_or_key("image"), scheme=_DOCKER, is_scheme_required=False),
-        ImageLocation(("jobs", ALL_VALUES, "services", ALL_VALUES), find_self_or_key("image"), scheme=_DOCKER, is_scheme_required=False),
+        ImageLocation(
+            ("jobs", ALL_VALUES, "container"), find_self_or_key("image"), scheme=_DOCKER, is_scheme_required=False
+        ),
+        ImageLocation(
+            ("jobs", ALL_VALUES, "services", ALL_VALUES),
+            find_self_or_key("image"),
+            scheme=_DOCKER,
+            is_scheme_required=False,
+        ),
         ImageLocation(("jobs", ALL_VALUES, "steps", ALL_ITEMS, "uses"), scheme=_DOCKER),
         # https://docs.github.com/en/actions/reference/workflows-and-actions/metadata-syntax
         ImageLocation(("runs", "image"), scheme=_DOCKER),

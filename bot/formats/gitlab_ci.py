@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat, find_self_or_key
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat, find_self_or_key
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)

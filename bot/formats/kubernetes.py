@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator
 
 from bot.formats._syntax.encoding import is_utf_16
-from bot.model.found import ExtractedItem
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
@@ -42,7 +42,7 @@ class _KubernetesFormat:
             from bot.formats._readers.kubernetes import read_overrides
 
             return read_overrides(file, is_image_updater_file=parameters[1] is not None)
-        from bot.formats._syntax.kubernetes.gate import may_name_images
+        from bot.formats._syntax.kubernetes.prefilter import may_name_images
 
         if not may_name_images(content):
             return iter(())

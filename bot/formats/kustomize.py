@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.places.relate.folders import KUSTOMIZATION_NAMES
-from bot.model.found import ExtractedItem
+from bot.core.references.relate.folders import KUSTOMIZATION_NAMES
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
 from bot.ports import FileFormat
 
 _STEP_KEYS = ("steps", "services", "clone", "pipeline")
@@ -14,6 +14,11 @@ _STEP_KEYS = ("steps", "services", "clone", "pipeline")
 FORMAT: FileFormat = YamlPathFormat(
     name="woodpecker",
     path_pattern=re.compile(r"(?:.*/)?\.woodpecker(?:/.+)?\.ya?ml", re.DOTALL),
-    locations=tuple(ImageLocation((holder, each, "image")) for holder in _STEP_KEYS for each in (ALL_ITEMS, ALL_VALUES)),
-    anchor_paths=(("variables", ALL_ITEMS), ("variables", ALL_VALUES)),  # https://woodpecker-ci.org/docs/usage/advanced-usage
+    locations=tuple(
+        ImageLocation((holder, each, "image")) for holder in _STEP_KEYS for each in (ALL_ITEMS, ALL_VALUES)
+    ),
+    anchor_paths=(
+        ("variables", ALL_ITEMS),
+        ("variables", ALL_VALUES),
+    ),  # https://woodpecker-ci.org/docs/usage/advanced-usage
 )

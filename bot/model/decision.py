@@ -153,7 +153,16 @@ class UncheckedReference:
         return self.tracked_image.occurrence
 
 
-Decision = ImageUpdate | UpToDate | SupersededReference | HeldUpdate | SkippedReference | RefusedUpdate | UnresolvedReference | UncheckedReference
+Decision = (
+    ImageUpdate
+    | UpToDate
+    | SupersededReference
+    | HeldUpdate
+    | SkippedReference
+    | RefusedUpdate
+    | UnresolvedReference
+    | UncheckedReference
+)
 
 
 def get_tracked_image(decision: Decision) -> TrackedImage | None:

@@ -16,7 +16,7 @@ from bot.model.vocabulary import Reason
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.evidence import Urgency
-    from bot.model.pace import ProposalSchedule
+    from bot.model.limits import ProposalSchedule
     from bot.model.rules import AcceptedHold, AutomergeConditions, ConfiguredEndOfLife, IntroducedLimit, OpenCondition
     from bot.model.trust import TrustEntry
 

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.model.dashboard import UserRequest
-from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
+from bot.model.limits import ProposalSchedule
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase
-from bot.model.pace import ProposalSchedule
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 Target = str

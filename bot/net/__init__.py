@@ -2,8 +2,15 @@
 
 from bot.net.causes import describe_cause
 from bot.net.client import HttpClient, Response
-from bot.net.errors import BlockedError, HttpError, OversizedError, RateLimitedError, BlockedRedirectError, UnreachableError
-from bot.net.guard import RequestGuard, HostTrust, is_public_address
+from bot.net.errors import (
+    BlockedError,
+    BlockedRedirectError,
+    HttpError,
+    OversizedError,
+    RateLimitedError,
+    UnreachableError,
+)
+from bot.net.guard import HostTrust, RequestGuard, is_public_address
 from bot.net.proxy import HttpsProxy
 from bot.net.session import ApiSession
 from bot.net.text import sanitize_text

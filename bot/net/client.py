@@ -18,8 +18,8 @@ from urllib3.exceptions import HTTPError as TransportError
 from bot import __version__
 from bot.net.body import limit_body
 from bot.net.causes import describe_cause
-from bot.net.errors import BlockedError, HttpError, BlockedRedirectError, UnreachableError
-from bot.net.guard import RequestGuard, HostTrust, ResolveHost, resolve_host
+from bot.net.errors import BlockedError, BlockedRedirectError, HttpError, UnreachableError
+from bot.net.guard import HostTrust, RequestGuard, ResolveHost, resolve_host
 from bot.net.pace import MAX_PAUSE, HostPace
 from bot.net.proxy import HttpsProxy
 from bot.net.transport import GuardedAdapter
@@ -124,7 +124,9 @@ class HttpClient:
             is_complaint = response.status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in response.headers
             if is_complaint:
                 self._get_pace(answering).pause_requests(requested_pause)
-            if pause is None or requested_pause > MAX_PAUSE:  # a retry before the time that the host asked for would fail again
+            if (
+                pause is None or requested_pause > MAX_PAUSE
+            ):  # a retry before the time that the host asked for would fail again
                 self._exhausted_hosts.add(target.authority)
                 return response
             if not is_complaint:  # otherwise the pace delays all requests to this host, the next attempt included
@@ -149,7 +151,11 @@ class HttpClient:
     def _follow_redirects(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
         """Return the response at the end of all redirects, and the URL that sent it."""
         response, hops = self._send_guarded(parts, target, headers), 0
-        while parts.max_redirects and response.status in REDIRECT_STATUSES and (location := response.headers.get("location")):
+        while (
+            parts.max_redirects
+            and response.status in REDIRECT_STATUSES
+            and (location := response.headers.get("location"))
+        ):
             if hops == parts.max_redirects:
                 raise BlockedRedirectError(f"{target.display_text} redirects more than {parts.max_redirects} times")
             hops += 1
@@ -159,7 +165,9 @@ class HttpClient:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
                 response, target = self._send_guarded(parts, next_url, headers), next_url
             except BlockedError as error:  # without its hint: a redirect must not suggest to list the host it names
-                raise BlockedRedirectError(f"{target.display_text} redirects to a blocked URL: {error.reason}") from error
+                raise BlockedRedirectError(
+                    f"{target.display_text} redirects to a blocked URL: {error.reason}"
+                ) from error
         return response, target
 
     def _send_guarded(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> Response:
@@ -170,7 +178,9 @@ class HttpClient:
         with self._get_pace(target).wait_for_turn():
             return self._send_once(parts, target, headers, uses_proxy=uses_proxy)
 
-    def _send_once(self, parts: _RequestParts, target: Url, headers: Mapping[str, str], *, uses_proxy: bool) -> Response:
+    def _send_once(
+        self, parts: _RequestParts, target: Url, headers: Mapping[str, str], *, uses_proxy: bool
+    ) -> Response:
         trust = self._guard.get_trust(target)
         try:
             with self._get_session().request(
@@ -190,7 +200,9 @@ class HttpClient:
         except HttpError:
             raise
         except UnicodeError:  # through a proxy, Python 3.13 detects only here that a label is empty or too long
-            raise UnreachableError(f"{target.display_text} did not answer: its host name is invalid", is_permanent=True) from None
+            raise UnreachableError(
+                f"{target.display_text} did not answer: its host name is invalid", is_permanent=True
+            ) from None
         except (OSError, TransportError) as error:
             cause, lasting = describe_cause(error)
             raise UnreachableError(f"{target.display_text} did not answer: {cause}", is_permanent=lasting) from error

@@ -14,7 +14,9 @@ def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTE
 
     Servers repeat parts of requests in their responses, so callers that quote a response pass the request's secrets.
     """
-    spellings = {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])}  # also as quoted by `repr`
+    spellings = {
+        spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])
+    }  # also as quoted by `repr`
     for secret in sorted(filter(None, spellings), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     visible = "".join(character if character.isprintable() else " " for character in text)

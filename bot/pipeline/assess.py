@@ -15,9 +15,9 @@ from bot.model.reference import Digest
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.enrich import apply_vex, enrich_evidence
-from bot.pipeline.look import list_subjects_on
-from bot.pipeline.pool import WorkerPool
-from bot.pipeline.troubles import STATE_SUBJECT, deduplicate_failures
+from bot.pipeline.inspect_images import list_subjects_on
+from bot.pipeline.registry_failures import STATE_SUBJECT, deduplicate_failures
+from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector, StateStore
 
 _BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
@@ -57,18 +57,27 @@ def assess(
     Raises:
         StateError: If the state cannot be read.
     """
-    ordered = sorted(set(transitions), key=lambda move: move.sort_key)
-    subjects = sorted({subject for move in ordered for subject in list_subjects(move)}, key=repr)
+    ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
+    subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
     outcomes, save_failures = _scan_all(subjects, select_scanner, state_store, pool, progress)
     vex_result = apply_vex(outcomes, advisories, pool)
-    compared = {move: merge_platforms({on: _compare_on_platform(move, on, vex_result.outcomes) for on in move.platforms}) for move in ordered}
+    compared = {
+        transition: merge_platforms(
+            {on: _compare_on_platform(transition, on, vex_result.outcomes) for on in transition.platforms}
+        )
+        for transition in ordered
+    }
     enriched = enrich_evidence(compared, advisories)
     failures = (*_list_failures(vex_result.outcomes), *save_failures, *vex_result.failures, *enriched.failures)
     return AssessmentResult(enriched.evidence, failures)
 
 
 def _scan_all(
-    subjects: Sequence[ScanSubject], select_scanner: ScannerSelector, state_store: StateStore, pool: WorkerPool, progress: ProgressReporter
+    subjects: Sequence[ScanSubject],
+    select_scanner: ScannerSelector,
+    state_store: StateStore,
+    pool: WorkerPool,
+    progress: ProgressReporter,
 ) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
     """Scan the images that have no stored scan; return all outcomes, and failures to store scans."""
     progress.start_phase("Scanning images", len(subjects))
@@ -98,17 +107,21 @@ def _scan_all(
     return outcomes, save_failures[:1]  # the error is the same for every image
 
 
-def list_subjects(move: Transition) -> list[ScanSubject]:
+def list_subjects(transition: Transition) -> list[ScanSubject]:
     """Return both images of a transition on all of its platforms."""
-    return [subject for platform in move.platforms for subject in list_subjects_on(move, platform)]
+    return [subject for platform in transition.platforms for subject in list_subjects_on(transition, platform)]
 
 
-def _compare_on_platform(move: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]) -> Evidence:
-    images = [outcomes[subject] for subject in list_subjects_on(move, platform)]
-    return compare_scans(images[0] if move.old else None, images[-1])
+def _compare_on_platform(
+    transition: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]
+) -> Evidence:
+    images = [outcomes[subject] for subject in list_subjects_on(transition, platform)]
+    return compare_scans(images[0] if transition.old else None, images[-1])
 
 
-def _group_by_scanner(subjects: Iterable[ScanSubject], select_scanner: ScannerSelector) -> Mapping[Scanner, Sequence[ScanSubject]]:
+def _group_by_scanner(
+    subjects: Iterable[ScanSubject], select_scanner: ScannerSelector
+) -> Mapping[Scanner, Sequence[ScanSubject]]:
     scanners: dict[Scanner, list[ScanSubject]] = defaultdict(list)
     for subject in subjects:
         scanners[select_scanner(subject.tag_ref)].append(subject)
@@ -135,7 +148,9 @@ def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: Pro
 
 def _list_failures(outcomes: Mapping[ScanSubject, ScanOutcome]) -> Iterator[RunFailure]:
     return deduplicate_failures(
-        RunFailure(f"{subject.tag_ref}@{subject.digest}", FailureStage.ASSESS, outcome.detail or outcome.reason.sentence)
+        RunFailure(
+            f"{subject.tag_ref}@{subject.digest}", FailureStage.ASSESS, outcome.detail or outcome.reason.sentence
+        )
         for subject, outcome in outcomes.items()
         if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
     )

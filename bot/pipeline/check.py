@@ -7,22 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from bot.core.choice.objections import find_violations
 from bot.core.choice.verdict import build_verdict
-from bot.core.places.reconcile import find_sharing_with_skipped
-from bot.core.places.select import RepositoryBranch, select_reference, skip_unknown_registry
-from bot.core.places.touched import ChangedFiles, ChangedFile
+from bot.core.choice.violations import find_violations
+from bot.core.references.changed_references import ChangedFile, ChangedFiles
+from bot.core.references.reconcile import find_sharing_with_skipped
+from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
 from bot.model.check import CheckedOccurrence, CheckReport
 from bot.model.decision import Decision, SkippedReference, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import Reason
+from bot.pipeline.extract import ExtractResult, extract_references
 from bot.pipeline.scan import OfflineContext
-from bot.pipeline.survey import ExtractResult, extract_references
 from bot.ports import FileTree, RevisionDiff
 
 if TYPE_CHECKING:  # an offline check does not import this module
-    from bot.pipeline.judge import RunContext
+    from bot.pipeline.decide_updates import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +37,18 @@ class CheckOptions:
     """Maximum age of an image for which an update is available; None for no maximum."""
 
 
-def check_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig, options: CheckOptions) -> CheckReport:
+def check_tree(
+    tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig, options: CheckOptions
+) -> CheckReport:
     """Check the image references of one tree.
 
     Raises:
         TreeError: If the tree cannot be listed, or its changes cannot be determined.
         ConfigError: If the config file in the tree is not valid.
     """
-    extract_result = extract_references(GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules)
+    extract_result = extract_references(
+        GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules
+    )
     checked = extract_result if options.since is None else _select_changed(extract_result, options.since)
     policy_config = replace(policy_config, repository_rules=extract_result.rules)
     report = CheckReport(
@@ -59,33 +63,45 @@ def check_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, 
         return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))
     from bot.pipeline.check_asked import check_online
 
-    places, failures = check_online(extract_result, checked, context, policy_config, options.fix_command, options.max_age)
-    return replace(report, occurrences=places, failed=(*extract_result.failures, *failures))
+    checked_occurrences, failures = check_online(
+        extract_result, checked, context, policy_config, options.fix_command, options.max_age
+    )
+    return replace(report, occurrences=checked_occurrences, failed=(*extract_result.failures, *failures))
 
 
-def _check_offline(checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions) -> Sequence[CheckedOccurrence]:
+def _check_offline(
+    checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions
+) -> Sequence[CheckedOccurrence]:
     """Check references without network access: only missing digests are found."""
     today = context.clock.now().date()
-    selections = (select_reference(policy_config, RepositoryBranch("", ""), place, today) for place in checked.occurrences)
-    known_registry_selections = (skip_unknown_registry(policy_config, place) for place in selections)
-    decisions: list[Decision] = [place if isinstance(place, SkippedReference) else UncheckedReference(place) for place in known_registry_selections]
+    selections = (
+        select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.occurrences
+    )
+    known_registry_selections = (skip_unknown_registry(policy_config, reference) for reference in selections)
+    decisions: list[Decision] = [
+        reference if isinstance(reference, SkippedReference) else UncheckedReference(reference)
+        for reference in known_registry_selections
+    ]
     conflicting = find_sharing_with_skipped(decisions)
     return [
         CheckedOccurrence(build_verdict(each), tuple(find_violations(each, options.fix_command, (), today)))
         for each in (
-            SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each for each in decisions
+            SkippedReference(each.occurrence, Reason.CONFLICTING_EDITS) if each.occurrence in conflicting else each
+            for each in decisions
         )
     ]
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
     """Return the extract result with only those references and unread files that changed."""
-    paths = {place.path for place in (*extract_result.references, *extract_result.unread_files)}
-    paths |= {path for place in extract_result.occurrences for path, _ in place.usages}
+    paths = {reference.path for reference in (*extract_result.references, *extract_result.unread_files)}
+    paths |= {path for reference in extract_result.occurrences for path, _ in reference.usages}
     files = {
-        path: ChangedFile(readings[0].file.content if (readings := extract_result.get_readings(path)) else b"", lines)
-        for path, lines in revision_diff.list_changed_lines(paths).items()
-        if lines
+        path: ChangedFile(
+            readings[0].file.content if (readings := extract_result.get_readings(path)) else b"", changed_lines
+        )
+        for path, changed_lines in revision_diff.list_changed_lines(paths).items()
+        if changed_lines
     }
     change = ChangedFiles(files)
     return replace(

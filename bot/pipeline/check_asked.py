@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
-from bot.core.choice.objections import get_update_cause, format_short_reference, build_signature_violation, find_violations, check_build_age
 from bot.core.choice.verdict import build_verdict
+from bot.core.choice.violations import (
+    build_signature_violation,
+    check_build_age,
+    find_violations,
+    format_short_reference,
+    get_update_cause,
+)
 from bot.core.evidence.trust import describe_signature, find_trust
 from bot.core.transition import DEFAULT_PLATFORM, get_first_transition
 from bot.model.check import CheckedOccurrence, Violation
@@ -26,18 +32,23 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
-from bot.pipeline.judge import DecisionResult, RunContext
-from bot.pipeline.look import fetch_contents
-from bot.pipeline.pool import REGISTRY_POOL
+from bot.pipeline.decide_updates import DecisionResult, RunContext
+from bot.pipeline.extract import ExtractResult
+from bot.pipeline.inspect_images import fetch_contents
 from bot.pipeline.scan import decide_tree
-from bot.pipeline.survey import ExtractResult
-from bot.pipeline.verify import verify_signatures
+from bot.pipeline.verify_signatures import verify_signatures
+from bot.pipeline.worker_pool import REGISTRY_POOL
 
 _Image = tuple[TagRef, Digest]
 
 
 def check_online(
-    extract_result: ExtractResult, checked: ExtractResult, context: RunContext, policy_config: PolicyConfig, fix_command: str, max_age: timedelta | None
+    extract_result: ExtractResult,
+    checked: ExtractResult,
+    context: RunContext,
+    policy_config: PolicyConfig,
+    fix_command: str,
+    max_age: timedelta | None,
 ) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
     """Return the checked references of `checked`, and the failures.
 
@@ -50,8 +61,12 @@ def check_online(
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
     tree_decisions = decide_tree(extract_result, checked, context, policy_config, needs_evidence)
-    signatures, signature_failures = _verify_signatures(tree_decisions.decisions, tree_decisions.decision_result, context, policy_config)
-    build_times, inspection_failures = _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
+    signatures, signature_failures = _verify_signatures(
+        tree_decisions.decisions, tree_decisions.decision_result, context, policy_config
+    )
+    build_times, inspection_failures = (
+        _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
+    )
     now = context.clock.now()
     checked_occurrences: list[CheckedOccurrence] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
@@ -62,18 +77,28 @@ def check_online(
         outdated = _get_outdated(decision)
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
-            stale_violation = check_build_age(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
+            stale_violation = (
+                check_build_age(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
+            )
             violations += [stale_violation] if stale_violation is not None else []
-            notes += [] if built_at is not None else [f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown"]
+            notes += (
+                []
+                if built_at is not None
+                else [f"build time of {format_short_reference(outdated.occurrence.reference)} is unknown"]
+            )
         checked_occurrences.append(CheckedOccurrence(build_verdict(decision), tuple(violations), tuple(notes)))
-    return tuple(checked_occurrences), tuple(dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures)))
+    return tuple(checked_occurrences), tuple(
+        dict.fromkeys((*tree_decisions.decision_result.failures, *signature_failures, *inspection_failures))
+    )
 
 
 def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[str]:
     """Return why a reference was not checked; `reported_errors` are shown once below all references."""
     if not isinstance(decision, UnresolvedReference):
         return []
-    is_reported = decision.detail in reported_errors or (bool(reported_errors) and decision.reason is Reason.UNREACHABLE)
+    is_reported = decision.detail in reported_errors or (
+        bool(reported_errors) and decision.reason is Reason.UNREACHABLE
+    )
     detail = f": {decision.detail}" if decision.detail and not is_reported else ""
     return [f"{format_short_reference(decision.occurrence.reference)} was not checked ({decision.reason}){detail}"]
 
@@ -86,20 +111,32 @@ def _verify_signatures(
 ) -> tuple[Mapping[_Image, SignatureOutcome], tuple[RunFailure, ...]]:
     """Return the signature outcomes of images that need one; outcomes of this run are reused."""
     known_outcomes = dict(_list_known_outcomes(decision_result.evidence))
-    images = [image for each in decisions if (image := _get_image_to_verify(each, decision_result.resolutions)) is not None]
-    transitions = {image: Transition(image[0], None, image[1], (DEFAULT_PLATFORM,)) for image in images if image not in known_outcomes}
-    verified = verify_signatures(transitions.values(), policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
-    new_outcomes = {image: verified.signatures[move].new for image, move in transitions.items() if move in verified.signatures}
+    images = [
+        image for each in decisions if (image := _get_image_to_verify(each, decision_result.resolutions)) is not None
+    ]
+    transitions = {
+        image: Transition(image[0], None, image[1], (DEFAULT_PLATFORM,))
+        for image in images
+        if image not in known_outcomes
+    }
+    verified = verify_signatures(
+        transitions.values(), policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress
+    )
+    new_outcomes = {
+        image: verified.signatures[transition].new
+        for image, transition in transitions.items()
+        if transition in verified.signatures
+    }
     return {**known_outcomes, **new_outcomes}, verified.failures
 
 
 def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tuple[_Image, SignatureOutcome]]:
-    for move, move_evidence in evidence.items():
+    for transition, move_evidence in evidence.items():
         if move_evidence.signatures is None:
             continue
-        yield (move.tag_ref, move.new), move_evidence.signatures.new
-        if move.old is not None and move_evidence.signatures.old is not None:
-            yield (move.tag_ref, move.old), move_evidence.signatures.old
+        yield (transition.tag_ref, transition.new), move_evidence.signatures.new
+        if transition.old is not None and move_evidence.signatures.old is not None:
+            yield (transition.tag_ref, transition.old), move_evidence.signatures.old
 
 
 def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolution]) -> _Image | None:
@@ -138,11 +175,16 @@ def _check_signature(
 # ---- ages --------------------------------------------------------------------------------------------------------
 
 
-def _fetch_build_times(decisions: Iterable[Decision], context: RunContext) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
+def _fetch_build_times(
+    decisions: Iterable[Decision], context: RunContext
+) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
     """Return the build times of images that have an update; None for an image without a build time."""
     subjects = [_get_pinned_subject(outdated) for each in decisions if (outdated := _get_outdated(each)) is not None]
     contents, failed = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
-    return {subject: image_contents.created if image_contents is not None else None for subject, image_contents in contents.items()}, failed
+    return {
+        subject: image_contents.created if image_contents is not None else None
+        for subject, image_contents in contents.items()
+    }, failed
 
 
 def _get_outdated(decision: Decision) -> ImageUpdate | None:
@@ -153,5 +195,5 @@ def _get_outdated(decision: Decision) -> ImageUpdate | None:
 
 
 def _get_pinned_subject(update: ImageUpdate) -> ScanSubject:
-    move = get_first_transition(update)
-    return ScanSubject(move.tag_ref, move.old or move.new, move.platforms[0])
+    transition = get_first_transition(update)
+    return ScanSubject(transition.tag_ref, transition.old or transition.new, transition.platforms[0])

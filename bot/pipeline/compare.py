@@ -16,11 +16,11 @@ from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.trust import TrustEntry
 from bot.pipeline.assess import assess
+from bot.pipeline.decide_updates import RunContext
 from bot.pipeline.enrich import enrich_evidence
-from bot.pipeline.judge import RunContext
-from bot.pipeline.look import fetch_contents
-from bot.pipeline.pool import REGISTRY_POOL, SCAN_POOL
-from bot.pipeline.verify import verify_signatures
+from bot.pipeline.inspect_images import fetch_contents
+from bot.pipeline.verify_signatures import verify_signatures
+from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL
 from bot.ports import Registry
 
 
@@ -41,7 +41,11 @@ class _FetchedImage:
 
 
 def compare_images(
-    old: ImageReference, new: ImageReference, platform: str | None, context: RunContext, trust_entries: Sequence[TrustEntry]
+    old: ImageReference,
+    new: ImageReference,
+    platform: str | None,
+    context: RunContext,
+    trust_entries: Sequence[TrustEntry],
 ) -> Comparison:
     """Return the differences between two images on `platform`, or on one that both images have.
 
@@ -54,18 +58,22 @@ def compare_images(
     context.progress.finish_phase()
     platform = platform or choose_platform(old_image.facts, new_image.facts)
     transitions = [each.make_transition(platform) for each in (old_image, new_image)]
-    assessed = assess(transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories)
+    assessed = assess(
+        transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
+    )
     subjects = [each.make_subject(platform) for each in (old_image, new_image)]
     contents, inspection_failures = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
     verified = verify_signatures(transitions, trust_entries, context.verifiers, REGISTRY_POOL, context.progress)
-    compared = compare_scans(*(assessed.evidence[move].new for move in transitions))
+    compared = compare_scans(*(assessed.evidence[transition].new for transition in transitions))
     evidence = replace(compared, contents=TransitionContents(*(contents[subject] for subject in subjects)))
     enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
 
     def build_image(fetched: _FetchedImage, scan: ScanOutcome) -> ComparedImage:
         signatures = verified.signatures.get(fetched.make_transition(platform))
         signature = signatures.new if signatures is not None else None
-        return ComparedImage(fetched.reference, fetched.facts, scan, contents[fetched.make_subject(platform)], signature)
+        return ComparedImage(
+            fetched.reference, fetched.facts, scan, contents[fetched.make_subject(platform)], signature
+        )
 
     return Comparison(
         old=build_image(old_image, compared.old or compared.new),

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bot.core.choice.endings import determine_superseded
+from bot.core.choice.end_of_life import determine_superseded
 from bot.model.errors import RegistryError, StateError
 from bot.model.history import SupersededTag
 from bot.model.hosts import has_lifecycle_data
@@ -15,9 +15,9 @@ from bot.model.image import Resolution, ResolvedTag
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.follow import TagListings
-from bot.pipeline.resolve import LookupClients
-from bot.pipeline.troubles import STATE_SUBJECT
+from bot.pipeline.registry_failures import STATE_SUBJECT
+from bot.pipeline.resolve_tags import LookupClients
+from bot.pipeline.tag_listings import TagListings
 from bot.ports import RegistryFacts, SupersededStore
 
 
@@ -41,21 +41,28 @@ def find_superseded_tags(
     A stored result (`known_superseded`) remains valid until the same source is checked again or the tag is updated.
     Tags and publishers are checked in turns, and a source that does not answer does not revoke its earlier answer.
     """
-    tag_digests = {tag_ref: found.digest for tag_ref, found in resolutions.items() if isinstance(found, ResolvedTag)}
+    tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
     announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, clients.registry_facts))
     superseded: dict[TagRef, SupersededTag] = {}
     changes: dict[TagRef, SupersededTag | None] = {}
-    for line, digest in tag_digests.items():
-        known_entry = known_superseded.get(line)
-        found = determine_superseded(digest, tag_listings.endings_by_tag.get(line), announced_dates.get(line), now.date())
+    for tag_ref, digest in tag_digests.items():
+        known_entry = known_superseded.get(tag_ref)
+        entry = determine_superseded(
+            digest, tag_listings.endings_by_tag.get(tag_ref), announced_dates.get(tag_ref), now.date()
+        )
         is_announced = known_entry is not None and known_entry.reason is Reason.END_OF_LIFE
-        was_checked = line in announced_dates if is_announced else line in tag_listings.endings_by_tag
-        if known_entry is not None and known_entry.digest == digest and not was_checked and (found is None or is_announced):
-            found = known_entry
-        elif found is not None or known_entry is not None:
-            changes[line] = found
-        if found is not None:
-            superseded[line] = found
+        was_checked = tag_ref in announced_dates if is_announced else tag_ref in tag_listings.endings_by_tag
+        if (
+            known_entry is not None
+            and known_entry.digest == digest
+            and not was_checked
+            and (entry is None or is_announced)
+        ):
+            entry = known_entry
+        elif entry is not None or known_entry is not None:
+            changes[tag_ref] = entry
+        if entry is not None:
+            superseded[tag_ref] = entry
     return SupersededTags(superseded, tuple(_record_changes(clients.superseded_store, changes, now)))
 
 
@@ -69,7 +76,9 @@ def _fetch_announced_dates(
                 yield tag_ref, facts.fetch_end_of_life(tag_ref, tag_digests[tag_ref])
 
 
-def _record_changes(superseded_store: SupersededStore, changes: Mapping[TagRef, SupersededTag | None], now: datetime) -> Iterator[RunFailure]:
+def _record_changes(
+    superseded_store: SupersededStore, changes: Mapping[TagRef, SupersededTag | None], now: datetime
+) -> Iterator[RunFailure]:
     try:
         superseded_store.record(changes, now)
     except StateError as error:

@@ -11,7 +11,7 @@ from bot.model.decision import Transition
 from bot.model.evidence import Evidence, Scan, ScanOutcome, ScanSubject
 from bot.model.report import RunFailure
 from bot.model.vocabulary import FailureStage
-from bot.pipeline.pool import WorkerPool
+from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import AdvisorySource
 
 
@@ -23,7 +23,9 @@ class VexResult:
     failures: tuple[RunFailure, ...] = ()
 
 
-def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], advisories: AdvisorySource | None, pool: WorkerPool) -> VexResult:
+def apply_vex(
+    outcomes: Mapping[ScanSubject, ScanOutcome], advisories: AdvisorySource | None, pool: WorkerPool
+) -> VexResult:
     """Suppress findings according to VEX statements of accepted authors; without findings no statements are read."""
     if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
         return VexResult(outcomes)
@@ -50,13 +52,18 @@ class EnrichResult:
 
 def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EnrichResult:
     """Query the public lists once for all findings; without findings they are not read."""
-    ids = {move: _collect_ids(each) for move, each in evidence.items()}
+    ids = {transition: _collect_ids(each) for transition, each in evidence.items()}
     all_ids = frozenset().union(*ids.values())
     if advisories is None or not all_ids:
         return EnrichResult(evidence)
     advisory_result = advisories.query_lists(all_ids)
-    enriched = {move: _add_list_data(each, ids[move], advisory_result) for move, each in evidence.items()}
-    failures = (RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error) for listing, error in advisory_result.errors.items())
+    enriched = {
+        transition: _add_list_data(each, ids[transition], advisory_result) for transition, each in evidence.items()
+    }
+    failures = (
+        RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error)
+        for listing, error in advisory_result.errors.items()
+    )
     return EnrichResult(enriched, tuple(failures))
 
 
@@ -64,7 +71,9 @@ def _add_list_data(evidence: Evidence, ids: frozenset[str], advisory_result: Adv
     return replace(
         evidence,
         exploited_ids=None if advisory_result.exploited_ids is None else advisory_result.exploited_ids & ids,
-        epss_scores=None if advisory_result.epss_scores is None else {each: advisory_result.epss_scores[each] for each in ids & advisory_result.epss_scores.keys()},
+        epss_scores=None
+        if advisory_result.epss_scores is None
+        else {each: advisory_result.epss_scores[each] for each in ids & advisory_result.epss_scores.keys()},
         list_versions=advisory_result.list_versions,
     )
 

@@ -12,7 +12,7 @@ from bot.model.errors import RegistryError
 from bot.model.hosts import is_acr
 from bot.model.image import Resolution, UnresolvedTag
 from bot.model.reference import TagRef
-from bot.pipeline.follow import TagListings
+from bot.pipeline.tag_listings import TagListings
 from bot.ports import StateStore
 
 MAX_FALLBACK_TAGS = 3
@@ -35,31 +35,39 @@ def add_fallback_tags(
         StateError: If the state cannot be read.
     """
     ages: dict[UpdateRange, timedelta] = {}
-    for place in tracked_images:
-        update_range = get_update_range(place)
-        if update_range is not None and _needs_fallback(place, tag_listings, resolutions, now):
-            ages[update_range] = min(place.policy.min_age, ages.get(update_range, place.policy.min_age))
-    fallback_tags = {course: tag_listings.list_fallback_tags(course) for course in ages}
-    observations = state_store.load_observations({line for course, lines in fallback_tags.items() if ages[course] for line in lines})
-    first_seen = {line: min(each.first_seen for each in sightings) for line, sightings in observations.items()}
+    for tracked_image in tracked_images:
+        update_range = get_update_range(tracked_image)
+        if update_range is not None and _needs_fallback(tracked_image, tag_listings, resolutions, now):
+            ages[update_range] = min(tracked_image.policy.min_age, ages.get(update_range, tracked_image.policy.min_age))
+    fallback_tags = {update_range: tag_listings.list_fallback_tags(update_range) for update_range in ages}
+    observations = state_store.load_observations(
+        {tag_ref for update_range, tag_refs in fallback_tags.items() if ages[update_range] for tag_ref in tag_refs}
+    )
+    first_seen = {
+        tag_ref: min(each.first_seen for each in tag_observations) for tag_ref, tag_observations in observations.items()
+    }
 
     def may_be_old_enough(update_range: UpdateRange, tag_ref: TagRef) -> bool:
         age = ages[update_range]
         return not age or is_acr(tag_ref.host) or first_seen.get(tag_ref, now) + age <= now
 
     eligible_tags = {
-        course: tuple(line.tag for line in lines if may_be_old_enough(course, line))[:MAX_FALLBACK_TAGS]
-        for course, lines in fallback_tags.items()
+        update_range: tuple(tag_ref.tag for tag_ref in tag_refs if may_be_old_enough(update_range, tag_ref))[
+            :MAX_FALLBACK_TAGS
+        ]
+        for update_range, tag_refs in fallback_tags.items()
     }
     return tag_listings.add_fallback_tags(eligible_tags)
 
 
-def _needs_fallback(tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime) -> bool:
+def _needs_fallback(
+    tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime
+) -> bool:
     """Return True if a reference cannot be updated to any looked-up tag, and the cause is not a temporary failure."""
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:
         return False
-    decision = decide(tracked_image, [resolutions[line] for line in tag_refs], now)
+    decision = decide(tracked_image, [resolutions[tag_ref] for tag_ref in tag_refs], now)
     match decision:
         case HeldUpdate():
             return True

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from bot.model.errors import ForgeError
 from bot.model.report import ProposalReport, RunFailure
 from bot.model.vocabulary import FailureStage, RunLevel
-from bot.pipeline.perform import StepExecutor, report_failure
-from bot.pipeline.recall import BranchPlan
+from bot.pipeline.execute_steps import StepExecutor, report_failure
+from bot.pipeline.plan_branches import BranchPlan
 from bot.ports import Forge
 
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bot.core.choice.verdict import build_verdict
-from bot.core.places.select import RepositoryBranch, select_reference
+from bot.core.references.select import RepositoryBranch, select_reference
 from bot.model.decision import Decision, ImageUpdate, TrackedImage, UncheckedReference
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import FileChange
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.survey import ExtractResult, extract_references
+from bot.pipeline.extract import ExtractResult, extract_references
 from bot.ports import Clock, FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # an offline scan does not import this module
-    from bot.pipeline.judge import DecisionResult, RunContext
+    from bot.pipeline.decide_updates import DecisionResult, RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,34 +48,56 @@ class TreeDecisions:
     changes: tuple[FileChange, ...]
 
 
-def scan_tree(tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig) -> TreeScanResult:
+def scan_tree(
+    tree: FileTree, root: str, context: RunContext | OfflineContext, policy_config: PolicyConfig
+) -> TreeScanResult:
     """Scan one tree, and stop after verifying the edits.
 
     Raises:
         TreeError: If the tree cannot be listed.
         ConfigError: If the config file in the tree is not valid.
     """
-    extract_result = extract_references(GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules)
+    extract_result = extract_references(
+        GitRepository("", "", None, None, is_public=False), tree, context.formats, context.read_rules
+    )
     policy_config = replace(policy_config, repository_rules=extract_result.rules)
     if isinstance(context, OfflineContext):
-        report = RunReport(RunLevel.REPORT, (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),))
+        report = RunReport(
+            RunLevel.REPORT,
+            (_build_report(root, extract_result, _list_offline_verdicts(extract_result, context, policy_config)),),
+        )
         return TreeScanResult(report.add_failures(extract_result.failures), extract_result)
     return _scan_online(extract_result, root, context, policy_config)
 
 
-def _list_offline_verdicts(extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig) -> list[Verdict]:
+def _list_offline_verdicts(
+    extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig
+) -> list[Verdict]:
     """Return the verdict on every reference that is possible without network access."""
     today = context.clock.now().date()
-    selections = [select_reference(policy_config, RepositoryBranch("", ""), occurrence, today) for occurrence in extract_result.occurrences]
-    return [build_verdict(UncheckedReference(place) if isinstance(place, TrackedImage) else place) for place in selections]
+    selections = [
+        select_reference(policy_config, RepositoryBranch("", ""), occurrence, today)
+        for occurrence in extract_result.occurrences
+    ]
+    return [
+        build_verdict(UncheckedReference(selection) if isinstance(selection, TrackedImage) else selection)
+        for selection in selections
+    ]
 
 
-def _scan_online(extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig) -> TreeScanResult:
+def _scan_online(
+    extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig
+) -> TreeScanResult:
     """Look up updates, and verify the edits."""
     tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
     verdicts = list(map(build_verdict, tree_decisions.decisions))
     failures = (*extract_result.failures, *tree_decisions.decision_result.failures)
-    report = RunReport(RunLevel.REPORT, (_build_report(root, extract_result, verdicts),), dict(tree_decisions.decision_result.evidence), failures)
+    report = RunReport(
+        RunLevel.REPORT,
+        (_build_report(root, extract_result, verdicts),),
+        dict(tree_decisions.decision_result.evidence),
+        failures,
+    )
     return TreeScanResult(report, extract_result, tree_decisions.changes)
 
 
@@ -90,14 +112,18 @@ def decide_tree(
 
     `needs_evidence` is the same as for `decide_updates`.
     """
+    from bot.pipeline.decide_updates import decide_updates
     from bot.pipeline.edit import edit_files
-    from bot.pipeline.judge import decide_updates
 
     decision_result = decide_updates([decided_part], context, policy_config, needs_evidence)
     (decisions,) = decision_result.decisions
     edit_result = edit_files(extract_result, [each for each in decisions if isinstance(each, ImageUpdate)])
     skips_by_occurrence = {skip.occurrence: skip for skip in edit_result.unproved_skips}
-    return TreeDecisions(tuple(skips_by_occurrence.get(each.occurrence, each) for each in decisions), decision_result, edit_result.changes)
+    return TreeDecisions(
+        tuple(skips_by_occurrence.get(each.occurrence, each) for each in decisions),
+        decision_result,
+        edit_result.changes,
+    )
 
 
 def _build_report(root: str, extract_result: ExtractResult, verdicts: Sequence[Verdict]) -> RepositoryReport:

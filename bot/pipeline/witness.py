@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass
 from io import BytesIO
 
-from bot.core.places.stages import is_base_image
-from bot.model.found import ExtractedReferences
+from bot.core.references.dockerfile_stages import is_base_image
+from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import Occurrence, SourceFile
 
 MAX_PARSED_BYTES = 64 * 1024
@@ -26,7 +26,9 @@ class _DockerfileParse:
     """Names of the stages."""
 
 
-def has_unplanned_change(before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences) -> bool:
+def has_unplanned_change(
+    before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences
+) -> bool:
     """Return True if dockerfile-parse finds a different change of FROM images than basebump's own parser.
 
     Its result counts only if both parsers agree before the edit: dockerfile-parse misreads defaults inside words,
@@ -51,7 +53,11 @@ def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
 
 def _count_base_images(references: ExtractedReferences) -> Counter[str]:
     """Return the images of FROM instructions; dockerfile-parse ignores other image references."""
-    return Counter(str(place.reference) for place in references if isinstance(place, Occurrence) and is_base_image(place))
+    return Counter(
+        str(reference.reference)
+        for reference in references
+        if isinstance(reference, Occurrence) and is_base_image(reference)
+    )
 
 
 def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:

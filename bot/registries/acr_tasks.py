@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok
 from bot.model.errors import RegistryError
-from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response, Url, sanitize_text
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
@@ -70,7 +70,12 @@ class AcrTasks:
             raise self._make_error(Reason.DENIED, str(error)) from error
         try:
             pages = self._fetch_pages(cloud, token)
-            return tuple(task for page in pages for entry in _get_value_list(page) if (task := self._parse_task(entry)) is not None)
+            return tuple(
+                task
+                for page in pages
+                for entry in _get_value_list(page)
+                if (task := self._parse_task(entry)) is not None
+            )
         except HttpError as error:
             reason = Reason.RATE_LIMITED if isinstance(error, RateLimitedError) else Reason.UNREACHABLE
             raise self._make_error(reason, str(error)) from error
@@ -90,7 +95,9 @@ class AcrTasks:
         url: Url | None = first
         while url is not None:
             if url.origin != first.origin:
-                raise _InvalidTaskListError(f"its next page is at {url.display_text}, which must not receive the Entra token")
+                raise _InvalidTaskListError(
+                    f"its next page is at {url.display_text}, which must not receive the Entra token"
+                )
             if str(url) in requested_urls or len(requested_urls) >= MAX_PAGES:
                 raise _InvalidTaskListError(f"it has more than {MAX_PAGES} pages, or links back to an earlier page")
             requested_urls.add(str(url))
@@ -117,7 +124,9 @@ class AcrTasks:
         return self._make_error(Reason.REGISTRY_ERROR, f"{answer}; hint: try again later")
 
     def _make_error(self, reason: Reason, details: str) -> RegistryError:
-        return RegistryError(self.registry, reason, f"cannot list the tasks of {self.registry}: {details}", is_failure=True)
+        return RegistryError(
+            self.registry, reason, f"cannot list the tasks of {self.registry}: {details}", is_failure=True
+        )
 
     def _parse_task(self, entry: Any) -> BuildTask | None:
         """Parse a task; None if no base image update starts it. Raises _InvalidTaskListError.
@@ -131,7 +140,11 @@ class AcrTasks:
             raise _InvalidTaskListError("a task has an invalid name")
         properties = _require_object(task.get("properties"), f"the task {name}")
         trigger = _require_object(properties.get("trigger") or {}, f"the trigger of {name}").get("baseImageTrigger")
-        if trigger is None or _is_disabled(properties) or _is_disabled(_require_object(trigger, f"the trigger of {name}")):
+        if (
+            trigger is None
+            or _is_disabled(properties)
+            or _is_disabled(_require_object(trigger, f"the trigger of {name}"))
+        ):
             return None
         step = _require_object(properties.get("step"), f"the step of {name}")
         context = _require_text(step.get("contextPath") or "", f"the context of {name}")

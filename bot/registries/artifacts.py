@@ -10,12 +10,17 @@ from bot.model.errors import RegistryError
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
-from bot.registries.access import EndpointDirectory
-from bot.registries.attached import MAX_REFERRER_COUNT, parse_artifact, parse_referrers
+from bot.registries.artifact_manifest import MAX_REFERRER_COUNT, parse_artifact, parse_referrers
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
+from bot.registries.endpoints import EndpointDirectory
 from bot.registries.manifest import OCI_INDEX, NotAnImageError, NotARegistryError, parse_media_type
-from bot.registries.place import MAX_MANIFEST_SIZE, RepositoryEndpoint, find_repository_endpoint, verify_digest
-from bot.registries.taglist import parse_next_page
+from bot.registries.repository_endpoint import (
+    MAX_MANIFEST_SIZE,
+    RepositoryEndpoint,
+    find_repository_endpoint,
+    verify_digest,
+)
+from bot.registries.tag_list import parse_next_page
 
 MAX_BLOB_SIZE = 4 * 1024 * 1024
 """Bytes; a signature takes about a thousand, with all its certificates and a log's proof ten thousand."""
@@ -42,7 +47,11 @@ class OciArtifacts:
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(quote(tag, safe=""))
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
-        return None if response.status == HTTPStatus.NOT_FOUND else _read_artifact(repository_endpoint, request, response, None)
+        return (
+            None
+            if response.status == HTTPStatus.NOT_FOUND
+            else _read_artifact(repository_endpoint, request, response, None)
+        )
 
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
         """Return the referrers of a digest, from all pages.
@@ -51,7 +60,11 @@ class OciArtifacts:
         are more referrers than the limit.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
-        first = None if repository_endpoint.endpoint.host in HOSTS_WITHOUT_REFERRERS_API else self._fetch_page(repository_endpoint, digest, "")
+        first = (
+            None
+            if repository_endpoint.endpoint.host in HOSTS_WITHOUT_REFERRERS_API
+            else self._fetch_page(repository_endpoint, digest, "")
+        )
         if first is None:
             return self._fetch_referrers_tag(repository_endpoint, digest)
         found, query = first
@@ -69,21 +82,30 @@ class OciArtifacts:
         """Fetch an artifact by digest, and verify the digest. Raises RegistryError."""
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(digest)
-        return _read_artifact(repository_endpoint, request, self._authenticator.send_request(repository_endpoint.endpoint, request), digest)
+        return _read_artifact(
+            repository_endpoint,
+            request,
+            self._authenticator.send_request(repository_endpoint.endpoint, request),
+            digest,
+        )
 
     def fetch_blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB_SIZE) -> bytes:
         """Fetch a blob of an artifact, and verify its digest. Raises RegistryError, also if it exceeds `limit`."""
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_blob_request(blob.digest, limit)
         if blob.size > limit:
-            raise _make_unreadable_error(repository_endpoint, request.description, NotAnImageError(f"it has more than {limit} bytes"))
+            raise _make_unreadable_error(
+                repository_endpoint, request.description, NotAnImageError(f"it has more than {limit} bytes")
+            )
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
         verify_digest(repository_endpoint, request, response, blob.digest)
         return response.body
 
-    def _fetch_page(self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str) -> tuple[tuple[Referrer, ...], str | None] | None:
+    def _fetch_page(
+        self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str
+    ) -> tuple[tuple[Referrer, ...], str | None] | None:
         """Return one page and the query of the next page; None if the registry has no referrers API."""
         route = f"/v2/{quote(repository_endpoint.path)}/referrers/{digest}{query}"
         request = RegistryRequest("GET", route, repository_endpoint.path, MAX_MANIFEST_SIZE, accept=OCI_INDEX)
@@ -115,14 +137,20 @@ class OciArtifacts:
         except NotAnImageError as error:
             raise _make_unreadable_error(repository_endpoint, request.description, error) from error
         if len(found) > MAX_REFERRER_COUNT:
-            raise _make_unreadable_error(repository_endpoint, request.description, NotAnImageError(f"it has more than {MAX_REFERRER_COUNT} referrers"))
+            raise _make_unreadable_error(
+                repository_endpoint,
+                request.description,
+                NotAnImageError(f"it has more than {MAX_REFERRER_COUNT} referrers"),
+            )
         return found
 
     def _find_repository_endpoint(self, repository: str) -> RepositoryEndpoint:
         return find_repository_endpoint(self._endpoints, TagRef(repository, ""))
 
 
-def _read_artifact(repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None) -> Artifact:
+def _read_artifact(
+    repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None
+) -> Artifact:
     if response.status != HTTPStatus.OK:
         raise repository_endpoint.make_refusal_error(response, request)
     found = verify_digest(repository_endpoint, request, response, digest)
@@ -132,7 +160,9 @@ def _read_artifact(repository_endpoint: RepositoryEndpoint, request: RegistryReq
         raise _make_unreadable_error(repository_endpoint, request.description, error) from error
 
 
-def _make_unreadable_error(repository_endpoint: RepositoryEndpoint, subject: str, error: NotAnImageError) -> RegistryError:
+def _make_unreadable_error(
+    repository_endpoint: RepositoryEndpoint, subject: str, error: NotAnImageError
+) -> RegistryError:
     message = f"{repository_endpoint.endpoint.host}: cannot read {subject}: {error}"
     is_failure = isinstance(error, NotARegistryError)
     return RegistryError(repository_endpoint.endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=is_failure)

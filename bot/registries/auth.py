@@ -22,13 +22,13 @@ from urllib.parse import urlencode
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response, Url
-from bot.registries.access import HUB_API, RegistryEndpoint
-from bot.registries.answers import make_refusal_error, make_unanswered_error
 from bot.registries.challenge import AuthChallenge, parse_challenges
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
+from bot.registries.endpoints import HUB_API, RegistryEndpoint
 from bot.registries.keychain import Keychain
-from bot.registries.pulls import PullQuotas
-from bot.registries.tokens import parse_lifetime
+from bot.registries.pull_quotas import PullQuotas
+from bot.registries.response_errors import make_refusal_error, make_unanswered_error
+from bot.registries.token_lifetime import parse_lifetime
 
 CLIENT_ID = "basebump"
 TOKEN_SERVER = "the token server"
@@ -185,7 +185,9 @@ class RegistryAuthenticator:
             raise self._make_refusal_error(endpoint, request, response, authorization)
         return response
 
-    def _send_once(self, endpoint: RegistryEndpoint, request: RegistryRequest, authorization: _RequestAuthorization | None) -> Response:
+    def _send_once(
+        self, endpoint: RegistryEndpoint, request: RegistryRequest, authorization: _RequestAuthorization | None
+    ) -> Response:
         headers = {"Accept": request.accept} if request.accept else {}
         if request.etag:
             headers["If-None-Match"] = request.etag
@@ -200,7 +202,9 @@ class RegistryAuthenticator:
         self._quotas.update_quota(endpoint, response)
         return response
 
-    def _authorize_request(self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge) -> _RequestAuthorization | None:
+    def _authorize_request(
+        self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge
+    ) -> _RequestAuthorization | None:
         credential = self._keychain.get_credential(endpoint.account, request.repository)
         if challenge.scheme == "bearer":
             return self._get_bearer_authorization(endpoint, request, challenge, credential)
@@ -218,7 +222,11 @@ class RegistryAuthenticator:
         assert_never(credential)
 
     def _get_bearer_authorization(
-        self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge, credential: Credential | None
+        self,
+        endpoint: RegistryEndpoint,
+        request: RegistryRequest,
+        challenge: AuthChallenge,
+        credential: Credential | None,
     ) -> _RequestAuthorization:
         try:
             realm = Url.parse(challenge.parameters["realm"])
@@ -237,7 +245,9 @@ class RegistryAuthenticator:
             if not is_cached:
                 token.value, lifetime = self._fetch_token(endpoint, realm, key, disclosed_credential)
                 token.expires = self._now() + lifetime * LIFETIME_USED
-            return _RequestAuthorization(f"Bearer {token.value}", disclosed_credential, distrusted_realm, token if is_cached else None)
+            return _RequestAuthorization(
+                f"Bearer {token.value}", disclosed_credential, distrusted_realm, token if is_cached else None
+            )
 
     def _fetch_token(
         self, endpoint: RegistryEndpoint, realm: Url, key: _TokenKey, credential: Credential | None
@@ -261,7 +271,9 @@ class RegistryAuthenticator:
             case _:
                 assert_never(credential)
         try:
-            response = self._http.request(method, url, headers=headers, body=body, limit=MAX_TOKEN_ANSWER, max_redirects=0)
+            response = self._http.request(
+                method, url, headers=headers, body=body, limit=MAX_TOKEN_ANSWER, max_redirects=0
+            )
         except HttpError as error:
             raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
         if response.status != HTTPStatus.OK:
@@ -269,7 +281,9 @@ class RegistryAuthenticator:
             authorization = _RequestAuthorization(headers.get("Authorization", ""), credential)
             has_credential = credential is not None
             actions, secrets = key.scope.rpartition(":")[2], authorization.secrets
-            raise make_refusal_error(endpoint, description, response, has_credential=has_credential, actions=actions, secrets=secrets)
+            raise make_refusal_error(
+                endpoint, description, response, has_credential=has_credential, actions=actions, secrets=secrets
+            )
         try:
             return parse_token(response.body)
         except ValueError as error:
@@ -277,7 +291,11 @@ class RegistryAuthenticator:
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
 
     def _make_refusal_error(
-        self, endpoint: RegistryEndpoint, request: RegistryRequest, response: Response, authorization: _RequestAuthorization | None
+        self,
+        endpoint: RegistryEndpoint,
+        request: RegistryRequest,
+        response: Response,
+        authorization: _RequestAuthorization | None,
     ) -> RegistryError:
         if authorization and authorization.distrusted_realm:
             message = (
@@ -288,7 +306,9 @@ class RegistryAuthenticator:
         credential = self._keychain.get_credential(endpoint.account, request.repository)
         secrets = (*(authorization.secrets if authorization else ()), *_list_secrets(credential))
         has_credential, actions = credential is not None, request.actions
-        return make_refusal_error(endpoint, request.description, response, has_credential=has_credential, actions=actions, secrets=secrets)
+        return make_refusal_error(
+            endpoint, request.description, response, has_credential=has_credential, actions=actions, secrets=secrets
+        )
 
 
 def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:

@@ -57,7 +57,12 @@ def make_sender(http: HttpClient) -> SendRequest:
         content = request.content
         body = urlencode(content).encode() if isinstance(content, dict) else content
         return http.request(
-            request.method, request.url, headers=dict(request.headers), body=body, limit=MAX_RESPONSE_SIZE, max_redirects=0
+            request.method,
+            request.url,
+            headers=dict(request.headers),
+            body=body,
+            limit=MAX_RESPONSE_SIZE,
+            max_redirects=0,
         )
 
     return send

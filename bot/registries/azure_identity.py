@@ -133,7 +133,9 @@ class EntraIdentity:
                 return "managed identity", self._make_managed_credential(endpoint, client)
         return self._make_machine_credential(client, tenant)
 
-    def _make_application_credential(self, variable: str, value: str, client: str, tenant: str) -> tuple[str, TokenCredential]:
+    def _make_application_credential(
+        self, variable: str, value: str, client: str, tenant: str
+    ) -> tuple[str, TokenCredential]:
         """Return the credential of an application, and its name in messages; `variable` decides its kind."""
         from azure import identity
 
@@ -154,7 +156,9 @@ class EntraIdentity:
                     return "workload identity in AZURE_FEDERATED_TOKEN_FILE", workload
         except (ValueError, OSError) as error:
             secrets = [self._environment.get(name, "") for name in SECRET_VARIABLES]
-            raise NoEntraTokenError(f"{variable} cannot be used: {sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)}") from None
+            raise NoEntraTokenError(
+                f"{variable} cannot be used: {sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)}"
+            ) from None
 
     def _make_github_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
         from azure.identity import ClientAssertionCredential
@@ -166,7 +170,9 @@ class EntraIdentity:
         def fetch_assertion() -> str:
             return fetch_github_assertion(http, url, bearer, self._cloud.federation_audience)
 
-        return "OIDC token of GitHub", ClientAssertionCredential(tenant, client, fetch_assertion, **self._build_options())
+        return "OIDC token of GitHub", ClientAssertionCredential(
+            tenant, client, fetch_assertion, **self._build_options()
+        )
 
     def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
         """Return the managed identity of this machine or container; the library reads its variables itself."""
@@ -197,7 +203,9 @@ class EntraIdentity:
         from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {
-            "transport": AzureTransport(make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}"))),
+            "transport": AzureTransport(
+                make_sender(self._create_http_client(endpoint or f"https://{self._cloud.authority}"))
+            ),
             "retry_total": 0,  # `HttpClient` retries
         }
         if endpoint is None:
@@ -213,7 +221,9 @@ class EntraIdentity:
             parts = Url.parse(url)
         except HttpError as error:
             raise NoEntraTokenError(f"the environment contains an invalid URL: {error}") from None
-        return HttpClient({parts.authority: HostTrust(is_insecure=parts.scheme == "http")}, environment=self._environment)
+        return HttpClient(
+            {parts.authority: HostTrust(is_insecure=parts.scheme == "http")}, environment=self._environment
+        )
 
 
 class ManagerLogin:

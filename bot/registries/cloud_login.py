@@ -10,7 +10,7 @@ from typing import assert_never
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.registries import ecr, gar
-from bot.registries.clouds import CloudProvider, CloudError, CloudToken
+from bot.registries.clouds import CloudError, CloudProvider, CloudToken
 from bot.registries.credentials import PasswordLogin
 
 RENEWAL_MARGIN = 180.0

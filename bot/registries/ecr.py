@@ -9,7 +9,7 @@ import base64
 from typing import Any
 
 from bot.model.cloud_hosts import PUBLIC_ECR, parse_ecr_region
-from bot.registries.clouds import CloudProvider, CloudError, CloudToken, make_missing_library_error
+from bot.registries.clouds import CloudError, CloudProvider, CloudToken, make_missing_library_error
 from bot.registries.credentials import PasswordLogin
 
 PUBLIC_REGION = "us-east-1"

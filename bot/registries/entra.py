@@ -17,10 +17,10 @@ from urllib.parse import urlencode
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient, HttpError, Response
-from bot.registries.access import RegistryEndpoint
-from bot.registries.answers import make_refusal_error, make_unanswered_error
 from bot.registries.azure_identity import REGISTRY_SCOPE, AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
-from bot.registries.tokens import parse_lifetime
+from bot.registries.endpoints import RegistryEndpoint
+from bot.registries.response_errors import make_refusal_error, make_unanswered_error
+from bot.registries.token_lifetime import parse_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - the username for a refresh token used as a password
 MAX_RESPONSE_SIZE = 64 * 1024
@@ -105,7 +105,9 @@ class EntraLogins:
         except HttpError as error:
             raise make_unanswered_error(endpoint, error) from error
         if response.status != HTTPStatus.OK:
-            raise make_refusal_error(endpoint, "a login with Entra", response, has_credential=True, secrets=(entra_token,))
+            raise make_refusal_error(
+                endpoint, "a login with Entra", response, has_credential=True, secrets=(entra_token,)
+            )
         token = _parse_refresh_token(response)
         if token is None:
             message = f"{host} returned no refresh token for a login with Entra; hint: check that it is a registry"

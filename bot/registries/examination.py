@@ -11,11 +11,11 @@ from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_proble
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.ports import Registry
-from bot.registries.access import RegistryEndpoint
-from bot.registries.answers import make_refusal_error
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
+from bot.registries.endpoints import RegistryEndpoint
 from bot.registries.keychain import Keychain
+from bot.registries.response_errors import make_refusal_error
 
 MAX_RESPONSE_SIZE = 64 * 1024
 """Bytes; the response body is empty or an empty object."""
@@ -45,7 +45,9 @@ class LoginExamination:
         try:
             response = self.authenticator.send_request(self.endpoint, ROOT_REQUEST)
             if response.status != HTTPStatus.OK:
-                raise make_refusal_error(self.endpoint, ROOT_REQUEST.description, response, has_credential=credential is not None)
+                raise make_refusal_error(
+                    self.endpoint, ROOT_REQUEST.description, response, has_credential=credential is not None
+                )
         except RegistryError as error:
             yield (report_problem if error.is_failure else report_unknown)(subject, action, str(error))
             return

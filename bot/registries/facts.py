@@ -50,8 +50,15 @@ def parse_config(body: bytes) -> ConfigFacts:
     settings: Any = document.get("config")
     runtime: Mapping[str, Any] = settings if isinstance(settings, dict) else {}
     labels: Any = runtime.get("Labels")
-    text_labels = {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
-    return ConfigFacts(parse_build_time(document.get("created")), format_platform(document), text_labels, _parse_runtime_config(runtime))
+    text_labels = (
+        {key: value for key, value in labels.items() if isinstance(value, str)} if isinstance(labels, dict) else {}
+    )
+    return ConfigFacts(
+        parse_build_time(document.get("created")),
+        format_platform(document),
+        text_labels,
+        _parse_runtime_config(runtime),
+    )
 
 
 def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:
@@ -71,7 +78,9 @@ def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:
 def _read_texts(value: object) -> tuple[str, ...]:
     """Return the strings of a list, or the keys of a mapping."""
     listed = list(value) if isinstance(value, list | dict) else []
-    return tuple(sanitize_text(word, limit=MAX_TEXT_LENGTH) for word in listed[:MAX_LIST_LENGTH] if isinstance(word, str))
+    return tuple(
+        sanitize_text(word, limit=MAX_TEXT_LENGTH) for word in listed[:MAX_LIST_LENGTH] if isinstance(word, str)
+    )
 
 
 def _read_text(value: object) -> str:
@@ -90,7 +99,10 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
     """Return the base image of the first source that names one; name and digest of two sources may not match."""
     for annotations in sources:
-        name, digest = get_first_value("base.name", [annotations]), parse_sha256(annotations.get(f"{ANNOTATION_PREFIX}base.digest", ""))
+        name, digest = (
+            get_first_value("base.name", [annotations]),
+            parse_sha256(annotations.get(f"{ANNOTATION_PREFIX}base.digest", "")),
+        )
         if name or digest:
             return BaseImage(name, digest)
     return None

@@ -9,7 +9,7 @@ import time
 from datetime import UTC
 from typing import Any
 
-from bot.registries.clouds import CloudProvider, CloudError, CloudToken, make_missing_library_error
+from bot.registries.clouds import CloudError, CloudProvider, CloudToken, make_missing_library_error
 from bot.registries.credentials import PasswordLogin
 
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"

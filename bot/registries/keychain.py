@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from bot.registries.access import EndpointDirectory
 from bot.registries.cloud_login import CloudLogin
+from bot.registries.credential_helpers import CredentialHelpers
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
+from bot.registries.endpoints import EndpointDirectory
 from bot.registries.entra import TOKEN_USER, EntraLogins
-from bot.registries.helpers import CredentialHelpers
-from bot.registries.logins import MAX_LOGINS_SIZE, LoginFile, LoginFileFormat, parse_logins
+from bot.registries.login_files import MAX_LOGINS_SIZE, LoginFile, LoginFileFormat, parse_logins
 
 AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
 """Environment variable that contains logins, as Docker and GitLab runners use it."""
@@ -45,7 +45,10 @@ class Keychain:
     """
 
     def __init__(
-        self, endpoints: EndpointDirectory, environment: Mapping[str, str] = os.environ, entra: EntraLogins | None = None
+        self,
+        endpoints: EndpointDirectory,
+        environment: Mapping[str, str] = os.environ,
+        entra: EntraLogins | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._entra = entra
@@ -121,7 +124,10 @@ def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
         yield _LoginSource(lambda: _read_named_file(Path(auth_file)))
     if docker := environment.get("DOCKER_CONFIG") or _get_home_folder(".docker"):
         yield _LoginSource(partial(_read_first_file, [Path(docker) / shape.value for shape in LoginFileFormat]))
-    runtime, config = environment.get("XDG_RUNTIME_DIR"), environment.get("XDG_CONFIG_HOME") or _get_home_folder(".config")
+    runtime, config = (
+        environment.get("XDG_RUNTIME_DIR"),
+        environment.get("XDG_CONFIG_HOME") or _get_home_folder(".config"),
+    )
     for folder in (runtime, config):
         if folder:
             yield _LoginSource(partial(_read_first_file, [Path(folder) / "containers" / "auth.json"]))

@@ -80,7 +80,11 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
         raise NotARegistryError("it is not a JSON object")
     kind, media_type = _detect_kind(document, parse_media_type(content_type))
     if kind is ManifestKind.MANIFEST:
-        return ManifestDocument(Manifest(digest, kind, media_type, (), _parse_annotations(document)), _parse_config_digest(document), _sum_layer_sizes(document))
+        return ManifestDocument(
+            Manifest(digest, kind, media_type, (), _parse_annotations(document)),
+            _parse_config_digest(document),
+            _sum_layer_sizes(document),
+        )
     return ManifestDocument(Manifest(digest, kind, media_type, _parse_children(document), _parse_annotations(document)))
 
 

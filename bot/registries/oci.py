@@ -22,12 +22,10 @@ from bot.net import HttpClient, Response
 from bot.net.guard import ResolveHost, resolve_host
 from bot.ports import ArtifactStore, RegistryFacts
 from bot.registries import facts
-from bot.registries.access import EndpointDirectory, RegistryEndpoint, RegistryEntry
-from bot.registries.acr import AcrFacts
-from bot.registries.answers import METADATA_READ
+from bot.registries.acr_facts import AcrFacts
 from bot.registries.artifacts import OciArtifacts
-from bot.registries.attachments import SbomFinder
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.entra import EntraLogins
 from bot.registries.examination import LoginExamination
 from bot.registries.keychain import Keychain
@@ -37,11 +35,13 @@ from bot.registries.manifest import (
     ManifestDocument,
     NotAnImageError,
     NotARegistryError,
-    parse_media_type,
     parse_document,
+    parse_media_type,
 )
-from bot.registries.place import RepositoryEndpoint, find_repository_endpoint, verify_digest
-from bot.registries.taglist import parse_next_page, parse_tags
+from bot.registries.repository_endpoint import RepositoryEndpoint, find_repository_endpoint, verify_digest
+from bot.registries.response_errors import METADATA_READ
+from bot.registries.sboms import SbomFinder
+from bot.registries.tag_list import parse_next_page, parse_tags
 
 PAGE_SIZE = 1000
 """Tags per page; Amazon's registries reject larger values."""
@@ -84,7 +84,9 @@ class OciRegistry:
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(tag_ref))
         etag = known_descriptor.etag if known_descriptor else None
-        request = replace(repository_endpoint.make_manifest_request(quote(tag_ref.tag, safe=""), method="HEAD"), etag=etag)
+        request = replace(
+            repository_endpoint.make_manifest_request(quote(tag_ref.tag, safe=""), method="HEAD"), etag=etag
+        )
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status == HTTPStatus.NOT_MODIFIED and known_descriptor and etag:
             return known_descriptor
@@ -104,7 +106,10 @@ class OciRegistry:
         Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
-        request = replace(repository_endpoint.make_manifest_request(quote(tag_ref.tag, safe="")), etag=f'"{known_digest}"' if known_digest else None)
+        request = replace(
+            repository_endpoint.make_manifest_request(quote(tag_ref.tag, safe="")),
+            etag=f'"{known_digest}"' if known_digest else None,
+        )
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status == HTTPStatus.NOT_MODIFIED and known_digest:
             return None
@@ -124,7 +129,9 @@ class OciRegistry:
         query: str | None = f"n={PAGE_SIZE}"
         while query is not None:
             if query in requested_queries or len(requested_queries) >= MAX_PAGES or len(tags) >= MAX_TAGS:
-                raise repository_endpoint.make_tag_list_error("it has too many pages, or links back to an earlier page", is_failure=False)
+                raise repository_endpoint.make_tag_list_error(
+                    "it has too many pages, or links back to an earlier page", is_failure=False
+                )
             requested_queries.add(query)
             request = repository_endpoint.make_tag_list_request(query, actions)
             response = self._authenticator.send_request(repository_endpoint.endpoint, request)
@@ -166,7 +173,9 @@ class OciRegistry:
                 sources.append(dict(image.manifest.annotations))
         config = self._fetch_config(repository_endpoint, image.config_digest) if image and image.config_digest else None
         all_sources = [*sources, config.labels] if config else sources
-        own_platform = (config.platform,) if config and config.platform and manifest.kind is ManifestKind.MANIFEST else ()
+        own_platform = (
+            (config.platform,) if config and config.platform and manifest.kind is ManifestKind.MANIFEST else ()
+        )
         return ImageFacts(
             digest=manifest.digest,
             kind=manifest.kind,
@@ -279,12 +288,25 @@ class OciRegistry:
             document = self._documents.get(digest)
         return document or self._fetch_document(repository_endpoint, digest, digest)
 
-    def _fetch_document(self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None) -> ManifestDocument:
+    def _fetch_document(
+        self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None
+    ) -> ManifestDocument:
         """Fetch and parse the manifest of a tag or a digest; with `digest`, verify it."""
         request = repository_endpoint.make_manifest_request(quote(reference, safe=":"))
-        return self._read_document(repository_endpoint, request, self._authenticator.send_request(repository_endpoint.endpoint, request), digest)
+        return self._read_document(
+            repository_endpoint,
+            request,
+            self._authenticator.send_request(repository_endpoint.endpoint, request),
+            digest,
+        )
 
-    def _read_document(self, repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None) -> ManifestDocument:
+    def _read_document(
+        self,
+        repository_endpoint: RepositoryEndpoint,
+        request: RegistryRequest,
+        response: Response,
+        digest: Digest | None,
+    ) -> ManifestDocument:
         """Parse a response that should be a manifest; with `digest`, verify it."""
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
@@ -324,4 +346,6 @@ def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
 def _is_complete(sources: list[facts.Annotations]) -> bool:
     """Return True if no metadata is missing, so that the image need not be pulled, which would count against limits."""
     keys = ("source", "version", "revision", "base.name")
-    return facts.get_build_time(sources, None) is not None and all(facts.get_first_value(word, sources) for word in keys)
+    return facts.get_build_time(sources, None) is not None and all(
+        facts.get_first_value(word, sources) for word in keys
+    )

@@ -31,7 +31,10 @@ def count_findings(findings: Iterable[Finding]) -> JsonValue:
 
 def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
     """Return state and counts of a scan; the counts are null if the image was not scanned."""
-    return {"state": get_state(outcome), "counts": count_findings(outcome.findings) if isinstance(outcome, Scan) else None}
+    return {
+        "state": get_state(outcome),
+        "counts": count_findings(outcome.findings) if isinstance(outcome, Scan) else None,
+    }
 
 
 def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
@@ -64,7 +67,10 @@ def _render_dated_scan(outcome: ScanOutcome) -> JsonValue:
 
 
 def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
-    return {"old": render_signature(signatures.old) if signatures.old is not None else None, "new": render_signature(signatures.new)}
+    return {
+        "old": render_signature(signatures.old) if signatures.old is not None else None,
+        "new": render_signature(signatures.new),
+    }
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:

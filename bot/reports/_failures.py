@@ -17,5 +17,6 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
     if failures:
         yield HEADING
         yield from (
-            f"  {make_console_line(each.subject)} ({each.stage}): {make_console_line(each.error, MAX_ERROR_LENGTH)}" for each in failures
+            f"  {make_console_line(each.subject)} ({each.stage}): {make_console_line(each.error, MAX_ERROR_LENGTH)}"
+            for each in failures
         )

@@ -10,7 +10,7 @@ from datetime import timedelta
 from bot.core.markdown import make_one_line
 from bot.model.evidence import Severity
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus
-from bot.reports.run_facts import UpdateFacts, OccurrenceFacts, RepositoryFacts
+from bot.reports.run_facts import OccurrenceFacts, RepositoryFacts, UpdateFacts
 
 ImageKey = tuple[str, str]
 """A canonical repository and a tag; the tag is empty if the reference has none."""
@@ -64,9 +64,20 @@ def can_update_now(place: OccurrenceFacts) -> bool:
 
 def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, ...]:
     count_by_status = Counter(at.occurrence.status for at in located)
-    status_names = [*(status.value for status in OccurrenceStatus if count_by_status[status.value]), *sorted(count_by_status.keys() - set(OccurrenceStatus))]
-    statuses = _build_chart("What is true of the places", ("places",), [(make_one_line(word), (count_by_status[word],)) for word in status_names])
-    return tuple(chart for chart in (statuses, _build_vulnerability_chart(located), _build_age_chart(located)) if chart.bars or chart.note)
+    status_names = [
+        *(status.value for status in OccurrenceStatus if count_by_status[status.value]),
+        *sorted(count_by_status.keys() - set(OccurrenceStatus)),
+    ]
+    statuses = _build_chart(
+        "What is true of the places",
+        ("places",),
+        [(make_one_line(word), (count_by_status[word],)) for word in status_names],
+    )
+    return tuple(
+        chart
+        for chart in (statuses, _build_vulnerability_chart(located), _build_age_chart(located))
+        if chart.bars or chart.note
+    )
 
 
 def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
@@ -122,9 +133,13 @@ def _get_age_label(update: UpdateFacts | None) -> str:
     return next(label for label, limit in _AGE_RANGES if limit is None or age < limit)
 
 
-def _build_chart(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = "") -> PageChart:
+def _build_chart(
+    title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, tuple[int, ...]]], note: str = ""
+) -> PageChart:
     largest = max((count for _, counts in rows for count in counts), default=0) or 1
-    bars = tuple(ChartBar(label, counts, tuple(_compute_width(count, largest) for count in counts)) for label, counts in rows)
+    bars = tuple(
+        ChartBar(label, counts, tuple(_compute_width(count, largest) for count in counts)) for label, counts in rows
+    )
     return PageChart(title, columns, bars, note)
 
 

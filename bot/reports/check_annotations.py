@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bot.core.markdown import make_one_line
 from bot.model.check import CheckReport
-from bot.reports._check import list_notes
+from bot.reports._check_notes import list_notes
 from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summarise_check
 
 _IN_MESSAGES = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
@@ -21,13 +21,17 @@ def render_check_annotations(report: CheckReport) -> str:
         for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)
     )
     notices = (_render_command("notice", text, "basebump", path, line) for path, line, text in list_notes(report))
-    failures = (_render_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed)
+    failures = (
+        _render_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed
+    )
     return "\n".join([*dict.fromkeys(errors), *dict.fromkeys(notices), *failures, summarise_check(report)])
 
 
 def _render_command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:
     properties = {"file": path, "line": str(line_number)} if path is not None else {}
-    property_list = ",".join(f"{key}={_escape_property(value)}" for key, value in (properties | {"title": title}).items())
+    property_list = ",".join(
+        f"{key}={_escape_property(value)}" for key, value in (properties | {"title": title}).items()
+    )
     return f"::{command} {property_list}::{make_one_line(message, MAX_MESSAGE).translate(_IN_MESSAGES)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.report import SCHEMA
-from bot.reports._check import list_notes
+from bot.reports._check_notes import list_notes
 from bot.reports._json import JsonValue, render_json
 from bot.reports.json_document import render_failure, render_occurrence, render_unsupported
 
@@ -18,7 +18,9 @@ def render_check_document(report: CheckReport) -> str:
             "offline": report.is_offline,
             "since": report.since,
             "findings": [_render_finding(*each) for each in report.findings],
-            "notes": [{"path": path, "line": line_number, "text": text} for path, line_number, text in list_notes(report)],
+            "notes": [
+                {"path": path, "line": line_number, "text": text} for path, line_number, text in list_notes(report)
+            ],
             "occurrences": [render_occurrence(place.verdict, None) for place in report.occurrences],
             "unsupported": [render_unsupported(each) for each in report.unsupported],
             "failed": [render_failure(each) for each in report.failed],

@@ -6,8 +6,16 @@ from collections.abc import Iterator
 
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.vocabulary import ViolationKind
-from bot.reports._check import list_notes
-from bot.reports._sarif import SarifRule, SarifObject, render_fingerprints, render_location, render_message, render_run, render_sarif
+from bot.reports._check_notes import list_notes
+from bot.reports._sarif import (
+    SarifObject,
+    SarifRule,
+    render_fingerprints,
+    render_location,
+    render_message,
+    render_run,
+    render_sarif,
+)
 
 _LEVELS: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "warning",

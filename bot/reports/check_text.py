@@ -9,7 +9,7 @@ from itertools import groupby
 from bot.core.markdown import make_console_line
 from bot.model.check import CheckReport
 from bot.model.vocabulary import ViolationKind
-from bot.reports._check import list_notes
+from bot.reports._check_notes import list_notes
 from bot.reports._failures import render_failures
 
 MAX_MESSAGE = 600
@@ -32,7 +32,9 @@ def render_check_text(report: CheckReport) -> str:
         ),
         *((path, line_number, "note", text) for path, line_number, text in list_notes(report)),
     ]
-    lines = [_append_count(line, len(list(same))) for line, same in groupby(_format_line(*each) for each in sorted(entries))]
+    lines = [
+        _append_count(line, len(list(same))) for line, same in groupby(_format_line(*each) for each in sorted(entries))
+    ]
     return "\n".join([*lines, *([""] if lines else []), summarise_check(report), *_render_failures(report)])
 
 
@@ -50,7 +52,9 @@ def summarise_check(report: CheckReport) -> str:
 
 
 def _format_line(path: str, line_number: int, word: str, text: str) -> str:
-    return make_console_line(f"{make_console_line(path, MAX_PATH)}:{line_number}: {word}: {text}", MAX_PATH + MAX_MESSAGE)
+    return make_console_line(
+        f"{make_console_line(path, MAX_PATH)}:{line_number}: {word}: {text}", MAX_PATH + MAX_MESSAGE
+    )
 
 
 def _append_count(line: str, count: int) -> str:

@@ -6,14 +6,19 @@ from collections.abc import Iterable
 from datetime import date
 
 from bot.core.evidence.compare import get_scanner
-from bot.core.evidence.contents import list_aspect_changes, has_become_root, determine_origin, build_source_comparison
+from bot.core.evidence.image_changes import (
+    build_source_comparison,
+    determine_origin,
+    has_become_root,
+    list_aspect_changes,
+)
 from bot.core.evidence.rollback import describe_rollback
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import PackageChange, TransitionContents
 from bot.model.evidence import Evidence, Finding, NotScanned, Scan, SuppressedFinding
 from bot.model.report import SCHEMA
 from bot.reports._evidence import render_finding, render_scan, render_scanner, render_signature
-from bot.reports._json import JsonValue, render_json, format_time
+from bot.reports._json import JsonValue, format_time, render_json
 from bot.reports.json_document import render_failure
 
 
@@ -57,7 +62,9 @@ def _render_image(image: ComparedImage, comparison: Comparison) -> JsonValue:
         "os": scan.os if isinstance(scan, Scan) else None,
         **render_scan(scan),
         "detail": (scan.detail or None) if isinstance(scan, NotScanned) else None,
-        "set_aside": [_render_suppressed(each, comparison.evidence) for each in suppressed] if suppressed is not None else None,
+        "set_aside": [_render_suppressed(each, comparison.evidence) for each in suppressed]
+        if suppressed is not None
+        else None,
         "signature": render_signature(image.signature) if image.signature is not None else None,
     }
 

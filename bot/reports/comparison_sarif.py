@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from bot.core.evidence.canonical import get_finding_key
 from bot.core.evidence.compare import get_scanner
+from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.markdown import get_advisory_url
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.evidence import Finding, Scan, Severity
 from bot.reports._evidence import render_finding, render_scanner
-from bot.reports._sarif import SarifRule, SarifObject, render_fingerprints, render_location, render_message, render_run, render_sarif
+from bot.reports._sarif import (
+    SarifObject,
+    SarifRule,
+    render_fingerprints,
+    render_location,
+    render_message,
+    render_run,
+    render_sarif,
+)
 from bot.reports.comparison_text import describe_not_scanned
 
 _LEVELS: dict[Severity, str] = {
@@ -92,7 +100,9 @@ def _render_result(comparison: Comparison, finding: Finding, state: str | None) 
     return {
         "ruleId": finding.id,
         "level": _LEVELS[finding.severity],
-        "message": render_message(f"{finding.id} in {finding.package} {finding.installed}. {_describe_fix(finding)} {finding.title}"),
+        "message": render_message(
+            f"{finding.id} in {finding.package} {finding.installed}. {_describe_fix(finding)} {finding.title}"
+        ),
         "locations": [render_location(repository, 1)],
         "partialFingerprints": render_fingerprints(repository, *get_finding_key(finding)),
         **({"baselineState": state} if state is not None else {}),

@@ -6,7 +6,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, get_scanner
-from bot.core.evidence.contents import SourceOrigin, list_aspect_changes, has_become_root, determine_origin, build_source_comparison
+from bot.core.evidence.image_changes import (
+    SourceOrigin,
+    build_source_comparison,
+    determine_origin,
+    has_become_root,
+    list_aspect_changes,
+)
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.trust import describe_signature
 from bot.core.markdown import make_console_line
@@ -115,7 +121,10 @@ def _render_suppressed(outcome: ScanOutcome) -> Iterator[str]:
     if suppressed:
         yield f"Suppressed: {count_distinct(each.finding for each in suppressed)}, counted nowhere"
         yield from _render_table(
-            [(each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by) for each in suppressed]
+            [
+                (each.finding.severity.word, each.finding.id, each.finding.package, each.why, each.by)
+                for each in suppressed
+            ]
         )
 
 
@@ -135,7 +144,9 @@ def _render_contents(contents: TransitionContents | None) -> Iterator[str]:
     yield "Contents"
     if has_become_root(contents):
         yield "  The new image starts as root, which the old one does not."
-    yield from _render_table([(each.aspect.value, _join_values(each.old), "→", _join_values(each.new)) for each in changes])
+    yield from _render_table(
+        [(each.aspect.value, _join_values(each.old), "→", _join_values(each.new)) for each in changes]
+    )
     sources, origin_sentence = build_source_comparison(contents), _ORIGIN_SENTENCES[determine_origin(contents)]
     if origin_sentence:
         yield f"  {origin_sentence}" + (f": {sources.url}" if sources is not None else "")
@@ -178,7 +189,10 @@ def _render_scan_sources(comparison: Comparison) -> Iterator[str]:
         yield make_console_line(f"Scanned for {comparison.platform} by {by}{of}.")
     list_versions = comparison.evidence.list_versions
     if list_versions is not None:
-        lists = (("CISA's list of exploited vulnerabilities", list_versions.kev_date), ("FIRST's list of EPSS", list_versions.epss_date))
+        lists = (
+            ("CISA's list of exploited vulnerabilities", list_versions.kev_date),
+            ("FIRST's list of EPSS", list_versions.epss_date),
+        )
         yield from (f"{name} is from {day}." for name, day in lists if day is not None)
         yield from (f"The list `{listing}` could not be read." for listing in sorted(list_versions.unread_lists))
 

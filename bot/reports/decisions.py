@@ -8,12 +8,29 @@ from typing import TYPE_CHECKING
 
 from bot.model.report import SCHEMA, RepositoryReport, RunReport
 from bot.reports._json import JsonValue
-from bot.reports.json_document import render_failure, build_evidence_index, render_occurrence, render_proposal, render_unsupported
+from bot.reports.json_document import (
+    build_evidence_index,
+    render_failure,
+    render_occurrence,
+    render_proposal,
+    render_unsupported,
+)
 
 if TYPE_CHECKING:  # imported at run time only if there is evidence
     from bot.reports._evidence import EvidenceIndex
 
-_LEADING_KEYS = ("path", "line", "reference", "status", "reason", "detail", "new_digest", "new_tag", "successor", "evidence")
+_LEADING_KEYS = (
+    "path",
+    "line",
+    "reference",
+    "status",
+    "reason",
+    "detail",
+    "new_digest",
+    "new_tag",
+    "successor",
+    "evidence",
+)
 """Keys that come first in a line, since readers look for them; the JSON document has some only if they have a value."""
 
 
@@ -37,7 +54,9 @@ def _list_repository_entries(repository: RepositoryReport, evidence_index: Evide
 
     yield build_entry("repository", note=repository.note or None)
     for verdict in repository.verdicts:
-        yield build_entry("place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_occurrence(verdict, evidence_index)})
+        yield build_entry(
+            "place", **{**dict.fromkeys(_LEADING_KEYS), "notes": [], **render_occurrence(verdict, evidence_index)}
+        )
     for unsupported in repository.unsupported:
         yield build_entry("text", **{"notes": [], **render_unsupported(unsupported)})
     for proposal in repository.proposals:

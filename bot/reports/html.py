@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from bot import __version__
 from bot.model.errors import BasebumpError
-from bot.reports._page import build_page
+from bot.reports._fleet_page import build_page
 from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000

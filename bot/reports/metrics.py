@@ -35,7 +35,9 @@ def render_metrics(report: RunReport) -> str:
 
 
 def _render_run(report: RunReport) -> Iterator[str]:
-    yield from _render_gauge("build_info", "Version of basebump that wrote these metrics.", [({"version": __version__}, 1)])
+    yield from _render_gauge(
+        "build_info", "Version of basebump that wrote these metrics.", [({"version": __version__}, 1)]
+    )
     if report.started is not None and report.ended is not None:
         duration = (report.ended - report.started).total_seconds()
         yield from _render_gauge("run_start_timestamp_seconds", "Start of the run.", [({}, report.started.timestamp())])
@@ -63,7 +65,9 @@ def _render_counts(report: RunReport) -> Iterator[str]:
     forges = tuple(sorted(forge for (forge,) in repositories))
     statuses, outcomes = tuple(each.value for each in OccurrenceStatus), tuple(each.value for each in ProposalOutcome)
     yield from _render_gauge(
-        "repositories", "Repositories and base branches that were read.", _build_samples(repositories, ("forge",), [forges])
+        "repositories",
+        "Repositories and base branches that were read.",
+        _build_samples(repositories, ("forge",), [forges]),
     )
     yield from _render_gauge(
         "places",
@@ -71,7 +75,9 @@ def _render_counts(report: RunReport) -> Iterator[str]:
         _build_samples(occurrences, ("forge", "status", "pinned"), [forges, statuses, ("true", "false")]),
     )
     yield from _render_gauge(
-        "unsupported_texts", "Texts in place of an image that do not name one.", _build_samples(texts, ("forge",), [forges])
+        "unsupported_texts",
+        "Texts in place of an image that do not name one.",
+        _build_samples(texts, ("forge",), [forges]),
     )
     yield from _render_gauge(
         "proposals",
@@ -108,7 +114,9 @@ def _count_vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterat
             yield {"image": side, "severity": severity.word}, sum(counts[severity] for counts in scans)
 
 
-def _build_samples(counts: Mapping[LabelValues, int], names: Sequence[str], label_values: Sequence[Sequence[str]]) -> list[Sample]:
+def _build_samples(
+    counts: Mapping[LabelValues, int], names: Sequence[str], label_values: Sequence[Sequence[str]]
+) -> list[Sample]:
     """Return a sample for every combination of label values."""
     return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*label_values)]
 

@@ -13,7 +13,9 @@ MAX_ROWS = 40
 MIN_NAME, GAP = 12, 2
 _NAME_HEADING = "repository"
 _HEADINGS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
-_NOT_UPDATED_STATUSES = frozenset({OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED})
+_NOT_UPDATED_STATUSES = frozenset(
+    {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED}
+)
 """Statuses of references that are not updated although a user may want to act."""
 _OPEN_OUTCOMES = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
@@ -59,7 +61,13 @@ def _count_repository(tree: RepositoryReport) -> tuple[int, ...]:
         return sum(each.status in statuses for each in tree.verdicts)
 
     pinned = sum(map(_is_pinned, tree.verdicts))
-    counts = (count_occurrences(UPDATABLE_STATUSES), count_occurrences(_NOT_UPDATED_STATUSES), count_proposals(_OPEN_OUTCOMES), count_proposals(_WOULD_OPEN_OUTCOMES), count_proposals(_WAITING_OUTCOMES))
+    counts = (
+        count_occurrences(UPDATABLE_STATUSES),
+        count_occurrences(_NOT_UPDATED_STATUSES),
+        count_proposals(_OPEN_OUTCOMES),
+        count_proposals(_WOULD_OPEN_OUTCOMES),
+        count_proposals(_WAITING_OUTCOMES),
+    )
     return len(tree.verdicts), pinned, *counts
 
 

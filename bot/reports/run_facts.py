@@ -106,10 +106,19 @@ def read_document(text: str) -> RunFacts:
     if root_part.get_value("schema") != SCHEMA:
         raise DocumentError(f"the document is not one of `run` or `scan` with `schema: {SCHEMA}`")
     failed = tuple(
-        FailureFacts(*(each.get_text(key) for key in ("subject", "stage", "error"))) for each in root_part.get_parts("failed")
+        FailureFacts(*(each.get_text(key) for key in ("subject", "stage", "error")))
+        for each in root_part.get_parts("failed")
     )
     if root_part.has_key("root"):
-        folder = RepositoryFacts("", root_part.get_text("root"), None, None, _read_occurrences(root_part), len(root_part.get_parts("unsupported")), ())
+        folder = RepositoryFacts(
+            "",
+            root_part.get_text("root"),
+            None,
+            None,
+            _read_occurrences(root_part),
+            len(root_part.get_parts("unsupported")),
+            (),
+        )
         return RunFacts((), None, None, (folder,), failed)
     return RunFacts(
         (root_part.get_text("level"),),
@@ -177,7 +186,9 @@ def _read_update(evidence: _DocumentPart | None) -> UpdateFacts | None:
     if evidence is None:
         return None
     old, new = evidence.get_optional_part("old"), evidence.get_optional_part("new")
-    return UpdateFacts(_read_scan(old) if old is not None else None, _read_scan(new) if new is not None else ImageScan(None, None))
+    return UpdateFacts(
+        _read_scan(old) if old is not None else None, _read_scan(new) if new is not None else ImageScan(None, None)
+    )
 
 
 def _read_scan(part: _DocumentPart) -> ImageScan:

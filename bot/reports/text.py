@@ -18,7 +18,7 @@ from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 from bot.reports._effect import describe_effect
 from bot.reports._failures import render_failures
-from bot.reports._repeated import drop_repeated_errors
+from bot.reports._repeated_errors import drop_repeated_errors
 from bot.reports.folds import Fold, render_unfolded
 
 _MARKS: dict[OccurrenceStatus, str] = {
@@ -60,9 +60,16 @@ def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
     report = drop_repeated_errors(report)
     lines: list[str] = []
     for number, repository in enumerate(report.repositories, 1):
-        lines += fold(number, make_console_line(repository.title), list(_render_repository(repository, report.evidence)))
+        lines += fold(
+            number, make_console_line(repository.title), list(_render_repository(repository, report.evidence))
+        )
     lines.append(summarise_statuses(report.repositories))
-    lines += [*_summarise_proposals(report), *describe_unscanned(report), *_explain_reasons(report.repositories), *_render_failures(report)]
+    lines += [
+        *_summarise_proposals(report),
+        *describe_unscanned(report),
+        *_explain_reasons(report.repositories),
+        *_render_failures(report),
+    ]
     return "\n".join(lines)
 
 
@@ -80,7 +87,10 @@ def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transiti
         by_path.setdefault(verdict.occurrence.path, []).append(verdict)
     for unsupported in repository.unsupported:
         by_path.setdefault(unsupported.path, []).append(unsupported)
-    width = min(MAX_COLUMN_WIDTH, max(len(_format_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0)
+    width = min(
+        MAX_COLUMN_WIDTH,
+        max(len(_format_image(verdict)) for verdict in repository.verdicts) if repository.verdicts else 0,
+    )
     for path in sorted(by_path):
         yield make_console_line(path)
         places = (_render_entry_lines(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number))
@@ -90,9 +100,13 @@ def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transiti
             yield from others
 
 
-def _render_entry_lines(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> tuple[str, ...]:
+def _render_entry_lines(
+    entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]
+) -> tuple[str, ...]:
     notes = (*_render_signatures(entry, evidence), *_get_notes(entry))
-    return _format_entry(entry, width, evidence), *(f"{'':>7} {make_console_line(note, MAX_NOTE_LENGTH)}" for note in notes)
+    return _format_entry(entry, width, evidence), *(
+        f"{'':>7} {make_console_line(note, MAX_NOTE_LENGTH)}" for note in notes
+    )
 
 
 def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
@@ -203,7 +217,11 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
     unscanned_count = states.count(UnscannedReason.NO_SCANNER)
     if unscanned_count:
         count = len(report.evidence)
-        what = "Nothing was scanned" if unscanned_count == count else f"{unscanned_count} of {count} moves were not scanned"
+        what = (
+            "Nothing was scanned"
+            if unscanned_count == count
+            else f"{unscanned_count} of {count} moves were not scanned"
+        )
         yield f"{what}: {UnscannedReason.NO_SCANNER.sentence}."
 
 

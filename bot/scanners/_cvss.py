@@ -48,7 +48,11 @@ def compute_base_score(vector: str) -> float | None:
     except KeyError:
         return None
     impact_subscore = 1 - (1 - weights["C"]) * (1 - weights["I"]) * (1 - weights["A"])
-    impact = 7.52 * (impact_subscore - 0.029) - 3.25 * (impact_subscore - 0.02) ** 15 if is_scope_changed else 6.42 * impact_subscore
+    impact = (
+        7.52 * (impact_subscore - 0.029) - 3.25 * (impact_subscore - 0.02) ** 15
+        if is_scope_changed
+        else 6.42 * impact_subscore
+    )
     if impact <= 0:
         return 0.0
     exploitability = 8.22 * weights["AV"] * weights["AC"] * privileges * weights["UI"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.core.evidence.canonical import get_finding_key
+from bot.core.evidence.finding_keys import get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 
 MAX_TITLE_LENGTH = 200
@@ -35,7 +35,9 @@ def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
     return " ".join(text.split())[:limit]
 
 
-def deduplicate_suppressed(suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]) -> tuple[SuppressedFinding, ...]:
+def deduplicate_suppressed(
+    suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]
+) -> tuple[SuppressedFinding, ...]:
     """Return each suppressed finding once, without those that also count.
 
     A finding counts although it is suppressed if another package of the same source has it, too.

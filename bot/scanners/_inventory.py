@@ -53,9 +53,15 @@ def parse_purl(purl: str) -> InventoryPackage | None:
     package_type, *namespace, name = [unquote(part) for part in path.split("/")] if "/" in path else ["", ""]
     if scheme != "pkg" or not package_type or not name or not version:
         return None
-    package = InventoryPackage(package_type.lower(), "/".join(namespace), name, unquote(version), tuple(sorted(parse_qsl(query))))
+    package = InventoryPackage(
+        package_type.lower(), "/".join(namespace), name, unquote(version), tuple(sorted(parse_qsl(query)))
+    )
     source_name, _, source_version = package.get_qualifier("upstream").partition("@")
-    return _attach_source(package, source_name, source_version or get_version_with_epoch(package)) if source_name else package
+    return (
+        _attach_source(package, source_name, source_version or get_version_with_epoch(package))
+        if source_name
+        else package
+    )
 
 
 def get_version_with_epoch(package: InventoryPackage) -> str:
@@ -69,7 +75,9 @@ def _attach_source(package: InventoryPackage, source: str, version: str) -> Inve
 
     Tools give the version of the binary package as that of the source package; Debian's rebuild suffix is removed.
     """
-    return replace(package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version))
+    return replace(
+        package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version)
+    )
 
 
 def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[InventoryPackage, ...]:
@@ -98,7 +106,9 @@ def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportOb
         except binascii.Error as error:
             raise UnreadableReportError("the payload of the attestation is not base64") from error
     if "predicate" in wrapper:
-        subjects = {parse_sha256(f"sha256:{_get_subject_sha256(each)}") for each in read_objects(wrapper.get("subject"))}
+        subjects = {
+            parse_sha256(f"sha256:{_get_subject_sha256(each)}") for each in read_objects(wrapper.get("subject"))
+        }
         if not subjects & image_digests:
             raise UnreadableReportError("the attestation is about another image")
         return read_object(wrapper["predicate"])
@@ -110,7 +120,11 @@ def _get_subject_sha256(subject: ReportObject) -> str:
 
 
 def _read_packages(inventory: ReportObject) -> Iterator[InventoryPackage]:
-    purls = _read_spdx_packages(inventory) if "spdxVersion" in inventory else _read_cyclonedx_packages(inventory.get("components"))
+    purls = (
+        _read_spdx_packages(inventory)
+        if "spdxVersion" in inventory
+        else _read_cyclonedx_packages(inventory.get("components"))
+    )
     for purl, source in purls:
         package = parse_purl(purl)
         if package is not None:
@@ -129,7 +143,10 @@ def _read_cyclonedx_packages(components: object) -> Iterator[tuple[str, tuple[st
     pending = read_objects(components)
     while pending:
         component = pending.pop()
-        properties = {read_text(each.get("name")): read_text(each.get("value")) for each in read_objects(component.get("properties"))}
+        properties = {
+            read_text(each.get("name")): read_text(each.get("value"))
+            for each in read_objects(component.get("properties"))
+        }
         yield read_text(component.get("purl")), _read_trivy_source(properties)
         pending += read_objects(component.get("components"))
 

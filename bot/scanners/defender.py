@@ -21,14 +21,14 @@ from bot.scanners._defender.rows import (
     GROUPED_TYPE,
     IMAGE_KEYS,
     INDIVIDUAL_TYPE,
-    RowModel,
     DefenderRow,
-    read_row,
+    RowModel,
     merge_findings,
+    read_row,
 )
 from bot.scanners._findings import deduplicate_suppressed
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._program import make_failure
+from bot.scanners._scanner_program import make_failure
 
 NAME = "Microsoft Defender"
 IMAGES_PER_QUERY = 200
@@ -107,7 +107,11 @@ class DefenderScanner:
         new = [subject for subject in subjects if subject not in self._manifest_by_subject]
         for subject, manifest in zip(new, self._resolve_manifests(new), strict=True):
             self._manifest_by_subject[subject] = _check_manifest(manifest)
-        manifests = {digest_or_failure for subject in new if not isinstance(digest_or_failure := self._manifest_by_subject[subject], NotScanned)}
+        manifests = {
+            digest_or_failure
+            for subject in new
+            if not isinstance(digest_or_failure := self._manifest_by_subject[subject], NotScanned)
+        }
         pending = sorted(manifests - self._outcome_by_manifest.keys())
         for start in range(0, len(pending), IMAGES_PER_QUERY):
             self._outcome_by_manifest |= self._query_digests(pending[start : start + IMAGES_PER_QUERY])
@@ -140,7 +144,9 @@ class DefenderScanner:
             return NotScanned(UnscannedReason.NO_REPORT, f"Defender has no row for {digest} that the identity may read")
         recent_rows, newest = self._select_recent_rows(rows)
         if not recent_rows:
-            return NotScanned(UnscannedReason.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}")
+            return NotScanned(
+                UnscannedReason.NOT_RESCANNED, f"Defender's last row for the image is from {newest:%Y-%m-%d}"
+            )
         findings = merge_findings(found for each in recent_rows for found in each.findings)
         suppressed = deduplicate_suppressed((aside for each in recent_rows for aside in each.suppressed), findings)
         if len(findings) + len(suppressed) > MAX_FINDINGS:
@@ -150,7 +156,9 @@ class DefenderScanner:
             why = "Defender lists no vulnerability that counts, and does not say when it last scanned the image"
             return NotScanned(UnscannedReason.NOT_RESCANNED, why)
         system = next((each.system for each in recent_rows if each.system), UNKNOWN_SYSTEM)
-        return Scan(self._current_identity if is_current else self._undated_identity, system, findings, set_aside=suppressed)
+        return Scan(
+            self._current_identity if is_current else self._undated_identity, system, findings, set_aside=suppressed
+        )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
         """Return the rows of each model whose newest row is not too old, and the date of the newest row of both models.
@@ -168,7 +176,8 @@ class DefenderScanner:
     def _is_scanned_daily(self, rows: Iterable[DefenderRow]) -> bool:
         """Return True if the image is known to be scanned every day."""
         return self._is_pulled or any(
-            each.generated_at is not None or (each.pushed_at is not None and self._now() - each.pushed_at <= DAILY_SCAN_PERIOD)
+            each.generated_at is not None
+            or (each.pushed_at is not None and self._now() - each.pushed_at <= DAILY_SCAN_PERIOD)
             for each in rows
         )
 

@@ -18,12 +18,19 @@ from bot.core.choice.platforms import is_same_platform
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.scanners._installed import InstalledScanner, ScannerSession
+from bot.scanners._installed_scanner import InstalledScanner, ScannerSession
 from bot.scanners._json import UnreadableReportError, parse_object, parse_time, read_text
-from bot.scanners._probes import COMMON_SOURCES
-from bot.scanners._program import ComputeOnce, ScannerProgram, PullAddressResolver, translate_registry_error, make_failure, shorten_error_output
+from bot.scanners._probe_packages import COMMON_SOURCES
 from bot.scanners._reports import ReportImage
 from bot.scanners._reports.grype import parse_report
+from bot.scanners._scanner_program import (
+    ComputeOnce,
+    PullAddressResolver,
+    ScannerProgram,
+    make_failure,
+    shorten_error_output,
+    translate_registry_error,
+)
 
 DEFAULT_TIMEOUT = 600.0
 """Seconds for one image, which is pulled completely, and for the download of the database."""
@@ -72,7 +79,11 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             "GRYPE_DB_CACHE_DIR": str(cache.absolute()),
         }
         database_environment = {"GRYPE_DB_UPDATE_URL": database_url} if database_url else {}
-        super().__init__("grype", ScannerProgram(binary, {**(proxies or {}), **fixed_environment, **database_environment}), resolve_pull_address)
+        super().__init__(
+            "grype",
+            ScannerProgram(binary, {**(proxies or {}), **fixed_environment, **database_environment}),
+            resolve_pull_address,
+        )
         self._now, self._timeout = now, timeout
         self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
@@ -81,7 +92,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         extra_environment = {"GRYPE_REGISTRY_INSECURE_USE_HTTP": "true"} if address.is_insecure else {}
         completed = self._program.run(arguments, address, timeout=self._timeout, extra_environment=extra_environment)
         if completed.status != 0:
-            return translate_registry_error(completed.error_text) or make_failure(shorten_error_output(completed.error_text, address))
+            return translate_registry_error(completed.error_text) or make_failure(
+                shorten_error_output(completed.error_text, address)
+            )
         return self._evaluate_report(parse_report(completed.output), subject, session.identity)
 
     def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
@@ -94,7 +107,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             )
         if report.not_scanned:
             return report.not_scanned
-        if not report.has_release_data and not self._release_cache.get(report.system, lambda: self._has_data_for_release(report.system)):
+        if not report.has_release_data and not self._release_cache.get(
+            report.system, lambda: self._has_data_for_release(report.system)
+        ):
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, report.system)
         return Scan(scanner, report.system, report.findings, report.image_created, report.version_label)
 
@@ -133,7 +148,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return download_failure or make_failure(f"Grype has no usable database: {why}")
         if self._now() - built > MAX_DATABASE_AGE:
             age = f"it was built on {built:%Y-%m-%d}"
-            return NotScanned(UnscannedReason.DATABASE_STALE, f"{age}; {download_failure.detail}" if download_failure else age)
+            return NotScanned(
+                UnscannedReason.DATABASE_STALE, f"{age}; {download_failure.detail}" if download_failure else age
+            )
         return ScannerSession(ScannerIdentity("grype", version, built))
 
     def _download_database(self) -> NotScanned | None:
@@ -146,7 +163,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return make_failure(f"Grype's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return make_failure(f"Grype's database could not be downloaded: {shorten_error_output(completed.error_text, None)}")
+        return make_failure(
+            f"Grype's database could not be downloaded: {shorten_error_output(completed.error_text, None)}"
+        )
 
 
 def _read_output_text(output: bytes, key: str) -> str:

@@ -10,20 +10,28 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Protocol
 
-from bot.core.evidence.canonical import merge_findings
+from bot.core.evidence.finding_keys import merge_findings
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import RegistryError
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.reference import Digest, TagRef
 from bot.net import HostTrust, HttpClient, Url
-from bot.scanners._ecosystems import SYSTEM_PACKAGE_TYPES, OsvPackage, get_ecosystem, is_rolling, convert_to_installed_package, get_distribution_release, convert_to_osv_package
+from bot.scanners._ecosystems import (
+    SYSTEM_PACKAGE_TYPES,
+    OsvPackage,
+    convert_to_installed_package,
+    convert_to_osv_package,
+    get_distribution_release,
+    get_ecosystem,
+    is_rolling,
+)
 from bot.scanners._inventory import InventoryPackage, parse_inventory
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._osvapi import OsvApi, OsvError, OsvUnreachableError
-from bot.scanners._osvrecord import read_findings
-from bot.scanners._probes import COMMON_SOURCES, OLDEST_VERSION
-from bot.scanners._program import ComputeOnce, make_failure
+from bot.scanners._osv_api import OsvApi, OsvError, OsvUnreachableError
+from bot.scanners._osv_record import read_findings
+from bot.scanners._probe_packages import COMMON_SOURCES, OLDEST_VERSION
+from bot.scanners._scanner_program import ComputeOnce, make_failure
 
 NAME = "osv"
 PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
@@ -33,7 +41,9 @@ PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
 class InventorySource(Protocol):
     """Fetches the inventories that are attached to images."""
 
-    def fetch_inventories(self, tag_ref: TagRef, digest: Digest, platform: str) -> tuple[frozenset[Digest], Iterator[bytes]]:
+    def fetch_inventories(
+        self, tag_ref: TagRef, digest: Digest, platform: str
+    ) -> tuple[frozenset[Digest], Iterator[bytes]]:
         """Return the digests of an image, and its possible inventories, fetched one after another.
 
         The call and the iterator raise RegistryError.
@@ -62,7 +72,11 @@ class OsvScanner:
         target = Url.parse(url)
         host_trust = HostTrust(is_insecure=target.scheme == "http")
         http = HttpClient({target.authority: host_trust}, environment=environment or {})
-        self._api, self._inventory_source, self._allowed_registries = OsvApi(url, http), inventory_source, frozenset(allowed_registries)
+        self._api, self._inventory_source, self._allowed_registries = (
+            OsvApi(url, http),
+            inventory_source,
+            frozenset(allowed_registries),
+        )
         self._may_be_missing = may_be_missing
         self._unreachable_outcome: NotScanned | None = None
         self._identity = ScannerIdentity(NAME, target.host, None, now().isoformat())
@@ -76,7 +90,9 @@ class OsvScanner:
             self._api.query_vulnerabilities([PROBE_PACKAGE])
         except OsvError as error:
             detail = f"{error}; hint: see that `url` is that of an OSV API"
-            report_error = report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
+            report_error = (
+                report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
+            )
             yield report_error(NAME, action, detail)
         else:
             yield report_ok(NAME, action, f"{self._identity.version} answers")
@@ -101,7 +117,9 @@ class OsvScanner:
 
     def _scan_subject(self, subject: ScanSubject) -> ScanOutcome:
         try:
-            image_digests, documents = self._inventory_source.fetch_inventories(subject.tag_ref, subject.digest, subject.platform)
+            image_digests, documents = self._inventory_source.fetch_inventories(
+                subject.tag_ref, subject.digest, subject.platform
+            )
             packages, why = _read_first_inventory(documents, image_digests)
         except RegistryError as error:
             return NotScanned(UnscannedReason.IMAGE_GONE) if error.is_absent else make_failure(str(error))
@@ -114,7 +132,9 @@ class OsvScanner:
         family, release = get_distribution_release(system_packages[0])
         try:
             findings = tuple(self._query_findings(packages))
-            is_release_known = any(finding.package_type in SYSTEM_PACKAGE_TYPES for finding in findings) or self._has_data_for_release(family, release)
+            is_release_known = any(
+                finding.package_type in SYSTEM_PACKAGE_TYPES for finding in findings
+            ) or self._has_data_for_release(family, release)
         except OsvError as error:
             if self._may_be_missing and isinstance(error, OsvUnreachableError):
                 self._unreachable_outcome = NotScanned(UnscannedReason.NO_SCANNER, str(error))
@@ -125,11 +145,20 @@ class OsvScanner:
         system = f"{family} {release}".rstrip()
         if not is_release_known:
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, system)
-        return Scan(self._identity, system, merge_findings(findings), packages=tuple(sorted(set(map(convert_to_installed_package, packages)))))
+        return Scan(
+            self._identity,
+            system,
+            merge_findings(findings),
+            packages=tuple(sorted(set(map(convert_to_installed_package, packages)))),
+        )
 
     def _query_findings(self, packages: Sequence[InventoryPackage]) -> Iterator[Finding]:
         """Yield the findings for some packages. Raises OsvError, UnreadableReportError."""
-        types = {asked: package.package_type for package in packages if (asked := convert_to_osv_package(package)) is not None}
+        types = {
+            asked: package.package_type
+            for package in packages
+            if (asked := convert_to_osv_package(package)) is not None
+        }
         for asked, identifiers in self._api.query_vulnerabilities(sorted(types)).items():
             for identifier in identifiers:
                 yield from read_findings(self._api.get_record(identifier), asked, types[asked])
@@ -147,7 +176,9 @@ class OsvScanner:
         return is_rolling(family) or self._release_cache.get(ecosystem, query_common_packages)
 
 
-def _read_first_inventory(documents: Iterable[bytes], image_digests: frozenset[Digest]) -> tuple[tuple[InventoryPackage, ...], str]:
+def _read_first_inventory(
+    documents: Iterable[bytes], image_digests: frozenset[Digest]
+) -> tuple[tuple[InventoryPackage, ...], str]:
     """Return the packages of the first inventory that has any, or the first reason why none has."""
     why = ""
     for content in documents:

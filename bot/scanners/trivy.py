@@ -19,12 +19,12 @@ from pathlib import Path
 from bot.model.errors import ProcessError
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
-from bot.scanners._boltbuckets import BrokenDatabaseError, read_bucket_names
-from bot.scanners._installed import InstalledScanner, ScannerSession
-from bot.scanners._program import ScannerProgram, PullAddressResolver, make_failure
-from bot.scanners._trivyreleases import get_bucket_name
-from bot.scanners._trivyreport import OperatingSystem, parse_report
-from bot.scanners._trivysays import translate_trivy_error, parse_identity, evaluate_report, extract_last_error
+from bot.scanners._bolt_buckets import BrokenDatabaseError, read_bucket_names
+from bot.scanners._installed_scanner import InstalledScanner, ScannerSession
+from bot.scanners._scanner_program import PullAddressResolver, ScannerProgram, make_failure
+from bot.scanners._trivy_buckets import get_bucket_name
+from bot.scanners._trivy_outcomes import evaluate_report, extract_last_error, parse_identity, translate_trivy_error
+from bot.scanners._trivy_report import OperatingSystem, parse_report
 
 DEFAULT_TIMEOUT = 300.0
 """Seconds for one image, and for the download of the database; this is Trivy's own default."""
@@ -82,7 +82,9 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         timeout: float = DEFAULT_TIMEOUT,
         proxies: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__("trivy", ScannerProgram(binary, {**(proxies or {}), **QUIET_ENVIRONMENT}), resolve_pull_address)
+        super().__init__(
+            "trivy", ScannerProgram(binary, {**(proxies or {}), **QUIET_ENVIRONMENT}), resolve_pull_address
+        )
         self._cache, self._database_address = cache.absolute(), database_address
         self._database_file = self._cache / "db" / "trivy.db"
         self._now, self._timeout = now, timeout
@@ -95,7 +97,9 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         if _read_file_stamp(self._database_file) != session.file_stamp:
             return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         report = parse_report(completed.output)
-        return evaluate_report(report, subject, session.identity, partial(_find_missing_release, session, completed.error_text))
+        return evaluate_report(
+            report, subject, session.identity, partial(_find_missing_release, session, completed.error_text)
+        )
 
     def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:
         return [
@@ -123,13 +127,19 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         age = self._now() - identity.database
         if age > MAX_DATABASE_AGE:
             built = f"it was built on {identity.database:%Y-%m-%d}"
-            return NotScanned(UnscannedReason.DATABASE_STALE, f"{built}; {download_failure.detail}" if download_failure else built)
+            return NotScanned(
+                UnscannedReason.DATABASE_STALE, f"{built}; {download_failure.detail}" if download_failure else built
+            )
         try:
-            return _TrivySession(identity, read_bucket_names(self._database_file), _read_file_stamp(self._database_file))
+            return _TrivySession(
+                identity, read_bucket_names(self._database_file), _read_file_stamp(self._database_file)
+            )
         except (BrokenDatabaseError, OSError) as error:
             with contextlib.suppress(OSError):  # without this file Trivy downloads the database again
                 self._database_file.with_name("metadata.json").unlink()
-            return make_failure(f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again")
+            return make_failure(
+                f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again"
+            )
 
     def _download_database(self) -> NotScanned | None:
         """Have Trivy download the database; return the reason if it failed. Raises ProcessError if Trivy is missing."""
@@ -145,7 +155,9 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             return make_failure(f"Trivy's database could not be downloaded: {error}")
         if completed.status == 0:
             return None
-        return make_failure(f"Trivy's database could not be downloaded: {extract_last_error(completed.error_text, address)}")
+        return make_failure(
+            f"Trivy's database could not be downloaded: {extract_last_error(completed.error_text, address)}"
+        )
 
 
 def _read_file_stamp(file: Path) -> tuple[int, int]:

@@ -18,13 +18,13 @@ from pathlib import Path
 from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.image import PullAddress
 from bot.net import HostTrust, HttpClient, HttpError, Url
-from bot.scanners._installed import InstalledScanner, ScannerSession
+from bot.scanners._installed_scanner import InstalledScanner, ScannerSession
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._probes import COMMON_SOURCES, OLDEST_VERSION
-from bot.scanners._program import ComputeOnce, ScannerProgram, PullAddressResolver, make_failure
-from bot.scanners._trivyreport import OperatingSystem, parse_report
-from bot.scanners._trivysays import translate_trivy_error, parse_identity, evaluate_report, extract_last_error
-from bot.scanners.trivy import DEFAULT_TIMEOUT, TIMEOUT_GRACE, MAX_DATABASE_AGE, QUIET_ENVIRONMENT
+from bot.scanners._probe_packages import COMMON_SOURCES, OLDEST_VERSION
+from bot.scanners._scanner_program import ComputeOnce, PullAddressResolver, ScannerProgram, make_failure
+from bot.scanners._trivy_outcomes import evaluate_report, extract_last_error, parse_identity, translate_trivy_error
+from bot.scanners._trivy_report import OperatingSystem, parse_report
+from bot.scanners.trivy import DEFAULT_TIMEOUT, MAX_DATABASE_AGE, QUIET_ENVIRONMENT, TIMEOUT_GRACE
 
 MAX_RESPONSE_BYTES = 64 * 1024
 """Bytes; the server's answer at `/version` has three hundred."""
@@ -82,7 +82,12 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         report = parse_report(completed.output)
         family = report.system.family if report.system else ""
         is_release_known = any(finding.package_type == family for finding in report.findings)
-        outcome = evaluate_report(report, subject, session.identity, lambda system: "" if is_release_known else self._find_missing_release(system))
+        outcome = evaluate_report(
+            report,
+            subject,
+            session.identity,
+            lambda system: "" if is_release_known else self._find_missing_release(system),
+        )
         identity_after = self._fetch_identity()
         if identity_after == session.identity:
             return outcome
@@ -108,7 +113,8 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
             return identity
         if identity.database is not None and self._now() - identity.database > MAX_DATABASE_AGE:
             return NotScanned(
-                UnscannedReason.DATABASE_STALE, f"the database of {self._host} was built on {identity.database:%Y-%m-%d}"
+                UnscannedReason.DATABASE_STALE,
+                f"the database of {self._host} was built on {identity.database:%Y-%m-%d}",
             )
         return ScannerSession(identity)
 
@@ -130,7 +136,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
 
         Raises ProcessError, UnreadableReportError.
         """
-        return self._missing_release_cache.get(system, lambda: "" if self._has_data_for_release(system) else str(system))
+        return self._missing_release_cache.get(
+            system, lambda: "" if self._has_data_for_release(system) else str(system)
+        )
 
     def _has_data_for_release(self, system: OperatingSystem) -> bool:
         purl = _PURL_PREFIXES.get(system.family)
@@ -139,7 +147,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         with tempfile.TemporaryDirectory(prefix="basebump-probe-") as folder:
             probe = Path(folder, "probe.json")
             probe.write_text(json.dumps(_build_probe_inventory(system, purl)), encoding="utf-8")
-            completed = self._program.run(["sbom", *self._build_common_arguments(), str(probe)], timeout=self._timeout + TIMEOUT_GRACE)
+            completed = self._program.run(
+                ["sbom", *self._build_common_arguments(), str(probe)], timeout=self._timeout + TIMEOUT_GRACE
+            )
         if completed.status != 0:
             raise UnreadableReportError(
                 f"the Trivy server could not be asked about {system}: {extract_last_error(completed.error_text, None)}"

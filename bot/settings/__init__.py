@@ -90,12 +90,14 @@ def load(path: Path, *, requires_forges: bool) -> Settings:
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
     """
-    from bot.settings import file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
+    from bot.settings import config_file  # noqa: PLC0415 - a start without a config imports neither pydantic nor YAML
 
-    return file.load(path, requires_forges=requires_forges)
+    return config_file.load(path, requires_forges=requires_forges)
 
 
-def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None = None) -> tuple[PolicyRule, ...]:
+def load_repository_rules(
+    content: bytes, source: str, age_registries: frozenset[str] | None = None
+) -> tuple[PolicyRule, ...]:
     """Return the rules of a repository's own config file.
 
     Args:
@@ -106,6 +108,6 @@ def load_repository_rules(content: bytes, source: str, age_registries: frozenset
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
     """
-    from bot.settings import file  # noqa: PLC0415 - as in `load`
+    from bot.settings import config_file  # noqa: PLC0415 - as in `load`
 
-    return file.load_repository_rules(content, source, age_registries)
+    return config_file.load_repository_rules(content, source, age_registries)

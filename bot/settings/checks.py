@@ -14,7 +14,7 @@ from bot.model.advisory import AdvisoryList
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import ages, caches, fields
+from bot.settings import age_checks, cache_checks, fields
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
@@ -45,18 +45,26 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
         yield from _check_cloud_login(where, registry)
         yield from _check_connection(where, registry)
     entries = [
-        caches.ListedRegistry(where, host, _parse_address(registry.get("mirror")), _parse_address(registry.get("upstream")), frozenset(registry))
+        cache_checks.ListedRegistry(
+            where,
+            host,
+            _parse_address(registry.get("mirror")),
+            _parse_address(registry.get("upstream")),
+            frozenset(registry),
+        )
         for where, registry in iterate_entries(document, "registries")
         if (host := _parse_address(registry.get("host"))) is not None
     ]
-    yield from caches.check_upstreams(entries)
+    yield from cache_checks.check_upstreams(entries)
     yield from _check_policy(document)
     yield from _check_vex(document)
     yield from _check_scanners(document)
     for where, entry in iterate_entries(document, "trust"):
         yield from _check_trust_entry(where, entry)
     if "state" not in document:
-        yield from ages.check_min_ages(tuple(iterate_entries(document, "policy")), frozenset(list_age_registries(document)))
+        yield from age_checks.check_min_ages(
+            tuple(iterate_entries(document, "policy")), frozenset(list_age_registries(document))
+        )
 
 
 def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -113,7 +121,9 @@ def _check_overlapping_forges(document: Document) -> Problems:
     for where, forge in iterate_entries(document, "forges"):
         for key, description in _list_selections(forge):
             if first_entries.setdefault(key, where) != where:
-                yield ConfigProblem(where, f"selects {description}, as {first_entries[key]} does; hint: select them once")
+                yield ConfigProblem(
+                    where, f"selects {description}, as {first_entries[key]} does; hint: select them once"
+                )
 
 
 _DEFAULT_URLS = {"github": GITHUB_API, "gitlab": GITLAB}
@@ -140,7 +150,9 @@ def _check_duplicate_hosts(document: Document) -> Problems:
     for where, registry in iterate_entries(document, "registries"):
         host = _parse_address(registry.get("host"))
         if host in first_entries:
-            yield ConfigProblem(f"{where}.host", f"`{host}` is already listed, by {first_entries[host]}; hint: list it once")
+            yield ConfigProblem(
+                f"{where}.host", f"`{host}` is already listed, by {first_entries[host]}; hint: list it once"
+            )
         elif host is not None:
             first_entries[host] = where
 
@@ -159,7 +171,7 @@ _ADDRESS: TypeAdapter[str] = TypeAdapter(fields.RegistryAddress)
 def _parse_host(value: object) -> str | None:
     """Return the host of a registry or of a path on it; None if `value` is neither."""
     address = _parse_address(value)
-    return caches.extract_host(address) if address is not None else None
+    return cache_checks.extract_host(address) if address is not None else None
 
 
 def _check_credentials(where: str, registry: dict[str, Any]) -> Problems:
@@ -212,7 +224,11 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
 def _check_plain_http(document: Document) -> Problems:
     """Yield a problem if a cloud's token would go over plain http: to its own host, or to that host as a mirror."""
     registries = tuple(iterate_entries(document, "registries"))
-    clouds = {_parse_address(registry.get("host")): registry["auth"] for _, registry in registries if _has_cloud_login(registry)}
+    clouds = {
+        _parse_address(registry.get("host")): registry["auth"]
+        for _, registry in registries
+        if _has_cloud_login(registry)
+    }
     for where, registry in registries:
         if registry.get("insecure") is not True:
             continue

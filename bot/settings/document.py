@@ -79,7 +79,9 @@ def _decode_text(content: bytes, source: str) -> str:
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
         line = text.count("\n", 0, unprintable.start()) + 1
-        raise _build_config_error(source, f"contains the control character U+{ord(unprintable[0]):04X}; hint: remove it", line)
+        raise _build_config_error(
+            source, f"contains the control character U+{ord(unprintable[0]):04X}; hint: remove it", line
+        )
     return text
 
 
@@ -118,7 +120,9 @@ class _BoundedLoader(yaml.SafeLoader):
             if key.tag == _MERGE_TAG:
                 continue
             if key.tag != _TEXT_TAG:
-                raise _RefusedYamlError(key, f"YAML does not read the key {_format_key(key)} as text; hint: put it in quotes")
+                raise _RefusedYamlError(
+                    key, f"YAML does not read the key {_format_key(key)} as text; hint: put it in quotes"
+                )
             if key.value in keys:
                 line = key.start_mark.line + 1
                 message = f"the key {_format_key(key)} is in this mapping a second time; hint: remove one of them"
@@ -171,7 +175,9 @@ def _check_escapes(node: yaml.Node) -> None:
     """Raise _Refused if an escape writes a character that is refused in the file itself as well."""
     unprintable = _UNPRINTABLE.search(node.value) if isinstance(node, yaml.ScalarNode) else None
     if unprintable:
-        raise _RefusedYamlError(node, f"contains an escape for U+{ord(unprintable[0]):04X}, which is not text; hint: remove it")
+        raise _RefusedYamlError(
+            node, f"contains an escape for U+{ord(unprintable[0]):04X}, which is not text; hint: remove it"
+        )
 
 
 def _list_children(node: yaml.Node) -> Iterator[yaml.Node]:

@@ -14,7 +14,7 @@ from bot.formats import load_all_formats
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import DOCKER_HUB, ImageReference, is_tag
 from bot.model.vocabulary import Reason
-from bot.settings.patterns import build_pattern_validator, build_pattern_schema
+from bot.settings.patterns import build_pattern_schema, build_pattern_validator
 from bot.settings.suggest import suggest_key
 
 NO_SERVICE = "none"
@@ -235,7 +235,9 @@ def _is_loopback(host: str) -> bool:
 def _build_number_validator(minimum: int, absent_meaning: str) -> BeforeValidator:
     def check(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_COUNT:
-            raise ValueError(f"must be a number from {minimum} to {MAX_COUNT}; hint: remove the key for {absent_meaning}")
+            raise ValueError(
+                f"must be a number from {minimum} to {MAX_COUNT}; hint: remove the key for {absent_meaning}"
+            )
         return value
 
     return BeforeValidator(check)
@@ -315,7 +317,9 @@ IdentityGlob = Annotated[str, AfterValidator(_validate_identity)]
 IssuerUrl = Annotated[str, AfterValidator(_validate_issuer)]
 ImageGlob = Annotated[str, AfterValidator(_validate_image_glob)]
 PathGlob = Annotated[str, AfterValidator(_validate_path_glob)]
-AllowableReason = Literal[Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER]
+AllowableReason = Literal[
+    Reason.CHART_UNKNOWN, Reason.EMBEDDED, Reason.IMMUTABLE_JOB, Reason.ACR_TASK, Reason.OTHER_WRITER
+]
 """`vocabulary.ALLOWABLE` as a type."""
 AcceptableReason = Literal[
     Reason.INDEX_CHURN,
@@ -351,24 +355,36 @@ Platform = Annotated[
 ]
 DatabaseReference = Annotated[str, AfterValidator(_validate_database)]
 StateUrl = Annotated[str, AfterValidator(_validate_state_url), build_pattern_schema("URL", _STATE)]
-Count = Annotated[int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})]
-MaximumCount = Annotated[int, _build_number_validator(0, "any number"), WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT})]
+Count = Annotated[
+    int, _build_number_validator(1, "no limit"), WithJsonSchema({"type": "integer", "minimum": 1, "maximum": MAX_COUNT})
+]
+MaximumCount = Annotated[
+    int,
+    _build_number_validator(0, "any number"),
+    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MAX_COUNT}),
+]
 BranchPrefix = Annotated[str, AfterValidator(_validate_branch_prefix)]
 RepositoryName = Annotated[
     str,
-    AfterValidator(build_pattern_validator(_REPOSITORY, "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`")),
+    AfterValidator(
+        build_pattern_validator(_REPOSITORY, "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`")
+    ),
     build_pattern_schema("owner/name", _REPOSITORY),
 ]
 ProjectPath = Annotated[
     str,
     AfterValidator(
-        build_pattern_validator(_PROJECT, "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`")
+        build_pattern_validator(
+            _PROJECT, "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`"
+        )
     ),
     build_pattern_schema("group/project", _PROJECT),
 ]
 GroupPath = Annotated[
     str,
-    AfterValidator(build_pattern_validator(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a user")),
+    AfterValidator(
+        build_pattern_validator(_GROUP_PATH, "must be the full path of a group, such as `group/subgroup`, or a user")
+    ),
     build_pattern_schema("group", _GROUP_PATH),
 ]
 Owner = Annotated[
@@ -381,5 +397,7 @@ Topic = Annotated[
     AfterValidator(build_pattern_validator(_TOPIC, "is not a topic; hint: use lower-case letters, digits and `-`")),
     build_pattern_schema("topic", _TOPIC),
 ]
-AppId = Annotated[int, BeforeValidator(_validate_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})]
+AppId = Annotated[
+    int, BeforeValidator(_validate_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})
+]
 InnerPath = Annotated[str, AfterValidator(_normalise_inner_path)]

@@ -27,7 +27,9 @@ Location = tuple[int | str, ...]
 JsonSchema = dict[str, Any]
 
 
-def convert_errors(document: Document, error: ValidationError, model: type[ConfigSection] = ConfigFile) -> Iterator[ConfigProblem]:
+def convert_errors(
+    document: Document, error: ValidationError, model: type[ConfigSection] = ConfigFile
+) -> Iterator[ConfigProblem]:
     """Yield a problem for every error that pydantic found in `document`, which was validated as a `model`."""
     document_schema = DocumentSchema(document, build_json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
@@ -65,7 +67,9 @@ def _get_value(document: Any, location: Location) -> Any:
     return document
 
 
-def _describe_error(document: Document, location: Location, detail: ErrorDetails, document_schema: DocumentSchema) -> str:
+def _describe_error(
+    document: Document, location: Location, detail: ErrorDetails, document_schema: DocumentSchema
+) -> str:
     value = _get_value(document, location)
     match detail["type"]:
         case "missing":

@@ -12,9 +12,9 @@ from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import PolicyRule, policy_keys
 from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Role
-from bot.settings import fields, times, urgencies, words
-from bot.settings.handling import AutomergeSection, OpenWhenSection, RefreshSection, ScheduleSection
-from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList
+from bot.settings import fields, name_fields, time_fields, urgency_fields
+from bot.settings.rule_sections import AutomergeSection, OpenWhenSection, RefreshSection, ScheduleSection
+from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore
 
 
 class MatchSection(ConfigSection):
@@ -79,7 +79,7 @@ class AcceptEntry(ConfigSection):
     """The person or team that answers for it."""
     reason: fields.Text
     """Why it is acceptable."""
-    until: times.Day
+    until: time_fields.Day
     """The last day on which it is accepted."""
 
     def to_policy(self) -> AcceptedHold:
@@ -104,20 +104,20 @@ _TYPES: Mapping[str, Any] = {
     "tag": fields.Tag,
     "ignore": StrictBool,
     "labels": tuple[fields.Label, ...],
-    "reviewers": tuple[words.ReviewerName, ...],
-    "assignees": tuple[words.LoginName, ...],
+    "reviewers": tuple[name_fields.ReviewerName, ...],
+    "assignees": tuple[name_fields.LoginName, ...],
     "milestone": fields.Text,
     "draft": StrictBool,
     "automerge": AutomergeSection,
     "rebase": Rebase,
     "allow": tuple[fields.AllowableReason, ...],
     "accept": NonEmptyList[AcceptEntry],
-    "min_age": times.Age,
-    "bypass_min_age_for": NonEmptyList[urgencies.UrgencyName],
+    "min_age": time_fields.Age,
+    "bypass_min_age_for": NonEmptyList[urgency_fields.UrgencyName],
     "platforms": NonEmptyList[fields.Platform],
     "os_variants": StrictBool,
     "replace_ended": StrictBool,
-    "group": words.GroupName,
+    "group": name_fields.GroupName,
     "split_by": SplitBy,
     "refresh_every": RefreshSection,
     "schedules": ScheduleSection,
@@ -158,7 +158,9 @@ def _to_policy(value: Any) -> Any:
     return value.to_policy() if isinstance(value, PolicyValue) else value
 
 
-def _build_rule(name: str, doc: str, match: type[ConfigSection], match_doc: str, descriptions: Mapping[str, str]) -> Any:
+def _build_rule(
+    name: str, doc: str, match: type[ConfigSection], match_doc: str, descriptions: Mapping[str, str]
+) -> Any:
     """Build the section of a rule that can set the policy keys in `descriptions`."""
     keys: dict[str, Any] = {
         policy_keys()[key].name: (_TYPES[key] | None, Field(default=None, description=description))

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
-from bot.settings import azure, fields, times, values
-from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList, get_variant_by_kind
+from bot.settings import azure_fields, fields, time_fields, values
+from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
 
 
 class ScannerMatchSection(ConfigSection):
@@ -27,7 +27,7 @@ class AutoScannerEntry(ConfigSection):
     """The images to scan. Default: all that no earlier entry matches."""
     database: fields.DatabaseReference | None = None
     """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
-    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     osv: fields.OptionalServiceUrl = values.OSV_API
     """The OSV API that is used if neither is installed, without `/v1`; `none`: no packages are sent anywhere."""
@@ -48,7 +48,7 @@ class TrivyScannerEntry(ConfigSection):
     """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
-    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     server: fields.TrivyServerUrl | None = None
     """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Default: none."""
@@ -69,7 +69,7 @@ class GrypeScannerEntry(ConfigSection):
     """The URL of the document that says where its database is: `.../v6/latest.json`. Default: Grype's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
-    timeout: times.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
@@ -97,9 +97,9 @@ class DefenderScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    subscriptions: NonEmptyList[azure.SubscriptionId] | None = None
+    subscriptions: NonEmptyList[azure_fields.SubscriptionId] | None = None
     """The IDs of the subscriptions to read. Default: all that the identity may read."""
-    max_age: times.Age = values.DEFAULT_DEFENDER_AGE
+    max_age: time_fields.Age = values.DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
     pulled: StrictBool = False
     """Whether you guarantee that these images are pulled every month; assessments without a date then count as new."""
@@ -120,7 +120,7 @@ class ReportScannerEntry(ConfigSection):
     """The platform of the images in reports that do not name one."""
     one_run: StrictBool = False
     """Whether you guarantee that the reports in a folder used one database, if they do not name theirs."""
-    max_age: times.Age = values.DEFAULT_REPORT_AGE
+    max_age: time_fields.Age = values.DEFAULT_REPORT_AGE
     """The maximum age of a report, and of its database if the report has the date."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""

@@ -12,12 +12,12 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.settings import azure, fields, times, values, words
-from bot.settings.enrichment import EnrichmentSection
+from bot.settings import azure_fields, fields, name_fields, time_fields, values
+from bot.settings.enrichment_section import EnrichmentSection
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import ScannerEntry
-from bot.settings.section import OneOrMore, ConfigSection, NonEmptyList, get_variant_by_kind
+from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -90,7 +90,7 @@ class GithubForgeEntry(ConfigSection):
     """Repositories as `owner/name`, or those of an owner. Default with `app`: all that the App is installed on."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Default: the default branch."""
-    dispatch: NonEmptyList[words.WorkflowFile] | None = None
+    dispatch: NonEmptyList[name_fields.WorkflowFile] | None = None
     """File names of workflows to start for each proposal, which the pushes of a job's own token do not start."""
 
 
@@ -156,7 +156,7 @@ class RegistryConfigEntry(ConfigSection):
     """A file with CA certificates to trust, for the mirror if there is one; relative to this file."""
     trusted_realms: tuple[fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may receive the credential."""
-    tasks: azure.RegistryResourceId | None = None
+    tasks: azure_fields.RegistryResourceId | None = None
     """The resource ID of this Azure registry (`az acr show --query id`), so that `run` can list its tasks."""
     purges_untagged: StrictBool | None = None
     """Whether the registry deletes untagged manifests. Default: what is known of well-known registries."""
@@ -178,7 +178,7 @@ class EndOfLifeEntry(ConfigSection):
     """A glob over the canonical repository: `docker.io/library/python`."""
     tag: fields.Glob
     """A glob over the tag: `3.8*`."""
-    date: times.Day
+    date: time_fields.Day
     """The last day of support."""
     successor: fields.Tag | None = None
     """The tag to update to. Default: none, and the report names no successor."""
@@ -246,13 +246,13 @@ class ProposalsSection(ConfigSection):
     """The prefix of the names of all basebump's branches. Changing it orphans open proposals."""
     templates: TemplatesSection = TemplatesSection()
     """Your own templates, in place of the shipped ones."""
-    trailers: tuple[words.CommitTrailer, ...] = ()
+    trailers: tuple[name_fields.CommitTrailer, ...] = ()
     """Lines at the end of every commit message: `Signed-off-by: Bot <bot@example.com>`."""
     dashboard: StrictBool = False
     """Whether each repository has one issue that lists everything, with checkboxes that the next run acts on."""
     status: StrictBool = True
     """Whether a proposal's evidence is also a commit status, which a protected branch can require."""
-    write_delay: times.Duration | None = None
+    write_delay: time_fields.Duration | None = None
     """The minimum time between two writes to a forge. Default: `1s` for repositories selected by owner, else none."""
 
 
@@ -338,7 +338,7 @@ class _ConfigSchemaGenerator(GenerateJsonSchema):
         return json_schema_value
 
     def encode_default(self, dft: Any) -> Any:
-        return times.format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
+        return time_fields.format_duration(dft) if isinstance(dft, timedelta) else super().encode_default(dft)
 
 
 @cache

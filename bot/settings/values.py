@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bot.model.errors import ConfigError, ConfigProblem
-from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig
 
 GITHUB_API = "https://api.github.com"
@@ -354,7 +354,9 @@ class Settings:
         """
         value = self.get_secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
-            raise self.build_variable_error(variable, f"the environment variable {variable} holds no token; hint: {_TOKEN_HINT}")
+            raise self.build_variable_error(
+                variable, f"the environment variable {variable} holds no token; hint: {_TOKEN_HINT}"
+            )
         return value
 
     def build_variable_error(self, variable: str, message: str) -> ConfigError:
@@ -368,7 +370,11 @@ class Settings:
         That is not an error in the file: a command fails only when it needs the value.
         """
         variables = self._list_variables()
-        return tuple(_build_unset_problem(where, variable) for where, variable in variables if not read_secret(environment, variable))
+        return tuple(
+            _build_unset_problem(where, variable)
+            for where, variable in variables
+            if not read_secret(environment, variable)
+        )
 
     def _list_variables(self) -> Iterator[tuple[str, str]]:
         """Yield every variable that the settings name, after the location of its key."""

@@ -74,7 +74,9 @@ class Database:
     @classmethod
     def sqlite_read_only(cls, path: Path) -> Database:
         """Open a database in an existing file for reading only: neither the file nor its folder is written to."""
-        write_ahead_log = path.with_name(f"{path.name}-wal")  # it may hold the last writes, which the file does not have yet
+        write_ahead_log = path.with_name(
+            f"{path.name}-wal"
+        )  # it may hold the last writes, which the file does not have yet
         address = f"{path.absolute().as_uri()}?{'mode=ro' if write_ahead_log.exists() else 'immutable=1'}"
         engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
         return cls(engine, str(path))
@@ -107,7 +109,9 @@ class Database:
             try:
                 migrate_tables(connection)
             except NewerSchemaError as error:
-                message = f"the state in {self._display_name}: {error}; hint: update basebump, or configure another database"
+                message = (
+                    f"the state in {self._display_name}: {error}; hint: update basebump, or configure another database"
+                )
                 raise UnusableStateError(message) from error
         return self
 
@@ -116,7 +120,9 @@ class Database:
         with self.open_for_reading() as connection:
             check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if check_result != "ok":
-            raise UnusableStateError(f"the state in {self._display_name}: {sanitize_text(check_result)}; hint: {_DAMAGED}")
+            raise UnusableStateError(
+                f"the state in {self._display_name}: {sanitize_text(check_result)}; hint: {_DAMAGED}"
+            )
 
     @contextmanager
     def open_for_reading(self) -> Iterator[Connection]:
@@ -146,7 +152,9 @@ class Database:
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"the state in {self._display_name}: {_describe_error(error)}") from error
         except SQLAlchemyError as error:  # its text may hold what was to be written
-            raise StateError(f"the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}") from error
+            raise StateError(
+                f"the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
+            ) from error
 
 
 def _prepare(connection: Any, _: object) -> None:

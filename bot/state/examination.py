@@ -54,7 +54,9 @@ class StateServerExamination:
         if can_create_tables:
             yield report_ok(database.display_name, WRITE_ACTION, "its user may create tables")
         else:
-            yield report_problem(database.display_name, WRITE_ACTION, f"its user may not create tables; hint: {TABLES_ADVICE}")
+            yield report_problem(
+                database.display_name, WRITE_ACTION, f"its user may not create tables; hint: {TABLES_ADVICE}"
+            )
 
 
 def _check_version(display_name: str, database: Database) -> Check:
@@ -66,9 +68,13 @@ def _check_version(display_name: str, database: Database) -> Check:
         return report_ok(display_name, READ_ACTION, "it has no tables yet; the next run creates them")
     if found_version > supported_version:
         message = f"its tables have version {found_version}, and this release supports {supported_version}"
-        return report_problem(display_name, READ_ACTION, f"{message}; hint: update basebump, or configure another database")
+        return report_problem(
+            display_name, READ_ACTION, f"{message}; hint: update basebump, or configure another database"
+        )
     if found_version < supported_version:
         return report_ok(
-            display_name, READ_ACTION, f"its tables have version {found_version}; the next run migrates them to version {supported_version}"
+            display_name,
+            READ_ACTION,
+            f"its tables have version {found_version}; the next run migrates them to version {supported_version}",
         )
     return report_ok(display_name, READ_ACTION, f"its tables have version {found_version}, that of this release")

@@ -42,7 +42,9 @@ def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIG
         connection.execute(insert(SCHEMA_VERSION).values(version=supported_version))
         return
     if found_version > supported_version:
-        raise NewerSchemaError(f"its tables have version {found_version}, and this release supports {supported_version}")
+        raise NewerSchemaError(
+            f"its tables have version {found_version}, and this release supports {supported_version}"
+        )
     for migrate in migrations[found_version - 1 :]:
         migrate(connection)
     if found_version < supported_version:

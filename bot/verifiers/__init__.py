@@ -9,7 +9,9 @@ from bot.model.trust import TrustEntry
 from bot.ports import ArtifactStore, SignatureVerifier
 
 
-def create_verifiers(trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]) -> tuple[SignatureVerifier, ...]:
+def create_verifiers(
+    trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]
+) -> tuple[SignatureVerifier, ...]:
     """Return the verifiers for the kinds of signatures that are trusted, importing only those.
 
     Raises UsageError if a kind needs a library that is not installed.

@@ -9,14 +9,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bot.core.evidence.keys import PublicKey
+from bot.core.evidence.public_keys import PublicKey
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature, VerifiedSignature
-from bot.verifiers._encoding import require_object, parse_json_object
+from bot.verifiers._encoding import parse_json_object, require_object
 from bot.verifiers._statement import DsseEnvelope, read_envelope, read_statement
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
-BUNDLE_TYPES = frozenset({BUNDLE_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))})
+BUNDLE_TYPES = frozenset(
+    {BUNDLE_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))}
+)
 """Bundles with the older names differ only in the certificates that they contain."""
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
 """Annotation with the predicate type of a bundle, which can be read before the bundle is fetched."""

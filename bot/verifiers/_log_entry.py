@@ -15,7 +15,7 @@ from typing import Any
 from cryptography import x509
 
 from bot.model.signature import UnsupportedSignature
-from bot.verifiers._encoding import BrokenError, require_object, decode_base64, parse_json_object
+from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
 
 ENTRY_ANNOTATION = "dev.sigstore.cosign/bundle"
 """Annotation that contains the entry."""
@@ -49,8 +49,13 @@ class LogEntry:
         specification = require_object(parse_json_object(self.body).get("spec"))
         payload_hash = require_object(require_object(specification.get("data")).get("hash"))
         signature_object = require_object(specification.get("signature"))
-        entry_certificate = read_certificate(decode_base64(require_object(signature_object.get("publicKey")).get("content")))
-        if (payload_hash.get("algorithm"), payload_hash.get("value")) != ("sha256", hashlib.sha256(payload).hexdigest()):
+        entry_certificate = read_certificate(
+            decode_base64(require_object(signature_object.get("publicKey")).get("content"))
+        )
+        if (payload_hash.get("algorithm"), payload_hash.get("value")) != (
+            "sha256",
+            hashlib.sha256(payload).hexdigest(),
+        ):
             return "its log entry is about another payload"
         if decode_base64(signature_object.get("content")) != signature:
             return "its log entry is about another signature"

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bot.core.evidence.keys import PublicKey
+from bot.core.evidence.public_keys import PublicKey
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, VerifiedSignature
-from bot.verifiers._encoding import BrokenError, require_object, decode_base64, parse_json_object
+from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
 
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"

@@ -11,7 +11,7 @@ from typing import Any
 
 from bot.model.reference import Digest
 from bot.model.signature import SignedStatement
-from bot.verifiers._encoding import BrokenError, require_list, require_object, decode_base64, parse_json_object
+from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_list, require_object
 
 IN_TOTO_TYPE = "application/vnd.in-toto+json"
 STATEMENT_TYPES = frozenset({"https://in-toto.io/Statement/v0.1", "https://in-toto.io/Statement/v1"})
@@ -60,4 +60,6 @@ def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | No
         raise BrokenError("its statement is not an in-toto statement")
     subjects = require_list(document.get("subject"), MAX_SUBJECTS)
     digests = {require_object(require_object(subject).get("digest")).get("sha256") for subject in subjects}
-    return STATEMENTS_BY_PREDICATE.get(str(document.get("predicateType"))), str(digest).removeprefix("sha256:") in digests
+    return STATEMENTS_BY_PREDICATE.get(str(document.get("predicateType"))), str(digest).removeprefix(
+        "sha256:"
+    ) in digests

@@ -10,14 +10,14 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from bot.core.evidence.keys import PublicKey
+from bot.core.evidence.public_keys import PublicKey
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
 from bot.model.reference import Digest
 from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature
 from bot.model.trust import TrustedKey, TrustEntry
 from bot.ports import ArtifactStore
-from bot.verifiers._attached import AttachedArtifacts, combine_outcomes
+from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
 from bot.verifiers._bundle import BUNDLE_TYPES, PREDICATE_ANNOTATION, check_bundle, read_bundle
 from bot.verifiers._encoding import BrokenError
 from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, check_payload
@@ -62,7 +62,11 @@ class CosignVerifier:
         """
         if not trust.keys and not trust.identities:
             return None
-        return combine_outcomes(_SignatureCheck(AttachedArtifacts(self._artifacts, repository, digest), self._keyless, trust).check_signatures())
+        return combine_outcomes(
+            _SignatureCheck(
+                AttachedArtifacts(self._artifacts, repository, digest), self._keyless, trust
+            ).check_signatures()
+        )
 
 
 class _SignatureCheck:
@@ -91,7 +95,10 @@ class _SignatureCheck:
 
     def _check_blob(self, blob: Blob) -> SignatureOutcome | None:
         """Return the outcome of one blob of an artifact; None if it is not a signature. Raises BrokenError."""
-        is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {"", *STATEMENTS_BY_PREDICATE}
+        is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {
+            "",
+            *STATEMENTS_BY_PREDICATE,
+        }
         if not is_bundle and blob.media_type != PAYLOAD_TYPE:
             return None
         content = self._attached.fetch_content(blob)

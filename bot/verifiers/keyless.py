@@ -22,7 +22,7 @@ from sigstore.errors import Error as SigstoreError
 from sigstore.models import Bundle, ClientTrustConfig, InvalidBundle, TrustedRoot
 from sigstore.verify import Verifier, policy
 
-from bot.core.evidence.keys import PublicKey
+from bot.core.evidence.public_keys import PublicKey
 from bot.core.globs import is_glob_match
 from bot.model.artifact import Blob
 from bot.model.reference import Digest
@@ -126,7 +126,9 @@ class KeylessVerifier:
 def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
     """Return why the signer at the time of a log entry is not proven; an empty string if it is."""
     try:
-        root.transparency_logs.verify(key_id=KeyID(entry.log_id), signature=entry.log_signature, data=entry.signed_bytes)
+        root.transparency_logs.verify(
+            key_id=KeyID(entry.log_id), signature=entry.log_signature, data=entry.signed_bytes
+        )
     except SigstoreError:
         return "no trusted log contains it"
     try:
@@ -155,7 +157,9 @@ def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement:
     for each in trust.identities:
         found = next((name for name in names if is_glob_match(each.identity, name)), None)
         if found is not None and _has_issuer(certificate, each.issuer):
-            return VerifiedSignature(Signer(SignatureScheme.KEYLESS, f"{sanitize_text(found)} (by {sanitize_text(each.issuer)})"), statement)
+            return VerifiedSignature(
+                Signer(SignatureScheme.KEYLESS, f"{sanitize_text(found)} (by {sanitize_text(each.issuer)})"), statement
+            )
     return BadSignature(SignatureDefect.OTHER_SIGNER, sanitize_text(", ".join(names)))
 
 
@@ -167,7 +171,9 @@ def _load_root(path: str | None) -> _VerificationRoot:
     except OSError as error:
         raise UnusableRootError(f"{path} could not be read: {error.strerror}") from None
     except (ValueError, SigstoreError) as error:
-        raise UnusableRootError(f"{path} does not contain a trusted root of Sigstore: {_summarize_error(error)}") from None
+        raise UnusableRootError(
+            f"{path} does not contain a trusted root of Sigstore: {_summarize_error(error)}"
+        ) from None
 
 
 def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:

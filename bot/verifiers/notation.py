@@ -26,10 +26,16 @@ from bot.model.signature import (
 from bot.model.trust import NotationTrust, TrustEntry
 from bot.net import sanitize_text
 from bot.ports import ArtifactStore
-from bot.verifiers._attached import AttachedArtifacts, combine_outcomes
-from bot.verifiers._certificates import get_attributes, explain_distrust
-from bot.verifiers._encoding import BrokenError, require_object, parse_json_object
-from bot.verifiers._envelope import PAYLOAD_TYPE, SUPPORTED_CONDITIONS, X509_SCHEME, NotationEnvelope, read_envelope
+from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
+from bot.verifiers._certificates import explain_distrust, get_attributes
+from bot.verifiers._encoding import BrokenError, parse_json_object, require_object
+from bot.verifiers._notation_envelope import (
+    PAYLOAD_TYPE,
+    SUPPORTED_CONDITIONS,
+    X509_SCHEME,
+    NotationEnvelope,
+    read_envelope,
+)
 
 SIGNATURE_TYPE = "application/vnd.cncf.notary.signature"
 SIGNATURE_TYPES = frozenset({SIGNATURE_TYPE})
@@ -45,7 +51,9 @@ class NotationVerifier:
         """Return which listed subject signed `digest`; None if none is listed."""
         if trust.notation is None:
             return None
-        return combine_outcomes(self._check_referrers(AttachedArtifacts(self._artifacts, repository, digest), trust.notation))
+        return combine_outcomes(
+            self._check_referrers(AttachedArtifacts(self._artifacts, repository, digest), trust.notation)
+        )
 
     def _check_referrers(self, attached: AttachedArtifacts, trust: NotationTrust) -> Iterator[SignatureOutcome]:
         for artifact in attached.fetch_referrers(SIGNATURE_TYPES):
@@ -54,7 +62,9 @@ class NotationVerifier:
             elif artifact.type == SIGNATURE_TYPE:
                 yield self._check_artifact(artifact, attached, trust)
 
-    def _check_artifact(self, artifact: Artifact, attached: AttachedArtifacts, trust: NotationTrust) -> SignatureOutcome:
+    def _check_artifact(
+        self, artifact: Artifact, attached: AttachedArtifacts, trust: NotationTrust
+    ) -> SignatureOutcome:
         if len(artifact.blobs) != 1:
             return BadSignature(SignatureDefect.BROKEN, "it does not have exactly one envelope")
         (blob,) = artifact.blobs

@@ -19,15 +19,15 @@ from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
 from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader
 from bot.wiring.clock import SystemClock
-from bot.wiring.registries import list_builders, build_registry
+from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
-    from bot.model.scope import RunScope
+    from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
-    from bot.pipeline.judge import RunContext
-    from bot.pipeline.orders import RunOptions
-    from bot.pipeline.plan import TemplateSources
+    from bot.pipeline.decide_updates import RunContext
+    from bot.pipeline.plan_proposals import TemplateSources
+    from bot.pipeline.run_options import RunOptions
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
 
@@ -40,7 +40,9 @@ def build_scan_context(
         return OfflineContext(load_all_formats(), SystemClock(), _read_rules), PolicyConfig()
     settings = _load_settings(config_file, must_have_forges=False)
     if offline:
-        return OfflineContext(load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules), settings.policy
+        return OfflineContext(
+            load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules
+        ), settings.policy
     return _build_context(settings, progress, None), settings.policy
 
 
@@ -74,7 +76,7 @@ def build_fleet_context(
 
     `cache` is the folder in which scanners keep their databases. Raises UsageError.
     """
-    from bot.pipeline.orders import RunOptions
+    from bot.pipeline.run_options import RunOptions
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
@@ -101,7 +103,7 @@ def build_fleet_context(
 def _load_templates(settings: Settings) -> TemplateSources:
     """Return the operator's templates, with the built-in ones as defaults. Raises ConfigError if one is unusable."""
     from bot import resources
-    from bot.pipeline.plan import TemplateSources
+    from bot.pipeline.plan_proposals import TemplateSources
 
     configured = settings.templates
     return TemplateSources(
@@ -113,10 +115,10 @@ def _load_templates(settings: Settings) -> TemplateSources:
 
 
 def _build_context(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
-    from bot.pipeline.judge import RunContext
+    from bot.pipeline.decide_updates import RunContext
     from bot.verifiers import create_verifiers
-    from bot.wiring.memory import open_state_stores
     from bot.wiring.scanners import build_scanner_selector
+    from bot.wiring.state import open_state_stores
 
     registry = build_registry(settings)
     scanners = build_scanner_selector(settings, registry, cache)
@@ -143,15 +145,18 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
     if settings == EnrichmentSettings():
         return None
-    from bot.advisories.documents import AcceptedDocuments, VexDocuments
-    from bot.advisories.lists import PublicLists
+    from bot.advisories.public_lists import PublicLists
     from bot.advisories.published import PublishedAdvisories
     from bot.advisories.source import DocumentSource
+    from bot.advisories.vex_documents import AcceptedDocuments, VexDocuments
 
     def build_source(location: Path | str | None) -> DocumentSource | None:
         return DocumentSource(location, os.environ) if location is not None else None
 
-    vex = [AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors) for index, each in enumerate(settings.vex)]
+    vex = [
+        AcceptedDocuments(f"enrichment.vex[{index}]", each.location, each.authors)
+        for index, each in enumerate(settings.vex)
+    ]
     return PublishedAdvisories(
         PublicLists(build_source(settings.kev), build_source(settings.epss)),
         VexDocuments(vex, os.environ),
@@ -186,7 +191,7 @@ def build_compare_context(
 
 def refuse_unlisted_host(settings: Settings, host: str) -> None:
     """Raise UsageError if `host` is not a registry that these settings allow to contact."""
-    from bot.core.places.select import is_known_registry
+    from bot.core.references.select import is_known_registry
 
     if not is_known_registry(settings.policy, host):
         raise UsageError(

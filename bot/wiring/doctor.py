@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.places.left_out import is_ignored_image
+from bot.core.references.ignored_images import is_ignored_image
 from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel
@@ -17,7 +17,7 @@ from bot.pipeline.doctor import DiagnosisPart
 from bot.settings import EnrichmentSettings, Settings, load, read_secret
 from bot.wiring import build_advisories, refuse_unlisted_host
 from bot.wiring.forges import build_fleets
-from bot.wiring.registries import list_builders, build_registry
+from bot.wiring.registries import build_registry, list_builders
 
 if TYPE_CHECKING:
     from bot.ports import Diagnosable
@@ -111,7 +111,10 @@ def _without_unusable_registries(settings: Settings) -> Settings:
 
 
 def _is_secret_missing(registry: RegistrySettings) -> bool:
-    return any(variable and not read_secret(os.environ, variable) for variable in (registry.username_env, registry.password_env))
+    return any(
+        variable and not read_secret(os.environ, variable)
+        for variable in (registry.username_env, registry.password_env)
+    )
 
 
 def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
@@ -132,7 +135,7 @@ def _list_scanner_parts(settings: Settings) -> Iterator[DiagnosisPart]:
 
 
 def _build_scanner(settings: Settings, scanner: ScannerSettings) -> Iterator[Diagnosable]:
-    from bot.wiring.scanners import get_cache_folder, build_scanner
+    from bot.wiring.scanners import build_scanner, get_cache_folder
 
     yield build_scanner(scanner, settings, build_registry(_without_unusable_registries(settings)), get_cache_folder())
 

@@ -78,7 +78,9 @@ def group_by_write_delay(
         yield forge.repositories, settings.get_write_delay(is_selected_by_owner=False).total_seconds()
     if forge.owners or not forge.repositories:
         selections = [
-            RepositorySelection(each.owner, each.include, (*each.exclude, *_list_named_repositories(forge, each.owner)), each.topics)
+            RepositorySelection(
+                each.owner, each.include, (*each.exclude, *_list_named_repositories(forge, each.owner)), each.topics
+            )
             for each in forge.owners
         ]
         yield selections, settings.get_write_delay(is_selected_by_owner=True).total_seconds()

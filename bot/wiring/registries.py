@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, assert_never
 from bot.ports import ImageBuilder
 
 if TYPE_CHECKING:
-    from bot.registries.access import RegistryEntry
     from bot.registries.clouds import CloudProvider
+    from bot.registries.endpoints import RegistryEntry
     from bot.registries.oci import OciRegistry
     from bot.settings import RegistryAuth, RegistrySettings, Settings
 
@@ -23,7 +23,7 @@ def build_registry(settings: Settings) -> OciRegistry:
 
 
 def _build_entry(settings: Settings, registry: RegistrySettings) -> RegistryEntry:
-    from bot.registries.access import RegistryEntry
+    from bot.registries.endpoints import RegistryEntry
     from bot.settings import RegistryAuth
 
     def read_secret(variable: str | None) -> str | None:

@@ -16,7 +16,7 @@ from bot.wiring.clock import SystemClock
 
 if TYPE_CHECKING:
     from bot.registries.oci import OciRegistry
-    from bot.scanners.choice import ConfiguredScannerSelector
+    from bot.scanners.selector import ConfiguredScannerSelector
     from bot.settings import (
         AutoSettings,
         DefenderSettings,
@@ -38,17 +38,20 @@ PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
 
 def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
     """Return the selector of scanners: the first entry that matches an image; without entries, no scanner."""
-    from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
+    from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
 
     cache = cache or get_cache_folder()
     return ConfiguredScannerSelector(
-        [ScannerEntry(each.images, build_scanner(each, settings, registry, cache), each.private) for each in settings.scanners]
+        [
+            ScannerEntry(each.images, build_scanner(each, settings, registry, cache), each.private)
+            for each in settings.scanners
+        ]
     )
 
 
 def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
     """Return the scanner of one entry of the config. Raises ConfigError if its secret is not set."""
-    from bot.scanners.none import MissingScanner, NoScanner
+    from bot.scanners.no_scanner import MissingScanner, NoScanner
     from bot.settings import (
         AutoSettings,
         DefenderSettings,
@@ -66,7 +69,9 @@ def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegis
             trivy = TrivySettings(database=entry.database, timeout=entry.timeout)
             grype = GrypeSettings(timeout=entry.timeout)
             return (
-                _build_trivy(trivy, registry, cache) or _build_grype(grype, registry, cache) or _build_fallback_scanner(entry, registry)
+                _build_trivy(trivy, registry, cache)
+                or _build_grype(grype, registry, cache)
+                or _build_fallback_scanner(entry, registry)
             )
         case TrivySettings(server=str()):
             return _build_trivy_client(entry, settings, registry, cache) or MissingScanner(entry.binary or "trivy")
@@ -145,7 +150,7 @@ def _read_proxies() -> dict[str, str]:
 
 
 def _build_fallback_scanner(entry: AutoSettings, registry: OciRegistry) -> Scanner:
-    from bot.scanners.none import NoScanner
+    from bot.scanners.no_scanner import NoScanner
     from bot.settings import OsvSettings
 
     if entry.osv is None:
@@ -188,9 +193,11 @@ def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
     )
 
 
-def resolve_platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSubject]) -> list[Digest | RegistryError | None]:
+def resolve_platform_manifests(
+    registry: OciRegistry, subjects: Sequence[ScanSubject]
+) -> list[Digest | RegistryError | None]:
     """Return the manifest digests of many images on their platforms, or the errors, by parallel requests."""
-    from bot.pipeline.pool import REGISTRY_POOL
+    from bot.pipeline.worker_pool import REGISTRY_POOL
 
     def resolve_manifest(subject: ScanSubject) -> Digest | RegistryError | None:
         try:
@@ -202,7 +209,7 @@ def resolve_platform_manifests(registry: OciRegistry, subjects: Sequence[ScanSub
 
 
 def _build_report_scanner(entry: ReportSettings, registry: OciRegistry) -> Scanner:
-    from bot.scanners.report import ReportScanner
+    from bot.scanners.report_files import ReportScanner
 
     return ReportScanner(
         entry.path,

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from support.listener import Listener, Reply
 from support.scanners.advisories import statement, vex
 
-from bot.advisories import documents
+from bot.advisories import vex_documents
 from bot.advisories._openvex import MAX_REASON_LENGTH, parse_document
-from bot.advisories.documents import AcceptedDocuments, VexDocuments
 from bot.advisories.source import MalformedError
+from bot.advisories.vex_documents import AcceptedDocuments, VexDocuments
 from bot.core.evidence.purl import parse_purl
 from bot.model.vex import VexProduct, VexStatement, VexStatements, VexStatus
 
@@ -56,7 +56,9 @@ def test_documents_come_from_files_folders_and_urls_and_are_read_once(tmp_path):
     (tmp_path / "inner" / "vex.json").write_bytes(vex(statement(CVE, IMAGE)))
     (tmp_path / "inner" / "notes.txt").write_text("no document")
     with Listener(lambda _: Reply(200, vex(statement(CVE, IMAGE, status="affected")))) as listener:
-        read = VexDocuments([AcceptedDocuments("a", tmp_path, ("**",)), AcceptedDocuments("b", f"{listener.url}/vex.json", ("**",))], {})
+        read = VexDocuments(
+            [AcceptedDocuments("a", tmp_path, ("**",)), AcceptedDocuments("b", f"{listener.url}/vex.json", ("**",))], {}
+        )
         assert [each.status.value for each in read.load_statements().statements] == ["not_affected", "affected"]
         assert read.load_statements() is read.load_statements()
     assert len(listener.received) == 1
@@ -75,8 +77,8 @@ def test_one_that_cannot_be_read_is_named_and_costs_no_other(tmp_path):
 
 
 def test_there_are_bounds_on_documents_and_on_statements(tmp_path, monkeypatch):
-    monkeypatch.setattr(documents, "MAX_DOCUMENTS", 2)
-    monkeypatch.setattr(documents, "MAX_STATEMENTS", 3)
+    monkeypatch.setattr(vex_documents, "MAX_DOCUMENTS", 2)
+    monkeypatch.setattr(vex_documents, "MAX_STATEMENTS", 3)
     for number in range(3):
         (tmp_path / f"{number}.json").write_bytes(vex(statement(CVE, IMAGE)))
     found = accepted(tmp_path)

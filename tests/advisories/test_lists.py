@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from support.listener import Listener, Reply
 from support.scanners.advisories import epss, kev
 
-from bot.advisories import lists
+from bot.advisories import public_lists
 from bot.advisories._epss import parse_scores
 from bot.advisories._kev import parse_catalogue
-from bot.advisories.lists import PublicLists
-from bot.advisories.source import MalformedError, DocumentSource
+from bot.advisories.public_lists import PublicLists
+from bot.advisories.source import DocumentSource, MalformedError
 from bot.model.advisory import AdvisoryList, ListVersions
 
 CVE, OTHER, THIRD = "CVE-2026-0001", "CVE-2026-0002", "CVE-2026-00031"
@@ -45,7 +45,11 @@ def test_they_say_which_of_the_ids_are_exploited_and_how_likely_that_is_and_of_w
 
 def test_a_list_that_nobody_named_says_nothing_and_is_no_trouble(source):
     listed = PublicLists(kev=source(kev(CVE))).query_lists({OTHER})
-    assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (frozenset(), None, ListVersions(date(2026, 11, 24)))
+    assert (listed.exploited_ids, listed.epss_scores, listed.list_versions) == (
+        frozenset(),
+        None,
+        ListVersions(date(2026, 11, 24)),
+    )
     listed = PublicLists(epss=source(epss({CVE: 1}))).query_lists({OTHER})
     assert (listed.exploited_ids, listed.epss_scores, listed.errors) == (None, {}, {})
 
@@ -161,7 +165,7 @@ def test_whatever_the_bytes_there_is_a_list_or_a_sentence(content):
 
 @pytest.mark.parametrize("packed", [False, True])
 def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch, packed):
-    monkeypatch.setattr(lists, "MAX_CATALOGUE", 1000)
+    monkeypatch.setattr(public_lists, "MAX_CATALOGUE", 1000)
     content = kev(CVE) + b" " * 1_000_000
     listed = PublicLists(source(gzip.compress(content) if packed else content)).query_lists({CVE})
     assert listed.exploited_ids is None
@@ -169,7 +173,7 @@ def test_a_list_that_is_too_large_is_not_read_packed_or_not(source, monkeypatch,
 
 
 def test_what_a_server_sends_is_cut_off_at_the_same_bound(monkeypatch):
-    monkeypatch.setattr(lists, "MAX_CATALOGUE", 1000)
+    monkeypatch.setattr(public_lists, "MAX_CATALOGUE", 1000)
     with Listener(lambda _: Reply(200, kev(CVE) + b" " * 5_000)) as listener:
         listed = PublicLists(DocumentSource(f"{listener.url}/kev.json", {})).query_lists({CVE})
     assert "has more than 1000 bytes; not read" in listed.errors[AdvisoryList.KEV]

@@ -6,9 +6,9 @@ import pytest
 from support.scanners.advisories import statement, vex
 from support.values import digest
 
-from bot.advisories.documents import AcceptedDocuments, VexDocuments
-from bot.advisories.lists import PublicLists
+from bot.advisories.public_lists import PublicLists
 from bot.advisories.published import PublishedAdvisories
+from bot.advisories.vex_documents import AcceptedDocuments, VexDocuments
 from bot.model.advisory import AdvisoryList
 from bot.model.errors import RegistryError
 from bot.model.evidence import ScanSubject

@@ -138,7 +138,9 @@ def test_no_signature_is_asked_for_twice(check, loopback, signing):
 
 def built(content: str, created: datetime | None):
     """Return an image that says when it was built."""
-    return build_index([build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))], created=created)])
+    return build_index(
+        [build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))], created=created)]
+    )
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from support.values import digest
 from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import shorten_digest
-from bot.demo.library import DATABASE, build_demo_images
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.demo_images import DATABASE, build_demo_images
+from bot.demo.loopback_registry import LoopbackRegistry
 
 PYTHON = "python:3.12-slim"
 

@@ -106,7 +106,7 @@ def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
 HEAVY = {
     # what asks, and what a config needs
     *(
-        "bot.pipeline.judge",
+        "bot.pipeline.decide_updates",
         "bot.pipeline.edit",
         "bot.core.choice.decide",
         "bot.core.evidence.gates",
@@ -119,18 +119,23 @@ HEAVY = {
     *("bot.formats._syntax.helm.templates", "bot.formats._syntax.dockerfile.reader", "bot.formats._syntax.hcl.reader"),
     *("bot.formats._syntax.jsonc", "bot.formats._syntax.units", "bot.formats._syntax.compose.services"),
     *(
-        "bot.model.remark",
-        "bot.core.places.relate.charts",
-        "bot.core.places.relate.kustomize",
-        "bot.core.places.relate.environment",
+        "bot.model.cross_file",
+        "bot.core.references.relate.chart_templates",
+        "bot.core.references.relate.kustomize",
+        "bot.core.references.relate.environment",
     ),
     # what writes for people, what writes exports, and what only evidence needs
-    *("bot.reports.text", "bot.reports.summary", "bot.reports.sarif", "bot.reports.decisions"),
-    *("bot.reports._evidence", "bot.core.evidence.compare", "bot.core.evidence.packages", "bot.core.evidence.versions"),
+    *("bot.reports.text", "bot.reports.markdown_summary", "bot.reports.report_sarif", "bot.reports.decisions"),
+    *(
+        "bot.reports._evidence",
+        "bot.core.evidence.compare",
+        "bot.core.evidence.packages",
+        "bot.core.evidence.package_versions",
+    ),
 }
 """Start-up is part of the product: each is imported where something is there for it, and nowhere else."""
 YAML = {"yaml", "bot.formats._syntax.yaml.nodes"}
-OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.remark"}
+OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_file"}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +152,7 @@ OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.remark"}
         ({"web.container": "[Container]\nImage=docker.io/library/nginx:1\n"}, {"bot.formats._syntax.units"}),
         (
             {"kustomization.yaml": "images:\n- name: nginx\n  newTag: '1'\n"},
-            OBJECTS | {"bot.core.places.relate.kustomize"},
+            OBJECTS | {"bot.core.references.relate.kustomize"},
         ),
     ],
     ids=["nothing", "dockerfile", "kubernetes", "drone", "terraform", "quadlet", "kustomize"],

@@ -10,7 +10,7 @@ from support.runs.worlds import Loopback, write_tree
 from support.tunnel import Tunnel
 
 from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 
 HUB = "registry-1.docker.io"
 ADVICE = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up.\n"

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from support.git import Git
 from support.values import digest
 
-from bot.cli.scope import MAX_SHARDS, resolve_shard
-from bot.model.scope import Shard
+from bot.cli.scope_options import MAX_SHARDS, resolve_shard
+from bot.model.run_scope import Shard
 
 NAMES = [f"acme/service-{number}" for number in range(200)]
 

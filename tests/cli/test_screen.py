@@ -18,7 +18,7 @@ from support.parts import ROOT
 from support.runs.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
 from support.runs.worlds import write_tree
 
-from bot.cli.screen import colour_text, choose_fold
+from bot.cli.screen import choose_fold, colour_text
 from bot.model.vocabulary import OccurrenceStatus, Reason
 from bot.reports.text import render_run_text
 
@@ -165,7 +165,9 @@ def test_colours_add_nothing_but_colours(monkeypatch):
 
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
-    text = render_run_text(run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=2))))
+    text = render_run_text(
+        run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=2)))
+    )
     painted = colour_text(text, Screen())
     assert len(COLOUR.findall(painted)) == 4
     assert COLOUR.sub("", painted) == text

@@ -16,8 +16,8 @@ from bot.model.history import SupersededTag
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.state.database import Database
-from bot.state.ends import DatabaseSupersededStore
-from bot.state.memory import DatabaseStateStore
+from bot.state.state_store import DatabaseStateStore
+from bot.state.superseded_tags import DatabaseSupersededStore
 
 DOCKERFILE = {"Dockerfile": f"FROM python:3.12@{digest('old')}\n"}
 PYTHON = TagRef("docker.io/library/python", "3.12")

@@ -2,7 +2,7 @@
 
 import sys
 
-from bot.cli.terminal import ProgressBar, NoProgress, create_progress
+from bot.cli.terminal import NoProgress, ProgressBar, create_progress
 
 
 def test_a_log_gets_no_bar(monkeypatch):

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 from jinja2.exceptions import SecurityError, TemplateAssertionError, UndefinedError
 from markdown_it import MarkdownIt
 
-from bot.core.markdown import MAX_TEXT_LENGTH, Link, Text, render_code_span, make_console_line, make_one_line, link_vulnerability
+from bot.core.markdown import (
+    MAX_TEXT_LENGTH,
+    Link,
+    Text,
+    link_vulnerability,
+    make_console_line,
+    make_one_line,
+    render_code_span,
+)
 from bot.core.proposal.render import ALLOWED_FILTERS, compile_template
 
 GFM = MarkdownIt("gfm-like", {"html": True, "linkify": False})
@@ -95,7 +103,9 @@ def test_no_text_is_a_command_to_a_ci_service_or_a_terminal(text, shown):
 
 
 def test_links_are_built_from_validated_identifiers_alone():
-    assert str(link_vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
+    assert (
+        str(link_vulnerability("CVE-2026-1234")) == "[`CVE-2026-1234`](https://nvd.nist.gov/vuln/detail/CVE-2026-1234)"
+    )
     assert isinstance(link_vulnerability("GHSA-2222-3333-4444"), Link)
     for text in ("CVE-2026-1234)](https://evil.example", "CVE-2026-1234\n", "TEMP-1", "CVE-\uff12026-1234"):
         assert isinstance(link_vulnerability(text), Text)

@@ -8,15 +8,15 @@ import json
 import tarfile
 from datetime import UTC, datetime
 
-from bot.demo.database import (
+from bot.demo.trivy_database import (
     PackageAdvisory,
     PackageStatus,
-    VulnerabilityDetails,
     VulnerabilityDatabase,
+    VulnerabilityDetails,
     make_fictional_id,
 )
 from bot.model.evidence import Severity
-from bot.scanners._boltbuckets import read_bucket_names
+from bot.scanners._bolt_buckets import read_bucket_names
 
 BUILT = datetime(2026, 11, 1, 12, tzinfo=UTC)
 KNOWN = VulnerabilityDetails(make_fictional_id(7), "made for the demo", Severity.HIGH)

@@ -15,16 +15,16 @@ from bot.demo.images import (
     DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
-    PlatformImage,
-    ImageStore,
     DemoPackage,
+    ImageStore,
+    PlatformImage,
     build_alpine_root,
     build_attestation,
     build_debian_root,
-    compute_digest,
     build_image,
     build_index,
     build_layer,
+    compute_digest,
 )
 
 PACKAGES = (DemoPackage("libssl3", "3.0.1-1", "openssl"), DemoPackage("bash", "5.2-1"))

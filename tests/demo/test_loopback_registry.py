@@ -8,8 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import requests
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageStore, DemoPackage, build_debian_root, compute_digest, build_image, build_index, build_layer
-from bot.demo.registry import LoopbackRegistry, ServedRequest
+from bot.demo.images import (
+    OCI_INDEX,
+    OCI_MANIFEST,
+    DemoPackage,
+    ImageStore,
+    build_debian_root,
+    build_image,
+    build_index,
+    build_layer,
+    compute_digest,
+)
+from bot.demo.loopback_registry import LoopbackRegistry, ServedRequest
 
 ACCEPT = {"Accept": f"{OCI_INDEX}, {OCI_MANIFEST}"}
 CHILD = build_image([build_layer(build_debian_root("12.11", [DemoPackage("bash", "5.2-1")]))])
@@ -128,7 +138,10 @@ def test_a_tag_that_moves_is_seen_at_once(client, store):
 def test_requests_are_remembered_in_order(client, registry):
     client.get("/v2/")
     client.head("/v2/library/debian/manifests/none")
-    assert registry.served == (ServedRequest("GET", "/v2/", 200), ServedRequest("HEAD", "/v2/library/debian/manifests/none", 404))
+    assert registry.served == (
+        ServedRequest("GET", "/v2/", 200),
+        ServedRequest("HEAD", "/v2/library/debian/manifests/none", 404),
+    )
 
 
 def test_a_hundred_requests_on_one_connection_do_not_wait_for_each_other(client):

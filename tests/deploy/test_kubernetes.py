@@ -16,7 +16,7 @@ from support.values import digest
 from support.witnesses.pod_security import RULES, containers
 
 from bot import __version__
-from bot.cli.scope import resolve_shard
+from bot.cli.scope_options import resolve_shard
 from bot.settings import load
 
 pytestmark = pytest.mark.real("kustomize")

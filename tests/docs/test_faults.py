@@ -16,7 +16,7 @@ from support.runs.worlds import Loopback
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 
 pytestmark = pytest.mark.real("git")
 

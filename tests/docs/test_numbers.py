@@ -14,15 +14,15 @@ from bot import ports
 from bot.advisories import _epss, _kev
 from bot.cli import github_action
 from bot.core.markdown import MAX_TEXT_LENGTH
-from bot.core.proposal import missing
+from bot.core.proposal import missing_attributes
 from bot.forges import _examination, _refusal
 from bot.forges.github import tree as github_tree
+from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
-from bot.model.pace import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.net.pace import MAX_PAUSE
-from bot.pipeline import nearer, survey
-from bot.pipeline.pool import REGISTRY_POOL
-from bot.registries.pulls import RESERVED_PULLS
+from bot.pipeline import extract, nearer
+from bot.pipeline.worker_pool import REGISTRY_POOL
+from bot.registries.pull_quotas import RESERVED_PULLS
 from bot.reports import html
 from bot.scanners import grype, trivy
 from bot.state.tables import TAGS_KEPT
@@ -31,12 +31,12 @@ MIB = 1024 * 1024
 WORDS = {2: "two", 3: "three", 5: "five", 7: "seven", 10: "ten", 20: "twenty", 32: "thirty-two"}
 
 NUMBERS = [
-    ("vocabulary", f"larger than the {survey.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
+    ("vocabulary", f"larger than the {extract.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
     ("configuration", f"The last {WORDS[RESERVED_PULLS]} pulls of Docker Hub's limit are left for others"),
     ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
     ("configuration", f"up to {WORDS[nearer.MAX_FALLBACK_TAGS]} nearer tags are tried"),
     ("configuration", f"not seen for {TAGS_KEPT.days} days are deleted"),
-    ("configuration", f"tries again for {WORDS[missing.RETRY_PERIOD.days]} days after the last push"),
+    ("configuration", f"tries again for {WORDS[missing_attributes.RETRY_PERIOD.days]} days after the last push"),
     ("configuration", f"A run onboards {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
     ("configuration", f"limits: {{new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
     (

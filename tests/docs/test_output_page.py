@@ -12,7 +12,7 @@ from support.values import finding, scan
 from bot.cli.check import CHECK_FORMATS
 from bot.cli.outputs import FORMATS
 from bot.core.evidence.compare import compare_scans
-from bot.formats._syntax.places import ReferencePosition
+from bot.formats._syntax.reference_positions import ReferencePosition
 from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.comparison import ComparedImage, Comparison
 from bot.model.contents import ImageConfig, ImageContents, InstalledPackage, TransitionContents
@@ -29,7 +29,7 @@ from bot.reports.comparison_document import render_comparison_document
 from bot.reports.decisions import render_decisions
 from bot.reports.image import render_image_document
 from bot.reports.json_document import render_run_document, render_scan_document
-from bot.reports.sarif import LEVELS
+from bot.reports.report_sarif import LEVELS
 
 PAGE = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
 DIGEST = Digest("sha256:" + "a" * 64)
@@ -42,15 +42,23 @@ def keys_under(heading):
 
 def report():
     path = FilePath("Dockerfile")
-    place = replace(ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]").read_reference("node:22", 5), notes=("a note",))
+    place = replace(
+        ReferencePosition(path, "dockerfile", Role.BASE, 1, "stage[0]").read_reference("node:22", 5), notes=("a note",)
+    )
     moved = Transition(TagRef("docker.io/library/node", "22"), None, DIGEST, ("linux/amd64",), "24")
     image = ProposedImage("node:22", "docker.io/library/node", "24", None, DIGEST)
     proposal = ProposalReport("basebump/node-22", ProposalOutcome.OPENED, "Pin node", (image,), (path,))
     unsupported = UnsupportedText(path, 2, "$X", Reason.UNRESOLVED_ARGUMENT, notes=("a note",))
-    verdicts = (Verdict(place, OccurrenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"),)
+    verdicts = (
+        Verdict(
+            place, OccurrenceStatus.UPDATE, None, "a sentence", new_digest=DIGEST, transition=moved, successor="24"
+        ),
+    )
     repository = RepositoryReport("local", "web", "main", verdicts, (unsupported,), (proposal,))
     known = {moved: compare_scans(None, scan(finding("CVE-1")))}
-    return RunReport(RunLevel.PROPOSE, (repository,), known, (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),))
+    return RunReport(
+        RunLevel.PROPOSE, (repository,), known, (RunFailure("docker.io", FailureStage.RESOLVE, "no answer"),)
+    )
 
 
 def test_the_page_has_the_keys_of_scan():

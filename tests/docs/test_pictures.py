@@ -23,8 +23,8 @@ from support.pictures.scene import (
 )
 from univers.versions import DebianVersion
 
-from bot.demo.database import TAG
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
+from bot.demo.trivy_database import TAG
 from bot.model.evidence import Scan, ScanSubject, Severity
 from bot.model.image import PullAddress
 from bot.model.reference import TagRef

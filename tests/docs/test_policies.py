@@ -15,7 +15,7 @@ from support.signing.attached import trusted
 
 from bot.cli.app import main
 from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.settings import Settings, load, load_repository_rules
 from bot.settings.schema import build_json_schema
 

@@ -9,7 +9,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import HostedStand
 from support.forges.stands import LocalStand
 
-from bot.core.proposal.mark import append_trailers
+from bot.core.proposal.markers import append_trailers
 from bot.model.forge import GitRepository
 from bot.model.proposal import Proposal, RequestState
 from bot.model.report import RunFailure

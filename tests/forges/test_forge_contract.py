@@ -27,13 +27,13 @@ from support.forges.stands import Killed
 from support.git import EXECUTABLE, REGULAR, File
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.mark import format_intent_trailer, parse_marker
+from bot.core.proposal.markers import format_intent_trailer, parse_marker
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import TreeEntry
 from bot.model.proposal import NoProposal, RequestState
 from bot.model.source import FileChange, FilePath
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.perform import StepExecutor
+from bot.pipeline.execute_steps import StepExecutor
 
 pytestmark = pytest.mark.over_forges
 

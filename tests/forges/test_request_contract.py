@@ -22,7 +22,7 @@ from support.forges.contract_scene import (
     push,
 )
 
-from bot.core.proposal.mark import BodyMarker, mark_withdrawn, parse_marker, render_marker
+from bot.core.proposal.markers import BodyMarker, mark_withdrawn, parse_marker, render_marker
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 

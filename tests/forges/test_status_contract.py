@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from support.forges.contract_scene import BRANCH, PREFIX, look, open_one, proposal, push
 
-from bot.core.proposal.mark import StatusAttempt, parse_marker, shorten_commit
-from bot.model.extras import CommitStatus, RequestAttributes, StatusState
+from bot.core.proposal.markers import StatusAttempt, parse_marker, shorten_commit
+from bot.model.request_attributes import CommitStatus, RequestAttributes, StatusState
 
 pytestmark = [
     pytest.mark.over_forges(local="it has no statuses"),

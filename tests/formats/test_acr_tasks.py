@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.acr_tasks import FORMAT, parse_task_builds
-from bot.model.remark import TaskFileBuild
+from bot.model.build_task import StepBuild
+from bot.model.cross_file import TaskFileBuild
 from bot.model.source import FilePath, SourceFile, UnsupportedText
-from bot.model.task import StepBuild
 
 PATH = FilePath("ci/acb.yaml")
 

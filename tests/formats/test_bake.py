@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.bake import FORMAT
-from bot.model.remark import BuildArgumentSetting
+from bot.model.cross_file import BuildArgumentSetting
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -21,7 +21,9 @@ def read(text: str, path: str = "docker-bake.hcl"):
 
 def arguments(text: str, path: str = "docker-bake.hcl"):
     return [
-        (each.dockerfile, each.argument, each.line_number) for each in read(text, path) if isinstance(each, BuildArgumentSetting)
+        (each.dockerfile, each.argument, each.line_number)
+        for each in read(text, path)
+        if isinstance(each, BuildArgumentSetting)
     ]
 
 

@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.relate import apply_cross_file_facts
+from bot.core.references.relate import apply_cross_file_facts
 from bot.formats._readers.compose import _read_document
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, list_variable_names, parse_text
 from bot.formats._syntax.yaml import nodes
 from bot.formats.compose import FORMAT
-from bot.model.remark import (
+from bot.model.cross_file import (
     BuildArgumentSetting,
     BuildOutput,
     EnvironmentUse,
@@ -34,7 +34,9 @@ def extract(text: str, path: str = PATH):
 def places(text: str):
     found = extract(text)
     direct = tuple(each for each in found if isinstance(each, Occurrence | UnsupportedText))
-    return apply_cross_file_facts([direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)])
+    return apply_cross_file_facts(
+        [direct], [each for each in found if not isinstance(each, Occurrence | UnsupportedText)]
+    )
 
 
 def service(body: str) -> str:

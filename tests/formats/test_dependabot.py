@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.formats._readers.dependabot import MAX_ENTRIES, MAX_UPDATES
 from bot.formats.dependabot import FORMAT
-from bot.model.remark import DependabotConfig
+from bot.model.cross_file import DependabotConfig
 from bot.model.source import FilePath, SourceFile
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
@@ -109,7 +109,9 @@ def test_what_is_ignored_is_ignored_for_all_moves_or_those_it_names():
     for types in (major, *major):
         ignored = update({"ignore": [{"dependency-name": "a", "update-types": types}]}).ignored_images
         assert ignored == (IgnoredImages("a", frozenset({BotUpdateType.MAJOR})),)
-    assert update({"ignore": [{"update-types": major}]}).ignored_images == (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
+    assert update({"ignore": [{"update-types": major}]}).ignored_images == (
+        IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),
+    )
 
 
 def test_versions_that_are_ignored_leave_others_to_come():

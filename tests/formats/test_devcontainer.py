@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.devcontainer import FORMAT
-from bot.model.remark import BuildArgumentSetting
+from bot.model.cross_file import BuildArgumentSetting
 from bot.model.source import FilePath, SourceFile
 
 PATH = FilePath("web/.devcontainer/devcontainer.json")

@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.witnesses.buildkit import ARM64, RefusedError, resolve
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.errors import InvalidReferenceError
 from bot.model.reference import Digest, ImageReference

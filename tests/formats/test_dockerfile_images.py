@@ -10,7 +10,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from support.witnesses.buildkit import RefusedError, pulls
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
@@ -128,12 +128,16 @@ def test_pinning_everything_changes_the_images_that_were_meant_and_no_other(text
     witness = pulled(text)
     if witness is None:
         reject()
-    slots = [place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot)]
+    slots = [
+        place for place in places(text) if isinstance(place, Occurrence) and isinstance(place.digest_slot, EditSlot)
+    ]
     edits = [build_edit(place.digest_slot, digest_for(place.reference)) for place in slots]
     expected = []
     for pull in witness:
         meant = [place for place in on_its_lines(pull, slots) if str(place.reference) == pull.image.text]
-        expected.append(str(meant[0].reference.with_digest(digest_for(meant[0].reference))) if meant else pull.image.text)
+        expected.append(
+            str(meant[0].reference.with_digest(digest_for(meant[0].reference))) if meant else pull.image.text
+        )
     assert [each.image.text for each in pulled(apply_edits(text.encode(), edits).decode())] == expected
 
 

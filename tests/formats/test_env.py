@@ -10,16 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes
-from bot.core.places.expansion import expand_text
+from bot.core.references.edit import apply_edits, get_occurrence_key, has_only_planned_changes
+from bot.core.references.expansion import expand_text
 from bot.formats._readers.env import MAX_LINES
 from bot.formats.compose import FORMAT as COMPOSE
 from bot.formats.env import FORMAT
+from bot.model.cross_file import EnvironmentVariable, LiteralText
 from bot.model.reference import Digest
-from bot.model.remark import EnvironmentVariable, LiteralText
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import read_file, relate_references
+from bot.pipeline.extract import read_file, relate_references
 
 HERE = Path(__file__).parent
 PATH = FilePath(".env")
@@ -175,7 +175,9 @@ def damaged_folders(draw):
 def places_of(files):
     formats = (COMPOSE, FORMAT)
     paths = [FilePath(path) for path in files]
-    return relate_references([read_file(SourceFile(path, files[path]), each) for each in formats for path in each.select_paths(paths)])
+    return relate_references(
+        [read_file(SourceFile(path, files[path]), each) for each in formats for path in each.select_paths(paths)]
+    )
 
 
 def edited(files, edits):
@@ -195,7 +197,11 @@ def test_what_environments_decide_is_edited_as_it_is_read(files):
                 edits.setdefault(each.path, []).append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
     planned = {get_occurrence_key(each): NEW_DIGEST for each in occurrences if isinstance(each.digest_slot, EditSlot)}
     assert has_only_planned_changes(found, places_of(edited(files, digests)), planned)
-    moved = {get_occurrence_key(each): each.reference for each in places_of(edited(files, tags)) if isinstance(each, Occurrence)}
+    moved = {
+        get_occurrence_key(each): each.reference
+        for each in places_of(edited(files, tags))
+        if isinstance(each, Occurrence)
+    }
     for each in occurrences:
         expected = replace(each.reference, tag="9.8-moved") if isinstance(each.tag_slot, EditSlot) else each.reference
         assert moved[get_occurrence_key(each)] == expected

@@ -17,9 +17,9 @@ import pytest
 import yaml
 from support.formats.cases import CASE_FORMATS, places_of
 
-from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes, build_edit
+from bot.core.references.edit import apply_edits, build_edit, get_occurrence_key, has_only_planned_changes
 from bot.formats._syntax.yaml import nodes, trees
-from bot.model.found import ExtractedReferences
+from bot.model.extracted_item import ExtractedReferences
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
 from bot.ports import FileFormat
@@ -98,7 +98,9 @@ def retagged(case: Case, files: Contents, tag: str) -> Contents:
     edits: dict[FilePath, list[ByteEdit]] = {path: [] for path in files}
     for place in case.occurrences(files):
         if isinstance(place.tag_slot, EditSlot):
-            edits[place.path].append(ByteEdit(place.tag_slot.span, place.tag_slot.old, place.tag_slot.prefix + tag.encode()))
+            edits[place.path].append(
+                ByteEdit(place.tag_slot.span, place.tag_slot.old, place.tag_slot.prefix + tag.encode())
+            )
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.hcl.reader import HclBlock, ComputedExpression, HclFile, HclObject, HclTuple, read_hcl
+from bot.formats._syntax.hcl.reader import ComputedExpression, HclBlock, HclFile, HclObject, HclTuple, read_hcl
 from bot.formats._syntax.hcl.tokens import MAX_NESTING, MAX_TOKENS, HclInterpolation, HclLiteral, HclTemplate
 from bot.model.vocabulary import Reason
 

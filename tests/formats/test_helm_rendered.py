@@ -10,11 +10,11 @@ from shutil import copytree
 import pytest
 from support.witnesses.helm import render
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.helm import FORMAT
 from bot.model.reference import Digest, ImageReference
 from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, SourceFile
-from bot.pipeline.survey import read_file, relate_references
+from bot.pipeline.extract import read_file, relate_references
 
 CASES = Path(__file__).parent / "helm"
 IMAGE = re.compile(r"(?P<key>.*[iI]mage: *\"?)(?P<image>[^\s\"]+)(?P<rest>.*)")

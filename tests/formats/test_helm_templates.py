@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.relate.charts import unlock_templated_digests
+from bot.core.references.relate.chart_templates import unlock_templated_digests
 from bot.formats._syntax.helm import blocks as helm_blocks
 from bot.formats._syntax.helm import expressions as helm_expressions
 from bot.formats.helm import FORMAT
-from bot.model.remark import ChartTemplate, TemplateInclusion, ValueUse
+from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValueUse
 from bot.model.source import FilePath, SourceFile
 
 TEMPLATE = FilePath("web/templates/web.yaml")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats.helm import FORMAT
-from bot.model.remark import ValueUse
+from bot.model.cross_file import ValueUse
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 from support.soon import soon
 
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.jsonc import MAX_NESTING, MAX_TOKENS, JsonArray, JsonFile, JsonObject, JsonString, JsonWord, read_json, read_json5
+from bot.formats._syntax.jsonc import (
+    MAX_NESTING,
+    MAX_TOKENS,
+    JsonArray,
+    JsonFile,
+    JsonObject,
+    JsonString,
+    JsonWord,
+    read_json,
+    read_json5,
+)
 from bot.model.vocabulary import Reason
 
 SPACES = st.sampled_from(["", " ", "\t", "\r\n", "\n", "// } é\n", "/* { \n ] */", "/**/", "//\n//\n"])

@@ -10,7 +10,7 @@ from support.soon import soon
 
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats.kubernetes import FORMAT
-from bot.model.remark import Kustomization
+from bot.model.cross_file import Kustomization
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
 
@@ -237,7 +237,9 @@ def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"
     """Return the names that an object replaces, those that it renames, and the folders."""
     content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
     remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
-    return [(each.names, each.renamed_names, each.resource_paths) for each in remarks if isinstance(each, Kustomization)]
+    return [
+        (each.names, each.renamed_names, each.resource_paths) for each in remarks if isinstance(each, Kustomization)
+    ]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.kubernetes.gate import is_only_definition, may_hold_images, may_name_images
 from bot.formats._syntax.kubernetes.objects import ObjectReader
+from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images, may_name_images
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS

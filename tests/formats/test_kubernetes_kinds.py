@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from bot.formats._syntax.kubernetes.gate import may_hold_images
-from bot.formats._syntax.kubernetes.kinds import KINDS, NO_GROUP, COMMON_FIELDS, IMAGE_KEYS, FieldShape, get_group
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.kubernetes.kinds import COMMON_FIELDS, IMAGE_KEYS, KINDS, NO_GROUP, FieldShape, get_group
+from bot.formats._syntax.kubernetes.prefilter import may_hold_images
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
 from bot.formats.kubernetes import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile
 

@@ -7,9 +7,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.places.closing import unlock_allowed
-from bot.core.places.edit import apply_edits, build_edit
-from bot.formats._syntax.kubernetes.embedded import MAX_TEXT_BYTES
+from bot.core.references.edit import apply_edits, build_edit
+from bot.core.references.locking import unlock_allowed
+from bot.formats._syntax.kubernetes.embedded_texts import MAX_TEXT_BYTES
 from bot.formats.kubernetes import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile

@@ -10,14 +10,14 @@ import yaml
 from support.parts import find_kustomize
 from support.values import digest
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.kubernetes import FORMAT as KUBERNETES
 from bot.formats.kustomize import FORMAT
+from bot.model.cross_file import Kustomization
 from bot.model.reference import DOCKER_HUB, ImageReference
-from bot.model.remark import Kustomization
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import read_file, relate_references
+from bot.pipeline.extract import read_file, relate_references
 
 PATH = FilePath("overlays/production/kustomization.yaml")
 CASES = Path(__file__).parent / "kustomize"
@@ -38,7 +38,9 @@ def remark_of(content: bytes, path: FilePath = PATH) -> Kustomization:
 
 
 def moved(content: bytes) -> bytes:
-    slots = [(each.digest_slot, each.reference) for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)]
+    slots = [
+        (each.digest_slot, each.reference) for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)
+    ]
     return apply_edits(content, [build_edit(slot, digest(str(reference))) for slot, reference in slots])
 
 
@@ -70,7 +72,9 @@ def check_build(folder: Path, content: bytes, names: list[str]) -> None:
     before, after = build(folder, content, names), build(folder, moved(content), names)
     assert before is not None
     assert after is not None
-    planned = {str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)}
+    planned = {
+        str(each.reference): each.reference for each in occurrences(content) if isinstance(each.digest_slot, EditSlot)
+    }
     expected = [str(planned[image].with_digest(digest(image))) if image in planned else image for image in before]
     assert after == expected
     assert after != before
@@ -215,8 +219,14 @@ def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_
         read_file(SourceFile(FilePath(path), content.encode()), KUBERNETES if path.endswith(PODS) else FORMAT)
         for path, content in tree.items()
     ]
-    places = [each for each in relate_references(readings) if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB]
-    pinned = [(each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)]
+    places = [
+        each
+        for each in relate_references(readings)
+        if isinstance(each, Occurrence) and each.reference.host == DOCKER_HUB
+    ]
+    pinned = [
+        (each.path, each.digest_slot, str(each.reference)) for each in places if isinstance(each.digest_slot, EditSlot)
+    ]
     assert {written for _, _, written in pinned} == ({image} if is_pinned else set())
     for path, content in tree.items():
         edits = [build_edit(slot, digest(written)) for of, slot, written in pinned if of == path]
@@ -336,7 +346,9 @@ def test_what_flux_and_argo_cd_replace_where_they_deploy_closes_entries_there(de
     }
     readings = [read_file(SourceFile(FilePath(path), content), FORMAT) for path, content in files.items()]
     readings.append(read_file(SourceFile(FilePath("clusters/apps.yaml"), deployed.encode()), KUBERNETES))
-    places = [each for each in relate_references(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name]
+    places = [
+        each for each in relate_references(readings) if isinstance(each, Occurrence) and each.format == FORMAT.name
+    ]
     assert [(each.path, str(each.reference), isinstance(each.digest_slot, EditSlot)) for each in places] == [
         ("apps/kustomization.yaml", "web:v2", False),
         ("base/kustomization.yaml", "web:v1", False),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from support.formats.cases import CASE_FORMATS, places_of
 from support.formats.samples import SAMPLES
 
-from bot.core.places.edit import apply_edits, get_occurrence_key, has_only_planned_changes
+from bot.core.references.edit import apply_edits, get_occurrence_key, has_only_planned_changes
 from bot.formats._syntax.yaml import nodes
 from bot.model.reference import Digest
 from bot.model.source import ByteEdit, EditSlot, Occurrence
@@ -105,7 +105,9 @@ def check(file_format, files):
         sharing = {other for other, theirs in digests.items() if other[0] == key[0] and theirs == slot}
         after = places_of(file_format, edited(files, {key: slot}, DIGEST))
         assert has_only_planned_changes(found, after, dict.fromkeys(sharing, DIGEST))
-    assert has_only_planned_changes(found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST))
+    assert has_only_planned_changes(
+        found, places_of(file_format, edited(files, digests, DIGEST)), dict.fromkeys(digests, DIGEST)
+    )
     after = places_of(file_format, edited(files, tags, TAG))
     moved = {key: replace(each.reference, tag=TAG) for key, each in occurrences.items() if key in tags}
     kept = {key: each.reference for key, each in occurrences.items()}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.formats._syntax.renovate.presets import resolve_presets
 from bot.formats._syntax.renovate.settings import MAX_RULES, read_renovate_settings
 from bot.formats.renovate import FORMAT
-from bot.model.remark import RenovateConfig
+from bot.model.cross_file import RenovateConfig
 from bot.model.source import FilePath, SourceFile
 from bot.model.updater import BotUpdateType, PackageRule, RenovateSettings, UpdateTypeSettings
 
@@ -102,7 +102,9 @@ def test_without_a_word_on_it_modules_are_ignored():
 
 def test_presets_come_before_what_extends_them_each_in_its_turn():
     extends = ["config:recommended", ":includeNodeModules", "docker:disableMajor"]
-    settings = read_renovate_settings({"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]})
+    settings = read_renovate_settings(
+        {"extends": extends, "packageRules": [{"matchManagers": ["helmv3"], "enabled": True}]}
+    )
     assert settings.ignored_paths == ()
     assert [each.managers or each.datasources for each in settings.rules] == [("docker",), ("helmv3",)]
     assert read_renovate_settings({"extends": list(reversed(extends))}).ignored_paths != ()
@@ -183,7 +185,10 @@ def test_rules_that_switch_nothing_on_or_off_do_not_count_but_for_what_they_spea
 
 
 def test_more_rules_than_people_write_are_not_read():
-    assert len(read_renovate_settings({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules) == MAX_RULES
+    assert (
+        len(read_renovate_settings({"packageRules": [{"matchManagers": ["a"], "enabled": False}] * 1000}).rules)
+        == MAX_RULES
+    )
 
 
 def test_a_manager_has_what_all_layers_say_of_it():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bot.formats.skaffold import FORMAT
-from bot.model.remark import BuildArgumentSetting, BuildOutput
+from bot.model.cross_file import BuildArgumentSetting, BuildOutput
 from bot.model.source import FilePath, SourceFile, UnsupportedText
 
 HEAD = "apiVersion: skaffold/v4beta13\nkind: Config\n"
@@ -75,7 +75,8 @@ def test_arguments_belong_to_the_dockerfile_of_their_artifact():
         - image: b
 """
     assert [
-        (each.dockerfile, each.argument, each.line_number) for each in remarks(text, BuildArgumentSetting, "x/skaffold.yaml")
+        (each.dockerfile, each.argument, each.line_number)
+        for each in remarks(text, BuildArgumentSetting, "x/skaffold.yaml")
     ] == [
         ("x/app/build/Dockerfile", "NODE", 10),
         ("x/app/build/Dockerfile", "GO", 11),

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.text import FORMAT
 from bot.model.reference import MAX_REFERENCE_LENGTH, Digest
 from bot.model.source import FilePath, SourceFile

@@ -17,8 +17,8 @@ from bot.formats import (
     ko,
     woodpecker,
 )
-from bot.formats._syntax.yaml.walk import MAX_CONDITIONS
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES
+from bot.formats._syntax.yaml.table_reader import MAX_CONDITIONS
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from bot.net import BlockedError, RequestGuard, HostTrust, Url, is_public_address
+from bot.net import BlockedError, HostTrust, RequestGuard, Url, is_public_address
 
 PUBLIC = ["8.8.8.8", "1.1.1.1", "140.82.112.33", "2606:4700:4700::1111", "2001:4860:4860::8888", "::ffff:8.8.8.8"]
 SPECIAL = {

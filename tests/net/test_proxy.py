@@ -16,9 +16,9 @@ def test_https_proxy_is_read_in_lower_case_first():
 
 
 def test_other_variables_choose_no_proxy():
-    assert HttpsProxy.read_environment({"ALL_PROXY": "http://a", "HTTP_PROXY": "http://b", "http_proxy": "http://c"}) == (
-        HttpsProxy()
-    )
+    assert HttpsProxy.read_environment(
+        {"ALL_PROXY": "http://a", "HTTP_PROXY": "http://b", "http_proxy": "http://c"}
+    ) == (HttpsProxy())
 
 
 def test_a_password_in_the_proxys_url_is_not_shown():

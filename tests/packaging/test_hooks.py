@@ -18,7 +18,7 @@ from support.runs.worlds import Loopback, write_tree
 from support.values import digest
 
 from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 
 HOOKS = {hook["id"]: hook for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text(encoding="utf-8"))}
 PINNED = f"FROM python:3.12@{digest('some')}\n"

@@ -11,8 +11,8 @@ from support.forges.kill_points import note_kills
 from support.forges.stands import Killed, LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.branch import build_branch_name, build_tag_key
-from bot.core.proposal.mark import parse_base_branch
+from bot.core.proposal.branch_names import build_branch_name, build_tag_key
+from bot.core.proposal.markers import parse_base_branch
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
@@ -75,7 +75,9 @@ def test_every_base_branch_has_a_proposal_of_its_own_and_a_second_run_writes_not
 
 def test_only_commits_for_another_base_branch_than_the_default_one_say_so(stand, moved):
     moved.run([stand.fleet()])
-    said = {branch: parse_base_branch(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)}
+    said = {
+        branch: parse_base_branch(stand.git.log(f"refs/heads/{branch}")[0].message) for branch in (OF_MAIN, OF_RELEASE)
+    }
     assert said == {OF_MAIN: None, OF_RELEASE: RELEASE}
 
 

@@ -9,13 +9,13 @@ from support.runs.worlds import write_tree
 from bot.cli.terminal import NoProgress
 from bot.forges.local.fleet import LocalFleet
 from bot.formats import load_all_formats
+from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.errors import RegistryError, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import NotEditable
-from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep, TaskStep
 from bot.model.vocabulary import FailureStage, Reason
-from bot.pipeline.builds import BuildTasks, add_build_tasks, list_build_tasks
-from bot.pipeline.survey import MAX_FILE_BYTES, ExtractResult, extract_references
+from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
+from bot.pipeline.extract import MAX_FILE_BYTES, ExtractResult, extract_references
 from bot.ports import FileTree
 from bot.worktree import WorkTree
 

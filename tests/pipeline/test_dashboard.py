@@ -12,10 +12,10 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.stands import Killed, LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.dashboard import EMPTY_BODY, DASHBOARD_TITLE, CONFIG_ERROR_TITLE
+from bot.core.proposal.dashboard import CONFIG_ERROR_TITLE, DASHBOARD_TITLE, EMPTY_BODY
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
-from bot.model.pace import ProposalLimits
+from bot.model.limits import ProposalLimits
 from bot.model.policy import PolicyRule
 from bot.model.rules import RuleMatch
 from bot.model.vocabulary import RunLevel

@@ -21,8 +21,15 @@ from support.scanners.trivy import TrivyStand
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.rollback import describe_rollback
-from bot.demo.database import TAG, PackageAdvisory, PackageStatus, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
-from bot.demo.images import PlatformImage, ImageLayer, build_image
+from bot.demo.images import ImageLayer, PlatformImage, build_image
+from bot.demo.trivy_database import (
+    TAG,
+    PackageAdvisory,
+    PackageStatus,
+    VulnerabilityDatabase,
+    VulnerabilityDetails,
+    make_fictional_id,
+)
 from bot.model.contents import PackageChangeKind
 from bot.model.evidence import Evidence, Scan, Severity
 
@@ -150,7 +157,9 @@ def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
         if before is None or after is None:
             wanted[name] = PackageChangeKind.ADDED if before is None else PackageChangeKind.REMOVED
         elif before.version != after.version:
-            wanted[name] = PackageChangeKind.UPGRADED if is_older(before.version, after.version) else PackageChangeKind.DOWNGRADED
+            wanted[name] = (
+                PackageChangeKind.UPGRADED if is_older(before.version, after.version) else PackageChangeKind.DOWNGRADED
+            )
     found = pair.evidence("older", "newer").packages
     assert {each.name: each.change for each in found} == wanted
     for each in found:

@@ -54,7 +54,9 @@ def test_a_part_that_cannot_be_made_is_a_problem_on_one_line():
     def unmade():
         raise ConfigError("basebump.yaml", (ConfigProblem("a.b", "no"), ConfigProblem("c", "neither")))
 
-    (check,) = [check for _, check in diagnose([DiagnosisPart(ConfigArea.STATE, "state", unmade)], AIM, NoProgress()).checks]
+    (check,) = [
+        check for _, check in diagnose([DiagnosisPart(ConfigArea.STATE, "state", unmade)], AIM, NoProgress()).checks
+    ]
     assert (check.status, check.result) == (CheckStatus.PROBLEM, "a.b: no; c: neither")
 
 

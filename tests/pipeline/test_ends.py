@@ -11,10 +11,10 @@ from support.runs.worlds import NOW, Loopback, build, write_tree
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
 from bot.pipeline.scan import scan_tree
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.state.database import Database
-from bot.state.ends import DatabaseSupersededStore
-from bot.state.none import NoSupersededStore
+from bot.state.no_state import NoSupersededStore
+from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.worktree import WorkTree
 
 COUNT, SHARE = 12, 2

@@ -12,8 +12,8 @@ from support.runs.worlds import ToldScanner, build
 from support.values import finding
 
 from bot.model.evidence import Severity
+from bot.model.limits import RolloutOptions
 from bot.model.modes import UpdateMode
-from bot.model.pace import RolloutOptions
 from bot.model.policy import PolicyRule
 from bot.model.rules import AutomergeConditions, RuleMatch
 
@@ -99,7 +99,13 @@ def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
     stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
     moved.move("redis", "7", "new")
     for_redis = PolicyRule(match=RuleMatch(path=("cache/**",)), labels=("cache",), draft=True)
-    run(stand, moved, for_redis, PolicyRule(group="all", labels=("docker",), reviewers=("ada",)), PolicyRule(group="all"))
+    run(
+        stand,
+        moved,
+        for_redis,
+        PolicyRule(group="all", labels=("docker",), reviewers=("ada",)),
+        PolicyRule(group="all"),
+    )
     (pull,) = stand.repository.pulls
     assert (pull.labels, pull.reviewers, pull.draft) == (["cache", "docker"], ["ada"], True)
     stand.end()
@@ -118,7 +124,13 @@ def test_a_forge_without_any_of_it_says_so(tmp_path, moved):
 
 
 def test_a_draft_is_opened_as_one(github, moved):
-    run(github, moved, PolicyRule(draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False)))
+    run(
+        github,
+        moved,
+        PolicyRule(
+            draft=True, automerge=AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False)
+        ),
+    )
     (pull,) = github.repository.pulls
     assert pull.draft
     assert pull.auto_merge is None

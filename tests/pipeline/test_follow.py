@@ -15,14 +15,14 @@ from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import OccurrenceStatus
-from bot.pipeline.ask import run_lookups
-from bot.pipeline.follow import list_tags
-from bot.pipeline.pool import REGISTRY_POOL
-from bot.pipeline.resolve import LookupClients
-from bot.registries.access import RegistryEntry
-from bot.registries.none import NoFacts
+from bot.pipeline.lookup import run_lookups
+from bot.pipeline.resolve_tags import LookupClients
+from bot.pipeline.tag_listings import list_tags
+from bot.pipeline.worker_pool import REGISTRY_POOL
+from bot.registries.endpoints import RegistryEntry
+from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
-from bot.state.none import NoSupersededStore, NoStateStore
+from bot.state.no_state import NoStateStore, NoSupersededStore
 
 START = date(2026, 1, 5)
 """A Monday."""
@@ -69,7 +69,9 @@ def refusing(status: int):
 def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(status, login):
     with refusing(status) as server:
         places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
-        selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places]
+        selected = [
+            TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
+        ]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
         sources = LookupClients(registry, NoFacts(), NoStateStore(), NoSupersededStore(), frozenset())
@@ -116,7 +118,9 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
         RegistryEntry("contoso.azurecr.io", "hub", upstream="docker.io"),
     )
     places = [occurrence(f"contoso.azurecr.io/{path}:9.4") for path in ("redhat/ubi9", "hub/redhat/ubi9")]
-    own, cached = (TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places)
+    own, cached = (
+        TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
+    )
     shelves = list_tags((own, cached), loopback.world().registry, REGISTRY_POOL, NoProgress(), (), START)
     assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]

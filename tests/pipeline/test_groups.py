@@ -8,14 +8,14 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import Loopback, build, outcomes
 
-from bot.core.proposal.branch import build_branch_name, build_group_key, build_tag_key
-from bot.core.proposal.group import MAX_TARGETS_LENGTH
-from bot.core.proposal.mark import parse_marker
+from bot.core.proposal.branch_names import build_branch_name, build_group_key, build_tag_key
+from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH
 from bot.model.modes import SplitBy
 from bot.model.policy import PolicyRule
 from bot.model.reference import TagRef
 from bot.model.rules import RuleMatch
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 
 pytestmark = pytest.mark.real("git")
 
@@ -115,7 +115,9 @@ def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tm
 def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, moved, PolicyRule(group="weekly"))
-    after = propose(stand, moved, PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"), PolicyRule(group="weekly"))
+    after = propose(
+        stand, moved, PolicyRule(match=RuleMatch(image=(NGINX.repository,)), group="slow"), PolicyRule(group="weekly")
+    )
     assert {name: each.outcome.value for name, each in after.items()} == {
         group_branch("weekly"): "refreshed",
         group_branch("slow"): "opened",

@@ -21,8 +21,8 @@ from support.git import Commit
 from support.runs.worlds import Loopback, ToldScanner, build
 from support.values import finding
 
-from bot.core.proposal.mark import shorten_commit
-from bot.model.pace import RolloutOptions
+from bot.core.proposal.markers import shorten_commit
+from bot.model.limits import RolloutOptions
 from bot.model.policy import PolicyRule
 from bot.model.proposal import RequestState
 from bot.model.rules import RuleMatch
@@ -43,7 +43,10 @@ PYTHON = {
 THREE_LINES = PYTHON | {"cache/Dockerfile": "FROM redis:7\nFROM nginx:1.27\n"}
 
 PORT = re.compile(r"127\.0\.0\.1:[0-9]+")
-GROUP, NO_REDIS = PolicyRule(group="weekly"), PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True)
+GROUP, NO_REDIS = (
+    PolicyRule(group="weekly"),
+    PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),
+)
 
 STANDS: dict[str, Callable[[Path, dict[str, str]], Stand]] = {
     "local": LocalStand,

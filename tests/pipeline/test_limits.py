@@ -10,7 +10,7 @@ from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, Severity, UnscannedReason
-from bot.model.pace import ProposalLimits, ProposalSchedule
+from bot.model.limits import ProposalLimits, ProposalSchedule
 from bot.model.policy import PolicyRule
 from bot.model.rules import OpenCondition, RuleMatch
 from bot.model.vocabulary import RunLevel
@@ -104,7 +104,11 @@ def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
-    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == ["deferred", "deferred", "opened"]
+    assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_run=1))) == [
+        "deferred",
+        "deferred",
+        "opened",
+    ]
 
 
 def test_while_it_is_paused_nothing_is_proposed_and_what_is_open_stays_as_it_is(tmp_path, moved):

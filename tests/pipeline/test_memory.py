@@ -16,11 +16,11 @@ from bot.model.errors import StateError
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.reference import Digest, TagRef
-from bot.pipeline.pool import WorkerPool
 from bot.pipeline.scan import scan_tree
+from bot.pipeline.worker_pool import WorkerPool
 from bot.reports.json_document import render_scan_document
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
+from bot.state.state_store import DatabaseStateStore
 from bot.worktree import WorkTree
 
 PYTHON, REDIS = TagRef("docker.io/library/python", "3.12"), TagRef("docker.io/library/redis", "7")
@@ -52,7 +52,9 @@ def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(
     world = loopback.world()
     at = NOW + after
     clock = type("Later", (), {"now": lambda self: at})()
-    return scan_tree(WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook)
+    return scan_tree(
+        WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook
+    )
 
 
 def asked(loopback: Loopback, since: int = 0) -> list[str]:
@@ -120,7 +122,10 @@ def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
 def test_what_was_seen_is_kept_though_another_line_failed(tmp_path, remembering, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
     run(tmp_path, remembering, files)
-    assert memory_in(state).load_descriptors([PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]).keys() == {PYTHON, REDIS}
+    assert memory_in(state).load_descriptors([PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]).keys() == {
+        PYTHON,
+        REDIS,
+    }
 
 
 # Scans
@@ -162,7 +167,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
             raise KeyboardInterrupt
         return scan_one(subject)
 
-    monkeypatch.setattr("bot.pipeline.judge.SCAN_POOL", WorkerPool(1))
+    monkeypatch.setattr("bot.pipeline.decide_updates.SCAN_POOL", WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_until_killed)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, remembering)
@@ -229,7 +234,9 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
     loopback.memory = memory_in(state)
 
     def stating(content: str, version: str):
-        built = build_index([build_image([build_layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version})
+        built = build_index(
+            [build_image([build_layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version}
+        )
         return loopback.store.tag("library/python", "3.12", built)
 
     held = stating("old", "3.12.4")

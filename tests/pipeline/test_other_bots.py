@@ -8,13 +8,13 @@ from datetime import date
 import pytest
 from support.runs.worlds import write_tree
 
-from bot.core.places.select import RepositoryBranch, select_reference
+from bot.core.references.select import RepositoryBranch, select_reference
 from bot.formats import load_all_formats
 from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.forge import GitRepository
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.vocabulary import Reason
-from bot.pipeline.survey import extract_references
+from bot.pipeline.extract import extract_references
 from bot.worktree import WorkTree
 
 TODAY = date(2027, 1, 15)
@@ -25,7 +25,9 @@ FILES = {"Dockerfile": "FROM golang:1.22\nFROM alpine:latest\n", "bake/docker-ba
 
 def surveyed(tmp_path, files, branch="main", *, is_default=True):
     repository = GitRepository("github", "acme/web", branch, "0" * 40, is_default_base=is_default)
-    return extract_references(repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), load_all_formats())
+    return extract_references(
+        repository, WorkTree(write_tree(tmp_path / "tree", {**FILES, **files})), load_all_formats()
+    )
 
 
 def reasons(found, *rules):

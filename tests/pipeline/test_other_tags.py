@@ -60,7 +60,9 @@ def test_the_tags_of_a_repository_are_listed_once(tmp_path, loopback):
 def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(tmp_path, loopback):
     old, now = loopback.move("nginx", "1.27.1", "old"), loopback.move("nginx", "1.27.1", "now")
     loopback.store.tags = lambda repository: {}
-    found, _, changes, text = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH))
+    found, _, changes, text = choose(
+        tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH)
+    )
     assert changes == {"Dockerfile": f"FROM nginx:1.27.1@{now}\n"}
     (note,) = found[1]["notes"]
     assert note.startswith("Newer tags could not be listed: ")
@@ -110,7 +112,9 @@ def test_where_another_place_has_a_nearer_tag_both_are_judged_by_what_they_hold(
     old = loopback.move("nginx", "1.27.1", "old")
     before = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("a")]))
     now = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("lost arm64")]))
-    loopback.store.tag("library/nginx", "1.27.4", chart := build_artifact("application/vnd.cncf.helm.config.v1+json", []))
+    loopback.store.tag(
+        "library/nginx", "1.27.4", chart := build_artifact("application/vnd.cncf.helm.config.v1+json", [])
+    )
     content = f"FROM nginx:1.27.1@{old}\nFROM nginx:1.27.3@{before}\n"
     found, *_ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]

@@ -13,7 +13,7 @@ from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import IntroducedLimit, RuleMatch
-from bot.pipeline.survey import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
+from bot.pipeline.extract import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
 from bot.reports.text import render_run_text
 
 pytestmark = pytest.mark.real("git")

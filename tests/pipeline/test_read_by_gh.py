@@ -11,7 +11,7 @@ from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.parts import find_gh
 from support.runs.worlds import build, outcomes
 
-from bot.core.proposal.dashboard import EMPTY_BODY, DASHBOARD_TITLE
+from bot.core.proposal.dashboard import DASHBOARD_TITLE, EMPTY_BODY
 from bot.model.policy import PolicyRule
 from bot.model.rules import RuleMatch
 

@@ -18,16 +18,16 @@ from bot.model.policy import Policy
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.pipeline.follow import list_tags
-from bot.pipeline.pool import WorkerPool
-from bot.pipeline.resolve import LookupClients, ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.resolve_tags import LookupClients, ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.tag_listings import list_tags
+from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import StateStore
-from bot.registries.access import RegistryEntry
-from bot.registries.none import NoFacts
+from bot.registries.endpoints import RegistryEntry
+from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
-from bot.state.none import NoSupersededStore, NoStateStore
+from bot.state.no_state import NoStateStore, NoSupersededStore
+from bot.state.state_store import DatabaseStateStore
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HELD = digest("held")

@@ -9,7 +9,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 
 from bot.forges.local.fleet import LocalFleet
-from bot.model.pace import ProposalLimits, RolloutOptions
+from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyRule
 
 pytestmark = pytest.mark.real("git")

@@ -13,11 +13,11 @@ from bot.model.forge import ForgeLimits
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import RuleMatch
 from bot.model.vocabulary import Role
+from bot.pipeline.extract import MAX_FILE_BYTES
 from bot.pipeline.scan import scan_tree
-from bot.pipeline.survey import MAX_FILE_BYTES
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.reports.json_document import render_scan_document
-from bot.reports.summary import render_markdown_summary
+from bot.reports.markdown_summary import render_markdown_summary
 from bot.reports.text import render_scan_text
 from bot.worktree import WorkTree
 

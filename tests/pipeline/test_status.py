@@ -15,9 +15,9 @@ from support.signing.attached import trusted
 from support.values import finding
 
 from bot.model.evidence import Severity
-from bot.model.extras import CommitStatus, StatusState
 from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
+from bot.model.request_attributes import CommitStatus, StatusState
 from bot.model.rules import AutomergeConditions, IntroducedLimit
 from bot.model.trust import TrustEntry
 

@@ -18,7 +18,7 @@ from bot.model.rules import IntroducedLimit
 from bot.model.vex import VexProduct, VexStatement, VexStatus
 from bot.model.vocabulary import FailureStage
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
+from bot.state.state_store import DatabaseStateStore
 
 pytestmark = pytest.mark.real("git")
 
@@ -91,7 +91,9 @@ def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(t
 
 def test_a_proposal_that_only_an_answer_allows_is_left_alone_while_documents_cannot_be_read(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
-    moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),))
+    moved.rulebook = replace(
+        moved.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)
+    )
     moved.scanner = ToldScanner({OLD: (), NEW: (CRITICAL,)})
     moved.advisories = ToldAdvisories(said=[ANSWER])
     assert outcomes(moved.run([stand.fleet()])) == ["opened"]

@@ -11,12 +11,12 @@ from dockerfile_parse import DockerfileParser
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.core.places.edit import apply_edits, build_edit
+from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
 from bot.pipeline import witness
-from bot.pipeline.survey import read_file
+from bot.pipeline.extract import read_file
 
 DIGEST = Digest(f"sha256:{'b' * 64}")
 PLAIN = b"ARG TAG=3.20\nFROM golang:1.23 AS Build\nRUN go build\nFROM alpine:${TAG}\nFROM build\nFROM scratch\n"

@@ -7,7 +7,7 @@ import pytest
 from bot.model.hosts import PUBLIC_HOSTS
 from bot.model.reference import ImageReference
 from bot.net import HostTrust
-from bot.registries.access import HUB_API, EndpointDirectory, RegistryEndpoint, RegistryEntry
+from bot.registries.endpoints import HUB_API, EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
 def test_public_hosts_are_written_as_in_canonical_references():

@@ -21,9 +21,9 @@ from bot.model.image import RegistryRecord
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
-from bot.registries.access import EndpointDirectory, RegistryEntry
-from bot.registries.acr import END_OF_LIFE, MAX_TAGS, OCI_INDEX, AcrFacts
+from bot.registries.acr_facts import END_OF_LIFE, MAX_TAGS, OCI_INDEX, AcrFacts
 from bot.registries.auth import RegistryAuthenticator
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.entra import EntraLogins
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
@@ -56,7 +56,9 @@ def line(acr: Acr, tag: str = "1") -> TagRef:
 def test_times_moves_and_tags_are_the_registrys_own(acr):
     asked = facts(acr)
     made = {"tag_made": PUSHED}
-    assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made)
+    assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(
+        LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made
+    )
     assert asked.fetch_record(line(acr), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type, **made)
     assert asked.fetch_record(line(acr, "gone"), OLD.digest) == RegistryRecord(PUSHED, None, (), False, OLD.media_type)
 

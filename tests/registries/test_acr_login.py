@@ -20,10 +20,10 @@ from bot.model.hosts import is_acr
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HostTrust, HttpClient
-from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.entra import FAILURE_LIFETIME, MAX_RESPONSE_SIZE, EntraLogins
 from bot.registries.keychain import Keychain
-from bot.registries.tokens import parse_lifetime
+from bot.registries.token_lifetime import parse_lifetime
 
 # Exchange of tokens
 

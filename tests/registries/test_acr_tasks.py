@@ -12,8 +12,8 @@ from support.clouds.azure_scene import by_secret, manager
 from support.clouds.entra import CHINA_MANAGER, GOVERNMENT_MANAGER, RESOURCE_MANAGER, SECRET
 from support.listener import Received, Reply
 
+from bot.model.build_task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
 from bot.model.errors import RegistryError
-from bot.model.task import BuildTask, DockerStep, FileStep, InlineStep, OtherStep
 from bot.registries import acr_tasks
 from bot.registries.acr_tasks import AcrTasks
 

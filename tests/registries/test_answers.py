@@ -14,10 +14,10 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.manifest import ACCEPT
 from bot.registries.oci import OciRegistry
-from bot.registries.place import MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
+from bot.registries.repository_endpoint import MAX_CONFIG_SIZE, MAX_MANIFEST_SIZE
 
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 OTHER = images.build_image([images.build_layer({"a": b"c"})])
@@ -89,7 +89,9 @@ def test_a_remembered_answer_is_asked_for_by_its_etag_and_only_by_it():
 
 def test_a_registry_that_knows_no_etags_answers_anew():
     with Listener(lambda received: claimed(IMAGE)) as server:
-        assert client(server.host).fetch_descriptor(line(server), KNOWN) == TagDescriptor(IMAGE.digest, IMAGE.media_type)
+        assert client(server.host).fetch_descriptor(line(server), KNOWN) == TagDescriptor(
+            IMAGE.digest, IMAGE.media_type
+        )
     assert server.asked == ["HEAD /v2/a/b/manifests/1"]
 
 

@@ -15,8 +15,8 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import HttpClient
-from bot.registries.access import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest, parse_token
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.keychain import Keychain
 
 real = pytest.mark.real("docker-registry")
@@ -87,7 +87,10 @@ def test_one_token_serves_many_threads(stand):
 def test_a_private_repository_opens_for_a_login_and_for_an_identity_token(stand, tmp_path):
     registry, tokens = stand(public=False, identity_token="refresh")
     line = TagRef(f"{registry.host}/a/b", "1")
-    assert client(listed(registry, tokens, username="user", password="right")).fetch_descriptor(line).digest == IMAGE.digest
+    assert (
+        client(listed(registry, tokens, username="user", password="right")).fetch_descriptor(line).digest
+        == IMAGE.digest
+    )
     config = {"auths": {registry.host: {"identitytoken": "refresh"}}}
     (tmp_path / "config.json").write_text(json.dumps(config))
     oci = client(listed(registry, tokens), environment={"DOCKER_CONFIG": str(tmp_path)})
@@ -108,7 +111,9 @@ def test_a_private_repository_without_a_login_is_a_finding(stand):
 def test_a_wrong_password_is_refused_by_the_token_server_and_not_repeated_in_the_message(stand):
     registry, tokens = stand()
     with pytest.raises(RegistryError, match=r"\[hidden\].*credential configured for") as caught:
-        client(listed(registry, tokens, username="user", password="f4ls3")).fetch_descriptor(TagRef(f"{registry.host}/a/b", "1"))
+        client(listed(registry, tokens, username="user", password="f4ls3")).fetch_descriptor(
+            TagRef(f"{registry.host}/a/b", "1")
+        )
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
     assert "f4ls3" not in str(caught.value)
 
@@ -126,7 +131,10 @@ def test_a_token_is_fetched_by_one_thread_while_the_others_wait():
     with Listener(lambda received: slow) as realm, Listener(guarded(f"{realm.url}/token")) as server:
         oci = client(RegistryEntry(server.host, is_insecure=True, trusted_realms=(realm.host,)))
         oci.fetch_descriptor(TagRef(f"{server.host}/first", "1"))
-        threads = [threading.Thread(target=oci.fetch_descriptor, args=(TagRef(f"{server.host}/second", "1"),)) for _ in range(8)]
+        threads = [
+            threading.Thread(target=oci.fetch_descriptor, args=(TagRef(f"{server.host}/second", "1"),))
+            for _ in range(8)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
@@ -149,7 +157,9 @@ def test_an_identity_token_that_is_refused_is_a_failure(stand, tmp_path):
 # Token expiry
 
 
-def authenticator(server: Listener, clock: list[float], **entry) -> tuple[RegistryAuthenticator, RegistryEndpoint, RegistryRequest]:
+def authenticator(
+    server: Listener, clock: list[float], **entry
+) -> tuple[RegistryAuthenticator, RegistryEndpoint, RegistryRequest]:
     access = EndpointDirectory([RegistryEntry(server.host, is_insecure=True, **entry)])
     endpoint = access.find_endpoint(server.host)
     assert endpoint is not None

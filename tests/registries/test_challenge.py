@@ -42,7 +42,9 @@ def test_a_header_is_taken_apart(header):
 
 
 def test_a_header_longer_than_any_honest_one_is_cut():
-    assert parse_challenges("Basic realm=" + "x" * MAX_HEADER_LENGTH * 2)[0].parameters["realm"] == "x" * (MAX_HEADER_LENGTH - 12)
+    assert parse_challenges("Basic realm=" + "x" * MAX_HEADER_LENGTH * 2)[0].parameters["realm"] == "x" * (
+        MAX_HEADER_LENGTH - 12
+    )
 
 
 @given(st.text(alphabet='aB=", \\\t', max_size=60))

@@ -24,10 +24,10 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.registries import cloud_login
-from bot.registries.access import EndpointDirectory, RegistryEntry
-from bot.registries.cloud_login import RENEWAL_MARGIN, FAILURE_LIFETIME, CloudLogin
-from bot.registries.clouds import CloudProvider, CloudError, CloudToken
+from bot.registries.cloud_login import FAILURE_LIFETIME, RENEWAL_MARGIN, CloudLogin
+from bot.registries.clouds import CloudError, CloudProvider, CloudToken
 from bot.registries.credentials import PasswordLogin
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.gar import SCOPE
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
@@ -140,7 +140,9 @@ def test_the_public_registry_logs_in_where_amazon_does_it(aws):
 
 
 def test_no_registry_gets_amazons_login_that_is_not_listed_for_it(aws):
-    listed = EndpointDirectory([RegistryEntry(ECR, cloud=CloudProvider.ECR), RegistryEntry(ECR.replace("1234", "9999"))])
+    listed = EndpointDirectory(
+        [RegistryEntry(ECR, cloud=CloudProvider.ECR), RegistryEntry(ECR.replace("1234", "9999"))]
+    )
     for host in (ECR.replace("1234", "9999"), ECR.replace("1234", "8888"), PUBLIC_ECR):
         assert Keychain(listed, {}).get_credential(host, "a") is None
     assert listed.find_endpoint(ECR.replace("1234", "8888")) is None, "and is not contacted, whatever its name"
@@ -218,7 +220,9 @@ def test_who_has_no_credentials_of_google_is_told():
 def test_a_key_file_of_googles_is_a_password_too():
     private(GAR, "project/web", basic("_json_key", '{"a": "b"}'))
     entry = RegistryEntry(GAR, username="_json_key", password='{"a": "b"}')
-    assert OciRegistry([entry], environment={}).fetch_descriptor(TagRef(f"{GAR}/project/web", "1")).digest == IMAGE.digest
+    assert (
+        OciRegistry([entry], environment={}).fetch_descriptor(TagRef(f"{GAR}/project/web", "1")).digest == IMAGE.digest
+    )
 
 
 # The fakes reject the same requests as the cloud providers
@@ -281,7 +285,9 @@ def test_googles_stand_in_refuses(changed, headers, status, google):
 # Optional libraries
 
 
-@pytest.mark.parametrize(("cloud", "host", "package"), [(CloudProvider.ECR, ECR, "boto3"), (CloudProvider.GAR, GAR, "google.auth")])
+@pytest.mark.parametrize(
+    ("cloud", "host", "package"), [(CloudProvider.ECR, ECR, "boto3"), (CloudProvider.GAR, GAR, "google.auth")]
+)
 def test_a_library_that_is_missing_is_said_with_what_to_install(cloud, host, package, monkeypatch):
     for module in [name for name in sys.modules if name.startswith(package)]:
         monkeypatch.delitem(sys.modules, module)
@@ -357,7 +363,9 @@ def test_one_thread_fetches_for_all(aws):
 
 
 def test_a_login_is_not_shown():
-    assert "secret" not in repr([CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")])
+    assert "secret" not in repr(
+        [CloudToken(PasswordLogin("user", "secret"), 0.0), RegistryEntry(ECR, password="secret")]
+    )
 
 
 def test_an_answer_that_is_no_login_is_a_failure_of_the_cloud(monkeypatch):

@@ -8,7 +8,7 @@ from support.registries.docker_registry import DockerRegistry
 from bot.demo import images
 from bot.model.contents import ImageConfig, ImageContents
 from bot.model.reference import TagRef
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 
 pytestmark = pytest.mark.real("docker-registry")

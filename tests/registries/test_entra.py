@@ -27,13 +27,13 @@ from bot.model.vocabulary import Reason
 from bot.net import HttpClient
 from bot.registries.azure_identity import (
     AZURE_ASSET_TAG,
-    SOVEREIGN_CLOUDS,
     PUBLIC_CLOUD,
     REGISTRY_SCOPE,
+    SOVEREIGN_CLOUDS,
     EntraIdentity,
     NoEntraTokenError,
-    get_azure_cloud,
     fetch_github_assertion,
+    get_azure_cloud,
     is_azure_machine,
 )
 
@@ -74,7 +74,10 @@ def test_a_pod_logs_in_by_workload_identity(acr, entra, tmp_path):
 
 
 def test_a_workflow_logs_in_by_githubs_oidc(acr, entra):
-    assert client(entry(acr), environment=entra.environment | entra.workflow).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert (
+        client(entry(acr), environment=entra.environment | entra.workflow).fetch_descriptor(line(acr)).digest
+        == IMAGE.digest
+    )
     assert "GET /github/token?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange" in entra.asked
 
 

@@ -14,7 +14,7 @@ from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import RunLevel
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.examination import ImageExamination
 
 real = pytest.mark.real("docker-registry")

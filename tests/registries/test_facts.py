@@ -55,7 +55,9 @@ def test_a_word_is_one_bounded_line():
 def test_name_and_digest_of_the_base_come_from_one_speaker():
     said = [{}, {f"{PREFIX}base.digest": DIGEST}, {f"{PREFIX}base.name": "debian:12"}]
     assert facts.get_base_image(said) == BaseImage(None, DIGEST)
-    assert facts.get_base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage("a", None)
+    assert facts.get_base_image([{f"{PREFIX}base.name": "a", f"{PREFIX}base.digest": "sha256:x"}]) == BaseImage(
+        "a", None
+    )
     assert facts.get_base_image([{}]) is None
 
 
@@ -66,7 +68,9 @@ def config(created: str | None, labels: object) -> facts.ConfigFacts:
 def test_an_inherited_label_does_not_make_an_image_older_than_its_config_says():
     built = config("2026-11-01T10:00:00Z", {f"{PREFIX}created": "2020-01-01T00:00:00Z"})
     assert facts.get_build_time([{}], built) == datetime(2026, 11, 1, 10, tzinfo=UTC)
-    assert facts.get_build_time([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(2026, 11, 2, tzinfo=UTC)
+    assert facts.get_build_time([{f"{PREFIX}created": "2026-11-02T00:00:00Z"}], built) == datetime(
+        2026, 11, 2, tzinfo=UTC
+    )
 
 
 def test_a_label_dates_an_image_that_was_built_reproducibly():

@@ -12,12 +12,12 @@ import pytest
 
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.registries import helpers
-from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries import credential_helpers
+from bot.registries.credential_helpers import HUB_KEY
 from bot.registries.credentials import IdentityToken, PasswordLogin
-from bot.registries.helpers import HUB_KEY
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.keychain import Keychain
-from bot.registries.logins import MAX_LOGINS_SIZE
+from bot.registries.login_files import MAX_LOGINS_SIZE
 
 USER = base64.b64encode(b"user:pass:word").decode()
 
@@ -185,7 +185,7 @@ def test_an_identity_token_is_no_password_for_other_programs(a_home_of_its_own):
 
 
 def test_a_helper_that_hangs_is_not_waited_for(helper, a_home_of_its_own, monkeypatch):
-    monkeypatch.setattr(helpers, "HELPER_TIMEOUT", 0.5)
+    monkeypatch.setattr(credential_helpers, "HELPER_TIMEOUT", 0.5)
     helper("tool", f"import time; time.sleep(20); {answers('user', 'word')}")
     began = time.monotonic()
     with pytest.raises(RegistryError, match="docker-credential-tool"):

@@ -9,8 +9,8 @@ import pytest
 
 from bot.model.errors import RegistryError
 from bot.model.reference import Digest, TagRef
-from bot.registries.access import EndpointDirectory, RegistryEntry
 from bot.registries.credentials import PasswordLogin
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.keychain import Keychain
 from bot.registries.oci import OciRegistry
 

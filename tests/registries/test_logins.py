@@ -7,14 +7,16 @@ import json
 
 import pytest
 
+from bot.registries.credential_helpers import HUB_KEY
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
-from bot.registries.helpers import HUB_KEY
-from bot.registries.logins import MAX_LOGINS_SIZE, LoginFileFormat, parse_logins
+from bot.registries.login_files import MAX_LOGINS_SIZE, LoginFileFormat, parse_logins
 
 USER = base64.b64encode(b"user:pass:word").decode()
 
 
-def found(auths: object, account: str, path: str = "", shape: LoginFileFormat = LoginFileFormat.DOCKER) -> Credential | None:
+def found(
+    auths: object, account: str, path: str = "", shape: LoginFileFormat = LoginFileFormat.DOCKER
+) -> Credential | None:
     """Return the credential for a repository, from a file with these `auths`."""
     document = auths if shape is LoginFileFormat.KUBERNETES_LEGACY else {"auths": auths}
     return parse_logins(json.dumps(document).encode(), shape).find_login(account, path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.demo import images
 from bot.model.image import ChildManifest, Manifest, ManifestKind
-from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, parse_media_type, parse_document
+from bot.registries.manifest import ACCEPT, MAX_CHILDREN, NotAnImageError, parse_document, parse_media_type
 
 AMD64 = images.build_image([images.build_layer({"a": b"amd64"})])
 ARM = images.build_image([images.build_layer({"a": b"arm"})], platform="linux/arm/v7")
@@ -84,7 +84,9 @@ def test_a_platform_that_is_no_word_is_none(os):
 
 
 @pytest.mark.parametrize("content_type", ["", "application/json", "application/octet-stream", "text/plain"])
-@pytest.mark.parametrize(("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.build_index([AMD64]), ManifestKind.INDEX)])
+@pytest.mark.parametrize(
+    ("item", "kind"), [(AMD64, ManifestKind.MANIFEST), (images.build_index([AMD64]), ManifestKind.INDEX)]
+)
 def test_a_document_without_a_type_is_known_by_its_shape(content_type, item, kind):
     document = parse_document(item.digest, changed(item, mediaType=None), content_type)
     assert (document.manifest.kind, document.manifest.media_type) == (kind, item.media_type)

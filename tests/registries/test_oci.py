@@ -15,7 +15,7 @@ from bot.model.image import BaseImage, ManifestKind, PullAddress, TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import Registry
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 
 pytestmark = pytest.mark.real("docker-registry")
@@ -81,7 +81,10 @@ def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docke
     claim = oci.fetch_descriptor(line(registry, repository))
     assert claim == claim_of(pushed)
     manifest = oci.fetch_manifest(line(registry, repository), claim.digest)
-    assert (manifest.kind, manifest.media_type) == (ManifestKind.INDEX if index else ManifestKind.MANIFEST, pushed.media_type)
+    assert (manifest.kind, manifest.media_type) == (
+        ManifestKind.INDEX if index else ManifestKind.MANIFEST,
+        pushed.media_type,
+    )
     assert manifest.platforms == (("linux/amd64", "linux/arm64") if index else ())
 
 
@@ -95,7 +98,9 @@ def test_one_head_for_a_line_and_one_get_when_it_moved(registry, asked):
     assert asked() == [f"HEAD /v2/cheap/{number}/manifests/1 200" for number in range(20)]
     registry.forget()
     for number in range(20):
-        oci.fetch_manifest(line(registry, f"cheap/{number}"), oci.fetch_descriptor(line(registry, f"cheap/{number}")).digest)
+        oci.fetch_manifest(
+            line(registry, f"cheap/{number}"), oci.fetch_descriptor(line(registry, f"cheap/{number}")).digest
+        )
     assert len(asked()) == 40
 
 
@@ -116,7 +121,10 @@ def test_an_answer_that_still_holds_is_not_given_again(registry, asked):
 def test_an_answer_that_still_holds_is_no_way_around_a_login(private):
     oci = client(private.host, username="user", password="right")
     claim = oci.fetch_descriptor(line(private, "private"))
-    assert client(private.host, username="user", password="right").fetch_descriptor(line(private, "private"), claim) is claim
+    assert (
+        client(private.host, username="user", password="right").fetch_descriptor(line(private, "private"), claim)
+        is claim
+    )
     with pytest.raises(RegistryError):
         client(private.host).fetch_descriptor(line(private, "private"), claim)
 
@@ -156,14 +164,20 @@ def test_an_index_speaks_through_its_image_for_linux_amd64(registry, asked):
     labels = {f"{PREFIX}version": "1.2", f"{PREFIX}source": "https://label.example", f"{PREFIX}revision": "abc"}
     annotations = {f"{PREFIX}source": "https://manifest.example"}
     spoken = images.build_image([images.build_layer({"a": b"s"})], labels=labels, annotations=annotations)
-    silent = images.build_image([images.build_layer({"a": b"t"})], platform="linux/arm64", labels={f"{PREFIX}version": "no"})
+    silent = images.build_image(
+        [images.build_layer({"a": b"t"})], platform="linux/arm64", labels={f"{PREFIX}version": "no"}
+    )
     index = images.build_index([silent, spoken], annotations={f"{PREFIX}base.name": "debian:12"})
     registry.push(index, "described", "1")
     oci = client(registry.host)
     manifest = oci.fetch_manifest(line(registry, "described"), index.digest)
     registry.forget()
     found = oci.describe_image(line(registry, "described"), manifest)
-    assert (found.digest, found.kind, found.platforms) == (index.digest, ManifestKind.INDEX, ("linux/arm64", "linux/amd64"))
+    assert (found.digest, found.kind, found.platforms) == (
+        index.digest,
+        ManifestKind.INDEX,
+        ("linux/arm64", "linux/amd64"),
+    )
     assert found.created == images.DEFAULT_CREATED
     assert (found.source, found.version, found.revision) == ("https://manifest.example", "1.2", "abc")
     assert found.base == BaseImage("debian:12", None)
@@ -180,7 +194,10 @@ def test_an_index_without_linux_amd64_speaks_through_its_first_image(registry):
     registry.push(index, "without", "1")
     oci = client(registry.host)
     assert (
-        oci.describe_image(line(registry, "without"), oci.fetch_manifest(line(registry, "without"), index.digest)).version == "first"
+        oci.describe_image(
+            line(registry, "without"), oci.fetch_manifest(line(registry, "without"), index.digest)
+        ).version
+        == "first"
     )
 
 
@@ -206,7 +223,9 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
 
 
 def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
-    image = images.build_image([images.build_layer({})], platform="linux/arm/v7", is_docker=True, labels={f"{PREFIX}version": "7"})
+    image = images.build_image(
+        [images.build_layer({})], platform="linux/arm/v7", is_docker=True, labels={f"{PREFIX}version": "7"}
+    )
     registry.push(image, "single", "1")
     oci = client(registry.host)
     found = oci.describe_image(line(registry, "single"), oci.fetch_manifest(line(registry, "single"), image.digest))
@@ -218,7 +237,10 @@ def test_an_image_of_1970_has_no_age(registry):
     image = images.build_image([images.build_layer({})], created=datetime(1970, 1, 1, tzinfo=UTC))
     registry.push(image, "epoch", "1")
     oci = client(registry.host)
-    assert oci.describe_image(line(registry, "epoch"), oci.fetch_manifest(line(registry, "epoch"), image.digest)).created is None
+    assert (
+        oci.describe_image(line(registry, "epoch"), oci.fetch_manifest(line(registry, "epoch"), image.digest)).created
+        is None
+    )
 
 
 def test_a_manifest_of_an_earlier_run_can_be_described(registry):

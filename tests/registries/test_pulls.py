@@ -13,9 +13,9 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response
-from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.registries.pulls import RESERVED_PULLS, PullQuotas
+from bot.registries.pull_quotas import RESERVED_PULLS, PullQuotas
 
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 SIX_HOURS = ";w=21600"

@@ -13,8 +13,8 @@ from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Url
-from bot.registries.access import EndpointDirectory, RegistryEndpoint, RegistryEntry
 from bot.registries.auth import KNOWN_REALMS, MAX_TOKEN_ANSWER, may_receive_credential
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, RegistryEntry
 
 
 def test_a_realm_elsewhere_never_sees_the_credential():
@@ -22,7 +22,9 @@ def test_a_realm_elsewhere_never_sees_the_credential():
         # The realm may be contacted, because it is listed as a registry, but that does not make it a token server.
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         oci = client(*entries, RegistryEntry(realm.host, is_insecure=True))
-        assert oci.fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest, "a token for anybody is enough here"
+        assert oci.fetch_descriptor(TagRef(f"{server.host}/a", "1")).digest == IMAGE.digest, (
+            "a token for anybody is enough here"
+        )
     assert [received.headers.get("authorization") for received in realm.received] == [None]
     assert all(received.headers.get("authorization") != BASIC for received in server.received)
 
@@ -31,7 +33,9 @@ def test_where_anybodys_token_is_not_enough_the_message_names_the_realm():
     with Listener(lambda received: token()) as realm, Listener(guarded(f"{realm.url}/token", "another")) as server:
         entries = [RegistryEntry(server.host, is_insecure=True, username="user", password="right")]
         with pytest.raises(RegistryError, match=f"{realm.host}.*trusted_realms") as caught:
-            client(*entries, RegistryEntry(realm.host, is_insecure=True)).fetch_descriptor(TagRef(f"{server.host}/a", "1"))
+            client(*entries, RegistryEntry(realm.host, is_insecure=True)).fetch_descriptor(
+                TagRef(f"{server.host}/a", "1")
+            )
     assert (caught.value.reason, caught.value.is_failure) == (Reason.DENIED, True)
 
 
@@ -142,7 +146,9 @@ def test_a_public_registrys_own_token_server_may_see_its_credential_and_no_other
 
 
 def test_every_built_in_realm_is_of_a_host_that_is_asked():
-    assert {endpoint.host for host in ENDPOINTS if (endpoint := EndpointDirectory().find_endpoint(host))} >= set(KNOWN_REALMS)
+    assert {endpoint.host for host in ENDPOINTS if (endpoint := EndpointDirectory().find_endpoint(host))} >= set(
+        KNOWN_REALMS
+    )
 
 
 @pytest.mark.parametrize(

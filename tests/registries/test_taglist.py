@@ -10,14 +10,14 @@ from support.registries.tokens import TokenServer
 from support.soon import soon
 
 from bot.demo import images
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.errors import RegistryError
 from bot.model.vocabulary import Reason
-from bot.registries import oci, place
-from bot.registries.access import RegistryEntry
+from bot.registries import oci, repository_endpoint
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.manifest import NotARegistryError
 from bot.registries.oci import OciRegistry
-from bot.registries.taglist import MAX_LINK_LENGTH, parse_next_page, parse_tags
+from bot.registries.tag_list import MAX_LINK_LENGTH, parse_next_page, parse_tags
 
 HOST = "registry.example.com"
 URL = f"https://{HOST}/v2/team/base/tags/list"
@@ -105,7 +105,7 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
 
 
 def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
-    monkeypatch.setattr(place, "MAX_TAG_PAGE", 100)
+    monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE", 100)
     with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
         registries = on_loopback(RegistryEntry(server.host, is_insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):

@@ -12,7 +12,7 @@ from bot.demo.images import PlatformImage
 from bot.model.errors import RegistryError
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
-from bot.registries.access import EndpointDirectory, RegistryEntry
+from bot.registries.endpoints import EndpointDirectory, RegistryEntry
 from bot.registries.oci import OciRegistry
 
 OLD = images.build_image([images.build_layer({"a": b"old"})])

@@ -13,8 +13,8 @@ from support.witnesses.sarif import read_sarif
 
 from bot.reports.decisions import render_decisions
 from bot.reports.json_document import render_run_document
-from bot.reports.sarif import render_report_sarif
-from bot.reports.summary import render_markdown_summary
+from bot.reports.markdown_summary import render_markdown_summary
+from bot.reports.report_sarif import render_report_sarif
 from bot.reports.text import render_run_text
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})

@@ -16,9 +16,9 @@ from bot.model.check import CheckedOccurrence, CheckReport, Violation
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
 from bot.reports.check_annotations import render_check_annotations
+from bot.reports.check_code_quality import render_check_code_quality
 from bot.reports.check_document import render_check_document
 from bot.reports.check_junit import render_check_junit
-from bot.reports.check_quality import render_check_code_quality
 from bot.reports.check_sarif import render_check_sarif
 from bot.reports.check_text import render_check_text
 
@@ -30,7 +30,9 @@ def report(*places: CheckedOccurrence, since=None, root=".", unsupported=(), fai
 def place(*faults: ViolationKind, line_number: int = 1, message: str = "a message", **more) -> CheckedOccurrence:
     objections = tuple(Violation(fault, message) for fault in faults)
     notes = more.pop("notes", ())
-    return CheckedOccurrence(verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more), objections, notes)
+    return CheckedOccurrence(
+        verdict(more.pop("status", OccurrenceStatus.UPDATE), line_number=line_number, **more), objections, notes
+    )
 
 
 def hostile(text: str) -> CheckReport:
@@ -44,7 +46,13 @@ def hostile(text: str) -> CheckReport:
 
 
 def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
-    text = render_check_text(report(place(ViolationKind.GONE, line_number=9), place(ViolationKind.POLICY, ViolationKind.STALE), place(line_number=2)))
+    text = render_check_text(
+        report(
+            place(ViolationKind.GONE, line_number=9),
+            place(ViolationKind.POLICY, ViolationKind.STALE),
+            place(line_number=2),
+        )
+    )
     assert text.splitlines() == [
         "Dockerfile:1: policy: a message",
         "Dockerfile:1: stale: a message",
@@ -92,7 +100,9 @@ def test_rules_that_one_place_breaks_are_told_apart():
 
 
 def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
-    text = render_check_annotations(report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()]))
+    text = render_check_annotations(
+        report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()])
+    )
     assert text.splitlines() == [
         "::error file=a%2Cb%3Ac/100%25,line=1,title=basebump%3A gone::a message",
         "::notice file=a%2Cb%3Ac/100%25,line=1,title=basebump::a note",
@@ -112,9 +122,15 @@ def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
     places = [
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
     ]
-    (suite,) = ET.fromstring(render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()])))
+    (suite,) = ET.fromstring(
+        render_check_junit(report(*places, place(ViolationKind.GONE, ViolationKind.POLICY), failed=[failure()]))
+    )
     tags = [[each.tag for each in case] for case in suite]
-    assert tags == [*([["skipped"] if status is OccurrenceStatus.SKIPPED else [] for status in OccurrenceStatus]), ["failure"], ["error"]]
+    assert tags == [
+        *([["skipped"] if status is OccurrenceStatus.SKIPPED else [] for status in OccurrenceStatus]),
+        ["failure"],
+        ["error"],
+    ]
     (failed,) = suite.iter("failure")
     assert failed.get("type") == "gone, policy"
     assert failed.text == "Dockerfile:1: gone: a message\nDockerfile:1: policy: a message"
@@ -126,7 +142,9 @@ def test_nothing_from_outside_acts_in_a_log():
     lines = render_check_text(hostile(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 9
-    assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(": :error file=x:1: gone: ")
+    assert render_check_text(report(place(ViolationKind.GONE, path="::error file=x"))).startswith(
+        ": :error file=x:1: gone: "
+    )
 
 
 def test_nothing_from_outside_acts_in_sarif():
@@ -156,6 +174,8 @@ def test_any_text_leaves_every_document_whole(text):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", "\n".join(lines))
 
 
-@pytest.mark.parametrize("write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__)
+@pytest.mark.parametrize(
+    "write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__
+)
 def test_a_long_text_from_outside_does_not_flood_a_log(write):
     assert len(write(hostile("x" * 100_000))) < 20_000

@@ -43,7 +43,9 @@ def test_the_last_line_counts(checks, said):
 
 
 def test_what_a_server_says_stays_on_its_line_and_commands_nothing():
-    evil = report_problem("\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000)
+    evil = report_problem(
+        "\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000
+    )
     text = render_diagnosis_text(diagnosis(evil))
     assert len(text.splitlines()) == 4
     assert "\x1b" not in text

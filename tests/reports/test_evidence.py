@@ -59,7 +59,10 @@ def test_what_is_exploited_is_counted_where_somebody_could_be_asked():
 
 
 def test_each_of_several_platforms_has_its_own_counts():
-    both = {"linux/amd64": compare_scans(scan(CRITICAL), scan()), "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL))}
+    both = {
+        "linux/amd64": compare_scans(scan(CRITICAL), scan()),
+        "linux/arm64": compare_scans(scan(CRITICAL), scan(CRITICAL)),
+    }
     known = said(merge_platforms(both))
     assert [known["by_platform"][on]["new"]["counts"]["critical"] for on in both] == [0, 1]
     assert (known["fixed"]["critical"], known["remaining"]["critical"]) == (0, 1)

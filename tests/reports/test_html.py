@@ -32,7 +32,7 @@ from bot import resources
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
-from bot.reports._page import MAX_OCCURRENCES, OTHER_GROUP, get_group_heading
+from bot.reports._fleet_page import MAX_OCCURRENCES, OTHER_GROUP, get_group_heading
 from bot.reports.html import MAX_BYTES, PageParts, render_html_page
 from bot.reports.json_document import render_run_document, render_scan_document
 from bot.reports.run_facts import DocumentError, merge_runs, read_document
@@ -114,7 +114,9 @@ def test_vulnerabilities_are_those_in_use_and_those_offered():
     assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
 
-@pytest.mark.parametrize("evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())])
+@pytest.mark.parametrize(
+    "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
+)
 def test_what_was_not_scanned_has_no_number(evidence):
     assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
 
@@ -142,7 +144,9 @@ def test_times_are_those_of_the_first_to_begin_and_the_last_to_end():
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
 def test_a_time_is_shown_in_utc_however_a_document_writes_it(told):
-    document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace("2026-11-01T00:00:00Z", told)
+    document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace(
+        "2026-11-01T00:00:00Z", told
+    )
     assert Outline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 

@@ -10,7 +10,7 @@ from support.witnesses.sarif import read_sarif
 
 from bot.core.transition import shorten_digest
 from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
-from bot.reports.sarif import render_report_sarif
+from bot.reports.report_sarif import render_report_sarif
 
 
 def results(run):
@@ -65,7 +65,9 @@ def test_a_result_is_known_again_where_its_line_moved():
 
 def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_first():
     trees = (repository(name="acme/a"), repository(name="acme/b"))
-    first, second = read_sarif(render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")])))
+    first, second = read_sarif(
+        render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")]))
+    )
     said = [
         [note["message"]["text"] for note in run["invocations"][0]["toolExecutionNotifications"]]
         for run in (first, second)
@@ -82,7 +84,9 @@ def test_each_repository_is_a_run_of_its_own_category():
 
 
 def test_what_nobody_looked_at_has_no_results_which_is_not_the_same_as_none():
-    looked, blind = read_sarif(render_report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken."))))
+    looked, blind = read_sarif(
+        render_report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken.")))
+    )
     assert looked["results"] == []
     assert "results" not in blind
     assert blind["invocations"][0]["toolExecutionNotifications"][0]["message"]["text"] == "It is broken."

@@ -9,7 +9,7 @@ from support.values import digest
 from bot.core.evidence.compare import compare_scans
 from bot.model.evidence import NotScanned, UnscannedReason
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason, RunLevel
-from bot.reports.summary import MAX_BYTES, render_markdown_summary
+from bot.reports.markdown_summary import MAX_BYTES, render_markdown_summary
 
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 

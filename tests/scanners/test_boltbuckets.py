@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.demo.bolt import PAGE_SIZE, encode_database, compute_fnv_1a
-from bot.scanners._boltbuckets import MAX_PAGES, BrokenDatabaseError, read_bucket_names
+from bot.demo.bolt import PAGE_SIZE, compute_fnv_1a, encode_database
+from bot.scanners._bolt_buckets import MAX_PAGES, BrokenDatabaseError, read_bucket_names
 
 FEW = {"debian 12": {"openssl": {"CVE-1900-0001": b"{}"}}, "debian 13": {}, "plain": b"value"}
 

@@ -11,10 +11,10 @@ from bot.model.decision import Transition
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import SCAN_POOL
-from bot.scanners.choice import ConfiguredScannerSelector, ScannerEntry
-from bot.scanners.none import NoScanner
-from bot.state.none import NoStateStore
+from bot.pipeline.worker_pool import SCAN_POOL
+from bot.scanners.no_scanner import NoScanner
+from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
+from bot.state.no_state import NoStateStore
 
 OURS, HUB, QUAY = (
     TagRef(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
@@ -42,7 +42,11 @@ class Named:
 def test_the_first_entry_that_matches_scans():
     ours, hub, rest = Named("ours"), Named("hub"), Named("rest")
     choice = ConfiguredScannerSelector(
-        [ScannerEntry(("registry.example.com/**",), ours), ScannerEntry(("docker.io/**", "ghcr.io/**"), hub), ScannerEntry((), rest)]
+        [
+            ScannerEntry(("registry.example.com/**",), ours),
+            ScannerEntry(("docker.io/**", "ghcr.io/**"), hub),
+            ScannerEntry((), rest),
+        ]
     )
     assert [choice(line) for line in (OURS, HUB, QUAY)] == [ours, hub, rest]
 
@@ -54,9 +58,13 @@ def test_what_no_entry_is_for_is_not_scanned():
 
 
 def test_what_is_found_is_private_where_the_entry_of_the_image_says_so():
-    choice = ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True), ScannerEntry((), Named("rest"))])
+    choice = ConfiguredScannerSelector(
+        [ScannerEntry(("docker.io/**",), Named("hub"), is_private=True), ScannerEntry((), Named("rest"))]
+    )
     assert [choice.is_private(line) for line in (HUB, QUAY)] == [True, False]
-    assert not ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True)]).is_private(QUAY)
+    assert not ConfiguredScannerSelector([ScannerEntry(("docker.io/**",), Named("hub"), is_private=True)]).is_private(
+        QUAY
+    )
 
 
 def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_and_once_by_each():

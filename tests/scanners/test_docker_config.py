@@ -7,7 +7,7 @@ import base64
 import pytest
 
 from bot.model.image import PullAddress
-from bot.scanners._program import build_docker_config
+from bot.scanners._scanner_program import build_docker_config
 
 
 @pytest.mark.parametrize(

@@ -37,4 +37,6 @@ def test_every_package_is_asked_about_by_its_source(stand, item, packages, ecosy
 def test_an_epoch_belongs_to_the_version_and_a_rebuild_does_not(stand, form):
     item = debian((DemoPackage("libssl3", "1:3.5.0-1+b2", "openssl"),))
     found = parse_inventory(inventory(stand, item, form), frozenset())
-    assert [asked for asked in map(convert_to_osv_package, found) if asked] == [OsvPackage("Debian:13", "openssl", "1:3.5.0-1")]
+    assert [asked for asked in map(convert_to_osv_package, found) if asked] == [
+        OsvPackage("Debian:13", "openssl", "1:3.5.0-1")
+    ]

@@ -24,15 +24,15 @@ from support.scanners.osv import (
 )
 
 from bot.core.evidence.compare import compare_scans
-from bot.demo.images import OCI_INDEX, ImageStore, compute_digest, build_image, build_index, build_layer
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.images import OCI_INDEX, ImageStore, build_image, build_index, build_layer, compute_digest
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.evidence import NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import RunLevel
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.scanners import _osvapi
+from bot.scanners import _osv_api
 from bot.scanners.osv import OsvScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -152,7 +152,7 @@ class TestFindings:
         assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"))))) == cves
 
     def test_more_packages_than_fit_one_question_are_asked_about_in_several(self, scene, api, monkeypatch):
-        monkeypatch.setattr(_osvapi, "MAX_QUERIES", 2)
+        monkeypatch.setattr(_osv_api, "MAX_QUERIES", 2)
         stand = api(debian("CVE-2026-0002", "bash"))
         many = [f"pkg:npm/package-{number}@1" for number in range(5)]
         assert ids(scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1"), *many))))
@@ -240,7 +240,9 @@ class TestInventories:
 
     def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
         assert self.found(scene, api, scene.inventory(self.inventory))
-        assert not any("sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests)
+        assert not any(
+            "sha256-" in served.path or "referrers" in served.path for served in scene.registry.served_requests
+        )
 
     def test_as_cyclonedx(self, scene, api):
         bom = cyclonedx(BASH, OPENSSL.format("1"))
@@ -269,7 +271,9 @@ class TestNeverZero:
         assert not stand.listener.received
 
     def test_an_image_that_is_gone_is_gone(self, scene, api):
-        assert why(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) is UnscannedReason.IMAGE_GONE
+        assert (
+            why(scene.scanner(api()).scan(ScanSubject(LINE, NEW.digest, "linux/amd64"))) is UnscannedReason.IMAGE_GONE
+        )
 
     def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
         monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
@@ -304,7 +308,7 @@ class TestNeverZero:
         assert why(outcome) is UnscannedReason.FAILED
 
     def test_too_much_is_refused(self, scene, api, monkeypatch):
-        monkeypatch.setattr(_osvapi, "MAX_RECORDS", 1)
+        monkeypatch.setattr(_osv_api, "MAX_RECORDS", 1)
         stand = api(debian("CVE-2026-0001", "bash"), debian("CVE-2026-0002", "bash"))
         assert "more than 1" in scene.scanner(stand).scan(scene.inventory(spdx(BASH, OPENSSL.format("1")))).detail
 

@@ -13,11 +13,11 @@ from support.scanners.osv import debian, record
 from support.values import digest
 
 from bot.model.evidence import Severity
-from bot.scanners._cvss import compute_base_score, classify_vector
+from bot.scanners._cvss import classify_vector, compute_base_score
 from bot.scanners._ecosystems import OsvPackage, convert_to_osv_package
 from bot.scanners._inventory import parse_inventory, parse_purl
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._osvrecord import read_findings
+from bot.scanners._osv_record import read_findings
 
 GRYPE = Path(__file__).parent / "reports" / "grype.json"
 

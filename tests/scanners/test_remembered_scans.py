@@ -10,13 +10,13 @@ from support.parts import find_trivy
 from support.scanners.trivy import NEW, OLD, database, debian, why
 
 from bot.cli.terminal import NoProgress
-from bot.demo.database import TAG
+from bot.demo.trivy_database import TAG
 from bot.model.decision import Transition
 from bot.model.evidence import UnscannedReason
 from bot.pipeline.assess import assess
-from bot.pipeline.pool import SCAN_POOL
+from bot.pipeline.worker_pool import SCAN_POOL
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
+from bot.state.state_store import DatabaseStateStore
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 

@@ -14,8 +14,8 @@ from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
-from bot.scanners import report
-from bot.scanners.report import ReportScanner
+from bot.scanners import report_files
+from bot.scanners.report_files import ReportScanner
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 BUILT = NOW - timedelta(hours=3)
@@ -159,10 +159,10 @@ def test_one_file_may_be_named_itself(tmp_path):
 
 
 def test_what_is_too_much_is_said(reports, monkeypatch):
-    monkeypatch.setattr(report, "MAX_FILES", 1)
+    monkeypatch.setattr(report_files, "MAX_FILES", 1)
     outcome = reports({"a.json": grype(OLD, "CVE-2026-0001"), "b.json": grype(NEW)}).scan(subject())
     assert "more than 1 reports" in outcome.detail
-    monkeypatch.setattr(report, "MAX_REPORT", 10)
+    monkeypatch.setattr(report_files, "MAX_REPORT", 10)
     assert "more than 10 bytes" in reports({}).scan(subject()).detail
 
 

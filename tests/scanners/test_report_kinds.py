@@ -40,7 +40,12 @@ def test_a_report_of_trivy_has_every_vulnerability_of_every_package():
     }
     found = said("trivy.json")
     assert pairs("trivy.json") == listed
-    assert (found.tool, found.tool_version, found.system, found.platform) == ("trivy", "dev", "debian 10.1", "linux/amd64")
+    assert (found.tool, found.tool_version, found.system, found.platform) == (
+        "trivy",
+        "dev",
+        "debian 10.1",
+        "linux/amd64",
+    )
     assert found.digests == {report["Metadata"]["ImageID"]}
     assert found.report_time == datetime(2021, 8, 25, 12, 20, 30, tzinfo=UTC)
     assert (found.database_built, found.not_scanned) == (None, None)

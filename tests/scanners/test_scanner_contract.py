@@ -22,18 +22,18 @@ from support.scanners.trivy import OLD, debian
 from support.values import digest
 
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject
 from bot.model.reference import TagRef
 from bot.net import HostTrust, HttpClient
 from bot.ports import Scanner
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners._defender.graph import ResourceGraph
 from bot.scanners.defender import DefenderScanner
-from bot.scanners.none import MissingScanner, NoScanner
+from bot.scanners.no_scanner import MissingScanner, NoScanner
 from bot.scanners.osv import OsvScanner
-from bot.scanners.report import ReportScanner
+from bot.scanners.report_files import ReportScanner
 from bot.wiring.scanners import resolve_platform_manifests
 
 LINE = TagRef("docker.io/library/base", "1")

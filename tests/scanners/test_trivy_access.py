@@ -24,10 +24,10 @@ from support.scanners.trivy import (
     why,
 )
 
-from bot.demo.database import TAG
+from bot.demo.trivy_database import TAG
 from bot.model.evidence import ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
-from bot.scanners._boltbuckets import read_bucket_names
+from bot.scanners._bolt_buckets import read_bucket_names
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 

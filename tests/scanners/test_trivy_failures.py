@@ -7,14 +7,14 @@ import socket
 import pytest
 from support.scanners.trivy import DEBIAN, DEBIAN_RELEASE, NEW, OLD, database, debian, expected, findings, why
 
-from bot.demo.database import TAG
 from bot.demo.images import ImageLayer, build_artifact, build_debian_root, build_image, build_index, build_layer
+from bot.demo.trivy_database import TAG
 from bot.model.errors import RegistryError
 from bot.model.evidence import NotScanned, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.scanners import trivy
-from bot.scanners._program import MAX_DETAIL_LENGTH
+from bot.scanners._scanner_program import MAX_DETAIL_LENGTH
 
 pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 
@@ -45,7 +45,9 @@ class TestFailures:
             assert why(stand.scanner(timeout=1.0).scan(subject)) is UnscannedReason.TIMED_OUT
 
     def test_a_registry_that_is_not_there_fails_in_one_short_line(self, stand):
-        subject = ScanSubject(TagRef("127.0.0.1:1/library/test", "tag"), stand.subject(debian(OLD)).digest, "linux/amd64")
+        subject = ScanSubject(
+            TagRef("127.0.0.1:1/library/test", "tag"), stand.subject(debian(OLD)).digest, "linux/amd64"
+        )
         outcome = stand.scanner().scan(subject)
         assert why(outcome) is UnscannedReason.FAILED
         assert "connection refused" in outcome.detail

@@ -28,8 +28,8 @@ from support.scanners.trivy import (
     without_system,
 )
 
-from bot.demo.database import TAG, PackageAdvisory, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
 from bot.demo.images import DemoPackage, build_index
+from bot.demo.trivy_database import TAG, PackageAdvisory, VulnerabilityDatabase, VulnerabilityDetails, make_fictional_id
 from bot.model.evidence import NotScanned, Scan, Severity, UnscannedReason
 from bot.scanners.trivy import MAX_DATABASE_AGE
 
@@ -162,7 +162,9 @@ class TestFalseClean:
         assert outcome == NotScanned(UnscannedReason.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
 
     def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
-        stand.registry.push(database(MAX_DATABASE_AGE - timedelta(hours=1)).build_database_artifact(), "trivy-db-young", TAG)
+        stand.registry.push(
+            database(MAX_DATABASE_AGE - timedelta(hours=1)).build_database_artifact(), "trivy-db-young", TAG
+        )
         young = stand.address(f"{stand.registry.host}/trivy-db-young:{TAG}")
         outcome = stand.scanner(database=young, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.scanners._trivyreleases import get_bucket_name
+from bot.scanners._trivy_buckets import get_bucket_name
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from bot.demo.images import DEFAULT_CREATED
 from bot.model.evidence import Severity
 from bot.scanners._findings import MAX_TITLE_LENGTH
 from bot.scanners._json import UnreadableReportError
-from bot.scanners._trivyreport import OperatingSystem, parse_report
+from bot.scanners._trivy_report import OperatingSystem, parse_report
 
 FOLDER = Path(__file__).parent / "recorded"
 
@@ -53,9 +53,13 @@ def test_findings_are_named_after_source_packages(name, packages, release):
 
 
 def test_the_operating_system_and_the_platform_are_those_of_the_image():
-    assert recorded("debian").system == OperatingSystem("debian", DEBIAN, has_extended_support=False, is_end_of_life=False)
+    assert recorded("debian").system == OperatingSystem(
+        "debian", DEBIAN, has_extended_support=False, is_end_of_life=False
+    )
     assert recorded("debian").platform == "linux/amd64"
-    assert recorded("end-of-life").system == OperatingSystem("debian", ENDED_DEBIAN, has_extended_support=False, is_end_of_life=True)
+    assert recorded("end-of-life").system == OperatingSystem(
+        "debian", ENDED_DEBIAN, has_extended_support=False, is_end_of_life=True
+    )
 
 
 @pytest.mark.parametrize("name", ["without-system", "without-packages", "unlisted"])

@@ -27,8 +27,8 @@ from support.scanners.trivy import (
     without_system,
 )
 
-from bot.demo.database import TAG
 from bot.demo.images import DemoPackage
+from bot.demo.trivy_database import TAG
 from bot.model.evidence import NotScanned, ScannerIdentity, UnscannedReason
 from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 

@@ -10,7 +10,7 @@ from support.scanners.trivy import OLD, debian
 
 from bot.advisories._openvex import parse_document
 from bot.core.evidence.vex import group_by_image, suppress_findings
-from bot.demo.database import make_fictional_id
+from bot.demo.trivy_database import make_fictional_id
 from bot.model.evidence import Scan
 from bot.scanners._reports import parse_reports
 

@@ -35,7 +35,7 @@ from bot.settings import (
     fields,
     load,
 )
-from bot.settings.times import format_duration
+from bot.settings.time_fields import format_duration
 
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
@@ -154,7 +154,9 @@ def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
         RegistrySettings("europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
     )
     ecr, gar = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "europe-docker.pkg.dev"
-    assert settings.rulebook.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
+    assert settings.rulebook.listed_hosts == {"acme.azurecr.io", ecr, gar}, (
+        "naming a cache is leave to contact its host"
+    )
 
 
 def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, tmp_path):

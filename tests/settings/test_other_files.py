@@ -9,8 +9,8 @@ from bot.model.modes import UpdateMode
 from bot.model.policy import PolicyRule
 from bot.model.rules import RuleMatch
 from bot.settings import load, load_repository_rules
-from bot.settings.file import MAX_TEMPLATE
-from bot.settings.trust import MAX_FILE
+from bot.settings.config_file import MAX_TEMPLATE
+from bot.settings.trust_files import MAX_FILE
 
 
 def test_a_repositorys_own_file_gives_rules():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.model.errors import ConfigError
 from bot.settings import load
-from bot.settings.file import validate_config
+from bot.settings.config_file import validate_config
 
 ON_AZURE = "policy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]"
 WRONG = [

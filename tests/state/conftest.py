@@ -12,7 +12,7 @@ import pytest
 from support.postgresql import PostgresqlServer
 
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
+from bot.state.state_store import DatabaseStateStore
 
 NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 

@@ -13,8 +13,8 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import TagRef
 from bot.model.vocabulary import Reason
 from bot.ports import SupersededStore
-from bot.state.ends import DatabaseSupersededStore
-from bot.state.none import NoSupersededStore
+from bot.state.no_state import NoSupersededStore
+from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.state.tables import BATCH_SIZE, ENDS, TAGS_KEPT
 
 LINE, OTHER = TagRef("docker.io/library/nginx", "1.27.1"), TagRef("docker.io/library/nginx", "1.27.2")

@@ -17,8 +17,8 @@ from bot.model.image import CachedManifest, Manifest, TagDescriptor
 from bot.model.reference import TagRef
 from bot.ports import StateStore
 from bot.registries.manifest import parse_document
-from bot.state import memory as kept
-from bot.state.none import NoStateStore
+from bot.state import state_store as kept
+from bot.state.no_state import NoStateStore
 from bot.state.tables import BATCH_SIZE, EVIDENCE, TAGS_KEPT
 
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -57,7 +57,9 @@ def stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datetime, 
 def test_both_memories_are_memories_as_the_pipeline_knows_them(memory):
     known: list[StateStore] = [memory, NoStateStore()]
     for each in known:
-        assert each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
+        assert (
+            each.load_observations([LINE]) == each.load_descriptors([LINE]) == each.load_manifests([digest("a")]) == {}
+        )
         assert each.load_scans(TRIVY, [subject("a")]) == {}
 
 

@@ -15,8 +15,8 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.state import migration
-from bot.state.ends import DatabaseSupersededStore
-from bot.state.migration import NewerSchemaError, migrate_tables, get_version
+from bot.state.migration import NewerSchemaError, get_version, migrate_tables
+from bot.state.superseded_tags import DatabaseSupersededStore
 from bot.state.tables import METADATA
 
 LINE = TagRef("ghcr.io/acme/web", "1")
@@ -71,7 +71,10 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
         for statement in filter(str.strip, made.split(";\n")):
             connection.exec_driver_sql(statement)
         assert get_version(connection) == 1
-    ends, end = DatabaseSupersededStore(place.database()), SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13")
+    ends, end = (
+        DatabaseSupersededStore(place.database()),
+        SupersededTag(NEW, Reason.TAG_STOPPED, "`3.13` comes after it", "3.13"),
+    )
     ends.record({PYTHON: end}, place.now)
     assert ends.load([PYTHON]) == {PYTHON: end}
     assert place.memory().claims([PYTHON])[PYTHON].etag == '"b"'

@@ -20,8 +20,8 @@ from bot.model.image import TagDescriptor
 from bot.model.reference import TagRef
 from bot.state import database as opened
 from bot.state.database import Database
-from bot.state.memory import DatabaseStateStore
-from bot.state.recalled import quarantine_database
+from bot.state.quarantine import quarantine_database
+from bot.state.state_store import DatabaseStateStore
 
 LINE = TagRef("ghcr.io/acme/web", "1")
 SECRET = "s3cr3t-word"
@@ -53,7 +53,9 @@ def public(tmp_path):
 
 def test_a_folder_that_is_not_there_is_said(tmp_path):
     path = tmp_path / "nowhere" / "state.db"
-    with pytest.raises(StateError, match=f"{path}: unable to open database file; hint: make sure that its folder exists"):
+    with pytest.raises(
+        StateError, match=f"{path}: unable to open database file; hint: make sure that its folder exists"
+    ):
         Database.sqlite(path)
     assert issubclass(StateError, BasebumpError), "exit 1"
 

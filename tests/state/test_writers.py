@@ -25,7 +25,7 @@ from pathlib import Path
 from bot.model.image import Claim, Kept, Kind, Manifest
 from bot.model.reference import Line
 from bot.state.database import Database
-from bot.state.memory import DatabaseMemory
+from bot.state.state_store import DatabaseMemory
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
@@ -79,8 +79,12 @@ def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_pl
 
 def test_threads_share_one_memory(memory, place):
     def write(number: int) -> None:
-        memory.record_tags({line: TagDescriptor(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number))
-        memory.save_manifests([CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())])
+        memory.record_tags(
+            {line: TagDescriptor(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number)
+        )
+        memory.save_manifests(
+            [CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())]
+        )
         assert memory.claims(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:

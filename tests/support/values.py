@@ -31,7 +31,9 @@ def occurrence(written: str, *, path: str = "Dockerfile", locator: str = "stage[
     return Occurrence(path=FilePath(path), locator=locator, written=written, reference=reference, role=role, **values)
 
 
-def update(written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more) -> ImageUpdate:
+def update(
+    written: str, new: str, *, policy: Policy | None = None, platforms: tuple[str, ...] = (), **more
+) -> ImageUpdate:
     place = occurrence(written, **more)
     policy = policy or Policy()
     line = place.reference.to_tag_ref(policy.tag)

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from support.registries.docker_registry import DockerRegistry
 from support.signing.cosign import Cosign
 
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 
 

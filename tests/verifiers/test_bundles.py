@@ -33,9 +33,9 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 from bot.model.trust import TrustEntry
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
-from bot.verifiers._attached import MAX_FETCHES
+from bot.verifiers._attached_artifacts import MAX_FETCHES
 from bot.verifiers.cosign import CosignVerifier
 
 pytestmark = pytest.mark.real("docker-registry")

@@ -109,7 +109,9 @@ def ours(tmp_path, registry, artifacts):
     def takes(case: Case, repository: str, digest: str) -> bool:
         root = WORLD.write(tmp_path / "ours.json")
         trust = TrustEntry(("**",), identities=(TrustedIdentity(case.issuer, case.who),), trusted_root=root)
-        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(
+            f"{registry.host}/{repository}", digest, trust
+        )
         return isinstance(found, VerifiedSignature)
 
     return takes
@@ -183,5 +185,7 @@ def test_of_an_attestation_by_github_both_say_the_same(title, tmp_path, registry
     assert Witness(tmp_path, str(root)).takes_bundle(made, content, PROVENANCE, who, issuer) is (title == "good")
     for trusted in (None, str(root)):
         trust = TrustEntry(("**",), identities=(TrustedIdentity(issuer, who),), trusted_root=trusted)
-        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        found = CosignVerifier.create_for_trusts([trust], artifacts).verify(
+            f"{registry.host}/{repository}", digest, trust
+        )
         assert isinstance(found, VerifiedSignature) is (title == "good")

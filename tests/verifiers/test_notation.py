@@ -58,7 +58,9 @@ def test_what_the_notary_projects_library_signed_is_verified(made):
     expires = made["name"].endswith("expires")
     found = check(made["media_type"], content, trust, RECORDED_DIGEST)
     assert isinstance(found, BadSignature if expires else VerifiedSignature)
-    assert isinstance(check(made["media_type"], content, trust, RECORDED_DIGEST, NOW - timedelta(days=160)), VerifiedSignature)
+    assert isinstance(
+        check(made["media_type"], content, trust, RECORDED_DIGEST, NOW - timedelta(days=160)), VerifiedSignature
+    )
     assert flaw_of(check(made["media_type"], content, trust)) is SignatureDefect.OTHER_IMAGE
 
 
@@ -153,7 +155,9 @@ def test_the_key_alone_says_which_algorithm_it_is(kind):
 
 @BOTH
 def test_a_payload_of_another_kind_is_damage(kind):
-    assert flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain"))) is SignatureDefect.BROKEN
+    assert (
+        flaw_of(check(kind, signed(kind, payload(DIGEST), CHAIN, content_type="text/plain"))) is SignatureDefect.BROKEN
+    )
 
 
 @BOTH
@@ -169,7 +173,9 @@ def test_a_signature_ends_when_its_signer_said():
     content = signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "2026-11-25T12:00:00Z"})
     assert flaw_of(check(JWS, content)) is SignatureDefect.UNPROVED
     assert isinstance(check(JWS, content, now=NOW - timedelta(seconds=1)), VerifiedSignature)
-    assert flaw_of(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"}))) is SignatureDefect.BROKEN
+    assert (
+        flaw_of(check(JWS, signed(JWS, payload(DIGEST), CHAIN, conditions={EXPIRY: "soon"}))) is SignatureDefect.BROKEN
+    )
 
 
 @BOTH
@@ -220,7 +226,9 @@ class TestInARegistry:
         """Push an image with its attached artifacts; return its digest and the digests that the signatures name."""
         image = images.build_image([images.build_layer({"a": repr(envelopes).encode()})])
         registry.push(image, "team/notation", "1")
-        made = [attachment(image, kind, make(image.digest), kind_of_artifact=SIGNATURE_TYPE) for kind, make in envelopes]
+        made = [
+            attachment(image, kind, make(image.digest), kind_of_artifact=SIGNATURE_TYPE) for kind, make in envelopes
+        ]
         attach(registry, "team/notation", image.digest, *made, kind=listed_as)
         return image.digest
 

@@ -49,7 +49,9 @@ def verify(registry, artifacts):
     def verify_it(payload, annotations, trust, digest=IMAGE.digest):
         repository = f"team/older-{next(_numbers)}"
         registry.push(attachment(IMAGE, KIND, payload, annotations), repository, f"{digest.replace(':', '-')}.sig")
-        return CosignVerifier.create_for_trusts([trust], artifacts).verify(f"{registry.host}/{repository}", digest, trust)
+        return CosignVerifier.create_for_trusts([trust], artifacts).verify(
+            f"{registry.host}/{repository}", digest, trust
+        )
 
     return verify_it
 
@@ -127,7 +129,9 @@ def test_a_signature_in_a_log_that_is_trusted_by_a_listed_identity_is_verified(c
 
 
 def test_who_is_not_listed_is_another_signer(check):
-    assert check(Made(who="https://git.example/evil")) == BadSignature(SignatureDefect.OTHER_SIGNER, "https://git.example/evil")
+    assert check(Made(who="https://git.example/evil")) == BadSignature(
+        SignatureDefect.OTHER_SIGNER, "https://git.example/evil"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +157,9 @@ def test_who_only_copies_a_certificate_and_logs_it_has_not_signed(check):
     own = Made()
     own.signature = sign(new_key(), PAYLOAD)
     own.entry = WORLD.entry(PAYLOAD, own.signature, own.certificate)
-    assert check(own) == BadSignature(SignatureDefect.BROKEN, "the signature was not made by the key of its certificate")
+    assert check(own) == BadSignature(
+        SignatureDefect.BROKEN, "the signature was not made by the key of its certificate"
+    )
 
 
 def test_a_signature_of_other_bytes_does_not_hold(check):

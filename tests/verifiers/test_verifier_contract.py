@@ -115,7 +115,9 @@ def test_what_is_damaged_is_told_from_nothing(scheme, verify, image):
 
 def test_one_that_holds_is_enough(scheme, verify, image):
     strangers = scheme.attachment(image, image.digest, by_stranger=True)
-    assert isinstance(verify(scheme.damaged(image), strangers, scheme.attachment(image, image.digest)), VerifiedSignature)
+    assert isinstance(
+        verify(scheme.damaged(image), strangers, scheme.attachment(image, image.digest)), VerifiedSignature
+    )
 
 
 def test_trust_in_others_is_not_its_affair(registry, verifier, image):

@@ -7,8 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.choice.ages import determine_known_since, find_withdrawn_digests, find_matured_digests
-from bot.core.choice.holds import describe_acceptance, describe_ownership_change, list_hold_reasons, describe_retention_risk
+from bot.core.choice.ages import determine_known_since, find_matured_digests, find_withdrawn_digests
+from bot.core.choice.holds import (
+    describe_acceptance,
+    describe_ownership_change,
+    describe_retention_risk,
+    list_hold_reasons,
+)
 from bot.core.choice.tags import get_original_tag
 from bot.core.notes import add_image_note
 from bot.core.transition import shorten_digest
@@ -103,7 +108,9 @@ def _decide_for_tag(selected: TrackedImage, resolution: Resolution, now: datetim
         case UnresolvedTag(reason=reason, detail=detail):
             return UnresolvedReference(selected, reason, detail)
         case ResolvedTag():
-            return _compare_digests(add_image_note(selected, describe_retention_risk(selected, resolution)), resolution, now)
+            return _compare_digests(
+                add_image_note(selected, describe_retention_risk(selected, resolution)), resolution, now
+            )
     assert_never(resolution)
 
 
@@ -121,7 +128,12 @@ def _compare_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetim
         and pinned_digest in resolved.pinned_manifests
         and resolved.pinned_manifests[pinned_digest] is None
     ):
-        return ImageUpdate(selected, (_build_candidate(selected, resolved, current_manifest),), UpdateCause.GONE, describe_ownership_change(resolved))
+        return ImageUpdate(
+            selected,
+            (_build_candidate(selected, resolved, current_manifest),),
+            UpdateCause.GONE,
+            describe_ownership_change(resolved),
+        )
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     if isinstance(platform_manifest, UnresolvedTag):
         return UnresolvedReference(selected, platform_manifest.reason, platform_manifest.detail)
@@ -134,7 +146,9 @@ def _compare_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetim
             return ImageUpdate(selected, earlier) if earlier else HeldUpdate(selected, reason, why)
         notes.append(accepted)
     if pinned_digest in find_withdrawn_digests(resolved.observations, resolved.digest):
-        candidate = replace(_build_candidate(selected, resolved, _get_target_manifest(selected, resolved)), notes=tuple(notes))
+        candidate = replace(
+            _build_candidate(selected, resolved, _get_target_manifest(selected, resolved)), notes=tuple(notes)
+        )
         return ImageUpdate(selected, (candidate,), UpdateCause.WITHDRAWN)
     return _apply_min_age(selected, resolved, tuple(notes), now)
 
@@ -155,7 +169,9 @@ def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[s
     matures_at = known_since + selected.policy.min_age
     if resolved.retention_risks.intersection(_list_matured_digests(selected, resolved, now)):
         return HeldUpdate(
-            selected, Reason.RETENTION_RISK, f"{shorten_digest(resolved.digest)} will be old enough on {matures_at:%Y-%m-%d}"
+            selected,
+            Reason.RETENTION_RISK,
+            f"{shorten_digest(resolved.digest)} will be old enough on {matures_at:%Y-%m-%d}",
         )
     why = f"{shorten_digest(resolved.digest)} is known since {known_since:%Y-%m-%d}, and will be old enough on {matures_at:%Y-%m-%d}"
     return HeldUpdate(selected, Reason.TOO_YOUNG, why)
@@ -166,7 +182,9 @@ def _list_candidates(
 ) -> Iterator[UpdateCandidate]:
     """Yield the possible digests, newest first; one that is too young only if its fixes may lift the minimum age."""
     policy, target_manifest = selected.policy, _get_target_manifest(selected, resolved)
-    matures_at = determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now) + policy.min_age
+    matures_at = (
+        determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now) + policy.min_age
+    )
     if matures_at <= now:
         yield replace(_build_candidate(selected, resolved, target_manifest), notes=notes)
         return
@@ -182,7 +200,10 @@ def _list_earlier_candidates(
     old_enough = _list_matured_digests(selected, resolved, now)
     for manifest in resolved.earlier_manifests:
         earlier_resolved = resolved.rewind_to(manifest)
-        accepted = [describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, earlier_resolved)]
+        accepted = [
+            describe_acceptance(selected, reason, why, now)
+            for reason, why in list_hold_reasons(selected, earlier_resolved)
+        ]
         if manifest.digest in old_enough and all(accepted):
             yield replace(_build_candidate(selected, resolved, manifest), notes=(*notes, *accepted))
 

@@ -40,15 +40,15 @@ def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: d
     """
     for accepted_hold in selected.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
-            return (
-                f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): {accepted_hold.justification}"
-            )
+            return f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): {accepted_hold.justification}"
     return ""
 
 
 def is_held(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
     """Return True if the update to the current digest of the tag has a hold that nobody accepts today."""
-    return not all(describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, resolved))
+    return not all(
+        describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, resolved)
+    )
 
 
 def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
@@ -60,7 +60,9 @@ def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | Non
     return pinned_manifest.platforms if pinned_manifest is not None else ()
 
 
-def _get_required_platforms(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> tuple[str, ...]:
+def _get_required_platforms(
+    selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
+) -> tuple[str, ...]:
     """Return the platforms in use, without those that the pinned image never had."""
     used = get_platforms_in_use(selected, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
@@ -69,16 +71,28 @@ def _get_required_platforms(selected: TrackedImage, resolved: ResolvedTag, pinne
     reference = selected.occurrence.reference
     if reference.digest is None and reference.tag == resolved.tag_ref.tag:
         return ()  # an unpinned reference already uses the image that the tag points to
-    return tuple(wanted for wanted in used if not pinned_platforms or any(is_same_platform(each, wanted) for each in pinned_platforms))
+    return tuple(
+        wanted
+        for wanted in used
+        if not pinned_platforms or any(is_same_platform(each, wanted) for each in pinned_platforms)
+    )
 
 
 def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Hold if all platforms in use have the same image as before: attestations alone change an index."""
     current_manifest = resolved.manifest
-    if current_manifest is None or pinned_manifest is None or current_manifest.kind is not ManifestKind.INDEX or pinned_manifest.kind is not ManifestKind.INDEX:
+    if (
+        current_manifest is None
+        or pinned_manifest is None
+        or current_manifest.kind is not ManifestKind.INDEX
+        or pinned_manifest.kind is not ManifestKind.INDEX
+    ):
         return ""
     used = _get_required_platforms(selected, resolved, pinned_manifest)
-    before, after = ([_list_image_digests(index, platform) for platform in used or ("",)] for index in (pinned_manifest, current_manifest))
+    before, after = (
+        [_list_image_digests(index, platform) for platform in used or ("",)]
+        for index in (pinned_manifest, current_manifest)
+    )
     if before != after or not all(before):
         return ""
     return f"{shorten_digest(current_manifest.digest)} has the same {'image' if len(used) == 1 else 'images'} as {shorten_digest(pinned_manifest.digest)}"
@@ -99,11 +113,19 @@ def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_m
     if current_manifest is None:
         return ""
     pinned_digest = selected.occurrence.reference.digest
-    if pinned_digest is not None and pinned_digest in resolved.same_platform_manifests and resolved.same_platform_manifests[pinned_digest] is None:
+    if (
+        pinned_digest is not None
+        and pinned_digest in resolved.same_platform_manifests
+        and resolved.same_platform_manifests[pinned_digest] is None
+    ):
         return f"{shorten_digest(current_manifest.digest)} has no image for the platform of {shorten_digest(pinned_digest)}"
     current_platforms = current_manifest.platforms or ((resolved.platform,) if resolved.platform else ())
     if current_manifest.kind is ManifestKind.MANIFEST and not current_platforms:
-        return f"{shorten_digest(current_manifest.digest)} has one platform in place of {_join_words(used)}" if len(used) > 1 else ""
+        return (
+            f"{shorten_digest(current_manifest.digest)} has one platform in place of {_join_words(used)}"
+            if len(used) > 1
+            else ""
+        )
     lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in current_platforms)]
     return f"{shorten_digest(current_manifest.digest)} has no {_join_words(lost)}" if lost and current_platforms else ""
 
@@ -147,19 +169,28 @@ def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest:
 
 def is_lower_version(after: str, before: str) -> bool:
     """Return True if both versions have the same count of numbers and nothing else, and `after` is lower."""
-    numbers = [tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))]
+    numbers = [
+        tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))
+    ]
     return len(numbers[0]) == len(numbers[1]) and numbers[0] < numbers[1]
 
 
 def _get_stated_version(manifest: Manifest) -> str:
     """Return the version annotation of the index or manifest, which needs no further request; empty if absent."""
     annotation_sets = [manifest.annotations, *(child.annotations for child in manifest.children)]
-    return next((value for annotation_pairs in annotation_sets for key, value in annotation_pairs if key == VERSION_ANNOTATION), "")
+    return next(
+        (value for annotation_pairs in annotation_sets for key, value in annotation_pairs if key == VERSION_ANNOTATION),
+        "",
+    )
 
 
 def _check_locked(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
     pinned_digest = selected.occurrence.reference.digest
-    if pinned_digest is None or pinned_digest not in resolved.registry_records or resolved.digest not in resolved.registry_records:
+    if (
+        pinned_digest is None
+        or pinned_digest not in resolved.registry_records
+        or resolved.digest not in resolved.registry_records
+    ):
         return ""
     if not resolved.registry_records[pinned_digest].is_locked or resolved.registry_records[resolved.digest].is_locked:
         return ""
@@ -188,7 +219,13 @@ def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> st
     """
     pinned_digest = selected.occurrence.reference.digest
     record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
-    if pinned_digest is None or record is None or record.tags or record.is_locked or "docker" not in (record.media_type or ""):
+    if (
+        pinned_digest is None
+        or record is None
+        or record.tags
+        or record.is_locked
+        or "docker" not in (record.media_type or "")
+    ):
         return ""
     return f"No tag keeps {shorten_digest(pinned_digest)}, and it is not locked: a retention policy of its registry would delete it."
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.core.choice.tags import find_tag_ending, is_same_family, find_newest_patch, find_successor, find_successors
+from bot.core.choice.tags import find_newest_patch, find_successor, find_successors, find_tag_ending, is_same_family
 from bot.model.decision import TrackedImage
 from bot.model.modes import UpdateMode
 from bot.model.reference import TagRef
@@ -37,7 +37,12 @@ def get_update_range(selected: TrackedImage) -> UpdateRange | None:
 
 
 def list_target_tags(
-    update_range: UpdateRange, available_tags: Sequence[str], *, counts_patches: bool, configured_successor: str | None = None, fallback_tags: Sequence[str] = ()
+    update_range: UpdateRange,
+    available_tags: Sequence[str],
+    *,
+    counts_patches: bool,
+    configured_successor: str | None = None,
+    fallback_tags: Sequence[str] = (),
 ) -> tuple[TagRef, ...]:
     """Return the tags that `update_range` allows, the farthest first; the tag written in the file is the last.
 
@@ -49,7 +54,9 @@ def list_target_tags(
     written_tag = update_range.tag_ref
     tags: list[str | None] = []
     if update_range.update in _BEYOND_DIGEST:
-        goal = find_successor(written_tag.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants)
+        goal = find_successor(
+            written_tag.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants
+        )
         for each in (goal, *fallback_tags):
             tags += [find_newest_patch(each, available_tags, counts_patches=counts_patches) if each else None, each]
         tags.append(find_newest_patch(written_tag.tag, available_tags, counts_patches=counts_patches))
@@ -63,11 +70,17 @@ def list_fallback_tags(update_range: UpdateRange, available_tags: Sequence[str])
     """Return the tags to try if the farthest tag has no usable image, the farthest first."""
     if update_range.update not in _BEYOND_DIGEST:
         return ()
-    return find_successors(update_range.tag_ref.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants)[1 : MAX_FALLBACK_TAGS + 1]
+    return find_successors(
+        update_range.tag_ref.tag, available_tags, update_range.update, allow_os_variants=update_range.os_variants
+    )[1 : MAX_FALLBACK_TAGS + 1]
 
 
 def _find_successor(tag: str, available_tags: Sequence[str], configured_successor: str | None) -> str | None:
     if configured_successor is not None:
-        return configured_successor if configured_successor in available_tags and is_same_family(tag, configured_successor) else None
+        return (
+            configured_successor
+            if configured_successor in available_tags and is_same_family(tag, configured_successor)
+            else None
+        )
     ending = find_tag_ending(tag, available_tags)
     return ending.successor if ending is not None else None

@@ -38,13 +38,17 @@ def build_verdict(decision: Decision) -> Verdict:
             withdrawn = WITHDRAWN_NOTE if cause is UpdateCause.WITHDRAWN else ""
             occurrence = add_occurrence_notes(occurrence, *first_candidate.notes, withdrawn, decision.review_reason)
             if cause is UpdateCause.GONE:
-                return Verdict(occurrence, OccurrenceStatus.GONE, Reason.DIGEST_GONE, "", first_candidate.digest, transition)
+                return Verdict(
+                    occurrence, OccurrenceStatus.GONE, Reason.DIGEST_GONE, "", first_candidate.digest, transition
+                )
             return Verdict(occurrence, OccurrenceStatus.UPDATE, None, "", first_candidate.digest, transition)
         case SupersededReference(reason=reason, detail=detail, successor=successor):
             return Verdict(occurrence, OccurrenceStatus.SUPERSEDED, reason, detail, successor=successor)
         case RefusedUpdate(update=update, reason=reason, detail=detail):
             transition = get_first_transition(update)
-            return Verdict(occurrence, OccurrenceStatus.REFUSED, reason, detail, update.candidates[0].digest, transition)
+            return Verdict(
+                occurrence, OccurrenceStatus.REFUSED, reason, detail, update.candidates[0].digest, transition
+            )
         case HeldUpdate(reason=reason, detail=detail):
             return Verdict(occurrence, OccurrenceStatus.HELD, reason, detail)
         case SkippedReference(reason=reason, detail=detail):

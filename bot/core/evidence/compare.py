@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 
-from bot.core.evidence.canonical import get_finding_key
+from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.evidence.packages import compare_packages
 from bot.model.advisory import AdvisoryList
 from bot.model.contents import PackageChange

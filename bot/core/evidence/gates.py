@@ -7,13 +7,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.core.choice.holds import describe_acceptance, is_lower_version
-from bot.core.evidence import withheld
+from bot.core.evidence import private_evidence
 from bot.core.evidence.compare import has_fix_for
-from bot.core.evidence.introduced import LimitExceeded, find_exceeded_limit
 from bot.core.evidence.rollback import describe_rollback
 from bot.core.evidence.several_platforms import list_checked_evidence
 from bot.core.evidence.trust import check_signatures
-from bot.core.transition import shorten_digest, build_transition
+from bot.core.evidence.vulnerability_limits import LimitExceeded, find_exceeded_limit
+from bot.core.transition import build_transition, shorten_digest
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import (
     HeldUpdate,
@@ -46,7 +46,10 @@ def apply_gates(
                 return UnresolvedReference(update.tracked_image, Reason.LISTS_UNREAD, _LIST_UNREAD)
             continue
         gate_result = _check_candidate(
-            replace(update, candidates=(candidate,)), candidate_evidence, now, can_show_details=not (is_public and candidate_evidence.is_private)
+            replace(update, candidates=(candidate,)),
+            candidate_evidence,
+            now,
+            can_show_details=not (is_public and candidate_evidence.is_private),
         )
         if isinstance(gate_result, ImageUpdate | UnresolvedReference):
             return gate_result
@@ -66,7 +69,11 @@ def _check_candidate(
         return RefusedUpdate(update, rejection.reason, rejection.detail)
     limit_exceeded = find_exceeded_limit(evidence, policy.allow_introduced)
     if limit_exceeded is not None and limit_exceeded.is_old_image_worse:
-        doubt = str(limit_exceeded) if can_show_details else f"{_describe_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        doubt = (
+            str(limit_exceeded)
+            if can_show_details
+            else f"{_describe_without_numbers(Reason.INTRODUCED)}; staying is worse"
+        )
         update = _add_doubt(update, f"{_set_initial_capital(doubt)}.")
     for reason, detail in _list_objections(evidence, policy, limit_exceeded):
         why = detail if can_show_details or reason not in _PUBLIC_DETAILS else _describe_without_numbers(reason)
@@ -99,10 +106,12 @@ because such a replacement is expected to be older."""
 
 
 def _describe_without_numbers(reason: Reason) -> str:
-    return f"{_PUBLIC_DETAILS[reason]} ({withheld.WITHHELD_REASON})"
+    return f"{_PUBLIC_DETAILS[reason]} ({private_evidence.WITHHELD_REASON})"
 
 
-def _list_objections(evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None) -> Iterator[tuple[Reason, str]]:
+def _list_objections(
+    evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None
+) -> Iterator[tuple[Reason, str]]:
     """Yield the reasons against an update that an operator can accept."""
     if policy.require.scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.reason.sentence
@@ -149,7 +158,9 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
     """Return True if the urgency of a candidate depends on a list that could not be read."""
-    depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(AdvisoryList.KEV, evidence)
+    depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
+        AdvisoryList.KEV, evidence
+    )
     return depends_on_list and evidence.delta is not None and bool(evidence.delta.fixed)
 
 

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.versions import sort_versions, is_later_version
+from bot.core.evidence.package_versions import is_later_version, sort_versions
 from bot.model.contents import InstalledPackage, PackageChange, PackageChangeKind
 from bot.model.evidence import Finding, Scan
 
@@ -25,7 +25,9 @@ def compare_packages(old: Iterable[InstalledPackage], new: Iterable[InstalledPac
     """Return the packages that differ between two images, by type and name."""
     old_packages, new_packages = _group_packages(old), _group_packages(new)
     absent = _PackageVersions()
-    keys = sorted(key for key in old_packages.keys() | new_packages.keys() if old_packages.get(key) != new_packages.get(key))
+    keys = sorted(
+        key for key in old_packages.keys() | new_packages.keys() if old_packages.get(key) != new_packages.get(key)
+    )
     changes = (_build_change(key, old_packages.get(key, absent), new_packages.get(key, absent)) for key in keys)
     return tuple(change for change in changes if change.old != change.new)
 

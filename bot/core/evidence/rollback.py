@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from bot.core.evidence.canonical import merge_findings
 from bot.core.evidence.compare import sort_worst_first
+from bot.core.evidence.finding_keys import merge_findings
+from bot.core.evidence.package_versions import OS_PACKAGE_TYPES
 from bot.core.evidence.several_platforms import list_checked_evidence
-from bot.core.evidence.versions import OS_PACKAGE_TYPES
 from bot.model.contents import PackageChange, PackageChangeKind
 from bot.model.evidence import Evidence, Finding
 
@@ -26,7 +26,11 @@ def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
     introduced = _group_introduced_findings(evidence)
     changes = dict.fromkeys(change for each in list_checked_evidence(evidence) for change in each.package_changes or ())
     downgraded = [change for change in changes if change.kind is PackageChangeKind.DOWNGRADED]
-    suspicious = [change for change in downgraded if change.type in OS_PACKAGE_TYPES or _get_introduced_findings(change, introduced)]
+    suspicious = [
+        change
+        for change in downgraded
+        if change.type in OS_PACKAGE_TYPES or _get_introduced_findings(change, introduced)
+    ]
     return tuple(sorted(suspicious, key=lambda change: (-_get_worst_severity(change, introduced), change.name)))
 
 

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from bot.core.evidence.canonical import FindingKey, get_finding_key
 from bot.core.evidence.compare import sort_worst_first
+from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.model.contents import PackageChange
 from bot.model.evidence import (
     Evidence,
@@ -28,7 +28,9 @@ def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
 
     Platforms that neither image has are left out.
     """
-    evidence_in_use = {platform: found for platform, found in by_platform.items() if not _is_platform_missing(found)} or by_platform
+    evidence_in_use = {
+        platform: found for platform, found in by_platform.items() if not _is_platform_missing(found)
+    } or by_platform
     first, *others = evidence_in_use.values()
     if not others:
         return first
@@ -71,7 +73,9 @@ def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
         os=", ".join(dict.fromkeys(scan.os for scan in scans.values())),
         findings=sort_worst_first(findings.values()),
         set_aside=tuple(each for one, each in suppressed.items() if one not in findings),
-        packages=tuple(sorted({each for listed in package_lists for each in listed or ()})) if None not in package_lists else None,
+        packages=tuple(sorted({each for listed in package_lists for each in listed or ()}))
+        if None not in package_lists
+        else None,
     )
 
 
@@ -83,7 +87,9 @@ def _merge_deltas(by_platform: Mapping[str, Evidence]) -> VulnerabilityDelta | N
     introduced = _merge_findings({platform: delta.introduced for platform, delta in deltas.items()})
     remaining = _merge_findings({platform: delta.remaining for platform, delta in deltas.items()})
     fixed = _merge_findings({platform: delta.fixed for platform, delta in deltas.items()})
-    suppressed_keys = {get_finding_key(each.finding) for found in by_platform.values() for each in _get_suppressed(found.new)}
+    suppressed_keys = {
+        get_finding_key(each.finding) for found in by_platform.values() for each in _get_suppressed(found.new)
+    }
     remaining_keys = introduced.keys() | remaining.keys() | suppressed_keys
     return VulnerabilityDelta(
         fixed=sort_worst_first(found for one, found in fixed.items() if one not in remaining_keys),
@@ -106,7 +112,9 @@ def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey
             platforms_by_key[finding_key].append(platform)
             worst[finding_key] = max(worst.get(finding_key, finding), finding, key=lambda each: each.severity)
     return {
-        one: replace(found, platforms=() if len(platforms_by_key[one]) == len(findings) else tuple(platforms_by_key[one]))
+        one: replace(
+            found, platforms=() if len(platforms_by_key[one]) == len(findings) else tuple(platforms_by_key[one])
+        )
         for one, found in worst.items()
     }
 

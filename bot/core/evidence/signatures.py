@@ -14,7 +14,12 @@ from bot.model.signature import (
     VerifiedSignature,
 )
 
-_DEFECT_ORDER = (SignatureDefect.OTHER_IMAGE, SignatureDefect.BROKEN, SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED)
+_DEFECT_ORDER = (
+    SignatureDefect.OTHER_IMAGE,
+    SignatureDefect.BROKEN,
+    SignatureDefect.OTHER_SIGNER,
+    SignatureDefect.UNPROVED,
+)
 """The order in which defects are reported: a copied signature is an attack, an unlisted signer may be harmless."""
 
 

@@ -37,7 +37,9 @@ class SignatureRejection:
 
 def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
     """Return the first `trust` entry that matches a canonical repository, or None."""
-    return next((each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None)
+    return next(
+        (each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None
+    )
 
 
 def check_signatures(signatures: TransitionSignatures | None, *, is_required: bool) -> SignatureRejection | None:
@@ -53,7 +55,10 @@ def check_signatures(signatures: TransitionSignatures | None, *, is_required: bo
         case VerifiedSignature():
             return None
         case BadSignature(defect=SignatureDefect.OTHER_SIGNER) if was_signed:
-            return SignatureRejection(Reason.SIGNER_CHANGED, f"{describe_signature(signatures.old)} before; now {describe_signature(signatures.new)}")
+            return SignatureRejection(
+                Reason.SIGNER_CHANGED,
+                f"{describe_signature(signatures.old)} before; now {describe_signature(signatures.new)}",
+            )
         case BadSignature(defect=flaw) if flaw not in UNLISTED_SIGNER_DEFECTS or is_required or was_signed:
             return SignatureRejection(Reason.SIGNATURE_FAILED, describe_signature(signatures.new))
         case _ if not is_required and isinstance(signatures.old, SignatureUnknown):
@@ -93,7 +98,9 @@ def describe_both_signatures(signatures: TransitionSignatures) -> str:
 
 
 def _describe_signature_change(signatures: TransitionSignatures) -> str:
-    old_phrase = f"{describe_signature(signatures.old)} before; now " if isinstance(signatures.old, VerifiedSignature) else ""
+    old_phrase = (
+        f"{describe_signature(signatures.old)} before; now " if isinstance(signatures.old, VerifiedSignature) else ""
+    )
     return old_phrase + describe_signature(signatures.new)
 
 

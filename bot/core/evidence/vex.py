@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.core.evidence.versions import OS_PACKAGE_TYPES, is_same_package_type
+from bot.core.evidence.package_versions import OS_PACKAGE_TYPES, is_same_package_type
 from bot.model.errors import InvalidReferenceError
 from bot.model.evidence import Finding, Scan, ScanOutcome, ScanSubject, SuppressedFinding
 from bot.model.reference import Digest, ImageReference
@@ -56,7 +56,12 @@ def group_by_image(statements: Iterable[VexStatement]) -> StatementsByImage:
     return grouped
 
 
-def suppress_findings(outcome: ScanOutcome, subject: ScanSubject, statements_by_image: StatementsByImage, other_digests: Collection[Digest] = ()) -> ScanOutcome:
+def suppress_findings(
+    outcome: ScanOutcome,
+    subject: ScanSubject,
+    statements_by_image: StatementsByImage,
+    other_digests: Collection[Digest] = (),
+) -> ScanOutcome:
     """Return the scan without the findings that the latest statement about each declares not affected or fixed.
 
     `other_digests` are digests of the image other than that of `subject`.
@@ -65,11 +70,15 @@ def suppress_findings(outcome: ScanOutcome, subject: ScanSubject, statements_by_
         return outcome
     image_digests = {subject.digest, *other_digests}
     statements_by_id: dict[str, list[ProductStatement]] = defaultdict(list)
-    for claim in (claim for image in (*image_digests, subject.tag_ref.repository) for claim in statements_by_image.get(image, ())):
+    for claim in (
+        claim for image in (*image_digests, subject.tag_ref.repository) for claim in statements_by_image.get(image, ())
+    ):
         if is_purl_of_image(claim.product.image, subject, image_digests):
             for name in claim.statement.names:
                 statements_by_id[name].append(claim)
-    suppressions = {finding: _find_suppression(finding, outcome, subject.platform, statements_by_id) for finding in outcome.findings}
+    suppressions = {
+        finding: _find_suppression(finding, outcome, subject.platform, statements_by_id) for finding in outcome.findings
+    }
     suppressed = tuple(answer for answer in suppressions.values() if answer is not None)
     remaining = tuple(finding for finding, answer in suppressions.items() if answer is None)
     return replace(outcome, findings=remaining, set_aside=(*outcome.set_aside, *suppressed)) if suppressed else outcome
@@ -104,7 +113,10 @@ def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str])
         return False
     if purl.version:
         return purl.version in digests
-    return _get_repository(purl) == subject.tag_ref.repository and purl.get_qualifier("tag") in {"", subject.tag_ref.tag}
+    return _get_repository(purl) == subject.tag_ref.repository and purl.get_qualifier("tag") in {
+        "",
+        subject.tag_ref.tag,
+    }
 
 
 def _get_repository(purl: Purl) -> str | None:
@@ -129,9 +141,13 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
     the source, or all binary packages that the image has of it, as far as the scan lists packages.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
-    if any(each.get_qualifier("arch") in _SOURCE_ARCHITECTURES and each.name == finding.package for each in matching_purls):
+    if any(
+        each.get_qualifier("arch") in _SOURCE_ARCHITECTURES and each.name == finding.package for each in matching_purls
+    ):
         return True
-    names = {_get_scanner_name(each) for each in matching_purls if each.get_qualifier("arch") not in _SOURCE_ARCHITECTURES}
+    names = {
+        _get_scanner_name(each) for each in matching_purls if each.get_qualifier("arch") not in _SOURCE_ARCHITECTURES
+    }
     if finding.package_type not in OS_PACKAGE_TYPES:
         return _normalize_name(finding.package, finding.package_type) in names
     binary_names = {
@@ -144,9 +160,14 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
 
 def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
     """Return True if a package URL matches type, version and architecture of a finding's package."""
-    if not is_same_package_type(purl.type, finding.package_type) or not {key for key, _ in purl.qualifiers} <= _PACKAGE_QUALIFIERS:
+    if (
+        not is_same_package_type(purl.type, finding.package_type)
+        or not {key for key, _ in purl.qualifiers} <= _PACKAGE_QUALIFIERS
+    ):
         return False
-    if purl.get_qualifier("arch") not in _SOURCE_ARCHITECTURES and not _is_same_architecture(purl.get_qualifier("arch"), platform):
+    if purl.get_qualifier("arch") not in _SOURCE_ARCHITECTURES and not _is_same_architecture(
+        purl.get_qualifier("arch"), platform
+    ):
         return False
     with_epoch = f"{purl.get_qualifier('epoch')}:{purl.version}"
     installed = {finding.installed, finding.installed.removeprefix("v")}

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from bot.core.evidence.withheld import has_registry_detail
+from bot.core.evidence.private_evidence import has_registry_detail
 from bot.core.markdown import Link, Plain, Text, is_safe_url
-from bot.core.proposal.boxes import Box
+from bot.core.proposal.user_requests import Box
 from bot.model.dashboard import DashboardIssue, UserRequest
 from bot.model.report import ProposalReport, RepositoryReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
@@ -145,7 +145,9 @@ def _group_references(verdicts: Iterable[Verdict], statuses: Iterable[Occurrence
     )
     return tuple(
         ReferencesView(Text(image), reason, reason.sentence if reason else "", Text(detail) if detail else None, count)
-        for (image, reason, detail), count in sorted(reference_counts.items(), key=lambda each: (each[0][0], str(each[0][1:])))
+        for (image, reason, detail), count in sorted(
+            reference_counts.items(), key=lambda each: (each[0][0], str(each[0][1:]))
+        )
     )
 
 

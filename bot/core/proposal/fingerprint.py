@@ -15,7 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
 
-from bot.core.evidence.withheld import WITHHELD_SCAN
+from bot.core.evidence.private_evidence import WITHHELD_SCAN
 from bot.core.proposal.view.proposal import ProposalView
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Evidence, NotScanned
@@ -47,10 +47,20 @@ _VOLATILE_FIELDS = frozenset(
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
     """Return the report of a view that was built from `evidence`, which has the order of the view's transitions."""
     transition_evidence = list(evidence)
-    unknown_signatures, other_unknowns = [_count_unknown_signatures(each) for each in transition_evidence], [_count_other_unknowns(each) for each in transition_evidence]
-    proposed_hash, full_hash = _hash(_convert_to_plain(view, _VOLATILE_FIELDS | _EVIDENCE_FIELDS)), _hash(_convert_to_plain(view, _VOLATILE_FIELDS))
+    unknown_signatures, other_unknowns = (
+        [_count_unknown_signatures(each) for each in transition_evidence],
+        [_count_other_unknowns(each) for each in transition_evidence],
+    )
+    proposed_hash, full_hash = (
+        _hash(_convert_to_plain(view, _VOLATILE_FIELDS | _EVIDENCE_FIELDS)),
+        _hash(_convert_to_plain(view, _VOLATILE_FIELDS)),
+    )
     report = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
-    incomplete_positions = (place % MAX_TRANSITIONS for place, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True)) if any(counts))
+    incomplete_positions = (
+        place % MAX_TRANSITIONS
+        for place, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True))
+        if any(counts)
+    )
     mask = sum(1 << place for place in set(incomplete_positions))
     return f"{report}-{mask:x}" if mask and len(transition_evidence) > 1 else report
 

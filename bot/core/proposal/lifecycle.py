@@ -7,12 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from bot.core.proposal.boxes import parse_checkboxes
 from bot.core.proposal.fingerprint import is_outdated
-from bot.core.proposal.mark import parse_marker
-from bot.core.proposal.missing import is_accepted, find_missing_on_last_commit, find_missing_attributes, is_automerge_kept
+from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.missing_attributes import (
+    find_missing_attributes,
+    find_missing_on_last_commit,
+    is_accepted,
+    is_automerge_kept,
+)
+from bot.core.proposal.user_requests import parse_checkboxes
 from bot.model.dashboard import UserRequest
-from bot.model.extras import NO_ATTRIBUTES
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (
     CloseRequest,
@@ -28,6 +32,7 @@ from bot.model.proposal import (
     Target,
     UpdateRequest,
 )
+from bot.model.request_attributes import NO_ATTRIBUTES
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
@@ -64,9 +69,14 @@ def next_step(
     closed_requests = [each for each in requests if each.state is RequestState.CLOSED]
     if requests and requests[0] in closed_requests:  # labels on older requests were answered by later requests
         desired = replace(desired, user_requests=desired.user_requests | requests[0].user_requests)
-    if UserRequest.AGAIN not in desired.user_requests and (refusal := _find_refusal(desired, closed_requests)) is not None:
+    if (
+        UserRequest.AGAIN not in desired.user_requests
+        and (refusal := _find_refusal(desired, closed_requests)) is not None
+    ):
         return refusal
-    withdrawn_request = closed_requests[0] if closed_requests and parse_marker(closed_requests[0].body).is_withdrawn else None
+    withdrawn_request = (
+        closed_requests[0] if closed_requests and parse_marker(closed_requests[0].body).is_withdrawn else None
+    )
     was_merged = any(each.state is RequestState.MERGED for each in requests)
     is_ready = branch is not None and branch.intent == desired.intent and not branch.has_conflicts and not was_merged
     return OpenRequest(desired, must_push=not is_ready, existing_branch=branch, withdrawn_request=withdrawn_request)
@@ -85,12 +95,18 @@ def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -
     return None
 
 
-def _plan_open_request(desired: Proposal | NoProposal, request: RemoteRequest, *, is_fully_resolved: bool, now: datetime) -> ProposalStep:
-    is_rebuild_requested = isinstance(desired, Proposal) and UserRequest.REBASE in _collect_user_requests(desired, request)
+def _plan_open_request(
+    desired: Proposal | NoProposal, request: RemoteRequest, *, is_fully_resolved: bool, now: datetime
+) -> ProposalStep:
+    is_rebuild_requested = isinstance(desired, Proposal) and UserRequest.REBASE in _collect_user_requests(
+        desired, request
+    )
     if request.intent is None and not is_rebuild_requested:
         return NoChange(request.branch, NoChangeReason.EDITED, request, must_comment=not request.has_commented)
     if not is_fully_resolved:
-        attributes_to_restore = find_missing_on_last_commit(request, desired) if isinstance(desired, Proposal) else NO_ATTRIBUTES
+        attributes_to_restore = (
+            find_missing_on_last_commit(request, desired) if isinstance(desired, Proposal) else NO_ATTRIBUTES
+        )
         return NoChange(request.branch, NoChangeReason.UNKNOWN, request, attributes=attributes_to_restore)
     if isinstance(desired, NoProposal):
         return CloseRequest(request, desired.reason)
@@ -100,7 +116,9 @@ def _plan_open_request(desired: Proposal | NoProposal, request: RemoteRequest, *
     must_update_text = _should_update_text(request, desired)
     attributes = find_missing_attributes(request, desired, now, is_changing=must_push or must_update_text)
     if must_push or must_update_text or attributes != NO_ATTRIBUTES:
-        return UpdateRequest(request, desired, must_push=must_push, must_update_text=must_update_text, attributes=attributes)
+        return UpdateRequest(
+            request, desired, must_push=must_push, must_update_text=must_update_text, attributes=attributes
+        )
     return NoChange(desired.branch, NoChangeReason.UNCHANGED, request)
 
 

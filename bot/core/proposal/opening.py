@@ -28,7 +28,11 @@ _TEMPORARY_REASONS = frozenset(
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
     """Return when opening a proposal becomes worthwhile, by the earliest of its updates; None for now."""
-    return min((_compute_update_opening_time(update, evidence) for update, evidence in updates), key=_get_time_or_minimum, default=None)
+    return min(
+        (_compute_update_opening_time(update, evidence) for update, evidence in updates),
+        key=_get_time_or_minimum,
+        default=None,
+    )
 
 
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:

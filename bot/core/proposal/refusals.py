@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 
-from bot.core.proposal.group import UpdateGroup, get_update_group, build_update_groups, list_proposed_images
-from bot.core.proposal.words import build_headline
+from bot.core.proposal.titles import build_headline
+from bot.core.proposal.update_groups import UpdateGroup, build_update_groups, get_update_group, list_proposed_images
 from bot.model.decision import Decision, RefusedUpdate
 from bot.model.report import ProposalReport
 from bot.model.vocabulary import ProposalOutcome

@@ -12,9 +12,9 @@ from jinja2.exceptions import SecurityError, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bot.core.proposal.dashboard import DashboardView
+from bot.core.proposal.titles import HeadView
 from bot.core.proposal.view.comparison import ComparisonView
 from bot.core.proposal.view.proposal import ProposalView
-from bot.core.proposal.words import HeadView
 from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity
 
@@ -60,7 +60,9 @@ def compile_template(source: str) -> Template:
 
     Raises jinja2's TemplateError if the template uses a forbidden operation; rendering may raise it as well.
     """
-    sandbox = _TemplateSandbox(undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True)
+    sandbox = _TemplateSandbox(
+        undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
+    )
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`

@@ -83,7 +83,10 @@ class GitRunner:
         return process.run(
             [*_GIT, *arguments],
             cwd=self.directory,
-            environment=_ENVIRONMENT | self._build_environment() | dict(self.base_environment) | dict(environment or {}),
+            environment=_ENVIRONMENT
+            | self._build_environment()
+            | dict(self.base_environment)
+            | dict(environment or {}),
             stdin=stdin,
             timeout=self.timeout,
         )
@@ -127,7 +130,9 @@ class GitRunner:
     def list_refs(self, fields: Sequence[str], pattern: str, *options: str) -> list[list[str]]:
         """Return the given fields of every ref that matches `pattern` (https://git-scm.com/docs/git-for-each-ref)."""
         format_string = "".join(f"%({field})%00" for field in fields)
-        parts = decode_output(self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)).split("\0")[:-1]
+        parts = decode_output(
+            self.read_output("for-each-ref", f"--format={format_string}", *options, "--", pattern)
+        ).split("\0")[:-1]
         rows = [parts[start : start + len(fields)] for start in range(0, len(parts), len(fields))]
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
@@ -175,13 +180,23 @@ def _explain_failure(error_text: str, directory: Path) -> str:
             f"{directory} is locked: another git process is writing to it, or crashed; "
             f"hint: remove the lock if no git process runs: {error_text}"
         )
-    if "exists; cannot create" in error_text:  # git keeps branches as files, so a branch and a folder cannot share a name
+    if (
+        "exists; cannot create" in error_text
+    ):  # git keeps branches as files, so a branch and a folder cannot share a name
         return (
             "a branch has the name of the folder in which proposals are stored; "
             f"hint: rename the branch, or change `branch_prefix`: {error_text}"
         )
-    if "but expected" in error_text or "reference already exists" in error_text or "unable to resolve reference" in error_text:
+    if (
+        "but expected" in error_text
+        or "reference already exists" in error_text
+        or "unable to resolve reference" in error_text
+    ):
         return f"a ref changed since basebump read it; hint: rerun basebump: {error_text}"
-    if "ermission denied" in error_text or "insufficient permission" in error_text or "ead-only file system" in error_text:
+    if (
+        "ermission denied" in error_text
+        or "insufficient permission" in error_text
+        or "ead-only file system" in error_text
+    ):
         return f"{directory} is not writable; hint: give the user that runs basebump write access: {error_text}"
     return error_text or "git failed without an error message"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from bot.forges._git_objects import SHA256_NAME_LENGTH
 from bot.forges._listed_tree import TreeListing
 from bot.forges._refusal import RefusedError
-from bot.forges.git.command import GitRunner, GitIdentity
+from bot.forges.git.command import GitIdentity, GitRunner
 from bot.forges.git.commit import list_regular_files
 from bot.forges.git.tree import LocalTree
 from bot.model.errors import ProcessError, TreeError
@@ -66,10 +66,14 @@ class PartialClone:
         """
         oids = sorted({each.oid for each in entries if each.oid and _OBJECT.fullmatch(each.oid)})
         object_list = "".join(f"{oid}\n" for oid in oids).encode("ascii")
-        self.origin.run(self.remote_git, "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--stdin", "origin", stdin=object_list)
+        self.origin.run(
+            self.remote_git, "-c", "fetch.negotiationAlgorithm=noop", *_FETCH, "--stdin", "origin", stdin=object_list
+        )
         size_output = self.origin.run(self.local_git, "cat-file", f"--batch-check={_SIZES}", stdin=object_list)
         size_texts = dict(line.split() for line in size_output.decode("ascii").splitlines())
-        sizes = {oid: int(size) for oid, size in size_texts.items() if size.isdigit()}  # `missing` if the server sent none
+        sizes = {
+            oid: int(size) for oid, size in size_texts.items() if size.isdigit()
+        }  # `missing` if the server sent none
         sized_entries = [replace(each, size=sizes[each.oid]) if each.oid in sizes else each for each in entries]
         return LocalTree(self.local_git, self.commit).read(sized_entries)
 
@@ -142,9 +146,14 @@ class GitOrigin:
             ("remote.origin.url", self.url),
         ]
         if self.login is not None:
-            git_settings.append((f"http.{self.url}.extraHeader", f"Authorization: Basic {_encode_basic_auth(self.login)}"))
+            git_settings.append(
+                (f"http.{self.url}.extraHeader", f"Authorization: Basic {_encode_basic_auth(self.login)}")
+            )
         scheme = urlsplit(self.url).scheme
-        environment = _build_isolation(folder) | {"GIT_ALLOW_PROTOCOL": scheme if scheme in _SCHEMES else "", "GIT_ASKPASS": ""}
+        environment = _build_isolation(folder) | {
+            "GIT_ALLOW_PROTOCOL": scheme if scheme in _SCHEMES else "",
+            "GIT_ASKPASS": "",
+        }
         environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
         environment |= {"GIT_SSL_CAINFO": certificates} if certificates else {}
         environment["GIT_CONFIG_COUNT"] = str(len(git_settings))

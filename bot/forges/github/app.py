@@ -145,7 +145,9 @@ class AppTokens:
             )
             raise RefusedError(message, status=FORBIDDEN)
         if installation.is_suspended:
-            message = f"'{owner}' suspended the App {self._key.id}; hint: unsuspend it in the settings of its installation"
+            message = (
+                f"'{owner}' suspended the App {self._key.id}; hint: unsuspend it in the settings of its installation"
+            )
             raise RefusedError(message, status=FORBIDDEN)
         return installation
 
@@ -156,7 +158,9 @@ class AppTokens:
             self._installations = {each.owner.lower(): each for each in installations}
         return self._installations
 
-    def _create_token(self, installation: _AppInstallation, repository: str | None, permissions: Mapping[str, str]) -> _ExpiringToken:
+    def _create_token(
+        self, installation: _AppInstallation, repository: str | None, permissions: Mapping[str, str]
+    ) -> _ExpiringToken:
         """Create a token: https://docs.github.com/en/rest/apps/apps#create-an-installation-access-token-for-an-app."""
         body = {"permissions": dict(permissions)} | ({"repositories": [repository]} if repository is not None else {})
         address = f"/app/installations/{installation.id}/access_tokens"
@@ -206,7 +210,9 @@ def _get_json(client: Github, address: str, **parameters: int) -> Any:
     return answer
 
 
-def _explain_refused_token(server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]) -> str:
+def _explain_refused_token(
+    server_message: str, owner: str, repository: str | None, permissions: Mapping[str, str]
+) -> str:
     """Return what is missing if GitHub refuses the permissions or the repository of a token."""
     if "not accessible" in server_message and repository is not None:
         return (

@@ -36,7 +36,9 @@ class GitHubBlobs:
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
         """Yield the content of each entry, in order, or the reason why it could not be read."""
         for batch in split_into_batches(entries, MAX_BYTES, MAX_FILES):
-            contents = self._read_by_graphql(sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT}))
+            contents = self._read_by_graphql(
+                sorted({each.oid for each in batch if each.oid and (each.size or 0) <= MAX_TEXT})
+            )
             for entry in batch:
                 content = contents.get(entry.oid or "")
                 yield content if content is not None else self._read_by_rest(entry)

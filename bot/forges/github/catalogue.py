@@ -79,7 +79,9 @@ class GitHubCatalogue:
             repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
         return {name: repositories[name] if name in repositories else self._find_by_rest(name) for name in names}
 
-    def list_owned(self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]) -> list[GitHubListedRepository]:
+    def list_owned(
+        self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]
+    ) -> list[GitHubListedRepository]:
         """Return the selected repositories of an owner, sorted by name.
 
         For an App these are the repositories of its installation: it may see other public ones, but not write to them.
@@ -151,18 +153,25 @@ class GitHubCatalogue:
             raise RefusedError(f"GitHub has no owner '{owner}'; hint: check the name", status=NOT_FOUND)
         return page
 
-    def _list_installed(self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]) -> list[GitHubListedRepository]:
+    def _list_installed(
+        self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]
+    ) -> list[GitHubListedRepository]:
         """List the repositories of an installation by REST, and look up the commits of the selected ones by GraphQL."""
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
         heads: dict[str, GitHubListedRepository] = {}
         for batch in _split_into_pages(listed):
             heads |= self._find_by_ids(owner, [each.node_id for each in batch])
-        return [replace(each, head_commit=heads[each.node_id].head_commit) if each.node_id in heads else each for each in listed]
+        return [
+            replace(each, head_commit=heads[each.node_id].head_commit) if each.node_id in heads else each
+            for each in listed
+        ]
 
     def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, GitHubListedRepository]:
         """Return repositories by their ids; repositories that cannot be read are left out."""
         try:
-            answer = run_query(self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner)
+            answer = run_query(
+                self.connection, f"look up repositories of {owner}", _IDS_QUERY, {"ids": list(ids)}, owner
+            )
         except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:

@@ -63,7 +63,11 @@ def create_commit(remote: GitHubRemote, base: str, changes: Sequence[FileChange]
 
 def _is_permission_missing(refusal: RefusedError) -> bool:
     """Return True if the token lacks a permission; a classic token without the scope gets a 404."""
-    return refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND) and "archived" not in refusal.server_message
+    return (
+        refusal.retry_after is None
+        and refusal.status in (FORBIDDEN, NOT_FOUND)
+        and "archived" not in refusal.server_message
+    )
 
 
 def _build_element(remote: GitHubRemote, change: FileChange, file: RegularFile) -> InputGitTreeElement:

@@ -17,8 +17,8 @@ from bot.forges._refusal import (
     SERVER_ERROR,
     TOO_MANY,
     RefusedError,
-    explain_limit,
     compute_reset_wait,
+    explain_limit,
 )
 from bot.net import describe_cause, sanitize_text
 
@@ -81,7 +81,9 @@ def explain_error(error: Exception, action: str, permission: str, *, secret: str
     else:
         accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
         meaning = _explain_status(status, server_message, sanitize_text(accepted_permission))
-    return RefusedError(f"GitHub refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after)
+    return RefusedError(
+        f"GitHub refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after
+    )
 
 
 def _explain_no_answer(error: Exception, secret: str | None) -> str:
@@ -116,7 +118,9 @@ def _explain_status(status: int, server_message: str, permission: str) -> str:
                 f"hint: check the name, and give the token the permission `{permission}`"
             )
         case 410:
-            return f"{server_message or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
+            return (
+                f"{server_message or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
+            )
         case _ if status >= SERVER_ERROR:
             return f"it failed with status {status}; hint: rerun basebump later"
     return server_message or f"it answered with status {status}"

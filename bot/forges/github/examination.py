@@ -11,22 +11,22 @@ from github import Github
 
 from bot.forges._refusal import FORBIDDEN, RefusedError
 from bot.forges.github.app import AppTokens
+from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
 from bot.forges.github.dashboard import GitHubDashboard
 from bot.forges.github.errors import ADMINISTRATION_READ, PULLS_READ, WORKFLOWS_WRITE, translate_errors
-from bot.forges.github.refs import GitHubBranches
-from bot.forges.github.rights import (
+from bot.forges.github.permissions import (
+    NEEDS_BY_LEVEL,
     PUBLIC_REPO,
     REPO,
-    NEEDS_BY_LEVEL,
     WORKFLOW,
     AppCredential,
     ClassicToken,
     Credential,
-    InstallationToken,
-    PermissionNeed,
-    NoToken,
     FineGrainedToken,
+    InstallationToken,
+    NoToken,
+    PermissionNeed,
     list_write_needs,
 )
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
@@ -69,21 +69,27 @@ class GitHubExamination:
         except RefusedError as refusal:
             if refusal.status != FORBIDDEN or refusal.retry_after is not None:
                 raise
-            return InstallationToken(), report_ok(self.url, action, "it is a token of an App's installation, such as that of a job")
+            return InstallationToken(), report_ok(
+                self.url, action, "it is a token of an App's installation, such as that of a job"
+            )
         if scopes is None:
             return FineGrainedToken(login), report_ok(self.url, action, f"it is a fine-grained token of {login}")
         return ClassicToken(login, scopes), report_ok(
             self.url, action, f"it is a classic token of {login} with {_format_scopes(scopes)}"
         )
 
-    def check_repository(self, credential: Credential, repository: GitRepository, target: DiagnosisTarget) -> Iterator[Check]:
+    def check_repository(
+        self, credential: Credential, repository: GitRepository, target: DiagnosisTarget
+    ) -> Iterator[Check]:
         """Yield the rights of the token on one repository, as far as runs at the target's level need them."""
         remote = GitHubRemote(self.connection, repository.name)
         files, requests = NEEDS_BY_LEVEL[RunLevel.REPORT]
         branch = repository.base_branch
         if branch is not None:
             yield _check_read(remote, files, lambda: GitHubBranches(remote).read_tip(branch))
-        yield _check_read(remote, requests, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ))
+        yield _check_read(
+            remote, requests, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ)
+        )
         if target.has_dashboards:
             yield _check_read(remote, PermissionNeed("read the dashboard", ""), GitHubDashboard(remote).read)
         if target.level >= RunLevel.PUSH:
@@ -91,7 +97,9 @@ class GitHubExamination:
 
     def _check_writing(self, credential: Credential, remote: GitHubRemote, target: DiagnosisTarget) -> Iterator[Check]:
         try:
-            repository_data = self.connection.read(f"read {remote.name}", _fetch_repository(remote.name), about=remote.name)
+            repository_data = self.connection.read(
+                f"read {remote.name}", _fetch_repository(remote.name), about=remote.name
+            )
             with translate_errors(remote.name):
                 is_archived, is_public = bool(repository_data["archived"]), not repository_data["private"]
                 may_push = (repository_data.get("permissions") or {}).get("push", True)
@@ -121,7 +129,9 @@ class GitHubExamination:
             return report_unknown(name, action, f"the token may not read that setting; hint: {hint}")
         if is_on:
             return report_ok(name, action, f"{_JOB_SETTING} is on")
-        return report_unknown(name, action, f"{_JOB_SETTING} is off, which matters only for the `GITHUB_TOKEN` of a job")
+        return report_unknown(
+            name, action, f"{_JOB_SETTING} is off, which matters only for the `GITHUB_TOKEN` of a job"
+        )
 
 
 def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_public: bool, may_push: bool) -> Check:
@@ -139,7 +149,11 @@ def _check_write(credential: Credential, name: str, need: PermissionNeed, *, is_
                 return report_problem(
                     name, need.action, f"the token has {_format_scopes(scopes)}; hint: create one with {needed_scopes}"
                 )
-            return report_ok(name, need.action, "its scopes allow it") if may_push else _report_no_access(name, need, login)
+            return (
+                report_ok(name, need.action, "its scopes allow it")
+                if may_push
+                else _report_no_access(name, need, login)
+            )
         case FineGrainedToken(login):
             if not may_push:
                 return _report_no_access(name, need, login)

@@ -13,12 +13,12 @@ from bot.forges._examination import examine_repositories
 from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.github.app import AppKey, AppTokens, InvalidKeyError
+from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.catalogue import GitHubCatalogue, GitHubListedRepository
-from bot.forges.github.connection import GitHubConnection, StaticToken, GitHubRemote, TokenSource
+from bot.forges.github.connection import GitHubConnection, GitHubRemote, StaticToken, TokenSource
 from bot.forges.github.dashboard import GitHubDashboard
 from bot.forges.github.examination import GitHubExamination
 from bot.forges.github.forge import GitHubForge
-from bot.forges.github.refs import GitHubBranches
 from bot.forges.github.tree import open_tree
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -67,7 +67,9 @@ class GitHubFleet:
         self._has_token = credential is not None
         self._app = AppTokens(url, credential, ca=ca, pause=pause) if isinstance(credential, AppKey) else None
         tokens: TokenSource = self._app or StaticToken(credential if isinstance(credential, str) else None)
-        self._connection = GitHubConnection(url, tokens, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._connection = GitHubConnection(
+            url, tokens, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause
+        )
         self._host = _get_clone_host(url)
         self._catalogue = GitHubCatalogue(self._connection)
         self._node_ids: dict[str, str] = {}
@@ -100,7 +102,9 @@ class GitHubFleet:
         credential, check = examination.identify_token()
         yield check
         repositories = self.list_repositories(frozenset())
-        yield from examine_repositories(self._url, repositories, lambda repository: examination.check_repository(credential, repository, target))
+        yield from examine_repositories(
+            self._url, repositories, lambda repository: examination.check_repository(credential, repository, target)
+        )
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         yield from self._find_named([name for name in self._names if not names or name.lower() in names])
@@ -131,7 +135,9 @@ class GitHubFleet:
             for each in self._expand_base_branches(listed):
                 yield each if isinstance(each, RunFailure) else replace(each, configured_name=known_as)
 
-    def _find_selected(self, selection: RepositorySelection, requested_names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def _find_selected(
+        self, selection: RepositorySelection, requested_names: frozenset[str]
+    ) -> Iterator[GitRepository | RunFailure]:
         names = selection.filter_names(requested_names)
         if requested_names and not names:
             return
@@ -155,7 +161,9 @@ class GitHubFleet:
             requested_names = frozenset(names)
             return self._catalogue.list_owned(
                 selection.owner,
-                lambda each: _is_selected(each, selection) and (not requested_names or each.name.lower() in requested_names),
+                lambda each: (
+                    _is_selected(each, selection) and (not requested_names or each.name.lower() in requested_names)
+                ),
             )
         listed = self._catalogue.find_named(names).values()
         for each in listed:  # a repository that does not exist is not selected, either
@@ -174,8 +182,14 @@ class GitHubFleet:
                 tips = {branch: commit for each in prefixes for branch, commit in branches.list_tips(each).items()}
                 bases = [(branch, tips[branch]) for branch in match_branches(self._base_branches, tips)]
             else:
-                head_commit = branches.read_tip(default_branch) if default_branch is not None and head_commit is None else head_commit
-                bases = [(default_branch, head_commit)] if default_branch is not None and head_commit is not None else []
+                head_commit = (
+                    branches.read_tip(default_branch)
+                    if default_branch is not None and head_commit is None
+                    else head_commit
+                )
+                bases = (
+                    [(default_branch, head_commit)] if default_branch is not None and head_commit is not None else []
+                )
         except RefusedError as refusal:
             return [RunFailure(listed.name, FailureStage.SURVEY, str(refusal))]
         repository = GitRepository(KIND, listed.name, None, None, host=self._host, is_public=listed.is_public)

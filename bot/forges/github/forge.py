@@ -7,23 +7,28 @@ from dataclasses import replace
 
 from github.Repository import Repository
 
-from bot.core.proposal.boxes import get_labels
-from bot.core.proposal.mark import COMMENT_MARKER
-from bot.forges._preconditions import require_base_branch, require_base_commit, build_request_ended_error, require_request_number
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.user_requests import get_labels
+from bot.forges._preconditions import (
+    build_request_ended_error,
+    require_base_branch,
+    require_base_commit,
+    require_request_number,
+)
 from bot.forges._refusal import INVALID, RefusedError, read_after_refusal
 from bot.forges._status import StatusOutcome
+from bot.forges.github.attributes import GitHubAttributesWriter
 from bot.forges.github.automerge import GitHubAutomerge
+from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.commit import WORKFLOWS_FOLDER, create_commit, get_push_permission
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_WRITE, translate_errors
-from bot.forges.github.extras import GitHubAttributesWriter
 from bot.forges.github.pull_requests import GitHubRequests
-from bot.forges.github.refs import GitHubBranches
 from bot.forges.github.status import build_status_writer
-from bot.forges.github.workflows import WorkflowStartResult, WorkflowStarter, has_notice
-from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
+from bot.forges.github.workflows import WorkflowStarter, WorkflowStartResult, has_notice
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.source import FileChange
 
 MAX_BODY = 65_536
@@ -119,7 +124,11 @@ class GitHubForge:
             self._edit_request(number, title, body)
         for label in get_labels(request.user_requests):
             self._attributes.remove_label(number, label)
-        return (*status_outcome.notes, *started.notes, *self._set_attributes(number, attributes, self._pushed_commits.get(request.branch, request.head)))
+        return (
+            *status_outcome.notes,
+            *started.notes,
+            *self._set_attributes(number, attributes, self._pushed_commits.get(request.branch, request.head)),
+        )
 
     def close(self, request: RemoteRequest) -> None:
         """Close an open pull request without merging it; its branch stays."""
@@ -178,11 +187,15 @@ class GitHubForge:
         pushed = self._pushed_commits.get(branch)
         return self._statuses.set_status(branch, pushed or tip, attributes.status, is_new=pushed is not None)
 
-    def _start_workflows(self, branch: str, tip: str | None, attributes: RequestAttributes, *, may_lack_ci: bool) -> WorkflowStartResult:
+    def _start_workflows(
+        self, branch: str, tip: str | None, attributes: RequestAttributes, *, may_lack_ci: bool
+    ) -> WorkflowStartResult:
         """Start workflows for the commit that this run pushed to a branch, or else for the commit that was listed."""
         pushed = self._pushed_commits.get(branch)
         head, workflows = pushed or tip, attributes.workflows
-        return self._workflows.start_workflows(branch, head, workflows, is_new=pushed is not None, may_lack_ci=may_lack_ci)
+        return self._workflows.start_workflows(
+            branch, head, workflows, is_new=pushed is not None, may_lack_ci=may_lack_ci
+        )
 
     def _set_attributes(self, number: int, attributes: RequestAttributes, head: str | None) -> tuple[str, ...]:
         """Set attributes; auto-merge comes last, since it may merge at once. `head` is the expected last commit."""

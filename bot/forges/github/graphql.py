@@ -33,7 +33,9 @@ class GitHubQueryAnswer:
         return any(_is_resource_limit(each) for each in self.problems)
 
 
-def run_query(connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str) -> GitHubQueryAnswer:
+def run_query(
+    connection: GitHubConnection, action: str, text: str, variables: Mapping[str, Any], about: str
+) -> GitHubQueryAnswer:
     """Send a query once; after a refusal the caller sends a smaller one or uses REST.
 
     Raises RefusedError, and `UnsupportedQueryError` if the server cannot answer such queries.

@@ -12,8 +12,14 @@ from github.Comparison import Comparison
 from github.File import File
 from github.Repository import Repository
 
-from bot.core.proposal.mark import parse_base_branch, parse_intent
-from bot.forges._our_commits import MAX_DATE_DIFFERENCE, MAX_MERGES, PARENTS_OF_MERGE, find_own_commit_below_merges, extract_changed_lines
+from bot.core.proposal.markers import parse_base_branch, parse_intent
+from bot.forges._our_commits import (
+    MAX_DATE_DIFFERENCE,
+    MAX_MERGES,
+    PARENTS_OF_MERGE,
+    extract_changed_lines,
+    find_own_commit_below_merges,
+)
 from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
 
 MAX_FILES = 300
@@ -96,7 +102,9 @@ class GitHubHeadReader:
         own_commit = find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
         if comparison is None or own_commit is None:
             return None
-        own_changes = self.remote.read(f"read the commit {own_commit.oid}", lambda repository: _fetch_changes(repository, own_commit.oid))
+        own_changes = self.remote.read(
+            f"read the commit {own_commit.oid}", lambda repository: _fetch_changes(repository, own_commit.oid)
+        )
         if own_changes != comparison.changes or None in own_changes.values():
             return None
         return GitHubHead(own_commit.intent, own_commit.stated_base, own_commit.committed_at, comparison.is_behind)
@@ -107,7 +115,9 @@ def _parse_comparison(comparison: Comparison, account: GitHubAccount) -> _GitHub
     if comparison.total_commits > MAX_MERGES + 1 or len(comparison.files) >= MAX_FILES:
         return None
     commits = [_parse_commit(each, account) for each in islice(comparison.commits, comparison.total_commits)]
-    return _GitHubComparison({each.oid: each for each in commits}, comparison.behind_by > 0, _collect_changes(comparison.files))
+    return _GitHubComparison(
+        {each.oid: each for each in commits}, comparison.behind_by > 0, _collect_changes(comparison.files)
+    )
 
 
 def _fetch_changes(repository: Repository, commit: str) -> _GitHubFileChanges:

@@ -49,7 +49,9 @@ def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
     Rules that the token may not read count as absent; GitHub then reports the state `behind`, but only for pull
     requests that nothing else blocks. Raises RefusedError.
     """
-    return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(lambda: _has_strict_protection(remote, branch))
+    return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
+        lambda: _has_strict_protection(remote, branch)
+    )
 
 
 def _check_if_visible(check: Callable[[], bool]) -> bool:

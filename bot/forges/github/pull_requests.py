@@ -12,16 +12,16 @@ from github.PullRequest import PullRequest
 from github.Repository import Repository
 
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.boxes import parse_labels
 from bot.core.proposal.lifecycle import can_be_declined
-from bot.core.proposal.mark import COMMENT_MARKER
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.user_requests import parse_labels
 from bot.forges._requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.github.branch_deletion import find_closed_by_branch_deletion
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
 from bot.forges.github.heads import GitHubHead, GitHubHeadReader
-from bot.forges.github.merging import BEHIND, CONFLICTED, read_merge_states, is_current_branch_required
-from bot.forges.github.standing import ReviewState, read_review_states
-from bot.forges.github.vanished import find_closed_by_branch_deletion
+from bot.forges.github.merging import BEHIND, CONFLICTED, is_current_branch_required, read_merge_states
+from bot.forges.github.review_state import ReviewState, read_review_states
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 
@@ -87,20 +87,33 @@ class GitHubRequests:
         base = BaseBranch(repository.base_branch, repository.non_default_base)
         with_request = {each.branch for each in requests}
         read_head = GitHubHeadReader(self.remote, repository.commit).read_head
-        heads = {branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, requests, base, desired_branches)}
+        heads = {
+            branch: read_head(tips[branch])
+            for branch in select_branches_to_read(tips, requests, base, desired_branches)
+        }
         requests = [each for each in requests if is_request_of_base(base, each, heads, desired_branches)]
-        ended = [each for branch in sorted(desired_branches - {each.branch for each in requests}) for each in self._list_ended(branch)]
+        ended = [
+            each
+            for branch in sorted(desired_branches - {each.branch for each in requests})
+            for each in self._list_ended(branch)
+        ]
         behind = [each.number for each in requests if can_conflict(heads[each.branch])]
         context = _GitHubRequestContext(
             base=base,
             tips=tips,
             heads=heads,
             merge_states=read_merge_states(self.remote, behind),
-            must_be_current=bool(behind) and base.name is not None and is_current_branch_required(self.remote, base.name),
+            must_be_current=bool(behind)
+            and base.name is not None
+            and is_current_branch_required(self.remote, base.name),
             review_states=read_review_states(self.remote, [each.number for each in requests]),
             closed_by_deletion=find_closed_by_branch_deletion(
                 self.remote,
-                {each.number: each.closed_at for each in ended if each.closed_at and can_be_declined(each.state, each.body)},
+                {
+                    each.number: each.closed_at
+                    for each in ended
+                    if each.closed_at and can_be_declined(each.state, each.body)
+                },
             ),
         )
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
@@ -110,7 +123,9 @@ class GitHubRequests:
                 _build_branch_request(branch, tips[branch], head)
                 for branch, head in heads.items()
                 if branch not in with_request
-                and base.is_base_of_branch(is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base)
+                and base.is_base_of_branch(
+                    is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base
+                )
             ),
         )
 
@@ -174,7 +189,8 @@ class GitHubRequests:
             body=request.body,
             has_conflicts=merge_state == CONFLICTED,
             has_commented=is_open and is_foreign and self._has_own_comment(request.number),
-            is_accepted=(request.automerge_by is not None and not is_own_automerge) or (review_state is not None and review_state.is_accepted),
+            is_accepted=(request.automerge_by is not None and not is_own_automerge)
+            or (review_state is not None and review_state.is_accepted),
             has_automerge=is_own_automerge,
             ever_set=review_state.ever_set if review_state is not None else None,
             committed_at=head.committed_at if head else None,

@@ -10,7 +10,7 @@ from github.Repository import Repository
 from bot.forges._status import StatusWriter
 from bot.forges.github.connection import PER_PAGE, GitHubRemote
 from bot.forges.github.errors import STATUSES_WRITE
-from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 
 
 def build_status_writer(remote: GitHubRemote) -> StatusWriter:

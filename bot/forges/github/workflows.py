@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from github.Repository import Repository
 
-from bot.core.proposal.mark import parse_marker, record_started_commit
+from bot.core.proposal.markers import parse_marker, record_started_commit
 from bot.forges._graphql import UnsupportedQueryError
 from bot.forges._refusal import RefusedError, is_permanent_refusal
 from bot.forges.github.commit import WORKFLOWS_FOLDER
@@ -69,7 +69,9 @@ class WorkflowStarter:
         the notice that CI does not run by itself.
         """
         if not workflows or commit is None:
-            return WorkflowStartResult(notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self._remote.connection) else "")
+            return WorkflowStartResult(
+                notice=JOB_TOKEN_NOTICE if may_lack_ci and has_job_token(self._remote.connection) else ""
+            )
         refused: list[tuple[str, RefusedError]] = []
         try:
             already_run = frozenset[str]() if is_new else self._list_run(commit)

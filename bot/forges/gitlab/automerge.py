@@ -17,7 +17,7 @@ from bot.forges._refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORI
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.history import is_automerge_cancelled
-from bot.forges.gitlab.shown import MergeRequestData, read_merge_request
+from bot.forges.gitlab.merge_request_data import MergeRequestData, read_merge_request
 from bot.forges.gitlab.status import EXTERNAL_SOURCE, has_other_statuses
 
 _RUNNING = frozenset({

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.core.proposal.mark import parse_base_branch, parse_intent
+from bot.core.proposal.markers import parse_base_branch, parse_intent
 from bot.forges._our_commits import MAX_DATE_DIFFERENCE
 from bot.forges._preconditions import build_branch_moved_error
 from bot.forges._refusal import NOT_FOUND, RefusedError, read_after_refusal
@@ -123,7 +123,9 @@ def _is_own_commit(commit: Mapping[str, Any], account: GitLabAccount) -> bool:
         len(commit["parent_ids"]) == 1
         and (
             account.emails is None
-            or (author in account.emails and (committer in account.emails or committer.partition("@")[0] == SIGNER_NAME))
+            or (
+                author in account.emails and (committer in account.emails or committer.partition("@")[0] == SIGNER_NAME)
+            )
         )
         and abs(committed_at - authored_at) <= MAX_DATE_DIFFERENCE
     )

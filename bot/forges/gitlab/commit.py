@@ -58,7 +58,9 @@ def push_commit(
 
 def _expect_files(remote: GitLabRemote, base: str, changes: Sequence[FileChange]) -> dict[FilePath, RegularFile]:
     """Return the mode and blob name that each changed file must have. Raises ForgeError if GitLab cannot store one."""
-    expected = build_expected_files(changes, _list_base_files(remote, base, {_get_folder(change.path) for change in changes}), remote.name)
+    expected = build_expected_files(
+        changes, _list_base_files(remote, base, {_get_folder(change.path) for change in changes}), remote.name
+    )
     for change in changes:
         if b"\r\n" in change.content and b"\0" not in change.content:
             raise ForgeError(
@@ -89,7 +91,9 @@ def _build_action(change: FileChange) -> dict[str, Any]:
     return {"action": "update", "file_path": change.path, "content": encoded, "encoding": "base64"}
 
 
-def _find_commit_after_refusal(branches: GitLabBranches, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError) -> str:
+def _find_commit_after_refusal(
+    branches: GitLabBranches, branch: str, base: str, message: str, expected_head: str | None, refusal: RefusedError
+) -> str:
     """Return the commit of a push whose answer was lost, if the push worked nevertheless; raise the refusal otherwise.
 
     A commit of basebump on this base with this message has the same content: the intent is a hash of the changes.
@@ -104,7 +108,9 @@ def _find_commit_after_refusal(branches: GitLabBranches, branch: str, base: str,
     raise build_branch_moved_error(branch, branches.remote.name) from refusal
 
 
-def _verify_stored_files(branches: GitLabBranches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]) -> None:
+def _verify_stored_files(
+    branches: GitLabBranches, branch: str, commit: str, expected: Mapping[FilePath, RegularFile]
+) -> None:
     """Read back the stored files, and delete the branch if one differs from what was sent. Raises ForgeError.
 
     This is a second check without a guarantee: a run that ends before it leaves the branch as it is.

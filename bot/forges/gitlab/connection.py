@@ -32,7 +32,9 @@ MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer; nearly a page of merge requests whose descriptions have the greatest length."""
 
 _DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
-_JOB_TOKEN_HINT = "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
+_JOB_TOKEN_HINT = (
+    "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
+)
 _CLIENT_ERRORS = (
     GitlabError,
     HttpError,  # our session refuses the request
@@ -270,11 +272,15 @@ class GitLabRemote:
 
     def read(self, action: str, call: Callable[[Project], Answer], permission: str = READ_ACCESS) -> Answer:
         """Return the result of a reading call; `action` describes the call in messages. Raises RefusedError."""
-        return self.connection.read(f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission)
+        return self.connection.read(
+            f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
+        )
 
     def write(self, action: str, call: Callable[[Project], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Return the result of a writing call; `action` describes the call in messages. Raises RefusedError."""
-        return self.connection.write(f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission)
+        return self.connection.write(
+            f"{action} of {self.name}", lambda client: call(self._get_project(client)), permission
+        )
 
     def _get_project(self, client: Gitlab) -> Project:
         return client.projects.get(self.project_id or self.name, lazy=True)

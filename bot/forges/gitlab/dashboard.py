@@ -8,7 +8,7 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, require_issue_number, normalise_line_ends
+from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, normalise_line_ends, require_issue_number
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
 from bot.model.dashboard import DashboardIssue
@@ -32,7 +32,9 @@ class GitLabDashboard:
             username = self.remote.connection.get_account().username
 
             def find_issue(project: Project) -> DashboardIssue | None:
-                for issue in islice(project.issues.list(labels=DASHBOARD_LABEL, state="all", iterator=True), MAX_ISSUES):
+                for issue in islice(
+                    project.issues.list(labels=DASHBOARD_LABEL, state="all", iterator=True), MAX_ISSUES
+                ):
                     body = normalise_line_ends(issue.description)
                     if issue.author["username"] == username and is_dashboard_body(body):
                         return DashboardIssue(str(issue.title), body, issue.state == "opened", int(issue.iid))

@@ -10,7 +10,7 @@ from json import JSONDecodeError
 
 from gitlab.exceptions import GitlabError
 
-from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, explain_limit, compute_reset_wait
+from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, compute_reset_wait, explain_limit
 from bot.net import HttpError, describe_cause, sanitize_text
 
 READ_ACCESS = "the scope `read_api` and the role Reporter"
@@ -52,8 +52,14 @@ def explain_error(
         return RefusedError(message, status=None)
     server_message = sanitize_text("; ".join(_list_messages(error)), [secret or ""])
     retry_after = _compute_wait(status, headers, now)
-    meaning = explain_limit(retry_after, now) if retry_after is not None else _explain_status(status, server_message, permission)
-    return RefusedError(f"GitLab refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after)
+    meaning = (
+        explain_limit(retry_after, now)
+        if retry_after is not None
+        else _explain_status(status, server_message, permission)
+    )
+    return RefusedError(
+        f"GitLab refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after
+    )
 
 
 def _explain_no_answer(error: Exception, secret: str | None) -> str:
@@ -78,17 +84,19 @@ def _explain_status(status: int, server_message: str, permission: str) -> str:
         case 403:
             return f"{server_message or 'forbidden'}; hint: give the token {permission}, and remove archived projects from the config"
         case 404:
-            return f"it does not exist, or the token may not see it; hint: check the name, and give the token {permission}"
+            return (
+                f"it does not exist, or the token may not see it; hint: check the name, and give the token {permission}"
+            )
         case 405:
-            return f"{server_message or 'not allowed'}; hint: if the project has moved, write its new path in the config"
+            return (
+                f"{server_message or 'not allowed'}; hint: if the project has moved, write its new path in the config"
+            )
         case _ if status in _REDIRECT:
             return "it has moved to another address; hint: write the new address in the config"
         case _ if status >= SERVER_ERROR:
             return f"it failed with status {status}; hint: rerun basebump later"
         case _ if "not allowed to push" in server_message:
-            return (
-                f"{server_message}; hint: allow the token to push there in the protected branches settings, and give it {permission}"
-            )
+            return f"{server_message}; hint: allow the token to push there in the protected branches settings, and give it {permission}"
     return server_message or f"it answered with status {status}"
 
 

@@ -17,7 +17,7 @@ from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain
 from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.merging import LINEAR_METHODS
-from bot.forges.gitlab.rights import ACCESS_BY_LEVEL, is_rule_for_prefix, get_role_name
+from bot.forges.gitlab.permissions import ACCESS_BY_LEVEL, get_role_name, is_rule_for_prefix
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
@@ -48,7 +48,9 @@ class GitLabExamination:
         if self.connection.has_job_token:
             yield report_ok(self.url, IDENTIFY_ACTION, "it is the token of a job, which can only report")
             if target.level > RunLevel.REPORT:
-                yield report_problem(self.url, _WRITE_ACTIONS[target.level], explain_job_token_limit(_WRITE_ACTIONS[target.level]))
+                yield report_problem(
+                    self.url, _WRITE_ACTIONS[target.level], explain_job_token_limit(_WRITE_ACTIONS[target.level])
+                )
             return
         account = self.connection.get_account()
         if account.username is None:
@@ -92,9 +94,15 @@ class GitLabExamination:
             return report_unknown(self.url, SCOPES_ACTION, message)
         scope_list = ", ".join(f"`{scope}`" for scope in sorted(scopes)) or "no scope"
         if not required_access.is_granted_by(scopes):
-            return report_problem(self.url, SCOPES_ACTION, f"it has {scope_list}; hint: create one with the scope `{required_access.scope}`")
+            return report_problem(
+                self.url,
+                SCOPES_ACTION,
+                f"it has {scope_list}; hint: create one with the scope `{required_access.scope}`",
+            )
         return report_ok(
-            self.url, SCOPES_ACTION, f"it has {scope_list}, {f'valid until {expires_at}' if expires_at else 'without an expiry date'}"
+            self.url,
+            SCOPES_ACTION,
+            f"it has {scope_list}, {f'valid until {expires_at}' if expires_at else 'without an expiry date'}",
         )
 
     def _check_writing(self, remote: GitLabRemote, target: DiagnosisTarget) -> Iterator[Check]:
@@ -138,7 +146,9 @@ class GitLabExamination:
             return report_ok(remote.name, action, "the token is an administrator's")
         if access_level is None or access_level < required_role:
             finding = "is not a member" if access_level is None else f"has the role {get_role_name(access_level)}"
-            return report_problem(remote.name, action, f"the account {finding}; hint: give it the role {required_role.display_name} there")
+            return report_problem(
+                remote.name, action, f"the account {finding}; hint: give it the role {required_role.display_name} there"
+            )
         return report_ok(remote.name, action, f"the account has the role {get_role_name(access_level)}")
 
     def _check_protection(self, remote: GitLabRemote, prefix: str) -> Check:
@@ -155,7 +165,9 @@ class GitLabExamination:
         matching_rules = [rule for rule in rules if is_rule_for_prefix(rule, prefix)]
         if matching_rules:
             rule_list = ", ".join(f"`{rule}`" for rule in matching_rules)
-            message = f"{rule_list} protects basebump's branches; hint: narrow the rule, or choose another `branch_prefix`"
+            message = (
+                f"{rule_list} protects basebump's branches; hint: narrow the rule, or choose another `branch_prefix`"
+            )
             return report_problem(remote.name, action, message)
         return report_ok(remote.name, action, "no rule protects these branches")
 
@@ -171,7 +183,9 @@ def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
     description = LINEAR_METHODS.get(str(project_data.get("merge_method")))
     if description is None:
         return report_ok(name, action, "it merges by merge commits")
-    return report_ok(name, action, f"it merges {description}, so basebump rebuilds its branches when the base has new commits")
+    return report_ok(
+        name, action, f"it merges {description}, so basebump rebuilds its branches when the base has new commits"
+    )
 
 
 def _check_read(remote: GitLabRemote, action: str, call: Callable[[], object]) -> Check:

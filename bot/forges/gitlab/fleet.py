@@ -14,7 +14,7 @@ from bot.forges._listed_tree import ListedTree
 from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.catalogue import GitLabCatalogue, GitLabListedRepository
-from bot.forges.gitlab.connection import GitLabConnection, JobToken, GitLabRemote
+from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, JobToken
 from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.examination import GitLabExamination
@@ -60,7 +60,9 @@ class GitLabFleet:
         self._base_branches = tuple(base_branches)
         self._names = tuple(each for each in selected if isinstance(each, str))
         self._selections = tuple(each for each in selected if isinstance(each, RepositorySelection))
-        self._connection = GitLabConnection(url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause)
+        self._connection = GitLabConnection(
+            url, token, ca=ca, seconds_between_writes=seconds_between_writes, pause=pause
+        )
         self._catalogue = GitLabCatalogue(self._connection)
         self._host = _get_clone_host(url)
         self._url = url
@@ -94,7 +96,9 @@ class GitLabFleet:
         examination = GitLabExamination(self._connection, self._url, self._has_token)
         yield from examination.check_token(target)
         repositories = self.list_repositories(frozenset())
-        yield from examine_repositories(self._url, repositories, lambda repository: examination.check_repository(repository, target))
+        yield from examine_repositories(
+            self._url, repositories, lambda repository: examination.check_repository(repository, target)
+        )
 
     def _find(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
         for name in self._names:
@@ -123,11 +127,15 @@ class GitLabFleet:
         try:
             branch, commit = self._connection.build_origin(name).read_default_branch() or (None, None)
         except RefusedError as refusal:
-            message = f"{refusal}; hint: check the name, and list the job's project there under the job token permissions"
+            message = (
+                f"{refusal}; hint: check the name, and list the job's project there under the job token permissions"
+            )
             raise RefusedError(message, status=refusal.status) from refusal
         return GitRepository(KIND, name, branch, commit, host=self._host)
 
-    def _find_selected(self, selection: RepositorySelection, requested_names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
+    def _find_selected(
+        self, selection: RepositorySelection, requested_names: frozenset[str]
+    ) -> Iterator[GitRepository | RunFailure]:
         names = selection.filter_names(requested_names)
         if requested_names and not names:
             return

@@ -7,23 +7,29 @@ from dataclasses import replace
 
 from gitlab.v4.objects import Project
 
-from bot.core.proposal.boxes import get_labels
-from bot.core.proposal.mark import COMMENT_MARKER
-from bot.forges._preconditions import require_base_branch, require_base_commit, check_text_length, build_request_ended_error, require_request_number
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.user_requests import get_labels
+from bot.forges._preconditions import (
+    build_request_ended_error,
+    check_text_length,
+    require_base_branch,
+    require_base_commit,
+    require_request_number,
+)
 from bot.forges._refusal import CONFLICT, RefusedError, read_after_refusal
 from bot.forges._status import StatusOutcome
+from bot.forges.gitlab.attributes import GitLabAttributesWriter, describe_left_out
 from bot.forges.gitlab.automerge import GitLabAutomerge
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.commit import push_commit
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.extras import GitLabAttributesWriter, describe_left_out
+from bot.forges.gitlab.merge_request_data import MergeRequestData, read_merge_request
 from bot.forges.gitlab.merge_requests import DRAFT_PREFIX, OPEN_STATES, GitLabRequests
-from bot.forges.gitlab.shown import MergeRequestData, read_merge_request
 from bot.forges.gitlab.status import build_status_writer
-from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.source import FileChange
 
 MAX_BODY = 262_144
@@ -77,7 +83,9 @@ class GitLabForge:
         cannot compare and move in one request: if two runs push at the same moment, the last one wins.
         """
         with translate_errors(self._remote.name):
-            commit = push_commit(self._remote, require_base_commit(self._repository), branch, changes, message, expected_head)
+            commit = push_commit(
+                self._remote, require_base_commit(self._repository), branch, changes, message, expected_head
+            )
         self._pushed_commits[branch] = commit
         return commit
 
@@ -108,7 +116,9 @@ class GitLabForge:
                 if refusal.status != CONFLICT and not refusal.may_have_worked:
                     raise
                 number = self._find_open_after_refusal(proposal.branch, refusal)
-                prepared = self._attributes.prepare_additions(number, proposal.attributes, read_merge_request(self._remote, number))
+                prepared = self._attributes.prepare_additions(
+                    number, proposal.attributes, read_merge_request(self._remote, number)
+                )
                 data = self._edit_request(number, {"title": title, "description": description, **prepared.parameters})
             number = int(data["iid"])
             notes = (*status_outcome.notes, *prepared.notes, *describe_left_out(prepared.requested, data))
@@ -132,18 +142,31 @@ class GitLabForge:
             status_outcome = self._set_status(request.branch, request.head, attributes)
             body, notes = status_outcome.add_to_body(body), status_outcome.notes
             is_reworded = (title, body) != (request.title, request.body)
-            if is_reworded or request.user_requests or replace(attributes, automerge=None, status=None) != NO_ATTRIBUTES:
+            if (
+                is_reworded
+                or request.user_requests
+                or replace(attributes, automerge=None, status=None) != NO_ATTRIBUTES
+            ):
                 current_data = read_merge_request(self._remote, number)
                 if current_data["state"] not in OPEN_STATES:  # the text of an ended request is a record of what it was
                     raise build_request_ended_error(number, self._remote.name)
                 prepared = self._attributes.prepare_additions(number, attributes, current_data)
                 prefix = DRAFT_PREFIX if current_data["draft"] else ""
                 parameters = {"title": prefix + title, "description": body} if is_reworded else {}
-                parameters |= {"remove_labels": ",".join(get_labels(request.user_requests))} if request.user_requests else {}
-                new_data = self._edit_request(number, {**parameters, **prepared.parameters}) if parameters or prepared.parameters else current_data
+                parameters |= (
+                    {"remove_labels": ",".join(get_labels(request.user_requests))} if request.user_requests else {}
+                )
+                new_data = (
+                    self._edit_request(number, {**parameters, **prepared.parameters})
+                    if parameters or prepared.parameters
+                    else current_data
+                )
                 notes = (*notes, *prepared.notes, *describe_left_out(prepared.requested, new_data))
             if attributes.automerge:  # last, since GitLab may merge at once
-                notes = (*notes, *self._automerge.enable(number, self._pushed_commits.get(request.branch, request.head)))
+                notes = (
+                    *notes,
+                    *self._automerge.enable(number, self._pushed_commits.get(request.branch, request.head)),
+                )
         return notes
 
     def close(self, request: RemoteRequest) -> None:
@@ -159,7 +182,9 @@ class GitLabForge:
         number = require_request_number(request)
         self._remote.write(
             f"comment on merge request !{number}",
-            lambda project: project.mergerequests.get(number, lazy=True).notes.create({"body": f"{text}\n\n{COMMENT_MARKER}"}),
+            lambda project: project.mergerequests.get(number, lazy=True).notes.create(
+                {"body": f"{text}\n\n{COMMENT_MARKER}"}
+            ),
         )
 
     def delete_branch(self, request: RemoteRequest) -> None:
@@ -173,7 +198,9 @@ class GitLabForge:
 
     def _find_open_after_refusal(self, branch: str, refusal: RefusedError) -> int:
         """Return the open request after creating one was refused; raise the refusal if there is none."""
-        number = read_after_refusal(refusal, lambda: self._merge_requests.find_open_number(branch, require_base_branch(self._repository)))
+        number = read_after_refusal(
+            refusal, lambda: self._merge_requests.find_open_number(branch, require_base_branch(self._repository))
+        )
         if number is None:
             raise refusal
         return number
@@ -186,5 +213,6 @@ class GitLabForge:
     def _edit_request(self, number: int, parameters: Mapping[str, object]) -> MergeRequestData:
         """Update a merge request, and return it as GitLab then has it."""
         return self._remote.write(
-            f"edit merge request !{number}", lambda project: dict(project.mergerequests.update(number, dict(parameters)))
+            f"edit merge request !{number}",
+            lambda project: dict(project.mergerequests.update(number, dict(parameters))),
         )

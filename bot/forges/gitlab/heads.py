@@ -10,7 +10,7 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE, find_own_commit_below_merges, extract_changed_lines
+from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE, extract_changed_lines, find_own_commit_below_merges
 from bot.forges.gitlab.branches import BranchTip, parse_tip
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 
@@ -73,14 +73,18 @@ class GitLabHeadReader:
         own_commit = find_own_commit_below_merges(merge, comparison.commits) if comparison is not None else None
         if comparison is None or own_commit is None:
             return None
-        own_changes = self.remote.read(f"read the commit {own_commit.commit}", lambda project: _fetch_changes(project, own_commit.commit))
+        own_changes = self.remote.read(
+            f"read the commit {own_commit.commit}", lambda project: _fetch_changes(project, own_commit.commit)
+        )
         if own_changes != comparison.changes or None in own_changes.values():
             return None
         merge_base = self.remote.read(
             f"find what {merge.commit} has of its base branch",
             lambda project: _require_object(project.repository_merge_base([base_commit, merge.commit]))["id"],
         )
-        return GitLabHead(merge.commit, own_commit.intent, own_commit.stated_base, own_commit.committed_at, merge_base != base_commit)
+        return GitLabHead(
+            merge.commit, own_commit.intent, own_commit.stated_base, own_commit.committed_at, merge_base != base_commit
+        )
 
 
 def _parse_comparison(data: Mapping[str, Any], remote: GitLabRemote) -> _GitLabComparison | None:

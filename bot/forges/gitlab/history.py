@@ -9,10 +9,10 @@ from itertools import islice
 
 from gitlab.v4.objects import Project
 
-from bot.forges._ended import is_closed_by_deletion
+from bot.forges._branch_deletion import is_closed_by_deletion
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 MAX_EVENTS = 500
 """Events and notes of one kind on a request that are read, oldest first: basebump's come early."""

@@ -11,20 +11,20 @@ from typing import Any
 from gitlab.v4.objects import Project
 
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.boxes import parse_labels
 from bot.core.proposal.lifecycle import can_be_declined
-from bot.core.proposal.mark import COMMENT_MARKER
+from bot.core.proposal.markers import COMMENT_MARKER
+from bot.core.proposal.user_requests import parse_labels
 from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges._requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.gitlab.attributes import parse_attributes
 from bot.forges.gitlab.branches import BranchTip
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.extras import parse_attributes
 from bot.forges.gitlab.heads import GitLabHead, GitLabHeadReader
 from bot.forges.gitlab.history import is_closed_by_branch_deletion
-from bot.forges.gitlab.merging import MergeState, read_merge_states, is_current_branch_required
-from bot.model.extras import RequestAttributes
+from bot.forges.gitlab.merging import MergeState, is_current_branch_required, read_merge_states
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.request_attributes import RequestAttributes
 
 MAX_ENDED = 100
 """The newest ended requests of one branch, one page; older ones declined digests that do not matter any more."""
@@ -97,7 +97,10 @@ class GitLabRequests:
         base = BaseBranch(repository.base_branch, repository.non_default_base)
         with_request = {each.branch for each in requests}
         read_head = GitLabHeadReader(self.remote, repository.commit).read_head
-        heads = {branch: read_head(tips[branch]) for branch in select_branches_to_read(tips, requests, base, desired_branches)}
+        heads = {
+            branch: read_head(tips[branch])
+            for branch in select_branches_to_read(tips, requests, base, desired_branches)
+        }
         requests = [each for each in requests if is_request_of_base(base, each, heads, desired_branches)]
         for branch in sorted(desired_branches - {each.branch for each in requests}):
             requests += self._list_of_branch(branch)
@@ -118,7 +121,9 @@ class GitLabRequests:
                 _build_branch_request(branch, head)
                 for branch, head in heads.items()
                 if branch not in with_request | open_branches
-                and base.is_base_of_branch(is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base)
+                and base.is_base_of_branch(
+                    is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base
+                )
             ),
         )
 
@@ -144,7 +149,11 @@ class GitLabRequests:
 
         def fetch(project: Project) -> list[_GitLabRequest]:
             merge_requests = project.mergerequests.list(iterator=True, **conditions)
-            return [_parse_request(each.attributes) for each in islice(merge_requests, max_requests) if _is_from_own_branch(each.attributes)]
+            return [
+                _parse_request(each.attributes)
+                for each in islice(merge_requests, max_requests)
+                if _is_from_own_branch(each.attributes)
+            ]
 
         return self.remote.read(action, fetch)
 

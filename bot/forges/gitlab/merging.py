@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gitlab import Gitlab
 
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.shown import read_merge_request
+from bot.forges.gitlab.merge_request_data import read_merge_request
 
 MERGE_CHECK_SECONDS = 2.0
 """Seconds in which GitLab computes the merge state of a merge request, which it does only when it is requested."""

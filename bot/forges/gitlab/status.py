@@ -13,7 +13,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges._status import StatusWriter
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
-from bot.model.extras import STATUS_CONTEXT, CommitStatus, StatusState
+from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 
 EXTERNAL_SOURCE = "external"
 """The source of a pipeline that GitLab created for statuses alone: https://docs.gitlab.com/api/pipelines/."""

@@ -76,7 +76,9 @@ def _fetch_by_git(
         yield from contents
 
 
-def list_files(remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None) -> TreeListing:
+def list_files(
+    remote: GitLabRemote, commit: str, folder: str | None = None, max_entries: int | None = None
+) -> TreeListing:
     """Return the regular files of a commit, or only those directly in `folder`. Raises RefusedError.
 
     The list ends after `most` entries, by default after `MAX_ENTRIES`.

@@ -18,7 +18,9 @@ class LocalDashboard:
     def read(self) -> DashboardIssue | None:
         """Return the dashboard, open or closed; None if it was never created."""
         request = self._load_issue()
-        return None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
+        return (
+            None if request is None else DashboardIssue(request.title, request.body, request.state is StoredState.OPEN)
+        )
 
     def write(self, issue: DashboardIssue | None, title: str, body: str) -> None:  # noqa: ARG002 - there is one ref for it
         """Create the dashboard, or update and reopen it."""
@@ -32,7 +34,10 @@ class LocalDashboard:
         current = self._load_issue()
         with translate_git_errors():
             stored = ProposalRefs(self.git).save_proposal(StoredProposal("", title, body, state))
-            self.git.update_refs([RefUpdate(DASHBOARD_REF, current.blob_name if current else None, stored.blob_name)], "basebump: dashboard")
+            self.git.update_refs(
+                [RefUpdate(DASHBOARD_REF, current.blob_name if current else None, stored.blob_name)],
+                "basebump: dashboard",
+            )
 
     def _load_issue(self) -> StoredProposal | None:
         with translate_git_errors():

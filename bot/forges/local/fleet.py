@@ -8,10 +8,10 @@ from pathlib import Path, PurePosixPath
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
 from bot.forges._examination import check_selection
-from bot.forges.git.command import GitRunner, GitIdentity, decode_output
+from bot.forges.git.command import GitIdentity, GitRunner, decode_output
 from bot.forges.git.tree import LocalTree
 from bot.forges.local.dashboard import LocalDashboard
-from bot.forges.local.folder import explain_no_repository, can_be_repository
+from bot.forges.local.folder import can_be_repository, explain_no_repository
 from bot.forges.local.forge import LocalForge
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
 from bot.model.diagnosis import Check, DiagnosisTarget
@@ -29,7 +29,12 @@ class LocalFleet:
     """The git repositories of one folder. The name `x` means the folder `x` or the bare repository `x.git`."""
 
     def __init__(
-        self, root: Path, names: tuple[str, ...] = (), identity: GitIdentity = BOT_IDENTITY, *, base_branches: Sequence[str] = ()
+        self,
+        root: Path,
+        names: tuple[str, ...] = (),
+        identity: GitIdentity = BOT_IDENTITY,
+        *,
+        base_branches: Sequence[str] = (),
     ) -> None:
         """Select the repositories in `names`; without names, every repository directly in `root`.
 
@@ -63,7 +68,9 @@ class LocalFleet:
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - all levels need the same here
         """Yield the diagnostic results of finding the repositories of the folder."""
         yield from (
-            each for each in check_selection(str(self._root), self.list_repositories(frozenset())) if isinstance(each, Check)
+            each
+            for each in check_selection(str(self._root), self.list_repositories(frozenset()))
+            if isinstance(each, Check)
         )
 
     def read_repository(self, name: str) -> GitRepository:
@@ -89,9 +96,15 @@ class LocalFleet:
         """Return the repository once for each of its base branches; once without any if no branch matches."""
         with translate_git_errors():
             refs = ProposalRefs(self._open_git(repository.name))
-            heads = {each: oid for glob in self._base_branches for each, oid in refs.list_branches(get_literal_prefix(glob)).items()}
+            heads = {
+                each: oid
+                for glob in self._base_branches
+                for each, oid in refs.list_branches(get_literal_prefix(glob)).items()
+            }
         return [
-            replace(repository, base_branch=branch, commit=heads[branch], is_default_base=branch == repository.base_branch)
+            replace(
+                repository, base_branch=branch, commit=heads[branch], is_default_base=branch == repository.base_branch
+            )
             for branch in match_branches(self._base_branches, heads)
         ] or [replace(repository, base_branch=None, commit=None)]
 

@@ -14,17 +14,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.core.proposal.base_branches import BaseBranch
-from bot.core.proposal.mark import parse_marker
+from bot.core.proposal.markers import parse_marker
 from bot.forges._preconditions import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
 from bot.forges.local.merges import MergeSimulator
 from bot.forges.local.refs import (
     BRANCHES,
+    COMMENTS,
     MAX_BODY,
     MAX_TITLE,
     PROPOSALS,
-    COMMENTS,
     LocalHead,
     ProposalRefs,
     StoredProposal,
@@ -33,12 +33,14 @@ from bot.forges.local.refs import (
     translate_git_errors,
 )
 from bot.model.errors import ForgeError
-from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest, RequestState
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.source import FileChange
 
-_NO_ATTRIBUTES_NOTE = "A local forge has no labels, reviewers, assignees, milestones and auto-merge, so they were not set."
+_NO_ATTRIBUTES_NOTE = (
+    "A local forge has no labels, reviewers, assignees, milestones and auto-merge, so they were not set."
+)
 
 
 class LocalForge:
@@ -73,10 +75,17 @@ class LocalForge:
                 if not self._is_for_base(head, request, is_wanted=branch in desired_branches):
                     continue
                 state = _determine_state(head, request, is_merged=branch in merged)
-                if request is not None and (state is RequestState.OPEN or (state is not None and branch in desired_branches)):
-                    result.append(self._build_remote_request(branch, state, head, request, has_comment=branch in with_comment))
+                if request is not None and (
+                    state is RequestState.OPEN or (state is not None and branch in desired_branches)
+                ):
+                    result.append(
+                        self._build_remote_request(branch, state, head, request, has_comment=branch in with_comment)
+                    )
                 earlier = declined.get(branch, ())
-                result += [self._build_remote_request(branch, RequestState.CLOSED, head, each, has_comment=False) for each in earlier]
+                result += [
+                    self._build_remote_request(branch, RequestState.CLOSED, head, each, has_comment=False)
+                    for each in earlier
+                ]
                 if head is not None and state is not RequestState.OPEN:
                     result.append(_build_branch_request(branch, head))
             return tuple(result)
@@ -104,7 +113,11 @@ class LocalForge:
                 raise ForgeError(f"there is no branch '{branch}' to propose; hint: push it first")
             current = self._refs.read_proposal(branch)
             updates = [RefUpdate(BRANCHES + branch, head.oid, head.oid)]
-            if current is not None and current.state is StoredState.CLOSED and not parse_marker(current.body).is_withdrawn:
+            if (
+                current is not None
+                and current.state is StoredState.CLOSED
+                and not parse_marker(current.body).is_withdrawn
+            ):
                 declined = build_declined_ref(branch, current)
                 updates.append(RefUpdate(declined, self._refs.read_oid(declined), current.blob_name))
             self._save_open_proposal(branch, current, proposal.title, proposal.body, *updates)
@@ -148,10 +161,16 @@ class LocalForge:
                 RefUpdate(BRANCHES + branch, request.head, None),
                 RefUpdate(COMMENTS + branch, self._refs.read_oid(COMMENTS + branch), None),
             ]
-            proposal = self._refs.list_proposals(branch).get(branch)  # a damaged proposal is no reason to keep the branch
+            proposal = self._refs.list_proposals(branch).get(
+                branch
+            )  # a damaged proposal is no reason to keep the branch
             if proposal is not None and proposal.state is StoredState.OPEN:
                 is_merged = branch in self._refs.list_merged_branches(branch, self._base_commit)
-                merged_blob = self._refs.save_proposal(replace(proposal, state=StoredState.MERGED)).blob_name if is_merged else None
+                merged_blob = (
+                    self._refs.save_proposal(replace(proposal, state=StoredState.MERGED)).blob_name
+                    if is_merged
+                    else None
+                )
                 updates.append(RefUpdate(PROPOSALS + branch, proposal.blob_name, merged_blob))
             self._git.update_refs(updates, "basebump: drop")
 
@@ -163,7 +182,9 @@ class LocalForge:
         """
         with translate_git_errors():
             head = self._refs.read_head(branch)
-            is_untouched = head is not None and MergeSimulator(self._git, self._base_commit).evaluate_head(head).intent is not None
+            is_untouched = (
+                head is not None and MergeSimulator(self._git, self._base_commit).evaluate_head(head).intent is not None
+            )
             is_ours = is_untouched and branch not in self._refs.list_checked_out()
             self._close_proposal(branch, delete=head.oid if head is not None and is_ours else None)
             return head is None or is_ours
@@ -192,12 +213,19 @@ class LocalForge:
             )
         return proposal
 
-    def _save_open_proposal(self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate) -> None:
+    def _save_open_proposal(
+        self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
+    ) -> None:
         """Store an open proposal and point its ref to it, in one transaction with the other ref updates."""
         check_text_length(title, body, self.limits)
-        stored = self._refs.save_proposal(StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base))
+        stored = self._refs.save_proposal(
+            StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base)
+        )
         self._git.update_refs(
-            [*updates, RefUpdate(PROPOSALS + branch, current.blob_name if current is not None else None, stored.blob_name)],
+            [
+                *updates,
+                RefUpdate(PROPOSALS + branch, current.blob_name if current is not None else None, stored.blob_name),
+            ],
             "basebump: propose",
         )
 
@@ -232,7 +260,9 @@ class LocalForge:
     def _build_remote_request(
         self, branch: str, state: RequestState, head: LocalHead | None, proposal: StoredProposal, *, has_comment: bool
     ) -> RemoteRequest:
-        remote_request = RemoteRequest(branch, state, None, None, title=proposal.title, body=proposal.body, has_commented=has_comment)
+        remote_request = RemoteRequest(
+            branch, state, None, None, title=proposal.title, body=proposal.body, has_commented=has_comment
+        )
         if head is None:
             return remote_request
         conflicts = state is RequestState.OPEN and MergeSimulator(self._git, self._base_commit).has_conflict(head)
@@ -250,7 +280,9 @@ def _list_notes(attributes: RequestAttributes) -> tuple[str, ...]:
     return () if attributes == NO_ATTRIBUTES else (_NO_ATTRIBUTES_NOTE,)
 
 
-def _determine_state(head: LocalHead | None, proposal: StoredProposal | None, *, is_merged: bool) -> RequestState | None:
+def _determine_state(
+    head: LocalHead | None, proposal: StoredProposal | None, *, is_merged: bool
+) -> RequestState | None:
     """Return the state of a proposal; None if there is none, or if its branch was deleted while it was open."""
     if proposal is None:
         return None

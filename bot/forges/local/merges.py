@@ -34,7 +34,13 @@ class MergeSimulator:
         own_commit = self._find_own_commit(head)
         if own_commit is None:
             return replace(head, is_behind=is_behind)
-        return replace(head, intent=own_commit.intent, stated_base=own_commit.stated_base, committed_at=own_commit.committed_at, is_behind=is_behind)
+        return replace(
+            head,
+            intent=own_commit.intent,
+            stated_base=own_commit.stated_base,
+            committed_at=own_commit.committed_at,
+            is_behind=is_behind,
+        )
 
     def has_conflict(self, head: LocalHead) -> bool:
         """Return True if git cannot merge the branch automatically."""
@@ -46,7 +52,9 @@ class MergeSimulator:
             if len(commit.parents) != PARENTS_OF_MERGE:
                 return None
             first, second = commit.parents
-            if not self._is_ancestor(self.base, second) or self._merge_commits(first, second) != self._read_tree_oid(commit.oid):
+            if not self._is_ancestor(self.base, second) or self._merge_commits(first, second) != self._read_tree_oid(
+                commit.oid
+            ):
                 return None
             commit = ProposalRefs(self.git).read_commit(first)
             if commit.intent is not None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from bot.core.proposal.mark import parse_base_branch, parse_intent
-from bot.forges.git.command import GitRunner, GitIdentity, decode_output, encode_text
+from bot.core.proposal.markers import parse_base_branch, parse_intent
+from bot.forges.git.command import GitIdentity, GitRunner, decode_output, encode_text
 from bot.model.errors import ForgeError, ProcessError
 
 BRANCHES = "refs/heads/"
@@ -87,7 +87,9 @@ class ProposalRefs:
 
     def list_branches(self, prefix: str) -> Mapping[str, str]:
         """Return the objects of all branches that begin with `prefix`."""
-        return {ref.removeprefix(BRANCHES): oid for ref, oid in self._list_refs_under(BRANCHES + prefix, _OBJECT_FIELDS)}
+        return {
+            ref.removeprefix(BRANCHES): oid for ref, oid in self._list_refs_under(BRANCHES + prefix, _OBJECT_FIELDS)
+        }
 
     def read_head(self, branch: str) -> LocalHead | None:
         """Return the head of one branch; None if the branch does not exist."""
@@ -131,14 +133,18 @@ class ProposalRefs:
         """Return the declined proposals of desired branches that begin with `prefix`, without the last proposals."""
         records = self._list_refs_under(DECLINED + prefix, _BLOB_FIELDS)
         declined: dict[str, list[StoredProposal]] = {}
-        for ref, proposal in self._read_proposals(record for record in records if _parse_declined_branch(record[0]) in desired_branches).items():
+        for ref, proposal in self._read_proposals(
+            record for record in records if _parse_declined_branch(record[0]) in desired_branches
+        ).items():
             if proposal is not None:
                 declined.setdefault(_parse_declined_branch(ref), []).append(proposal)
         return declined
 
     def list_commented_branches(self, prefix: str) -> frozenset[str]:
         """Return the branches that begin with `prefix` and have a comment about a person's commits."""
-        return frozenset(ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS))
+        return frozenset(
+            ref.removeprefix(COMMENTS) for ref, _ in self._list_refs_under(COMMENTS + prefix, _OBJECT_FIELDS)
+        )
 
     def read_oid(self, ref: str) -> str | None:
         """Return the object that a ref points to; None if the ref does not exist."""
@@ -169,7 +175,9 @@ class ProposalRefs:
         """Store the blob of a proposal, and return the proposal with the blob's name; no ref points to it yet."""
         content = {"title": proposal.title, "body": proposal.body, "state": proposal.state}
         content |= {"base": proposal.base} if proposal.base is not None else {}
-        return replace(proposal, blob_name=self.git.write_blob(encode_text(json.dumps(content, ensure_ascii=False, indent=1))))
+        return replace(
+            proposal, blob_name=self.git.write_blob(encode_text(json.dumps(content, ensure_ascii=False, indent=1)))
+        )
 
     def _read_proposals(self, records: Iterable[Sequence[str]]) -> Mapping[str, StoredProposal | None]:
         """Return the proposals that refs point to; None for a blob that `save_proposal` did not write."""

@@ -12,16 +12,16 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from posixpath import join
 
-from bot.core.places.closing import lock_occurrence
-from bot.core.places.git_context import parse_context
-from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition
-from bot.formats._syntax.tree_paths import resolve_dockerfile, is_remote_context
-from bot.formats._syntax.yaml.files import read_file
+from bot.core.references.git_context import parse_context
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.tree_paths import is_remote_context, resolve_dockerfile
+from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlNode, YamlScalar
-from bot.model.found import ExtractedItem
-from bot.model.remark import TaskFileBuild
+from bot.model.build_task import StepBuild
+from bot.model.cross_file import TaskFileBuild
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
-from bot.model.task import StepBuild
 from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "acr-tasks"
@@ -57,7 +57,10 @@ def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
 
     def collect_builds(document: YamlDocument) -> tuple[()]:
         builds.extend(
-            found for step in _list_steps(document) for found in map(_resolve_build, _list_build_steps(document, step)) if found
+            found
+            for step in _list_steps(document)
+            for found in map(_resolve_build, _list_build_steps(document, step))
+            if found
         )
         return ()
 
@@ -87,7 +90,9 @@ def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedIt
             local_names |= {value for option, value in build.options if option in ("-t", "--tag")}
             dockerfile = _find_dockerfile(build.options, build.working_directory)
             if dockerfile is not None:
-                yield TaskFileBuild(file.path, build.line_number, dockerfile, tuple(_list_argument_names(build.options)))
+                yield TaskFileBuild(
+                    file.path, build.line_number, dockerfile, tuple(_list_argument_names(build.options))
+                )
     for locator, node in commands:  # after the walk, which finds shared scalars and the names of images built here
         if isinstance(node, YamlScalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, local_names)
@@ -109,7 +114,9 @@ def _list_steps(document: YamlDocument) -> Sequence[YamlNode]:
 
 
 def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_BuildStep]:
-    folder = document.get_string(step, "workingDirectory") or document.get_string(document.root, "workingDirectory") or ""
+    folder = (
+        document.get_string(step, "workingDirectory") or document.get_string(document.root, "workingDirectory") or ""
+    )
     for node in document.get_values(step, "build"):
         if isinstance(node, YamlScalar):
             yield _BuildStep(document.get_line_number(node), tuple(_parse_options(node.value)), folder)

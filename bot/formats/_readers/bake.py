@@ -9,20 +9,26 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.places.closing import lock_occurrence
-from bot.core.places.expansion import ExpandedText, ExpandedValues, expand_text
-from bot.core.places.interpolated import ResolvedInterpolation, resolve_interpolated, find_shared_variables
-from bot.formats._syntax.bake.files import BakeFile, BakeTarget, BakeText, read_bake
-from bot.formats._syntax.bake.targets import list_arguments
+from bot.core.references.expansion import ExpandedText, ExpandedValues, expand_text
+from bot.core.references.interpolated_images import ResolvedInterpolation, find_shared_variables, resolve_interpolated
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.bake.bake_file import BakeFile, BakeTarget, BakeText, read_bake
+from bot.formats._syntax.bake.inheritance import list_arguments
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.dockerfile.inline import InlineDockerfile
+from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
 from bot.formats._syntax.hcl.reader import HclFile, read_hcl
 from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral
-from bot.formats._syntax.places import UniqueLocators, ReferencePosition, format_for_display
-from bot.model import remark
-from bot.model.found import ExtractedItem
-from bot.model.remark import BuildArgumentSetting, EnvironmentVariable, InterpolatedImage, InterpolatedText, VariableUse
+from bot.formats._syntax.reference_positions import ReferencePosition, UniqueLocators, format_for_display
+from bot.model import cross_file
+from bot.model.cross_file import (
+    BuildArgumentSetting,
+    EnvironmentVariable,
+    InterpolatedImage,
+    InterpolatedText,
+    VariableUse,
+)
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -54,7 +60,10 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     places += _read_contexts(path, hcl, bake)
     yield from sorted(places, key=lambda place: place.line_number)
     arguments = dict.fromkeys(list_arguments(path, bake.targets))
-    yield from (BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name) for dockerfile, name, start in arguments)
+    yield from (
+        BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
+        for dockerfile, name, start in arguments
+    )
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
@@ -106,7 +115,7 @@ def _read_context(
         )
         return position.make_unsupported(text.source, Reason.UNRESOLVED_ARGUMENT) if is_image else None
     match image_text:
-        case (remark.LiteralText(literal, Span(start, _)),):
+        case (cross_file.LiteralText(literal, Span(start, _)),):
             return position.read_reference(literal, start)
         case _ if not any(isinstance(part, VariableUse) for part in image_text):
             return position.make_unsupported(text.source, Reason.MALFORMED)
@@ -125,10 +134,10 @@ def _read_context(
 def _remove_scheme(text: InterpolatedText) -> InterpolatedText | None:
     """Return the text behind `docker-image://`; None if the text does not begin with it."""
     match text:
-        case (remark.LiteralText(first, span), *rest) if first.startswith(_IMAGE_SCHEME):
+        case (cross_file.LiteralText(first, span), *rest) if first.startswith(_IMAGE_SCHEME):
             length = len(_IMAGE_SCHEME)
             shifted_span = None if span is None else Span(span.start + length, span.end)
-            return (remark.LiteralText(first[length:], shifted_span), *rest)
+            return (cross_file.LiteralText(first[length:], shifted_span), *rest)
         case _:
             return None
 

@@ -10,15 +10,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.formats._syntax.compose.inline import read_inline
+from bot.formats._syntax.compose.inline_dockerfiles import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.compose.services import ComposeService, list_build_arguments, list_environment_uses, list_services
-from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition, format_for_display
+from bot.formats._syntax.compose.services import (
+    ComposeService,
+    list_build_arguments,
+    list_environment_uses,
+    list_services,
+)
 from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.tree_paths import resolve_dockerfile
-from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.images import YamlImageReader
-from bot.formats._syntax.yaml.keys import may_be_escaped
+from bot.formats._syntax.yaml.file_reader import read_file
+from bot.formats._syntax.yaml.image_reader import YamlImageReader
+from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 from bot.formats._syntax.yaml.nodes import (
     ALL_ITEMS,
     ALL_VALUES,
@@ -27,8 +32,7 @@ from bot.formats._syntax.yaml.nodes import (
     YamlNode,
     YamlScalar,
 )
-from bot.model.found import ExtractedItem
-from bot.model.remark import (
+from bot.model.cross_file import (
     BuildArgumentSetting,
     BuildOutput,
     EnvironmentUse,
@@ -36,6 +40,7 @@ from bot.model.remark import (
     LiteralText,
     VariableUse,
 )
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -119,7 +124,9 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
             yield BuildArgumentSetting(path, argument.line_number, target, argument.name)
 
 
-def _read_image(document: YamlDocument, path: FilePath, image: _ServiceImage) -> Occurrence | UnsupportedText | InterpolatedImage | None:
+def _read_image(
+    document: YamlDocument, path: FilePath, image: _ServiceImage
+) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image reference of a scalar, as an `InterpolatedImage` fact if variables decide it."""
     node = image.node
     found: Occurrence | UnsupportedText | InterpolatedImage | None = None
@@ -133,7 +140,9 @@ def _read_image(document: YamlDocument, path: FilePath, image: _ServiceImage) ->
     return found
 
 
-def _read_interpolated(document: YamlDocument, path: FilePath, image: _ServiceImage, node: YamlScalar) -> InterpolatedImage | UnsupportedText | None:
+def _read_interpolated(
+    document: YamlDocument, path: FilePath, image: _ServiceImage, node: YamlScalar
+) -> InterpolatedImage | UnsupportedText | None:
     """Return an image that is written with variables; None if the text turns out to contain no variable."""
     written = node.text.removeprefix(image.scheme)
     start = document.find_literal_start(node) if node.tag == STRING else None

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, YamlDocument, YamlNode, YamlScalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.ways import KeyPath
-from bot.model.remark import DependabotConfig
+from bot.formats._syntax.yaml.key_paths import KeyPath
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, TooDeepError, YamlDocument, YamlNode, YamlScalar, read_documents
+from bot.model.cross_file import DependabotConfig
 from bot.model.source import SourceFile
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
@@ -22,7 +22,9 @@ _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
 """Ecosystems with images: `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
 _UPDATE_TYPE_PREFIX = "version-update:semver-"
-_UPDATE_TYPES = {f"{_UPDATE_TYPE_PREFIX}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)}
+_UPDATE_TYPES = {
+    f"{_UPDATE_TYPE_PREFIX}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)
+}
 
 
 def read(file: SourceFile) -> Iterator[DependabotConfig]:
@@ -51,7 +53,9 @@ def _list_updates(document: YamlDocument) -> Iterator[DependabotUpdate]:
 
 
 def _read_update(document: YamlDocument, entry: YamlNode, ecosystem: str) -> DependabotUpdate:
-    folders = _list_scalars(document, entry, ("directory",)) + _list_scalars(document, entry, ("directories", ALL_ITEMS))
+    folders = _list_scalars(document, entry, ("directory",)) + _list_scalars(
+        document, entry, ("directories", ALL_ITEMS)
+    )
     branches = _list_scalars(document, entry, ("target-branch",))
     return DependabotUpdate(
         document.get_line_number(entry),
@@ -77,7 +81,9 @@ def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
 
 def _list_ignored(document: YamlDocument, entry: YamlNode) -> Iterator[IgnoredImages]:
     for _, ignore_entry in document.walk(entry, ("ignore", ALL_ITEMS), ""):
-        types = _list_scalars(document, ignore_entry, ("update-types", ALL_ITEMS)) + _list_scalars(document, ignore_entry, ("update-types",))
+        types = _list_scalars(document, ignore_entry, ("update-types", ALL_ITEMS)) + _list_scalars(
+            document, ignore_entry, ("update-types",)
+        )
         has_versions = bool(document.get_values(ignore_entry, "versions"))
         for name in _list_scalars(document, ignore_entry, ("dependency-name",)) or ["*"] * bool(types):
             if types:

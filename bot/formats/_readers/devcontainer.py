@@ -10,10 +10,10 @@ from typing import assert_never
 
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, JsonValue, JsonWord, read_json
-from bot.formats._syntax.places import TEMPLATE_MARKS, UniqueLocators, ReferencePosition
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
 from bot.formats._syntax.tree_paths import resolve_dockerfile
-from bot.model.found import ExtractedItem
-from bot.model.remark import BuildArgumentSetting
+from bot.model.cross_file import BuildArgumentSetting
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -38,7 +38,9 @@ def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[O
     """Yield the value of the key `image` (https://containers.dev/implementors/json_reference/#image-specific)."""
     locators = UniqueLocators()
     for value in root.list_values("image"):
-        position = ReferencePosition(path, _FORMAT, Role.BASE, json.line_offsets.get_line_number(value.start), locators.make_unique("image"))
+        position = ReferencePosition(
+            path, _FORMAT, Role.BASE, json.line_offsets.get_line_number(value.start), locators.make_unique("image")
+        )
         found = _read_text(value, position)
         if found is not None:
             yield found
@@ -51,7 +53,11 @@ def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | Un
         case JsonString(text, start, is_literal):
             if TEMPLATE_MARKS.search(text):
                 return position.make_unsupported(text, Reason.TEMPLATED)
-            return position.read_reference(text, start) if is_literal else position.make_unsupported(text, Reason.MALFORMED)
+            return (
+                position.read_reference(text, start)
+                if is_literal
+                else position.make_unsupported(text, Reason.MALFORMED)
+            )
         case JsonWord(text):
             return position.make_unsupported(text, Reason.MALFORMED)
         case JsonArray() | JsonObject():
@@ -65,7 +71,10 @@ def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterato
     builds = [build for build in root.list_values("build") if isinstance(build, JsonObject)][-1:]
     for build in builds:
         dockerfile_values = [*root.list_values("dockerFile"), *build.list_values("dockerfile")][-1:]
-        dockerfile = next((resolve_dockerfile(path, None, each.value) for each in dockerfile_values if isinstance(each, JsonString)), None)
+        dockerfile = next(
+            (resolve_dockerfile(path, None, each.value) for each in dockerfile_values if isinstance(each, JsonString)),
+            None,
+        )
         if dockerfile is None:
             continue
         for arguments in build.list_values("args"):

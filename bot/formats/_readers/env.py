@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from bot.formats._syntax.broken import BrokenAtError
 from bot.formats._syntax.compose.dotenv import EnvAssignment, read_assignments
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
-from bot.formats._syntax.lines import LineOffsets
-from bot.model.found import ExtractedItem
-from bot.model.remark import EnvironmentVariable, InterpolatedText, LiteralText
+from bot.formats._syntax.line_offsets import LineOffsets
+from bot.model.cross_file import EnvironmentVariable, InterpolatedText, LiteralText
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import SourceFile, Span, UnsupportedText
 from bot.model.vocabulary import Reason
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.formats._syntax.helm.keys import KeyContext, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.helm.templates import read_chart_template
-from bot.formats._syntax.helm.values import ImageCandidate, find_images, read_images
-from bot.formats._syntax.yaml.files import read_file
+from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
+from bot.formats._syntax.helm.values_walk import KeyContext, ValuesEntry, build_locator, walk_values
+from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
-from bot.formats._syntax.yaml.parts import ReferencePart
-from bot.model.found import ExtractedItem
-from bot.model.remark import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
+from bot.formats._syntax.yaml.split_references import ReferencePart
+from bot.model.cross_file import ChartImage, ChartTemplate, ChartValue, ImagePart, ValueUse
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "helm"
@@ -66,7 +66,9 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     for value in values:
         if isinstance(value.node, YamlScalar) and _may_be_part(value):
             part = ReferencePart.create(document, value.node)
-            yield ChartValue(path, part.line_number, build_locator(locator, (*value.collection.keys, value.key)), part.text)
+            yield ChartValue(
+                path, part.line_number, build_locator(locator, (*value.collection.keys, value.key)), part.text
+            )
 
 
 def _may_be_part(value: ValuesEntry) -> bool:

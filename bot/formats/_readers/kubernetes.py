@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.places.closing import lock_occurrence
+from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.kubernetes.kinds import SOURCE_PATHS
 from bot.formats._syntax.kubernetes.objects import ObjectReader
-from bot.model.found import ExtractedItem
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Reason
 
@@ -27,7 +27,11 @@ def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator
     """Yield the images of an Argo CD parameter file; not editable if Image Updater writes the file."""
     reader = ObjectReader(file.path, _FORMAT, image_paths=SOURCE_PATHS)
     for found in reader.read(file.content, is_relevant=bool):
-        yield lock_occurrence(found, Reason.OTHER_WRITER) if is_image_updater_file and isinstance(found, Occurrence) else found
+        yield (
+            lock_occurrence(found, Reason.OTHER_WRITER)
+            if is_image_updater_file and isinstance(found, Occurrence)
+            else found
+        )
 
 
 def _convert_json_to_yaml(content: bytes) -> bytes:

@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.values import ImageCandidate, find_images_below, read_images
+from bot.formats._syntax.helm.value_images import ImageCandidate, find_images_below, read_images
 from bot.formats._syntax.kubernetes.kustomize_images import ImageEntry, find_entries, read_entries
 from bot.formats._syntax.kubernetes.objects import ObjectReader
 from bot.formats._syntax.tree_paths import resolve_in_tree
-from bot.formats._syntax.yaml.files import read_file
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlNode, KeyPath, YamlScalar
-from bot.model.found import ExtractedItem
-from bot.model.remark import Kustomization
+from bot.formats._syntax.yaml.file_reader import read_file
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
+from bot.model.cross_file import Kustomization
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 _FORMAT = "kustomize"
@@ -82,7 +82,12 @@ class _KustomizationNodes:
                 for locator, node in find_nodes("helmCharts", ALL_ITEMS, "valuesInline")
                 for each in find_images_below(document, node, locator)
             ],
-            patches=[(locator, node) for way in _PATCH_PATHS for locator, node in find_nodes(*way) if isinstance(node, YamlScalar)],
+            patches=[
+                (locator, node)
+                for way in _PATCH_PATHS
+                for locator, node in find_nodes(*way)
+                if isinstance(node, YamlScalar)
+            ],
         )
 
     def read_images(self, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:

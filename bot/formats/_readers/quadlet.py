@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.core.places.closing import lock_occurrence
-from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition, format_for_display
+from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.units import BrokenUnitError, UnitSetting, read_settings
-from bot.model.found import ExtractedItem
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 

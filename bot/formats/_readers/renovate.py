@@ -9,7 +9,7 @@ from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.jsonc import JsonArray, JsonObject, JsonString, JsonValue, JsonWord, read_json5
 from bot.formats._syntax.renovate.presets import PlainValue
 from bot.formats._syntax.renovate.settings import read_renovate_settings
-from bot.model.remark import RenovateConfig
+from bot.model.cross_file import RenovateConfig
 from bot.model.source import SourceFile
 
 _PACKAGE_KEY = "renovate"

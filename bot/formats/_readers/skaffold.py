@@ -14,11 +14,18 @@ from itertools import takewhile
 
 from bot.formats._syntax.encoding import is_utf_16
 from bot.formats._syntax.tree_paths import resolve_dockerfile, resolve_in_tree
-from bot.formats._syntax.yaml.nodes import BrokenSection, YamlDocument, YamlNode, YamlScalar, TooDeepError, read_documents
-from bot.formats._syntax.yaml.paths import ImageLocation, YamlPathFormat
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, KeyPath
-from bot.model.found import ExtractedItem
-from bot.model.remark import BuildArgumentSetting, BuildOutput
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, KeyPath
+from bot.formats._syntax.yaml.nodes import (
+    BrokenSection,
+    TooDeepError,
+    YamlDocument,
+    YamlNode,
+    YamlScalar,
+    read_documents,
+)
+from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
+from bot.model.cross_file import BuildArgumentSetting, BuildOutput
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "skaffold"
@@ -82,7 +89,9 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
 def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
     """Yield the built images of a document and its build arguments; nothing if the document is nested too deeply."""
     try:
-        artifacts = [artifact for pipeline in _PIPELINE_PATHS for artifact in _find_nodes(document, (*pipeline, *_ARTIFACT_PATH))]
+        artifacts = [
+            artifact for pipeline in _PIPELINE_PATHS for artifact in _find_nodes(document, (*pipeline, *_ARTIFACT_PATH))
+        ]
         artifacts += _find_patched_artifacts(document)
         names = frozenset(name for artifact in artifacts if (name := document.get_string(artifact, "image")))
         arguments = [remark for artifact in artifacts for remark in _list_arguments(document, artifact, file)]

@@ -10,15 +10,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
-from bot.core.places.closing import lock_occurrence
+from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.broken import BrokenFile
-from bot.formats._syntax.hcl.reader import HclBlock, HclBody, ComputedExpression, HclExpression, HclFile, HclObject, HclTuple, read_hcl
+from bot.formats._syntax.hcl.reader import (
+    ComputedExpression,
+    HclBlock,
+    HclBody,
+    HclExpression,
+    HclFile,
+    HclObject,
+    HclTuple,
+    read_hcl,
+)
 from bot.formats._syntax.hcl.tokens import HclLiteral, HclTemplate
 from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonString, read_json
 from bot.formats._syntax.jsonc import JsonObject as JsonObject
-from bot.formats._syntax.places import TEMPLATE_MARKS, UniqueLocators, ReferencePosition
 from bot.formats._syntax.platforms import read_platform
-from bot.model.found import ExtractedItem
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -123,7 +132,9 @@ class _TerraformReader:
             case _:
                 assert_never(value)
 
-    def _read_containers(self, locator: str, value: HclExpression | None, shift: int = 0) -> Iterator[Occurrence | UnsupportedText]:
+    def _read_containers(
+        self, locator: str, value: HclExpression | None, shift: int = 0
+    ) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a list of container objects."""
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
@@ -175,7 +186,9 @@ class _TerraformReader:
             return
         unique = self._locators.make_unique(locator)
         start = value.start + shift
-        position = ReferencePosition(self.path, _FORMAT, Role.THIRD_PARTY, self.file.get_line_number(start), unique, platform)
+        position = ReferencePosition(
+            self.path, _FORMAT, Role.THIRD_PARTY, self.file.get_line_number(start), unique, platform
+        )
         source = self.file.content[start : value.end + shift].decode().strip('"')
         text = _get_text(value)
         if text is None:

@@ -6,9 +6,9 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from bot.formats._syntax.lines import LineOffsets
-from bot.formats._syntax.places import ReferencePosition
-from bot.model.found import ExtractedItem
+from bot.formats._syntax.line_offsets import LineOffsets
+from bot.formats._syntax.reference_positions import ReferencePosition
+from bot.model.extracted_item import ExtractedItem
 from bot.model.reference import MAX_REFERENCE_LENGTH
 from bot.model.source import Occurrence, SourceFile
 from bot.model.vocabulary import Role
@@ -45,7 +45,9 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             continue
         start = mention.start()
         name_counts[mention["name"]] += 1
-        locator = f"{mention['name'].decode()}#{name_counts[mention['name']]}"  # without the tag, since that may change, too
+        locator = (
+            f"{mention['name'].decode()}#{name_counts[mention['name']]}"  # without the tag, since that may change, too
+        )
         position = ReferencePosition(file.path, _FORMAT, Role.BASE, lines.get_line_number(start), locator)
         found = position.read_reference(content[start : digest.end()].decode(), start)
         if isinstance(found, Occurrence):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bot.formats._syntax.places import format_for_display
+from bot.formats._syntax.reference_positions import format_for_display
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import Reason
 

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
 from bot.formats._syntax.encoding import find_text_start
-from bot.formats._syntax.lines import LineOffsets
+from bot.formats._syntax.line_offsets import LineOffsets
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100

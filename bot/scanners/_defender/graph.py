@@ -98,7 +98,9 @@ class ResourceGraph:
                     "Accept": "application/json",
                     "Content-Type": "application/json",
                 }
-                response = self._http.request("POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, max_redirects=0)
+                response = self._http.request(
+                    "POST", url, headers=headers, body=body, limit=MAX_RESPONSE_BYTES, max_redirects=0
+                )
             except (HttpError, BasebumpError) as error:
                 raise ResourceGraphError(f"{self.manager} could not be queried: {error}") from error
             is_throttled = response.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -112,7 +114,9 @@ class ResourceGraph:
         answered = f"{self.manager} answered {status}{detail}"
         match status:
             case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
-                return ResourceGraphError(f"{answered}; hint: give the identity the role {REQUIRED_ROLE} on the subscriptions")
+                return ResourceGraphError(
+                    f"{answered}; hint: give the identity the role {REQUIRED_ROLE} on the subscriptions"
+                )
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return ResourceGraphError(f"{answered}; hint: run less often, or with another identity")
         return ResourceGraphError(answered)

@@ -16,7 +16,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeGuard
 
-from bot.core.evidence.canonical import FindingKey, get_canonical_ids, get_finding_key
+from bot.core.evidence.finding_keys import FindingKey, get_canonical_ids, get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._cvss import classify_score
@@ -88,7 +88,11 @@ def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _read_grouped_row(digest: Digest, row: ReportObject) -> DefenderRow | None:
     software = ("properties", "additionalData", "softwareDetails")
     details = ("properties", "additionalData", "vulnerabilityDetails")
-    name = _get_text(row, "properties", "id") or _get_text(row, *details, "cveId") or _get_text(row, "properties", "displayName")
+    name = (
+        _get_text(row, "properties", "id")
+        or _get_text(row, *details, "cveId")
+        or _get_text(row, "properties", "displayName")
+    )
     found = _build_findings(
         [name],
         package=_get_text(row, *software, "packageName"),
@@ -104,7 +108,9 @@ def _read_grouped_row(digest: Digest, row: ReportObject) -> DefenderRow | None:
         digest,
         RowModel.GROUPED,
         generated_at=parse_time(_get_value(row, "properties", "timeGenerated")),
-        pushed_at=parse_time(_get_value(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")),
+        pushed_at=parse_time(
+            _get_value(row, "properties", "additionalData", "artifactDetails", "lastPushedToRegistryUTC")
+        ),
         system=_get_text(row, *software, "osDetails", "osVersion").replace("_", " "),
     )
     return _apply_status(defender_row, row, found)
@@ -115,8 +121,15 @@ def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | Non
     scanners = _decode_nested(_get_value(update, "ScannersDetails"))
     scans = [update, *(scanners.values() if isinstance(scanners, dict) else ())]
     image = _decode_nested(_get_value(row, "properties", "resourceAdditionalData"))
-    pushed = _get_value(image, "LastPushedToRegistryUTC") or _get_value(image, "RepositoryDetails", "LastPushedToRegistryUTC")
-    defender_row = DefenderRow(digest, RowModel.INDIVIDUAL, generated_at=parse_time(_get_value(row, "properties", "timeGenerated")), pushed_at=parse_time(pushed))
+    pushed = _get_value(image, "LastPushedToRegistryUTC") or _get_value(
+        image, "RepositoryDetails", "LastPushedToRegistryUTC"
+    )
+    defender_row = DefenderRow(
+        digest,
+        RowModel.INDIVIDUAL,
+        generated_at=parse_time(_get_value(row, "properties", "timeGenerated")),
+        pushed_at=parse_time(pushed),
+    )
     return _apply_status(defender_row, row, _read_update_findings(update, scans))
 
 
@@ -124,7 +137,9 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
     """Yield the vulnerabilities that an update fixes; without details, those that the scanners name."""
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
-    installed = next(filter(None, (_format_versions(_get_value(scan, "DetectedSoftwareVersions")) for scan in scans)), "")
+    installed = next(
+        filter(None, (_format_versions(_get_value(scan, "DetectedSoftwareVersions")) for scan in scans)), ""
+    )
     fixed_in = next(filter(None, (_get_text(scan, "FixedVersion") for scan in scans)), "")
     category, language = (
         next(filter(None, (_get_text(scan, name) for scan in scans)), "") for name in ("PackageType", "Language")
@@ -144,7 +159,11 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
     """Read an assessment of all vulnerabilities of an image; None unless it is healthy, since other rows name them."""
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
-    return DefenderRow(digest, RowModel.GROUPED, generated_at=parse_time(_get_value(row, "properties", "timeGenerated"))) if is_healthy else None
+    return (
+        DefenderRow(digest, RowModel.GROUPED, generated_at=parse_time(_get_value(row, "properties", "timeGenerated")))
+        if is_healthy
+        else None
+    )
 
 
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
@@ -161,7 +180,11 @@ def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: It
             by = _EXEMPTION_AUTHOR if cause.lower() == "exempt" else _POLICY_AUTHOR
             why = ": ".join(filter(None, (cause.lower() or "not applicable", more)))
             findings = tuple(row_findings)
-            return replace(defender_row, suppressed=tuple(SuppressedFinding(each, why, by) for each in findings)) if findings else None
+            return (
+                replace(defender_row, suppressed=tuple(SuppressedFinding(each, why, by) for each in findings))
+                if findings
+                else None
+            )
     findings = tuple(row_findings)
     if not findings:
         raise UnreadableReportError("a row is about an update, and names no vulnerability that it fixes")
@@ -180,7 +203,11 @@ def _build_findings(
 
 def _name_package_type(category: str, language: str) -> str:
     """Return the ecosystem of a package by the same name for both models."""
-    return SYSTEM_PACKAGE_TYPE if category.lower() == SYSTEM_PACKAGE_TYPE or not language.strip() else language.strip().lower()
+    return (
+        SYSTEM_PACKAGE_TYPE
+        if category.lower() == SYSTEM_PACKAGE_TYPE or not language.strip()
+        else language.strip().lower()
+    )
 
 
 def _parse_severity(term: str, score: object) -> Severity:

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 from bot.scanners._reports import aqua, grype, sarif, trivy, twistcli
-from bot.scanners._reports._said import ReportImage
+from bot.scanners._reports._report_image import ReportImage
 
 __all__ = ["ReportImage", "UnreadableReportError", "parse_reports"]
 

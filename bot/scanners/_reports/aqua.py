@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bot.core.evidence.build_time import parse_build_time
-from bot.core.evidence.canonical import get_canonical_ids, merge_findings
+from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, UnscannedReason
-from bot.scanners._findings import shorten_to_line, parse_severity
-from bot.scanners._json import ReportObject, UnreadableReportError, read_object, parse_time, read_objects, read_text, read_texts
-from bot.scanners._reports._said import ReportImage, find_digests
-from bot.scanners._trivyreleases import get_bucket_name, is_rolling
+from bot.scanners._findings import parse_severity, shorten_to_line
+from bot.scanners._json import (
+    ReportObject,
+    UnreadableReportError,
+    parse_time,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+)
+from bot.scanners._reports._report_image import ReportImage, find_digests
+from bot.scanners._trivy_buckets import get_bucket_name, is_rolling
 
 TOOL = "aqua"
 

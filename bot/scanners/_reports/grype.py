@@ -8,11 +8,20 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from bot.core.evidence.build_time import parse_build_time
-from bot.core.evidence.canonical import get_canonical_ids, merge_findings
+from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, SuppressedFinding, UnscannedReason
-from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line, deduplicate_suppressed, parse_severity
-from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, parse_time, read_objects, read_text, read_texts
-from bot.scanners._reports._said import ReportImage, find_digests
+from bot.scanners._findings import MAX_NAME_LENGTH, deduplicate_suppressed, parse_severity, shorten_to_line
+from bot.scanners._json import (
+    ReportObject,
+    UnreadableReportError,
+    parse_object,
+    parse_time,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+)
+from bot.scanners._reports._report_image import ReportImage, find_digests
 
 TOOL = "grype"
 SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
@@ -79,13 +88,17 @@ def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
 
 def _read_database_time(database_object: ReportObject) -> datetime | None:
     """Return the build time of the database; since Grype 0.88, the report has it below `status`."""
-    return parse_time(read_object(database_object.get("status")).get("built")) or parse_time(database_object.get("built"))
+    return parse_time(read_object(database_object.get("status")).get("built")) or parse_time(
+        database_object.get("built")
+    )
 
 
 def _get_data_release(name: str, version: str) -> str:
     """Return the distribution with that part of its version that selects Grype's data."""
     parts = version.split(".")
-    version_parts = parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
+    version_parts = (
+        parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
+    )
     return f"{name} {'.'.join(version_parts)}".rstrip()
 
 
@@ -97,7 +110,9 @@ def _is_system_match(match: ReportObject) -> bool:
 def _check_distribution(system: str, alerts: list[ReportObject]) -> NotScanned | None:
     if not system:
         return NotScanned(UnscannedReason.OS_UNKNOWN)
-    if any(alert.get("type") == _END_OF_LIFE_ALERT for package in alerts for alert in read_objects(package.get("alerts"))):
+    if any(
+        alert.get("type") == _END_OF_LIFE_ALERT for package in alerts for alert in read_objects(package.get("alerts"))
+    ):
         return NotScanned(UnscannedReason.END_OF_LIFE, system)
     return None
 

@@ -9,12 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from bot.core.evidence.canonical import get_canonical_ids, merge_findings
+from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, Severity, UnscannedReason
 from bot.scanners._cvss import classify_score
-from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line, parse_severity
-from bot.scanners._json import ReportObject, UnreadableReportError, read_object, parse_time, read_objects, read_text, read_texts
-from bot.scanners._reports._said import ReportImage, find_digests
+from bot.scanners._findings import MAX_NAME_LENGTH, parse_severity, shorten_to_line
+from bot.scanners._json import (
+    ReportObject,
+    UnreadableReportError,
+    parse_time,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+)
+from bot.scanners._reports._report_image import ReportImage, find_digests
 
 _TRIVY_MESSAGE = re.compile(
     r"Package: (?P<package>[^\n]+)\nInstalled Version: (?P<installed>[^\n]*)\nVulnerability (?P<id>[^\n]+)\n"
@@ -42,10 +50,14 @@ def _read_run(run: ReportObject) -> ReportImage:
     rules, results = read_objects(driver.get("rules")), read_objects(run.get("results"))
     digest_texts = [read_text(properties.get(key)) for key in ("imageName", "imageID")]
     ends = (parse_time(each.get("endTimeUtc")) for each in read_objects(run.get("invocations")))
-    not_scanned = NotScanned(UnscannedReason.OS_UNKNOWN, "the report has no results, and does not name the operating system")
+    not_scanned = NotScanned(
+        UnscannedReason.OS_UNKNOWN, "the report has no results, and does not name the operating system"
+    )
     return ReportImage(
         tool=shorten_to_line(read_text(driver.get("name")), MAX_NAME_LENGTH).lower(),
-        tool_version=shorten_to_line(read_text(driver.get("version")) or read_text(driver.get("semanticVersion")), MAX_NAME_LENGTH),
+        tool_version=shorten_to_line(
+            read_text(driver.get("version")) or read_text(driver.get("semanticVersion")), MAX_NAME_LENGTH
+        ),
         findings=merge_findings(finding for result in results for finding in _read_findings(result, rules)),
         digests=find_digests((*digest_texts, *read_texts(properties.get("repoDigests")))),
         has_release_data=bool(results),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from bot.model.evidence import NotScanned, SuppressedFinding, UnscannedReason
-from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line, deduplicate_suppressed
-from bot.scanners._json import ReportObject, read_object, parse_time, read_objects, read_text, read_texts
-from bot.scanners._reports._said import ReportImage, find_digests
-from bot.scanners._trivyreleases import get_bucket_name, is_rolling
-from bot.scanners._trivyreport import TrivyReport, read_findings, read_report
+from bot.scanners._findings import MAX_NAME_LENGTH, deduplicate_suppressed, shorten_to_line
+from bot.scanners._json import ReportObject, parse_time, read_object, read_objects, read_text, read_texts
+from bot.scanners._reports._report_image import ReportImage, find_digests
+from bot.scanners._trivy_buckets import get_bucket_name, is_rolling
+from bot.scanners._trivy_report import TrivyReport, read_findings, read_report
 
 TOOL = "trivy"
 
@@ -24,16 +24,28 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))
-    digest_texts = (read_text(report.get("ArtifactName")), read_text(metadata.get("ImageID")), *read_texts(metadata.get("RepoDigests")))
+    digest_texts = (
+        read_text(report.get("ArtifactName")),
+        read_text(metadata.get("ImageID")),
+        *read_texts(metadata.get("RepoDigests")),
+    )
     system = trivy_report.system
-    release = get_bucket_name(system.family, system.release, has_extended_support=system.has_extended_support) if system else None
+    release = (
+        get_bucket_name(system.family, system.release, has_extended_support=system.has_extended_support)
+        if system
+        else None
+    )
     os_results = [result for result in read_objects(report.get("Results")) if result.get("Class") == "os-pkgs"]
     return (
         ReportImage(
             tool=TOOL,
-            tool_version=shorten_to_line(read_text(tool.get("Version")) or read_text(server.get("Version")), MAX_NAME_LENGTH),
+            tool_version=shorten_to_line(
+                read_text(tool.get("Version")) or read_text(server.get("Version")), MAX_NAME_LENGTH
+            ),
             findings=trivy_report.findings,
-            suppressed=deduplicate_suppressed(_read_suppressed(read_objects(report.get("Results"))), trivy_report.findings),
+            suppressed=deduplicate_suppressed(
+                _read_suppressed(read_objects(report.get("Results"))), trivy_report.findings
+            ),
             digests=find_digests(digest_texts),
             platform=trivy_report.platform,
             system=str(system) if system else "",

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.core.evidence.canonical import get_canonical_ids, merge_findings
+from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
 from bot.model.evidence import Finding, NotScanned, UnscannedReason
-from bot.scanners._findings import shorten_to_line, parse_severity
-from bot.scanners._json import ReportObject, UnreadableReportError, read_list, parse_time, read_objects, read_text
-from bot.scanners._reports._said import ReportImage, find_digests
+from bot.scanners._findings import parse_severity, shorten_to_line
+from bot.scanners._json import ReportObject, UnreadableReportError, parse_time, read_list, read_objects, read_text
+from bot.scanners._reports._report_image import ReportImage, find_digests
 
 TOOL = "twistcli"
 _FIXED = re.compile(r"fixed in (.+)", re.DOTALL)
@@ -32,7 +32,9 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 def _read_result(result: ReportObject) -> ReportImage:
     vulnerabilities = read_objects(result.get("vulnerabilities"))
     packages = read_objects(result.get("packages"))
-    types = {(read_text(each.get("name")), read_text(each.get("version"))): read_text(each.get("type")) for each in packages}
+    types = {
+        (read_text(each.get("name")), read_text(each.get("version"))): read_text(each.get("type")) for each in packages
+    }
     distro = shorten_to_line(read_text(result.get("distro")))
     digest_texts = (read_text(result.get(key)) for key in ("id", "digest", "name"))
     findings = merge_findings(finding for each in vulnerabilities for finding in _read_findings(each, types))
@@ -53,7 +55,10 @@ def _read_findings(vulnerability: ReportObject, types: dict[tuple[str, str], str
     vulnerability_id, package = read_text(vulnerability.get("id")), read_text(vulnerability.get("packageName"))
     if not vulnerability_id or not package:
         raise UnreadableReportError("the report has a vulnerability without an id or a package")
-    installed, fix_match = read_text(vulnerability.get("packageVersion")), _FIXED.match(read_text(vulnerability.get("status")))
+    installed, fix_match = (
+        read_text(vulnerability.get("packageVersion")),
+        _FIXED.match(read_text(vulnerability.get("status"))),
+    )
     for identifier in get_canonical_ids(vulnerability_id):
         yield Finding(
             id=identifier,

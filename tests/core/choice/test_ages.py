@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.values import digest
 
-from bot.core.choice.ages import determine_known_since, find_withdrawn_digests, find_matured_digests, has_rolled_back
+from bot.core.choice.ages import determine_known_since, find_matured_digests, find_withdrawn_digests, has_rolled_back
 from bot.model.history import TagObservation
 from bot.model.image import RegistryRecord
 from bot.model.reference import TagRef

@@ -56,7 +56,10 @@ def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_o
 
 def patch_and_original(patched_ago, rebuilt_ago, held):
     """Return a patch of a tag and the tag, pushed so many days ago; the file holds `held`."""
-    times = {digest("patch"): RegistryRecord(NOW - patched_ago * DAY), digest("new"): RegistryRecord(NOW - rebuilt_ago * DAY)}
+    times = {
+        digest("patch"): RegistryRecord(NOW - patched_ago * DAY),
+        digest("new"): RegistryRecord(NOW - rebuilt_ago * DAY),
+    }
     line = replace(NGINX, tag=f"{NGINX.tag}-4")
     around = {digest(held)} if held else set()
 
@@ -121,11 +124,18 @@ def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
     old, same = index("old", "same"), {digest("old"): index("old", "same")}
     policy = replace(accepting(date(2027, 1, 31)), min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    resolved = ResolvedTag(NGINX, digest("new"), index("new", "same"), same, observations=history, earlier_manifests=(index("ripe"),))
+    resolved = ResolvedTag(
+        NGINX, digest("new"), index("new", "same"), same, observations=history, earlier_manifests=(index("ripe"),)
+    )
     young, ripe = decide(place("old", policy), [resolved], NOW).candidates
     assert (young.digest, bool(young.notes), ripe.digest, ripe.notes) == (digest("new"), True, digest("ripe"), ())
     resolved = ResolvedTag(
-        NGINX, digest("new"), index("new"), same, observations=history, earlier_manifests=(replace(old, digest=digest("ripe")),)
+        NGINX,
+        digest("new"),
+        index("new"),
+        same,
+        observations=history,
+        earlier_manifests=(replace(old, digest=digest("ripe")),),
     )
     young, ripe = decide(place("old", policy), [resolved], NOW).candidates
     assert (young.notes, len(ripe.notes)) == ((), 1)

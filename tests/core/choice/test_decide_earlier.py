@@ -76,7 +76,9 @@ def stating(word, version):
 def held_newest(*earlier, newest="1.27.1", **more):
     """Return a line whose newest digest states a version, `earlier` ones before it, and the file's states 1.27.2."""
     new = stating("new", newest)
-    return ResolvedTag(NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier_manifests=earlier, **more)
+    return ResolvedTag(
+        NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier_manifests=earlier, **more
+    )
 
 
 def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_said():

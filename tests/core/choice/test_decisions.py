@@ -7,9 +7,9 @@ import pytest
 from support.values import digest, occurrence, update
 
 from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
-from bot.core.places.closing import unlock_allowed, lock_occurrence, assign_to_other_bot
-from bot.core.places.reconcile import reconcile_decisions
-from bot.core.places.select import RepositoryBranch, is_known_registry, select_reference
+from bot.core.references.locking import assign_to_other_bot, lock_occurrence, unlock_allowed
+from bot.core.references.reconcile import reconcile_decisions
+from bot.core.references.select import RepositoryBranch, is_known_registry, select_reference
 from bot.model.decision import (
     HeldUpdate,
     RefusedUpdate,
@@ -106,7 +106,8 @@ def test_a_rule_opens_what_it_allows_and_nothing_else():
     place = {"digest": NotEditable(Reason.EMBEDDED, slot), "tag": NotEditable(Reason.EMBEDDED, slot)}
     assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
     assert (
-        _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place)) is Reason.EMBEDDED
+        _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place))
+        is Reason.EMBEDDED
     )
     opened = _select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.EMBEDDED,)),)), **place)
     assert isinstance(opened, TrackedImage)
@@ -136,14 +137,20 @@ def test_closing_keeps_what_cannot_be_opened_closed():
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
     assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
     assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
-    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(
+        Reason.OTHER_WRITER
+    )
 
 
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
     slot = EditSlot(Span(7, 7), b"", b"@")
     warned = lock_occurrence(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
-    left = assign_to_other_bot(assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3")
-    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
+    left = assign_to_other_bot(
+        assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3"
+    )
+    assert (
+        left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
+    )
     assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
     assert unlock_allowed(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
     assert unlock_allowed(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
@@ -169,7 +176,9 @@ def test_own_images_move_only_by_a_rule_that_says_role_own():
     written, place = "acme.azurecr.io/apps/shop/web:1", {"role": Role.THIRD_PARTY}
     assert _reason(_select(written, PolicyConfig(own_globs=own), **place)) is Reason.OWN
     assert _reason(_select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(pin=True),)), **place)) is Reason.OWN
-    selected = _select(written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place)
+    selected = _select(
+        written, PolicyConfig(own_globs=own, rules=(PolicyRule(match=RuleMatch(role=Role.OWN), pin=True),)), **place
+    )
     assert isinstance(selected, TrackedImage)
     assert selected.occurrence.role is Role.OWN
 
@@ -213,7 +222,11 @@ def _policy(*rules, written="nginx:1", **more) -> Policy:
 
 
 def test_each_key_is_taken_from_the_first_rule_that_sets_it():
-    policy = _policy(PolicyRule(labels=("a",)), PolicyRule(pin=True, labels=("b",)), PolicyRule(require=RequiredEvidence(scan=True), pin=True))
+    policy = _policy(
+        PolicyRule(labels=("a",)),
+        PolicyRule(pin=True, labels=("b",)),
+        PolicyRule(require=RequiredEvidence(scan=True), pin=True),
+    )
     assert policy == Policy(labels=("a",), pin=True, require=RequiredEvidence(scan=True))
 
 
@@ -316,13 +329,19 @@ def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
 
 
 def test_what_somebody_may_answer_for_is_a_hold():
-    assert set(ACCEPTABLE_REASONS) < {*REASONS_BY_STATUS[OccurrenceStatus.HELD], *REASONS_BY_STATUS[OccurrenceStatus.REFUSED]}
+    assert set(ACCEPTABLE_REASONS) < {
+        *REASONS_BY_STATUS[OccurrenceStatus.HELD],
+        *REASONS_BY_STATUS[OccurrenceStatus.REFUSED],
+    }
 
 
 def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
     wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
     assert build_verdict(wanted).occurrence.notes == ("It is one of two.",)
-    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == ("It is one of two.", WITHDRAWN_NOTE)
+    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == (
+        "It is one of two.",
+        WITHDRAWN_NOTE,
+    )
     gone = build_verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
     assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
     assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

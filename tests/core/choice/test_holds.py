@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 import pytest
 from support.values import digest, occurrence
 
-from bot.core.choice.holds import VERSION_ANNOTATION, list_hold_reasons, is_lower_version, get_platforms_in_use, describe_retention_risk
+from bot.core.choice.holds import (
+    VERSION_ANNOTATION,
+    describe_retention_risk,
+    get_platforms_in_use,
+    is_lower_version,
+    list_hold_reasons,
+)
 from bot.model.decision import TrackedImage
 from bot.model.history import TagObservation
 from bot.model.image import ChildManifest, Manifest, ManifestKind, RegistryRecord, ResolvedTag
@@ -115,7 +121,9 @@ def test_one_manifest_cannot_replace_an_index_of_two_platforms():
 
 
 def test_an_index_without_platforms_loses_none():
-    old, new = (replace(index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new"))
+    old, new = (
+        replace(index(word), children=(ChildManifest(digest(f"{word} child"), None),)) for word in ("old", "new")
+    )
     assert objections(old, new) == {}
 
 
@@ -156,7 +164,10 @@ def test_an_image_that_its_registry_had_earlier_is_older():
     assert "2027-01-03" in found[Reason.OLDER]
     assert objections(index("old"), new, registry_records={digest("old"): day(3), digest("new"): day(9)}) == {}
     assert objections(index("old"), new, registry_records={digest("new"): day(3)}) == {}
-    assert objections(index("old"), new, registry_records={digest("old"): RegistryRecord(None), digest("new"): day(3)}) == {}
+    assert (
+        objections(index("old"), new, registry_records={digest("old"): RegistryRecord(None), digest("new"): day(3)})
+        == {}
+    )
 
 
 def test_another_tag_is_not_older_because_the_written_one_was_rebuilt_since():
@@ -176,7 +187,9 @@ def test_an_image_that_states_a_lower_version_is_older():
 
 def test_a_version_may_stand_at_the_descriptors_of_an_index():
     old, new = (
-        replace(index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),))
+        replace(
+            index(word), children=(ChildManifest(digest(word * 2), "linux/amd64", ((VERSION_ANNOTATION, version),)),)
+        )
         for word, version in (("old", "3.12.8"), ("new", "3.12.7"))
     )
     assert list(objections(old, new)) == [Reason.OLDER]
@@ -222,5 +235,7 @@ DOCKER_TYPE = "application/vnd.docker.distribution.manifest.v2+json"
 )
 def test_a_pinned_image_that_retention_would_delete_is_said(record, said):
     place = TrackedImage(occurrence(f"nginx:1@{digest('old')}"), LINE, Policy())
-    note = describe_retention_risk(place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {}))
+    note = describe_retention_risk(
+        place, ResolvedTag(LINE, digest("new"), registry_records={digest("old"): record} if record else {})
+    )
     assert ("would delete it" in note) is said

@@ -9,7 +9,7 @@ from support.values import digest, finding, scan, update
 from bot.core.choice.decide import decide
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.gates import apply_gates
-from bot.core.transition import get_first_transition, build_transition
+from bot.core.transition import build_transition, get_first_transition
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate, UnresolvedReference, UpdateCandidate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -115,7 +115,9 @@ def test_what_is_too_young_and_fixes_nothing_that_may_not_wait_is_held():
 
 def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64():
     def of(**more):
-        return get_first_transition(ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),)))
+        return get_first_transition(
+            ImageUpdate(place("old", **more), (UpdateCandidate(digest("new"), ("linux/arm64", "linux/amd64")),))
+        )
 
     rule = Policy(platforms=("linux/s390x", "linux/arm64"))
     assert of(platform="linux/arm64", policy=rule).platforms == ("linux/arm64",)
@@ -128,7 +130,9 @@ def test_the_platforms_that_are_scanned_are_the_places_then_the_rules_then_amd64
 @pytest.mark.parametrize(("after", "held"), [("1.27.3", True), ("1.27.5", False), ("nightly", False), (None, False)])
 def test_an_image_whose_labels_state_a_lower_version_is_held_where_a_scanner_read_them(after, held):
     wanted = update(f"nginx:1@{digest('old')}", "new")
-    known = {get_first_transition(wanted): compare_scans(replace(scan(), version="1.27.4"), replace(scan(), version=after))}
+    known = {
+        get_first_transition(wanted): compare_scans(replace(scan(), version="1.27.4"), replace(scan(), version=after))
+    }
     passed = apply_gates(wanted, known, NOW)
     assert isinstance(passed, HeldUpdate if held else ImageUpdate)
     accepted = AcceptedHold(Reason.OLDER, "team", "on purpose", NOW.date())
@@ -147,7 +151,9 @@ def test_where_labels_show_that_the_newest_is_older_the_next_candidate_is_taken(
     wanted = replace(update(f"nginx:1@{digest('old')}", "new"), candidates=candidates)
     old = replace(scan(), version="1.27.4")
     moves = [build_transition(wanted, candidate) for candidate in candidates]
-    found = dict(zip(moves, (compare_scans(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True))
+    found = dict(
+        zip(moves, (compare_scans(old, replace(old, version=each)) for each in ("1.27.3", "1.27.5")), strict=True)
+    )
     assert chosen(apply_gates(wanted, found, NOW)) == [digest("ripe")]
 
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from support.values import digest, scan, update
 
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, is_outdated, has_less_evidence
-from bot.core.proposal.mark import BodyMarker, render_marker, parse_marker
+from bot.core.proposal.fingerprint import MAX_TRANSITIONS, compute_fingerprint, has_less_evidence, is_outdated
+from bot.core.proposal.markers import BodyMarker, parse_marker, render_marker
 from bot.core.proposal.view.proposal import build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.evidence import NotScanned, UnscannedReason

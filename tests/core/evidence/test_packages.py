@@ -13,8 +13,8 @@ from support.values import SCANNER, digest, finding, scan, update
 
 from bot.core.evidence.compare import compare_scans
 from bot.core.evidence.gates import apply_gates
-from bot.core.evidence.packages import compare_packages, build_version_lookup
-from bot.core.evidence.rollback import find_downgrades, describe_rollback
+from bot.core.evidence.packages import build_version_lookup, compare_packages
+from bot.core.evidence.rollback import describe_rollback, find_downgrades
 from bot.core.proposal.view.scans import build_delta_view
 from bot.core.transition import get_first_transition
 from bot.model.contents import InstalledPackage, PackageChangeKind
@@ -148,7 +148,9 @@ def test_a_library_that_goes_back_is_no_alarm_unless_that_brings_a_vulnerability
 
 
 def test_no_number_of_fixes_softens_a_rollback():
-    wanted = update(f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),)))
+    wanted = update(
+        f"nginx:1@{digest('old')}", "new", policy=Policy(allow_introduced=(IntroducedLimit(Severity.HIGH, 0),))
+    )
     many = [finding(f"CVE-2025-{number}", Severity.CRITICAL, package="curl") for number in range(9)]
     evidence = compare_scans(scan(*many, packages=OLD), scan(finding("CVE-2026-1"), packages=NEW))
     refused = apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW)

@@ -11,8 +11,8 @@ from support.core.decisions import NOW
 from support.runs.worlds import BODY_TEMPLATE
 from support.values import digest, finding, scan, update
 
-from bot.core.evidence.canonical import get_finding_key
 from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.finding_keys import get_finding_key
 from bot.core.evidence.gates import apply_gates
 from bot.core.evidence.several_platforms import merge_platforms
 from bot.core.proposal.render import render_body
@@ -36,7 +36,9 @@ def ids(findings) -> dict[str, tuple[str, ...]]:
 
 
 def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
-    found = merge_platforms({AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))})
+    found = merge_platforms(
+        {AMD: compare_scans(scan(ONE, TWO), scan()), ARM: compare_scans(scan(ONE), scan(ONE, THREE))}
+    )
     assert found.delta is not None
     assert ids(found.delta.fixed) == {TWO.id: (AMD,)}
     assert ids(found.delta.remaining) == {ONE.id: (ARM,)}, "fixed on one platform only"
@@ -45,7 +47,9 @@ def test_what_is_new_or_left_on_any_platform_is_so_in_the_headline():
 
 
 def test_what_is_fixed_on_one_platform_and_answered_for_on_another_is_not_fixed():
-    found = merge_platforms({AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(set_aside=[ONE]))})
+    found = merge_platforms(
+        {AMD: compare_scans(scan(ONE), scan()), ARM: compare_scans(scan(ONE), scan(set_aside=[ONE]))}
+    )
     assert found.delta is not None
     assert (found.delta.fixed, found.delta.introduced, found.delta.remaining) == ((), (), ())
 
@@ -59,7 +63,9 @@ def test_the_union_loses_and_invents_nothing(amd_old, amd_new, arm_old, arm_new)
     delta = merge_platforms(parts).delta
     lists = [{get_finding_key(each) for each in listed} for listed in (delta.fixed, delta.introduced, delta.remaining)]
     fixed, introduced, remaining = lists
-    assert fixed | introduced | remaining == {get_finding_key(each) for each in (*amd_old, *amd_new, *arm_old, *arm_new)}
+    assert fixed | introduced | remaining == {
+        get_finding_key(each) for each in (*amd_old, *amd_new, *arm_old, *arm_new)
+    }
     assert len(fixed) + len(introduced) + len(remaining) == len(fixed | introduced | remaining)
     assert introduced | remaining == {get_finding_key(each) for each in (*amd_new, *arm_new)}
     assert introduced == {get_finding_key(each) for part in parts.values() for each in part.delta.introduced}
@@ -80,9 +86,14 @@ def test_where_one_platform_is_unknown_all_is_and_which_one_is_said():
 def test_a_platform_that_neither_image_has_is_none_in_use():
     known = compare_scans(scan(ONE), scan())
     assert merge_platforms({AMD: known, ARM: compare_scans(MISSING, MISSING)}) == known
-    assert merge_platforms({AMD: compare_scans(None, scan()), ARM: compare_scans(None, MISSING)}) == compare_scans(None, scan())
+    assert merge_platforms({AMD: compare_scans(None, scan()), ARM: compare_scans(None, MISSING)}) == compare_scans(
+        None, scan()
+    )
     assert merge_platforms({AMD: known, ARM: compare_scans(scan(ONE), MISSING)}).delta is None, "one that was lost is"
-    assert merge_platforms({AMD: compare_scans(MISSING, MISSING), ARM: compare_scans(MISSING, MISSING)}).new.reason is MISSING.reason
+    assert (
+        merge_platforms({AMD: compare_scans(MISSING, MISSING), ARM: compare_scans(MISSING, MISSING)}).new.reason
+        is MISSING.reason
+    )
 
 
 def test_packages_that_change_on_any_platform_are_listed_once():
@@ -99,7 +110,9 @@ def test_packages_that_change_on_any_platform_are_listed_once():
 def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
     """Return what gates make of a move that is known on one of two platforms."""
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
-    return apply_gates(moved, {get_first_transition(moved): merge_platforms({AMD: compare_scans(before, after), ARM: other})}, NOW)
+    return apply_gates(
+        moved, {get_first_transition(moved): merge_platforms({AMD: compare_scans(before, after), ARM: other})}, NOW
+    )
 
 
 @pytest.mark.parametrize("other", [UNKNOWN, compare_scans(scan(), scan())], ids=["not-scanned", "no-packages-listed"])
@@ -146,7 +159,11 @@ def test_the_body_has_a_row_for_each_platform_and_says_where_a_finding_is():
 
 def test_where_all_platforms_have_the_same_there_is_one_row_and_they_are_named_once():
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM)))
-    known = {get_first_transition(moved): merge_platforms(dict.fromkeys((AMD, ARM), compare_scans(scan(ONE, TWO), scan(TWO))))}
+    known = {
+        get_first_transition(moved): merge_platforms(
+            dict.fromkeys((AMD, ARM), compare_scans(scan(ONE, TWO), scan(TWO)))
+        )
+    }
     text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((moved,), known, rows), 60_000)
     assert "Platform" not in text
     assert "| only" not in text

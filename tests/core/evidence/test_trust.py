@@ -114,7 +114,10 @@ def test_every_distrust_is_a_reason_of_its_status_and_says_what_was_found():
     for old, new, is_required in product((None, *EVERYTHING), EVERYTHING, (True, False)):
         found = check_signatures(TransitionSignatures(old, new), is_required=is_required)
         if found is not None:
-            assert found.reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED if found.is_unknown else OccurrenceStatus.REFUSED]
+            assert (
+                found.reason
+                in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED if found.is_unknown else OccurrenceStatus.REFUSED]
+            )
             assert found.detail
 
 
@@ -175,7 +178,9 @@ def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_t
     assert isinstance(wanted, ImageUpdate)
     if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
-    found = apply_gates(wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW)
+    found = apply_gates(
+        wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW
+    )
     if taken is None:
         assert isinstance(found, UnresolvedReference)
     else:

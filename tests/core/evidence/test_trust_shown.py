@@ -119,7 +119,8 @@ def test_a_body_says_who_signed_both_images_or_why_nobody_can_be_named(old, new,
 def test_of_an_image_without_an_old_one_the_body_says_who_signed_it():
     assert said(TransitionSignatures(None, OURS), PIN) == "IT: the image is signed by `ours.pub`."
     assert (
-        said(TransitionSignatures(None, NONE), PIN) == "**Not signed by anybody trusted:** the image of IT: it has no signature."
+        said(TransitionSignatures(None, NONE), PIN)
+        == "**Not signed by anybody trusted:** the image of IT: it has no signature."
     )
 
 
@@ -140,7 +141,11 @@ def test_every_outcome_has_a_state_and_a_sentence():
 
 def test_what_certificates_and_registries_say_acts_nowhere():
     evil = "x` <img src=x> @all #1\n- [ ] ::error::"
-    for new in (VerifiedSignature(Signer(SignatureScheme.KEYLESS, evil)), UnsupportedSignature(evil), BadSignature(SignatureDefect.BROKEN, evil)):
+    for new in (
+        VerifiedSignature(Signer(SignatureScheme.KEYLESS, evil)),
+        UnsupportedSignature(evil),
+        BadSignature(SignatureDefect.BROKEN, evil),
+    ):
         tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(body(TransitionSignatures(NONE, new)))
         inner = [child for token in tokens for child in token.children or ()]
         assert any("@all #1" in child.content for child in inner if child.type == "code_inline")
@@ -176,7 +181,15 @@ def report(found, old=None):
 
 
 def test_another_verdict_is_something_that_is_known_and_nothing_that_is_proposed():
-    reports = [report(each) for each in (None, TransitionSignatures(NONE, NONE), TransitionSignatures(NONE, OURS), TransitionSignatures(OURS, OURS))]
+    reports = [
+        report(each)
+        for each in (
+            None,
+            TransitionSignatures(NONE, NONE),
+            TransitionSignatures(NONE, OURS),
+            TransitionSignatures(OURS, OURS),
+        )
+    ]
     assert len({each[:PROPOSED_DIGITS] for each in reports}) == 1
     assert len(set(reports)) == len(reports)
     assert is_outdated(report(TransitionSignatures(NONE, NONE)), report(TransitionSignatures(NONE, OURS)))
@@ -197,4 +210,6 @@ def test_a_scan_that_becomes_known_does_not_pay_for_a_signature_that_no_longer_i
 
 
 def test_the_words_of_an_error_do_not_make_a_report_another():
-    assert report(TransitionSignatures(NONE, UNKNOWN)) == report(TransitionSignatures(NONE, replace(UNKNOWN, detail="no answer again")))
+    assert report(TransitionSignatures(NONE, UNKNOWN)) == report(
+        TransitionSignatures(NONE, replace(UNKNOWN, detail="no answer again"))
+    )

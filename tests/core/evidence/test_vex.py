@@ -208,7 +208,9 @@ NAMES = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
 def test_a_source_package_is_set_aside_only_where_all_that_the_image_has_of_it_is_named(sources, more, data):
     source = data.draw(st.sampled_from(sorted(sources.values())))
     named = data.draw(st.sets(st.sampled_from(sorted(sources)))) | more
-    packages = tuple(InstalledPackage("debian", name, "1", origin if origin != name else "") for name, origin in sources.items())
+    packages = tuple(
+        InstalledPackage("debian", name, "1", origin if origin != name else "") for name, origin in sources.items()
+    )
     built = {name for name, origin in sources.items() if origin == source}
     outcome = scan(finding("CVE-2026-1", package=source), packages=packages)
     statement = replace(

@@ -9,7 +9,7 @@ from support.values import digest, finding, scan, update
 
 from bot.core.choice.tags import is_within_mode
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.automerge import is_automerge_unknown, can_automerge
+from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
 from bot.model.decision import UpdateCandidate
 from bot.model.evidence import Evidence, NotScanned, UnscannedReason
 from bot.model.modes import UpdateMode
@@ -22,7 +22,9 @@ UNSCANNED = NotScanned(UnscannedReason.FAILED)
 BETTER = compare_scans(scan(finding("CVE-1")), scan())
 
 
-def may(evidence: Evidence, wanted: AutomergeConditions | None = DIGEST, tag: str | None = None, written: str = OLD) -> bool:
+def may(
+    evidence: Evidence, wanted: AutomergeConditions | None = DIGEST, tag: str | None = None, written: str = OLD
+) -> bool:
     move = replace(
         update(written, "new", policy=Policy(automerge=wanted)), candidates=(UpdateCandidate(digest("new"), tag=tag),)
     )
@@ -71,12 +73,17 @@ def test_whether_something_may_merge_is_unknown_where_the_rest_of_the_rule_holds
 def test_each_condition_can_be_waived():
     assert may(compare_scans(None, scan()), replace(DIGEST, forbids_introduced=False))
     assert not may(compare_scans(None, UNSCANNED), replace(DIGEST, forbids_introduced=False))
-    assert may(compare_scans(None, UNSCANNED), AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False))
+    assert may(
+        compare_scans(None, UNSCANNED),
+        AutomergeConditions(UpdateMode.DIGEST, require_scan=False, forbids_introduced=False),
+    )
 
 
 def test_another_tag_is_no_move_along_the_tag():
     assert not may(BETTER, DIGEST, tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
-    assert may(BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}")
+    assert may(
+        BETTER, AutomergeConditions(UpdateMode.PATCH), tag="3.12.1-slim", written=f"python:3.12.0-slim@{digest('old')}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 from support.core.lifecycle_scene import BRANCH, NOT_WANTED, NOW, REPORT, TARGETS, TARGETS_BEFORE, WANTED, shown, step
 from support.values import digest
 
-from bot.core.proposal.mark import BodyMarker, render_marker
+from bot.core.proposal.markers import BodyMarker, render_marker
 from bot.model.dashboard import UserRequest
 from bot.model.modes import OnClose, Rebase
 from bot.model.proposal import (

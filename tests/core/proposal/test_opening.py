@@ -10,7 +10,7 @@ from support.values import digest, finding, scan, update
 from bot.core.durations import MAX_DURATION
 from bot.core.evidence.build_time import parse_build_time
 from bot.core.evidence.compare import compare_scans
-from bot.core.proposal.opening import NEVER, is_awaiting_evidence, compute_opening_time
+from bot.core.proposal.opening import NEVER, compute_opening_time, is_awaiting_evidence
 from bot.model.advisory import AdvisoryList
 from bot.model.decision import UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
@@ -96,7 +96,9 @@ def test_what_has_nothing_to_be_compared_with_is_worth_it():
 def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why, waits, policy):
     failed = NotScanned(why)
     for evidence in (compare_scans(scan(), failed), compare_scans(failed, scan()), compare_scans(None, failed)):
-        assert is_awaiting_evidence([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (policy in waits)
+        assert is_awaiting_evidence([(wanted(), FIXES_LOW), (wanted(when_unknown=policy), evidence)]) == (
+            policy in waits
+        )
 
 
 # ---- what is known to be exploited -------------------------------------------------------------------------------

@@ -6,10 +6,18 @@ import pytest
 from support.forges.contract_scene import REPORT, TARGETS, proposal
 from support.runs.worlds import NOW
 
-from bot.core.proposal.mark import BodyMarker, render_marker, parse_marker, shorten_commit, record_started_commit, record_status, mark_withdrawn
-from bot.core.proposal.missing import find_missing_on_last_commit, find_missing_attributes
-from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
+from bot.core.proposal.markers import (
+    BodyMarker,
+    mark_withdrawn,
+    parse_marker,
+    record_started_commit,
+    record_status,
+    render_marker,
+    shorten_commit,
+)
+from bot.core.proposal.missing_attributes import find_missing_attributes, find_missing_on_last_commit
 from bot.model.proposal import RemoteRequest, RequestState
+from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes, StatusState
 
 HEAD = "a" * 40
 BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT))}"
@@ -22,9 +30,13 @@ def seen(body=BODY, head=HEAD):
 
 
 def test_a_mark_keeps_the_commit_beside_all_else():
-    assert parse_marker(record_started_commit(BODY, HEAD)) == BodyMarker(TARGETS, REPORT, started_commit=shorten_commit(HEAD))
+    assert parse_marker(record_started_commit(BODY, HEAD)) == BodyMarker(
+        TARGETS, REPORT, started_commit=shorten_commit(HEAD)
+    )
     assert record_started_commit(record_started_commit(BODY, "b" * 40), HEAD) == record_started_commit(BODY, HEAD)
-    both = mark_withdrawn(record_started_commit(record_status(BODY, HEAD, CommitStatus(StatusState.SUCCESS, "Good")), HEAD))
+    both = mark_withdrawn(
+        record_started_commit(record_status(BODY, HEAD, CommitStatus(StatusState.SUCCESS, "Good")), HEAD)
+    )
     assert parse_marker(both).started_commit == shorten_commit(HEAD)
     assert parse_marker(both).status_attempt is not None
     assert record_started_commit("no mark", HEAD) == "no mark"
@@ -39,7 +51,10 @@ def test_what_is_no_commit_is_none(said):
 def test_they_are_started_for_a_last_commit_for_which_nobody_tried():
     assert find_missing_attributes(seen(), WANTED, NOW, is_changing=False) == CI
     assert find_missing_attributes(seen(record_started_commit(BODY, "b" * 40)), WANTED, NOW, is_changing=False) == CI
-    assert find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=False) == NO_ATTRIBUTES
+    assert (
+        find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=False)
+        == NO_ATTRIBUTES
+    )
     assert find_missing_attributes(seen(record_started_commit(BODY, HEAD)), WANTED, NOW, is_changing=True) == CI
 
 

@@ -16,8 +16,8 @@ from bot.core.evidence.compare import compare_scans
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal import view
 from bot.core.proposal.fingerprint import PROPOSED_DIGITS, compute_fingerprint, is_outdated
-from bot.core.proposal.group import compute_intent
 from bot.core.proposal.render import BodyTooLongError, render_body
+from bot.core.proposal.update_groups import compute_intent
 from bot.core.proposal.view import proposal
 from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
 from bot.core.transition import get_first_transition
@@ -257,7 +257,9 @@ def test_a_text_is_out_of_date_once_somebody_answers_for_something_else():
 
 def with_notes(update, *notes, of_the_move=(), **more):
     selected = replace(update.tracked_image, notes=notes)
-    return replace(update, tracked_image=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more)
+    return replace(
+        update, tracked_image=selected, candidates=(replace(update.candidates[0], notes=of_the_move),), **more
+    )
 
 
 BEHIND, ANSWERED = "It was not rebuilt since its own base moved.", "the team answers for it: `because` <!-- of me -->"
@@ -292,7 +294,9 @@ def test_notes_that_do_not_fit_are_counted_and_long_ones_are_cut():
 
 def test_a_note_is_something_that_is_known_and_nothing_that_is_proposed():
     known = evidence()
-    with_it, without = (compute_fingerprint(build_proposal_view((each,), known, 100), known.values()) for each in (NOTED, MOVE))
+    with_it, without = (
+        compute_fingerprint(build_proposal_view((each,), known, 100), known.values()) for each in (NOTED, MOVE)
+    )
     assert with_it[:PROPOSED_DIGITS] == without[:PROPOSED_DIGITS]
     assert with_it != without
     assert is_outdated(without, with_it)
@@ -380,7 +384,9 @@ def test_a_body_says_what_closing_it_declines():
 def test_an_intent_depends_on_place_and_value_alone():
     assert compute_intent((MOVE,)) == compute_intent((replace(MOVE, candidates=MOVE.candidates),))
     assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "newer"),))
-    assert compute_intent((MOVE,)) != compute_intent((update(f"python:3.12-slim@{digest('old')}", "new", locator="stage[1]"),))
+    assert compute_intent((MOVE,)) != compute_intent(
+        (update(f"python:3.12-slim@{digest('old')}", "new", locator="stage[1]"),)
+    )
 
 
 def test_the_views_version_is_what_templates_are_told():

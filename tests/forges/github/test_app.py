@@ -19,9 +19,9 @@ from support.git import ADA
 from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
 from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
+from bot.model.request_attributes import RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 READ = {"metadata": "read", "contents": "read", "pull_requests": "read"}

@@ -7,7 +7,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, look, proposal, propose
 
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 
 def pull(stand):

@@ -115,7 +115,9 @@ def test_an_owner_that_graphql_does_not_know_is_explained_by_rest(server):
 def test_the_own_private_repositories_of_a_person_are_in_the_list(server):
     server.world.add_repository(f"{BOT}/private", FILES, owner="User", private=True)
     server.world.add_repository("grace/private", FILES, owner="User", private=True)
-    assert [each.name for each in _found(server, RepositorySelection(BOT), RepositorySelection("grace"))] == [f"{BOT}/private"]
+    assert [each.name for each in _found(server, RepositorySelection(BOT), RepositorySelection("grace"))] == [
+        f"{BOT}/private"
+    ]
 
 
 # Of an App

@@ -23,6 +23,8 @@ def test_an_issue_of_nobody_whom_github_knows_is_none_of_ours_and_hides_no_other
     (repository,) = stand.fleet().list_repositories(frozenset())
     dashboard = stand.fleet().get_dashboard(repository)
     dashboard.write(None, DASHBOARD_TITLE, add_marker("ours"))
-    theirs = Issue(stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[DASHBOARD_LABEL])
+    theirs = Issue(
+        stand.repository.next_number(), None, DASHBOARD_TITLE, add_marker("theirs"), labels=[DASHBOARD_LABEL]
+    )
     stand.repository.issues.append(theirs)
     assert dashboard.read().body == add_marker("ours")

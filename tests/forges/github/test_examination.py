@@ -11,7 +11,7 @@ from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
 from bot.forges.github.fleet import AppKey, GitHubFleet
-from bot.forges.github.rights import NEEDS_BY_LEVEL
+from bot.forges.github.permissions import NEEDS_BY_LEVEL
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
@@ -59,7 +59,9 @@ def marks(stand, wanted, fleet=None):
 def test_the_page_and_the_doctor_have_one_table_of_rungs():
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     said = [set(re.findall(r"`(\w+: \w+)`", cell)) for cell in row.split("|")]
-    assert said == [{need.permission.replace(" requests", "_requests") for need in NEEDS_BY_LEVEL[level]} for level in RunLevel]
+    assert said == [
+        {need.permission.replace(" requests", "_requests") for need in NEEDS_BY_LEVEL[level]} for level in RunLevel
+    ]
 
 
 # ---- an App, of which GitHub tells all -------------------------------------------------------------------------------
@@ -248,6 +250,8 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
 
 
 def test_an_owner_of_whom_nothing_is_selected_is_a_problem(stand):
-    fleet = GitHubFleet(stand.server.url, TOKEN, selected=[RepositorySelection("acme", topics=("nothing",))], pause=no_pause)
+    fleet = GitHubFleet(
+        stand.server.url, TOKEN, selected=[RepositorySelection("acme", topics=("nothing",))], pause=no_pause
+    )
     (check,) = [each for each in fleet.examine(aim()) if each.action == "select repositories"]
     assert (check.status, "no repository is selected" in check.result) == (CheckStatus.PROBLEM, True)

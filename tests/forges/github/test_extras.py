@@ -8,8 +8,8 @@ import pytest
 from support.forges.github.scene import BRANCH, look, propose
 from support.forges.github.stand import BOT
 
-from bot.forges.github.extras import LABEL_COLOUR, LABEL_DESCRIPTION
-from bot.model.extras import NO_ATTRIBUTES, RequestAttributes
+from bot.forges.github.attributes import LABEL_COLOUR, LABEL_DESCRIPTION
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 
 def pull(stand):

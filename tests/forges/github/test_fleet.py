@@ -91,13 +91,24 @@ def test_an_organization_has_no_repositories_that_are_dead_or_forks(server):
 def test_repositories_are_selected_by_globs_over_their_short_names_and_by_topics(server):
     for name, topics in {"web-a": ("go",), "web-b": ("go", "keep"), "web-old": ("keep",), "api": ("keep",)}.items():
         server.world.add_repository(f"acme/{name}", FILES, topics=topics)
-    assert _names(server, RepositorySelection("acme", include=("web-*",))) == ["acme/web-a", "acme/web-b", "acme/web-old"]
+    assert _names(server, RepositorySelection("acme", include=("web-*",))) == [
+        "acme/web-a",
+        "acme/web-b",
+        "acme/web-old",
+    ]
     assert _names(server, RepositorySelection("acme", include=("web-*", "api"), exclude=("*-old", "*-a"))) == [
         "acme/api",
         "acme/web-b",
     ]
-    assert _names(server, RepositorySelection("acme", include=("WEB-*",), exclude=("Web-Old",))) == ["acme/web-a", "acme/web-b"]
-    assert _names(server, RepositorySelection("acme", topics=("keep", "new"))) == ["acme/api", "acme/web-b", "acme/web-old"]
+    assert _names(server, RepositorySelection("acme", include=("WEB-*",), exclude=("Web-Old",))) == [
+        "acme/web-a",
+        "acme/web-b",
+    ]
+    assert _names(server, RepositorySelection("acme", topics=("keep", "new"))) == [
+        "acme/api",
+        "acme/web-b",
+        "acme/web-old",
+    ]
 
 
 def test_every_page_of_an_organization_is_read(server):

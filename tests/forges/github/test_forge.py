@@ -12,8 +12,8 @@ from support.git import EXECUTABLE, File
 
 from bot.forges.github import tree as github_tree
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
 from bot.model.proposal import NO_DRAFTS
+from bot.model.request_attributes import RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 NEWER = replace(CHANGE, content=b"FROM python:3.12-slim@sha256:2\n")

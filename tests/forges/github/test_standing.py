@@ -7,9 +7,9 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, PREFIX, look, proposal, propose
 from support.forges.github.stand import BOT
 
-from bot.forges.github.many import BATCH
+from bot.forges.github.pull_request_query import BATCH
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 OTHER = "basebump/node-22-5e7a1fd3"
 

@@ -8,7 +8,7 @@ import pytest
 from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, look, propose
 
-from bot.core.proposal.mark import BodyMarker, render_marker
+from bot.core.proposal.markers import BodyMarker, render_marker
 from bot.model.proposal import RequestState
 
 

@@ -10,8 +10,8 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.runs import Run
 from support.forges.github.stand import GitHubAppStand, GitHubStand
 
-from bot.core.proposal.mark import parse_marker, shorten_commit
-from bot.model.extras import RequestAttributes
+from bot.core.proposal.markers import parse_marker, shorten_commit
+from bot.model.request_attributes import RequestAttributes
 
 pytestmark = pytest.mark.real("git")
 

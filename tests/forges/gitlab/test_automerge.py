@@ -9,7 +9,7 @@ from support.forges.contract_scene import BRANCH, NEWER_CHANGES, message_of, ope
 from support.forges.gitlab.state import Pipeline
 
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 ARMED, DISARMED = RequestAttributes(automerge=True), RequestAttributes(automerge=False)
 

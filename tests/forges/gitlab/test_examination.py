@@ -9,7 +9,7 @@ from support.forges.server import Reply
 
 from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
 from bot.forges.gitlab.fleet import GitLabFleet, JobToken
-from bot.forges.gitlab.rights import ACCESS_BY_LEVEL, is_rule_for_prefix
+from bot.forges.gitlab.permissions import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
@@ -42,7 +42,10 @@ def check_of(fleet, wanted, tried):
 
 
 def test_the_messages_and_the_doctor_have_one_table_of_rungs():
-    words = {level: f"the scope `{each.scope}` and the role {each.role.display_name}" for level, each in ACCESS_BY_LEVEL.items()}
+    words = {
+        level: f"the scope `{each.scope}` and the role {each.role.display_name}"
+        for level, each in ACCESS_BY_LEVEL.items()
+    }
     assert words == {RunLevel.REPORT: READ_ACCESS, RunLevel.PUSH: WRITE_ACCESS, RunLevel.PROPOSE: WRITE_ACCESS}
 
 

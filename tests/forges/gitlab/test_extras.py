@@ -8,7 +8,7 @@ import pytest
 from support.forges.contract_scene import BODY, BRANCH, look, open_one, proposal, propose, push
 from support.forges.gitlab.state import Milestone
 
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 EVERYTHING = RequestAttributes(labels=("docker",), reviewers=("ada",), assignees=("ada",), milestone="Next")
 

@@ -26,8 +26,8 @@ from support.git import EXECUTABLE, File
 from bot.core.proposal.lifecycle import next_step
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.model.errors import ForgeError
-from bot.model.extras import RequestAttributes
 from bot.model.proposal import NoChange, NoChangeReason, RequestState
+from bot.model.request_attributes import RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 COMMITS = "/repository/commits"

@@ -11,7 +11,7 @@ from support.forges.contract_scene import BODY, BRANCH, proposal, push
 from support.forges.gitlab.stand import TOKEN
 from support.parts import find_glab
 
-from bot.model.extras import RequestAttributes
+from bot.model.request_attributes import RequestAttributes
 
 pytestmark = pytest.mark.real("glab")
 

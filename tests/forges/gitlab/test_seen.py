@@ -25,8 +25,8 @@ from support.git import ADA, Person
 from bot.forges.gitlab import heads as gitlab_heads
 from bot.forges.gitlab.fleet import GitLabFleet
 from bot.forges.gitlab.merging import MERGE_CHECK_SECONDS
-from bot.model.extras import RequestAttributes
 from bot.model.proposal import RequestState
+from bot.model.request_attributes import RequestAttributes
 
 # What a run asks when nothing changed
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from support.forges.contract_scene import BRANCH, look, propose
 
-from bot.core.proposal.mark import BodyMarker, render_marker
+from bot.core.proposal.markers import BodyMarker, render_marker
 from bot.model.errors import ForgeError
 from bot.model.proposal import RequestState
 

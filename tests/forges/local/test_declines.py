@@ -24,9 +24,9 @@ from support.runs.worlds import Loopback, outcomes
 from support.values import digest
 
 from bot.core.proposal.lifecycle import next_step
-from bot.core.proposal.mark import BodyMarker, render_marker
+from bot.core.proposal.markers import BodyMarker, render_marker
 from bot.demo.images import ImageStore
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.forges.local.fleet import LocalFleet
 from bot.model.errors import ForgeError
 from bot.model.proposal import NoChange, NoChangeReason, OpenRequest, RequestState

@@ -39,7 +39,12 @@ def test_our_commits_are_made_by_the_bot_and_nobody_signs_them(git):
     before = datetime.now(UTC).replace(microsecond=0)
     propose(git)
     (commit,) = git.log(BRANCH, without="main")
-    assert commit.author == commit.committer == Person(BOT_IDENTITY.name, BOT_IDENTITY.email) == Person("basebump", "basebump@localhost")
+    assert (
+        commit.author
+        == commit.committer
+        == Person(BOT_IDENTITY.name, BOT_IDENTITY.email)
+        == Person("basebump", "basebump@localhost")
+    )
     (seen,) = look(git)
     assert before <= seen.committed_at <= datetime.now(UTC)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from bot.demo.images import OCI_MANIFEST, PlatformImage, ImageIndex, compute_digest
+from bot.demo.images import OCI_MANIFEST, ImageIndex, PlatformImage, compute_digest
 from bot.model.reference import Digest
 
 PUSHED = datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -59,7 +59,9 @@ class Content:
     repositories: dict[str, Repository] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
 
-    def push(self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, at: datetime = PUSHED) -> Digest:
+    def push(
+        self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, at: datetime = PUSHED
+    ) -> Digest:
         """Take an image, or an index with its children, and point `tag` to it; return its digest."""
         into = self.repositories.setdefault(repository, Repository())
         images = item.children if isinstance(item, ImageIndex) else (item,)

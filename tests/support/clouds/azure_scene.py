@@ -13,7 +13,7 @@ from support.tunnel import Tunnel
 
 from bot.demo import images
 from bot.model.reference import TagRef
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])

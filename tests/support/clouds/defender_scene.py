@@ -15,11 +15,11 @@ from support.registries.docker_registry import Certificate
 from support.tunnel import Tunnel
 
 from bot.demo.images import ImageStore, build_image, build_index, build_layer
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.evidence import NotScanned, Scan, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
 from bot.net import HostTrust, HttpClient
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 from bot.scanners._defender.graph import ResourceGraph
 from bot.scanners.defender import DefenderScanner

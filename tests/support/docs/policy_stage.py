@@ -18,7 +18,7 @@ from support.forges.github.stand import GitHubStand
 from support.git import Content, Git
 from support.runs.worlds import Loopback, build, write_tree
 
-from bot.demo.images import PlatformImage, ImageIndex
+from bot.demo.images import ImageIndex, PlatformImage
 from bot.model.reference import Digest
 
 HOSTS = ("docker.io", "registry.example.com")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bot.core.proposal.mark import BodyMarker, format_intent_trailer, render_marker
+from bot.core.proposal.markers import BodyMarker, format_intent_trailer, render_marker
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.source import FileChange, FilePath
 

@@ -31,10 +31,10 @@ from support.git import Commit, Content, File, Git
 
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
-from bot.model.extras import NO_ATTRIBUTES, CommitStatus, RequestAttributes
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest, RequestState
 from bot.model.report import RunFailure
+from bot.model.request_attributes import NO_ATTRIBUTES, CommitStatus, RequestAttributes
 from bot.model.source import FileChange
 from bot.ports import Dashboard, FileTree, Fleet, Forge
 

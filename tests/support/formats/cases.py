@@ -11,9 +11,9 @@ from functools import cache, lru_cache
 
 from bot.formats import load_formats_with_globs
 from bot.formats._syntax.yaml import nodes, trees
-from bot.model.found import ExtractedReferences
+from bot.model.extracted_item import ExtractedReferences
 from bot.model.source import FilePath, SourceFile
-from bot.pipeline.survey import FileReading, read_file, relate_references
+from bot.pipeline.extract import FileReading, read_file, relate_references
 from bot.ports import FileFormat
 
 CASE_FORMATS = load_formats_with_globs({"text": ("**",)})
@@ -29,7 +29,9 @@ def places_of(file_format: FileFormat, files: Mapping[FilePath, bytes]) -> Extra
     readings = [_read(SourceFile(path, files[path]), each, trees._LOADER, nodes.MAX_VISITS) for path, each in chosen]
     if file_format.name in OF_OTHER_PLACES:
         return relate_references([each for each in readings if each.file_format.name != "text"])
-    return relate_references([each if each.file_format is file_format else replace(each, references=()) for each in readings])
+    return relate_references(
+        [each if each.file_format is file_format else replace(each, references=()) for each in readings]
+    )
 
 
 @cache

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 
-from bot.demo.database import PackageAdvisory, VulnerabilityDetails, VulnerabilityDatabase
 from bot.demo.images import DemoPackage
+from bot.demo.trivy_database import PackageAdvisory, VulnerabilityDatabase, VulnerabilityDetails
 from bot.model.evidence import Severity
 
 RECORD = Path(__file__).with_name("debian.json")
@@ -133,7 +133,10 @@ class DebianRecord:
                 for id_, title in upload.fixes.items():
                     severity = rate_severity(title, upload.stated_severities.get(id_))
                     shown = title or f"see the changelog of {source.name} {upload.version}"
-                    yield VulnerabilityDetails(id_, shown, severity), PackageAdvisory(self.release, source.name, id_, upload.version)
+                    yield (
+                        VulnerabilityDetails(id_, shown, severity),
+                        PackageAdvisory(self.release, source.name, id_, upload.version),
+                    )
 
     def _sources_of(self, kind: str) -> Sequence[RecordedSource]:
         names = {self.packages[name].source for name in self.images[kind]}

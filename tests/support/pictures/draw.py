@@ -23,7 +23,7 @@ from support.pictures.pages import render_proposal, render_terminal
 from support.pictures.scene import build_registry, list_fleet, list_small_fleet, write_config, write_repositories
 from support.witnesses.chromium import Browser, browser
 
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.loopback_registry import LoopbackRegistry
 
 IMAGES = ROOT / "docs" / "images"
 COLUMNS = 120

@@ -18,8 +18,8 @@ from support.parts import find_trivy
 from support.pictures.debian import DebianRecord, load_record
 from support.scanners.advisories import kev
 
-from bot.demo.database import TAG as DATABASE_TAG
-from bot.demo.images import ImageStore, ImageIndex, ImageLayer, build_debian_root, build_image, build_index, build_layer
+from bot.demo.images import ImageIndex, ImageLayer, ImageStore, build_debian_root, build_image, build_index, build_layer
+from bot.demo.trivy_database import TAG as DATABASE_TAG
 from bot.model.reference import Digest
 
 DATABASE = "trivy-db"
@@ -124,7 +124,10 @@ def _build(
     packages = record.list_packages(kind, content)
     children = [
         build_image(
-            [build_layer(build_debian_root(record.version, packages, architecture=platform.partition("/")[2])), *filler],
+            [
+                build_layer(build_debian_root(record.version, packages, architecture=platform.partition("/")[2])),
+                *filler,
+            ],
             platform=platform,
             created=created,
         )

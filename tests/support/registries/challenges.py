@@ -8,7 +8,7 @@ import json
 from support.listener import Received, Reply
 
 from bot.demo import images
-from bot.registries.access import RegistryEntry
+from bot.registries.endpoints import RegistryEntry
 from bot.registries.oci import OciRegistry
 
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from support.parts import find_docker_registry
 
-from bot.demo.images import OCI_MANIFEST, PlatformImage, ImageStore, ImageIndex, compute_digest
+from bot.demo.images import OCI_MANIFEST, ImageIndex, ImageStore, PlatformImage, compute_digest
 from bot.model.reference import Digest
 
 START_TIMEOUT = 10.0
@@ -129,7 +129,12 @@ class DockerRegistry:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def push(
-        self, item: PlatformImage | ImageIndex, repository: str, tag: str | None = None, *, authorization: str | None = None
+        self,
+        item: PlatformImage | ImageIndex,
+        repository: str,
+        tag: str | None = None,
+        *,
+        authorization: str | None = None,
     ) -> Digest:
         """Push an image, or an index with its children, and point `tag` to it; return its digest.
 

@@ -18,12 +18,19 @@ def choose(tmp_path, loopback: Loopback, content, *rules, **more):
     """Scan a Dockerfile under `rules`; return the places of its document by line, and what was asked for."""
     rulebook = PolicyConfig(rules=rules, own_globs=(), listed_hosts=HUB, **more)
     before = len(loopback.registry.served_requests)
-    scanned = scan_tree(WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook)
+    scanned = scan_tree(
+        WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content})), "tree", loopback.world(), rulebook
+    )
     document = json.loads(render_scan_document(scanned.report))
     assert document["failed"] == []
     asked = [(each.method, each.path.rpartition("/")[2]) for each in loopback.registry.served_requests[before:]]
     changes = {change.path: change.content.decode() for change in scanned.changes}
-    return {place["line"]: place for place in document["occurrences"]}, asked, changes, render_scan_text(scanned.report, None)
+    return (
+        {place["line"]: place for place in document["occurrences"]},
+        asked,
+        changes,
+        render_scan_text(scanned.report, None),
+    )
 
 
 def status(place):

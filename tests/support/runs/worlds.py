@@ -10,25 +10,25 @@ from pathlib import Path
 
 from bot import resources
 from bot.cli.terminal import NoProgress
-from bot.demo.images import ImageStore, DemoPackage, build_debian_root, build_image, build_index, build_layer
-from bot.demo.registry import LoopbackRegistry
+from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
+from bot.demo.loopback_registry import LoopbackRegistry
 from bot.formats import load_all_formats
 from bot.model.evidence import Finding, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.judge import RunContext
-from bot.pipeline.orders import RunOptions
-from bot.pipeline.plan import TemplateSources
+from bot.pipeline.decide_updates import RunContext
+from bot.pipeline.plan_proposals import TemplateSources
 from bot.pipeline.run import run_fleets
+from bot.pipeline.run_options import RunOptions
 from bot.ports import AdvisorySource, Fleet, RegistryFacts, StateStore, SupersededStore
-from bot.registries.access import RegistryEntry
-from bot.registries.none import NoFacts
+from bot.registries.endpoints import RegistryEntry
+from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
-from bot.scanners.none import NoScanner
+from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
-from bot.state.none import NoSupersededStore, NoStateStore
+from bot.state.no_state import NoStateStore, NoSupersededStore
 from bot.verifiers.cosign import CosignVerifier
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -83,7 +83,9 @@ class Loopback:
 
     registry: LoopbackRegistry
     store: ImageStore
-    rulebook: PolicyConfig = field(default_factory=lambda: PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"})))
+    rulebook: PolicyConfig = field(
+        default_factory=lambda: PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}))
+    )
     scanner: NoScanner | ToldScanner = field(default_factory=NoScanner)
     entries: tuple[RegistryEntry, ...] = ()
     memory: StateStore = field(default_factory=NoStateStore)

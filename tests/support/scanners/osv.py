@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 from support.listener import Listener, Received, Reply
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, PlatformImage, ImageIndex, ImageLayer, build_artifact, build_index
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, build_artifact, build_index
 from bot.model.reference import Digest
 
 SPDX, CYCLONEDX = "https://spdx.dev/Document", "https://cyclonedx.org/bom"

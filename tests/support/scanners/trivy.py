@@ -9,8 +9,23 @@ from pathlib import Path
 from support.parts import find_trivy
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.database import TAG, PackageAdvisory, PackageStatus, VulnerabilityDetails, VulnerabilityDatabase, make_fictional_id
-from bot.demo.images import PlatformImage, ImageIndex, DemoPackage, build_alpine_root, build_debian_root, build_image, build_layer
+from bot.demo.images import (
+    DemoPackage,
+    ImageIndex,
+    PlatformImage,
+    build_alpine_root,
+    build_debian_root,
+    build_image,
+    build_layer,
+)
+from bot.demo.trivy_database import (
+    TAG,
+    PackageAdvisory,
+    PackageStatus,
+    VulnerabilityDatabase,
+    VulnerabilityDetails,
+    make_fictional_id,
+)
 from bot.model.evidence import Finding, NotScanned, Scan, ScanSubject, Severity, UnscannedReason
 from bot.model.image import PullAddress
 from bot.model.reference import Digest, TagRef
@@ -61,7 +76,9 @@ ADVISORIES = (
     PackageAdvisory(DEBIAN_RELEASE, "openssl", make_fictional_id(2), "3.5.1-1"),
     PackageAdvisory(DEBIAN_RELEASE, "zlib", make_fictional_id(3), "1.3.1-1"),
     PackageAdvisory(DEBIAN_RELEASE, "bash", make_fictional_id(4), status=PackageStatus.AFFECTED),
-    PackageAdvisory(DEBIAN_RELEASE, "tar", make_fictional_id(5), status=PackageStatus.WILL_NOT_FIX, severity=Severity.LOW),
+    PackageAdvisory(
+        DEBIAN_RELEASE, "tar", make_fictional_id(5), status=PackageStatus.WILL_NOT_FIX, severity=Severity.LOW
+    ),
     PackageAdvisory(DEBIAN_RELEASE, "curl", make_fictional_id(6), status=PackageStatus.AFFECTED),
     PackageAdvisory("debian 12", "openssl", make_fictional_id(7), "9.9.9-1"),
     PackageAdvisory(ALPINE_RELEASE, "openssl", make_fictional_id(8), "3.5.1-r0"),
@@ -86,7 +103,9 @@ def alpine(repositories: str = "") -> PlatformImage:
 
 def without_packages() -> PlatformImage:
     """Return an image that says it is Debian and keeps no list of what is installed."""
-    return build_image([build_layer({path: text for path, text in build_debian_root(DEBIAN, OLD).items() if "dpkg" not in path})])
+    return build_image(
+        [build_layer({path: text for path, text in build_debian_root(DEBIAN, OLD).items() if "dpkg" not in path})]
+    )
 
 
 def without_system() -> PlatformImage:
@@ -157,7 +176,9 @@ class TrivyStand:
     def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return self.address(f"{line.repository}@{digest}")
 
-    def subject(self, item: PlatformImage | ImageIndex, platform: str = "linux/amd64", repository: str = "library/test") -> ScanSubject:
+    def subject(
+        self, item: PlatformImage | ImageIndex, platform: str = "linux/amd64", repository: str = "library/test"
+    ) -> ScanSubject:
         """Push `item` and return it as what is to be scanned."""
         digest = self.registry.push(item, repository, "tag")
         return ScanSubject(TagRef(f"{self.registry.host}/{repository}", "tag"), digest, platform)

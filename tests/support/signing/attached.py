@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from support.registries.docker_registry import DockerRegistry
 
-from bot.demo.images import OCI_INDEX, OCI_MANIFEST, PlatformImage, ImageIndex, ImageLayer, compute_digest
+from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, compute_digest
 from bot.model.reference import Digest
 from bot.model.trust import TrustedKey
 

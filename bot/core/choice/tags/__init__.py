@@ -1,11 +1,11 @@
 """Relations between tags: newer tags, tags of the same family, patches of a tag, and tags that are superseded."""
 
-from bot.core.choice.tags.choosing import is_within_mode, find_successor, find_successors
-from bot.core.choice.tags.endings import TagEnding, can_be_superseded, find_tag_ending
 from bot.core.choice.tags.families import is_same_family
-from bot.core.choice.tags.patches import get_original_tag, find_newest_patch
-from bot.core.choice.tags.reading import parse_tag
-from bot.core.choice.tags.version import VersionScheme, TagOperatingSystem, TagVersion
+from bot.core.choice.tags.parsing import parse_tag
+from bot.core.choice.tags.patches import find_newest_patch, get_original_tag
+from bot.core.choice.tags.successors import find_successor, find_successors, is_within_mode
+from bot.core.choice.tags.superseded import TagEnding, can_be_superseded, find_tag_ending
+from bot.core.choice.tags.version import TagOperatingSystem, TagVersion, VersionScheme
 
 __all__ = [
     "TagEnding",

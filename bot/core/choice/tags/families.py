@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from bot.core.choice.tags.reading import parse_tag
-from bot.core.choice.tags.schemes import is_ambiguous_build
-from bot.core.choice.tags.version import VersionScheme, TagVersion
+from bot.core.choice.tags.parsing import parse_tag
+from bot.core.choice.tags.patterns import is_ambiguous_build
+from bot.core.choice.tags.version import TagVersion, VersionScheme
 
 _FIRST_BUILDS = range(2)
 _MANY_BUILDS = 100
@@ -21,7 +21,10 @@ def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
     """
     parsed_versions = [version for tag in sorted(set(available_tags)) if (version := parse_tag(tag)) is not None]
     build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
-    final_versions = (version if version.skeleton in build_counting_skeletons else _resolve_ambiguous_build(version) for version in parsed_versions)
+    final_versions = (
+        version if version.skeleton in build_counting_skeletons else _resolve_ambiguous_build(version)
+        for version in parsed_versions
+    )
     return tuple(version for version in final_versions if version is not None)
 
 

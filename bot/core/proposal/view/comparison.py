@@ -9,7 +9,7 @@ from bot.core.evidence.rollback import describe_rollback
 from bot.core.markdown import Plain, Text, truncate_list
 from bot.core.notes import MAX_NOTE_LENGTH
 from bot.core.proposal.view.contents import ContentsView, PackagesView, build_contents_view, build_packages_view
-from bot.core.proposal.view.scans import DeltaView, ScanView, format_day, build_delta_view, build_scan_view
+from bot.core.proposal.view.scans import DeltaView, ScanView, build_delta_view, build_scan_view, format_day
 from bot.core.proposal.view.trust import SignatureView, build_signature_view
 from bot.core.transition import shorten_digest
 from bot.model.advisory import AdvisoryList, ListVersions

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from bot.core.evidence.contents import (
+from bot.core.evidence.image_changes import (
     ImageAspect,
     SourceOrigin,
-    list_aspect_changes,
-    has_become_root,
-    determine_origin,
     build_source_comparison,
+    determine_origin,
+    has_become_root,
+    list_aspect_changes,
 )
 from bot.core.markdown import Link, Plain, Text, truncate_list
 from bot.core.sizes import format_size
@@ -101,7 +101,13 @@ def build_packages_view(changes: Iterable[PackageChange], rows: int) -> Packages
     return PackagesView(
         counts=tuple(ChangeCountView(change, counted[change]) for change in _CHANGE_ORDER if counted[change]),
         rows=tuple(
-            PackageView(each.kind, Text(each.type), Text(each.name), list_latest_versions(each.old), list_latest_versions(each.new))
+            PackageView(
+                each.kind,
+                Text(each.type),
+                Text(each.name),
+                list_latest_versions(each.old),
+                list_latest_versions(each.new),
+            )
             for each in found[:rows]
         ),
         cut=max(0, len(found) - rows),
@@ -122,7 +128,9 @@ def build_contents_view(contents: TransitionContents | None, rows: int) -> Conte
     source_comparison = build_source_comparison(contents)
     return ContentsView(
         aspects=tuple(
-            AspectView(each.aspect, *(truncate_list(words, min(rows, MAX_LIST_ITEMS)) for words in (each.old, each.new)))
+            AspectView(
+                each.aspect, *(truncate_list(words, min(rows, MAX_LIST_ITEMS)) for words in (each.old, each.new))
+            )
             for each in changes
         ),
         becomes_root=has_become_root(contents),

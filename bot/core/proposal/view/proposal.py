@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited, collect_exploited_ids
+from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
 from bot.core.markdown import Text
-from bot.core.proposal.handling import determine_on_close
+from bot.core.proposal.merged_options import determine_on_close
 from bot.core.proposal.view.scans import format_day
-from bot.core.proposal.view.transitions import TransitionView, list_notes, build_transition_view
+from bot.core.proposal.view.transitions import TransitionView, build_transition_view, list_notes
 from bot.core.transition import get_first_transition
 from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import ImageUpdate, Transition
@@ -110,9 +110,13 @@ def build_proposal_view(
     for update in updates:
         by_transition.setdefault(get_first_transition(update), []).append(update)
     transitions = sorted(by_transition, key=lambda each: each.sort_key)
-    scans = [scan for each in transitions for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)]
+    scans = [
+        scan for each in transitions for scan in (evidence[each].old, evidence[each].new) if isinstance(scan, Scan)
+    ]
     scanner = scans[0].scanner if scans else None
-    list_versions = next((each for move in transitions if (each := evidence[move].list_versions) is not None), ListVersions())
+    list_versions = next(
+        (each for move in transitions if (each := evidence[move].list_versions) is not None), ListVersions()
+    )
     files = tuple(_list_files(updates))
     shown = transitions[: max(rows, 1)]
     notes = dict(list_notes(transitions, by_transition))
@@ -157,7 +161,9 @@ def _build_total(evidence: Sequence[Evidence]) -> TotalView | None:
 
 
 def _determine_update_type(transitions: Iterable[Transition]) -> UpdateType:
-    kinds = {UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in transitions}
+    kinds = {
+        UpdateType.TAG if each.new_tag else UpdateType.DIGEST if each.old else UpdateType.PIN for each in transitions
+    }
     return next(kind for kind in (UpdateType.TAG, UpdateType.DIGEST, UpdateType.PIN) if kind in kinds)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.core.evidence.canonical import FindingKey, get_finding_key
 from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.evidence.finding_keys import FindingKey, get_finding_key
 from bot.core.evidence.packages import VersionLookup, build_version_lookup
 from bot.core.markdown import Link, Plain, Text, link_vulnerability
 from bot.core.proposal.view.contents import list_latest_versions

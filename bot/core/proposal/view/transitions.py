@@ -95,8 +95,12 @@ def build_transition_view(
         platform=Text(transition.platforms[0]),
         scanned_on=tuple(map(Text, transition.platforms)),
         platforms=truncate_list(update.candidates[0].platforms, rows),
-        on_platforms=tuple(_build_platform_view(platform, found, rows) for platform, found in evidence.by_platform.items()),
-        before=build_scan_view(evidence.old, contents.old if contents else None, rows) if evidence.old is not None else None,
+        on_platforms=tuple(
+            _build_platform_view(platform, found, rows) for platform, found in evidence.by_platform.items()
+        ),
+        before=build_scan_view(evidence.old, contents.old if contents else None, rows)
+        if evidence.old is not None
+        else None,
         after=build_scan_view(evidence.new, contents.new if contents else None, rows),
         delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
         packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,

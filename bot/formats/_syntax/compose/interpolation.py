@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bot.model.remark import InterpolatedText, LiteralText, VariableUse
+from bot.model.cross_file import InterpolatedText, LiteralText, VariableUse
 from bot.model.source import Span
 
 MAX_NESTING = 20
@@ -85,7 +85,9 @@ def _parse_variable(name: str, text: str, start: int | None, rest: tuple[int, in
     if "\n" in text[begin:end]:
         raise InvalidInterpolationError
     operand = _parse_parts(text[begin:end], _shift_offset(text, start, begin), depth + 1)
-    return VariableUse(name, operator[0], operand or tuple(_make_literal(text, start, begin, end, should_keep_empty=True)))
+    return VariableUse(
+        name, operator[0], operand or tuple(_make_literal(text, start, begin, end, should_keep_empty=True))
+    )
 
 
 def _find_closing_brace(text: str, dollar: int) -> int:
@@ -98,7 +100,9 @@ def _find_closing_brace(text: str, dollar: int) -> int:
     raise InvalidInterpolationError
 
 
-def _make_literal(text: str, start: int | None, begin: int, end: int, *, should_keep_empty: bool = False) -> Iterator[LiteralText]:
+def _make_literal(
+    text: str, start: int | None, begin: int, end: int, *, should_keep_empty: bool = False
+) -> Iterator[LiteralText]:
     if begin < end or should_keep_empty:
         offset = _shift_offset(text, start, begin)
         span = None if offset is None else Span(offset, offset + len(text[begin:end].encode()))

@@ -9,7 +9,17 @@ from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
 from bot.formats._syntax.compose.interpolation import list_variable_names
-from bot.formats._syntax.yaml.nodes import ALL_ITEMS, ALL_VALUES, NULL, YamlDocument, YamlMapping, YamlNode, KeyPath, YamlScalar, YamlSequence
+from bot.formats._syntax.yaml.nodes import (
+    ALL_ITEMS,
+    ALL_VALUES,
+    NULL,
+    KeyPath,
+    YamlDocument,
+    YamlMapping,
+    YamlNode,
+    YamlScalar,
+    YamlSequence,
+)
 from bot.formats._syntax.yaml.trees import StoredNode, wrap_node
 
 _SERVICES = "services"
@@ -86,7 +96,9 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
     """Yield the arguments of a service's build, which are a mapping or a list. Raises TooDeepError."""
     document = service.document
-    yield from (BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node))
+    yield from (
+        BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
+    )
 
 
 def list_environment_uses(
@@ -103,7 +115,10 @@ def list_environment_uses(
             for _, node in service.walk(*passed_path):
                 yield from (name for name, _, has_value in _list_settings(document, node) if not has_value)
         for file_path in _ENVIRONMENT_FILE_PATHS:
-            if any(isinstance(node, YamlScalar) and node.value in _ENVIRONMENT_FILES for _, node in service.walk(*file_path)):
+            if any(
+                isinstance(node, YamlScalar) and node.value in _ENVIRONMENT_FILES
+                for _, node in service.walk(*file_path)
+            ):
                 yield None
     for kind in ("secrets", "configs"):
         for _, node in document.walk(document.root, (kind, ALL_VALUES, "environment"), ""):

@@ -10,9 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bot.formats._syntax.dockerfile.expansion import ArgDefault, WordExpansion, VariableEffect, ArgScope, ArgumentUse, WordError
+from bot.formats._syntax.dockerfile.expansion import (
+    ArgDefault,
+    ArgScope,
+    ArgumentUse,
+    VariableEffect,
+    WordError,
+    WordExpansion,
+)
+from bot.formats._syntax.dockerfile.instruction_lines import SPACE
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
-from bot.formats._syntax.dockerfile.lines import SPACE
 from bot.formats._syntax.dockerfile.words import expand_word
 
 _WORDS = {
@@ -44,7 +51,9 @@ def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Itera
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
 
-def _list_definitions(instructions: Iterable[DockerfileInstruction]) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
+def _list_definitions(
+    instructions: Iterable[DockerfileInstruction],
+) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
     """Yield each name of each instruction, and the range of its default in the text, None without a default."""
     for instruction in instructions:
         start, end = instruction.rest_span

@@ -11,7 +11,7 @@ import json
 import re
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.lines import DIRECTIVE_PATTERN, DIRECTIVE_KEYS, SPACE
+from bot.formats._syntax.dockerfile.instruction_lines import DIRECTIVE_KEYS, DIRECTIVE_PATTERN, SPACE
 from bot.formats._syntax.encoding import find_text_start
 
 _LEADING_SPACE = re.compile(rb"%b*" % SPACE)

@@ -176,7 +176,9 @@ class ExpansionBuilder:
             self._add_run(run, len(run.text))
         self.record_use(ArgumentUse(use.name, use.argument_index, use.effect, start, self.length))
         for inner in expansion.uses:
-            self.record_use(ArgumentUse(inner.name, inner.argument_index, inner.effect, inner.start + start, inner.end + start))
+            self.record_use(
+                ArgumentUse(inner.name, inner.argument_index, inner.effect, inner.start + start, inner.end + start)
+            )
 
     def record_unchosen(self, expansion: WordExpansion) -> None:
         """Record the variables of a text that was not chosen."""

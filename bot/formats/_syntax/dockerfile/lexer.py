@@ -13,7 +13,12 @@ from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 from bot.formats._syntax.dockerfile.heredocs import Heredoc, find_heredocs
-from bot.formats._syntax.dockerfile.lines import InstructionLines, InstructionSplitter, TextPiece, skip_space
+from bot.formats._syntax.dockerfile.instruction_lines import (
+    InstructionLines,
+    InstructionSplitter,
+    TextPiece,
+    skip_space,
+)
 
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
 """Only these bytes separate the keyword and the words of an instruction, not all that Go takes for space

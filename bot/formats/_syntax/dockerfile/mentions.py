@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from bot.core.places.stages import build_base_locator
+from bot.core.references.dockerfile_stages import build_base_locator
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, InstructionWord
 from bot.formats._syntax.platforms import read_platform
 

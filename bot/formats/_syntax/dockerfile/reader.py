@@ -9,12 +9,19 @@ from itertools import dropwhile, islice, pairwise, takewhile
 
 from bot.formats._syntax.dockerfile.arguments import build_global_scope, list_inherited_names
 from bot.formats._syntax.dockerfile.directives import find_syntax
-from bot.formats._syntax.dockerfile.expansion import WordExpansion, VariableEffect, ArgScope, ArgumentUse, WordError, expand_literally
+from bot.formats._syntax.dockerfile.expansion import (
+    ArgScope,
+    ArgumentUse,
+    VariableEffect,
+    WordError,
+    WordExpansion,
+    expand_literally,
+)
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, read_instructions
-from bot.formats._syntax.dockerfile.mentions import ImageMention, BuildStages, list_mentions
-from bot.formats._syntax.dockerfile.slots import SlotClaims, ComposedReference, compose_reference
+from bot.formats._syntax.dockerfile.mentions import BuildStages, ImageMention, list_mentions
+from bot.formats._syntax.dockerfile.slots import ComposedReference, SlotClaims, compose_reference
 from bot.formats._syntax.dockerfile.words import expand_word
-from bot.formats._syntax.places import ReferencePosition, format_for_display
+from bot.formats._syntax.reference_positions import ReferencePosition, format_for_display
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -70,7 +77,11 @@ class _DockerfileReader:
         if self._global_scope is not None:
             self._record_other_uses()
         for reference in references:
-            yield self._slot_claims.build_occurrence(reference, self._global_scope) if isinstance(reference, ComposedReference) else reference
+            yield (
+                self._slot_claims.build_occurrence(reference, self._global_scope)
+                if isinstance(reference, ComposedReference)
+                else reference
+            )
 
     @property
     def _scope(self) -> ArgScope:
@@ -119,7 +130,9 @@ class _DockerfileReader:
             self._slot_claims.record_other_uses(expansion.uses)
         return found
 
-    def _read_expansion(self, mention: ImageMention, expansion: WordExpansion) -> UnsupportedText | ComposedReference | None:
+    def _read_expansion(
+        self, mention: ImageMention, expansion: WordExpansion
+    ) -> UnsupportedText | ComposedReference | None:
         """Return the image of a word that expansion changed, or that is not contiguous in the file."""
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
@@ -163,7 +176,9 @@ class _DockerfileReader:
             self._path, self._format_name, Role.BASE, line_number, mention.locator, mention.platform, also_lines
         )
 
-    def _make_unsupported(self, mention: ImageMention, reason: Reason, variables: tuple[str, ...] = ()) -> UnsupportedText:
+    def _make_unsupported(
+        self, mention: ImageMention, reason: Reason, variables: tuple[str, ...] = ()
+    ) -> UnsupportedText:
         found = self._make_position(mention).make_unsupported(_decode(_unquote(mention.word.value)), reason)
         return replace(found, variables=variables) if variables else found
 
@@ -188,7 +203,9 @@ class _DockerfileReader:
     def _record_name_use(self, name: bytes) -> None:
         argument = self._scope.defaults.get(name)
         if argument is not None:
-            self._slot_claims.record_other_uses((ArgumentUse(name, argument.index, VariableEffect.VALUE, 0, 0), *argument.expansion.uses))
+            self._slot_claims.record_other_uses(
+                (ArgumentUse(name, argument.index, VariableEffect.VALUE, 0, 0), *argument.expansion.uses)
+            )
 
 
 def _can_match(name: str, first: str, others: Sequence[str], last: str) -> bool:

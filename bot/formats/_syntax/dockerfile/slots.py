@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.formats._syntax.dockerfile.expansion import WordExpansion, VariableEffect, ByteRun, ArgScope, ArgumentUse
+from bot.formats._syntax.dockerfile.expansion import ArgScope, ArgumentUse, ByteRun, VariableEffect, WordExpansion
 from bot.model.reference import ImageReference
 from bot.model.source import EditSlot, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
@@ -82,7 +82,10 @@ class SlotClaims:
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
         """Return the final occurrence of a reference, after all uses in its file have been recorded."""
-        digest, tag = _resolve_slot(reference.digest_slot, self._digest_keys), _resolve_slot(reference.tag_slot, self._tag_keys)
+        digest, tag = (
+            _resolve_slot(reference.digest_slot, self._digest_keys),
+            _resolve_slot(reference.tag_slot, self._tag_keys),
+        )
         lines = [*reference.occurrence.related_lines]
         if isinstance(reference.digest_slot, _OwnedSlot) and isinstance(digest, EditSlot):
             run = reference.digest_slot.run
@@ -100,13 +103,17 @@ class SlotClaims:
         )
 
 
-def _record_claim(keys_by_argument: dict[int, _SlotKey | None], argument_index: int, slot: _OwnedSlot | NotEditable | None) -> None:
+def _record_claim(
+    keys_by_argument: dict[int, _SlotKey | None], argument_index: int, slot: _OwnedSlot | NotEditable | None
+) -> None:
     key = slot.key if isinstance(slot, _OwnedSlot) else None
     if keys_by_argument.setdefault(argument_index, key) != key:
         keys_by_argument[argument_index] = None
 
 
-def _resolve_slot(slot: _OwnedSlot | NotEditable, keys_by_argument: dict[int, _SlotKey | None]) -> EditSlot | NotEditable:
+def _resolve_slot(
+    slot: _OwnedSlot | NotEditable, keys_by_argument: dict[int, _SlotKey | None]
+) -> EditSlot | NotEditable:
     if isinstance(slot, NotEditable):
         return slot
     argument_index = slot.run.argument_index
@@ -115,7 +122,9 @@ def _resolve_slot(slot: _OwnedSlot | NotEditable, keys_by_argument: dict[int, _S
     return NotEditable(Reason.SHARED_ARGUMENT)
 
 
-def _find_slot(text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None) -> _OwnedSlot | NotEditable:
+def _find_slot(
+    text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None
+) -> _OwnedSlot | NotEditable:
     """Return the slot with file offsets, for a slot that counts from the start of the text."""
     if isinstance(text_slot, NotEditable):
         return text_slot
@@ -149,5 +158,6 @@ def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(
-        use.effect is not VariableEffect.UNCHOSEN and use.start == use.end and start <= use.start <= end for use in expansion.uses
+        use.effect is not VariableEffect.UNCHOSEN and use.start == use.end and start <= use.start <= end
+        for use in expansion.uses
     )

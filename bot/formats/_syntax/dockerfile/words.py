@@ -10,9 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from bot.formats._syntax.dockerfile.expansion import ExpansionBuilder, WordExpansion, VariableEffect, ArgScope, ArgumentUse, WordError
+from bot.formats._syntax.dockerfile.expansion import (
+    ArgScope,
+    ArgumentUse,
+    ExpansionBuilder,
+    VariableEffect,
+    WordError,
+    WordExpansion,
+)
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
-from bot.formats._syntax.dockerfile.patterns import PatternError, replace_all, replace_first, trim_end, trim_start
+from bot.formats._syntax.dockerfile.shell_patterns import PatternError, replace_all, replace_first, trim_end, trim_start
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 50
@@ -36,7 +43,9 @@ _SINGLE_QUOTE = ord("'")
 _DOUBLE_QUOTE = ord('"')
 
 
-def expand_word(instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None) -> WordExpansion:
+def expand_word(
+    instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
+) -> WordExpansion:
     """Return the expansion of the word from `start` to `end` of an instruction's text.
 
     `argument_index` is the index of the argument whose default the word is. Raises WordError.
@@ -50,7 +59,9 @@ def expand_word(instruction: DockerfileInstruction, start: int, end: int, scope:
 class _WordExpander:
     """Expands one word. Every method raises WordError."""
 
-    def __init__(self, instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None) -> None:
+    def __init__(
+        self, instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None
+    ) -> None:
         self._instruction = instruction
         self._text = instruction.text
         self._escape = instruction.escape
@@ -215,7 +226,9 @@ class _WordExpander:
             is_set = False
         else:
             is_set = argument is not None
-        choice = ArgumentUse(name, argument.index if argument else None, VariableEffect.CHOICE, result.length, result.length)
+        choice = ArgumentUse(
+            name, argument.index if argument else None, VariableEffect.CHOICE, result.length, result.length
+        )
         if operator == (b"+" if is_set else b"-"):
             result.put_expansion(word, choice)
             return
@@ -243,10 +256,16 @@ class _WordExpander:
         replacement = self._expand_until(ord("}"), should_keep_escapes=True)
         replace_matches = replace_all if is_for_all else replace_first
         texts = _decode(pattern.text), _decode(replacement.text)
-        self._put_computed(result, name, (pattern, replacement), lambda value: replace_matches(texts[0], value, texts[1]))
+        self._put_computed(
+            result, name, (pattern, replacement), lambda value: replace_matches(texts[0], value, texts[1])
+        )
 
     def _put_computed(
-        self, result: ExpansionBuilder, name: bytes, operands: tuple[WordExpansion, ...], operation: Callable[[str], str]
+        self,
+        result: ExpansionBuilder,
+        name: bytes,
+        operands: tuple[WordExpansion, ...],
+        operation: Callable[[str], str],
     ) -> None:
         """Add the result of `operation` on a value; `operands` are its other operands."""
         argument = self._scope.defaults.get(name)
@@ -264,7 +283,11 @@ class _WordExpander:
             result.put_computed(computed.encode(errors="surrogateescape"))
             uses = (ArgumentUse(name, argument.index, VariableEffect.PATTERN, 0, 0), *value.uses)
         for use in (*uses, *(use for word in operands for use in word.uses)):
-            effect = use.effect if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED) else VariableEffect.PATTERN
+            effect = (
+                use.effect
+                if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED)
+                else VariableEffect.PATTERN
+            )
             result.record_use(use._replace(effect=effect, start=start, end=result.length))
 
 

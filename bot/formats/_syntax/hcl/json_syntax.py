@@ -12,7 +12,16 @@ from typing import assert_never
 
 from bot.formats._syntax import jsonc
 from bot.formats._syntax.broken import BrokenAtError, BrokenFile
-from bot.formats._syntax.hcl.reader import HclAttribute, HclBlock, HclBody, ComputedExpression, HclExpression, HclFile, HclObject, HclTuple
+from bot.formats._syntax.hcl.reader import (
+    ComputedExpression,
+    HclAttribute,
+    HclBlock,
+    HclBody,
+    HclExpression,
+    HclFile,
+    HclObject,
+    HclTuple,
+)
 from bot.formats._syntax.hcl.tokens import HclTemplate, read_template
 from bot.formats._syntax.jsonc import read_json
 
@@ -49,7 +58,9 @@ def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
             pass
 
 
-def _list_blocks(content: bytes, kind: str, value: jsonc.JsonValue, count: int, labels: tuple[str, ...] = ()) -> Iterator[HclBlock]:
+def _list_blocks(
+    content: bytes, kind: str, value: jsonc.JsonValue, count: int, labels: tuple[str, ...] = ()
+) -> Iterator[HclBlock]:
     for each in _list_objects(value):
         if count > len(labels):
             for key, inner in each.items:

@@ -23,7 +23,7 @@ from bot.formats._syntax.hcl.tokens import (
     HclToken,
     read_tokens,
 )
-from bot.formats._syntax.lines import LineOffsets
+from bot.formats._syntax.line_offsets import LineOffsets
 from bot.model.vocabulary import Reason
 
 _CLOSING = {"(": ")", "[": "]", "{": "}"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bot.formats._syntax.helm.actions import TemplateAction, UnsupportedTemplateError, ActionToken, read_actions
+from bot.formats._syntax.helm.actions import ActionToken, TemplateAction, UnsupportedTemplateError, read_actions
 
 MAX_ACTIONS = 20_000
 """Limit on the actions of a file; the longest templates of large charts have some thousand."""

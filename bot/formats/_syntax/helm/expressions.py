@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 
-from bot.formats._syntax.helm.actions import UnsupportedTemplateError, ActionToken
-from bot.model.remark import TemplateInclusion, ValuePath
+from bot.formats._syntax.helm.actions import ActionToken, UnsupportedTemplateError
+from bot.model.cross_file import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
 """Limit on nested parentheses; people stop at five."""
@@ -48,7 +48,9 @@ class ExpressionValue:
 
     @property
     def sources(self) -> _SourceSet:
-        return self.end_sources.union(self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries))
+        return self.end_sources.union(
+            self.changed_sources, self.digest_sources, *(value.sources for _, value in self.entries)
+        )
 
     @property
     def value_paths(self) -> frozenset[ValuePath]:
@@ -261,16 +263,24 @@ class ExpressionEvaluator:
         """Return the result of another template."""
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
-            self.unknown_sources |= frozenset() if is_file else argument.sources  # the text of a whole file is only ever hashed
+            self.unknown_sources |= (
+                frozenset() if is_file else argument.sources
+            )  # the text of a whole file is only ever hashed
             return NO_VALUE
-        self.unknown_sources |= argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.value_paths)
+        self.unknown_sources |= (
+            argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.value_paths)
+        )
         self.unknown_sources.update(*(value.sources - value.value_paths for _, value in argument.entries))
         named = tuple((key, value.value_paths) for key, value in argument.entries)
-        return ExpressionValue(end_sources=frozenset({TemplateInclusion(template.literal, argument.value_paths, named)}))
+        return ExpressionValue(
+            end_sources=frozenset({TemplateInclusion(template.literal, argument.value_paths, named)})
+        )
 
 
 @lru_cache(maxsize=4096)
-def _evaluate_without_variables(tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
+def _evaluate_without_variables(
+    tokens: tuple[ActionToken, ...], dot: ExpressionValue
+) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
     """Return the possible results of an expression without variables, and the sources whose use is not followed.
 
     Cached, since templates repeat the same expressions.

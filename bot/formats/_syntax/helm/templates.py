@@ -12,9 +12,26 @@ from enum import Enum, Flag, auto
 from typing import assert_never
 
 from bot.formats._syntax.helm.actions import UnsupportedTemplateError
-from bot.formats._syntax.helm.blocks import VariableAssignment, ControlBlock, TemplateBody, OutputNode, TemplateCall, TextNode, read_blocks
-from bot.formats._syntax.helm.expressions import ALGORITHM_PREFIX, ANY_ITEM, NO_VALUE, ROOT_VALUE, VALUE_PLACEHOLDER, ExpressionEvaluator, ExpressionValue, is_whole_name
-from bot.model.remark import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
+from bot.formats._syntax.helm.blocks import (
+    ControlBlock,
+    OutputNode,
+    TemplateBody,
+    TemplateCall,
+    TextNode,
+    VariableAssignment,
+    read_blocks,
+)
+from bot.formats._syntax.helm.expressions import (
+    ALGORITHM_PREFIX,
+    ANY_ITEM,
+    NO_VALUE,
+    ROOT_VALUE,
+    VALUE_PLACEHOLDER,
+    ExpressionEvaluator,
+    ExpressionValue,
+    is_whole_name,
+)
+from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath
 
 MAX_LINE = 300
@@ -78,7 +95,9 @@ _FollowingByOutput = dict[int, _FollowingText]
 """For each output, by its `id`: the texts that may follow."""
 
 
-def _compute_following(body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput) -> _FollowingText:
+def _compute_following(
+    body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput
+) -> _FollowingText:
     """Return the texts that may follow the point before `body`; fill in `following_by_output` for each output in it."""
     for node in reversed(body):
         match node:
@@ -86,7 +105,11 @@ def _compute_following(body: TemplateBody, following: _FollowingText, following_
                 following = _get_following_before_text(node.text, following)
             case OutputNode() | TemplateCall():
                 following_by_output[id(node)] = following
-                following = _FollowingText.LINE_END if isinstance(node, OutputNode) and _has_leading_line_break(node) else _FollowingText.OTHER
+                following = (
+                    _FollowingText.LINE_END
+                    if isinstance(node, OutputNode) and _has_leading_line_break(node)
+                    else _FollowingText.OTHER
+                )
             case ControlBlock():
                 before = following if node.can_be_empty else _FollowingText(0)
                 for branch in node.branches:
@@ -108,7 +131,11 @@ def _has_leading_line_break(output: OutputNode) -> bool:
 
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
     """Return the texts that may follow the end of a loop's body, if the body is rendered once more."""
-    return _get_following_before_text(body[0].text, _FollowingText.OTHER) if body and isinstance(body[0], TextNode) else _FollowingText.OTHER
+    return (
+        _get_following_before_text(body[0].text, _FollowingText.OTHER)
+        if body and isinstance(body[0], TextNode)
+        else _FollowingText.OTHER
+    )
 
 
 def _get_following_before_text(text: str, following: _FollowingText) -> _FollowingText:
@@ -235,4 +262,6 @@ class _TemplateWalk:
             if use is not ValueUse.CONDITION or isinstance(source, TemplateInclusion):
                 self.uses.add((source, use))
         self.uses.update((source, ValueUse.BEHIND_ALGORITHM) for source in value.digest_sources)
-        self.uses.update((source, ValueUse.OTHER) for source in value.sources - value.end_sources - value.digest_sources)
+        self.uses.update(
+            (source, ValueUse.OTHER) for source in value.sources - value.end_sources - value.digest_sources
+        )

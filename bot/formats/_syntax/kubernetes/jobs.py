@@ -42,7 +42,8 @@ def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotati
     if _split_words(annotations.get(_ARGO_OPTIONS, "")) & _REPLACE_OPTIONS:
         return True
     return any(
-        _split_words(annotations.get(hook, "")) - _NOT_HOOKS and _is_deleted_before_next_run(annotations.get(policy, ""))
+        _split_words(annotations.get(hook, "")) - _NOT_HOOKS
+        and _is_deleted_before_next_run(annotations.get(policy, ""))
         for hook, policy in _HOOKS
     )
 

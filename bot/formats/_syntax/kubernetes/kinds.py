@@ -114,7 +114,12 @@ def _list_workflow_fields(spec: str) -> ImageFields:
 def _list_task_fields(spec: str) -> ImageFields:
     """Return the fields of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
     task = _list_images(
-        *(f"steps.{ALL_ITEMS}.image", f"sidecars.{ALL_ITEMS}.image", "stepTemplate.image", f"volumes.{ALL_ITEMS}.image.reference")
+        *(
+            f"steps.{ALL_ITEMS}.image",
+            f"sidecars.{ALL_ITEMS}.image",
+            "stepTemplate.image",
+            f"volumes.{ALL_ITEMS}.image.reference",
+        )
     )
     return _add_prefix(spec, task)
 
@@ -177,7 +182,9 @@ _ENVOY = tuple(
     for workload in ("envoyDeployment", "envoyDaemonSet")
     for use in _add_prefix(
         f"spec.provider.kubernetes.{workload}",
-        _list_images("container.image", f"initContainers.{ALL_ITEMS}.image", f"pod.volumes.{ALL_ITEMS}.image.reference"),
+        _list_images(
+            "container.image", f"initContainers.{ALL_ITEMS}.image", f"pod.volumes.{ALL_ITEMS}.image.reference"
+        ),
     )
 )
 _MINIO = (
@@ -276,7 +283,9 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
         (
             *_list_fields(FieldShape.VALUES, "spec.values"),
             *_list_fields(FieldShape.ENTRIES, f"spec.postRenderers.{ALL_ITEMS}.kustomize.images"),
-            *_list_fields(FieldShape.OBJECTS_TEXT, f"spec.postRenderers.{ALL_ITEMS}.kustomize.patches.{ALL_ITEMS}.patch"),
+            *_list_fields(
+                FieldShape.OBJECTS_TEXT, f"spec.postRenderers.{ALL_ITEMS}.kustomize.patches.{ALL_ITEMS}.patch"
+            ),
         ),
     ),
     ("helm.fluxcd.io", "HelmRelease", _list_fields(FieldShape.VALUES, "spec.values")),
@@ -290,7 +299,11 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
         ),
     ),
     # https://docs.k3s.io/helm
-    ("helm.cattle.io", "HelmChart", (*_list_fields(FieldShape.VALUES_TEXT, "spec.valuesContent"), *_list_images("spec.jobImage"))),
+    (
+        "helm.cattle.io",
+        "HelmChart",
+        (*_list_fields(FieldShape.VALUES_TEXT, "spec.valuesContent"), *_list_images("spec.jobImage")),
+    ),
     ("helm.cattle.io", "HelmChartConfig", _list_fields(FieldShape.VALUES_TEXT, "spec.valuesContent")),
     # config/crd of kubeflow/spark-operator
     ("sparkoperator.k8s.io", "SparkApplication", _add_prefix("spec", _SPARK)),
@@ -310,7 +323,11 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
     ("ceph.rook.io", "CephCluster", _list_images("spec.cephVersion.image")),
     # staging/src/kubevirt.io/api/core/v1/schema.go of kubevirt/kubevirt
     ("kubevirt.io", "VirtualMachineInstance", _list_images(f"spec.{_VIRTUAL_DISKS}")),
-    ("kubevirt.io", "VirtualMachine VirtualMachineInstanceReplicaSet", _list_images(f"spec.template.spec.{_VIRTUAL_DISKS}")),
+    (
+        "kubevirt.io",
+        "VirtualMachine VirtualMachineInstanceReplicaSet",
+        _list_images(f"spec.template.spec.{_VIRTUAL_DISKS}"),
+    ),
     # api/v1alpha1 of envoyproxy/gateway
     ("gateway.envoyproxy.io", "EnvoyProxy", _ENVOY),
     # config/crd of rabbitmq/cluster-operator
@@ -339,7 +356,9 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
     ("kind.x-k8s.io", "Cluster", _list_images(f"nodes.{ALL_ITEMS}.image")),
 )
 
-KINDS: dict[tuple[str, str], ImageFields] = {(group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()}
+KINDS: dict[tuple[str, str], ImageFields] = {
+    (group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()
+}
 """By group and kind; another group may have a different kind of the same name."""
 
 

@@ -11,11 +11,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from bot.core.places.closing import lock_occurrence
-from bot.formats._syntax.places import TEMPLATE_MARKS, ReferencePosition
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
-from bot.formats._syntax.yaml.parts import ReferencePart, SplitReference, get_text_before, find_shared_scalars
-from bot.formats._syntax.yaml.source import SectionSource
+from bot.formats._syntax.yaml.sections import SectionSource
+from bot.formats._syntax.yaml.split_references import (
+    ReferencePart,
+    SplitReference,
+    find_shared_scalars,
+    get_text_before,
+)
 from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -72,11 +77,17 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):
             values = {key: value for key in ("name", *_CHANGE_KEYS) for value in document.get_values(entry, key)}
-            fields = {key: ReferencePart.create(document, value) for key, value in values.items() if isinstance(value, YamlScalar)}
+            fields = {
+                key: ReferencePart.create(document, value)
+                for key, value in values.items()
+                if isinstance(value, YamlScalar)
+            }
             yield ImageEntry(entry_locator, document, entry, fields)
 
 
-def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
+def read_entries(
+    entries: Sequence[ImageEntry], path: FilePath, format_name: str
+) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the replacement image of each entry of one document, except for entries that change nothing."""
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
@@ -94,7 +105,9 @@ def read_entries(entries: Sequence[ImageEntry], path: FilePath, format_name: str
             yield found
 
 
-def _read_entry(entry: ImageEntry, image: SplitReference, shared_ids: frozenset[int], position: ReferencePosition) -> Occurrence | UnsupportedText:
+def _read_entry(
+    entry: ImageEntry, image: SplitReference, shared_ids: frozenset[int], position: ReferencePosition
+) -> Occurrence | UnsupportedText:
     suffix = entry.get_text("tagSuffix")
     text = image.text
     if TEMPLATE_MARKS.search(text + suffix):

@@ -7,43 +7,43 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, assert_never
 
-from bot.core.places.closing import lock_occurrence
-from bot.formats._syntax.helm.values import find_images_below, read_images
-from bot.formats._syntax.kubernetes.embedded import EmbeddedText
-from bot.formats._syntax.kubernetes.gate import is_only_definition, may_hold_images
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.helm.value_images import find_images_below, read_images
+from bot.formats._syntax.kubernetes.embedded_texts import EmbeddedText
+from bot.formats._syntax.kubernetes.gitops_facts import list_facts
 from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
 from bot.formats._syntax.kubernetes.kinds import (
+    COMMON_PATHS,
     FUNCTION_PATHS,
     KINDS,
     NO_PATHS,
-    VALUES_PATHS,
     POD_PATHS,
-    COMMON_PATHS,
+    VALUES_PATHS,
     FieldShape,
     ImagePaths,
     get_group,
     get_image_paths,
 )
 from bot.formats._syntax.kubernetes.kustomize_images import find_entries, read_entries
-from bot.formats._syntax.kubernetes.lines import has_object_keys, read_templated_lines
-from bot.formats._syntax.kubernetes.shapes import find_by_shape, may_be_custom, get_text_or_template
-from bot.formats._syntax.kubernetes.writers import list_facts
-from bot.formats._syntax.places import ReferencePosition
-from bot.formats._syntax.yaml.images import YamlImageReader
+from bot.formats._syntax.kubernetes.prefilter import is_only_definition, may_hold_images
+from bot.formats._syntax.kubernetes.shapes import find_by_shape, get_text_or_template, may_be_custom
+from bot.formats._syntax.kubernetes.templated_lines import has_object_keys, read_templated_lines
+from bot.formats._syntax.reference_positions import ReferencePosition
+from bot.formats._syntax.yaml.image_reader import YamlImageReader
 from bot.formats._syntax.yaml.nodes import (
     ALL_ITEMS,
     STRING,
     BrokenSection,
+    TooDeepError,
     YamlDocument,
     YamlMapping,
     YamlNode,
     YamlScalar,
-    TooDeepError,
     read_documents,
     read_inner_documents,
 )
-from bot.model.found import ExtractedItem
-from bot.model.remark import CrossFileFact
+from bot.model.cross_file import CrossFileFact
+from bot.model.extracted_item import ExtractedItem
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
@@ -75,7 +75,9 @@ class ObjectReader:
     image_paths: ImagePaths | None = None
     """The fields of a file or text from its top level, if it holds something other than objects."""
 
-    def read(self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images) -> Iterator[ExtractedItem]:
+    def read(
+        self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
+    ) -> Iterator[ExtractedItem]:
         """Yield the images and the cross-file facts of a file's objects."""
         return self._read_documents(read_documents(content, is_relevant))
 
@@ -94,8 +96,12 @@ class ObjectReader:
 
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
         """Yield the images of a text inside a file, with positions in the text."""
-        for found in self._read_documents(read_inner_documents(content, may_hold_images if self.image_paths is None else bool)):
-            if isinstance(found, Occurrence) or (isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT_REASONS):
+        for found in self._read_documents(
+            read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
+        ):
+            if isinstance(found, Occurrence) or (
+                isinstance(found, UnsupportedText) and found.reason not in _WHOLE_TEXT_REASONS
+            ):
                 yield found
 
     def _read_documents(self, documents: Iterable[YamlDocument | BrokenSection]) -> Iterator[ExtractedItem]:
@@ -108,7 +114,11 @@ class ObjectReader:
                     yield from self._read_document(document)
                 case BrokenSection(source=source):
                     has_begun = last_document is not None and last_document.source is source
-                    start = last_document.get_byte_range(last_document.root)[1] - source.start if last_document is not None and has_begun else 0
+                    start = (
+                        last_document.get_byte_range(last_document.root)[1] - source.start
+                        if last_document is not None and has_begun
+                        else 0
+                    )
                     yield from self._read_broken(document, start, f"broken[{count}]")
                     count += 1
                 case _:
@@ -181,7 +191,10 @@ class _ObjectSearch:
 
     def _add_field_context(self, occurrence: Occurrence, found_field: _FoundField) -> Occurrence:
         if found_field.list_item is not None:
-            occurrence = replace(occurrence, related_lines=(*occurrence.related_lines, self.document.get_line_number(found_field.list_item)))
+            occurrence = replace(
+                occurrence,
+                related_lines=(*occurrence.related_lines, self.document.get_line_number(found_field.list_item)),
+            )
         return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
@@ -219,7 +232,14 @@ class _ObjectSearch:
         if not self.reader.is_embedded:
             self.facts += list_facts(self.document, node, (group, kind), locator, self.reader.path)
 
-    def walk_paths(self, node: YamlNode, image_paths: ImagePaths, locator: str, reason: Reason | None = None, list_item: YamlNode = None) -> None:
+    def walk_paths(
+        self,
+        node: YamlNode,
+        image_paths: ImagePaths,
+        locator: str,
+        reason: Reason | None = None,
+        list_item: YamlNode = None,
+    ) -> None:
         """Find the fields in the tree `image_paths`, not editable because of `reason` if given. Raises TooDeepError.
 
         `list_item` is the list item that `node` is, or is directly in; for an image this is its container.
@@ -275,7 +295,9 @@ class _ObjectSearch:
         return partial(self.reader.read_embedded, self.document, node, locator, ways)
 
 
-def _read_image(image_reader: YamlImageReader, locator: str, node: YamlNode, prefix: str = "") -> Iterator[_FoundReference]:
+def _read_image(
+    image_reader: YamlImageReader, locator: str, node: YamlNode, prefix: str = ""
+) -> Iterator[_FoundReference]:
     found = image_reader.read(locator, node, scheme=prefix)
     if found is not None:
         yield found

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, get_group
-from bot.formats._syntax.places import TEMPLATE_MARKS
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS
 from bot.formats._syntax.yaml.nodes import STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
 from bot.formats._syntax.yaml.trees import MAX_NESTING, TooDeepError
 
@@ -75,7 +75,11 @@ def _is_pod(document: YamlDocument, entries: dict[str, YamlNode]) -> bool:
     containers = entries.get("containers")
     if not isinstance(containers, YamlSequence):
         return False
-    items = [dict(document.list_entries(item)) for _, item in document.list_entries(containers) if isinstance(item, YamlMapping)]
+    items = [
+        dict(document.list_entries(item))
+        for _, item in document.list_entries(containers)
+        if isinstance(item, YamlMapping)
+    ]
     images = [item["image"] for item in items if "image" in item]
     return (
         len(items) == len(containers.items)

@@ -67,13 +67,17 @@ def list_texts(value: PlainValue) -> list[str]:
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
 
 
-def _list_layers(config: ConfigLayer, ignored_presets: frozenset[str], unread_presets: dict[str, None]) -> Iterator[ConfigLayer]:
+def _list_layers(
+    config: ConfigLayer, ignored_presets: frozenset[str], unread_presets: dict[str, None]
+) -> Iterator[ConfigLayer]:
     for preset_text in list_texts(config.get("extends"))[:MAX_PRESETS]:
         preset = _normalize_preset(preset_text)
         if preset in ignored_presets:
             continue
         if _BUILT_IN.fullmatch(preset):
-            yield from _list_layers(_PRESETS.get(preset, {}), ignored_presets, unread_presets)  # other built-in presets do not affect images
+            yield from _list_layers(
+                _PRESETS.get(preset, {}), ignored_presets, unread_presets
+            )  # other built-in presets do not affect images
         else:
             unread_presets[preset_text.encode(errors="replace").decode()] = None  # a lone surrogate cannot be encoded
     yield config

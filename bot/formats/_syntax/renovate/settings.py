@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from bot.formats._syntax.renovate.presets import DEFAULT_IGNORED_PATHS, ConfigLayer, resolve_presets, list_texts
+from bot.formats._syntax.renovate.presets import DEFAULT_IGNORED_PATHS, ConfigLayer, list_texts, resolve_presets
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_RULES = 200
@@ -59,7 +59,9 @@ def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
     ignored_paths = _get_last(layers, "ignorePaths")
     return RenovateSettings(
         settings=_merge_settings(map(_read_update_types, layers)),
-        managers=tuple(_read_manager(name, layers) for name in sorted(managers - {move.value for move in BotUpdateType})),
+        managers=tuple(
+            _read_manager(name, layers) for name in sorted(managers - {move.value for move in BotUpdateType})
+        ),
         enabled_managers=_get_last(layers, "enabledManagers") or (),
         ignored_paths=DEFAULT_IGNORED_PATHS if ignored_paths is None else ignored_paths,
         included_paths=_get_last(layers, "includePaths") or (),
@@ -68,7 +70,9 @@ def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
         branches=_get_last(layers, "baseBranchPatterns", "baseBranches") or (),
         custom_manager_patterns=tuple(pattern for layer in layers for pattern in _list_custom_patterns(layer)),
         unread_presets=tuple(unread_presets),
-        named_in_rules=frozenset(name for rule in _list_package_rules(config) for key in _USAGE_MATCHERS for name in _get_texts(rule, key)),
+        named_in_rules=frozenset(
+            name for rule in _list_package_rules(config) for key in _USAGE_MATCHERS for name in _get_texts(rule, key)
+        ),
     )
 
 
@@ -127,7 +131,10 @@ def _read_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
         tags=_get_patterns(rule, "matchCurrentValue"),
         branches=_get_patterns(rule, "matchBaseBranches"),
         update_types=_get_patterns(rule, "matchUpdateTypes"),
-        is_certain=bool(matchers) and matchers <= _KNOWN_MATCHERS and "extends" not in rule and len(kinds_of_names) < len(_NAME_KINDS),
+        is_certain=bool(matchers)
+        and matchers <= _KNOWN_MATCHERS
+        and "extends" not in rule
+        and len(kinds_of_names) < len(_NAME_KINDS),
     )
 
 

@@ -13,24 +13,24 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from bot.formats._syntax.yaml.source import SectionSource, is_blank, split_sections
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.sections import SectionSource, is_blank, split_sections
 from bot.formats._syntax.yaml.trees import (
     MERGE,
     NO_KEY,
     NULL,
     STRING,
+    NodePosition,
+    StoredNode,
+    TooDeepError,
     YamlMapping,
     YamlNode,
-    StoredNode,
     YamlScalar,
     YamlSequence,
-    NodePosition,
-    TooDeepError,
     YamlTree,
-    wrap_node,
     read_trees,
+    wrap_node,
 )
-from bot.formats._syntax.yaml.ways import ALL_ITEMS, ALL_VALUES, KeyPath
 from bot.model.vocabulary import Reason
 
 __all__ = [
@@ -191,7 +191,10 @@ class YamlDocument:
         Keys `x-…` are left out: they hold anchors for use elsewhere, and nothing else reads them.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
-        return any(position not in self._walked_positions and not (position[1] or "").startswith(_FRAGMENT_PREFIX) for position in positions)
+        return any(
+            position not in self._walked_positions and not (position[1] or "").startswith(_FRAGMENT_PREFIX)
+            for position in positions
+        )
 
     def find_literal_start(self, scalar: YamlScalar) -> int | None:
         """Return the byte of the file at which the text of `scalar` stands literally.
@@ -291,7 +294,9 @@ def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> I
     return _iterate_documents(_make_sections(text), is_relevant)
 
 
-def _iterate_documents(sections: list[_ParsedSection], is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
+def _iterate_documents(
+    sections: list[_ParsedSection], is_relevant: Callable[[bytes], bool]
+) -> Iterator[YamlDocument | BrokenSection]:
     index = 0
     for section in sections:
         source = section.source

@@ -45,4 +45,7 @@ def test_the_newest_patch_of_the_written_tag_is_followed(tag, offered, found):
 
 def test_where_nobody_counts_patches_a_number_is_none_and_a_word_is_one():
     assert find_newest_patch("3.11", ["3.11", "3.11-1"], counts_patches=False) is None
-    assert find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counts_patches=False) == "3.11-patched-2"
+    assert (
+        find_newest_patch("3.11", ["3.11", "3.11-1", "3.11-patched", "3.11-patched-2"], counts_patches=False)
+        == "3.11-patched-2"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from support.core.tag_lists import LISTS, rows
 
-from bot.core.choice.tags import is_same_family, find_successor
+from bot.core.choice.tags import find_successor, is_same_family
 from bot.model.modes import UpdateMode
 
 
@@ -64,7 +64,9 @@ def test_another_family_is_no_successor_even_where_systems_may_move(tag, offered
 
 def test_of_two_tags_that_mean_the_same_always_the_same_is_chosen():
     offered = ["1.2.10-rc1", "1.2.04", "1.2.4", "1.2.4-RC2"]
-    assert find_successor("1.2.3", offered, UpdateMode.MAJOR) == find_successor("1.2.3", offered[::-1], UpdateMode.MAJOR)
+    assert find_successor("1.2.3", offered, UpdateMode.MAJOR) == find_successor(
+        "1.2.3", offered[::-1], UpdateMode.MAJOR
+    )
 
 
 @pytest.mark.parametrize("tag", ["3.12.8", "3.13.1", "3.13.1-slim"])

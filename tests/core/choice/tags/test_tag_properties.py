@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from support.core.tag_lists import LISTS
 from support.soon import soon
 
-from bot.core.choice.tags import find_tag_ending, find_newest_patch, parse_tag, find_successor
-from bot.core.choice.tags.systems import NUMBERED_SYSTEMS, NUMBERED_SYSTEMS_WITHOUT_HYPHEN, DOTTED_SYSTEMS
+from bot.core.choice.tags import find_newest_patch, find_successor, find_tag_ending, parse_tag
+from bot.core.choice.tags.operating_systems import DOTTED_SYSTEMS, NUMBERED_SYSTEMS, NUMBERED_SYSTEMS_WITHOUT_HYPHEN
 from bot.model.modes import UpdateMode
 
 MOVING = [UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR]
@@ -56,7 +56,8 @@ tag = st.one_of(
     st.sampled_from([each for tags in LISTS.values() for each in tags]),
     st.text("0123456789abrcv.-_u", min_size=1, max_size=12),
     st.tuples(
-        st.sampled_from([*NUMBERED_SYSTEMS, *NUMBERED_SYSTEMS_WITHOUT_HYPHEN, *DOTTED_SYSTEMS]), st.text("0123456789.-", min_size=1, max_size=6)
+        st.sampled_from([*NUMBERED_SYSTEMS, *NUMBERED_SYSTEMS_WITHOUT_HYPHEN, *DOTTED_SYSTEMS]),
+        st.text("0123456789.-", min_size=1, max_size=6),
     ).map("".join),
 )
 mixed = st.tuples(tag, st.lists(tag, max_size=25))
@@ -92,9 +93,13 @@ def test_the_order_in_which_a_registry_names_its_tags_changes_nothing(repository
     written, others = repository
     shuffled = [*others, *others]
     order.shuffle(shuffled)
-    assert find_successor(written, shuffled, mode, allow_os_variants=variants) == find_successor(written, others, mode, allow_os_variants=variants)
+    assert find_successor(written, shuffled, mode, allow_os_variants=variants) == find_successor(
+        written, others, mode, allow_os_variants=variants
+    )
     assert find_tag_ending(written, shuffled) == find_tag_ending(written, others)
-    assert find_newest_patch(written, shuffled, counts_patches=True) == find_newest_patch(written, others, counts_patches=True)
+    assert find_newest_patch(written, shuffled, counts_patches=True) == find_newest_patch(
+        written, others, counts_patches=True
+    )
 
 
 @given(repository, mode, st.booleans())

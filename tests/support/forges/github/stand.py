@@ -15,8 +15,8 @@ from support.forges.stands import Request
 from support.git import Content, Person
 
 from bot.forges.github.fleet import KIND, AppKey, GitHubFleet
-from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
+from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet
 
 TOKEN = "ghp_of-the-bot"

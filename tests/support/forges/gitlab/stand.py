@@ -13,8 +13,8 @@ from support.forges.stands import Request
 from support.git import Content, Person
 
 from bot.forges.gitlab.fleet import KIND, GitLabFleet
-from bot.model.extras import CommitStatus, StatusState
 from bot.model.proposal import RequestState
+from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet
 
 TOKEN = "glpat-of-the-bot"

@@ -1,0 +1,100 @@
+"""Reads VEX statements of accepted authors from the documents that the configuration names.
+
+A document is trusted because of its location: its author is a plain field in it, and documents are not signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.advisories._openvex import MAX_DOCUMENT_SIZE, parse_document
+from bot.advisories.source import DocumentSource, MalformedError, UnreadableSourceError
+from bot.core.globs import is_glob_match
+from bot.model.vex import VexStatement, VexStatements
+
+MAX_DOCUMENTS = 2000
+"""Limit of the documents in one folder and its subfolders; enough for one document per image of a large fleet."""
+MAX_STATEMENTS = 200_000
+"""Limit over all documents; so many statements take half a gigabyte of memory for the whole run."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedDocuments:
+    """A location of VEX documents, and the authors that are accepted there."""
+
+    config_key: str
+    """Key of its entry in the configuration: `enrichment.vex[0]`."""
+    location: Path | str
+    """A file, a folder whose `.json` files are documents, or an absolute URL."""
+    authors: tuple[str, ...]
+    """Globs that are matched against the whole author; one must match."""
+
+
+class VexDocuments:
+    """Reads all documents once, when the first statement or digest is requested."""
+
+    def __init__(self, accepted: Sequence[AcceptedDocuments], environment: Mapping[str, str]) -> None:
+        self._accepted, self._environment = accepted, environment
+        self._vex: VexStatements | None = None
+        self._digests: frozenset[str] | None = None
+
+    def load_statements(self) -> VexStatements:
+        """Return the statements of accepted authors, and errors for documents that could not be read."""
+        if self._vex is None:
+            self._vex = self._read_documents()
+        return self._vex
+
+    def list_digests(self) -> frozenset[str]:
+        """Return every image digest that a statement names."""
+        if self._digests is None:
+            products = (product for each in self.load_statements().statements for product in each.products)
+            self._digests = frozenset(product.image.version for product in products if product.image.version)
+        return self._digests
+
+    def _read_documents(self) -> VexStatements:
+        statements: list[VexStatement] = []
+        errors: list[tuple[str, str]] = []
+        for each in self._accepted:
+            source_errors: list[str] = []
+            for statement in self._read_statements(each, source_errors):
+                if len(statements) == MAX_STATEMENTS:
+                    source_errors.append(f"there are more than {MAX_STATEMENTS} statements; the rest is not read")
+                    break
+                statements.append(statement)
+            if source_errors:
+                more = f" (and {len(source_errors) - 1} more like it)" if len(source_errors) > 1 else ""
+                errors.append((each.config_key, f"{source_errors[0]}{more}"))
+        return VexStatements(tuple(statements), tuple(errors))
+
+    def _read_statements(self, accepted: AcceptedDocuments, errors: list[str]) -> Iterator[VexStatement]:
+        """Yield the statements at one location.
+
+        A document by another author is ignored in a folder, and is an error if the configuration names the document
+        itself.
+        """
+        is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
+        for source in self._list_sources(accepted.location, errors):
+            try:
+                document = parse_document(source.read_content(MAX_DOCUMENT_SIZE))
+            except UnreadableSourceError as error:
+                errors.append(str(error))
+            except MalformedError as error:
+                errors.append(f"{source} {error}")
+            else:
+                if any(is_glob_match(glob, document.author) for glob in accepted.authors):
+                    yield from document.statements
+                elif not is_folder:
+                    errors.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
+
+    def _list_sources(self, location: Path | str, errors: list[str]) -> Iterator[DocumentSource]:
+        """Yield the documents at one location, sorted by name."""
+        if isinstance(location, str) or not location.is_dir():
+            yield DocumentSource(location, self._environment)
+            return
+        for number, path in enumerate(sorted(path for path in location.rglob("*.json") if path.is_file())):
+            if number == MAX_DOCUMENTS:
+                errors.append(f"{location} has more than {MAX_DOCUMENTS} documents; the rest is not read")
+                return
+            yield DocumentSource(path, self._environment)

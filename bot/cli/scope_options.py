@@ -1,0 +1,117 @@
+"""Options that limit a run to some repositories; a CI's environment variables can give the part for `--shard`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+
+import click
+
+from bot.cli import options
+from bot.model.reference import ImageReference
+from bot.model.run_scope import RunScope, Shard
+
+MAX_SHARDS = 1000
+AUTO = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class CiService:
+    """A service that runs parts of a job side by side, and the variables with the part's number and their total."""
+
+    index_variable: str
+    total_variable: str | None
+    """None for Kubernetes, which does not tell a pod how many there are."""
+    first_index: int
+    """The number of the first part."""
+
+
+CI_SERVICES = (
+    CiService("CI_NODE_INDEX", "CI_NODE_TOTAL", 1),
+    CiService("SYSTEM_JOBPOSITIONINPHASE", "SYSTEM_TOTALJOBSINPHASE", 1),
+    CiService("CIRCLE_NODE_INDEX", "CIRCLE_NODE_TOTAL", 0),
+    CiService("BUILDKITE_PARALLEL_JOB", "BUILDKITE_PARALLEL_JOB_COUNT", 0),
+    CiService("BITBUCKET_PARALLEL_STEP", "BITBUCKET_PARALLEL_STEP_COUNT", 0),
+    CiService("JOB_COMPLETION_INDEX", None, 0),
+)
+"""GitLab: https://docs.gitlab.com/ci/variables/predefined_variables/.
+Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/build/variables#system-variables.
+CircleCI: https://circleci.com/docs/variables/.
+Buildkite: https://buildkite.com/docs/pipelines/configure/environment-variables.
+Bitbucket: https://support.atlassian.com/bitbucket-cloud/docs/set-up-or-run-parallel-steps/.
+Kubernetes' indexed Jobs: https://kubernetes.io/docs/concepts/workloads/controllers/job/#completion-mode.
+"""
+_TOTAL_VARIABLES = ", ".join(each.total_variable for each in CI_SERVICES if each.total_variable)
+_INDEX_VARIABLES = ", ".join(each.index_variable for each in CI_SERVICES)
+
+_NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
+
+
+def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options that limit a run to a command, which gets them as one parameter `scope`."""
+
+    @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
+    @click.option(
+        "--image", metavar="IMAGE", callback=options.parse_image, help="Only repositories that use this image."
+    )
+    @click.option(
+        "--shard",
+        metavar="I/N",
+        callback=parse_shard,
+        help="Only the I-th of N parts of the repositories; `auto/N` and `auto` ask the environment of a CI.",
+    )
+    @wraps(command)
+    def run_with_scope(
+        *, only: tuple[str, ...], image: ImageReference | None, shard: Shard | None, **others: object
+    ) -> int:
+        return command(scope=RunScope(frozenset(only), shard, image), **others)
+
+    return run_with_scope
+
+
+def parse_shard(_context: click.Context, _option: click.Parameter, value: str | None) -> Shard | None:
+    """Parse `--shard`: `2/4`, or `auto/4` or `auto` with numbers from the environment."""
+    return resolve_shard(value, os.environ) if value is not None else None
+
+
+def resolve_shard(value: str, environment: Mapping[str, str]) -> Shard:
+    """Return the part that a value of `--shard` means. Raises click.BadParameter."""
+    number, slash, total = value.partition("/")
+    service = next((each for each in CI_SERVICES if environment.get(each.index_variable)), None)
+    count = _parse_number(total, "the number of parts") if slash else _find_total(service, environment)
+    if count is None:
+        raise click.BadParameter(
+            f"none of {_TOTAL_VARIABLES} is set; hint: write the number of parts, as in {number}/4"
+        )
+    if number != AUTO:
+        return _build_shard(_parse_number(number, "the part"), count)
+    if service is not None:
+        return _build_shard(
+            _parse_number(environment[service.index_variable], service.index_variable) - service.first_index + 1, count
+        )
+    if count == 1:  # GitLab sets no index for a job without `parallel`
+        return Shard(1, 1)
+    raise click.BadParameter(f"none of {_INDEX_VARIABLES} is set; hint: write the number of the part, as in 1/{count}")
+
+
+def _build_shard(number: int, count: int) -> Shard:
+    if not 1 <= number <= count <= MAX_SHARDS:
+        raise click.BadParameter(
+            f"{number}/{count} is not a part; hint: parts count from 1 to their number, which is {MAX_SHARDS} at most"
+        )
+    return Shard(number, count)
+
+
+def _find_total(service: CiService | None, environment: Mapping[str, str]) -> int | None:
+    """Return the number of parts: that of the service that numbers this one, or of any other that is set."""
+    totals = (each.total_variable for each in (CI_SERVICES if service is None else (service,)) if each.total_variable)
+    return next((_parse_number(environment[name], name) for name in totals if environment.get(name)), None)
+
+
+def _parse_number(text: str, subject: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise click.BadParameter(f"{subject} is {text!r}, which is not a number")
+    return int(text)

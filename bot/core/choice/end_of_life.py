@@ -1,0 +1,75 @@
+"""End of life and superseded tags: an up-to-date reference to a tag that gets no more updates is `superseded`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import TYPE_CHECKING
+
+from bot.core.globs import is_glob_match
+from bot.model.decision import SupersededReference, UpToDate
+from bot.model.history import SupersededTag
+from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import Reason
+
+if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
+    from bot.core.choice.tags import TagEnding
+    from bot.model.rules import ConfiguredEndOfLife
+
+
+def replace_if_superseded(
+    decision: UpToDate,
+    configured_ends: Iterable[ConfiguredEndOfLife],
+    superseded_tag: SupersededTag | None,
+    today: date,
+) -> UpToDate | SupersededReference:
+    """Return `decision`, or `Superseded` if the tag is end of life or superseded; the config takes precedence.
+
+    `configured_ends` are the `end_of_life` entries of the operator's config. `superseded_tag` is the result of the last
+    check of the tag; None if the tag was not found to be superseded.
+    """
+    configured_end = find_configured_eol(decision.tracked_image.tag_ref, configured_ends, today)
+    if configured_end is not None:
+        return SupersededReference(
+            decision.tracked_image,
+            Reason.END_OF_LIFE,
+            describe_configured_eol(configured_end),
+            configured_end.successor,
+        )
+    if superseded_tag is None:
+        return decision
+    return SupersededReference(
+        decision.tracked_image, superseded_tag.reason, superseded_tag.detail, superseded_tag.successor
+    )
+
+
+def determine_superseded(
+    digest: Digest, tag_ending: TagEnding | None, announced_end: date | None, today: date
+) -> SupersededTag | None:
+    """Return that a tag which points to `digest` is superseded, or None if there is no sign of it.
+
+    `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is the
+    successor that the other tags of the repository show.
+    """
+    if announced_end is not None and announced_end < today:
+        successor = tag_ending.successor if tag_ending is not None else None
+        return SupersededTag(digest, Reason.END_OF_LIFE, f"its publisher ended it on {announced_end}", successor)
+    if tag_ending is None:
+        return None
+    return SupersededTag(digest, tag_ending.reason, f"`{tag_ending.successor}` comes after it", tag_ending.successor)
+
+
+def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
+    """Describe an end of life that the config states, as the detail of a decision."""
+    instead = f"; `{configured_end.successor}` comes after it" if configured_end.successor else ""
+    return f"it is over since {configured_end.date}{instead}"
+
+
+def find_configured_eol(
+    tag_ref: TagRef, configured_ends: Iterable[ConfiguredEndOfLife], today: date
+) -> ConfiguredEndOfLife | None:
+    """Return the first `end_of_life` entry of the config that matches `tag_ref`, or None if its date has not passed."""
+    for entry in configured_ends:
+        if is_glob_match(entry.image, tag_ref.repository) and is_glob_match(entry.tag, tag_ref.tag):
+            return entry if entry.date < today else None
+    return None

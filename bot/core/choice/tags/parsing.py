@@ -1,0 +1,114 @@
+"""Parser of tags, word by word."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from bot.core.choice.tags.operating_systems import WINDOWS_BUILD, match_system
+from bot.core.choice.tags.patterns import (
+    ReleaseNumbers,
+    is_commit_or_change,
+    match_build,
+    match_pre_release,
+    match_release,
+    match_security_fix,
+)
+from bot.core.choice.tags.version import RELEASED, TagOperatingSystem, TagVersion, VersionScheme
+from bot.model.reference import is_tag
+
+MAX_CACHED_TAGS = 16_384
+"""Parsed tags to cache, because several tags of one repository are looked up one after the other."""
+
+_SEPARATOR = re.compile(r"[-_.]*")
+_WORD = re.compile(r"[^-_]+")
+
+
+@lru_cache(maxsize=MAX_CACHED_TAGS)
+def parse_tag(tag: str, *, counts_builds: bool = True) -> TagVersion | None:
+    """Parse a tag; return None if it has no version, like `latest`, `edge`, a commit's hash or an invalid tag.
+
+    `counts_builds` says whether 18 in `3.2-18` is a build number and not the version of another product; only other
+    tags of the repository can show this.
+    """
+    if not is_tag(tag) or is_commit_or_change(tag):
+        return None
+    return _TagParser(tag, counts_builds).parse()
+
+
+@dataclass(slots=True)
+class _TagParser:
+    tag: str
+    counts_builds: bool
+    skeleton: list[str] = field(default_factory=list)
+    skeleton_without_builds: list[str] = field(default_factory=list)
+    release: ReleaseNumbers | None = None
+    preceding_release: ReleaseNumbers | None = None
+    """The release, until another word follows it."""
+    systems: list[TagOperatingSystem] = field(default_factory=list)
+    pre_release: tuple[int, int] = RELEASED
+    security_fix: int = 0
+    builds: list[tuple[int, ...]] = field(default_factory=list)
+    is_stream: bool = False
+
+    def parse(self) -> TagVersion | None:
+        position = 0
+        while position < len(self.tag):
+            separator = _SEPARATOR.match(self.tag, position)
+            start = separator.end() if separator else position
+            position = start + self._parse_word(start, self.tag[position:start])
+        if self.release is None and not self.systems:
+            return None
+        texts = self.release.texts if self.release else ()
+        return TagVersion(
+            tag=self.tag,
+            skeleton="".join(self.skeleton),
+            skeleton_without_builds="".join(self.skeleton_without_builds),
+            scheme=self.release.scheme if self.release else None,
+            numbers=tuple(int(text) for text in texts),
+            widths=tuple(len(text) for text in texts),
+            systems=tuple(self.systems),
+            pre_release=self.pre_release,
+            security_fix=self.security_fix,
+            builds=tuple(self.builds),
+            is_stream=self.is_stream,
+        )
+
+    def _parse_word(self, start: int, separator: str) -> int:
+        """Parse the word at `start`; return its length."""
+        preceding_release, self.preceding_release = self.preceding_release, None
+        if system := match_system(self.tag, start):
+            self.systems.append(system)
+            return self._add_fixed_text(separator, f"<{system.series}>", len(system.word))
+        if self.release is None and (release := match_release(self.tag, start)):
+            return self._add_release(separator, release)
+        if self.release is not None:
+            if self.pre_release == RELEASED and (pre_release := match_pre_release(self.tag, start)):
+                self.pre_release, length = pre_release
+                return length
+            if fix := match_security_fix(self.tag, start):
+                self.security_fix, length = fix
+                return length
+        may_count = self.release is not None or self.systems
+        if may_count and (build := match_build(self.tag, start, preceding_release, counts_builds=self.counts_builds)):
+            word, numbers, length = build
+            self.builds.append(numbers)
+            self.skeleton += (separator, f"<{word}{len(numbers)}>")
+            return length
+        word_match = _WORD.match(self.tag, start)
+        length = len(word_match[0]) if word_match else 0
+        return self._add_fixed_text(separator, self.tag[start : start + length], length)
+
+    def _add_release(self, separator: str, release: ReleaseNumbers) -> int:
+        self.release = self.preceding_release = release
+        if release.pre_release is not None:
+            self.pre_release = release.pre_release
+        if self.systems:
+            self.is_stream = release.scheme is VersionScheme.DATE or self.systems[-1].series == WINDOWS_BUILD
+        return self._add_fixed_text(separator, f"{release.prefix}<{release.scheme}>", release.length)
+
+    def _add_fixed_text(self, separator: str, text: str, length: int) -> int:
+        self.skeleton += (separator, text)
+        self.skeleton_without_builds += (separator, text)
+        return length

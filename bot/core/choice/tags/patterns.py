@@ -1,0 +1,186 @@
+"""Patterns of releases, pre-releases and builds in tags, one for each notation of publishers."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bot.core.choice.tags.version import VersionScheme
+
+_END = r"(?![A-Za-z0-9])"
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseNumbers:
+    """The numbers of a release in a tag."""
+
+    scheme: VersionScheme
+    texts: tuple[str, ...]
+    length: int
+    """Characters of the tag that the release covers."""
+    prefix: str = ""
+    """Text directly before the numbers."""
+    pre_release: tuple[int, int] | None = None
+    """Rank and number of a pre-release that directly follows the numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _SchemePattern:
+    scheme: VersionScheme
+    pattern: re.Pattern[str]
+    """Its groups are the numbers; an empty group is zero, and a group that did not take part is not a number."""
+
+
+def _build_pattern(scheme: VersionScheme, pattern: str) -> _SchemePattern:
+    return _SchemePattern(scheme, re.compile(rf"(?P<prefix>v|V|r|RELEASE\.)?{pattern}{_END}"))
+
+
+PRE_RELEASE_RANKS = {
+    "dev": 0,
+    "snapshot": 1,
+    "alpha": 2,
+    "a": 2,
+    "beta": 3,
+    "b": 3,
+    "m": 4,
+    "milestone": 4,
+    "ea": 4,
+    "pre": 5,
+    "preview": 5,
+    "c": 6,
+    "cr": 6,
+    "rc": 6,
+}
+"""Pre-release words and their ranks."""
+_NUMBERLESS_PRE_RELEASES = "alpha|beta|milestone|ea|preview|pre|snapshot|cr|rc"
+"""Words that mean a pre-release even without a number; `-dev` or `-b` without a number is an image variant."""
+_PRE_RELEASE = re.compile(
+    rf"(?:({_NUMBERLESS_PRE_RELEASES})(?:[.-]?([0-9]{{1,9}}))?|(m|dev)[.-]?([0-9]{{1,9}})){_END}", re.IGNORECASE
+)
+
+SCHEME_PATTERNS = (
+    _build_pattern(VersionScheme.DATE, r"([0-9]{4})-([0-9]{2})-([0-9]{2})(?:T([0-9]{2})-([0-9]{2})-([0-9]{2})Z)?"),
+    _build_pattern(
+        VersionScheme.DATE,
+        r"([0-9]{4})([0-9]{2})([0-9]{2})(?:T?([0-9]{2})([0-9]{2})([0-9]{2})?Z?)?"
+        r"(?:\.([0-9]{1,9}))?(?:\.([0-9]{1,9}))?",
+    ),
+    _build_pattern(VersionScheme.JAVA_UPDATE, r"([0-9]{1,2})()u([0-9]{1,4})(?:-b([0-9]{1,3}))?"),
+)
+_NUMBERS = re.compile(
+    r"(?P<prefix>v|V|r)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,10})*+)"
+    rf"(?:(?P<word>alpha|beta|rc|RC|a|b|c|dev)(?P<number>[0-9]{{1,9}}))?{_END}"
+)
+"""Numbers of seven or more digits are not releases: dates have their own pattern, others may be commit hashes."""
+
+BUILD_WORDS = ("r", "p", "k3s", "rke2r", "ls", "KB", "CU", "build", "rev", "eksbuild", "gke", "ce", "ee")
+"""Words before a number that counts builds of a release. `jdk17` or `pg16` does not, because it names a component."""
+_BUILD = re.compile(rf"({'|'.join(BUILD_WORDS)})\.?([0-9]{{1,10}}){_END}")
+_BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:[0-9]{{4}}|[0-9]{{6}})?{_END}")
+_BUILD_NUMBER = re.compile(rf"([0-9]{{1,5}})(?:\.([0-9]{{10}}))?{_END}")
+"""`17.0.9_9`, `8.0.4-1`, and for Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
+_SECURITY_FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
+
+_COMMIT = re.compile(
+    r"(?:^|[-_.])(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![A-Za-z0-9])|-[0-9]+-g[0-9a-f]{4,40}(?![A-Za-z0-9])"
+)
+"""Nearly every hash has a letter and a digit; digits alone are parsed as a date or ignored."""
+_NUMBERED_CHANGE = re.compile(r"(?:sha|git|commit|pr|mr|pull|merge|issue)[-_.]?[0-9]", re.IGNORECASE)
+
+_YEARS = range(1990, 2100)
+_YEAR_DIGITS = 4
+_MONTHS = range(1, 13)
+_DAYS = range(1, 32)
+_AMBIGUOUS = range(10, 100)
+_FULL_PRECISION = 3
+
+
+def is_commit_or_change(tag: str) -> bool:
+    """Return True if a tag names a commit or an unmerged change: it never changes, and is never an update target."""
+    return _COMMIT.search(tag) is not None or _NUMBERED_CHANGE.match(tag) is not None
+
+
+def match_release(tag: str, position: int) -> ReleaseNumbers | None:
+    """Return the release that begins at `position`, or None."""
+    for row in SCHEME_PATTERNS:
+        match = row.pattern.match(tag, position)
+        if match is None:
+            continue
+        texts = tuple(text or "0" for text in match.groups()[1:] if text is not None)
+        if row.scheme is VersionScheme.DATE and not is_date(*texts[:3]):
+            continue
+        return ReleaseNumbers(row.scheme, texts, len(match[0]), match["prefix"] or "")
+    match = _NUMBERS.match(tag, position)
+    if match is None:
+        return None
+    texts = tuple(match["numbers"].split("."))
+    pre_release = (PRE_RELEASE_RANKS[match["word"].lower()], int(match["number"])) if match["word"] else None
+    return ReleaseNumbers(_determine_scheme(texts[0]), texts, len(match[0]), match["prefix"] or "", pre_release)
+
+
+def _determine_scheme(first_number: str) -> VersionScheme:
+    if len(first_number) > _YEAR_DIGITS:
+        return VersionScheme.COUNT
+    return (
+        VersionScheme.YEAR
+        if len(first_number) == _YEAR_DIGITS and int(first_number) in _YEARS
+        else VersionScheme.NUMBERS
+    )
+
+
+def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
+    """Return rank and number of the pre-release that begins at `position`, and its length; else None."""
+    match = _PRE_RELEASE.match(tag, position)
+    if match is None:
+        return None
+    word, number = match[1] or match[3], match[2] or match[4] or "0"
+    return (PRE_RELEASE_RANKS[word.lower()], int(number)), len(match[0])
+
+
+def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
+    """Return the number of the security fix that begins at `position`, and its length; else None."""
+    match = _SECURITY_FIX.match(tag, position)
+    return (int(match[1]), len(match[0])) if match else None
+
+
+def match_build(
+    tag: str, position: int, preceding_release: ReleaseNumbers | None, *, counts_builds: bool
+) -> tuple[str, tuple[int, ...], int] | None:
+    """Return word, numbers and length of the build that begins at `position`; else None.
+
+    `preceding_release` is the release directly before `position`; a bare number can be a build only there.
+    `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not show.
+    """
+    if match := _BUILD.match(tag, position):
+        return match[1], (int(match[2]),), len(match[0])
+    if (match := _BUILD_DATE.match(tag, position)) and is_date(*match.groups()):
+        return f"date{len(match[0])}", (int(match[0]),), len(match[0])
+    match = _BUILD_NUMBER.match(tag, position)
+    if (
+        match is None
+        or preceding_release is None
+        or not _is_build_number(tag, position, match.end(), preceding_release, counts_builds=counts_builds)
+    ):
+        return None
+    return "number", tuple(int(text) for text in match.groups() if text), len(match[0])
+
+
+def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, counts_builds: bool) -> bool:
+    """Tell the build in `8.0.4-1` from the version of another product in `1-22` and `1.1.5-22-bookworm`."""
+    if tag[start - 1] == "_":
+        return True
+    if len(preceding_release.texts) == 1:
+        return False
+    if "." in tag[start:end] or int(tag[start:end]) not in _AMBIGUOUS:
+        return True
+    return end == len(tag) and (counts_builds or len(preceding_release.texts) >= _FULL_PRECISION)
+
+
+def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
+    """Return True if the build after a release of `length` numbers may be the version of another product."""
+    return number_count < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
+
+
+def is_date(year: str, month: str, day: str) -> bool:
+    """Return True if the three numbers are a date that a container image can have."""
+    return len(year) == _YEAR_DIGITS and int(year) in _YEARS and int(month) in _MONTHS and int(day) in _DAYS

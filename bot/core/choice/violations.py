@@ -1,0 +1,131 @@
+"""Violations: what `check` reports for an image reference, derived from the decision on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, assert_never
+
+from bot.core.choice.end_of_life import describe_configured_eol, find_configured_eol
+from bot.core.transition import shorten_digest
+from bot.model.check import Violation
+from bot.model.decision import (
+    Decision,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    UncheckedReference,
+    UpdateCause,
+    get_tracked_image,
+)
+from bot.model.reference import ImageReference
+from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
+
+if TYPE_CHECKING:  # a signature names it, and nothing here makes one
+    from bot.model.rules import ConfiguredEndOfLife
+
+
+def find_violations(
+    decision: Decision, fix_command: str, configured_ends: Iterable[ConfiguredEndOfLife], today: date
+) -> Iterator[Violation]:
+    """Yield the violations of an image reference that follow from its decision.
+
+    `fix_command` is the command that writes the possible edits, for messages. `configured_ends` are the `end_of_life`
+    entries of the operator's config.
+    """
+    reference = decision.occurrence.reference
+    if reference.digest is None:
+        yield from _find_unpinned(decision, fix_command)
+    if isinstance(decision, SkippedReference):
+        return
+    if isinstance(decision, ImageUpdate | RefusedUpdate):
+        yield from _find_gone_or_withdrawn(decision, fix_command)
+    end = _describe_end_of_life(decision, configured_ends, today)
+    if end:
+        yield Violation(
+            ViolationKind.POLICY,
+            f"{format_short_reference(reference)} is past its end of life: {end}",
+            ViolatedRule.END_OF_LIFE,
+        )
+
+
+def get_update_cause(decision: Decision) -> UpdateCause | None:
+    """Return the cause of an update, even if a gate refused it; None if the decision is not an update."""
+    if isinstance(decision, RefusedUpdate):
+        return decision.update.cause
+    return decision.cause if isinstance(decision, ImageUpdate) else None
+
+
+def check_build_age(
+    update: ImageUpdate, built_at: datetime, max_age: timedelta, now: datetime, fix_command: str
+) -> Violation | None:
+    """Return a violation if an image that has an update was built longer ago than `max_age`, else None."""
+    age = now - built_at
+    if age <= max_age:
+        return None
+    name = format_short_reference(update.occurrence.reference)
+    days = f"{age.days} day{'' if age.days == 1 else 's'} ago"
+    return Violation(
+        ViolationKind.STALE, f"{name} was built {days} ({built_at:%Y-%m-%d}); {_describe_remedy(update, fix_command)}"
+    )
+
+
+def build_signature_violation(reference: ImageReference, why: str) -> Violation:
+    """Return the violation of a rule that requires a verified signature."""
+    whose = "" if reference.digest is not None else "what its tag points to "
+    message = f"{format_short_reference(reference)}: {whose}is not verified, as a rule requires: {why}"
+    return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
+
+
+def format_short_reference(reference: ImageReference) -> str:
+    """Return the reference with a shortened digest, for messages: `python:3.12-slim@4f9725d1120b`."""
+    tag = f":{reference.tag}" if reference.tag is not None else ""
+    digest = f"@{shorten_digest(reference.digest)}" if reference.digest is not None else ""
+    return f"{reference.name}{tag}{digest}"
+
+
+def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
+    """Yield the violation of a reference without a digest, if it can be pinned or needs a tag."""
+    name = format_short_reference(decision.occurrence.reference)
+    if isinstance(decision, ImageUpdate | UncheckedReference):
+        yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix_command} pins it")
+    elif isinstance(decision, SkippedReference) and decision.reason is Reason.NO_TAG:
+        yield Violation(
+            ViolationKind.UNPINNED, f"{name} has neither tag nor digest; write the tag that it shall follow"
+        )
+
+
+def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> Iterator[Violation]:
+    """Yield the violation of an image that is gone or withdrawn, even if a gate refused the replacement."""
+    name, remedy = format_short_reference(decision.occurrence.reference), _describe_remedy(decision, fix_command)
+    update = decision.update if isinstance(decision, RefusedUpdate) else decision
+    match update.cause:
+        case UpdateCause.GONE:
+            yield Violation(ViolationKind.GONE, f"{name} is gone from its registry; {remedy}")
+        case UpdateCause.WITHDRAWN:
+            yield Violation(
+                ViolationKind.POLICY, f"{name} was taken back by its publisher; {remedy}", ViolatedRule.TAKEN_BACK
+            )
+        case UpdateCause.MOVED:
+            pass
+        case _:
+            assert_never(update.cause)
+
+
+def _describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> str:
+    if isinstance(decision, RefusedUpdate):
+        why = f": {decision.detail}" if decision.detail else ""
+        return f"what its tag points to is refused ({decision.reason}){why}"
+    first = decision.candidates[0]
+    tag = f"{first.tag}@" if first.tag is not None else ""
+    return f"{fix_command} moves it to {tag}{shorten_digest(first.digest)}"
+
+
+def _describe_end_of_life(decision: Decision, configured_ends: Iterable[ConfiguredEndOfLife], today: date) -> str:
+    """Return the detail of an end of life, also while the tag still gets updates; empty without one."""
+    if isinstance(decision, SupersededReference):
+        return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
+    selected = get_tracked_image(decision)
+    configured_end = find_configured_eol(selected.tag_ref, configured_ends, today) if selected is not None else None
+    return describe_configured_eol(configured_end) if configured_end is not None else ""

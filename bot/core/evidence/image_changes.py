@@ -1,0 +1,180 @@
+"""Differences of two images other than their packages: configuration, platforms and source."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.model.contents import ImageConfig, ImageContents, TransitionContents
+
+
+class ImageAspect(StrEnum):
+    """A property of an image that can differ."""
+
+    USER = "user"
+    ENTRYPOINT = "entrypoint"
+    COMMAND = "command"
+    FOLDER = "working directory"
+    ENVIRONMENT = "environment"
+    PORTS = "ports"
+    VOLUMES = "volumes"
+    STOP_SIGNAL = "stop signal"
+    VERSION = "version"
+    PLATFORMS = "platforms"
+
+
+@dataclass(frozen=True, slots=True)
+class AspectChange:
+    """A property that differs: removed and added items of lists, complete values of other properties."""
+
+    aspect: ImageAspect
+    old: tuple[str, ...]
+    new: tuple[str, ...]
+
+
+class SourceOrigin(StrEnum):
+    """Relation of the sources that two images claim to be built from."""
+
+    REBUILT = "rebuilt"
+    """The same revision of the same source: only installed packages changed."""
+    CHANGED = "changed"
+    """Another revision of the same source."""
+    MOVED = "moved"
+    """Another source."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceComparison:
+    """The page that compares two revisions of a source; only for forges and revisions with a safe URL."""
+
+    host: str
+    repository: str
+    """`owner/name`."""
+    old: str
+    new: str
+    """Full commit hashes."""
+
+    @property
+    def url(self) -> str:
+        compare = "compare" if self.host == _GITHUB else "-/compare"
+        return f"https://{self.host}/{self.repository}/{compare}/{self.old}...{self.new}"
+
+
+_GITHUB, _GITLAB = "github.com", "gitlab.com"
+_SOURCE = re.compile(
+    rf"https://(?P<host>{re.escape(_GITHUB)}|{re.escape(_GITLAB)})/"
+    r"(?P<repository>[A-Za-z0-9][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9][A-Za-z0-9_.-]{0,99}){1,5}?)"
+    r"(?:\.git)?/?(?:#(?P<commit>[0-9a-f]{40})(?::\S*)?)?",
+    re.ASCII,
+)
+"""The form of `org.opencontainers.image.source`; Docker's official images append the commit and a folder."""
+_COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
+
+_WHOLE_VALUE_ASPECTS: dict[ImageAspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    ImageAspect.USER: lambda config: (config.user,) if config.user else (),
+    ImageAspect.ENTRYPOINT: lambda config: config.entrypoint,
+    ImageAspect.COMMAND: lambda config: config.command,
+    ImageAspect.FOLDER: lambda config: (config.folder,) if config.folder else (),
+    ImageAspect.STOP_SIGNAL: lambda config: (config.stop_signal,) if config.stop_signal else (),
+}
+_LIST_ASPECTS: dict[ImageAspect, Callable[[ImageConfig], tuple[str, ...]]] = {
+    ImageAspect.ENVIRONMENT: lambda config: config.environment,
+    ImageAspect.PORTS: lambda config: config.ports,
+    ImageAspect.VOLUMES: lambda config: config.volumes,
+}
+ROOT = "root"
+_ROOT_USERS = frozenset({"", "0", ROOT})
+
+
+def list_aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
+    """Return the properties in which two images differ; None if the contents of either are not known."""
+    both_contents = _get_both_contents(contents)
+    if both_contents is None:
+        return None
+    old, new = both_contents
+    whole = [AspectChange(aspect, of(old.config), of(new.config)) for aspect, of in _WHOLE_VALUE_ASPECTS.items()]
+    lists = [_compare_lists(aspect, of(old.config), of(new.config)) for aspect, of in _LIST_ASPECTS.items()]
+    versions = AspectChange(ImageAspect.VERSION, tuple(filter(None, [old.version])), tuple(filter(None, [new.version])))
+    platforms = (
+        _compare_lists(ImageAspect.PLATFORMS, old.platforms, new.platforms) if old.platforms and new.platforms else None
+    )
+    candidates = [*whole, *lists, versions, *([platforms] if platforms else [])]
+    return tuple(each for each in candidates if each.old != each.new)
+
+
+def _compare_lists(aspect: ImageAspect, old: Sequence[str], new: Iterable[str]) -> AspectChange:
+    removed, added = [each for each in old if each not in set(new)], [each for each in new if each not in old]
+    return AspectChange(aspect, tuple(removed), tuple(added))
+
+
+def has_become_root(contents: TransitionContents | None) -> bool:
+    """Return True if only the newer image starts as root; Kubernetes may then refuse to run it."""
+    both = _get_both_contents(contents)
+    if both is None:
+        return False
+    old, new = map(_get_user, both)
+    return old not in _ROOT_USERS and new in _ROOT_USERS
+
+
+def _get_user(contents: ImageContents) -> str:
+    """Return the user of an image, without the group."""
+    return contents.config.user.partition(":")[0]
+
+
+def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
+    """Return whether the newer image is a mere rebuild of the older one, by the source and revision of both labels.
+
+    `FROM` inherits labels, so an image without its own shows those of its base. The result is only a hint.
+    """
+    both = _get_both_contents(contents)
+    if both is None:
+        return SourceOrigin.UNKNOWN
+    old, new = map(_get_source_state, both)
+    if old is None or new is None:
+        return SourceOrigin.UNKNOWN
+    if old[0] != new[0]:
+        return SourceOrigin.MOVED
+    return SourceOrigin.REBUILT if old == new else SourceOrigin.CHANGED
+
+
+def build_source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
+    """Return the page that compares the revisions of both images; None if its URL cannot be built safely."""
+    both = _get_both_contents(contents)
+    if both is None:
+        return None
+    old, new = map(_parse_source, both)
+    if old is None or new is None or old[0] != new[0] or old[1] == new[1]:
+        return None
+    (host, repository), old_commit = old
+    return SourceComparison(host, repository, old_commit, new[1])
+
+
+def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
+    """Return source and revision of an image, or None if either is not stated."""
+    address = _parse_source(contents)
+    if address is not None:
+        return "/".join(address[0]), address[1]
+    if contents.source is None or contents.revision is None:
+        return None
+    return contents.source, contents.revision
+
+
+def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
+    """Return host, repository and commit of the source; None if any of them has an unknown form."""
+    match = _SOURCE.fullmatch(contents.source or "")
+    if match is None:
+        return None
+    commit = match["commit"] or contents.revision or ""
+    if not _COMMIT.fullmatch(commit) or (match["host"] == _GITHUB and match["repository"].count("/") != 1):
+        return None
+    return (match["host"], match["repository"].removesuffix(".git")), commit
+
+
+def _get_both_contents(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
+    """Return both images; None if the contents of either are not known."""
+    if contents is None or contents.old is None or contents.new is None:
+        return None
+    return contents.old, contents.new

@@ -1,0 +1,106 @@
+"""Limits and schedules: which proposals are opened in this run, and why others wait."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim
+
+from bot.model.dashboard import UserRequest
+from bot.model.limits import ProposalLimits, ProposalSchedule
+from bot.model.proposal import DeferProposal, DeferralReason, OpenRequest, Proposal
+
+_IMMEDIATE_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.AGAIN})
+
+
+@dataclass(frozen=True, slots=True)
+class OpenQueue:
+    """The proposals to open for one base branch of a repository, and their limits."""
+
+    repository: Hashable
+    """The key of the repository; all its base branches share its limits."""
+    limits: ProposalLimits
+    open_steps: Sequence[OpenRequest]
+    open_count: int
+    """Open requests of basebump for this base branch that stay open."""
+    repositories_per_run: int | None = None
+    """How many repositories a run may onboard; None if this repository does not count."""
+
+
+@dataclass(slots=True)
+class _OpenCounts:
+    """Counts of open proposals, and of those that this run opens."""
+
+    open_by_repository: Counter[Hashable]
+    new_by_repository: Counter[Hashable] = field(default_factory=Counter)
+    new_in_run: int = 0
+    """Opened proposals that count towards the limit per run."""
+    onboarded: set[Hashable] = field(default_factory=set)
+
+    def add(self, queue: OpenQueue, proposal: Proposal) -> None:
+        self.open_by_repository[queue.repository] += 1
+        self.new_by_repository[queue.repository] += 1
+        self.new_in_run += queue.limits.new_per_run is not None
+        if proposal.is_onboarding and queue.repositories_per_run is not None:
+            self.onboarded.add(queue.repository)
+
+
+def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str, DeferProposal]]:
+    """Return the deferred proposals of each queue by branch, in the order of the queues.
+
+    Proposals with the highest priority are opened first, across all repositories, so that a limit per run has the least
+    cost. A proposal that replaces a digest which is gone, or that a user requests, is never deferred.
+    """
+    deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
+    open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
+    candidates = ((place, step.proposal) for place, queue in enumerate(queues) for step in queue.open_steps)
+    for place, proposal in sorted(candidates, key=lambda wish: _get_sort_key(wish[1])):
+        why = _find_deferral_reason(queues[place], proposal, open_counts, now)
+        if why is None:
+            open_counts.add(queues[place], proposal)
+        else:
+            deferred[place][proposal.branch] = DeferProposal(proposal, why)
+    return deferred
+
+
+def _find_deferral_reason(
+    queue: OpenQueue, proposal: Proposal, open_counts: _OpenCounts, now: datetime
+) -> DeferralReason | None:
+    if proposal.is_overdue or proposal.user_requests & _IMMEDIATE_REQUESTS:
+        return None
+    limits, repository = queue.limits, queue.repository
+    is_new = proposal.is_onboarding and repository not in open_counts.onboarded
+    if is_new and _is_reached(queue.repositories_per_run, len(open_counts.onboarded)):
+        return DeferralReason.ROLLOUT
+    if proposal.awaits_evidence:
+        return DeferralReason.UNPROVEN
+    if proposal.opens_at is not None and now < proposal.opens_at:
+        return DeferralReason.WORTHLESS
+    if not all(is_schedule_open(schedule, now) for schedule in proposal.schedules):
+        return DeferralReason.SCHEDULE
+    if _is_reached(limits.open_per_repository, open_counts.open_by_repository[repository]):
+        return DeferralReason.OPEN_PER_REPOSITORY
+    if _is_reached(limits.new_per_repository, open_counts.new_by_repository[repository]):
+        return DeferralReason.NEW_PER_REPOSITORY
+    return DeferralReason.NEW_PER_RUN if _is_reached(limits.new_per_run, open_counts.new_in_run) else None
+
+
+def _is_reached(limit: int | None, count: int) -> bool:
+    return limit is not None and count >= limit
+
+
+def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
+    """Return True if a schedule matches the minute of `now`, in its time zone."""
+    minute = now.astimezone(ZoneInfo(schedule.timezone)).replace(second=0, microsecond=0)
+    return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
+
+
+def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, str]:
+    """Return the sort key: fixed vulnerabilities, then the age of images in use; unknown ages come last."""
+    priority = proposal.priority
+    never = datetime.max.replace(tzinfo=UTC)
+    return -priority.exploited_fixed, -priority.critical_fixed, priority.oldest_built_at or never, proposal.branch

@@ -1,0 +1,202 @@
+"""Data that basebump stores in commit messages and request bodies: intent trailers and body markers.
+
+Anyone with write access can change both, so they are parsed strictly, and trusted only in combination with the branch:
+the forge determines the author of a commit.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.markdown import make_one_line
+from bot.model.proposal import Target
+from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
+
+MAX_MARKER_LENGTH = 65_536
+"""Characters of a marker that is parsed; the maximum length of a body on GitHub."""
+MAX_TARGET_LENGTH = 1_400
+"""Characters of one target; a reference has at most 1024, a digest 135."""
+
+COMMENT_MARKER = "<!-- basebump:told -->"
+"""Hidden in basebump's only comment on a request, by which it is recognised."""
+
+_OPENING = "<!-- basebump:1 "
+_CLOSING = " -->"
+_REPORT = re.compile(r"[0-9a-f]{16}(?:-[0-9a-f]{1,64})?", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{12}", re.ASCII)
+
+_INTENT_TRAILER = "Basebump-Intent"
+_BASE_TRAILER = "Basebump-Base"
+_INTENT_PATTERN = re.compile(rf"{_INTENT_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
+_ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
+"""https://git-scm.com/docs/git-interpret-trailers, without support for folded lines and mixed paragraphs."""
+
+
+def format_intent_trailer(intent: str) -> str:
+    """Return the trailer of a commit message with `intent`, 16 hexadecimal digits."""
+    return f"{_INTENT_TRAILER}: 1 {intent}"
+
+
+def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
+    """Return a commit message that ends with a paragraph of `trailers` and the intent trailer.
+
+    `base` is the base branch if it is not the default branch.
+    """
+    base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
+    return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
+
+
+def parse_intent(message: str) -> str | None:
+    """Return the intent of a commit message; None unless it occurs once, in a last paragraph of trailers only."""
+    trailers = _find_trailers(message, _INTENT_TRAILER)
+    match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
+    return match[1] if match else None
+
+
+def parse_base_branch(message: str) -> str | None:
+    """Return the base branch that a commit message states; None for the default branch."""
+    trailers = _find_trailers(message, _BASE_TRAILER)
+    return trailers[0].removeprefix(f"{_BASE_TRAILER}: ") if len(trailers) == 1 else None
+
+
+def _find_trailers(message: str, key: str) -> list[str]:
+    """Return the trailers with this key, if the last paragraph consists of trailers only."""
+    paragraphs = message.rstrip().rpartition("\n\n")
+    lines = paragraphs[2].split("\n")
+    if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
+        return []
+    return [line for line in lines if line.startswith(f"{key}:")]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusAttempt:
+    """A commit status that was set, or that the forge refused."""
+
+    commit: str
+    """Shortened by `shorten_commit`."""
+    status: CommitStatus
+
+
+@dataclass(frozen=True, slots=True)
+class BodyMarker:
+    """The content of the marker in a body; a marker that cannot be parsed has the defaults."""
+
+    targets: tuple[Target, ...] = ()
+    report: str | None = None
+    is_withdrawn: bool = False
+    """Whether basebump withdrew the request, so that its closing is not a decline."""
+    has_automerge: bool = False
+    """Whether basebump enabled automerge."""
+    status_attempt: StatusAttempt | None = None
+    """The last status and its commit."""
+    started_commit: str | None = None
+    """The commit for which workflows were started or refused, shortened by `shorten_commit`."""
+
+
+def shorten_commit(commit: str) -> str:
+    """Return the part of a commit hash that markers store, which suffices to tell commits of a branch apart."""
+    return commit[:12]
+
+
+def render_marker(marker: BodyMarker) -> str:
+    """Return an HTML comment, invisible in rendered Markdown, that `parse_marker` can parse."""
+    document: dict[str, object] = {
+        "targets": marker.targets,
+        "report": marker.report,
+        "withdrawn": marker.is_withdrawn,
+    }
+    if marker.has_automerge:
+        document["automerge"] = True
+    if (status_attempt := marker.status_attempt) is not None:
+        document["status"] = {
+            "on": status_attempt.commit,
+            "state": status_attempt.status.state,
+            "said": status_attempt.status.description,
+        }
+    if marker.started_commit:
+        document["started"] = marker.started_commit
+    content = json.dumps(document, separators=(",", ":"))
+    # A `>` or `--` could end the comment (https://html.spec.whatwg.org/multipage/syntax.html#comments), a `<` could
+    # begin another. In JSON they occur in strings only, where escapes are equivalent.
+    escaped = content.replace("<", r"\u003c").replace(">", r"\u003e").replace("--", r"-\u002d")
+    return f"{_OPENING}{escaped}{_CLOSING}"
+
+
+def parse_marker(body: str) -> BodyMarker:
+    """Return the content of the last marker in a body; the defaults if there is none, or it is malformed."""
+    start = body.rfind(_OPENING)
+    return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMarker()
+
+
+def mark_withdrawn(body: str) -> str:
+    """Return the body with a marker that basebump withdrew the request; adds a marker if none can be parsed."""
+    marker = parse_marker(body)
+    if marker == BodyMarker():
+        added = render_marker(BodyMarker(is_withdrawn=True))
+        return f"{body}\n\n{added}\n" if body else added
+    return _replace_marker(body, replace(marker, is_withdrawn=True))
+
+
+def record_status(body: str, commit: str, status: CommitStatus) -> str:
+    """Return the body with the status and its commit in the marker; unchanged if no marker can be parsed."""
+    marker = parse_marker(body)
+    if marker == BodyMarker():
+        return body
+    return _replace_marker(body, replace(marker, status_attempt=StatusAttempt(shorten_commit(commit), status)))
+
+
+def record_started_commit(body: str, commit: str) -> str:
+    """Return the body with the commit of started workflows in the marker; unchanged if no marker can be parsed."""
+    marker = parse_marker(body)
+    return (
+        body
+        if marker == BodyMarker()
+        else _replace_marker(body, replace(marker, started_commit=shorten_commit(commit)))
+    )
+
+
+def _replace_marker(body: str, marker: BodyMarker) -> str:
+    """Return the body with its last marker replaced."""
+    start = body.rfind(_OPENING)
+    end = start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
+    return body[:start] + render_marker(marker) + body[end:]
+
+
+def _extract_content(body: str, start: int) -> str:
+    """Return the content of the marker at `start`; empty if it does not end within MAX_MARKER_LENGTH."""
+    inside = start + len(_OPENING)
+    end = body.find(_CLOSING, inside, start + MAX_MARKER_LENGTH)
+    return body[inside:end] if end >= 0 else ""
+
+
+def _parse_content(content: str) -> BodyMarker:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return BodyMarker()
+    match document:
+        case {"targets": list() as targets, "report": str() | None as report, "withdrawn": bool() as withdrawn}:
+            is_valid = all(isinstance(target, str) and len(target) <= MAX_TARGET_LENGTH for target in targets)
+            if is_valid and (report is None or _REPORT.fullmatch(report)):
+                tried, started = _parse_status_attempt(document), _parse_commit(document.get("started"))
+                return BodyMarker(tuple(targets), report, withdrawn, document.get("automerge") is True, tried, started)
+    return BodyMarker()
+
+
+def _parse_status_attempt(document: Mapping[str, object]) -> StatusAttempt | None:
+    match document.get("status"):
+        case {"on": str(commit), "state": str(word), "said": str(said)} if _COMMIT.fullmatch(commit):
+            state = next((each for each in StatusState if each == word), None)
+            return (
+                StatusAttempt(commit, CommitStatus(state, make_one_line(said, MAX_STATUS_DESCRIPTION)))
+                if state
+                else None
+            )
+    return None
+
+
+def _parse_commit(value: object) -> str | None:
+    return value if isinstance(value, str) and _COMMIT.fullmatch(value) else None

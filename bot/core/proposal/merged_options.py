@@ -1,0 +1,67 @@
+"""Options of one proposal, merged from the policies of all its image references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bot.core.evidence.compare import collect_exploited_ids, count_by_severity, count_distinct, filter_exploited
+from bot.model.decision import ImageUpdate, UpdateCause
+from bot.model.evidence import Evidence, Scan, Severity
+from bot.model.limits import ProposalSchedule
+from bot.model.modes import OnClose, Rebase
+from bot.model.proposal import ProposalPriority
+from bot.model.request_attributes import RequestAttributes
+
+
+def is_only_aged(update: ImageUpdate) -> bool:
+    """Return True if an update waited only for its minimum age, so that its publisher released it some time ago."""
+    is_old_enough = update.candidates[0].matures_at is None
+    return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough
+
+
+def collect_schedules(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule, ...]:
+    """Return all schedules, each of which must allow opening the proposal."""
+    return tuple(sorted({each for update in updates for each in update.tracked_image.policy.schedules}, key=repr))
+
+
+def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
+    """Return what closing the proposal declines: all later digests only if every policy says so."""
+    return (
+        OnClose.LINE
+        if all(update.tracked_image.policy.on_close is OnClose.LINE for update in updates)
+        else OnClose.DIGEST
+    )
+
+
+def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
+    """Return the labels, reviewers and assignees of all policies; of several milestones the first by name."""
+    policies = [update.tracked_image.policy for update in updates]
+    return RequestAttributes(
+        labels=_merge_names(policy.labels for policy in policies),
+        reviewers=_merge_names(policy.reviewers for policy in policies),
+        assignees=_merge_names(policy.assignees for policy in policies),
+        milestone=min((policy.milestone for policy in policies if policy.milestone is not None), default=None),
+    )
+
+
+def determine_rebase(updates: Iterable[ImageUpdate]) -> Rebase:
+    """Return when the branch is rebuilt: `never` takes precedence, then `always`."""
+    modes = {update.tracked_image.policy.rebase for update in updates}
+    return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in modes), Rebase.AUTO)
+
+
+def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
+    """Return the priority by the fixed vulnerabilities and the age of the images in use, as far as known."""
+    all_evidence = list(evidence)
+    fixed = [finding for each in all_evidence if each.delta is not None for finding in each.delta.fixed]
+    exploited_ids = collect_exploited_ids(all_evidence)
+    built = (each.old.created for each in all_evidence if isinstance(each.old, Scan) and each.old.created is not None)
+    return ProposalPriority(
+        exploited_fixed=count_distinct(filter_exploited(fixed, exploited_ids)),
+        critical_fixed=count_by_severity(fixed)[Severity.CRITICAL],
+        oldest_built_at=min(built, default=None),
+    )
+
+
+def _merge_names(names: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({name for each in names for name in each}))

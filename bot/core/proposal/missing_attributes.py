@@ -1,0 +1,84 @@
+"""Attributes that an open request lacks or must lose."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.core.proposal.fingerprint import has_less_evidence
+from bot.core.proposal.markers import BodyMarker, parse_marker, shorten_commit
+from bot.model.proposal import Proposal, RemoteRequest
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+
+RETRY_PERIOD = timedelta(days=2)
+"""How long after opening or after basebump's last commit attributes are set again. An interrupted run is followed by
+another within this time, and attributes that the forge refuses are not requested endlessly."""
+
+
+def find_missing_attributes(
+    request: RemoteRequest, desired: Proposal, now: datetime, *, is_changing: bool
+) -> RequestAttributes:
+    """Return the attributes that were never set on a request; those that users removed are not set again.
+
+    `is_changing` says whether the request is updated now, because its desired attributes may have changed as well.
+    """
+    attributes = NO_ATTRIBUTES
+    is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
+    if request.ever_set is not None and (is_recent or is_changing):
+        attributes = replace(desired.attributes, status=None).subtract(request.ever_set)
+    if is_changing or _is_status_missing(request, desired):
+        attributes = replace(attributes, status=desired.attributes.status)
+    if is_changing or _is_workflow_start_missing(request):
+        attributes = replace(attributes, workflows=desired.attributes.workflows)
+    must_cancel_automerge = _should_cancel_automerge(request, desired) and (
+        is_changing or not is_automerge_kept(request, desired)
+    )
+    return replace(attributes, automerge=False) if must_cancel_automerge else attributes
+
+
+def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
+    """Return True if automerge stays enabled: the only objection is that this run has less evidence."""
+    marker = parse_marker(request.body)
+    was_enabled = marker.has_automerge and request.intent == desired.intent and marker.report is not None
+    return (
+        desired.is_merge_unknown and was_enabled and has_less_evidence(marker.report or "", desired.report_fingerprint)
+    )
+
+
+def is_accepted(request: RemoteRequest) -> bool:
+    """Return True if a user accepted the request, possibly by enabling automerge with the account of basebump."""
+    return request.is_accepted or (request.has_automerge and not parse_marker(request.body).has_automerge)
+
+
+def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
+    """Return True if no status was tried for the last commit, as after a merge of the base or an interrupted run.
+
+    If the evidence differs from that in the text, the status waits for the text.
+    """
+    marker = parse_marker(request.body)
+    return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
+
+
+def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
+    """Return the attributes that an unchanged request lacks on its last commit: its earlier status, and workflows."""
+    marker = parse_marker(request.body)
+    is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)
+    return RequestAttributes(
+        status=marker.status_attempt.status if is_status_missing and marker.status_attempt is not None else None,
+        workflows=desired.attributes.workflows if _is_workflow_start_missing(request) else (),
+    )
+
+
+def _has_status_attempt(request: RemoteRequest, marker: BodyMarker) -> bool:
+    if request.head is None:
+        return True
+    return marker.status_attempt is not None and marker.status_attempt.commit == shorten_commit(request.head)
+
+
+def _is_workflow_start_missing(request: RemoteRequest) -> bool:
+    """Return True if starting workflows was not tried for the last commit."""
+    return request.head is not None and parse_marker(request.body).started_commit != shorten_commit(request.head)
+
+
+def _should_cancel_automerge(request: RemoteRequest, desired: Proposal) -> bool:
+    return request.has_automerge and parse_marker(request.body).has_automerge and not desired.attributes.automerge

@@ -1,0 +1,105 @@
+"""The content of titles and commit messages: plain text without markup, limited to harmless characters."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from bot.core.evidence.compare import count_by_severity, count_distinct, filter_exploited
+from bot.core.markdown import Plain
+from bot.core.proposal.update_groups import UpdateGroup, format_value
+from bot.core.transition import shorten_digest
+from bot.model.decision import ImageUpdate
+from bot.model.evidence import Severity, VulnerabilityDelta
+from bot.model.reference import TagRef
+
+VERSION = 1
+
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
+"""Folders and branches that may occur in titles and commit messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class TagUpdateView:
+    """The update of one tag's digest."""
+
+    line: Plain
+    """Canonical repository and tag."""
+    old: Plain | None
+    """The replaced digest."""
+    new: Plain
+    """The new digest, with the tag if that changes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadView:
+    """The content of titles and commit messages; names are added, and never renamed within one `version`."""
+
+    version: int
+    headline: Plain
+    fixed_count: int
+    """Distinct fixed vulnerabilities, as far as they are known."""
+    fixed_critical: int
+    fixed_exploited: int
+    """Fixed vulnerabilities that are known to be exploited."""
+    moves: tuple[TagUpdateView, ...]
+
+
+def build_head(
+    update_group: UpdateGroup,
+    updates: Sequence[ImageUpdate],
+    deltas: Iterable[VulnerabilityDelta | None],
+    exploited_ids: Collection[str] = (),
+) -> HeadView:
+    """Return the view of one proposal; `exploited_ids` are the ids of known exploited vulnerabilities."""
+    fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
+    moves = sorted(
+        {_build_tag_update_view(update) for update in updates},
+        key=lambda move: (str(move.line), move.old is None, repr(move)),
+    )
+    return HeadView(
+        version=VERSION,
+        headline=Plain(build_headline(update_group, updates)),
+        fixed_count=count_distinct(fixed),
+        fixed_critical=count_by_severity(fixed)[Severity.CRITICAL],
+        fixed_exploited=count_distinct(filter_exploited(fixed, exploited_ids)),
+        moves=tuple(dict.fromkeys(moves)),
+    )
+
+
+def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
+    old = update.occurrence.reference.digest
+    return TagUpdateView(
+        Plain(str(update.tracked_image.tag_ref)), Plain(old) if old else None, Plain(format_value(update.candidates[0]))
+    )
+
+
+def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
+    """Return the title of a proposal: its images, and its folder and base branch if it has these.
+
+    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update redis:7 and 3
+    more images (weekly)`.
+    """
+    if update_group.is_onboarding:
+        base_suffix = f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else ""
+        return f"Pin the base images of this repository{base_suffix}"
+    images_by_tag: dict[TagRef, list[str]] = defaultdict(list)
+    for update in updates:
+        line = update.tracked_image.tag_ref
+        images_by_tag[line].append(f"{update.occurrence.reference.name}:{line.tag}")
+    image = min(images_by_tag[min(images_by_tag)], key=len)
+    candidate = updates[0].candidates[0]
+    others = len(images_by_tag) - 1
+    more = f" and {others} more {'image' if others == 1 else 'images'}"
+    return "".join(
+        [
+            "Update " if any(update.occurrence.reference.digest for update in updates) else "Pin ",
+            image,
+            more if others else f" to {candidate.tag or shorten_digest(candidate.digest)}",
+            f" in {update_group.folder}" if _PLAIN_PATH.fullmatch(update_group.folder or "") else "",
+            f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else "",
+            f" ({update_group.subject})" if isinstance(update_group.subject, str) else "",
+        ]
+    )

@@ -1,0 +1,111 @@
+"""Grouping of updates to proposals: which updates belong together, their branch, targets and intent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.core.proposal.branch_names import build_branch_name, build_group_key, build_tag_key
+from bot.core.transition import get_first_transition
+from bot.model.decision import ImageUpdate, TrackedImage, UpdateCandidate
+from bot.model.modes import SplitBy
+from bot.model.proposal import ProposedImage, Target
+from bot.model.reference import TagRef
+
+MAX_TARGETS_LENGTH = 16_384
+"""Characters of targets that are listed individually, about 130 of them; the body needs the remaining space."""
+
+_EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateGroup:
+    """The subject of one proposal: a tag or a named group of tags, in one folder if proposals are split."""
+
+    subject: TagRef | str
+    folder: str | None = None
+    base: str | None = None
+    """The base branch if it is not the default branch."""
+
+    def get_branch(self, prefix: str) -> str:
+        """Return the branch, which does not depend on digests, files or the order of rules."""
+        if isinstance(self.subject, str):
+            source = "all-images" if self.is_onboarding else self.subject
+            return build_branch_name(prefix, source, build_group_key(self.subject, self.folder, self.base))
+        return build_branch_name(prefix, self.subject, build_tag_key(self.subject, self.folder, self.base))
+
+    @property
+    def is_onboarding(self) -> bool:
+        """Whether the proposal has all updates of a repository, as its first one."""
+        return self.subject == _EVERYTHING
+
+
+def build_onboarding_group(base: str | None) -> UpdateGroup:
+    """Return the group of all updates; groups in the config cannot have its name."""
+    return UpdateGroup(_EVERYTHING, base=base)
+
+
+def get_update_group(selected: TrackedImage, base: str | None) -> UpdateGroup:
+    """Return the group of a reference; `base` is the base branch if it is not the default branch."""
+    policy = selected.policy
+    match policy.split_by:
+        case SplitBy.NOTHING:
+            folder = None
+        case SplitBy.FOLDER:
+            folder = selected.occurrence.path.rpartition("/")[0]
+        case _:
+            assert_never(policy.split_by)
+    return UpdateGroup(policy.group or selected.tag_ref, folder, base)
+
+
+def build_update_groups(
+    updates: Iterable[ImageUpdate], base: str | None, *, all_at_once: bool
+) -> dict[UpdateGroup, tuple[ImageUpdate, ...]]:
+    """Return the updates by group, in an order that depends on the groups only; each group is one proposal."""
+    groups: dict[UpdateGroup, list[ImageUpdate]] = defaultdict(list)
+    for update in updates:
+        groups[build_onboarding_group(base) if all_at_once else get_update_group(update.tracked_image, base)].append(
+            update
+        )
+    return {bundle: tuple(groups[bundle]) for bundle in sorted(groups, key=lambda each: each.get_branch(""))}
+
+
+def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
+    """Return the targets as `line@digest`; if they are too long, a single target with a hash of all."""
+    transitions = map(get_first_transition, updates)
+    targets = sorted({f"{move.new_tag_ref}@{move.new}" for move in transitions})
+    if sum(map(len, targets)) <= MAX_TARGETS_LENGTH:
+        return tuple(targets)
+    return (f"{_EVERYTHING}@sha256:{hashlib.sha256(json.dumps(targets).encode()).hexdigest()}",)
+
+
+def compute_intent(updates: Iterable[ImageUpdate]) -> str:
+    """Return 16 hexadecimal digits over the written values: (path, locator, value)."""
+    written_values = sorted(
+        (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
+    )
+    return hashlib.sha256(json.dumps(written_values, ensure_ascii=True).encode()).hexdigest()[:16]
+
+
+def format_value(candidate: UpdateCandidate) -> str:
+    """Return the written value: the digest, with its tag if that changes."""
+    return candidate.digest if candidate.tag is None else f"{candidate.tag}@{candidate.digest}"
+
+
+def list_proposed_images(updates: Iterable[ImageUpdate]) -> tuple[ProposedImage, ...]:
+    """Return the updated images, once for each digest that is replaced."""
+    images = {
+        ProposedImage(
+            reference=f"{update.occurrence.reference.name}:{update.tracked_image.tag_ref.tag}",
+            canonical=update.tracked_image.tag_ref.repository,
+            tag=get_first_transition(update).new_tag_ref.tag,
+            old=update.occurrence.reference.digest,
+            new=update.candidates[0].digest,
+        )
+        for update in updates
+    }
+    return tuple(sorted(images, key=lambda image: (image.canonical, image.tag, image.old or "", image.reference)))

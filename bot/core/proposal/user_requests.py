@@ -1,0 +1,50 @@
+"""Actions that users request: by ticking checkboxes in a body or the dashboard, and by labels on a request."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bot.model.dashboard import UserRequest
+
+MAX_BRANCH_LENGTH = 255
+"""Characters; git's limit for a name in a folder."""
+
+_REQUEST_WORDS = "|".join(UserRequest)
+_TICKED_CHECKBOX = re.compile(
+    rf"^[ ]*[-*] \[[xX]\] <!-- basebump:({_REQUEST_WORDS})(?: ([^\s<>]{{1,{MAX_BRANCH_LENGTH}}}))? -->",
+    re.MULTILINE | re.ASCII,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The start of a list item with an unticked checkbox; a description of the action follows."""
+
+    ask: UserRequest
+    branch: str = ""
+    """A branch of basebump, so its name is harmless; empty in the body of the proposal itself."""
+
+    def __str__(self) -> str:
+        words = f"{self.ask} {self.branch}".strip()
+        return f"- [ ] <!-- basebump:{words} -->"
+
+
+REQUEST_LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
+"""Labels on a request that request an action. `open` has none, because a waiting proposal has no request yet."""
+
+
+def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
+    """Return the actions that the labels of a request ask for."""
+    return frozenset(REQUEST_LABELS[label] for label in labels if label in REQUEST_LABELS)
+
+
+def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
+    """Return the labels for these actions."""
+    return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
+
+
+def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
+    """Return the requested actions with their branches; the branch is empty in the body of a proposal."""
+    return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))

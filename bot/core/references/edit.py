@@ -1,0 +1,112 @@
+"""Byte edits, and the proof that they make the planned changes and no others."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from bot.model.decision import UpdateCandidate
+from bot.model.errors import EditError
+from bot.model.reference import Digest, ImageReference
+from bot.model.source import ByteEdit, EditSlot, FilePath, Occurrence, Span, UnsupportedText
+
+OccurrenceKey = tuple[FilePath, str, str]
+
+_NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+def get_occurrence_key(occurrence: Occurrence) -> OccurrenceKey:
+    """Return the key of an occurrence that edits do not change: its path, format and locator."""
+    return occurrence.path, occurrence.format, occurrence.locator
+
+
+def build_edit(slot: EditSlot, value: str) -> ByteEdit:
+    """Return the edit that writes a digest or a tag into its `slot`."""
+    return ByteEdit(slot.span, slot.old, slot.prefix + value.encode())
+
+
+def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
+    """Yield the edits for an update to a candidate: its digest, and its tag if that changes."""
+    digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
+    tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
+    edits = [
+        build_edit(slot, value)
+        for slot, value in ((tag, candidate.tag or ""), (digest, candidate.digest))
+        if slot is not None
+    ]
+    match edits:
+        case [first, second] if first.span.end == second.span.start:  # the digest is inserted directly after the tag
+            yield ByteEdit(Span(first.span.start, second.span.end), first.old + second.old, first.new + second.new)
+        case _:
+            yield from edits
+
+
+def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
+    """Return True if YAML would read the new tag as a number of another spelling, as with `1.20`."""
+    if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
+        return False
+    before, after = content[: occurrence.tag_slot.span.start][-1:], content[occurrence.tag_slot.span.end :][:1]
+    return not before.strip() and not after.strip() and f"{float(candidate.tag):g}" != candidate.tag
+
+
+def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
+    """Return `content` with all `edits` made; equal edits are made once.
+
+    Raises EditError if two different edits touch the same byte (insertions at one position included), or if the
+    content differs from the bytes that an edit expects.
+    """
+    pieces: list[bytes] = []
+    copied = 0
+    last: ByteEdit | None = None
+    for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
+        start, end = edit.span.start, edit.span.end
+        if last is not None and _is_touching(last, edit):
+            raise EditError(f"two different edits touch byte {start}")
+        if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
+            raise EditError(f"expected {edit.old!r} at byte {start}: the file changed after it was read")
+        pieces += [content[copied:start], edit.new]
+        copied, last = end, edit
+    return b"".join([*pieces, content[copied:]])
+
+
+def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
+    """Return True if two different edits, in the order of their spans, touch each other."""
+    if second.span.start < first.span.end:
+        return True
+    is_insertion = first.span.start == first.span.end or second.span.start == second.span.end
+    return is_insertion and second.span.start == first.span.end
+
+
+def has_only_planned_changes(
+    old_references: Iterable[Occurrence | UnsupportedText],
+    new_references: Iterable[Occurrence | UnsupportedText],
+    planned_digests: Mapping[OccurrenceKey, Digest],
+    planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
+) -> bool:
+    """Return True if exactly the `planned` references have new digests, and those in `tags` new tags.
+
+    `before` and `after` are the references extracted before and after the edit.
+    """
+    expected = _index_references(old_references)
+    for identity, digest in planned_digests.items():
+        reference = expected.get(identity)
+        if not isinstance(reference, ImageReference):
+            return False
+        expected[identity] = replace(reference, digest=digest, tag=planned_tags.get(identity, reference.tag))
+    return expected == _index_references(new_references)
+
+
+def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
+    """Return references by key, and the count of each unsupported text by content, since edits may add lines."""
+    references: dict[object, ImageReference | int] = {}
+    texts: Counter[object] = Counter()
+    for place in items:
+        match place:
+            case Occurrence():
+                references[get_occurrence_key(place)] = place.reference
+            case UnsupportedText():
+                texts[place.path, place.text, place.reason] += 1
+    return {**references, **texts}

@@ -1,0 +1,120 @@
+"""Evaluation of the policy: for each key, the first rule that matches the image reference and sets the key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from bot.core.globs import is_glob_match
+from bot.model.modes import UpdateMode
+from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, policy_keys
+from bot.model.rules import RequiredEvidence
+from bot.model.source import Occurrence
+from bot.model.vocabulary import Role
+
+if TYPE_CHECKING:  # a start pays only for what it uses
+    from bot.model.evidence import Severity
+    from bot.model.rules import IntroducedLimit, RuleMatch
+
+_UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
+"""Update modes by ascending range."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleTarget:
+    """The properties of an image reference that rules can match."""
+
+    occurrence: Occurrence
+    role: Role
+    repository: str
+    base_branch: str
+
+
+def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Policy:
+    """Return the policy of an image reference; keys that no rule sets have their defaults.
+
+    The rules in the repository's own file are evaluated the same way, and the two results are merged.
+    """
+    policy = _evaluate_rules(
+        [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
+    )
+    repository_rules = [rule for rule in policy_config.repository_rules if _is_rule_match(rule.match, rule_target)]
+    return _meet_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
+
+
+def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
+    """Return the policy in which each key is that of the first rule that sets it, or that of `default`."""
+    keys: dict[str, Any] = {}
+    for rule in reversed(rules):
+        keys |= rule.keys
+    return replace(default, **keys, has_own_role_rule=any(rule.match.role is Role.OWN for rule in rules))
+
+
+def _meet_policies(policy: Policy, repository_policy: Policy) -> Policy:
+    """Combine a policy with that of the repository's own file, key by key, so that it gets stricter only.
+
+    If the policy is mandatory, the repository decides how the update is proposed, and not whether and when.
+    """
+    met = {
+        name: _meet_values(key.meet, getattr(policy, name), getattr(repository_policy, name))
+        for name, key in policy_keys().items()
+        if key.meet is not None and not (policy.mandatory and key.can_stop)
+    }
+    return replace(policy, **met)
+
+
+def _meet_values(meet: Meet, operator: Any, repository: Any) -> Any:
+    match meet:
+        case Meet.EITHER:
+            return operator or repository
+        case Meet.UNION:
+            return tuple(dict.fromkeys((*operator, *repository)))
+        case Meet.LONGER:
+            return max(operator, repository)
+        case Meet.NEARER:
+            return min(operator, repository, key=_UPDATE_MODES_BY_RANGE.index)
+        case Meet.STRICTER:
+            return RequiredEvidence(operator.scan or repository.scan, operator.signature or repository.signature)
+        case Meet.FEWER:
+            return _select_strictest((*operator, *repository))
+        case Meet.REPOSITORY:
+            return repository
+    assert_never(meet)
+
+
+def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
+    """Return the lowest allowance for each severity."""
+    strictest: dict[Severity, IntroducedLimit] = {}
+    for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
+        strictest.setdefault(each.severity, each)
+    return tuple(strictest.values())
+
+
+def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
+    """Return the role of an image reference: that of its format, or own if it matches the operator's `own` globs."""
+    if occurrence.role is Role.THIRD_PARTY and _is_any_match(
+        policy_config.own_globs or (), occurrence.reference.repository
+    ):
+        return Role.OWN
+    return occurrence.role
+
+
+def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
+    return (
+        (match.role is None or match.role is rule_target.role)
+        and _is_accepted(match.image, rule_target.occurrence.reference.repository)
+        and _is_accepted(match.path, rule_target.occurrence.path)
+        and _is_accepted(match.format, rule_target.occurrence.format)
+        and _is_accepted(match.repository, rule_target.repository)
+        and _is_accepted(match.base_branch, rule_target.base_branch)
+    )
+
+
+def _is_accepted(globs: tuple[str, ...], value: str) -> bool:
+    """Return True if one of the globs matches, or there are none."""
+    return not globs or _is_any_match(globs, value)
+
+
+def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
+    return any(is_glob_match(glob, value) for glob in globs)

@@ -1,0 +1,48 @@
+"""Conflicts between image references that share bytes: such references are updated together or not at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from bot.model.decision import Decision, ImageUpdate, SkippedReference
+from bot.model.reference import Digest
+from bot.model.source import EditSlot, FilePath, Occurrence, Span
+from bot.model.vocabulary import Reason
+
+_DigestBytes = tuple[FilePath, Span]
+
+
+def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
+    """Skip each update whose bytes another reference has to keep, or has to update to another digest."""
+    digests_by_bytes: dict[_DigestBytes, set[Digest | None]] = defaultdict(set)
+    for decision in decisions:
+        digest_bytes = _get_digest_bytes(decision.occurrence)
+        if digest_bytes is not None:
+            digests_by_bytes[digest_bytes].add(
+                decision.candidates[0].digest if isinstance(decision, ImageUpdate) else None
+            )
+    return tuple(_skip_if_conflicting(decision, digests_by_bytes) for decision in decisions)
+
+
+def find_sharing_with_skipped(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
+    """Return the references whose bytes a skipped reference keeps, independent of any registry's answer."""
+    skipped_bytes = {_get_digest_bytes(each.occurrence) for each in decisions if isinstance(each, SkippedReference)} - {
+        None
+    }
+    return frozenset(
+        each.occurrence
+        for each in decisions
+        if not isinstance(each, SkippedReference) and _get_digest_bytes(each.occurrence) in skipped_bytes
+    )
+
+
+def _skip_if_conflicting(decision: Decision, digests_by_bytes: dict[_DigestBytes, set[Digest | None]]) -> Decision:
+    digest_bytes = _get_digest_bytes(decision.occurrence)
+    if isinstance(decision, ImageUpdate) and digest_bytes is not None and len(digests_by_bytes[digest_bytes]) > 1:
+        return SkippedReference(decision.occurrence, Reason.CONFLICTING_EDITS, decision.tracked_image)
+    return decision
+
+
+def _get_digest_bytes(occurrence: Occurrence) -> _DigestBytes | None:
+    return (occurrence.path, occurrence.digest_slot.span) if isinstance(occurrence.digest_slot, EditSlot) else None

@@ -1,0 +1,80 @@
+"""Application of cross-file facts: what one file says about image references in other files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from bot.model.extracted_item import ExtractedReferences
+
+if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up must not import their module
+    from bot.model.cross_file import CrossFileFact
+
+    Relation = Callable[[ExtractedReferences, Sequence[CrossFileFact]], ExtractedReferences]
+
+
+def apply_cross_file_facts(
+    references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
+) -> ExtractedReferences:
+    """Return the references of a tree after all cross-file facts are applied, ordered by path and line."""
+    references: ExtractedReferences = tuple(
+        place for file_references in references_by_file for place in file_references
+    )
+    for relation in _list_relations({type(cross_file) for cross_file in facts}) if facts else ():
+        references = relation(references, facts)
+    return tuple(sorted(references, key=lambda place: (place.path, place.line_number)))
+
+
+def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+    """Yield the relations for these types of facts, in the order in which they are applied."""
+    from bot.model import cross_file
+
+    if cross_file.InterpolatedImage in fact_types:
+        from bot.core.references.relate.environment import add_interpolated_images
+
+        yield add_interpolated_images
+    if cross_file.ChartImage in fact_types:
+        from bot.core.references.relate.values_files import merge_values_files
+
+        yield merge_values_files
+    if cross_file.BuildArgumentSetting in fact_types:
+        from bot.core.references.relate.arguments import add_argument_notes
+
+        yield add_argument_notes
+    if not {cross_file.TaskFileBuild, cross_file.RegistryTaskBuild, cross_file.PossibleTaskBuild}.isdisjoint(
+        fact_types
+    ):
+        from bot.core.references.relate.acr_tasks import lock_task_base_images
+
+        yield lock_task_base_images
+    if cross_file.BuildOutput in fact_types:
+        from bot.core.references.relate.build_outputs import lock_build_outputs
+
+        yield lock_build_outputs
+    if cross_file.ChartTemplate in fact_types:
+        from bot.core.references.relate.chart_templates import unlock_templated_digests
+
+        yield unlock_templated_digests
+    if cross_file.ImageUpdaterConfig in fact_types:
+        from bot.core.references.relate.image_updater import lock_image_updater_targets
+
+        yield lock_image_updater_targets
+    if cross_file.Kustomization in fact_types:
+        from bot.core.references.relate.kustomize import lock_replaced_images
+
+        yield lock_replaced_images
+    yield from _list_bot_relations(fact_types)
+
+
+def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
+    """Yield the relations to other bots. They come last, because they take precedence over all other reasons."""
+    from bot.model import cross_file
+
+    if cross_file.RenovateConfig in fact_types:
+        from bot.core.references.relate.renovate import assign_to_renovate
+
+        yield assign_to_renovate
+    if cross_file.DependabotConfig in fact_types:
+        from bot.core.references.relate.dependabot import assign_to_dependabot
+
+        yield assign_to_dependabot

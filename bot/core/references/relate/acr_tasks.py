@@ -1,0 +1,107 @@
+"""Dockerfiles that ACR tasks build. A task runs again when the tag of a base image changes, but not if it is pinned.
+
+https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images; base images are
+determined as in scan/dependencies.go of https://github.com/Azure/acr-builder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from posixpath import join
+
+from bot.core.references.dockerfile_stages import is_base_image
+from bot.core.references.locking import lock_occurrence
+from bot.core.references.relate.arguments import ArgumentSetting, add_setting_notes
+from bot.core.references.relate.folders import list_folders_and_path
+from bot.model.cross_file import CrossFileFact, PossibleTaskBuild, RegistryTaskBuild, TaskFileBuild
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.hosts import is_acr
+from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason
+
+_WATCHED_HOSTS = frozenset({"docker.io", "mcr.microsoft.com"})
+"""Hosts that tasks watch in addition to Azure's registries."""
+
+
+@dataclass(frozen=True, slots=True)
+class _TaskDockerfile:
+    """A Dockerfile that a task builds."""
+
+    dockerfile: FilePath
+    task: str
+    """The task, for notes: `acb.yaml:3`."""
+    arguments: tuple[str, ...]
+
+
+def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Lock unpinned base images in Dockerfiles that tasks build, and add notes to pinned ones.
+
+    Azure's settings determine whether a task watches the last stage or all stages, so all that it may watch are locked.
+    References that tasks may build are locked as well, as long as basebump cannot find out.
+    """
+    dockerfiles = list(_list_dockerfiles(facts, {place.path for place in references}))
+    doubts = [remark for remark in facts if isinstance(remark, PossibleTaskBuild)]
+    if not dockerfiles and not doubts:
+        return references
+    dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # one task suffices as the reason
+    settings = [
+        ArgumentSetting(each.task, each.dockerfile, argument) for each in dockerfiles for argument in each.arguments
+    ]
+
+    def lock_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(reference, UnsupportedText) or not _can_start_task(reference):
+            return reference
+        if reference.path in dockerfiles_by_path:
+            return _lock_base_image(reference, dockerfiles_by_path[reference.path])
+        doubt = next((each for each in doubts if each.folder in list_folders_and_path(reference.path)), None)
+        return (
+            reference
+            if doubt is None or reference.reference.digest is not None
+            else _lock_possible_base_image(reference, doubt)
+        )
+
+    return tuple(map(lock_reference, add_setting_notes(references, settings)))
+
+
+def _list_dockerfiles(
+    facts: Sequence[CrossFileFact], existing_paths: Collection[FilePath]
+) -> Iterator[_TaskDockerfile]:
+    for remark in facts:
+        if isinstance(remark, TaskFileBuild) and (path := _find_dockerfile(remark, existing_paths)) is not None:
+            yield _TaskDockerfile(path, f"{remark.path}:{remark.line_number}", remark.arguments)
+        elif isinstance(remark, RegistryTaskBuild):
+            yield _TaskDockerfile(remark.dockerfile, remark.task, remark.arguments)
+
+
+def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:
+    """Return the Dockerfile that a task builds, by the nearest parent folder that has it; None if there is none.
+
+    The folder in which a task runs is set when it is started, and contains the task's file.
+    """
+    folders = reversed(tuple(list_folders_and_path(build.path)))
+    return next(
+        (path for folder in folders if (path := FilePath(join(folder, build.dockerfile))) in existing_paths), None
+    )
+
+
+def _can_start_task(occurrence: Occurrence) -> bool:
+    """Return True if a task may watch an occurrence; images that are copied from or mounted start no task."""
+    host = occurrence.reference.host
+    return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))
+
+
+def _lock_base_image(occurrence: Occurrence, dockerfile: _TaskDockerfile) -> Occurrence:
+    if occurrence.reference.digest is not None:
+        note = f"{dockerfile.task} builds it as an ACR task, which no newer base starts while this is pinned"
+        return replace(occurrence, notes=(*occurrence.notes, note))
+    # The tag may still be updated, because the task watches the written tag.
+    closed = replace(lock_occurrence(occurrence, Reason.ACR_TASK), tag_slot=occurrence.tag_slot)
+    return replace(
+        closed, notes=(*occurrence.notes, f"{dockerfile.task} builds it; which stages the task watches is set in Azure")
+    )
+
+
+def _lock_possible_base_image(occurrence: Occurrence, doubt: PossibleTaskBuild) -> Occurrence:
+    closed = replace(lock_occurrence(occurrence, Reason.ACR_TASK, is_certain=False), tag_slot=occurrence.tag_slot)
+    return replace(closed, notes=(*occurrence.notes, f"{doubt.reason}, so a task may build it"))

@@ -1,0 +1,58 @@
+"""Build arguments that a build file sets, which overrides the default in the Dockerfile."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bot.model.cross_file import BuildArgumentSetting, CrossFileFact
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import FilePath
+
+
+@dataclass(frozen=True, slots=True)
+class ArgumentSetting:
+    """The setting of a Dockerfile's build argument."""
+
+    origin: str
+    """The origin, for notes: `acb.yaml:3`."""
+    dockerfile: FilePath
+    argument: str
+
+
+def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Add a note to each reference in a Dockerfile that depends on a build argument which a build file sets."""
+    return add_setting_notes(
+        references,
+        (
+            ArgumentSetting(f"{each.path}:{each.line_number}", each.dockerfile, each.argument)
+            for each in facts
+            if isinstance(each, BuildArgumentSetting)
+        ),
+    )
+
+
+def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
+    """Add a note to each reference in a Dockerfile that depends on an argument with a setting."""
+    settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
+    for setting in settings:
+        settings_by_argument[setting.dockerfile, setting.argument].append(setting)
+    if not settings_by_argument:
+        return references
+    return tuple(
+        replace(place, notes=(*place.notes, *notes))
+        if (
+            notes := dict.fromkeys(
+                _format_note(each)
+                for name in place.variables
+                for each in settings_by_argument.get((place.path, name), ())
+            )
+        )
+        else place
+        for place in references
+    )
+
+
+def _format_note(setting: ArgumentSetting) -> str:
+    return f"{setting.origin} sets {setting.argument}; there the default does not count"

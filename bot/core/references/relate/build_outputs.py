@@ -1,0 +1,67 @@
+"""Images that a build tool builds, so that no registry has an update for them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from posixpath import dirname
+
+from bot.core.references.locking import lock_where
+from bot.core.references.relate.folders import list_folders_and_path
+from bot.model.cross_file import BuildOutput, CrossFileFact
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import FilePath, Occurrence
+from bot.model.vocabulary import Reason
+
+
+def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Lock each reference that names the output of a build tool, in the files which that tool deploys.
+
+    Elsewhere in the tree the name is an ordinary image: an example may build its own `nginx`.
+    """
+    outputs = [remark for remark in facts if isinstance(remark, BuildOutput)]
+    if not outputs:
+        return references
+    names = _OutputNames([output for output in outputs if output.deployed_paths])
+    images_by_folder: dict[str, set[str]] = defaultdict(set)
+    for output in outputs:
+        if not output.deployed_paths:
+            images_by_folder[dirname(output.path)] |= output.images
+
+    def is_built(occurrence: Occurrence) -> bool:
+        folder_images = images_by_folder.get(dirname(occurrence.path), ())
+        return (
+            occurrence.written in folder_images
+            or str(replace(occurrence.reference, digest=None)) in folder_images
+            or names.is_output(occurrence)
+        )
+
+    return lock_where(references, Reason.OTHER_WRITER, is_built)
+
+
+class _OutputNames:
+    """Names of build outputs, by the paths in which they are valid."""
+
+    def __init__(self, outputs: Iterable[BuildOutput]) -> None:
+        built_in: dict[FilePath, set[str]] = defaultdict(set)
+        for output in outputs:
+            for path in list_folders_and_path(output.path):
+                built_in[path] |= output.images
+        self._all_names = built_in.get(FilePath(""), set())
+        self._names_by_path: dict[FilePath, list[set[str]]] = defaultdict(list)
+        for deploys in {output.deployed_paths for output in outputs}:
+            # Another configuration below the same path deploys its own outputs as well.
+            built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
+            for path in deploys:
+                self._names_by_path[path].append(built)
+
+    def is_output(self, occurrence: Occurrence) -> bool:
+        name = occurrence.reference.name
+        if name not in self._all_names:
+            return False
+        return any(
+            name in built
+            for path in list_folders_and_path(occurrence.path)
+            for built in self._names_by_path.get(path, ())
+        )

@@ -1,0 +1,259 @@
+"""Tags in Helm values: the templates of a chart determine whether a digest may follow them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from posixpath import basename, dirname
+
+from bot.core.references.locking import unlock_allowed
+from bot.model.cross_file import ChartTemplate, CrossFileFact, TemplateInclusion, ValuePath, ValueUse
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
+from bot.model.vocabulary import Reason
+
+MAX_INCLUSIONS = 20_000
+"""Templates to follow for one chart, once for each input; large charts need some hundreds. Beyond this limit the use of
+the chart's values is unknown."""
+MAX_VALUE_PATHS = 200
+"""Value paths in the input of one template."""
+MAX_KEYS = 40
+"""Keys from the top of a chart to the input of a template."""
+MAX_SUBCHARTS = 20
+"""Nesting depth of subcharts."""
+
+_FORMAT = "helm"
+_TEMPLATES = "/templates/"
+_SUBCHARTS = "charts"
+_ALL_CHARTS = "/"
+"""The key of the templates of all charts; it is not the folder of any chart."""
+_VALUES = "Values"
+_ITEM = "*"
+_OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
+_GLOBAL = "global"
+"""The key of values that a chart shares with its subcharts."""
+_LIBRARY = "common."
+"""Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates name
+the values that they pass to it in addition to the context (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
+_LIBRARY_IMAGE = "common.images.image"
+_ValuePathUse = tuple[ValuePath, ValueUse]
+_UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
+
+
+def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Unlock each digest after a tag that templates of its chart use at the end of image references only.
+
+    If they use the tag otherwise as well, the reason becomes `tag-is-label`. If they do not use it, or its use cannot
+    be followed, the reason stays. A digest that templates write after `sha256:` is locked, because its value has no
+    algorithm, and no registry uses such digests.
+    """
+    templates = [remark for remark in facts if isinstance(remark, ChartTemplate)]
+    if not templates:
+        return references
+    values: dict[_ChartDigestBytes, set[str]] = defaultdict(set)
+    for place in references:
+        if isinstance(place, Occurrence) and _is_decided_by_chart(place):
+            values[_get_digest_bytes(place)] |= set(place.variables)
+    charts = _TemplateIndex(templates)
+    return tuple(
+        _apply_uses(place, charts, values[_get_digest_bytes(place)])
+        if isinstance(place, Occurrence) and _is_decided_by_chart(place)
+        else place
+        for place in references
+    )
+
+
+_ChartDigestBytes = tuple[FilePath, Span | None]
+
+
+def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
+    """Return the bytes of the digest; the values of a YAML anchor and its aliases share them."""
+    slot = occurrence.digest_slot.slot if isinstance(occurrence.digest_slot, NotEditable) else occurrence.digest_slot
+    return occurrence.path, slot.span if slot is not None else None
+
+
+def _is_decided_by_chart(occurrence: Occurrence) -> bool:
+    """Return True if the chart decides on the digest: it has a value for it, and no other reason locks it."""
+    can_be_decided = (
+        isinstance(occurrence.digest_slot, EditSlot) or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
+    )
+    return can_be_decided and occurrence.format == _FORMAT and bool(occurrence.variables)
+
+
+def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
+    """Lock or unlock an occurrence whose bytes are shared by all `values`."""
+    chart = charts.find_chart(occurrence.path)
+    if chart is None:
+        return occurrence
+    uses = [charts.get_uses(chart, value) for value in values]
+    if isinstance(occurrence.digest_slot, EditSlot):
+        is_without_algorithm = any(ValueUse.BEHIND_ALGORITHM in each for each in uses)
+        return (
+            replace(occurrence, digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))
+            if is_without_algorithm
+            else occurrence
+        )
+    if any(each & _OTHER_USES for each in uses):
+        return replace(occurrence, digest_slot=NotEditable(Reason.TAG_IS_LABEL))
+    return (
+        unlock_allowed(occurrence, {Reason.CHART_UNKNOWN})
+        if all(each == {ValueUse.IMAGE} for each in uses)
+        else occurrence
+    )
+
+
+class _TemplateIndex:
+    """The templates of all charts in a tree, by the folder of the chart."""
+
+    def __init__(self, templates: Sequence[ChartTemplate]) -> None:
+        self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
+        """Top-level templates by chart."""
+        self._named_templates: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
+        """Named templates by chart and name; and by name alone, for charts that include them from elsewhere."""
+        self._subcharts: dict[str, list[str]] = defaultdict(list)
+        self._value_uses: dict[str, _ValueUses] = {}
+        for template in templates:
+            for folder in _list_chart_folders(template.path):
+                self._templates[folder] += [] if template.template else [template]
+                self._named_templates[folder, template.template].append(template)
+            self._named_templates[_ALL_CHARTS, template.template].append(template)
+        for folder in self._templates:
+            if basename(dirname(folder)) == _SUBCHARTS:
+                self._subcharts[dirname(dirname(folder))].append(folder)
+        for template in templates:
+            chart = None if _TEMPLATES in f"/{template.path}" else self.find_chart(template.path)
+            if chart is not None:  # values that contain templates
+                self._templates[chart].append(template)
+
+    def find_chart(self, path: FilePath) -> str | None:
+        """Return the chart of a values file: the nearest parent folder with templates, not beyond `charts/`."""
+        folder = dirname(path)
+        while folder not in self._templates:
+            if not folder or basename(folder) == _SUBCHARTS:
+                return None
+            folder = dirname(folder)
+        return folder
+
+    def _find_definitions(self, chart: str, name: str) -> Sequence[ChartTemplate]:
+        return self._named_templates.get((chart, name), ()) or self._named_templates.get((_ALL_CHARTS, name), ())
+
+    def get_uses(self, chart: str, value: str) -> set[ValueUse]:
+        """Return the uses of a value in a chart and its subcharts."""
+        if chart not in self._value_uses:
+            self._value_uses[chart] = _ValueUses()
+            for way, use in self._list_uses(chart, 0):
+                self._value_uses[chart].add_use(way, use)
+        return self._value_uses[chart].get_uses(value.split("."))
+
+    def _list_uses(self, chart: str, depth: int) -> Iterator[_ValuePathUse]:
+        yield from _collect_uses(self._templates[chart], partial(self._find_definitions, chart))
+        if depth == MAX_SUBCHARTS:
+            yield from _UNKNOWN_USE
+            return
+        for subchart in self._subcharts.get(chart, ()):
+            for way, use in self._list_uses(subchart, depth + 1):
+                is_subchart_value = way[:1] == (_VALUES,) and way[1:2] != (_GLOBAL,)
+                yield (_VALUES, basename(subchart), *way[1:]) if is_subchart_value or not way else way, use
+
+
+def _list_chart_folders(path: FilePath) -> Iterator[str]:
+    """Yield each folder that has a `templates/` folder around the file."""
+    whole = f"/{path}"
+    at = whole.find(_TEMPLATES)
+    while at >= 0:
+        yield whole[1:at]
+        at = whole.find(_TEMPLATES, at + 1)
+
+
+@dataclass(slots=True)
+class _ValueUses:
+    """The uses of a chart's values, as a tree of keys."""
+
+    children: dict[str, _ValueUses] = field(default_factory=dict)
+    direct_uses: set[ValueUse] = field(default_factory=set)
+
+    def add_use(self, value_path: ValuePath, use: ValueUse) -> None:
+        if value_path[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
+            return  # not a value but metadata of chart, release or cluster; or only a condition
+        values = self
+        for key in value_path[1:]:
+            values = values.children.setdefault(key, _ValueUses())
+        values.direct_uses.add(use)
+
+    def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
+        """Return the uses of the value under `keys`, direct ones and those of its parents."""
+        found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
+        nodes = [self]
+        for number, key in enumerate(keys, start=1):
+            nodes = [values.children[each] for values in nodes for each in (key, _ITEM) if each in values.children]
+            uses = {use for values in nodes for use in values.direct_uses}
+            is_parent_image = number < len(keys) and ValueUse.IMAGE in uses  # a mapping cannot be a reference
+            found |= uses - {ValueUse.IMAGE} | {ValueUse.UNKNOWN} if is_parent_image else uses
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _TemplateInput:
+    """The input of a template, as paths from the top of the chart's context."""
+
+    value_paths: frozenset[ValuePath] = frozenset({()})
+    named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
+
+    @property
+    def is_too_large(self) -> bool:
+        ways = self.value_paths.union(*dict(self.named_paths).values())
+        return len(ways) > MAX_VALUE_PATHS or any(len(way) > MAX_KEYS for way in ways)
+
+    def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
+        """Return the paths that a path in the template leads to, from the top of the chart."""
+        named = {key: ways for key, ways in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
+        inside = frozenset[ValuePath]().union(*named.values())
+        return frozenset(
+            {(*each, *value_path) for each in self.value_paths} | {(*each, *value_path[1:]) for each in inside}
+        )
+
+    def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
+        """Return the input of an included template."""
+        named = tuple((key, self._resolve_paths(ways)) for key, ways in inclusion.named_arguments)
+        return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
+
+    def _resolve_paths(self, value_paths: Iterable[ValuePath]) -> frozenset[ValuePath]:
+        return frozenset(found for way in value_paths for found in self.resolve_path(way))
+
+
+def _collect_uses(
+    templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
+) -> frozenset[_ValuePathUse]:
+    """Return the uses of the chart's context by `templates` and all templates that they include."""
+    uses: set[_ValuePathUse] = set()
+    pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
+    visited: set[tuple[int, _TemplateInput, ValueUse]] = set()
+    while pending:
+        template, template_input, purpose = pending.pop()
+        if (id(template), template_input, purpose) in visited:
+            continue
+        visited.add((id(template), template_input, purpose))
+        if len(visited) > MAX_INCLUSIONS or template_input.is_too_large:
+            return _UNKNOWN_USE
+        for source, use in template.uses:
+            effect = purpose if use is ValueUse.END else use
+            if not isinstance(source, TemplateInclusion):
+                uses.update((way, effect) for way in template_input.resolve_path(source))
+            elif included_templates := definitions(source.template):
+                pending += [(each, template_input.build_inclusion_input(source), effect) for each in included_templates]
+            else:
+                uses |= _assume_external_uses(source.template, template_input.build_inclusion_input(source), effect)
+    return frozenset(uses)
+
+
+def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[_ValuePathUse]:
+    """Return the uses by a template that is not in this tree."""
+    named_paths = dict(template_input.named_paths)
+    if template == _LIBRARY_IMAGE:
+        return frozenset(((*way, "tag"), effect) for way in named_paths.get("imageRoot", ()))
+    value_paths = template_input.value_paths.union(*named_paths.values())
+    if template.startswith(_LIBRARY):
+        return frozenset((way, ValueUse.OTHER) for way in value_paths if way)
+    return frozenset((way, ValueUse.UNKNOWN) for way in value_paths)

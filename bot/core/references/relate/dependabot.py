@@ -1,0 +1,142 @@
+"""Images that a Dependabot config updates: basebump leaves them to Dependabot.
+
+The files that Dependabot reads are defined in docker/, helm/ and common/ of
+https://github.com/dependabot/dependabot-core.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from posixpath import basename, dirname
+
+from bot.core.globs import is_glob_match
+from bot.core.notes import add_occurrence_notes
+from bot.core.references.dockerfile_stages import is_base_image
+from bot.core.references.locking import assign_to_other_bot
+from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
+from bot.model.cross_file import CrossFileFact, DependabotConfig, TreeBranch
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import EditSlot, Occurrence, UnsupportedText
+from bot.model.updater import DependabotUpdate
+
+_DOCKERFILE = re.compile(r"dockerfile|containerfile", re.IGNORECASE)
+_YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
+_COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IGNORECASE)
+_VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
+_IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
+"""The locator of a value under the key `image`, outside of embedded documents."""
+_FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
+"""A folder and all folders below."""
+
+
+def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Lock the references that a Dependabot config updates on this branch.
+
+    A config is valid on the default branch unless it names another. If the branch is unknown, each config counts.
+    """
+    configs = [remark for remark in facts if isinstance(remark, DependabotConfig)]
+    branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
+    update_index = _UpdateIndex(configs, branch)
+    problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
+
+    def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
+        if isinstance(reference, UnsupportedText) or not (ecosystems := _list_ecosystems(reference)):
+            return reference
+        told_by = update_index.find_config_entry(reference, ecosystems)
+        if told_by:
+            return assign_to_other_bot(reference, "Dependabot", told_by)
+        return add_occurrence_notes(reference, problem) if isinstance(reference.digest_slot, EditSlot) else reference
+
+    return tuple(map(assign_reference, references))
+
+
+def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
+    """Return the ecosystems that may read an occurrence, if a config lists its folder."""
+    name = basename(occurrence.path)
+    match occurrence.format:
+        case "dockerfile":  # it reads `FROM` only, and does not resolve arguments
+            is_read = _DOCKERFILE.search(name) and is_base_image(occurrence) and not occurrence.variables
+            return ("docker",) if is_read else ()
+        case "compose":
+            return ("docker-compose",) if _COMPOSE.search(name) else ()
+        case "helm":
+            in_docker = ("docker",) if _IMAGE_KEY.fullmatch(occurrence.locator) else ()
+            return (*in_docker, "helm") if _VALUES.search(name) else in_docker
+        case "kubernetes" | "skaffold":
+            return ("docker",) if _YAML.fullmatch(name) and _IMAGE_KEY.fullmatch(occurrence.locator) else ()
+        case _:
+            return ()
+
+
+class _UpdateIndex:
+    """The updates that Dependabot is configured for."""
+
+    def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
+        self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
+        for config in configs:
+            for update in config.updates:
+                if _is_for_branch(update, branch):
+                    self._updates[update.ecosystem].append((config, update))
+        self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
+
+    def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
+        """Return path and line of the config entry that updates an occurrence; empty if there is none."""
+        for ecosystem in ecosystems:
+            for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
+                if _can_update(update, occurrence):
+                    return f"{config.path}:{update.line_number}"
+        return ""
+
+    def _list_updates_in(self, folder: str, ecosystem: str) -> list[tuple[DependabotConfig, DependabotUpdate]]:
+        key = folder, ecosystem
+        if key not in self._updates_by_folder:
+            updates = self._updates[ecosystem]
+            self._updates_by_folder[key] = [
+                each for each in updates if any(_is_folder_match(folder, glob) for glob in each[1].folders)
+            ]
+        return self._updates_by_folder[key]
+
+
+def _is_for_branch(update: DependabotUpdate, branch: TreeBranch | None) -> bool:
+    if branch is None:
+        return True
+    return branch.is_default if update.branch is None else update.branch == branch.branch
+
+
+def _is_folder_match(folder: str, glob: str) -> bool:
+    if folder == glob or "*" not in glob:
+        return folder == glob
+    if folder and is_glob_match(glob, folder):
+        return True
+    above = _FOLDER_AND_BELOW.fullmatch(glob)  # Dependabot does not document whether `**` includes its own parent
+    return above is not None and (is_glob_match(above[1], folder) if above[1] else not folder)
+
+
+def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
+    reference = occurrence.reference
+    moves = list_version_updates(reference, knows_codenames=False) | list_digest_updates(reference, adds_digests=False)
+    name = reference.name.partition("/")[2] if reference.has_registry_host else reference.name
+    if update.allowed_names and not any(_is_name_match(name, pattern) for pattern in update.allowed_names):
+        return False
+    for ignored in update.ignored_images:
+        if moves and _is_name_match(name, ignored.name):
+            moves -= ignored.update_types
+    return bool(moves)
+
+
+def _is_name_match(name: str, pattern: str) -> bool:
+    """Return True if a name matches a pattern in which `*` means any text; both are case-insensitive."""
+    first, *parts = pattern.lower().split("*")
+    rest = name.lower()
+    if not parts:
+        return rest == first
+    if not rest.startswith(first) or not rest.endswith(parts[-1]) or len(rest) < len(first) + len(parts[-1]):
+        return False
+    rest = rest[len(first) : len(rest) - len(parts.pop())]
+    for part in parts:
+        _, found, rest = rest.partition(part) if part else ("", "*", rest)
+        if not found:
+            return False
+    return True

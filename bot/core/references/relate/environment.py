@@ -1,0 +1,97 @@
+"""Images with variables in compose files, resolved with the `.env` file that sets the variables.
+
+By default Compose reads the `.env` file in the folder of the compose file
+(https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/); its values precede the defaults
+in the compose file. Variables of the user's shell precede both, and are not known here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from posixpath import dirname
+
+from bot.core.references.expansion import ExpandedText, expand_text, list_variables
+from bot.core.references.interpolated_images import find_shared_variables, resolve_interpolated
+from bot.core.references.locking import lock_occurrence
+from bot.model.cross_file import CrossFileFact, EnvironmentUse, EnvironmentVariable, InterpolatedImage
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason
+
+
+def add_interpolated_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Add the images with variables; if an `.env` value has the end of a reference, at that value."""
+    folders: dict[str, _ComposeFolder] = defaultdict(_ComposeFolder)
+    for remark in facts:
+        match remark:
+            case InterpolatedImage():
+                folders[dirname(remark.path)].images.append(remark)
+            case EnvironmentUse():
+                folders[dirname(remark.path)].otherwise_used.add(remark.variable)
+            case EnvironmentVariable():
+                folders[dirname(remark.path)].assign_variable(remark)
+            case _:
+                pass
+    return (*references, *(place for folder in folders.values() for place in folder.list_references()))
+
+
+@dataclass(slots=True)
+class _ComposeFolder:
+    """The compose files of one folder, and its `.env` file."""
+
+    images: list[InterpolatedImage] = field(default_factory=list)
+    otherwise_used: set[str | None] = field(default_factory=set)
+    """Variables used for anything but images; None stands for all variables."""
+    values: dict[str, ExpandedText] = field(default_factory=dict)
+
+    def assign_variable(self, assignment: EnvironmentVariable) -> None:
+        """Expand and store a value; variables that are set further down are not known to it."""
+        self.values[assignment.variable] = expand_text(assignment.value, self.values, assignment)
+        self.otherwise_used |= set(list_variables(assignment.value))
+
+    def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
+        """Yield the resolved images; those that end in an `.env` variable once for each written form."""
+        images = [resolve_interpolated(image, self.values) for image in self.images]
+        shared = self.otherwise_used | find_shared_variables(images)
+        occurrences_by_variable: dict[str, dict[_WrittenForm, Occurrence]] = defaultdict(dict)
+        used_at: dict[tuple[str, _WrittenForm], list[tuple[FilePath, int]]] = defaultdict(list)
+        for image in images:
+            if image.assignment is None or isinstance(image.item, UnsupportedText):
+                yield image.item
+            else:
+                written_form = (image.source.written, image.source.platform)
+                occurrences_by_variable[image.assignment.variable].setdefault(
+                    written_form, _move_to_environment(image.item, image.assignment)
+                )
+                used_at[image.assignment.variable, written_form].append((image.item.path, image.item.line_number))
+        for variable, occurrences in occurrences_by_variable.items():
+            is_shared = None in shared or variable in shared
+            for written_form, first in occurrences.items():
+                place = replace(first, usages=tuple(used_at[variable, written_form]))
+                occurrence = (
+                    place if len(occurrences) == 1 else replace(place, locator=_build_locator(variable, written_form))
+                )
+                yield lock_occurrence(occurrence, Reason.SHARED_ARGUMENT) if is_shared else occurrence
+
+
+_WrittenForm = tuple[str, str | None]
+"""The written text of an image, and its platform."""
+
+
+def _build_locator(variable: str, written_form: _WrittenForm) -> str:
+    written, platform = written_form
+    return f"{variable} in {written}" + (f" for {platform}" if platform else "")
+
+
+def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
+    """Return the occurrence at the `.env` value that has the end of the reference."""
+    return replace(
+        occurrence,
+        path=assignment.path,
+        line_number=assignment.line_number,
+        locator=assignment.variable,
+        related_lines=(),
+        notes=(f"{occurrence.path}:{occurrence.line_number} ends in it",),
+    )

@@ -1,0 +1,112 @@
+"""Images that Argo CD Image Updater writes: basebump leaves them alone, or both would overwrite each other.
+
+Image Updater's targets are defined in pkg/argocd/{argocd,update}.go of github.com/argoproj-labs/argocd-image-updater.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from fnmatch import translate
+from itertools import islice
+from posixpath import join, normpath
+
+from bot.core.references.locking import lock_where
+from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
+from bot.model.cross_file import ArgoApplication, CrossFileFact, ImageUpdaterConfig
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.source import FilePath, Occurrence
+from bot.model.vocabulary import Reason, Role
+
+MAX_PATTERNS = 100
+"""Name patterns to match against all applications; an installation has a handful."""
+MAX_PAIRS = 20_000
+"""Pairs of an application and a writer to process; an installation has thousands of applications, each with one
+writer."""
+
+_WILDCARD = re.compile(r"[*?\[]")
+
+
+def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Lock the references that Image Updater writes, or overrides by other values.
+
+    These are all references in the files that it writes, all in an Application that it updates, and the images that it
+    follows in the folders which this Application deploys. It is not known whether these folders are in this repository.
+    Labels that narrow the selection of applications are not evaluated.
+    """
+    write_targets = _WriteTargets()
+    for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
+        write_targets.add_application(writer, application)
+    if not write_targets.applications:
+        return references
+    return lock_where(references, Reason.OTHER_WRITER, write_targets.is_written)
+
+
+def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
+    writers = [remark for remark in facts if isinstance(remark, ImageUpdaterConfig)]
+    if not writers:
+        return
+    by_name: dict[str, list[ArgoApplication]] = defaultdict(list)
+    for remark in facts:
+        if isinstance(remark, ArgoApplication):
+            by_name[remark.name].append(remark)
+    patterns = 0
+    for writer in writers:
+        application_names: Iterable[str] = [writer.applications]
+        if writer.applications not in by_name and _WILDCARD.search(writer.applications) and patterns < MAX_PATTERNS:
+            patterns += 1
+            pattern = translate(writer.applications.replace("[^", "[!"))  # from the syntax of Go's filepath.Match
+            application_names = filter(re.compile(pattern).match, by_name)
+        yield from ((writer, application) for name in application_names for application in by_name.get(name, ()))
+
+
+@dataclass(slots=True)
+class _WriteTargets:
+    """The files, folders and applications that are written."""
+
+    applications: set[tuple[FilePath, str]] = field(default_factory=set)
+    """File and locator of each application."""
+    files: set[str] = field(default_factory=set)
+    folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Overridden repositories by folder."""
+
+    def add_application(self, writer: ImageUpdaterConfig, application: ArgoApplication) -> None:
+        self.applications.add((application.path, application.locator))
+        for folder in application.folders:
+            self.files.update(_list_target_files(writer.write_back_target, folder))
+            self.folders[_normalize_path("", folder)] |= writer.repositories
+
+    def is_written(self, occurrence: Occurrence) -> bool:
+        if (
+            occurrence.path in self.files
+            or (occurrence.path, occurrence.locator.partition("/spec/")[0]) in self.applications
+        ):
+            return True
+        if occurrence.role is not Role.THIRD_PARTY:  # it writes deployed images, never base images
+            return False
+        repository = occurrence.reference.repository
+        return any(repository in self.folders.get(folder, ()) for folder in list_folders_and_path(occurrence.path))
+
+
+def _list_target_files(target: str, folder: str) -> Iterator[str]:
+    """Yield the files of a write-back target for an application that deploys `folder`.
+
+    As in `parseKustomizeBase` and `parseTarget`, a path is relative to that folder, or with a leading `/` to the
+    repository.
+    """
+    kind, _, path = target.partition(":")
+    if kind == "kustomization":
+        yield from (_normalize_path(folder, join(path or ".", name)) for name in KUSTOMIZATION_NAMES)
+    elif kind == "helmvalues":
+        yield _normalize_path(folder, path or "values.yaml")
+    elif target:
+        yield _normalize_path("", target)
+
+
+def _normalize_path(folder: str, path: str) -> str:
+    """Return `path` in `folder`, normalised as paths in the tree; the top of the tree is the empty path."""
+    whole = path if path.startswith("/") else join(folder, path)
+    normal = normpath(whole.lstrip("/") or ".")
+    return "" if normal == "." else normal

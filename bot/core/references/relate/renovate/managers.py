@@ -1,0 +1,121 @@
+"""Renovate's managers that read images, and the formats and locators that correspond to them.
+
+https://docs.renovatebot.com/modules/manager/ lists the files that each reads by default.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.model.source import Occurrence
+
+_ALL = "**"
+
+
+@dataclass(frozen=True, slots=True)
+class FileManager:
+    """A manager of Renovate, which reads files of one kind."""
+
+    manager: str
+    files: tuple[str, ...] = ()
+    """Patterns of the files that it reads by default; empty if a config has to name the files."""
+    categories: tuple[str, ...] = ()
+    locator_pattern: re.Pattern[str] | None = None
+    """The locators that it reads; None for all."""
+    is_enabled: bool = True
+    """Whether it is enabled by default."""
+    adds_digests: bool = True
+    """Whether it adds digests if a config enables `pinDigests` globally."""
+
+
+CUSTOM_MANAGER = FileManager("custom.regex")
+"""Expressions of the repository's own; their files are part of the settings."""
+_KUBERNETES = ("kubernetes",)
+_HELM = ("helm", "kubernetes")
+_IN_VALUES = re.compile(r"\d+/spec/values/.*")
+_HELM_VALUES = FileManager("helm-values", ("/(^|/)values\\.ya?ml$/",), _HELM, adds_digests=False)
+_MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
+    "dockerfile": (
+        FileManager(
+            "dockerfile",
+            ("/(^|/|\\.)([Dd]ocker|[Cc]ontainer)file$/", "/(^|/)([Dd]ocker|[Cc]ontainer)file[^/]*$/"),
+            ("docker",),
+            re.compile(r"(?!.*onbuild).*"),
+        ),
+    ),
+    "compose": (
+        FileManager(
+            "docker-compose",
+            ("/(^|/)(docker-)?compose[^/]*\\.ya?ml$/",),
+            ("docker",),
+            re.compile(r"[^>]*/image(?:#\d+)?"),
+        ),
+    ),
+    "helm": (_HELM_VALUES,),
+    "kustomize": (
+        FileManager(
+            "kustomize",
+            ("/(^|/)kustomization\\.ya?ml$/",),
+            _KUBERNETES,
+            re.compile(r"\d+/images/\d+"),
+            adds_digests=False,
+        ),
+    ),
+    "kubernetes": (
+        FileManager("kubernetes", categories=_KUBERNETES),
+        FileManager("flux", categories=_KUBERNETES, locator_pattern=re.compile(r"\d+/spec/(?:values/|images/).*")),
+        FileManager("helm-values", categories=_HELM, locator_pattern=_IN_VALUES, adds_digests=False),
+        FileManager(
+            "argocd", categories=("kubernetes", "cd"), locator_pattern=re.compile(r"\d+/spec/(?:.*/)?sources?/.*")
+        ),
+        FileManager(
+            "tekton", categories=("ci", "cd"), locator_pattern=re.compile(r".*/(?:steps|sidecars|stepTemplate)/.*")
+        ),
+    ),
+    "github-actions": (
+        FileManager(
+            "github-actions",
+            (
+                "/(^|/)(workflow-templates|\\.(github|gitea|forgejo)/(workflows|actions))/.+\\.ya?ml$/",
+                "/(^|/)action\\.ya?ml$/",
+            ),
+            ("ci",),
+            re.compile(r"\d+/(?!runs/image).*"),
+        ),
+    ),
+    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads the files that these include
+    "azure-pipelines": (
+        FileManager(
+            "azure-pipelines",
+            ("/(^|/).azuredevops/.+\\.ya?ml$/", "/azure.*pipelines?.*\\.ya?ml$/"),
+            ("ci",),
+            re.compile(r"\d+/resources/containers/.*"),
+            is_enabled=False,
+        ),
+    ),
+    "bitbucket-pipelines": (FileManager("bitbucket-pipelines", ("**/*-pipelines.yml",), ("ci",)),),
+    "circleci": (FileManager("circleci", ("/(^|/)\\.circleci/.+\\.ya?ml$/",), ("ci",)),),
+    "drone": (FileManager("droneci", ("/(^|/)\\.drone\\.yml$/",), ("ci",)),),
+    "woodpecker": (FileManager("woodpecker", ("/^\\.woodpecker(/[^/]+)?\\.ya?ml$/",), ("ci",)),),
+    "cloud-build": (FileManager("cloudbuild", ("/(^|/)cloudbuild\\.ya?ml/",), ("ci",)),),
+    "devcontainer": (
+        FileManager(
+            "devcontainer",
+            ("/^\\.devcontainer/([^/]+/)?devcontainer\\.json$/", "/^\\.devcontainer\\.json$/"),
+            ("docker",),
+        ),
+    ),
+    "quadlet": (FileManager("quadlet", ("/.+\\.(container|image|volume)$/",), ("docker",)),),
+    "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), adds_digests=False),),
+}
+"""By format of the same references."""
+
+
+def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
+    """Return the managers that may read an occurrence, if they read its file."""
+    managers = _MANAGERS.get(occurrence.format, ())
+    return [
+        each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)
+    ]

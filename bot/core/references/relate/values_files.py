@@ -1,0 +1,293 @@
+"""Merge of Helm values files: an overlay sets some parts of an image, and the chart's own values have the others."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from posixpath import basename, dirname, join
+
+from bot.core.references.locking import lock_occurrence
+from bot.core.references.relate.folders import list_folders_and_path
+from bot.model.cross_file import ChartImage, ChartValue, CrossFileFact, ImagePart
+from bot.model.errors import InvalidReferenceError
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.reference import ImageReference, parse_sha256
+from bot.model.source import FilePath, NotEditable, Occurrence
+from bot.model.vocabulary import Reason, Role
+
+MAX_NOTES = 3
+"""Files named in the notes of one reference; charts may have dozens of values files for tests."""
+
+_FORMAT = "helm"
+_MAIN_VALUES_FILES = ("values.yaml", "values.yml")
+_OVERLAY_FOLDERS = {"ci", "values"}
+"""Folders of a chart with overlays for its own values."""
+_SUBCHARTS = "charts"
+_NOT_EDITABLE = NotEditable(Reason.CONFLICTING_EDITS)
+_ValuePosition = tuple[FilePath, str]
+"""A file and a locator in it."""
+
+
+def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
+    """Complete the images in overlays with the chart's own values, and add those that have no repository of their own.
+
+    Without the registry from the chart they would mean images on Docker Hub. A digest belongs to all parts of an image:
+    if an overlay changes another part but keeps the digest of a lower file, neither reference is editable.
+    """
+    images = [remark for remark in facts if isinstance(remark, ChartImage)]
+    if not images:
+        return references
+    occurrences = {
+        (place.path, place.locator): place
+        for place in references
+        if isinstance(place, Occurrence) and place.format == _FORMAT
+    }
+    overlays, kept_digest_notes = _find_overlays(images, [remark for remark in facts if isinstance(remark, ChartValue)])
+    added = {place: _build_image(overlay) for place, overlay in overlays.items() if place not in occurrences}
+    changed = {
+        place: _complete_image(occurrences[place], overlay)
+        for place, overlay in overlays.items()
+        if place in occurrences
+    }
+    for place in {place for overlay in overlays.values() for place in overlay.list_tag_sources()} & occurrences.keys():
+        changed[place] = replace(changed.get(place, occurrences[place]), tag_slot=_NOT_EDITABLE)
+    for place in kept_digest_notes.keys() & occurrences.keys():
+        changed[place] = _lock_kept_digest(changed.get(place, occurrences[place]), kept_digest_notes[place])
+    return (
+        *(
+            changed.get((place.path, place.locator), place)
+            if isinstance(place, Occurrence) and place.format == _FORMAT
+            else place
+            for place in references
+        ),
+        *(place for place in added.values() if place is not None),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _ValuesLayer:
+    """The parts of an image that one file has."""
+
+    path: FilePath
+    values: Mapping[ImagePart, ChartValue]
+    image: ChartImage | None
+    """The complete image, if the file is a chart's own values file and has all of it."""
+
+    @property
+    def registry(self) -> str:
+        own = self.values.get(ImagePart.REGISTRY)
+        text = self.image.registry if self.image is not None else own.text if own is not None else ""
+        return text.removesuffix("/")
+
+
+@dataclass(frozen=True, slots=True)
+class _ValuesOverlay:
+    """A values file that sets parts of a chart's image."""
+
+    position: _ValuePosition
+    layers: tuple[_ValuesLayer, ...]
+    """The files from the overlay down to the chart's own values."""
+    pinned_in: ImagePart
+
+    @property
+    def own_values(self) -> Mapping[ImagePart, ChartValue]:
+        return self.layers[0].values
+
+    def get_inherited(self, part: ImagePart) -> str:
+        """Return the value of a part in the lower files."""
+        texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
+        return next(texts, "")
+
+    def get_missing(self, part: ImagePart) -> str:
+        """Return the value of a part in the lower files if the overlay does not set it."""
+        return "" if part in self.own_values else self.get_inherited(part)
+
+    def get_registry(self) -> tuple[str, bool]:
+        """Return the registry for a name without one, and whether the chart is certain to use it."""
+        layer = next((layer for layer in self.layers if layer.registry), None)
+        if layer is None:
+            return "", True
+        return layer.registry, layer.image is None or layer.image.is_certain
+
+    def list_tag_sources(self) -> Iterator[_ValuePosition]:
+        """Yield the lower images whose tag the overlay may use: an update of their tag would change its image."""
+        if self.get_missing(ImagePart.TAG):
+            yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
+
+    def list_kept_digest_notes(self) -> Iterator[str]:
+        """Yield a note on the parts that the overlay sets, if it keeps the digest of the chart's own values."""
+        if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
+            parts = [part for part, value in self.own_values.items() if value.text or part is not ImagePart.DIGEST]
+            if parts:
+                yield f"{self.position[0]} sets its {_join_parts(parts)}, and would keep this digest"
+
+    def list_inherited_notes(self) -> Iterator[str]:
+        """Yield a note for each file with parts that the overlay does not set."""
+        known = set(self.own_values)
+        for layer in self.layers[1:]:
+            parts = [part for part, value in layer.values.items() if part not in known and value.text]
+            known |= layer.values.keys()
+            if parts:
+                yield f"{layer.path} has its {_join_parts(parts)}"
+
+
+def _join_parts(parts: Iterable[ImagePart]) -> str:
+    return " and ".join(part.value for part in parts)
+
+
+def _find_overlays(
+    images: Sequence[ChartImage], values: Sequence[ChartValue]
+) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
+    """Return the overlays by position, and the notes about kept digests by the position of the digest."""
+    charts = _ChartValues(images, values)
+    overlays: dict[_ValuePosition, _ValuesOverlay] = {}
+    kept_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
+    for image, files in dict.fromkeys(each for value in values for each in charts.find_overridden_images(value)):
+        overlay = charts.build_overlay(image, files)
+        kept_digest_notes[image.path, image.locator] += overlay.list_kept_digest_notes()
+        if overlay.position not in overlays or len(overlays[overlay.position].layers) < len(overlay.layers):
+            overlays[overlay.position] = overlay
+    return overlays, {place: notes for place, notes in kept_digest_notes.items() if notes}
+
+
+_LayerFiles = tuple[tuple[FilePath, str], ...]
+"""The files from an overlay down, each with a prefix of keys for the values of the lowest file."""
+
+
+class _ChartValues:
+    """The images in charts' own values, and the values of all files."""
+
+    def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
+        self._images = {(image.path, image.locator): image for image in images}
+        self._values = {(value.path, value.locator): value for value in values}
+        self._images_by_part: dict[_ValuePosition, list[ChartImage]] = defaultdict(list)
+        for image in images:
+            for _, locator in image.parts:
+                self._images_by_part[image.path, locator].append(image)
+        self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
+
+    def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
+        """Yield the images of which a value overrides a part: those of its chart and the subcharts."""
+        folder = dirname(value.path)
+        for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
+            chart = top
+            index, *keys = value.locator.split("/")
+            subchart_names: list[str] = []
+            while True:
+                for name in _MAIN_VALUES_FILES:
+                    main_values = FilePath(join(chart, name))
+                    for image in (
+                        self._images_by_part.get((main_values, "/".join((index, *keys))), ())
+                        if main_values != value.path
+                        else ()
+                    ):
+                        yield image, tuple(_list_files(value.path, top, subchart_names, main_values))
+                if not keys[1:] or join(chart, _SUBCHARTS, keys[0]) not in self._folders:
+                    break
+                subchart_names.append(keys.pop(0))
+                chart = join(chart, _SUBCHARTS, subchart_names[-1])
+
+    def build_overlay(self, image: ChartImage, files: _LayerFiles) -> _ValuesOverlay:
+        (path, keys), *_ = files
+        layers = tuple(self._build_layer(image, *each) for each in files)
+        return _ValuesOverlay((path, _add_key_prefix(image.locator, keys)), layers, image.digest_part)
+
+    def _build_layer(self, image: ChartImage, path: FilePath, keys: str) -> _ValuesLayer:
+        places = {part: (path, _add_key_prefix(locator, keys)) for part, locator in image.parts}
+        values = {part: self._values[place] for part, place in places.items() if place in self._values}
+        return _ValuesLayer(path, values, self._images.get((path, _add_key_prefix(image.locator, keys))))
+
+
+def _list_files(
+    overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
+) -> Iterator[tuple[FilePath, str]]:
+    """Yield the files from an overlay of chart `top` down to the values of the subchart at `inside`."""
+    yield overlay, "".join(f"{key}/" for key in subchart_names)
+    chart = top
+    for number, key in enumerate(subchart_names):
+        for name in _MAIN_VALUES_FILES:
+            path = FilePath(join(chart, name))
+            if path != overlay:
+                yield path, "".join(f"{each}/" for each in subchart_names[number:])
+        chart = join(chart, _SUBCHARTS, key)
+    yield main_values, ""
+
+
+def _add_key_prefix(locator: str, keys: str) -> str:
+    """Return the locator that a value has in the values of the parent chart."""
+    index, _, rest = locator.partition("/")
+    return f"{index}/{keys}{rest}"
+
+
+def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
+    """Return the image of an overlay, completed with the parts from lower files."""
+    reference = occurrence.reference
+    registry, is_certain = ("", True) if reference.has_registry_host else overlay.get_registry()
+    tag = "" if reference.tag else overlay.get_missing(ImagePart.TAG)
+    digest = "" if reference.digest else overlay.get_missing(ImagePart.DIGEST)
+    completed_reference = _parse_reference(registry, reference.name, reference.tag or tag, reference.digest or digest)
+    if completed_reference is None:
+        return lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
+    occurrence = replace(occurrence, reference=completed_reference)
+    if (tag or digest) and overlay.pinned_in not in overlay.own_values:
+        return replace(
+            occurrence,
+            digest_slot=_NOT_EDITABLE,
+            tag_slot=_NOT_EDITABLE,
+            notes=(*occurrence.notes, *overlay.list_inherited_notes()),
+        )
+    return occurrence if is_certain else lock_occurrence(occurrence, Reason.CHART_UNKNOWN)
+
+
+def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
+    """Return the image of an overlay that sets only some of its parts; None if it cannot be parsed."""
+    texts = {
+        part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_inherited(part)
+        for part in ImagePart
+    }
+    name = _parse_reference("", texts[ImagePart.REPOSITORY], "", "")
+    if name is None:
+        return None
+    registry = texts[ImagePart.REGISTRY] if ImagePart.REGISTRY in overlay.own_values else overlay.get_registry()[0]
+    prefix = (
+        "" if name.has_registry_host and ImagePart.REGISTRY not in overlay.own_values else registry.removesuffix("/")
+    )
+    reference = _parse_reference(prefix, str(name), texts[ImagePart.TAG], texts[ImagePart.DIGEST])
+    if reference is None:
+        return None
+    path, locator = overlay.position
+    first, *others = sorted({value.line_number for value in overlay.own_values.values()})
+    return Occurrence(
+        path=path,
+        line_number=first,
+        format=_FORMAT,
+        locator=locator,
+        written=str(reference),
+        reference=reference,
+        role=Role.THIRD_PARTY,
+        digest_slot=_NOT_EDITABLE,
+        tag_slot=_NOT_EDITABLE,
+        related_lines=tuple(others),
+        notes=tuple(overlay.list_inherited_notes()),
+    )
+
+
+def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageReference | None:
+    text = f"{registry}/{name}" if registry else name
+    if tag:
+        text += ("@" if parse_sha256(tag) else ":") + tag
+    try:
+        return ImageReference.parse(f"{text}@{digest}" if digest else text)
+    except InvalidReferenceError:
+        return None
+
+
+def _lock_kept_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
+    """Lock an occurrence whose digest would stay although an overlay changes the image."""
+    closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
+    if closed == occurrence:
+        return occurrence
+    others = len(notes) - MAX_NOTES
+    more = [f"so would {others} other file{'s' * (others > 1)} of values"] if others > 0 else []
+    return replace(closed, notes=(*occurrence.notes, *notes[:MAX_NOTES], *more))

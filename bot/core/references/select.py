@@ -1,0 +1,103 @@
+"""Selection: which image references are looked up, and why the others are skipped, without any network access."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from datetime import date
+
+from bot.core.references.locking import unlock_allowed
+from bot.core.references.policy import RuleTarget, determine_role, evaluate_policy
+from bot.model.decision import SkippedReference, TrackedImage
+from bot.model.hosts import PUBLIC_HOSTS
+from bot.model.modes import UpdateMode
+from bot.model.policy import Policy, PolicyConfig
+from bot.model.reference import parse_sha256
+from bot.model.source import IgnoreComment, NotEditable, Occurrence
+from bot.model.vocabulary import Reason, Role
+
+_FOREIGN_IMAGE_REASONS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
+"""The written image does not run, or another tool writes it; these reasons precede all others."""
+_UNPARSED_UNTIL = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
+"""An `until` in a comment that could not be parsed as a date."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryBranch:
+    """The repository and base branch that contain image references."""
+
+    repository: str
+    base_branch: str
+
+
+def select_reference(
+    policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
+) -> TrackedImage | SkippedReference:
+    """Return the tag and policy of an image reference, or the first reason to skip it.
+
+    `skip_unknown_registry` checks separately whether its registry may be contacted.
+    """
+    role = determine_role(policy_config, occurrence)
+    policy = evaluate_policy(
+        policy_config, RuleTarget(occurrence, role, repository_branch.repository, repository_branch.base_branch)
+    )
+    occurrence = unlock_allowed(replace(occurrence, role=role), policy.allow)
+    tag_ref = occurrence.reference.to_tag_ref(policy.tag)
+    selected = TrackedImage(occurrence, tag_ref, policy) if tag_ref is not None else None
+    comment = occurrence.ignore_comment
+    if comment is not None:
+        is_expired = comment.until is not None and comment.until < today
+        if not policy.mandatory and not is_expired:
+            return SkippedReference(occurrence, Reason.IGNORED, selected, _describe_comment(comment))
+        why = f"held until {comment.until}" if is_expired else "does not hold: the policy makes its updates mandatory"
+        note = f"The comment on line {comment.line_number} to ignore it {why}."
+        occurrence = replace(occurrence, notes=(*occurrence.notes, note))
+        selected = replace(selected, occurrence=occurrence) if selected is not None else None
+    reason = _find_skip_reason(policy_config, policy, occurrence)
+    if reason is not None:
+        return SkippedReference(occurrence, reason, selected)
+    return selected or SkippedReference(occurrence, Reason.NO_TAG)
+
+
+def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:
+    """Return True if a registry is a built-in public one or is listed by the operator."""
+    return host in PUBLIC_HOSTS or host in policy_config.listed_hosts
+
+
+def skip_unknown_registry(
+    policy_config: PolicyConfig, selection: TrackedImage | SkippedReference
+) -> TrackedImage | SkippedReference:
+    """Skip a selected reference if its registry is unknown, and so must not be contacted."""
+    if isinstance(selection, TrackedImage) and not is_known_registry(policy_config, selection.tag_ref.host):
+        return SkippedReference(selection.occurrence, Reason.UNKNOWN_REGISTRY, selection)
+    return selection
+
+
+def _describe_comment(comment: IgnoreComment) -> str:
+    until = f" until {comment.until}" if comment.until else ""
+    reason = f": {comment.reason}" if comment.reason else "."
+    if comment.until is None and _UNPARSED_UNTIL.search(comment.reason):
+        until = " for good, as it does not begin with a date like until=2027-01-31"
+    return f"The comment on line {comment.line_number} says so{until}{reason}"
+
+
+def _find_skip_reason(policy_config: PolicyConfig, policy: Policy, occurrence: Occurrence) -> Reason | None:
+    reference = occurrence.reference
+    if policy.ignore:
+        return Reason.IGNORED
+    not_editable = occurrence.digest_slot if isinstance(occurrence.digest_slot, NotEditable) else None
+    if not_editable is not None and not_editable.reason in _FOREIGN_IMAGE_REASONS:
+        return not_editable.reason
+    if occurrence.role is Role.OWN and not policy.has_own_role_rule:
+        return Reason.OWN
+    if occurrence.role is Role.THIRD_PARTY and policy_config.own_globs is None and reference.host not in PUBLIC_HOSTS:
+        return Reason.MAYBE_OWN
+    if policy.update is UpdateMode.NONE:
+        return Reason.NO_RULE
+    if reference.digest is not None and parse_sha256(reference.digest) is None:
+        return Reason.UNSUPPORTED_DIGEST
+    if reference.digest is None and not policy.pin:
+        return Reason.PIN_OFF
+    if not_editable is not None:
+        return not_editable.reason
+    return Reason.PAUSED if policy.paused else None

@@ -1,0 +1,138 @@
+"""Made-up vulnerability databases in the schema that Trivy downloads, so that the number of findings is known.
+
+The schema is version 2 of https://github.com/aquasecurity/trivy-db. Each release of a distribution has a bucket, with a
+bucket for each source package, with an advisory for each vulnerability. One more bucket has the details of every
+vulnerability.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+
+from bot.demo.bolt import Bucket, encode_database
+from bot.demo.images import ImageLayer, PlatformImage, build_artifact, pack
+from bot.model.evidence import Severity
+
+SCHEMA = 2
+TAG = str(SCHEMA)
+"""Trivy pulls `<repository>:2`."""
+UPDATE_INTERVAL = timedelta(days=1)
+"""The time after which the next database is expected."""
+
+_ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
+_LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
+_NEVER = "0001-01-01T00:00:00Z"
+_FICTIONAL_YEAR = 1900
+"""A year without real CVE ids, whose list begins with 1999."""
+
+
+class PackageStatus(IntEnum):
+    """The state of a vulnerability in a distribution's package; the numbers are those of the schema."""
+
+    AFFECTED = 2
+    FIXED = 3
+    WILL_NOT_FIX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityDetails:
+    """The details of a vulnerability, for all distributions."""
+
+    id: str
+    title: str
+    severity: Severity
+
+
+@dataclass(frozen=True, slots=True)
+class PackageAdvisory:
+    """What one release of a distribution publishes on a vulnerability in one of its source packages."""
+
+    release: str
+    """The release in the notation of the database: `debian 12`, `alpine 3.20`."""
+    package: str
+    vulnerability: str
+    fixed_in: str | None = None
+    status: PackageStatus = PackageStatus.FIXED
+    severity: Severity | None = None
+    """The severity, if the distribution rates it differently."""
+    vendor_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VulnerabilityDatabase:
+    """A vulnerability database of one build time."""
+
+    vulnerabilities: Sequence[VulnerabilityDetails]
+    advisories: Sequence[PackageAdvisory]
+    built: datetime
+    releases: Sequence[str] = ()
+    """Releases that the database knows without having an advisory for them."""
+
+    def encode_content(self) -> bytes:
+        """Return the file that Trivy keeps as `db/trivy.db`."""
+        return encode_database(self._build_buckets())
+
+    def encode_metadata(self) -> bytes:
+        """Return the file that Trivy keeps as `db/metadata.json`."""
+        times = {
+            "NextUpdate": _format_timestamp(self.built + UPDATE_INTERVAL),
+            "UpdatedAt": _format_timestamp(self.built),
+            "DownloadedAt": _NEVER,
+        }
+        return json.dumps({"Version": SCHEMA, **times}).encode()
+
+    def build_database_artifact(self) -> PlatformImage:
+        """Return the OCI artifact that Trivy pulls, which needs the tag TAG."""
+        archive = gzip.compress(
+            pack({"trivy.db": self.encode_content(), "metadata.json": self.encode_metadata()}), mtime=0
+        )
+        title = {"org.opencontainers.image.title": "db.tar.gz"}
+        return build_artifact(_ARTIFACT, [ImageLayer(archive, _LAYER, title)])
+
+    def _build_buckets(self) -> Bucket:
+        releases = sorted({*self.releases, *(advisory.release for advisory in self.advisories)})
+        return {
+            **{release: self._build_release_bucket(release) for release in releases},
+            "data-source": {release: _encode_source(release) for release in releases},
+            "vulnerability": {known.id: _encode_details(known) for known in self.vulnerabilities},
+        }
+
+    def _build_release_bucket(self, release: str) -> Bucket:
+        packages: dict[str, dict[str, bytes]] = {}
+        for advisory in self.advisories:
+            if advisory.release == release:
+                packages.setdefault(advisory.package, {})[advisory.vulnerability] = _encode_advisory(advisory)
+        return packages
+
+
+def make_fictional_id(number: int) -> str:
+    """Return an id in the form of a CVE id that no real vulnerability can have."""
+    return f"CVE-{_FICTIONAL_YEAR}-{number:04}"
+
+
+def _encode_advisory(advisory: PackageAdvisory) -> bytes:
+    fields: dict[str, object] = {
+        "FixedVersion": advisory.fixed_in,
+        "Status": None if advisory.fixed_in else int(advisory.status),
+        "Severity": None if advisory.severity is None else int(advisory.severity),
+        "VendorIDs": list(advisory.vendor_ids) or None,
+    }
+    return json.dumps({key: value for key, value in fields.items() if value is not None}).encode()
+
+
+def _encode_details(vulnerability: VulnerabilityDetails) -> bytes:
+    return json.dumps({"Title": vulnerability.title, "Severity": vulnerability.severity.name}).encode()
+
+
+def _encode_source(release: str) -> bytes:
+    """Return the data source of a release's advisories, which is no real security team."""
+    return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
+
+
+def _format_timestamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,169 @@
+"""The targets and variables of a bake file (https://docs.docker.com/build/bake/reference/)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, assert_never
+
+from bot.formats._syntax.hcl.reader import (
+    ComputedExpression,
+    HclAttribute,
+    HclBlock,
+    HclBody,
+    HclExpression,
+    HclFile,
+    HclObject,
+    HclTuple,
+)
+from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral, HclTemplate
+from bot.formats._syntax.reference_positions import format_for_display
+from bot.model import cross_file
+from bot.model.cross_file import InterpolatedText
+from bot.model.source import Span
+
+UNKNOWN_TEXT = "${}"
+"""Stands for a computed part of a path."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+class BakeText(NamedTuple):
+    """A value of a bake file, split into literals and interpolations."""
+
+    start: int
+    """The byte of the file at which it begins."""
+    source: str
+    """The source text."""
+    parts: tuple[HclLiteral | HclInterpolation, ...]
+    is_template: bool = True
+    """Whether the value is a string; otherwise it is a computed expression, kept as one part."""
+
+    @property
+    def text(self) -> InterpolatedText:
+        """The value as literals and uses of variables; an expression that is not a name becomes an unset variable."""
+        return tuple(map(_convert_part, self.parts))
+
+    @property
+    def value(self) -> str:
+        """The value as a string; UNKNOWN_TEXT if any part of it is computed."""
+        if not all(isinstance(part, HclLiteral) for part in self.parts):
+            return UNKNOWN_TEXT
+        return b"".join(part.value for part in self.parts if isinstance(part, HclLiteral)).decode(errors="replace")
+
+
+@dataclass(slots=True)
+class BakeTarget:
+    """One target of a bake file."""
+
+    name: str
+    contexts: list[tuple[str, BakeText]] = field(default_factory=list)
+    inline_dockerfile: BakeText | None = None
+    """The value of `dockerfile-inline`."""
+    arguments: list[tuple[str, int]] = field(default_factory=list)
+    """Names of the build arguments, and the bytes of the file at which they stand."""
+    context: str | None = None
+    dockerfile: str | None = None
+    inherits: list[str] = field(default_factory=list)
+
+
+class BakeFile(NamedTuple):
+    """The targets and variables of one bake file."""
+
+    targets: tuple[BakeTarget, ...]
+    variables: tuple[tuple[str, BakeText], ...]
+    """Variables whose default is a string."""
+    used_names: frozenset[str]
+    """Names that are used anywhere but in the contexts of targets."""
+
+
+def _convert_part(part: HclLiteral | HclInterpolation) -> cross_file.LiteralText | cross_file.VariableUse:
+    match part:
+        case HclLiteral(value, start):
+            span = None if start is None else Span(start, start + len(value))
+            return cross_file.LiteralText(value.decode(errors="replace"), span)
+        case HclInterpolation(_, _, expression):
+            return cross_file.VariableUse(format_for_display(expression.decode(errors="replace")))
+        case _:
+            assert_never(part)
+
+
+def read_bake(hcl: HclFile) -> BakeFile:
+    """Return the targets and variables of a bake file."""
+    body = hcl.body
+    targets = [_read_target(hcl, block) for block in body.list_blocks("target")]
+    defaults = [
+        (block.labels[0], value)
+        for block in body.list_blocks("variable")
+        if block.labels and (value := block.body.get_value("default")) is not None
+    ]
+    defaults += [(attribute.name, attribute.value) for attribute in body.attributes if attribute.name is not None]
+    variables = [(name, text) for name, value in defaults if (text := _make_text(hcl, value)).is_template]
+    contexts = {text.start for target in targets for _, text in target.contexts}
+    used_names = frozenset(name for text in _list_expressions(hcl, body, contexts) for name in _NAME.findall(text))
+    return BakeFile(tuple(targets), tuple(variables), used_names)
+
+
+def _read_target(hcl: HclFile, block: HclBlock) -> BakeTarget:
+    target = BakeTarget(" ".join(block.labels))
+    for attribute in block.body.attributes:
+        value = attribute.value
+        match attribute.name, value:
+            case "contexts", HclObject():
+                target.contexts += [(item.name or UNKNOWN_TEXT, _make_text(hcl, item.value)) for item in value.items]
+            case "args", HclObject():
+                target.arguments += [(item.name, item.start) for item in value.items if item.name is not None]
+            case "inherits", HclTuple():
+                target.inherits += [_make_text(hcl, item).value for item in value.items]
+            case "dockerfile-inline", HclTemplate():
+                target.inline_dockerfile = _make_text(hcl, value)
+            case "context", _:
+                target.context = _make_text(hcl, value).value
+            case "dockerfile", _:
+                target.dockerfile = _make_text(hcl, value).value
+            case _:
+                pass
+    return target
+
+
+def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
+    if isinstance(value, HclTemplate):
+        return BakeText(value.start, hcl.get_source_text(value), value.parts)
+    expression = HclInterpolation(value.start, value.end, hcl.get_source_text(value).encode())
+    return BakeText(value.start, hcl.get_source_text(value), (expression,), is_template=False)
+
+
+def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
+    """Yield every expression in `body` that may use variables, except strings that begin at `excluded_starts`."""
+    for attribute in body.attributes:
+        yield from _list_in_expression(hcl, attribute.value, excluded_starts)
+    for block in body.blocks:
+        yield from _list_expressions(hcl, block.body, excluded_starts)
+
+
+def _list_in_expression(hcl: HclFile, value: HclExpression, excluded_starts: Collection[int]) -> Iterator[str]:
+    match value:
+        case HclTemplate():
+            if value.start not in excluded_starts:
+                yield from _list_interpolations(value.parts)
+        case HclTuple():
+            for item in value.items:
+                yield from _list_in_expression(hcl, item, excluded_starts)
+        case HclObject():
+            for attribute in value.items:
+                yield from _list_in_item(hcl, attribute, excluded_starts)
+        case ComputedExpression():
+            yield hcl.get_source_text(value)
+        case _:
+            assert_never(value)
+
+
+def _list_in_item(hcl: HclFile, item: HclAttribute, excluded_starts: Collection[int]) -> Iterator[str]:
+    if item.name is None:  # its key is computed
+        yield hcl.content[item.start : item.value.start].decode(errors="replace")
+    yield from _list_in_expression(hcl, item.value, excluded_starts)
+
+
+def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iterator[str]:
+    return (part.expression.decode(errors="replace") for part in parts if isinstance(part, HclInterpolation))

@@ -1,0 +1,75 @@
+"""Dockerfiles inside other files: read their text, and map the results to bytes and lines of the outer file."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+from bot.formats._syntax.dockerfile.reader import read_dockerfile
+from bot.formats._syntax.line_offsets import LineOffsets
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.vocabulary import Reason
+
+
+@dataclass(slots=True)
+class InlineDockerfile:
+    """The text of a Dockerfile, put together from pieces; most of them stand in the outer file literally."""
+
+    line_number: int
+    """The line of the whole text, used for lines that do not stand in the file literally."""
+    get_line_number: Callable[[int], int]
+    """Returns the line number for a byte offset of the file."""
+    _text: bytearray = field(default_factory=bytearray)
+    _starts: list[int] = field(default_factory=list)
+    """The offsets in the text at which the pieces begin."""
+    _offsets: list[int | None] = field(default_factory=list)
+    """The file offset of each piece; None if it is not there literally."""
+
+    def add_piece(self, piece: bytes, offset: int | None) -> None:
+        """Add a piece; `offset` is None if it does not stand in the file literally."""
+        if piece:
+            self._starts.append(len(self._text))
+            self._offsets.append(offset)
+            self._text += piece
+
+    def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
+        """Yield the images of the Dockerfile, with locators below `locator`."""
+        content = bytes(self._text)
+        lines = LineOffsets(content)
+        for found in read_dockerfile(content, path, format_name):
+            line_number = self._map_line_number(lines.get_line_start(found.line_number))
+            if isinstance(found, UnsupportedText):
+                yield replace(found, line_number=line_number)
+                continue
+            yield replace(
+                found,
+                line_number=line_number,
+                locator=f"{locator}/{found.locator}",
+                related_lines=tuple(self._map_line_number(lines.get_line_start(each)) for each in found.related_lines),
+                digest_slot=self._map_slot(found.digest_slot),
+                tag_slot=self._map_slot(found.tag_slot),
+            )
+
+    def _map_line_number(self, start: int) -> int:
+        offset = self._map_offset(start)
+        return self.line_number if offset is None else self.get_line_number(offset)
+
+    def _map_offset(self, position: int) -> int | None:
+        """Return the file offset of the byte `position` of the text; None if it is not in the file literally."""
+        index = bisect_right(self._starts, position) - 1
+        offset = self._offsets[index] if index >= 0 else None
+        return None if offset is None else offset + position - self._starts[index]
+
+    def _map_slot(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
+        """Return `slot` with file offsets; not editable if its bytes are not contiguous in the file."""
+        if isinstance(slot, NotEditable):
+            inner = self._map_slot(slot.slot) if slot.slot is not None else None
+            return NotEditable(slot.reason, inner if isinstance(inner, EditSlot) else None)
+        start, end = slot.span.start, slot.span.end
+        last = self._map_offset(end - 1)  # inserted bytes belong to the piece before them
+        first = last if start == end else self._map_offset(start)
+        if first is None or last is None:
+            return NotEditable(Reason.EMBEDDED)
+        span = Span(last + 1, last + 1) if start == end else Span(first, last + 1)
+        return replace(slot, span=span) if span.end - span.start == end - start else NotEditable(Reason.EMBEDDED)

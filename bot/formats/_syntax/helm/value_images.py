@@ -1,0 +1,351 @@
+"""Find images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
+
+Images in values follow conventions only (https://helm.sh/docs/chart_best_practices/values/), so they are recognised by
+their shape:
+
+- a mapping with a `repository`: under a key that ends in `image`; with a tag or a digest, also inside such a key or one
+  that ends in `images`; with a tag or a digest and a key that only images have, anywhere;
+- a mapping without a `repository`, under a key that ends in `image`: if it has a `tag`, and a `name` or `repo` with a
+  slash in it;
+- a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
+- a text without either: under the key `image` itself, beside a key for its tag (`imageTag`), or if it names a host.
+
+Names of pictures and disks, file paths and web addresses are not images.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.helm.values_walk import KeyContext, ValuesCollection, ValuesEntry, build_locator, walk_values
+from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
+from bot.formats._syntax.yaml.split_references import (
+    ReferencePart,
+    SplitReference,
+    find_shared_scalars,
+    get_text_before,
+)
+from bot.model.cross_file import ImagePart
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference, is_tag, parse_sha256
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason, Role
+
+_TAG_KEYS = ("tag", "version")
+_HEX_DIGEST = "sha"
+"""The key of a digest without its algorithm, in the charts of Grafana and Prometheus."""
+_IMAGE_ONLY_KEYS = frozenset({"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"})
+_GLOBAL_REGISTRY_KEYS = ("global", "imageRegistry")
+"""The registry of every image, which replaces its own, in charts with `common.images.image`
+(github.com/bitnami/charts); in other charts it applies only to some images."""
+_UNCERTAIN_REGISTRY_NOTE = "whether the chart puts global.imageRegistry before it is not known"
+_DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
+"""Keys below which charts have the registry of images that name none; without it, a name would mean Docker Hub."""
+_REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
+"""The name of the key there."""
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+_HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
+"""A beginning of an image name that is a host."""
+_WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
+"""Schemes of pictures, disks and sources; other schemes, such as `ko`, name images."""
+_NOT_REFERENCE = re.compile(
+    r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
+    re.IGNORECASE | re.DOTALL,
+)
+_SIBLING_KEYS = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
+"""Keys beside `image` that hold its tag, with the keys of the digest; `initImageTag` belongs to `initImage`."""
+_SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
+
+MAX_COMMENT_LINES = 100
+"""Limit on the lines between a key and its mapping that are looked at."""
+
+
+class ImageCandidate(NamedTuple):
+    """A value or mapping that looks like an image, before its document has been walked to the end."""
+
+    locator: str
+    line_number: int
+    parts: SplitReference
+    keys_by_part: dict[ImagePart, tuple[str, ...]]
+    """The keys down to each part from the mapping of values, including optional parts that are missing."""
+    is_in_list: bool
+    """Whether it is inside a list; values files that are merged over the chart's replace lists as a whole."""
+    is_text: bool
+    """Whether a single text holds the whole reference."""
+    is_certain: bool
+    """Whether a text that is not a valid reference is an error, not just another value."""
+    related_lines: tuple[int, ...]
+    has_uncertain_registry: bool
+    """Whether it has a registry that some charts put before all images, and others only before some."""
+    hex_digest: str = ""
+
+    @property
+    def digest_part(self) -> ImagePart:
+        """The part that holds its digest, or would hold it."""
+        tag, digest = self.parts.tag, self.parts.digest
+        if digest is not None and (
+            digest.text or (digest.find_empty_slot() is not None and "@" not in self.parts.text)
+        ):
+            return ImagePart.DIGEST
+        return ImagePart.TAG if tag is not None and tag.text else ImagePart.REPOSITORY
+
+
+def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
+    """Yield the candidates for images below `root`, the mapping of values. Raises TooDeepError.
+
+    Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
+    """
+    return find_images(document, list(walk_values(document, root)), locator)
+
+
+def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
+    """Yield the candidates for images among walked `values`. Raises TooDeepError."""
+    if not values:
+        return
+    first = values[0].collection
+    global_registry = _get_registry_at(document, first, _GLOBAL_REGISTRY_KEYS)
+    default_registries = (_find_registry_in(document, first, keys) for keys in _DEFAULT_REGISTRY_KEYS)
+    search = _CandidateSearch(
+        document, locator, global_registry, global_registry or next(filter(None, default_registries), "")
+    )
+    for value in values:
+        found = None
+        if value.own_collection is not None:
+            found = search.find_in_mapping(value.collection, value.own_collection)
+        elif isinstance(value.node, YamlScalar) and value.node.tag == STRING:
+            found = search.find_in_text(value.collection, value.key, value.node)
+        if found is not None:
+            yield found
+
+
+def read_images(
+    candidates: Collection[ImageCandidate], path: FilePath, format_name: str
+) -> Iterator[Occurrence | UnsupportedText]:
+    """Yield the image references of one document's values.
+
+    If a digest would go behind a tag, the slot is not editable (`chart-unknown`), since only the chart's templates show
+    whether that is allowed. `variables` then has the key path that the templates have to be checked for.
+    """
+    shared = find_shared_scalars(candidate.parts for candidate in candidates)
+    for image in candidates:
+        position = ReferencePosition(
+            path, format_name, Role.THIRD_PARTY, image.line_number, image.locator, related_lines=image.related_lines
+        )
+        found = _read_candidate(image, position, shared)
+        if found is not None:
+            yield found
+
+
+def _read_candidate(
+    candidate: ImageCandidate, position: ReferencePosition, shared: frozenset[int]
+) -> Occurrence | UnsupportedText | None:
+    text = candidate.parts.text
+    scheme = _SCHEME.match(text)
+    if scheme is not None:
+        return None if scheme[1].lower() in _WEB_SCHEMES else position.make_not_editable(text, Reason.NOT_AN_IMAGE)
+    if TEMPLATE_MARKS.search(text):
+        return position.make_unsupported(text, Reason.TEMPLATED)
+    found = candidate.parts.read(position, shared)
+    if isinstance(found, UnsupportedText):
+        return found if candidate.is_certain else None
+    if candidate.has_uncertain_registry:
+        return replace(lock_occurrence(found, Reason.CHART_UNKNOWN), notes=(_UNCERTAIN_REGISTRY_NOTE,))
+    if candidate.hex_digest:
+        digest = parse_sha256(f"sha256:{candidate.hex_digest}")
+        reference = found.reference.with_digest(digest) if digest is not None else found.reference
+        closed = NotEditable(Reason.UNSUPPORTED_DIGEST)
+        return replace(found, reference=reference, digest_slot=closed, tag_slot=closed)
+    slot = found.digest_slot
+    if candidate.is_text or not isinstance(slot, EditSlot) or found.reference.digest is not None:
+        return found
+    if slot.prefix != b"@":
+        return replace(found, variables=(".".join(candidate.keys_by_part[ImagePart.DIGEST]),))
+    tag = ".".join(candidate.keys_by_part[ImagePart.TAG])
+    return replace(found, digest_slot=NotEditable(Reason.CHART_UNKNOWN, slot), variables=(tag,))
+
+
+@dataclass(frozen=True, slots=True)
+class _CandidateSearch:
+    """Decides which values of one document look like images."""
+
+    document: YamlDocument
+    locator: str
+    global_registry: str
+    default_registry: str
+
+    def find_in_mapping(self, parent: ValuesCollection, collection: ValuesCollection) -> ImageCandidate | None:
+        """Return the image in a mapping, which stands in the collection `parent`; None if it is not an image."""
+        entries, value = collection.entries, collection.node
+        tag_key = next((each for each in _TAG_KEYS if isinstance(entries.get(each), YamlScalar)), None)
+        name_key = _find_name_key(collection)
+        if not isinstance(value, YamlMapping) or name_key is None:
+            return None
+        if not self._is_image(parent, collection, has_tag=tag_key is not None):
+            return None
+        name, registry = self._read_part(value, name_key), self._read_part(value, "registry")
+        tag, digest = self._read_part(value, tag_key), self._read_part(value, "digest")
+        if name is None:
+            return None
+        own_registry = registry.text.removesuffix("/") if registry is not None else ""
+        first = registry if registry is not None and own_registry else name
+        others = [part.line_number for part in (registry, name, tag, digest) if part is not None]
+        return ImageCandidate(
+            locator=build_locator(self.locator, collection.keys),
+            line_number=first.line_number,
+            parts=SplitReference(name, self._get_registry(own_registry, name.text), tag, digest),
+            keys_by_part=_map_part_keys(collection.keys, "registry", name_key, tag_key or _TAG_KEYS[0], "digest"),
+            is_in_list=collection.is_in_list,
+            is_text=False,
+            is_certain=True,
+            has_uncertain_registry=self._has_uncertain_registry(own_registry, name.text),
+            related_lines=tuple(dict.fromkeys([_find_key_line(self.document, value), *others])),
+            hex_digest=_get_source_value(entries.get(_HEX_DIGEST)),
+        )
+
+    @staticmethod
+    def _is_image(parent: ValuesCollection, collection: ValuesCollection, *, has_tag: bool) -> bool:
+        if collection.context is KeyContext.IMAGE:
+            return True
+        is_among_images = collection.context is KeyContext.IMAGES or parent.context is not KeyContext.NOTHING
+        has_words = not _IMAGE_ONLY_KEYS.isdisjoint(collection.entries)
+        return (has_tag or "digest" in collection.entries) and (is_among_images or has_words)
+
+    def find_in_text(self, collection: ValuesCollection, key: str, value: YamlScalar) -> ImageCandidate | None:
+        """Return the image in a text, which stands under `key` of `collection`; None if it is not an image."""
+        is_named = isinstance(collection.node, YamlMapping) and key.lower().endswith("image")
+        text = _get_string(value)
+        if not (is_named or collection.context is KeyContext.IMAGES) or not text or _NOT_REFERENCE.fullmatch(text):
+            return None
+        keys = _find_sibling_keys(collection, key, text) if is_named else None
+        is_exact = is_named and key.lower() == "image"
+        if keys is None and not _is_image_text(text, is_named=is_named, is_exact=is_exact):
+            return None
+        name = (
+            self._read_part(collection.node, key)
+            if isinstance(collection.node, YamlMapping)
+            else ReferencePart.create(self.document, value)
+        )
+        tag, digest, registry = map(
+            partial(self._read_part, collection.node), (*keys, "registry") if keys else (None, None, None)
+        )
+        if name is None:
+            return None
+        own_registry = registry.text.removesuffix("/") if registry is not None else ""
+        others = [part.line_number for part in (tag, digest, registry) if part is not None]
+        return ImageCandidate(
+            locator=build_locator(self.locator, (*collection.keys, key)),
+            line_number=name.line_number,
+            parts=SplitReference(name, self._get_registry(own_registry, text), tag, digest),
+            keys_by_part=_map_part_keys(collection.keys, *(("registry", key, *keys) if keys else (None, key))),
+            is_in_list=collection.is_in_list,
+            is_text=keys is None,
+            is_certain=is_exact,
+            has_uncertain_registry=self._has_uncertain_registry(own_registry, text),
+            related_lines=tuple(dict.fromkeys(others)),
+        )
+
+    def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
+        """Return the scalar under `key` of a mapping; this counts as a walked path."""
+        if key is None:
+            return None
+        values = self.document.get_values(node, key)[-1:]
+        return next(
+            (ReferencePart.create(self.document, value) for value in values if isinstance(value, YamlScalar)), None
+        )
+
+    def _get_registry(self, own_registry: str, name: str) -> str:
+        """Return the registry before a name; empty if the name has one or none is set."""
+        if own_registry:
+            return self.global_registry or own_registry
+        return "" if _HOST.match(name) else self.default_registry
+
+    def _has_uncertain_registry(self, own_registry: str, name: str) -> bool:
+        return self.global_registry not in {"", own_registry} and not (not own_registry and _HOST.match(name))
+
+
+def _map_part_keys(parent_keys: tuple[str, ...], *keys: str | None) -> dict[ImagePart, tuple[str, ...]]:
+    return {part: (*parent_keys, key) for part, key in zip(ImagePart, keys, strict=False) if key is not None}
+
+
+def _find_name_key(collection: ValuesCollection) -> str | None:
+    """Return the key of a mapping's image name; a key other than `repository` needs a slash in its value."""
+    entries = collection.entries
+    if _get_string(entries.get("repository")):
+        return "repository"
+    if _get_string(entries.get("registry")):
+        return "name" if _get_string(entries.get("name")) else None
+    if "repository" in entries or collection.context is not KeyContext.IMAGE or _TAG_KEYS[0] not in entries:
+        return None
+    return next((key for key in ("name", "repo") if "/" in _get_string(entries.get(key))), None)
+
+
+def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
+    """Return the keys beside `key` for the tag and the digest of an image without a tag; None if there are none."""
+    if ":" in text.rpartition("/")[2] or "@" in text:
+        return None
+    keys = _SIBLING_KEYS if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
+    return next(
+        (each for each in keys.items() if is_tag(_get_source_value(collection.entries.get(each[0])).partition("@")[0])),
+        None,
+    )
+
+
+def _is_image_text(text: str, *, is_named: bool, is_exact: bool) -> bool:
+    if TEMPLATE_MARKS.search(text) or _SCHEME.match(text):
+        return is_named
+    try:
+        reference = ImageReference.parse(text)
+    except InvalidReferenceError:
+        return is_exact
+    if reference.tag is not None or reference.digest is not None:
+        return True
+    return is_exact or (is_named and reference.host != DOCKER_HUB)
+
+
+def _get_registry_at(document: YamlDocument, root: ValuesCollection, keys: tuple[str, ...]) -> str:
+    *parent_keys, key = keys
+    return _get_string(_get_entries(document, root, parent_keys).get(key)).removesuffix("/")
+
+
+def _find_registry_in(document: YamlDocument, root: ValuesCollection, keys: tuple[str, ...]) -> str:
+    entries = _get_entries(document, root, keys)
+    texts = (_get_string(node) for key, node in entries.items() if _REGISTRY_KEY.fullmatch(key))
+    return next(filter(None, texts), "").removesuffix("/")
+
+
+def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[str]) -> dict[str, YamlNode]:
+    """Return the entries under `keys`, from the top of the values."""
+    entries = root.entries
+    for key in keys:
+        entries = dict(document.list_entries(entries.get(key)))
+    return entries
+
+
+def _get_source_value(node: YamlNode) -> str:
+    """Return the source value of a scalar, whatever its YAML type; empty for a null."""
+    return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
+
+
+def _get_string(node: YamlNode) -> str:
+    """Return the text of a string; empty for numbers, nulls and collections."""
+    return node.text if isinstance(node, YamlScalar) and node.tag == STRING else ""
+
+
+def _find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
+    """Return the line of the key of a mapping: the mapping's own, or the next above that is not a comment."""
+    source, start = document.source, document.get_start(mapping)
+    number = source.get_line_number(start)
+    if get_text_before(source, start).strip(b" \t-"):
+        return number
+    for above in range(number - 1, max(number - MAX_COMMENT_LINES, source.first_line_number) - 1, -1):
+        line = source.get_line(above).strip()
+        if line and not line.startswith(b"#"):
+            return above
+    return number

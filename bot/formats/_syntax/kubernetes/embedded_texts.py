@@ -1,0 +1,112 @@
+"""Texts inside YAML that are YAML themselves: map what was read in them to bytes and lines of the outer file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.formats._syntax.line_offsets import LineOffsets
+from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.vocabulary import Reason
+
+MAX_TEXT_BYTES = 1024 * 1024
+"""Longer texts are not read; a ConfigMap cannot hold more
+(https://kubernetes.io/docs/concepts/configuration/configmap/)."""
+
+
+class EmbeddedText(NamedTuple):
+    """The text of a scalar, and the positions of its lines in the file."""
+
+    content: bytes
+    line_number: int
+    """The line of the first line of the text, or of the scalar if the file does not have the text's lines literally."""
+    line_starts: tuple[int, ...] | None
+    """The file offset at which each line of the text begins; None if escapes or folding change the lines."""
+
+    @classmethod
+    def create(cls, document: YamlDocument, scalar: YamlScalar) -> EmbeddedText | None:
+        """Return the text of `scalar`; None if it is too long."""
+        content = scalar.value.encode(errors="replace")
+        if len(content) > MAX_TEXT_BYTES:
+            return None
+        line_starts = _find_line_starts(document, scalar, content)
+        if line_starts is None:
+            return cls(content, document.get_line_number(scalar), None)
+        return cls(content, document.source.get_line_number(line_starts[0]), line_starts)
+
+    def map_references(
+        self, references: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
+    ) -> Iterator[Occurrence | UnsupportedText]:
+        """Yield items found in `content` with positions in the file, not editable because they are `embedded`.
+
+        A rule can allow editing what can be written there, unless another reason forbids it, too.
+        """
+        position_map = _PositionMap(self, is_shared=is_shared)
+        for each in references:
+            line_number = position_map.map_line_number(each.line_number)
+            if isinstance(each, UnsupportedText):
+                yield replace(each, line_number=line_number)
+                continue
+            yield replace(
+                each,
+                line_number=line_number,
+                locator=f"{locator}>{each.locator}",
+                digest_slot=position_map.map_slot(each.digest_slot),
+                tag_slot=position_map.map_slot(each.tag_slot),
+                related_lines=tuple(map(position_map.map_line_number, each.related_lines)),
+            )
+
+
+class _PositionMap:
+    """Maps offsets and lines of a text to those of its file."""
+
+    def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
+        self._text = text
+        self._is_shared = is_shared
+        self._lines = LineOffsets(text.content)
+
+    def map_line_number(self, inner_line: int) -> int:
+        return self._text.line_number + (0 if self._text.line_starts is None else inner_line - 1)
+
+    def map_slot(self, inner_slot: EditSlot | NotEditable) -> NotEditable:
+        if isinstance(inner_slot, NotEditable):
+            return NotEditable(inner_slot.reason)
+        slot = None if self._is_shared else self._shift_slot(inner_slot)
+        return NotEditable(Reason.EMBEDDED, slot)
+
+    def _shift_slot(self, inner_slot: EditSlot) -> EditSlot | None:
+        """Return the slot in the file; None if the text is not there literally, or if a new line would be needed."""
+        starts = self._text.line_starts
+        number = self._lines.get_line_number(inner_slot.span.start)
+        if starts is None or number > len(starts) or b"\n" in inner_slot.prefix:
+            return None
+        shift = starts[number - 1] - self._lines.get_line_start(number)
+        return EditSlot(
+            Span(inner_slot.span.start + shift, inner_slot.span.end + shift), inner_slot.old, inner_slot.prefix
+        )
+
+
+def _find_line_starts(document: YamlDocument, scalar: YamlScalar, content: bytes) -> tuple[int, ...] | None:
+    """Return the file offset of each line of the text; None if the source has other lines than the text."""
+    if scalar.style != "|":
+        return None
+    source = document.get_source_text(scalar).encode()
+    header_end = source.find(b"\n", source.find(b"|"))
+    if header_end < 0:
+        return None
+    at = document.get_start(scalar) + header_end + 1
+    starts: list[int] = []
+    indentation: int | None = None
+    lines = source[header_end + 1 :].split(b"\n")
+    for line, text in zip(lines, content.removesuffix(b"\n").split(b"\n"), strict=False):
+        body = line.removesuffix(b"\r")
+        if text and indentation is None:
+            indentation = len(body) - len(text)
+        indent = indentation or 0
+        if body[indent:] != text or body[:indent].strip(b" "):
+            return None
+        starts.append(at + min(indent, len(body)))
+        at += len(line) + 1
+    return tuple(starts) if len(starts) >= content.removesuffix(b"\n").count(b"\n") + 1 else None

@@ -1,0 +1,169 @@
+"""Facts about other files in objects of Argo CD and Flux: which tool writes an image, and which images are replaced.
+
+Argo CD Image Updater writes images of applications. Since 1.0 its own resource configures that
+(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/), and before that annotations of an
+Application did; the resource can still refer to the annotations by `useAnnotations`.
+
+Applications, and Flux's Kustomizations, have kustomize replace images in the folders that they deploy. Whether those
+folders are in this repository is unknown here.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from bot.formats._syntax.tree_paths import resolve_in_tree
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, STRING, KeyPath, YamlDocument, YamlNode, YamlScalar
+from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig, Kustomization
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import ImageReference
+from bot.model.source import FilePath
+
+MAX_IMAGES = 200
+"""Limit on the images of one application; most have one or two."""
+
+_ANNOTATION = "argocd-image-updater.argoproj.io/"
+_IMAGE_LIST = f"{_ANNOTATION}image-list"
+_TARGET = f"{_ANNOTATION}write-back-target"
+_KUSTOMIZE_NAME = ".kustomize.image-name"
+"""Suffix of the annotation with the name of an image where kustomize replaces it."""
+_CONSTRAINT = re.compile(r":[^/]*\Z")
+"""A constraint on the tags to follow: `:1.x`, `:~1.2`."""
+_TEMPLATE_OPENERS = ("{{", "{%", "${")
+_TREE_ROOT = FilePath("")
+_NameEntry = tuple[str, bool]
+"""A name that is replaced, and whether the image is renamed."""
+
+_APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
+"""By kind: the path of the Application in the object."""
+_SOURCES = (("source",), ("sources", ALL_ITEMS), ("sourceHydrator", "drySource"))
+_KINDS_BY_GROUP = {
+    "argoproj.io": _APPLICATIONS.keys(),
+    "argocd-image-updater.argoproj.io": {"ImageUpdater"},
+    "kustomize.toolkit.fluxcd.io": {"Kustomization"},
+}
+
+
+def list_facts(
+    document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
+    """Yield the facts of an object about applications, writers of their images, and replaced images.
+
+    Raises TooDeepError.
+    """
+    group, kind = group_kind
+    if kind not in _KINDS_BY_GROUP.get(group, ()):
+        return
+    if kind == "ImageUpdater":
+        yield from _list_updater_facts(document, node, path)
+        return
+    if kind == "Kustomization":
+        entries = list(_list_entries(document, node))
+        yield from _list_replacements(path, [_find_text(document, node, ("spec", "path"))], entries)
+        return
+    for _, application in document.walk(node, _APPLICATIONS[kind], locator):
+        yield from _list_application_facts(document, application, locator, path)
+
+
+def _list_application_facts(
+    document: YamlDocument, node: YamlNode, locator: str, path: FilePath
+) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
+    name = _find_text(document, node, ("metadata", "name"))
+    folders = {
+        folder
+        for source in _SOURCES
+        for folder in _find_texts(document, node, ("spec", *source, "path"))
+        if not any(mark in folder for mark in _TEMPLATE_OPENERS)
+    }
+    yield ArgoApplication(path, name, locator, tuple(sorted(folders)))
+    for source in _SOURCES:
+        for _, source_node in document.walk(node, ("spec", *source), ""):
+            overrides = _find_texts(document, source_node, ("kustomize", "images", ALL_ITEMS))
+            yield from _list_replacements(
+                path, _find_texts(document, source_node, ("path",)), [_parse_override(text) for text in overrides]
+            )
+    for _, annotation_mapping in document.walk(node, ("metadata", "annotations"), ""):
+        updater_annotations = {
+            key: document.get_string(annotation_mapping, key) or ""
+            for key in document.list_keys(annotation_mapping)
+            if key.startswith(_ANNOTATION)
+        }
+        if updater_annotations:
+            image_texts = [
+                entry.strip().rpartition("=")[2] for entry in updater_annotations.get(_IMAGE_LIST, "").split(",")
+            ]
+            image_texts += [text for key, text in updater_annotations.items() if key.endswith(_KUSTOMIZE_NAME)]
+            yield ImageUpdaterConfig(path, name, _parse_repositories(image_texts), updater_annotations.get(_TARGET, ""))
+
+
+def _list_entries(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
+    """Yield the entries of Flux's `spec.images` (https://fluxcd.io/flux/components/kustomize/kustomizations/#images)."""
+    for _, entry in document.walk(node, ("spec", "images", ALL_ITEMS), ""):
+        name, new_name = _find_text(document, entry, ("name",)), _find_text(document, entry, ("newName",))
+        yield name, new_name not in {"", name}
+
+
+def _parse_override(text: str) -> _NameEntry:
+    """Parse an image override of Argo CD, `[old=]name[:tag][@digest]`.
+
+    https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration
+    """
+    old, equals, new = text.partition("=")
+    name = _CONSTRAINT.sub("", new or old).partition("@")[0]
+    return (old, name != old) if equals else (name, False)
+
+
+def _list_replacements(
+    path: FilePath, folders: Iterable[str], entries: Sequence[_NameEntry]
+) -> Iterator[Kustomization]:
+    """Yield the images replaced in folders of the repository; nothing if the folders are unknown."""
+    folder_paths = [
+        folder.removeprefix("/")
+        for folder in folders
+        if folder and not any(mark in folder for mark in _TEMPLATE_OPENERS)
+    ]
+    tree_paths = [folder for each in folder_paths if (folder := resolve_in_tree(_TREE_ROOT, each)) is not None]
+    names = frozenset(name for name, _ in entries if name)
+    if names and tree_paths:
+        renamed = frozenset(name for name, is_renamed in entries if is_renamed)
+        yield Kustomization(path, names, renamed, tuple(tree_paths))
+
+
+def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) -> Iterator[ImageUpdaterConfig]:
+    target = ("writeBackConfig", "gitConfig", "writeBackTarget")
+    default_target = _find_text(document, node, ("spec", *target))
+    for _, application in document.walk(node, ("spec", "applicationRefs", ALL_ITEMS), ""):
+        pattern = _find_text(document, application, ("namePattern",))
+        image_texts = [
+            *_find_texts(document, application, ("images", ALL_ITEMS, "imageName")),
+            *_find_texts(document, application, ("images", ALL_ITEMS, "manifestTargets", "kustomize", "name")),
+        ]
+        if image_texts:  # otherwise the annotations of the applications configure it
+            yield ImageUpdaterConfig(
+                path,
+                pattern,
+                _parse_repositories(image_texts),
+                _find_text(document, application, target) or default_target,
+            )
+
+
+def _parse_repositories(image_texts: list[str]) -> frozenset[str]:
+    """Return the canonical repositories of images that Image Updater lists with a constraint in place of the tag."""
+    repositories = set()
+    for text in image_texts[:MAX_IMAGES]:
+        try:
+            repositories.add(ImageReference.parse(_CONSTRAINT.sub("", text.strip())).repository)
+        except InvalidReferenceError:
+            continue
+    return frozenset(repositories)
+
+
+def _find_text(document: YamlDocument, node: YamlNode, path: KeyPath) -> str:
+    return next(_find_texts(document, node, path), "")
+
+
+def _find_texts(document: YamlDocument, node: YamlNode, path: KeyPath) -> Iterator[str]:
+    for _, found in document.walk(node, path, ""):
+        if isinstance(found, YamlScalar) and found.tag == STRING:
+            yield found.value

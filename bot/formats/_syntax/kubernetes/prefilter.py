@@ -1,0 +1,107 @@
+"""Decide without parsing whether bytes may hold an object with an image; False is certain.
+
+An object has texts under the keys `apiVersion` and `kind`, and the path to each of its images contains a key of
+IMAGE_KEYS. If an object is embedded as a text, all of this is in the text. (Schemas have mappings under the same keys;
+there are many, and large ones.) The letters of a key stand in the file one after another, followed by a colon, unless
+
+- escapes in double quotes write some of the letters, or join two lines;
+- the key has a `?` before it, so that a comment may come before the colon;
+- the key is an alias, and its letters stand at the anchor.
+
+An Application of Argo CD is also read without images, for the folders that it deploys. A CustomResourceDefinition is
+full of such keys and never has an image.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bot.formats._syntax.yaml.key_escapes import may_be_escaped
+
+_COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
+"""The end of a key. Inside a text that is quoted itself, `"` is written `\\"`, `'` is `''`, a tab may be `\\t`, and a
+line break, in any of YAML's spellings, counts as space."""
+_NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
+"""Not followed by a collection in flow style or by the first key of a block mapping; `{{` and `{%` are allowed, since
+templates put a text in their place."""
+_IMAGE_KEY_PATTERNS = tuple(
+    re.compile(key + _COLON)
+    for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
+)
+"""The keys of IMAGE_KEYS, one pattern each: a pattern for all has no fixed prefix to search for and takes eight times
+as long."""
+_VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
+"""The keys of an object, with a value that may be a text."""
+_QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
+_ENDS_BEFORE_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
+"""Possible ends of the text before an explicit key; a `?` in prose follows a word."""
+MAX_INDENT = 100
+"""Blanks before a `?`; after more blanks it is taken for an explicit key."""
+_ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
+"""Both of PyYAML's parsers allow only these letters in a name."""
+
+_DEFINITION = b"CustomResourceDefinition"
+_PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
+"""Comments, directives and a bare marker, up to a plain key in the first column."""
+_OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
+"""A line in the first column other than a plain key, a comment, a bare marker or a template, which is never a key."""
+_KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
+_UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
+"""Line breaks in YAML besides the usual ones."""
+
+
+def may_hold_images(raw: bytes) -> bool:
+    """Return False if an object in this section of a file certainly names no image."""
+    return not is_only_definition(raw) and may_name_images(raw)
+
+
+def may_name_images(raw: bytes) -> bool:
+    """Return False if the keys that lead to an image are certainly not in these bytes."""
+    return (
+        b"apiVersion" in raw
+        and b"kind" in raw
+        and (_has_object_keys(raw) or _has_unusual_keys(raw))
+        and (_has_image_key(raw) or _has_application_words(raw))
+    ) or may_be_escaped(raw)
+
+
+def _has_object_keys(raw: bytes) -> bool:
+    return _VERSION.search(raw) is not None and _KIND.search(raw) is not None
+
+
+def _has_application_words(raw: bytes) -> bool:
+    return b"argoproj.io" in raw and (b"Application" in raw or b"ImageUpdater" in raw)
+
+
+def _has_image_key(raw: bytes) -> bool:
+    if any(key.search(raw) for key in _IMAGE_KEY_PATTERNS):
+        return True
+    has_word = any(word in raw for word in (b"mage", b"reference", b"values"))
+    return has_word and _has_unusual_keys(raw)
+
+
+def _has_unusual_keys(raw: bytes) -> bool:
+    return _ALIAS_AS_KEY.search(raw) is not None or any(
+        not before or before.endswith(_ENDS_BEFORE_KEY)
+        for mark in _QUESTION_MARK.finditer(raw)
+        for before in [raw[max(mark.start() - MAX_INDENT, 0) : mark.start()].rstrip(b" \t")]
+    )
+
+
+def is_only_definition(raw: bytes) -> bool:
+    """Return True if a section of a file is certainly a single CustomResourceDefinition and nothing else.
+
+    Its first line with content is a plain key in the first column, so its root is a block mapping and every key of the
+    root begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`. That
+    one is the kind of the object, or it is part of a text and the object has no kind.
+    """
+    if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
+        return False
+    preamble = _PREAMBLE.match(raw)
+    return (
+        preamble is not None
+        and _KIND_LINE.match(raw, 0 if raw.startswith(b"kind:") else raw.find(b"\nkind:") + 1) is not None
+        and _OTHER_LINE.search(raw, preamble.end()) is None
+        and (b"\r" not in raw or raw.count(b"\r") == raw.count(b"\r\n"))
+        and (raw.isascii() or not any(each in raw for each in _UNUSUAL_LINE_BREAKS))
+    )

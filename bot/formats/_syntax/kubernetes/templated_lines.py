@@ -1,0 +1,228 @@
+"""Read manifests that are not YAML because a template engine processes them first, line by line.
+
+Only indentation is used. A line `image: …` is read if the keys above it, each less indented than the one below, form
+the path of an image field of the object's kind or of a PodSpec. Lines of block scalars are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.kubernetes.jobs import is_job, is_replaced
+from bot.formats._syntax.kubernetes.kinds import KINDS, POD_FIELDS, FieldShape, get_group
+from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.yaml.image_reader import SET_BY_FLUX
+from bot.formats._syntax.yaml.nodes import ALL_ITEMS, BrokenSection, KeyPath
+from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason
+
+MAX_VALUE = 2000
+"""Limit on the bytes of a value: a reference has at most 1024, and a comment may follow."""
+
+_TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
+"""Opening marks of Go templates, Jinja, ERB and Terraform."""
+_TEMPLATE_LINE = re.compile(rb"[ \t]*(?:\{\{.*\}\}|\{%.*%\}|<%.*%>|%\{.*\})[ \t]*")
+_LINE = re.compile(
+    rb"(?P<dashes>[ ]*(?:-[ ]+)*)"
+    rb"(?P<quote>[\"']?)(?P<key>[A-Za-z0-9_][A-Za-z0-9_./-]*)(?P=quote)[ ]*:(?:[ \t]+(?P<value>.*))?"
+)
+_ITEM = re.compile(rb"(?P<dashes>[ ]*(?:-(?:[ ]+|\Z))+)")
+_VALUE = re.compile(rb"(?P<quote>[\"']?)(?P<text>[^\"']*?)(?P=quote)(?P<rest>[ \t]*(?:[ \t]#.*)?)")
+_BLOCK = re.compile(rb"(?:[&!]\S+[ \t]+)*[|>][-+0-9]*[ \t]*(?:#.*)?")
+_IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
+_OBJECT_KEYS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
+_DEFINITION = re.compile(rb"^kind:[ \t]+CustomResourceDefinition\b", re.MULTILINE)
+_JSON_OBJECT_KEYS = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
+_POD_FIELD_PATHS = tuple(use.path for use in POD_FIELDS)
+_IMAGE_FIELD_KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is FieldShape.IMAGE)
+"""The last keys of all image fields; outside the path of a field such a key may mean anything."""
+_IMAGE = "image"
+_METADATA = "metadata"
+_LONGEST_METADATA_PATH = (_METADATA, "annotations", "key")
+
+
+@dataclass(slots=True)
+class _ImageLine:
+    """A line that may name an image."""
+
+    value_start: int
+    """The offset in the section at which its value begins."""
+    value: bytes
+    path: KeyPath
+    item_start: int | None
+    """The offset of the line that opens the list item which directly contains this line."""
+
+
+@dataclass(slots=True)
+class _TemplatedLines:
+    """The keys and images of a section's lines, by their indentation."""
+
+    root: dict[str, str] = field(default_factory=dict)
+    metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
+    """Metadata of the object itself, by key path: its own fields, its labels and its annotations."""
+    images: list[_ImageLine] = field(default_factory=list)
+    is_understood: bool = True
+    """Whether every line with an image's key was understood."""
+    _open_keys: list[tuple[int, str, int]] = field(default_factory=list)
+    """Column, key and offset of the line of each open mapping or item; an item of a list has the key ALL_ITEMS."""
+
+    def read_lines(self, raw: bytes, start: int) -> None:
+        """Read the lines of `raw` from the offset `start` on."""
+        at = start
+        block_column: int | None = None
+        is_in_template = False
+        for line in raw[start:].split(b"\n"):
+            begin, at = at, at + len(line) + 1
+            text = line.removesuffix(b"\r")
+            was_in_template = is_in_template
+            is_in_template = text.rfind(b"{{") > text.rfind(b"}}") or (was_in_template and b"}}" not in text)
+            stripped = text.strip()
+            if was_in_template or not stripped or _TEMPLATE_LINE.fullmatch(text):
+                continue
+            if block_column is not None and len(text) - len(text.lstrip(b" ")) > block_column:
+                continue
+            block_column = None
+            if not stripped.startswith(b"#"):
+                block_column = self._read_line(text, begin)
+
+    def _read_line(self, text: bytes, start: int) -> int | None:
+        """Read one line; return the column of its key if a block scalar follows."""
+        match = _LINE.fullmatch(text)
+        if match is None:
+            item = _ITEM.match(text)
+            if item is not None:
+                self._open_items(item["dashes"], start)
+            self.is_understood = self.is_understood and _IMAGE_KEY.search(text) is None
+            return None
+        self._open_items(match["dashes"], start)
+        column, key, value = match.start("quote"), match["key"].decode(), match["value"] or b""
+        if len(value) > MAX_VALUE:
+            self.is_understood = (
+                self.is_understood and key not in _IMAGE_FIELD_KEYS and _IMAGE_KEY.search(value) is None
+            )
+            value = b""
+        self._close_keys(column)
+        self._open_keys.append((column, key, start))
+        if _BLOCK.fullmatch(value):
+            self.is_understood = self.is_understood and key != _IMAGE
+            return column
+        if key in _IMAGE_FIELD_KEYS and value:
+            items = [line for _, around, line in self._open_keys[-2:-1] if around == ALL_ITEMS]
+            self.images.append(_ImageLine(start + match.start("value"), value, self._path, next(iter(items), None)))
+        elif _IMAGE_KEY.search(value):
+            self.is_understood = False
+        if len(self._open_keys) <= len(_LONGEST_METADATA_PATH):
+            self._record_field(self._path, value)
+        return None
+
+    @property
+    def _path(self) -> KeyPath:
+        return tuple(key for _, key, _ in self._open_keys)
+
+    def _open_items(self, dashes: bytes, start: int) -> None:
+        if b"-" not in dashes:
+            return
+        for column, character in enumerate(dashes):
+            if character == ord("-"):
+                while self._open_keys and (
+                    self._open_keys[-1][0] > column or self._open_keys[-1][:2] == (column, ALL_ITEMS)
+                ):
+                    self._open_keys.pop()
+                self._open_keys.append((column, ALL_ITEMS, start))
+
+    def _close_keys(self, column: int) -> None:
+        while self._open_keys and self._open_keys[-1][0] >= column:
+            self._open_keys.pop()
+
+    def _record_field(self, path: KeyPath, value: bytes) -> None:
+        match = _VALUE.fullmatch(value)
+        text = match["text"].decode(errors="replace") if match is not None else ""
+        if len(path) == 1:
+            self.root[path[0]] = text
+        elif path[0] == _METADATA:
+            self.metadata.setdefault(path[:-1], {})[path[-1]] = text
+
+    @property
+    def group_kind(self) -> tuple[str, str]:
+        return get_group(self.root.get("apiVersion", "")), self.root.get("kind", "")
+
+    @property
+    def is_immutable(self) -> bool:
+        own, labels, annotations = (
+            self.metadata.get(way, {}) for way in ((_METADATA,), (_METADATA, "labels"), (_METADATA, "annotations"))
+        )
+        return is_job(*self.group_kind) and not is_replaced(own, labels, annotations)
+
+
+def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
+    """Return True if bytes that cannot be parsed have the keys of an object, from `start` on and at the top level.
+
+    A CustomResourceDefinition does not count.
+    """
+    claims = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
+    return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
+
+
+def read_templated_lines(
+    broken: BrokenSection, start: int, position: ReferencePosition
+) -> Iterator[Occurrence | UnsupportedText]:
+    """Yield the images in the lines of a template, and the section itself unless all its lines were understood.
+
+    Bytes before `start` have been read already. `position` is that of the section, with the line of the parser's error;
+    locators of images begin with its locator. The n-th line with an image's key is `…/image[n]`, whether it names an
+    image or not.
+    """
+    source = broken.source
+    unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)
+    if _TEMPLATE.search(source.raw, start) is None:
+        yield unsupported_section
+        return
+    lines = _TemplatedLines()
+    lines.read_lines(source.raw, start)
+    references: list[Occurrence | UnsupportedText] = []
+    is_understood = lines.is_understood
+    for index, image in enumerate(lines.images):
+        line_number = source.get_line_number(source.start + image.value_start)
+        also_lines = () if image.item_start is None else (source.get_line_number(source.start + image.item_start),)
+        locator = f"{position.locator}/image[{index}]"
+        line_position = ReferencePosition(
+            position.path, position.format, position.role, line_number, locator, related_lines=also_lines
+        )
+        reference = _read_image_line(image, line_position, source.start, lines.group_kind)
+        if reference is None:
+            is_understood = is_understood and image.path[-1] != _IMAGE
+            continue
+        if isinstance(reference, Occurrence) and lines.is_immutable:
+            reference = lock_occurrence(reference, Reason.IMMUTABLE_JOB)
+        references.append(reference)
+    if not is_understood:
+        references.append(unsupported_section)
+    yield from sorted(references, key=lambda each: each.line_number)
+
+
+def _read_image_line(
+    image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
+) -> Occurrence | UnsupportedText | None:
+    """Return the image of a line; None if that cannot be decided without rendering the template."""
+    match = _VALUE.fullmatch(image.value)
+    text = (match["text"] if match is not None else image.value).decode(errors="replace")
+    is_image_field = _is_image_field(image.path, group_kind)
+    if TEMPLATE_MARKS.search(text) and (is_image_field or image.path[-1] == _IMAGE):
+        return position.make_unsupported(text, Reason.TEMPLATED)
+    if match is None or not is_image_field:
+        return None
+    if SCHEME.match(text):
+        return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
+    found = position.read_reference(text, start + image.value_start + match.start("text"))
+    if isinstance(found, Occurrence) and SET_BY_FLUX.search(match["rest"].decode(errors="replace")):
+        return lock_occurrence(found, Reason.OTHER_WRITER)
+    return found
+
+
+def _is_image_field(path: KeyPath, group_kind: tuple[str, str]) -> bool:
+    if any(path == use.path and use.shape is FieldShape.IMAGE for use in KINDS.get(group_kind, ())):
+        return True
+    return any(path[-len(ending) :] == ending for ending in _POD_FIELD_PATHS)

@@ -1,0 +1,89 @@
+"""Read a node of a YAML document as an image reference."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import assert_never
+
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.reference_positions import SCHEME, TEMPLATE_MARKS, ReferencePosition
+from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
+from bot.model.source import FilePath, Occurrence, UnsupportedText
+from bot.model.vocabulary import Reason, Role
+
+SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
+"""The comment behind a value that Flux writes (https://fluxcd.io/flux/guides/image-update/#configure-image-updates)."""
+
+
+@dataclass(frozen=True, slots=True)
+class YamlImageReader:
+    """Reads the images of one document for one format."""
+
+    document: YamlDocument
+    path: FilePath
+    format: str
+    role: Role
+
+    def read(
+        self,
+        locator: str,
+        node: YamlNode,
+        platform: str | None = None,
+        scheme: str = "",
+        *,
+        is_scheme_required: bool = True,
+    ) -> Occurrence | UnsupportedText | None:
+        """Return the image reference in `node`, or why it cannot be read; None if there is no text.
+
+        `scheme` is a prefix of the text, such as `docker://`, that is not part of the reference; with
+        `is_scheme_required` a text without it is not an image.
+
+        A scalar that also stands where no path has led so far is not editable, because an environment variable or a
+        label would change with it. Call this only after all paths of the document have been walked.
+        """
+        document = self.document
+        match node:
+            case None:
+                return None
+            case YamlScalar():
+                text = node.text
+                tag = node.tag
+                if tag == NULL or not text or (is_scheme_required and not text.startswith(scheme)):
+                    return None
+                scheme_length = len(scheme) if text.startswith(scheme) else 0
+                text = text[scheme_length:]
+                start = document.find_literal_start(node) if tag == STRING else None
+                start = None if start is None else start + scheme_length
+                is_templated = TEMPLATE_MARKS.search(text) is not None
+            case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
+                return None
+            case YamlMapping() | YamlSequence():  # YAML takes an unquoted `{{ image }}` for a mapping
+                text, start = document.get_source_text(node), None
+                is_templated = "{{" in text
+            case _:
+                assert_never(node)
+        line_number = document.source.get_line_number(document.get_start(node) if start is None else start)
+        position = ReferencePosition(self.path, self.format, self.role, line_number, locator, platform)
+        if is_templated:
+            return position.make_unsupported(text, Reason.TEMPLATED)
+        if start is None:
+            return position.make_unsupported(document.get_source_text(node), Reason.MALFORMED)
+        if SCHEME.match(text):
+            return position.make_not_editable(text, Reason.NOT_AN_IMAGE)
+        found = position.read_reference(text, start)
+        reason = _get_not_editable_reason(document, node)
+        return lock_occurrence(found, reason) if reason is not None and isinstance(found, Occurrence) else found
+
+
+def _get_not_editable_reason(document: YamlDocument, node: YamlNode) -> Reason | None:
+    if not isinstance(node, YamlScalar):
+        return None
+    if is_set_by_flux(document, node):
+        return Reason.OTHER_WRITER
+    return Reason.CONFLICTING_EDITS if document.is_shared(node) else None
+
+
+def is_set_by_flux(document: YamlDocument, scalar: YamlScalar) -> bool:
+    """Return True if Flux's image automation writes `scalar` or a part of it."""
+    return not scalar.is_block and SET_BY_FLUX.search(document.get_rest_of_line(scalar)) is not None

@@ -1,0 +1,177 @@
+"""Image references that a YAML mapping splits into several scalars, and the slots of their tags and digests."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import NamedTuple
+
+from bot.core.references.locking import lock_occurrence
+from bot.formats._syntax.reference_positions import ReferencePosition
+from bot.formats._syntax.yaml.image_reader import is_set_by_flux
+from bot.formats._syntax.yaml.nodes import NULL, YamlDocument, YamlScalar
+from bot.formats._syntax.yaml.sections import SectionSource
+from bot.model.reference import ImageReference, parse_sha256
+from bot.model.source import EditSlot, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.vocabulary import Reason
+
+MAX_BEFORE = 1000
+"""Limit on the bytes before a value on its line that are looked at: an indentation and a key."""
+
+_EMPTY_QUOTES = {'""', "''"}
+_NULLS = {"null", "Null", "NULL", "~"}
+_NOT_LITERAL = NotEditable(Reason.MALFORMED)
+"""The source differs from the text: escapes, folding, line breaks."""
+
+
+def get_text_before(source: SectionSource, offset: int) -> bytes:
+    """Return the bytes before `offset` on its line; of a long line, only the last of them."""
+    at = offset - source.start
+    begin = max(at - MAX_BEFORE, 0)
+    line_break = source.raw.rfind(b"\n", begin, at)
+    return source.raw[line_break + 1 if line_break >= 0 else begin : at]
+
+
+class ReferencePart(NamedTuple):
+    """One scalar of a mapping that holds a part of a reference."""
+
+    document: YamlDocument
+    scalar: YamlScalar
+    text: str
+    """The source value of the scalar: `1.10` stays `1.10`; empty for a null."""
+
+    @classmethod
+    def create(cls, document: YamlDocument, scalar: YamlScalar) -> ReferencePart:
+        return cls(document, scalar, "" if scalar.tag == NULL else scalar.text)
+
+    @property
+    def start(self) -> int | None:
+        """The byte at which the text stands literally; None if the source differs from the text."""
+        return self.document.find_literal_start(self.scalar)
+
+    @property
+    def line_number(self) -> int:
+        start = self.start
+        return self.document.source.get_line_number(self.document.get_start(self.scalar) if start is None else start)
+
+    def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
+        """Return the slot of the characters from `start` to `end` of the text; a reference is ASCII."""
+        at = self.start
+        if at is None:
+            return _NOT_LITERAL
+        return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
+
+    def find_empty_slot(self) -> EditSlot | None:
+        """Return the slot for the text of an empty scalar: between its quotes, behind the colon, or over a `null`.
+
+        None if something else stands there (a tag, an anchor), and for `null` in JSON, where text needs quotes.
+        """
+        written = self.document.get_source_text(self.scalar)
+        start, end = self.document.get_byte_range(self.scalar)
+        if written[-2:] in _EMPTY_QUOTES and not self.scalar.value:
+            return EditSlot(Span(end - 1, end - 1), b"")
+        before = get_text_before(self.document.source, start)
+        up_to_colon = before.rstrip(b" \t")
+        if written in _NULLS and not up_to_colon.endswith(b'":'):
+            return EditSlot(Span(start, end), written.encode())
+        if written or not up_to_colon.endswith(b":"):
+            return None
+        at = start - len(before) + len(up_to_colon)
+        return EditSlot(Span(at, at), b"", b" ")
+
+
+class SplitReference(NamedTuple):
+    """The parts of one image reference."""
+
+    name: ReferencePart
+    registry: str = ""
+    """The registry, if the name has none."""
+    tag: ReferencePart | None = None
+    digest: ReferencePart | None = None
+
+    @property
+    def text(self) -> str:
+        """The whole reference."""
+        text = f"{self.registry}/{self.name.text}" if self.registry else self.name.text
+        if self.tag is not None and self.tag.text:
+            text += ("@" if parse_sha256(self.tag.text) else ":") + self.tag.text
+        if self.digest is not None and self.digest.text:
+            text += f"@{self.digest.text}"
+        return text
+
+    def read(
+        self,
+        position: ReferencePosition,
+        shared_ids: frozenset[int] = frozenset(),
+        new_digest_slot: EditSlot | NotEditable | None = None,
+    ) -> Occurrence | UnsupportedText:
+        """Return the image reference that the parts make.
+
+        `shared_ids`, from `find_shared_scalars`, are scalars that also belong to other images; they are not editable.
+        `new_digest_slot` is used if there is no digest and no key for one; None means behind the tag.
+        """
+        found = position.read_reference(self.text, 0)
+        if isinstance(found, UnsupportedText):
+            return found
+        slots = [self._find_digest_slot(found.reference, new_digest_slot), self._find_tag_slot(found.reference)]
+        if any(slot == _NOT_LITERAL for _, slot in slots):
+            return position.make_unsupported(
+                self.name.document.get_source_text(self._last_part.scalar), Reason.MALFORMED
+            )
+        digest, tag = (_reject_shared(*each, shared_ids) for each in slots)
+        found = replace(found, digest_slot=digest, tag_slot=tag)
+        parts = (part for part in (self.name, self.tag, self.digest) if part is not None)
+        if any(is_set_by_flux(part.document, part.scalar) for part in parts):
+            return lock_occurrence(found, Reason.OTHER_WRITER)
+        return found
+
+    @property
+    def _last_part(self) -> ReferencePart:
+        """The part with the end of the reference."""
+        return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
+
+    def _find_digest_slot(self, reference: ImageReference, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
+        digest, last = reference.digest, self._last_part
+        end = len(last.text)
+        if digest is not None:
+            if parse_sha256(digest) is None or not last.text.endswith(digest):
+                return None, NotEditable(Reason.UNSUPPORTED_DIGEST)
+            return last, last.make_slot(end - len(digest), end)
+        empty_slot = self.digest.find_empty_slot() if self.digest is not None else None
+        if empty_slot is not None:
+            return self.digest, empty_slot
+        if new_digest_slot is not None:
+            return None, new_digest_slot
+        return (None, NotEditable(Reason.NO_TAG)) if reference.tag is None else (last, last.make_slot(end, end, b"@"))
+
+    def _find_tag_slot(self, reference: ImageReference) -> _PartSlot:
+        tag = reference.tag
+        if tag is None:
+            return None, NotEditable(Reason.NO_TAG)
+        holder = self.tag if self.tag is not None and self.tag.text else self.name
+        end = len(holder.text.partition("@")[0])
+        return holder, holder.make_slot(end - len(tag), end)
+
+
+_PartSlot = tuple[ReferencePart | None, EditSlot | NotEditable]
+"""A slot, and the part that contains it."""
+
+
+def _reject_shared(
+    part: ReferencePart | None, slot: EditSlot | NotEditable, shared_ids: frozenset[int]
+) -> EditSlot | NotEditable:
+    if part is None or isinstance(slot, NotEditable):
+        return slot
+    is_shared = id(part.scalar.event) in shared_ids or part.document.is_shared(part.scalar)
+    return NotEditable(Reason.CONFLICTING_EDITS) if is_shared else slot
+
+
+def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
+    """Return the `id` of the event of every tag and digest that belongs to images of several names."""
+    names: dict[int, set[str]] = defaultdict(set)
+    for image in images:
+        for part in (image.tag, image.digest):
+            if part is not None:
+                names[id(part.scalar.event)].add(f"{image.registry}/{image.name.text}")
+    return frozenset(event for event, owners in names.items() if len(owners) > 1)

@@ -1,0 +1,173 @@
+"""Read the images at the paths of a table from YAML documents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import NamedTuple, assert_never
+
+from bot.formats._syntax.platforms import read_platform
+from bot.formats._syntax.reference_positions import UniqueLocators
+from bot.formats._syntax.yaml.file_reader import read_file
+from bot.formats._syntax.yaml.image_locations import ImageLocation
+from bot.formats._syntax.yaml.image_reader import YamlImageReader
+from bot.formats._syntax.yaml.key_paths import ALL_ITEMS, ALL_VALUES, KeyPath
+from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMapping, YamlNode, YamlScalar, YamlSequence
+from bot.model.extracted_item import ExtractedItem
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import Role
+
+MAX_CONDITIONS = 30
+"""Limit on nested conditions; people write two or three."""
+MAX_BEFORE_MAPPING = 200
+"""Limit on the bytes between a key and its mapping: an anchor, a tag, a comment."""
+
+_CORE_TAG = "tag:yaml.org,2002:"
+_ANY_KEY = rb"[^\s:\"']++"
+_COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
+"""The text that may stand between a key and its mapping: comments, an anchor, a tag."""
+
+
+class TableReader(NamedTuple):
+    """Reads the images of one table; its fields are those of `YamlPathFormat`."""
+
+    name: str
+    locations: tuple[ImageLocation, ...]
+    reserved_keys: frozenset[str]
+    anchor_paths: tuple[KeyPath, ...]
+    condition_prefix: str
+
+    def read(self, file: SourceFile, is_relevant: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
+        """Yield the images of a file in the order of their lines, and parts that cannot be read."""
+        return read_file(file, is_relevant, lambda document: self._read(document, file.path))
+
+    def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
+        """Yield the images of a document. Raises TooDeepError."""
+        reader = YamlImageReader(document, path, self.name, Role.BASE)
+        images = list(self._find_images(document))  # walk all paths before reading, which needs the shared scalars
+        found = [each for image in images if (each := image.read(reader)) is not None]
+        yield from sorted(found, key=lambda each: each.line_number)
+
+    def _find_images(self, document: YamlDocument) -> Iterator[_LocatedImage]:
+        """Yield the nodes at the paths of the table. Raises TooDeepError."""
+        for path in self.anchor_paths if document.anchored_positions else ():
+            for _ in self._walk(document, document.root, path, ""):
+                pass
+        locators = UniqueLocators("~")  # not `#`, which numbers the values of a repeated key
+        for location in self.locations:
+            for locator, node in self._walk(document, document.root, location.path, str(document.index)):
+                image = location.find_image(document, node)
+                if _has_own_tag(image):
+                    continue
+                platform = _find_platform(document, node, location.platform)
+                yield _LocatedImage(
+                    locators.make_unique(locator), image, node, location, platform
+                )  # a `/` in a key can repeat one
+
+    def _walk(
+        self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str, depth: int = 0
+    ) -> Iterator[tuple[str, YamlNode]]:
+        """Yield the nodes at `path` below `node`, with locators; nodes with a tag of the file's own are skipped."""
+        if _has_own_tag(node):
+            return
+        if not path:
+            yield locator, node
+        for at, value in self._enter_path(document, node, path, locator):
+            yield from self._walk(document, value, path[1:], at, depth)
+            if path[0] == ALL_ITEMS:
+                yield from self._walk_conditions(document, value, path, at, depth)
+        if path[:1] != (ALL_ITEMS,):
+            yield from self._walk_conditions(document, node, path, locator, depth)
+
+    def _enter_path(
+        self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str
+    ) -> Iterator[tuple[str, YamlNode]]:
+        """Yield the nodes that the first element of `path` leads to."""
+        match path:
+            case ():
+                return
+            case (element,) if element == ALL_ITEMS:
+                yield from document.walk(node, path, locator)
+            case (element, *_) if element == ALL_ITEMS:
+                if isinstance(node, YamlSequence):
+                    yield from ((f"{locator}/{index}", item) for index, item in document.list_entries(node))
+            case (element, *_):
+                for key in self._list_value_keys(document, node) if element == ALL_VALUES else [element]:
+                    for index, value in enumerate(document.get_values(node, key)):
+                        yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
+
+    def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
+        """Yield the keys of a mapping that ALL_VALUES stands for."""
+        excluded_keys = self.reserved_keys if node is document.root else frozenset[str]()
+        return (key for key in document.list_keys(node) if key not in excluded_keys and not self._is_condition(key))
+
+    def _walk_conditions(
+        self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str, depth: int
+    ) -> Iterator[tuple[str, YamlNode]]:
+        if not self.condition_prefix:
+            return
+        if depth > MAX_CONDITIONS:
+            raise TooDeepError
+        for key in filter(self._is_condition, document.list_keys(node)):
+            for value in document.get_values(node, key):
+                yield from self._walk(document, value, path, f"{locator}/{key}", depth + 1)
+
+    def _is_condition(self, key: str) -> bool:
+        return bool(self.condition_prefix) and key.startswith(self.condition_prefix)
+
+
+class _LocatedImage(NamedTuple):
+    """A node at a path of the table."""
+
+    locator: str
+    node: YamlNode
+    """The image."""
+    container: YamlNode
+    """The node at the path: a mapping around the image, or the image itself."""
+    location: ImageLocation
+    platform: str | None
+
+    def read(self, reader: YamlImageReader) -> Occurrence | UnsupportedText | None:
+        scheme, needs_scheme = self.location.scheme, self.location.is_scheme_required
+        found = reader.read(self.locator, self.node, self.platform, scheme, is_scheme_required=needs_scheme)
+        if isinstance(found, Occurrence) and self.container is not self.node:
+            return replace(
+                found, related_lines=(_find_key_line(reader.document, self.container, self.location.path[-1]),)
+            )
+        return found
+
+
+def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
+    """Return the line of the key before `node`; if the key is not found there, the line on which `node` begins.
+
+    `key` is an element of a path.
+    """
+    start = document.get_start(node)
+    at = start - document.source.start
+    before = document.source.raw[max(at - MAX_BEFORE_MAPPING, 0) : at]
+    key_pattern = _ANY_KEY if key == ALL_VALUES else re.escape(key.encode())
+    match = re.search(rb"%b[\"']?%b" % (key_pattern, _COLON_AND_PROPERTIES), before)
+    return document.source.get_line_number(start if match is None else start - len(match[0]))
+
+
+def _find_platform(document: YamlDocument, node: YamlNode, path: KeyPath) -> str | None:
+    """Return the platform at `path` below a mapping; None if it is not a scalar or not a platform."""
+    for _, found in document.walk(node, path, "") if path else ():
+        if isinstance(found, YamlScalar):
+            return read_platform(found.value)
+    return None
+
+
+def _has_own_tag(node: YamlNode) -> bool:
+    """Return True if `node` has a tag other than YAML's core tags, so that only its author knows its meaning."""
+    match node:
+        case None:
+            return False
+        case YamlScalar():
+            tag = node.event.tag
+        case YamlMapping() | YamlSequence():
+            tag = node.first.tag
+        case _:
+            assert_never(node)
+    return tag not in (None, "!") and not str(tag).startswith(_CORE_TAG)

@@ -1,0 +1,224 @@
+"""Execute one step of a proposal, as far as the level of the run allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from bot.core.proposal.markers import mark_withdrawn, parse_marker
+from bot.model.errors import ProtectedFileError
+from bot.model.proposal import (
+    CloseRequest,
+    DeferProposal,
+    DeleteBranch,
+    NoChange,
+    NoChangeReason,
+    NoProposal,
+    OpenRequest,
+    Proposal,
+    ProposalStep,
+    RemoteRequest,
+    UpdateRequest,
+)
+from bot.model.report import ProposalReport
+from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
+from bot.model.vocabulary import ProposalOutcome, RunLevel
+from bot.ports import Forge
+
+FOREIGN_COMMIT_COMMENT = (
+    "Someone else committed to this branch, or changed the base branch of this request, so basebump no longer "
+    "pushes to it or closes it. Newer updates are proposed again once this request is merged or closed."
+)
+
+_DELETED_BRANCH_NOTE = "Its branch has no request and is no longer needed."
+
+_NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
+    NoChangeReason.UNCHANGED: (ProposalOutcome.UNCHANGED, ""),
+    NoChangeReason.DECLINED: (ProposalOutcome.DECLINED, "A user closed a request with exactly these updates."),
+    NoChangeReason.OPTED_OUT: (
+        ProposalOutcome.DECLINED,
+        "A user closed the first proposal of this repository, which opts the repository out.",
+    ),
+    NoChangeReason.MUTED: (
+        ProposalOutcome.DECLINED,
+        "A user closed an earlier proposal, and the policy mutes all later ones.",
+    ),
+    NoChangeReason.EDITED: (
+        ProposalOutcome.LEFT_ALONE,
+        "Someone else committed to its branch, or changed its base branch.",
+    ),
+    NoChangeReason.ACCEPTED: (ProposalOutcome.LEFT_ALONE, "A user accepted it as it is; the next update waits."),
+    NoChangeReason.SLIDING: (
+        ProposalOutcome.LEFT_ALONE,
+        "The only change is that a newer digest is old enough now; that update waits.",
+    ),
+    NoChangeReason.UNKNOWN: (ProposalOutcome.LEFT_ALONE, "Some data that it depends on was not read in this run."),
+    NoChangeReason.TAKEN: (ProposalOutcome.LEFT_ALONE, "Its branch contains commits that are not basebump's."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class StepExecutor:
+    """Executes steps in one repository, up to the level of the run; every method raises the ForgeError of its calls."""
+
+    forge: Forge
+    level: RunLevel
+
+    def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
+        """Execute the step and return its result; leave out files that the forge does not let the token change."""
+        try:
+            return self._dispatch_step(step, desired)
+        except ProtectedFileError as error:
+            match step:
+                case OpenRequest(proposal=Proposal(without_protected=Proposal() as lesser)):
+                    return self._open_request(replace(step, proposal=lesser))
+                case UpdateRequest(proposal=Proposal(without_protected=Proposal() as lesser), attributes=extras):
+                    is_disarmed = extras.automerge is False
+                    rest = replace(extras, automerge=None) if is_disarmed else extras
+                    rest = replace(rest, status=lesser.attributes.status)
+                    return self._update_request(replace(step, proposal=lesser, must_update_text=True, attributes=rest))
+                case OpenRequest(proposal=proposal) | UpdateRequest(proposal=proposal):
+                    return _report_proposal(proposal, ProposalOutcome.LEFT_ALONE, note=str(error))
+                case _:
+                    raise
+
+    def _dispatch_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
+        match step:
+            case OpenRequest():
+                return self._open_request(step)
+            case UpdateRequest():
+                return self._update_request(step)
+            case CloseRequest():
+                return self._close_request(step)
+            case DeleteBranch():
+                return self._delete_branch(step)
+            case NoChange():
+                return self._report_no_change(step, desired)
+            case DeferProposal():
+                return _report_proposal(step.proposal, ProposalOutcome.DEFERRED, note=step.reason.sentence)
+        assert_never(step)
+
+    def _open_request(self, step: OpenRequest) -> ProposalReport:
+        proposal = step.proposal
+        if self.level >= RunLevel.PUSH and step.must_push:
+            self._push_branch(proposal, step.existing_branch)
+        if self.level < RunLevel.PROPOSE:
+            return _report_proposal(proposal, ProposalOutcome.WOULD_OPEN, note=self._describe_push(push=step.must_push))
+        opened = self.forge.open(
+            _mention_predecessor(proposal, step.withdrawn_request, self.forge.limits.number_prefix)
+        )
+        return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
+
+    def _update_request(self, step: UpdateRequest) -> ProposalReport:
+        """Update branch and text together or not at all, so that the text describes what gets merged."""
+        proposal = step.proposal
+        if self.level < RunLevel.PROPOSE:
+            return _report_proposal(proposal, ProposalOutcome.WOULD_REFRESH, step.request.url)
+        request, attributes, notes = step.request, step.attributes, list[str]()
+        if (
+            step.must_push and attributes.automerge is False
+        ):  # otherwise the new commit might be merged before it is reviewed
+            notes += self.forge.update_request(
+                replace(request, user_requests=frozenset()),
+                request.title,
+                request.body,
+                RequestAttributes(automerge=False),
+            )
+            attributes = replace(attributes, automerge=None)
+        if step.must_push:
+            self._push_branch(proposal, request)
+            if (
+                self.forge.limits.is_automerge_cancelled_by_push
+                and request.has_automerge
+                and proposal.attributes.automerge
+            ):
+                attributes = replace(attributes, automerge=True)
+        if step.must_update_text or attributes != NO_ATTRIBUTES:
+            title, body = (proposal.title, proposal.body) if step.must_update_text else (request.title, request.body)
+            notes += self.forge.update_request(request, title, body, attributes)
+        return _report_proposal(proposal, ProposalOutcome.REFRESHED, request.url, " ".join(notes))
+
+    def _close_request(self, step: CloseRequest) -> ProposalReport:
+        """Record the withdrawal in the mark first, so that an interrupted close is never taken for a user's close."""
+        request = step.request
+        if self.level < RunLevel.PROPOSE:
+            return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
+        if not parse_marker(request.body).is_withdrawn:
+            self.forge.update_request(
+                request, request.title, mark_withdrawn(f"Withdrawn: {step.reason}\n\n{request.body}")
+            )
+        self.forge.close(request)
+        self.forge.delete_branch(request)
+        return _report_request(request, ProposalOutcome.CLOSED, step.reason)
+
+    def _delete_branch(self, step: DeleteBranch) -> ProposalReport:
+        if self.level < RunLevel.PUSH:
+            return _report_request(step.request, ProposalOutcome.WOULD_CLOSE, _DELETED_BRANCH_NOTE)
+        self.forge.delete_branch(step.request)
+        return _report_request(step.request, ProposalOutcome.SWEPT, _DELETED_BRANCH_NOTE)
+
+    def _report_no_change(self, step: NoChange, desired: Proposal | NoProposal) -> ProposalReport:
+        if step.must_comment and step.request is not None and self.level >= RunLevel.PROPOSE:
+            self.forge.add_comment(step.request, FOREIGN_COMMIT_COMMENT)
+        outcome, note = _NO_CHANGE_OUTCOMES[step.reason]
+        if step.attributes != NO_ATTRIBUTES and step.request is not None and self.level >= RunLevel.PROPOSE:
+            note = " ".join(
+                (note, *self.forge.update_request(step.request, step.request.title, step.request.body, step.attributes))
+            )
+        url = step.request.url if step.request is not None else None
+        if isinstance(desired, Proposal):
+            return _report_proposal(desired, outcome, url, note)
+        title = step.request.title if step.request is not None else ""
+        return ProposalReport(step.branch, outcome, title, url=url, note=note)
+
+    def _describe_push(self, *, push: bool) -> str:
+        if self.level < RunLevel.PUSH:
+            return ""
+        return "Its branch was pushed." if push else "Its branch already exists."
+
+    def _push_branch(self, proposal: Proposal, existing_branch: RemoteRequest | None) -> None:
+        self.forge.push(
+            proposal.branch,
+            proposal.changes,
+            proposal.commit_message,
+            existing_branch.head if existing_branch is not None else None,
+        )
+
+
+def report_failure(desired: Proposal | NoProposal, branch: str, note: str) -> ProposalReport:
+    """Return the report of a step that failed."""
+    if isinstance(desired, Proposal):
+        return _report_proposal(desired, ProposalOutcome.FAILED, note=note)
+    return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
+
+
+def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, sigil: str) -> Proposal:
+    """Return the proposal with a first sentence that mentions the earlier request."""
+    if predecessor is None or predecessor.number is None:
+        return proposal
+    sentence = f"This was proposed before in {sigil}{predecessor.number} and withdrawn."
+    return replace(proposal, body=f"{sentence}\n\n{proposal.body}")
+
+
+def _report_proposal(
+    proposal: Proposal, outcome: ProposalOutcome, url: str | None = None, note: str = ""
+) -> ProposalReport:
+    exclusion_note = (
+        f"Left out, because the token may not change it: {', '.join(proposal.protected_files)}."
+        if proposal.protected_files
+        else ""
+    )
+    return ProposalReport(
+        branch=proposal.branch,
+        outcome=outcome,
+        title=proposal.title,
+        images=proposal.images,
+        files=tuple(change.path for change in proposal.changes),
+        url=url,
+        note=" ".join(filter(None, (note, exclusion_note))),
+        body=proposal.body,
+    )
+
+
+def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str) -> ProposalReport:
+    return ProposalReport(request.branch, outcome, request.title, url=request.url, note=note)

@@ -1,0 +1,113 @@
+"""Expedite updates of requests that wait for review if waiting would leave users with a dangerous image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bot.core.choice.ages import find_withdrawn_digests
+from bot.core.evidence.compare import is_urgent_fix
+from bot.core.proposal.markers import parse_marker
+from bot.core.transition import get_first_transition
+from bot.model.decision import Transition
+from bot.model.errors import RegistryError
+from bot.model.image import Resolution, ResolvedTag
+from bot.model.proposal import RemoteRequest
+from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.model.report import RunFailure
+from bot.model.vocabulary import Reason
+from bot.pipeline.assess import assess
+from bot.pipeline.decide_updates import RunContext
+from bot.pipeline.plan_branches import BranchPlan
+from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL
+
+
+@dataclass(frozen=True, slots=True)
+class ExpediteResult:
+    """The branch plans, some of them expedited, and the failures."""
+
+    branch_plans: tuple[BranchPlan, ...]
+    failures: tuple[RunFailure, ...] = ()
+
+
+def expedite_urgent(
+    branch_plans: Sequence[BranchPlan], resolutions: Mapping[TagRef, Resolution], context: RunContext
+) -> ExpediteResult:
+    """Expedite the updates that must not wait.
+
+    An open request is useless once the publisher rolled its digest back or the digest is gone, so such a request is
+    updated at once. A newer digest that fixes an urgent vulnerability of the proposed one is not delayed either, even
+    if a user closed the request and thereby muted later updates.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    waiting_transitions = {
+        transition for each in branch_plans for transition in _list_transitions(each, each.waiting_request)
+    }
+    muted_transitions = {
+        transition for each in branch_plans for transition in _list_transitions(each, each.muted_request)
+    }
+    if not waiting_transitions and not muted_transitions:
+        return ExpediteResult(tuple(branch_plans))
+    unusable = _find_unusable(waiting_transitions, resolutions, context)
+    assessable = (waiting_transitions | muted_transitions) - unusable
+    assessed = assess(
+        assessable, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
+    )
+    pressing = {transition for transition in assessable if is_urgent_fix(assessed.evidence[transition])}
+    now = context.clock.now()
+
+    def is_urgent(branch_plan: BranchPlan) -> bool:
+        return bool(
+            (unusable | pressing).intersection(_list_transitions(branch_plan, branch_plan.waiting_request))
+        ) or bool(pressing.intersection(_list_transitions(branch_plan, branch_plan.muted_request)))
+
+    return ExpediteResult(
+        tuple(each.expedite(now) if is_urgent(each) else each for each in branch_plans), assessed.failures
+    )
+
+
+def _find_unusable(
+    transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
+) -> set[Transition]:
+    """Return the transitions whose old digest was rolled back or is gone."""
+    rolled_back = {
+        transition for transition in transitions if _is_rolled_back(transition, resolutions.get(transition.tag_ref))
+    }
+    remaining = sorted(set(transitions) - rolled_back, key=lambda transition: transition.sort_key)
+    is_gone = REGISTRY_POOL.map(lambda transition: _is_gone(transition, context), remaining)
+    return rolled_back | {transition for transition, gone in zip(remaining, is_gone, strict=True) if gone}
+
+
+def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
+    """Yield the transition from the proposed to the newly desired digest for each image of a request."""
+    if request is None:
+        return
+    proposed_digests = _parse_targets(parse_marker(request.body).targets)
+    for transition in {get_first_transition(update) for update in branch_plan.updates}:
+        old = proposed_digests.get(str(transition.new_tag_ref))
+        if old is not None and old != transition.new:
+            yield Transition(transition.new_tag_ref, old, transition.new, transition.platforms)
+
+
+def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
+    parts = (target.rpartition("@") for target in targets)
+    return {tag_ref: digest for tag_ref, _, word in parts if (digest := parse_sha256(word)) is not None}
+
+
+def _is_rolled_back(transition: Transition, resolution: Resolution | None) -> bool:
+    """Return True if the tag was rolled back from the digest that the request proposes."""
+    return isinstance(resolution, ResolvedTag) and transition.old in find_withdrawn_digests(
+        resolution.observations, resolution.digest
+    )
+
+
+def _is_gone(transition: Transition, context: RunContext) -> bool:
+    if transition.old is None:
+        return False
+    try:
+        context.registry.fetch_manifest(transition.tag_ref, transition.old)
+    except RegistryError as error:
+        return error.reason is Reason.NOT_FOUND_OR_DENIED
+    return False

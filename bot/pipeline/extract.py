@@ -1,0 +1,265 @@
+"""Read one tree and extract all image references from it."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from bot.core.references.ignore_comments import find_comment, split_commented_lines
+from bot.core.references.relate import apply_cross_file_facts
+from bot.model.errors import ConfigError, ConfigProblem, TreeError
+from bot.model.extracted_item import ExtractedReferences
+from bot.model.forge import GitRepository, TreeEntry
+from bot.model.reference import ImageReference
+from bot.model.report import RunFailure
+from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
+from bot.model.vocabulary import WHOLE_FILE_REASONS, FailureStage, Reason
+from bot.ports import FileFormat, FileTree, RulesReader
+
+if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
+    from bot.model.cross_file import CrossFileFact
+    from bot.model.policy import PolicyRule
+
+MAX_FILE_BYTES = 8 * 1024 * 1024
+"""Larger files are not read: the largest known manifests (bundles of CRDs) have some five megabytes."""
+
+REPOSITORY_CONFIG_PATHS = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
+"""Paths of a repository's own config file; the first that exists is used."""
+
+_TEXT_FORMAT = "text"
+"""The name of the format that finds references in any text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileReading:
+    """One file as read by one format."""
+
+    file: SourceFile
+    file_format: FileFormat
+    references: ExtractedReferences
+    facts: tuple[CrossFileFact, ...] = ()
+    """Facts that the file states about references in other files."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExtractResult:
+    """The image references of one tree."""
+
+    repository: GitRepository
+    readings: tuple[FileReading, ...] = ()
+    """Sorted by path."""
+    references: ExtractedReferences = ()
+    """The references of all readings, after cross-file facts and ignore comments were applied."""
+    unread_files: tuple[UnsupportedText, ...] = ()
+    """Files that were not read."""
+    failures: tuple[RunFailure, ...] = ()
+    rules: tuple[PolicyRule, ...] = ()
+    """Rules of the repository's own config file."""
+    blocked_reason: str = ""
+    """A sentence that says why the whole repository is not processed; empty if it is."""
+    has_repository_config: bool = False
+    """True if the repository has its own config file, valid or not."""
+    has_unread_files: bool = False
+    """True if some files were not read, because the tree was truncated or files were too large or failed."""
+
+    @property
+    def occurrences(self) -> tuple[Occurrence, ...]:
+        return tuple(each for each in self.references if isinstance(each, Occurrence))
+
+    def may_hide_image(self, repository: str) -> bool:
+        """Return True if an image may be used in a place that was not read, so that its absence is not certain.
+
+        A file that could not be parsed can only contain images whose last path part is in its bytes, in any encoding.
+        """
+        name = repository.rpartition("/")[2]
+        spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
+        return self.has_unread_files or any(
+            spelling in reading.file.content
+            for reading in self.readings
+            if any(map(_is_unread, reading.references))
+            for spelling in spellings
+        )
+
+    def get_readings(self, path: FilePath) -> Sequence[FileReading]:
+        """Return the readings of one file by each format."""
+        first = bisect_left(self.readings, path, key=_get_path)
+        return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
+
+    def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
+        """Return all readings, with the readings of one file replaced."""
+        path = new_readings[0].file.path
+        first = bisect_left(self.readings, path, key=_get_path)
+        last = bisect_right(self.readings, path, key=_get_path)
+        return (*self.readings[:first], *new_readings, *self.readings[last:])
+
+    @property
+    def unsupported(self) -> tuple[UnsupportedText, ...]:
+        found = [each for each in self.references if isinstance(each, UnsupportedText)]
+        return tuple(sorted([*found, *self.unread_files], key=lambda each: (each.path, each.line_number)))
+
+
+def extract_references(
+    repository: GitRepository, tree: FileTree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
+) -> ExtractResult:
+    """Read the files that any format selects, and the repository's own config file if `read_rules` is given.
+
+    Raises:
+        TreeError: If the tree cannot be listed, or its config file cannot be read.
+        ConfigError: If its config file is not valid.
+    """
+    entries = {entry.path: entry for entry in tree.list_entries()}
+    rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
+    selected = _select_files(entries, formats)
+    readings: list[FileReading] = []
+    unread_files = [UnsupportedText(each.entry.path, 1, "", Reason.TOO_LARGE) for each in selected if each.is_too_large]
+    failures = [
+        RunFailure(_format_subject(repository, folder), FailureStage.SURVEY, str(error))
+        for folder, error in tree.unlisted_folders
+    ]
+    readable = [each for each in selected if not each.is_too_large]
+    for selected_file, content in zip(readable, tree.read([each.entry for each in readable]), strict=True):
+        path = selected_file.entry.path
+        if isinstance(content, TreeError):
+            failures.append(RunFailure(_format_subject(repository, path), FailureStage.SURVEY, str(content)))
+        elif len(content) > MAX_FILE_BYTES:
+            unread_files.append(UnsupportedText(path, 1, "", Reason.TOO_LARGE))
+        else:
+            read_by_each = read_with_formats(SourceFile(path, content), selected_file.formats)
+            readings += [reading for reading in read_by_each if reading.references or reading.facts]
+    return ExtractResult(
+        repository=repository,
+        readings=tuple(readings),
+        references=relate_references(readings, repository=repository),
+        unread_files=tuple(unread_files),
+        failures=tuple(failures),
+        rules=rules or (),
+        has_repository_config=rules is not None,
+        has_unread_files=not tree.is_complete or bool(unread_files) or bool(failures),
+    )
+
+
+def _load_repository_rules(
+    entries: Mapping[FilePath, TreeEntry], tree: FileTree, read_rules: RulesReader
+) -> tuple[PolicyRule, ...] | None:
+    """Return the rules of the repository's own config file; None if it has none."""
+    config_entry = next((entries[path] for path in REPOSITORY_CONFIG_PATHS if path in entries), None)
+    if config_entry is None:
+        return None
+    if config_entry.size is not None and config_entry.size > MAX_FILE_BYTES:
+        raise ConfigError(
+            config_entry.path, (ConfigProblem("", f"has more than {MAX_FILE_BYTES} bytes, so it is not read"),)
+        )
+    (content,) = tree.read([config_entry])
+    if isinstance(content, TreeError):
+        raise content
+    return read_rules(content, config_entry.path)
+
+
+def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
+    """Read one file with each of `formats`; drop references of `text` that another format has as well."""
+    readings = [read_file(file, file_format) for file_format in formats]
+    known_references = {
+        (reference.line_number, reference.reference)
+        for reading in readings
+        for reference in reading.references
+        if isinstance(reference, Occurrence) and reading.file_format.name != _TEXT_FORMAT
+    }
+    return [
+        replace(
+            reading,
+            references=tuple(each for each in reading.references if not _is_known_reference(each, known_references)),
+        )
+        if reading.file_format.name == _TEXT_FORMAT
+        else reading
+        for reading in readings
+    ]
+
+
+def _is_known_reference(
+    reference: Occurrence | UnsupportedText, known_references: Collection[tuple[int, ImageReference]]
+) -> bool:
+    return isinstance(reference, Occurrence) and (reference.line_number, reference.reference) in known_references
+
+
+def read_file(file: SourceFile, file_format: FileFormat) -> FileReading:
+    """Read one file with one format."""
+    references: list[Occurrence | UnsupportedText] = []
+    facts: list[CrossFileFact] = []
+    for item in file_format.extract(file):
+        if isinstance(item, Occurrence | UnsupportedText):
+            references.append(item)
+        else:
+            facts.append(item)
+    return FileReading(file, file_format, tuple(references), tuple(facts))
+
+
+def relate_references(
+    readings: Sequence[FileReading],
+    additional_facts: Sequence[CrossFileFact] = (),
+    *,
+    repository: GitRepository | None = None,
+) -> ExtractedReferences:
+    """Return the references of a tree after applying cross-file facts and ignore comments.
+
+    `repository` determines the branch that the tree belongs to, if it is given.
+    """
+    facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
+    if facts and repository is not None and repository.base_branch is not None:
+        from bot.model.cross_file import TreeBranch
+
+        facts.append(TreeBranch(repository.base_branch, repository.is_default_base))
+    references = apply_cross_file_facts((reading.references for reading in readings), facts)
+    files_with_comments = {
+        reading.file.path: (comment_lines, reading.file_format.has_line_end_comments)
+        for reading in readings
+        if (comment_lines := split_commented_lines(reading.file.content)) is not None
+    }
+    return (
+        tuple(_add_ignore_comment(reference, files_with_comments) for reference in references)
+        if files_with_comments
+        else references
+    )
+
+
+def _add_ignore_comment(
+    reference: Occurrence | UnsupportedText, files_with_comments: Mapping[FilePath, tuple[Sequence[bytes], bool]]
+) -> Occurrence | UnsupportedText:
+    if isinstance(reference, UnsupportedText) or reference.path not in files_with_comments:
+        return reference
+    comment_lines, at_line_end = files_with_comments[reference.path]
+    numbers = (reference.line_number, *reference.related_lines)
+    return replace(reference, ignore_comment=find_comment(comment_lines, numbers, at_line_end=at_line_end))
+
+
+def _get_path(reading: FileReading) -> FilePath:
+    return reading.file.path
+
+
+def _is_unread(reference: Occurrence | UnsupportedText) -> bool:
+    return isinstance(reference, UnsupportedText) and reference.reason in WHOLE_FILE_REASONS
+
+
+@dataclass(frozen=True, slots=True)
+class _SelectedFile:
+    """A file and the formats that read it."""
+
+    entry: TreeEntry
+    formats: tuple[FileFormat, ...]
+
+    @property
+    def is_too_large(self) -> bool:
+        return self.entry.size is not None and self.entry.size > MAX_FILE_BYTES
+
+
+def _select_files(entries: Mapping[FilePath, TreeEntry], formats: Sequence[FileFormat]) -> list[_SelectedFile]:
+    formats_by_path: dict[FilePath, list[FileFormat]] = {}
+    for file_format in formats:
+        for path in file_format.select_paths(entries.keys()):
+            formats_by_path.setdefault(path, []).append(file_format)
+    return [_SelectedFile(entries[path], tuple(formats_by_path[path])) for path in sorted(formats_by_path)]
+
+
+def _format_subject(repository: GitRepository, path: FilePath) -> str:
+    return f"{repository.name}/{path}" if repository.name else path

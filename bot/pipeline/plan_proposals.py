@@ -1,0 +1,254 @@
+"""Group the verified edits into proposals and render them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.evidence.compare import collect_exploited_ids
+from bot.core.evidence.private_evidence import remove_private_evidence
+from bot.core.markdown import make_one_line
+from bot.core.proposal.automerge import can_automerge, is_automerge_unknown
+from bot.core.proposal.commit_status import build_status
+from bot.core.proposal.fingerprint import compute_fingerprint
+from bot.core.proposal.markers import BodyMarker, append_trailers, render_marker
+from bot.core.proposal.merged_options import (
+    collect_schedules,
+    compute_priority,
+    determine_on_close,
+    determine_rebase,
+    is_only_aged,
+    merge_attributes,
+)
+from bot.core.proposal.opening import compute_opening_time, is_awaiting_evidence
+from bot.core.proposal.render import render_body, render_message, render_title
+from bot.core.proposal.titles import build_head
+from bot.core.proposal.update_groups import (
+    UpdateGroup,
+    build_update_groups,
+    compute_intent,
+    list_proposed_images,
+    list_targets,
+)
+from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
+from bot.core.transition import get_first_transition
+from bot.model.decision import Decision, ImageUpdate, SkippedReference, Transition, UpdateCause
+from bot.model.evidence import Evidence
+from bot.model.forge import ForgeLimits
+from bot.model.proposal import Proposal, Target
+from bot.model.source import FilePath
+from bot.pipeline.edit import EditResult, edit_files
+from bot.pipeline.extract import ExtractResult
+
+RESERVED_BODY_CHARACTERS = 900
+"""Characters of a body that are reserved for text that is added when the request is written: the earlier request that
+it follows, the status of its commit, and workflows that did not run for it."""
+FINGERPRINT_ROWS = 10_000
+"""Rows of the view that the fingerprint is computed from: not limited, so that it is the same on every forge."""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSources:
+    """The Jinja sources of the texts that basebump writes."""
+
+    title: str
+    body: str
+    message: str
+    dashboard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalStyle:
+    """The options that determine how proposals are named and rendered."""
+
+    branch_prefix: str
+    templates: TemplateSources
+    trailers: tuple[str, ...]
+    """Trailers of every commit besides basebump's own."""
+    limits: ForgeLimits
+    has_status: bool = False
+    """True if the evidence is also set as a commit status, if the forge supports it."""
+    is_public: bool = False
+    """True if everyone can read the proposals, so that private evidence is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedProposal:
+    """One proposal and the updates that it contains."""
+
+    proposal: Proposal
+    updates: tuple[ImageUpdate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalPlan:
+    """The desired proposals for one repository."""
+
+    decisions: tuple[Decision, ...]
+    """The given decisions; updates whose edits could not be verified are replaced by skips."""
+    proposals: tuple[PlannedProposal, ...]
+
+
+def plan_proposals(
+    extract_result: ExtractResult,
+    decisions: Sequence[Decision],
+    evidence: Mapping[Transition, Evidence],
+    style: ProposalStyle,
+    *,
+    all_at_once: bool = False,
+) -> ProposalPlan:
+    """Return one proposal per update group, with all files of the group; or one proposal for all updates."""
+    updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
+    skips: dict[ImageUpdate, SkippedReference] = {}
+    proposals: list[PlannedProposal] = []
+    for update_group, group_updates in build_update_groups(
+        updates, extract_result.repository.non_default_base, all_at_once=all_at_once
+    ).items():
+        edit_result = edit_files(extract_result, group_updates)
+        for skip in edit_result.unproved_skips:
+            skips |= {update: skip for update in group_updates if update.occurrence == skip.occurrence}
+        if edit_result.applied_updates:
+            proposal = _build_proposal(update_group, edit_result, evidence, style)
+            without_protected = _plan_without_protected(
+                extract_result, update_group, edit_result.applied_updates, evidence, style
+            )
+            proposals.append(
+                PlannedProposal(replace(proposal, without_protected=without_protected), edit_result.applied_updates)
+            )
+    final_decisions = tuple(skips.get(each, each) if isinstance(each, ImageUpdate) else each for each in decisions)
+    return ProposalPlan(final_decisions, tuple(proposals))
+
+
+def _plan_without_protected(
+    extract_result: ExtractResult,
+    update_group: UpdateGroup,
+    updates: Sequence[ImageUpdate],
+    evidence: Mapping[Transition, Evidence],
+    style: ProposalStyle,
+) -> Proposal | None:
+    """Return the proposal without files in the protected folder; None if it has none, or no other files."""
+    protected_folder = style.limits.protected_folder
+    protected_files = {
+        update.occurrence.path
+        for update in updates
+        if protected_folder and update.occurrence.path.startswith(protected_folder)
+    }
+    remaining_updates = [update for update in updates if update.occurrence.path not in protected_files]
+    if not protected_files or not remaining_updates:
+        return None
+    return _build_proposal(
+        update_group,
+        edit_files(extract_result, remaining_updates),
+        evidence,
+        style,
+        protected_files=sorted(protected_files),
+    )
+
+
+def _build_proposal(
+    update_group: UpdateGroup,
+    edit_result: EditResult,
+    evidence: Mapping[Transition, Evidence],
+    style: ProposalStyle,
+    *,
+    protected_files: Sequence[FilePath] = (),
+) -> Proposal:
+    updates = edit_result.applied_updates
+    transitions = sorted(
+        {get_first_transition(update) for update in updates}, key=lambda transition: transition.sort_key
+    )
+    shown_evidence = {
+        transition: remove_private_evidence(evidence[transition]) if style.is_public else evidence[transition]
+        for transition in transitions
+    }
+    updates_with_evidence = [(update, evidence[get_first_transition(update)]) for update in updates]
+    is_draft = any(update.review_reason or update.tracked_image.policy.draft for update in updates)
+    needs_people = is_draft or update_group.is_onboarding
+    automerge = not needs_people and all(can_automerge(*each) for each in updates_with_evidence)
+    is_open_to_merge = not needs_people and all(
+        can_automerge(*each) or is_automerge_unknown(*each) for each in updates_with_evidence
+    )
+    status = None
+    if style.has_status and style.limits.has_statuses:
+        status = build_status(
+            list(shown_evidence.values()), needs_review=any(update.review_reason for update in updates)
+        )
+    rendered = _render_proposal(update_group, updates, shown_evidence, style, protected_files, automerge=automerge)
+    return Proposal(
+        branch=update_group.get_branch(style.branch_prefix),
+        title=rendered.title,
+        body=rendered.body,
+        commit_message=rendered.commit_message,
+        changes=edit_result.changes,
+        images=list_proposed_images(updates),
+        targets=rendered.targets,
+        intent=rendered.intent,
+        report_fingerprint=rendered.report_fingerprint,
+        attributes=replace(
+            merge_attributes(updates), automerge=automerge or None, status=status, workflows=style.limits.workflows
+        ),
+        rebase=determine_rebase(updates),
+        refresh_every=max(update.tracked_image.policy.refresh_every for update in updates),
+        is_only_aged=all(map(is_only_aged, updates)),
+        schedules=collect_schedules(updates),
+        opens_at=compute_opening_time(updates_with_evidence),
+        awaits_evidence=is_awaiting_evidence(updates_with_evidence),
+        priority=compute_priority([evidence[transition] for transition in transitions]),
+        is_overdue=any(update.cause is UpdateCause.GONE for update in updates),
+        on_close=determine_on_close(updates),
+        is_onboarding=update_group.is_onboarding,
+        is_draft=is_draft,
+        is_merge_unknown=is_open_to_merge and not automerge,
+        protected_files=tuple(protected_files),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _RenderedProposal:
+    """The rendered texts of a proposal, and the values in its mark and trailer."""
+
+    title: str
+    body: str
+    commit_message: str
+    targets: tuple[Target, ...]
+    intent: str
+    report_fingerprint: str
+
+
+def _render_proposal(
+    update_group: UpdateGroup,
+    updates: Sequence[ImageUpdate],
+    shown_evidence: Mapping[Transition, Evidence],
+    style: ProposalStyle,
+    protected_files: Sequence[FilePath],
+    *,
+    automerge: bool,
+) -> _RenderedProposal:
+    """Render a proposal; `shown_evidence` is the evidence that may be published, in the order of transitions."""
+
+    def build_limited_view(rows: int) -> ProposalView:
+        return build_proposal_view(
+            updates, shown_evidence, rows, is_first=update_group.is_onboarding, protected_files=protected_files
+        )
+
+    targets, intent = list_targets(updates), compute_intent(updates)
+    report = compute_fingerprint(build_limited_view(FINGERPRINT_ROWS), shown_evidence.values())
+    marker = render_marker(BodyMarker(targets, report, has_automerge=automerge))
+    space = style.limits.body_characters - len(marker) - RESERVED_BODY_CHARACTERS
+    body = render_body(style.templates.body, build_limited_view, space)
+    head = build_head(
+        update_group,
+        updates,
+        [each.delta for each in shown_evidence.values()],
+        collect_exploited_ids(shown_evidence.values()),
+    )
+    return _RenderedProposal(
+        title=make_one_line(render_title(style.templates.title, head), style.limits.title_characters),
+        body=f"{body.rstrip()}\n\n{marker}\n",
+        commit_message=append_trailers(
+            render_message(style.templates.message, head), intent, style.trailers, update_group.base
+        ),
+        targets=targets,
+        intent=intent,
+        report_fingerprint=report,
+    )

@@ -1,0 +1,183 @@
+"""Metadata that only the registry has: Azure's push and update times and locks, and end-of-life dates.
+
+The `azure-containerregistry` library builds the requests and parses the responses, and basebump's own HTTP client sends
+them. The library's own client would request a new access token for every request, would block to renew its refresh
+token just when the token is needed, and supports neither username and password nor the guard of `bot.net`. Therefore
+the library never has to authenticate.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
+
+from bot.model.errors import RegistryError
+from bot.model.hosts import LIFECYCLE_HOST
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import Reason
+from bot.net import Response, sanitize_text
+from bot.registries.auth import RegistryAuthenticator, RegistryRequest
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normalize_account
+from bot.registries.manifest import OCI_INDEX, parse_media_type
+from bot.registries.response_errors import METADATA_READ, make_refusal_error
+
+if TYPE_CHECKING:  # importing takes a quarter of a second, which only runs that read such metadata should pay
+    from azure.core.pipeline import PipelineResponse
+    from azure.core.rest import HttpRequest
+
+LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
+END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
+"""https://github.com/microsoft/ContainerRegistry documents what MCR publishes; `acr annotate` writes the same."""
+MAX_REFERRERS_SIZE = 4 * 1024 * 1024
+"""Bytes, the same limit as for manifests. An image has about two referrers of this type."""
+MAX_TAGS = 1000
+"""Limit of the tags that are returned for one digest; enough for a tag per build in a year of builds."""
+
+
+class AcrFacts:
+    """Implements `bot.ports.RegistryFacts` for configured Azure registries and for Microsoft's public registry."""
+
+    def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator) -> None:
+        self._endpoints = endpoints
+        self._authenticator = authenticator
+
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
+        """Return what an Azure registry recorded for `digest`. Costs two requests, and one token per repository.
+
+        Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
+        the registry no longer has the digest, and if anonymous access to metadata is not allowed. Raises RegistryError,
+        also if the credential may pull images but not read metadata.
+        """
+        from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+        endpoint = self._endpoints.find_endpoint(tag_ref.host)
+        if endpoint is None or endpoint.is_insecure or not self._is_direct_azure_registry(tag_ref.host, endpoint):
+            return None
+        try:
+            return self._query_metadata(endpoint, tag_ref, digest)
+        except ResourceNotFoundError:
+            return None
+        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised by the library's response parsing
+            message = (
+                f"{endpoint.host}: cannot read the metadata of {tag_ref.path}@{digest}: {sanitize_text(str(error))}"
+            )
+            raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
+        except RegistryError as error:
+            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # no credential, and anonymous access covers pulls only
+                return None
+            raise
+
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
+        """Return the date on which the publisher ends support of `digest`, from the first page of its referrers.
+
+        If there are several dates, the latest counts, because publishers have annotated images by mistake and
+        corrected this with another referrer. Returns None for registries other than Azure's and Microsoft's. Raises
+        RegistryError.
+        """
+        endpoint = self._endpoints.find_endpoint(tag_ref.host)
+        if endpoint is None or not (
+            tag_ref.host == LIFECYCLE_HOST or self._is_direct_azure_registry(tag_ref.host, endpoint)
+        ):
+            return None
+        path = endpoint.prefix + tag_ref.path
+        query = urlencode({"artifactType": LIFECYCLE})
+        request = RegistryRequest(
+            "GET", f"/v2/{quote(path)}/referrers/{digest}?{query}", path, MAX_REFERRERS_SIZE, accept=OCI_INDEX
+        )
+        response = self._authenticator.send_request(endpoint, request)
+        if response.status == HTTPStatus.NOT_FOUND:
+            return None
+        if response.status != HTTPStatus.OK:
+            raise make_refusal_error(endpoint, f"the referrers of {path}@{digest}", response, has_credential=False)
+        if parse_media_type(response.headers.get("content-type", "")) != OCI_INDEX:
+            return None
+        return max(_parse_end_dates(response.body), default=None)
+
+    def _is_direct_azure_registry(self, host: str, endpoint: RegistryEndpoint) -> bool:
+        """Return True if a host is a configured Azure registry that is contacted directly, not through a mirror."""
+        account = normalize_account(host)
+        is_listed = self._endpoints.get_entry(account) is not None
+        return is_listed and endpoint.account == account and self._endpoints.is_azure_registry(account)
+
+    def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
+        """Fetch the metadata with the library.
+
+        Raises AzureError, RegistryError, and any error of the library's response parsing.
+        """
+        from azure.containerregistry import ContainerRegistryClient
+        from azure.core.exceptions import ResourceNotFoundError
+
+        from bot.registries.azure_http import AzureTransport
+
+        def send(request: HttpRequest) -> Response:
+            return self._send_library_request(endpoint, tag_ref.path, request)
+
+        responses: list[Any] = []
+
+        def keep_response(response: PipelineResponse[Any, Any]) -> None:
+            responses.append(response.http_response)
+
+        # A client for each call: it holds no state worth keeping, and no token that could expire.
+        with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
+            manifest = client.get_manifest_properties(tag_ref.path, str(digest), raw_response_hook=keep_response)
+            try:
+                tag = client.get_tag_properties(tag_ref.path, tag_ref.tag)
+            except ResourceNotFoundError:
+                tag = None
+        return RegistryRecord(
+            pushed_at=manifest.created_on,
+            tag_updated_at=tag.last_updated_on if tag and tag.digest == digest else None,
+            tag_created_at=tag.created_on if tag else None,
+            tags=tuple(manifest.tags or ())[:MAX_TAGS],
+            is_locked=manifest.can_write is False or manifest.can_delete is False,
+            media_type=_parse_media_type(responses[-1].body()) if responses else None,
+        )
+
+    def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
+        """Send a request of the library with basebump's own tokens, and only to the endpoint that it is about."""
+        path = request.url.removeprefix(endpoint.url)
+        if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
+            raise ValueError("the library sent a request other than for recorded metadata")
+        accept = request.headers.get("Accept")
+        registry_request = RegistryRequest("GET", path, repository, MAX_REFERRERS_SIZE, accept, actions=METADATA_READ)
+        response = self._authenticator.send_request(endpoint, registry_request)
+        if response.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            raise make_refusal_error(endpoint, path.removeprefix("/acr/v1/"), response, has_credential=True)
+        return response
+
+
+def _parse_media_type(body: bytes) -> str | None:
+    """Return the media type of a manifest, which the library receives but does not expose."""
+    try:
+        media_type = json.loads(body)["manifest"]["mediaType"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return sanitize_text(media_type) if isinstance(media_type, str) else None
+
+
+def _parse_end_dates(body: bytes) -> Iterator[date]:
+    """Yield every end-of-life date in an index of referrers, which the registry may or may not have filtered."""
+    try:
+        referrers = json.loads(body)["manifests"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return
+    for referrer in referrers if isinstance(referrers, list) else ():
+        if isinstance(referrer, dict) and referrer.get("artifactType") == LIFECYCLE:
+            annotations = referrer.get("annotations")
+            text = annotations.get(END_OF_LIFE) if isinstance(annotations, dict) else None
+            day = _parse_day(text) if isinstance(text, str) else None
+            if day is not None:
+                yield day
+
+
+def _parse_day(text: str) -> date | None:
+    """Parse a date or an RFC 3339 timestamp; the result is the date as written, in whatever time zone."""
+    try:
+        return datetime.fromisoformat(text.strip()).date()
+    except ValueError:
+        return None

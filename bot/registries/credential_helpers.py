@@ -1,0 +1,85 @@
+"""Runs credential helpers: programs that the operator's login files name.
+
+https://github.com/docker/docker-credential-helpers
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+from bot import process
+from bot.model.errors import ProcessError, RegistryError
+from bot.model.reference import DOCKER_HUB
+from bot.net import sanitize_text
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
+
+HUB_KEY = "https://index.docker.io/v1/"
+"""Name of Docker Hub in the file of `docker login`, and for credential helpers."""
+HELPER_TIMEOUT = 30.0
+"""Seconds; the helpers of cloud providers send requests to their cloud."""
+MAX_HELPER_OUTPUT = 64 * 1024
+"""Bytes; the longest secrets are tokens of about four thousand."""
+HELPER_VARIABLES = re.compile(
+    r"(?:AWS|AZURE|CLOUDSDK|GOOGLE)_\w+|DOCKER_CONFIG|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME|PASSWORD_STORE_DIR"
+)
+"""Variables that are passed to helpers; helpers of cloud providers and desktops derive the credential from them."""
+NOT_FOUND_MESSAGE = "credentials not found in native keychain"
+"""The message of a helper that has no credential for the host."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+class CredentialHelpers:
+    """Runs each helper once per host, and caches failures too, so that a hanging helper delays a run only once.
+
+    Not thread-safe.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._answers: dict[tuple[str, str], Credential | RegistryError | None] = {}
+
+    def get_credential(self, helper_name: str, account: str) -> Credential | None:
+        """Return the credential that `docker-credential-<helper> get` returns for a host. Raises RegistryError."""
+        if (helper_name, account) not in self._answers:
+            try:
+                self._answers[helper_name, account] = self._run_helper(helper_name, account)
+            except RegistryError as error:
+                self._answers[helper_name, account] = error
+        answer = self._answers[helper_name, account]
+        if isinstance(answer, RegistryError):
+            raise answer.copy_for_raising()
+        return answer
+
+    def _run_helper(self, helper_name: str, account: str) -> Credential | None:
+        if not _NAME.fullmatch(helper_name):
+            raise make_unusable_error(
+                account, f"{sanitize_text(helper_name)!r} is not a valid name of a credential helper"
+            )
+        program = f"docker-credential-{helper_name}"
+        helper_environment = {
+            name: value for name, value in self._environment.items() if HELPER_VARIABLES.fullmatch(name)
+        }
+        server = HUB_KEY if account == DOCKER_HUB else account
+        try:
+            result = process.run(
+                [program, "get"],
+                stdin=server.encode(),
+                environment=helper_environment,
+                timeout=HELPER_TIMEOUT,
+                max_output=MAX_HELPER_OUTPUT,
+            )
+        except ProcessError as error:
+            raise make_unusable_error(account, str(error)) from error
+        if result.status != 0:
+            if NOT_FOUND_MESSAGE in result.output.decode(errors="replace"):
+                return None
+            raise make_unusable_error(account, f"{program} failed with status {result.status}")
+        try:
+            answer = json.loads(result.output)
+            username, secret = answer["Username"], answer["Secret"]
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise make_unusable_error(account, f"{program} did not return a credential") from error
+        return IdentityToken(str(secret)) if username == "<token>" else PasswordLogin(str(username), str(secret))

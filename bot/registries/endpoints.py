@@ -1,0 +1,149 @@
+"""Registry entries of the configuration, and the endpoint that requests about each registry go to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from bot.model.hosts import PUBLIC_HOSTS, is_acr
+from bot.model.reference import DOCKER_HUB
+from bot.net import HostTrust
+from bot.registries.clouds import CloudProvider
+from bot.registries.pull_through_cache import PullThroughCache, find_origin
+
+HUB_API = "registry-1.docker.io"
+HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
+"""All host names that people write for Docker Hub."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """An entry of `registries:` in the configuration, with its secrets read from the environment."""
+
+    host: str
+    """`host[:port]`, as in canonical references."""
+    path: str = ""
+    """Path below the host that `upstream` applies to; all other settings are in the host's entry without a path."""
+    mirror: str | None = None
+    """`host[:port][/prefix]` that requests are sent to instead of `host`."""
+    upstream: str | None = None
+    """`host[:port][/prefix]` that this registry is a pull-through cache of; tags are looked up there."""
+    is_insecure: bool = False
+    """True for plain http; applies to the mirror if there is one."""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    is_anonymous: bool = False
+    """True if no credential is looked up for this registry."""
+    uses_entra: bool = False
+    """True if this is an Azure Container Registry that is authenticated with Microsoft Entra tokens."""
+    cloud: CloudProvider | None = None
+    """The cloud provider that issues the login, instead of a stored username and password."""
+    ca: str | None = None
+    """Path of a file of CA certificates; applies to the mirror if there is one."""
+    trusted_realms: tuple[str, ...] = ()
+    """`host[:port]` of token servers on other hosts that may receive the credential."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEndpoint:
+    """The host, path prefix and TLS settings that requests about one registry go to."""
+
+    registry: str
+    """Host of the registry, as in canonical references."""
+    account: str
+    """Host whose credential is used: the registry itself, or its mirror."""
+    host: str
+    """`host[:port]` that connections are made to."""
+    prefix: str = ""
+    """Path before every repository, with a trailing slash: `dockerhub/`. Empty without a mirror prefix."""
+    is_insecure: bool = False
+    ca: str | None = None
+    trusted_realms: tuple[str, ...] = ()
+
+    @property
+    def url(self) -> str:
+        return f"{'http' if self.is_insecure else 'https'}://{self.host}"
+
+
+class EndpointDirectory:
+    """Maps registries to endpoints. Only public and configured hosts have one."""
+
+    def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
+        all_entries = tuple(entries)
+        self._entries = {normalize_account(entry.host): entry for entry in all_entries if not entry.path}
+        for entry in all_entries:
+            self._entries.setdefault(normalize_account(entry.host), RegistryEntry(entry.host))
+        self._caches = tuple(
+            PullThroughCache(normalize_account(entry.host), entry.path, entry.upstream)
+            for entry in all_entries
+            if entry.upstream
+        )
+
+    def get_entry(self, account: str) -> RegistryEntry | None:
+        """Return the configuration entry for exactly this host, or None."""
+        return self._entries.get(account)
+
+    def is_azure_registry(self, account: str) -> bool:
+        """Return True if a host is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
+        entry = self.get_entry(account)
+        return is_acr(account) or (entry is not None and entry.uses_entra)
+
+    def find_origin(self, repository: str) -> str:
+        """Return the canonical repository to look up tags in: the upstream's if `repository` is in a cache."""
+        return find_origin(repository, self._caches)
+
+    def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
+        """Return the endpoint of `registry`, or None if that host must not be contacted."""
+        entry = self._entries.get(normalize_account(registry))
+        if entry is not None:
+            return self._build_listed_endpoint(registry, entry)
+        return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
+
+    def get_named_endpoint(self, host: str) -> RegistryEndpoint:
+        """Return the endpoint of a host that the operator named anywhere in the configuration."""
+        trust = self.list_trusted_hosts().get(_get_api_host(normalize_account(host)), HostTrust())
+        unlisted_endpoint = RegistryEndpoint(
+            host,
+            normalize_account(host),
+            _get_api_host(normalize_account(host)),
+            is_insecure=trust.is_insecure,
+            ca=trust.ca,
+        )
+        return self.find_endpoint(host) or unlisted_endpoint
+
+    def _build_listed_endpoint(self, registry: str, entry: RegistryEntry) -> RegistryEndpoint:
+        if entry.mirror is None:
+            account, prefix = normalize_account(registry), ""
+        else:
+            host, _, path = entry.mirror.partition("/")
+            account, prefix = normalize_account(host), f"{path.strip('/')}/" if path.strip("/") else ""
+        account_entry = self._entries.get(account, entry)
+        return RegistryEndpoint(
+            registry=registry,
+            account=account,
+            host=_get_api_host(account),
+            prefix=prefix,
+            is_insecure=entry.is_insecure or account_entry.is_insecure,
+            ca=account_entry.ca or entry.ca,
+            trusted_realms=tuple(dict.fromkeys((*account_entry.trusted_realms, *entry.trusted_realms))),
+        )
+
+    def list_trusted_hosts(self) -> Mapping[str, HostTrust]:
+        """Return the hosts that the configuration allows: registries, mirrors and their token servers."""
+        trust_by_host: dict[str, HostTrust] = {}
+        for entry in self._entries.values():
+            endpoint = self._build_listed_endpoint(entry.host, entry)
+            for host in (endpoint.host, *endpoint.trusted_realms):
+                trust = trust_by_host.get(host, HostTrust())
+                trust_by_host[host] = HostTrust(trust.is_insecure or endpoint.is_insecure, trust.ca or endpoint.ca)
+        return trust_by_host
+
+
+def normalize_account(host: str) -> str:
+    """Return the canonical host under which a registry's credential is stored; Docker Hub's aliases become one."""
+    lowered = host.lower()
+    return DOCKER_HUB if lowered in HUB_ALIASES else lowered
+
+
+def _get_api_host(account: str) -> str:
+    return HUB_API if account == DOCKER_HUB else account

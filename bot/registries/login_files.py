@@ -1,0 +1,168 @@
+"""Parses login files: Docker's, those of Podman and related tools, and Kubernetes Secrets. Pure.
+
+https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
+https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
+https://kubernetes.io/docs/concepts/containers/images/#config-json
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
+from bot.registries.endpoints import normalize_account
+
+MAX_LOGINS_SIZE = 1024 * 1024
+"""Bytes; a file for a hundred registries takes about twenty thousand."""
+
+_SCHEME = re.compile(r"https?://")
+_API_VERSION = re.compile(r"v[12](?:/|\Z)")
+"""The API version that Docker writes between the host and the rest of a key."""
+
+
+class LoginFileFormat(Enum):
+    """The format of a login file; the value is the file's name."""
+
+    DOCKER = "config.json"
+    """Docker's and Podman's format: hosts are literal, and credential helpers are used."""
+    KUBERNETES = ".dockerconfigjson"
+    """A Secret, as the kubelet reads it: labels of hosts may be globs, and there are no helpers."""
+    KUBERNETES_LEGACY = ".dockercfg"
+    """The same, without the object around the logins."""
+
+    @classmethod
+    def detect_by_name(cls, name: str) -> LoginFileFormat:
+        """Return the format of a file by its name; a Secret mounts each of its keys as a file of that name."""
+        return next((shape for shape in cls if shape.value == name), cls.DOCKER)
+
+
+@dataclass(frozen=True, slots=True)
+class LoginKey:
+    """The host and path that a login is for."""
+
+    host: str
+    """Normalised host: `docker.io`, `127.0.0.1:5000`; may contain globs in a Kubernetes Secret."""
+    path: str = ""
+    """Whole segments at the beginning of a repository's path."""
+
+    def is_for_repository(self, account: str, path: str, *, allows_globs: bool) -> bool:
+        """Return True if the login is for the repository `path` of a host."""
+        if self.path and not f"{path}/".startswith(f"{self.path}/"):
+            return False
+        return self.host == account or (allows_globs and _is_host_match(self.host, account))
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFile:
+    """The logins and credential helpers in a login file."""
+
+    logins: tuple[tuple[LoginKey, Credential], ...] = ()
+    """Sorted from the most specific key to the least."""
+    helpers: Mapping[str, str] = field(default_factory=dict)
+    """Suffixes of `docker-credential-…` by host."""
+    default_helper: str | None = None
+    """The helper for all other hosts."""
+    allows_globs: bool = False
+
+    def get_helper(self, account: str) -> str | None:
+        """Return the helper for a host, which takes precedence over the logins of the file."""
+        return self.helpers.get(account) or self.default_helper
+
+    def find_login(self, account: str, path: str) -> Credential | None:
+        """Return the login with the most specific key that covers the repository."""
+        matching_logins = (
+            login for key, login in self.logins if key.is_for_repository(account, path, allows_globs=self.allows_globs)
+        )
+        return next(matching_logins, None)
+
+
+def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.DOCKER) -> LoginFile:
+    """Parse a login file. Raises ValueError; its text contains nothing of the content."""
+    if len(content) > MAX_LOGINS_SIZE:
+        raise ValueError(f"it has more than {MAX_LOGINS_SIZE} bytes")
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise ValueError("it is not JSON") from None
+    document = _require_object(document, "the document")
+    match file_format:
+        case LoginFileFormat.DOCKER:
+            helpers = _require_object(document.get("credHelpers"), "`credHelpers`")
+            helpers_by_host = {
+                _parse_key(text).host: str(helper) for text, helper in helpers.items() if not _parse_key(text).path
+            }
+            store = document.get("credsStore")
+            return LoginFile(_parse_auths(document.get("auths")), helpers_by_host, str(store) if store else None)
+        case LoginFileFormat.KUBERNETES:
+            return LoginFile(_parse_auths(document.get("auths")), allows_globs=True)
+        case LoginFileFormat.KUBERNETES_LEGACY:
+            return LoginFile(_parse_auths(document), allows_globs=True)
+
+
+def _parse_auths(auths: Any) -> tuple[tuple[LoginKey, Credential], ...]:
+    credentials: dict[LoginKey, Credential] = {}
+    for text, value in _require_object(auths, "`auths`").items():
+        key, credential = _parse_key(text), _parse_credential(_require_object(value, "an entry of `auths`"))
+        is_exact = text == "/".join(filter(None, (key.host, key.path)))
+        if credential and (is_exact or key not in credentials):
+            credentials[key] = credential
+    return tuple(
+        sorted(credentials.items(), key=lambda item: (-len(_split_path(item[0].path)), item[0].host.count("*")))
+    )
+
+
+def _parse_key(text: str) -> LoginKey:
+    """Parse `[http[s]://]host[:port][/v1|/v2][/path]`."""
+    host, _, path = _SCHEME.sub("", text, count=1).partition("/")
+    return LoginKey(
+        normalize_account(host),
+        _API_VERSION.sub("", path, count=1).strip("/") if _API_VERSION.match(path) else path.strip("/"),
+    )
+
+
+def _split_path(path: str) -> list[str]:
+    return path.split("/") if path else []
+
+
+def _is_host_match(pattern: str, account: str) -> bool:
+    """Return True if each label matches, as for the kubelet: `*` stops at a dot, and the ports are equal."""
+    pattern_labels, account_labels = _split_host(pattern), _split_host(account)
+    return len(pattern_labels) == len(account_labels) and all(map(fnmatchcase, account_labels, pattern_labels))
+
+
+def _split_host(host: str) -> tuple[str, ...]:
+    name, _, port = host.partition(":")
+    return (*name.split("."), port)
+
+
+def _require_object(value: Any, subject: str) -> dict[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise ValueError(f"{subject} is not an object")  # noqa: TRY004 - a malformed document, not a wrong argument
+    return value
+
+
+def _parse_credential(entry: Mapping[str, Any]) -> Credential | None:
+    if entry.get("identitytoken"):
+        return IdentityToken(str(entry["identitytoken"]))
+    if entry.get("auth"):
+        try:
+            decoded = base64.b64decode(str(entry["auth"]), validate=True).decode()
+        except (binascii.Error, ValueError):
+            raise ValueError("an `auth` of its `auths` is not base64") from None
+        username, colon, password = decoded.partition(":")
+        if not colon:
+            raise ValueError("an `auth` of its `auths` is not `user:password`")
+        return PasswordLogin(username, password.rstrip("\0"))
+    if entry.get("username") and entry.get("password"):
+        return PasswordLogin(str(entry["username"]), str(entry["password"]))
+    return None

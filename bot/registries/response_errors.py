@@ -1,0 +1,82 @@
+"""Errors for registry responses: the only mapping from HTTP status codes to `Reason`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from bot.model.errors import RegistryError
+from bot.model.vocabulary import Reason
+from bot.net import BlockedRedirectError, HttpError, OversizedError, RateLimitedError, Response, sanitize_text
+from bot.registries.endpoints import RegistryEndpoint
+
+METADATA_READ = "metadata_read"
+"""Permission that a token of an Azure registry needs to list tags or read image metadata.
+
+https://aka.ms/acr/repo-permissions
+"""
+MAX_QUOTED_ERRORS = 3
+"""Errors of one response that a message quotes; registries send one."""
+
+
+def make_refusal_error(
+    endpoint: RegistryEndpoint,
+    subject: str,
+    response: Response,
+    *,
+    has_credential: bool,
+    actions: str = "pull",
+    secrets: Iterable[str] = (),
+) -> RegistryError:
+    """Return the error for a response that is neither 200 nor to be retried.
+
+    `subject` is what was requested, for the message. `has_credential` is True if a credential is configured for the
+    endpoint. `actions` is the permission that a token needs for the request. `secrets` were sent with the request, and
+    are masked in the message.
+    """
+    permission_note = " (this needs `metadata/read`)" if actions == METADATA_READ else ""
+    details = parse_error_details(response, secrets)
+    answer = f"{endpoint.host} answered {response.status} for {subject}" + (f" ({details})" if details else "")
+    match response.status:
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if has_credential:
+            reason, is_failure = Reason.DENIED, True
+            credential_name = f"the credential configured for {endpoint.account}"
+            advice = f"{credential_name} was refused; hint: check the credential and its permissions{permission_note}"
+        case HTTPStatus.NOT_FOUND | HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            reason, is_failure = Reason.NOT_FOUND_OR_DENIED, False
+            advice = f"it does not exist, or needs a credential with access to it{permission_note}"
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            reason, is_failure = Reason.RATE_LIMITED, True
+            wait = sanitize_text(response.headers.get("retry-after", ""))
+            wait_note = f"retry after {wait}{' seconds' if wait.isdigit() else ''}" if wait else "too many requests"
+            advice = f"{wait_note}; hint: configure a credential for {endpoint.account}, or run less often"
+        case _:
+            reason, is_failure = Reason.REGISTRY_ERROR, True
+            advice = "unexpected response; hint: try again later, or contact the registry's operator"
+    is_absent = response.status == HTTPStatus.NOT_FOUND
+    return RegistryError(endpoint.registry, reason, f"{answer}: {advice}", is_failure=is_failure, is_absent=is_absent)
+
+
+def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
+    """Return the error for a request without a response; `responder` names the server if it is not the registry."""
+    message = f"{responder} that {endpoint.host} names: {error}" if responder else str(error)
+    if isinstance(error, RateLimitedError):
+        return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
+    if isinstance(error, OversizedError):
+        return RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=False)
+    reason = Reason.REGISTRY_ERROR if isinstance(error, BlockedRedirectError) else Reason.UNREACHABLE
+    return RegistryError(endpoint.registry, reason, message, is_failure=True)
+
+
+def parse_error_details(response: Response, secrets: Iterable[str] = ()) -> str:
+    """Return the errors in a registry's response as one line of text, with secrets masked; empty if there are none.
+
+    https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
+    """
+    try:
+        errors = json.loads(response.body)["errors"][:MAX_QUOTED_ERRORS]
+        details = "; ".join(f"{error['code']}: {error.get('message') or ''}".rstrip(": ") for error in errors)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ""  # an HTML error page adds nothing to the status code
+    return sanitize_text(details, secrets)

@@ -1,0 +1,163 @@
+"""Finds SBOMs that the builder or the publisher attached to an image.
+
+BuildKit lists them in the index, next to the image that they describe. Other tools attach them as referrers, found with
+the referrers API or the referrers tag.
+https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from http import HTTPStatus
+from itertools import chain, islice
+from typing import Any, TypeVar
+from urllib.parse import quote
+
+from bot.core.choice.platforms import find_platform_image
+from bot.model.artifact import Blob
+from bot.model.errors import RegistryError
+from bot.model.image import ManifestKind
+from bot.model.reference import Digest, TagRef, parse_sha256
+from bot.ports import ArtifactStore
+from bot.registries.auth import RegistryAuthenticator
+from bot.registries.endpoints import EndpointDirectory
+from bot.registries.manifest import ATTESTATION_ANNOTATION, NotAnImageError, parse_document
+from bot.registries.repository_endpoint import find_repository_endpoint, verify_digest
+
+MAX_SBOM_SIZE = 40 * 1024 * 1024
+"""Bytes; BuildKit's own limit for an attestation."""
+MAX_ATTACHED = 16
+"""Limit of the attached manifests that are read; images in practice have one per type of attestation."""
+MAX_LAYERS = 16
+"""Limit of the layers of one attached manifest; BuildKit writes one per statement."""
+SBOM_TYPES = frozenset(
+    {
+        "https://spdx.dev/Document",
+        "https://cyclonedx.org/bom",
+        "application/spdx+json",
+        "application/vnd.cyclonedx+json",
+    }
+)
+"""in-toto predicate types, and media types of SBOMs that are attached without an envelope."""
+_ENVELOPE_TYPES = frozenset(
+    {
+        "application/vnd.in-toto+json",
+        "application/vnd.dsse.envelope.v1+json",
+        "application/vnd.dev.sigstore.bundle.v0.3+json",
+    }
+)
+"""Media types of envelopes, which may hold any statement."""
+_PREDICATE_ANNOTATIONS = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
+"""Annotations that hold the predicate type of a layer or a referrer."""
+_SUBJECT_ANNOTATION = "vnd.docker.reference.digest"
+
+_Json = Mapping[str, Any]
+Fetched = TypeVar("Fetched")
+
+
+class SbomFinder:
+    """Finds SBOMs attached to images. Verifies no signatures."""
+
+    def __init__(
+        self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, artifacts: ArtifactStore
+    ) -> None:
+        self._endpoints, self._authenticator, self._artifacts = endpoints, authenticator, artifacts
+
+    def fetch_inventories(
+        self, tag_ref: TagRef, digest: Digest, platform: str
+    ) -> tuple[frozenset[Digest], Iterator[bytes]]:
+        """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
+
+        The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
+        manifest. Raises RegistryError, also during the iteration.
+        """
+        place = find_repository_endpoint(self._endpoints, tag_ref)
+        question = place.make_manifest_request(quote(digest, safe=":"))
+        response = self._authenticator.send_request(place.endpoint, question)
+        if response.status != HTTPStatus.OK:
+            raise place.make_refusal_error(response, question)
+        verify_digest(place, question, response, digest)
+        try:
+            manifest = parse_document(digest, response.body, response.headers.get("content-type", "")).manifest
+        except NotAnImageError as error:
+            raise place.make_not_an_image_error(question, error) from error
+        if manifest.kind is ManifestKind.MANIFEST:
+            return frozenset({digest}), self._fetch_contents(tag_ref.repository, (), [digest])
+        child = find_platform_image(manifest, platform)
+        if child is None:
+            return frozenset({digest}), iter(())
+        beside = tuple(_list_attestations(_parse_object(response.body), child.digest))
+        return frozenset({digest, child.digest}), self._fetch_contents(
+            tag_ref.repository, beside, [child.digest, digest]
+        )
+
+    def _fetch_contents(
+        self, repository: str, attestations: Iterable[Digest], digests: Iterable[Digest]
+    ) -> Iterator[bytes]:
+        attached = chain(
+            attestations, (found for name in digests for found in self._list_referrer_digests(repository, name))
+        )
+        for digest in islice(attached, MAX_ATTACHED):
+            for layer in self._list_sbom_layers(repository, digest):
+                content = _fetch_unless_absent(partial(self._artifacts.fetch_blob, repository, layer, MAX_SBOM_SIZE))
+                if content is not None:
+                    yield content
+
+    def _list_referrer_digests(self, repository: str, digest: Digest) -> Iterator[Digest]:
+        for referrer in self._artifacts.list_referrers(repository, digest):
+            if _may_be_sbom(referrer.type, referrer.annotations):
+                yield referrer.digest
+
+    def _list_sbom_layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
+        """Yield the layers of an attached manifest that may be SBOMs."""
+        artifact = _fetch_unless_absent(partial(self._artifacts.fetch_artifact, repository, digest))
+        for layer in artifact.blobs[:MAX_LAYERS] if artifact is not None else ():
+            if _may_be_sbom(layer.media_type, layer.annotations):
+                yield layer
+
+
+def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
+    """Call `fetch`; return None if the registry no longer has the content. Raises RegistryError."""
+    try:
+        return fetch()
+    except RegistryError as error:
+        if error.is_absent:
+            return None
+        raise
+
+
+def _list_attestations(index: _Json, image: Digest) -> Iterator[Digest]:
+    """Yield the digests of the attestations that an index lists for one of its images."""
+    for descriptor in _filter_objects(index.get("manifests")):
+        annotations = descriptor.get("annotations")
+        if (
+            isinstance(annotations, dict)
+            and ATTESTATION_ANNOTATION in annotations
+            and annotations.get(_SUBJECT_ANNOTATION) == image
+        ):
+            attestation = parse_sha256(str(descriptor.get("digest")))
+            if attestation is not None:
+                yield attestation
+
+
+def _may_be_sbom(media_type: str, annotations: Mapping[str, str]) -> bool:
+    """Return True if the predicate type names an SBOM, or if there is none and the media type may hold one."""
+    predicate_types = [annotations[key] for key in _PREDICATE_ANNOTATIONS if key in annotations]
+    if predicate_types:
+        return any(name in SBOM_TYPES for name in predicate_types)
+    return media_type in SBOM_TYPES or media_type in _ENVELOPE_TYPES
+
+
+def _parse_object(body: bytes) -> _Json:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _filter_objects(values: Any) -> list[_Json]:
+    return [each for each in values if isinstance(each, dict)] if isinstance(values, list) else []

@@ -1,0 +1,102 @@
+"""Base class of scanners that are programs: prepared once in a run, and run once for each image."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bot.model.diagnosis import Check, DiagnosisTarget
+from bot.model.errors import ProcessError, RegistryError
+from bot.model.evidence import NotScanned, ScannerIdentity, ScanOutcome, ScanSubject
+from bot.model.image import PullAddress
+from bot.model.reference import Digest
+from bot.scanners._json import UnreadableReportError
+from bot.scanners._readiness import build_readiness_check
+from bot.scanners._scanner_program import (
+    ComputeOnce,
+    PullAddressResolver,
+    ScannerProgram,
+    make_failure,
+    translate_process_error,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSession:
+    """The program and the database that all images of a run are scanned with."""
+
+    identity: ScannerIdentity
+
+
+_Session = TypeVar("_Session", bound=ScannerSession)
+
+
+class InstalledScanner(ABC, Generic[_Session]):
+    """Implements `bot.ports.Scanner` for a program that is run once for each image.
+
+    `display_name` is the program's name in diagnostics.
+    """
+
+    def __init__(self, display_name: str, program: ScannerProgram, resolve_pull_address: PullAddressResolver) -> None:
+        self._display_name, self._program, self._resolve_pull_address = display_name, program, resolve_pull_address
+        self._session_cache: ComputeOnce[None, _Session | NotScanned] = ComputeOnce()
+        self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
+
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
+        """Check that the program and its database are available; downloads the database if it is missing or old."""
+        session = self._get_session()
+        yield build_readiness_check(
+            self._display_name, session if isinstance(session, NotScanned) else session.identity
+        )
+
+    def get_identity(self) -> ScannerIdentity | None:
+        """Return the program and its database; downloads the database if it is missing or old.
+
+        None if the scanner cannot be prepared.
+        """
+        ready = self._get_session()
+        return None if isinstance(ready, NotScanned) else ready.identity
+
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
+        """Do nothing, since a program scans one image at a time."""
+
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
+        """Return the outcome for `subject`; repeated calls return the first outcome.
+
+        The old image of one update may be the new image of another.
+        """
+        key = (subject.tag_ref.repository, subject.digest, subject.platform)
+        return self._scan_cache.get(key, lambda: self._run_scan(subject))
+
+    def _run_scan(self, subject: ScanSubject) -> ScanOutcome:
+        session = self._get_session()
+        if isinstance(session, NotScanned):
+            return session
+        try:
+            return self._scan_address(subject, self._resolve_pull_address(subject.tag_ref, subject.digest), session)
+        except ProcessError as error:
+            return translate_process_error(error)
+        except (RegistryError, UnreadableReportError) as error:
+            return make_failure(str(error))
+
+    def _get_session(self) -> _Session | NotScanned:
+        def prepare_session() -> _Session | NotScanned:
+            try:
+                return self._prepare_session()
+            except ProcessError as error:
+                return translate_process_error(error)
+
+        return self._session_cache.get(None, prepare_session)
+
+    @abstractmethod
+    def _prepare_session(self) -> _Session | NotScanned:
+        """Return the session that all images of this run are scanned with, or why none can be scanned.
+
+        Raises ProcessError.
+        """
+
+    @abstractmethod
+    def _scan_address(self, subject: ScanSubject, address: PullAddress, session: _Session) -> ScanOutcome:
+        """Scan the image at `address`. Raises ProcessError, UnreadableReportError."""

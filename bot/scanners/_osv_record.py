@@ -1,0 +1,84 @@
+"""Reads findings from the record of a vulnerability in OSV's format: pure. https://ossf.github.io/osv-schema/."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bot.core.evidence.finding_keys import get_canonical_ids
+from bot.model.evidence import Finding, Severity
+from bot.scanners._cvss import classify_vector
+from bot.scanners._ecosystems import SYSTEM_PACKAGE_TYPES, OsvPackage
+from bot.scanners._findings import parse_severity, shorten_to_line
+from bot.scanners._json import ReportObject, read_object, read_objects, read_text, read_texts
+
+_CVSS_3 = "CVSS_V3"
+
+
+def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
+    """Yield the findings that a record has for one of its packages; none if the record was withdrawn.
+
+    Raises UnreadableReportError.
+    """
+    if record.get("withdrawn"):
+        return
+    affected = [
+        each
+        for each in read_objects(record.get("affected"))
+        if _is_same_package(read_object(each.get("package")), package)
+    ]
+    fixes = dict.fromkeys(fixed for each in affected for fixed in _list_fixed_versions(each))
+    for identifier in _collect_ids(record, is_system_package=package_type in SYSTEM_PACKAGE_TYPES):
+        yield Finding(
+            id=identifier,
+            package=package.name,
+            package_type=package_type,
+            installed=package.version,
+            fixed_in=", ".join(fixes) or None,
+            severity=_determine_severity(record, affected),
+            title=shorten_to_line(read_text(record.get("summary")) or read_text(record.get("details"))),
+        )
+
+
+def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
+    """Return the canonical ids of a record.
+
+    Distributions name the CVEs of an advisory in one of the lists `aliases`, `upstream` and `related`. Outside of
+    distributions, `related` names vulnerabilities that are merely similar, and is ignored.
+    """
+    record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
+    aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]
+    names = get_canonical_ids(record_id, aliases)
+    return (
+        names if any(name.startswith("CVE-") for name in names) else get_canonical_ids(record_id, [*aliases, *related])
+    )
+
+
+def _is_same_package(osv_package: ReportObject, package: OsvPackage) -> bool:
+    return (
+        osv_package.get("ecosystem") == package.ecosystem
+        and read_text(osv_package.get("name")).lower() == package.name.lower()
+    )
+
+
+def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
+    for span in read_objects(affected.get("ranges")):
+        if span.get("type") != "GIT":
+            for event in read_objects(span.get("events")):
+                if fixed := read_text(event.get("fixed")):
+                    yield fixed
+
+
+def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
+    """Return the severity: the distribution's rating, else the database's rating, else that of the CVSS 3 score."""
+    urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
+    ratings = [
+        *read_objects(record.get("severity")),
+        *(each for found in affected for each in read_objects(found.get("severity"))),
+    ]
+    terms = (read_text(each.get("score")) for each in ratings if not read_text(each.get("type")).startswith("CVSS"))
+    database = read_text(read_object(record.get("database_specific")).get("severity"))
+    rated_severity = max(map(parse_severity, [*urgencies, *terms]), default=Severity.UNKNOWN) or parse_severity(
+        database
+    )
+    scores = (read_text(each.get("score")) for each in ratings if each.get("type") == _CVSS_3)
+    return rated_severity or max(map(classify_vector, scores), default=Severity.UNKNOWN)

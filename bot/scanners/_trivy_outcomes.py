@@ -1,0 +1,71 @@
+"""Turns the output of Trivy into outcomes: its reports, its description of itself, and its errors."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from bot.core.choice.platforms import is_same_platform
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.image import PullAddress
+from bot.scanners._scanner_program import make_failure, shorten_error_output, translate_registry_error
+from bot.scanners._trivy_report import OperatingSystem, TrivyReport
+
+_JAVA_DATABASE_MISSING = re.compile(r"Java DB")
+_FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
+
+MissingReleaseFinder = Callable[[OperatingSystem], str]
+"""Returns the release that Trivy's database lacks, empty if the database has it; may raise ProcessError."""
+
+
+def evaluate_report(
+    report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, find_missing_release: MissingReleaseFinder
+) -> ScanOutcome:
+    """Return the findings of a report as a scan, or the reason why they are not reliable."""
+    if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest for any platform
+        return NotScanned(
+            UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
+        )
+    system = report.system
+    if system is None:
+        return NotScanned(UnscannedReason.OS_UNKNOWN)
+    if system.is_end_of_life:
+        return NotScanned(UnscannedReason.END_OF_LIFE, str(system), report.packages)
+    missing_release = find_missing_release(system)
+    if missing_release:
+        return NotScanned(UnscannedReason.OS_UNSUPPORTED, missing_release, report.packages)
+    if report.os_package_count == 0:
+        return NotScanned(UnscannedReason.OS_UNKNOWN, f"{system}, but the image has no list of installed packages")
+    return Scan(scanner, str(system), report.findings, report.image_created, report.version_label, report.packages)
+
+
+def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
+    """Parse the identity of Trivy and its database; None if the answer does not have both.
+
+    The answer is the output of `trivy version --format json`, or the response of a server at `/version`.
+    """
+    try:
+        version_info = json.loads(answer)
+        built = datetime.fromisoformat(version_info["VulnerabilityDB"]["UpdatedAt"])
+        return ScannerIdentity("trivy", str(version_info["Version"]), built.replace(tzinfo=built.tzinfo or UTC))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
+    """Translate the error output of Trivy, which has the same exit code for every error."""
+    if registry_error := translate_registry_error(errors):
+        return registry_error
+    if _JAVA_DATABASE_MISSING.search(errors):
+        return make_failure(
+            "the image holds Java archives, and Trivy has no Java database; "
+            "hint: run `trivy image --download-java-db-only` with the same --cache-dir"
+        )
+    return make_failure(extract_last_error(errors, address))
+
+
+def extract_last_error(errors: str, address: PullAddress | None) -> str:
+    """Return the end of the last fatal error in Trivy's log output, as one line without the credential."""
+    return shorten_error_output(_FATAL.split(errors)[-1], address)

@@ -1,0 +1,143 @@
+"""Reads Trivy's JSON report (pkg/types/report.go, schema 2): pure; a value that the report lacks stays unknown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from bot.core.evidence.build_time import parse_build_time
+from bot.core.evidence.finding_keys import get_canonical_ids, merge_findings
+from bot.model.contents import InstalledPackage
+from bot.model.evidence import Finding, Severity
+from bot.scanners._findings import MAX_NAME_LENGTH, shorten_to_line
+from bot.scanners._json import (
+    ReportObject,
+    UnreadableReportError,
+    parse_object,
+    read_object,
+    read_objects,
+    read_text,
+    read_texts,
+)
+
+SCHEMA = 2
+
+_SEVERITIES = {severity.name: severity for severity in Severity}
+"""Trivy's own terms; no others are accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingSystem:
+    """The operating system that Trivy detected in an image."""
+
+    family: str
+    """Trivy's name of the distribution: `debian`, `opensuse-leap`."""
+    release: str
+    has_extended_support: bool
+    """True if Ubuntu's extended support is enabled in the image."""
+    is_end_of_life: bool
+
+    def __str__(self) -> str:
+        return f"{self.family} {self.release}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class TrivyReport:
+    """The content of a report. An empty list of findings means nothing until the other fields have been checked."""
+
+    system: OperatingSystem | None
+    platform: str
+    """`os/architecture[/variant]` of the image that was scanned, which may differ from the requested platform."""
+    os_package_count: int
+    """Number of packages of the distribution in the image."""
+    findings: tuple[Finding, ...]
+    image_created: datetime | None
+    """Build time of the image, from its config."""
+    version_label: str | None
+    """Version of the image, from the label `org.opencontainers.image.version` in its config."""
+    packages: tuple[InstalledPackage, ...] | None = None
+    """Packages of the image; None if the report lists only vulnerable packages."""
+
+
+def parse_report(content: bytes) -> TrivyReport:
+    """Parse the output of `trivy image --format json --list-all-pkgs`. Raises UnreadableReportError."""
+    return read_report(parse_object(content))
+
+
+def read_report(report: ReportObject) -> TrivyReport:
+    """Read a decoded report. Raises UnreadableReportError."""
+    if report.get("SchemaVersion") != SCHEMA:
+        raise UnreadableReportError(f"the report is not Trivy's of schema {SCHEMA}")
+    metadata = read_object(report.get("Metadata"))
+    results = read_objects(report.get("Results"))
+    os_results = [result for result in results if result.get("Class") == "os-pkgs"]
+    config = read_object(metadata.get("ImageConfig"))
+    return TrivyReport(
+        system=_read_operating_system(read_object(metadata.get("OS"))),
+        platform=_read_platform(config),
+        os_package_count=sum(len(read_objects(result.get("Packages"))) for result in os_results),
+        findings=merge_findings(finding for result in results for finding in read_findings(result)),
+        image_created=parse_build_time(config.get("created")),
+        version_label=_read_version_label(config),
+        packages=_collect_packages(results),
+    )
+
+
+def _read_version_label(image_config: ReportObject) -> str | None:
+    labels = read_object(read_object(image_config.get("config")).get("Labels"))
+    return read_text(labels.get("org.opencontainers.image.version"))[:MAX_NAME_LENGTH] or None
+
+
+def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
+    """Return the packages of all results; None if there are none, or a result has vulnerabilities but no packages."""
+    if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
+        return None
+    return tuple(sorted({package for result in results for package in _read_packages(result)})) or None
+
+
+def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
+    """Yield the packages of a result, with epoch, version and release joined to one version."""
+    for entry in read_objects(result.get("Packages")):
+        name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
+        epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))
+        if name and version:
+            full_version = (f"{epoch}:" if epoch else "") + version + (f"-{release}" if release else "")
+            yield InstalledPackage(read_text(result.get("Type")), name, full_version, source if source != name else "")
+
+
+def _read_operating_system(os_object: ReportObject) -> OperatingSystem | None:
+    family = read_text(os_object.get("Family"))
+    if family in {"", "none"}:  # Trivy writes "none" for packages without a distribution
+        return None
+    return OperatingSystem(
+        family=family,
+        release=read_text(os_object.get("Name")),
+        has_extended_support=os_object.get("extended") is True,
+        is_end_of_life=os_object.get("EOSL") is True,
+    )
+
+
+def _read_platform(config: ReportObject) -> str:
+    parts = [read_text(config.get(key)) for key in ("os", "architecture", "variant")]
+    return "/".join(part for part in parts if part)
+
+
+def read_findings(result: ReportObject) -> Iterator[Finding]:
+    """Yield the findings of one result, including duplicates. Raises UnreadableReportError."""
+    packages = read_objects(result.get("Packages"))
+    sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
+    for item in read_objects(result.get("Vulnerabilities")):
+        package, vulnerability_id = read_text(item.get("PkgName")), read_text(item.get("VulnerabilityID"))
+        if not package or not vulnerability_id:
+            raise UnreadableReportError("the report has a vulnerability without an id or a package")
+        for identifier in get_canonical_ids(vulnerability_id, read_texts(item.get("VendorIDs"))):
+            yield Finding(
+                id=identifier,
+                package=sources.get(read_text(item.get("PkgID"))) or package,
+                package_type=read_text(result.get("Type")),
+                installed=read_text(item.get("InstalledVersion")),
+                fixed_in=read_text(item.get("FixedVersion")) or None,
+                severity=_SEVERITIES.get(read_text(item.get("Severity")), Severity.UNKNOWN),
+                title=shorten_to_line(read_text(item.get("Title"))),
+            )

@@ -1,0 +1,214 @@
+"""Reads findings from the report files that a pipeline wrote, and trusts them no further than they prove.
+
+A report is about an image if it names a digest of the image, or if its file is named after one
+(`sha256-<64 digits>.json`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Lock
+
+from bot.core.choice.platforms import is_same_platform
+from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
+from bot.model.errors import RegistryError
+from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.reference import Digest
+from bot.scanners._reports import ReportImage, UnreadableReportError, parse_reports
+from bot.scanners._reports._report_image import find_digests
+
+MAX_FILES = 10_000
+"""Files in one folder and the folders inside it: one report for each image of a large fleet, for some days."""
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+"""Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
+NO_REPORT_PREFIX = "no report is about it, but "
+SUFFIXES = frozenset({".json", ".sarif"})
+
+ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
+"""Returns all digests by which the image of a subject is known; raises RegistryError."""
+
+
+@dataclass(frozen=True, slots=True)
+class _IndexedReport:
+    """One image in one report file, without its findings."""
+
+    image: ReportImage
+    """The content without findings: those of a whole folder would fill the memory, and few of them are needed."""
+    digests: frozenset[Digest]
+    scanner: ScannerIdentity
+    dated_at: datetime
+    """Build time of the database, else the time of the report, else the modification time of the file."""
+    path: Path
+    index: int
+    """Index of the report in its file."""
+    display_path: str
+    """Path of the file in messages."""
+
+
+class ReportScanner:
+    """Implements `bot.ports.Scanner`; reads all reports once, when the first image is scanned.
+
+    `platform` is the platform of images whose reports do not name one. `is_one_run` states that all reports of a folder
+    were made with one database, if they do not name it; without `is_one_run`, these reports are not compared.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        resolve_digests: ImageDigestResolver,
+        *,
+        now: Callable[[], datetime],
+        platform: str,
+        max_age: timedelta,
+        is_one_run: bool = False,
+    ) -> None:
+        self._path, self._resolve_digests, self._now = path, resolve_digests, now
+        self._platform, self._max_age, self._is_one_run = platform, max_age, is_one_run
+        self._lock = Lock()
+        self._index: tuple[tuple[_IndexedReport, ...], NotScanned | None] | None = None
+
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
+        """Read all reports, as a run does for its first image."""
+        subject, action = str(self._path), "read its reports"
+        reports, read_failure = self._load_index()
+        if read_failure is not None:
+            yield report_problem(subject, action, read_failure.detail.removeprefix(NO_REPORT_PREFIX))
+        if reports:
+            newest = max(each.dated_at for each in reports)
+            yield report_ok(subject, action, f"there are {len(reports)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
+        elif read_failure is None:
+            yield report_unknown(subject, action, "there are none; hint: see that a pipeline writes them before a run")
+
+    def get_identity(self) -> None:
+        """Return None, since each report names the scanner that made it."""
+
+    def prefetch(self, subjects: Collection[ScanSubject]) -> None:
+        """Do nothing, since all reports are read with the first of them."""
+
+    def scan(self, subject: ScanSubject) -> ScanOutcome:
+        """Return the findings of the newest report about `subject`."""
+        reports, read_failure = self._load_index()
+        candidates = [each for each in reports if subject.digest in each.digests]
+        if reports and not any(self._is_for_platform(each, subject.platform) for each in candidates):
+            try:
+                image_digests = self._resolve_digests(subject)
+            except RegistryError as error:
+                return NotScanned(UnscannedReason.FAILED, str(error))
+            candidates = [each for each in reports if each.digests & image_digests]
+        for_platform = [each for each in candidates if self._is_for_platform(each, subject.platform)]
+        if not candidates:
+            return read_failure or NotScanned(UnscannedReason.NO_REPORT)
+        if not for_platform:
+            platforms = sorted({each.image.platform or self._platform for each in candidates})
+            return NotScanned(UnscannedReason.PLATFORM_MISSING, f"its reports are about {', '.join(platforms)}")
+        newest = max(for_platform, key=lambda each: (each.dated_at, each.scanner.name, each.display_path))
+        return self._evaluate_report(newest, reports)
+
+    def _is_for_platform(self, report: _IndexedReport, platform: str) -> bool:
+        return is_same_platform(report.image.platform or self._platform, platform)
+
+    def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
+        """Return the findings of a report as a scan, or the reason why they are not reliable."""
+        image = report.image
+        if self._now() - report.dated_at > self._max_age:
+            return NotScanned(
+                UnscannedReason.DATABASE_STALE, f"{report.display_path} is from {report.dated_at:%Y-%m-%d}"
+            )
+        if image.not_scanned:
+            return image.not_scanned
+        if not image.has_release_data and not _is_release_known(report, all_reports):
+            why = f"nothing in the reports of {image.tool} shows that its database knows {image.release}"
+            return NotScanned(UnscannedReason.OS_UNSUPPORTED, why)
+        try:
+            image_with_findings = parse_reports(_read_content(report.path))[report.index]
+        except (OSError, UnreadableReportError, IndexError) as error:
+            return NotScanned(UnscannedReason.FAILED, f"{report.display_path} changed while it was read: {error}")
+        return Scan(
+            report.scanner,
+            image.system,
+            image_with_findings.findings,
+            image.image_created,
+            image.version_label,
+            image.packages,
+            set_aside=image_with_findings.suppressed,
+        )
+
+    def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
+        """Return all reports, and the first problem if some cannot be read; the files are read once."""
+        with self._lock:
+            if self._index is None:
+                self._index = self._read_reports()
+            return self._index
+
+    def _read_reports(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
+        reports: list[_IndexedReport] = []
+        errors: list[str] = []
+        try:
+            for path in self._list_files(errors):
+                try:
+                    reports += self._read_file(path)
+                except OSError as error:
+                    errors.append(f"{self._format_path(path)} could not be read: {error.strerror}")
+                except UnreadableReportError as error:
+                    errors.append(f"{self._format_path(path)} cannot be used: {error}")
+        except OSError as error:
+            errors.append(f"{error.filename or self._path} could not be read: {error.strerror}")
+        more = f" (and {len(errors) - 1} more like it)" if len(errors) > 1 else ""
+        read_failure = NotScanned(UnscannedReason.FAILED, f"{NO_REPORT_PREFIX}{errors[0]}{more}") if errors else None
+        return tuple(reports), read_failure
+
+    def _list_files(self, errors: list[str]) -> Iterator[Path]:
+        """Yield the report files, sorted by path; adds an entry to `errors` if there are too many. Raises OSError."""
+        if not self._path.is_dir():
+            yield self._path
+            return
+        candidates = (path for path in self._path.rglob("*") if path.suffix in SUFFIXES and path.is_file())
+        for number, path in enumerate(sorted(candidates)):
+            if number == MAX_FILES:
+                errors.append(f"{self._path} has more than {MAX_FILES} reports")
+                return
+            yield path
+
+    def _read_file(self, path: Path) -> list[_IndexedReport]:
+        modified_at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        reports = parse_reports(_read_content(path))
+        by_name = find_digests([path.name]) if len(reports) == 1 else frozenset()
+        return [
+            _IndexedReport(
+                image=replace(said, findings=(), suppressed=()),
+                digests=said.digests | by_name,
+                scanner=ScannerIdentity(said.tool, said.tool_version, said.database_built, self._get_run(path, said)),
+                dated_at=said.database_built or said.report_time or modified_at,
+                path=path,
+                index=number,
+                display_path=self._format_path(path),
+            )
+            for number, said in enumerate(reports)
+        ]
+
+    def _get_run(self, path: Path, image: ReportImage) -> str | None:
+        return self._format_path(path.parent) if self._is_one_run and image.database_built is None else None
+
+    def _format_path(self, path: Path) -> str:
+        return str(Path(self._path.name, path.relative_to(self._path))) if path != self._path else path.name
+
+
+def _read_content(path: Path) -> bytes:
+    """Return the content of a report file. Raises OSError, UnreadableReportError."""
+    with path.open("rb") as file:
+        content = file.read(MAX_REPORT_BYTES + 1)
+    if len(content) > MAX_REPORT_BYTES:
+        raise UnreadableReportError(f"the report has more than {MAX_REPORT_BYTES} bytes")
+    return content
+
+
+def _is_release_known(report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> bool:
+    """Return True if another report with the same database has findings in the same release."""
+    return any(
+        each.image.has_release_data and each.image.release == report.image.release and each.scanner == report.scanner
+        for each in all_reports
+        if report.scanner.database or report.scanner.run
+    )

@@ -1,0 +1,45 @@
+"""Selects the scanner for each image: the first entry of the config that matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bot.core.globs import is_glob_match
+from bot.model.reference import TagRef
+from bot.ports import Scanner
+from bot.scanners.no_scanner import NoScanner
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerEntry:
+    """A scanner and the images that it scans."""
+
+    patterns: tuple[str, ...]
+    """Patterns for canonical repositories; an empty tuple matches all of them."""
+    scanner: Scanner
+    is_private: bool = False
+    """True if the findings must not be shown where everybody can read them."""
+
+
+class ConfiguredScannerSelector:
+    """Implements `bot.ports.ScannerSelector`.
+
+    The old and the new image of a tag have the same scanner, since other scans cannot be compared.
+    """
+
+    def __init__(self, entries: Sequence[ScannerEntry]) -> None:
+        self._entries, self._fallback_entry = tuple(entries), ScannerEntry((), NoScanner())
+
+    def __call__(self, tag_ref: TagRef) -> Scanner:
+        return self._find_entry(tag_ref).scanner
+
+    def is_private(self, tag_ref: TagRef) -> bool:
+        """Return True if the findings in images of a tag must not be shown where everybody can read them."""
+        return self._find_entry(tag_ref).is_private
+
+    def _find_entry(self, tag_ref: TagRef) -> ScannerEntry:
+        for entry in self._entries:
+            if not entry.patterns or any(is_glob_match(glob, tag_ref.repository) for glob in entry.patterns):
+                return entry
+        return self._fallback_entry

@@ -1,0 +1,254 @@
+"""Reads a config file, validates it, and converts it to the frozen settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import assert_never
+
+from pydantic import ValidationError
+
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.hosts import PURGING_HOSTS
+from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import ConfiguredEndOfLife
+from bot.settings import age_checks, enrichment_section, fields, scanners, schema, values
+from bot.settings.checks import check_config, iterate_entries, list_age_registries
+from bot.settings.document import Document, parse_document, parse_document_file
+from bot.settings.named_file import UnreadableFileError, read_bounded
+from bot.settings.problems import convert_errors
+from bot.settings.trust_files import read_trust
+
+MAX_TEMPLATE = 256 * 1024
+"""Bytes; the largest template that ships has about seven thousand."""
+
+
+def load(path: Path, *, requires_forges: bool) -> values.Settings:
+    """Read a config file, as `bot.settings.load` describes. Raises ConfigError with every problem of the file."""
+    document, duplicate_keys = parse_document_file(path)
+    config, problems = validate_config(document, requires_forges=requires_forges)
+    if config is None or duplicate_keys or problems:
+        raise ConfigError(str(path), (*duplicate_keys, *problems))
+    return _convert_config(document, config, path)
+
+
+def validate_config(
+    document: Document, *, requires_forges: bool
+) -> tuple[schema.ConfigFile | None, tuple[ConfigProblem, ...]]:
+    """Validate a document.
+
+    Returns:
+        The config, or None if a key has an invalid value, and all problems of the document.
+    """
+    config: schema.ConfigFile | None = None
+    invalid_values: tuple[ConfigProblem, ...] = ()
+    try:
+        config = schema.ConfigFile.model_validate(document)
+    except ValidationError as error:
+        invalid_values = tuple(convert_errors(document, error))
+    invalid_locations = {problem.key for problem in invalid_values}
+    related_keys = (
+        each for each in check_config(document, requires_forges=requires_forges) if each.key not in invalid_locations
+    )
+    return config, (*invalid_values, *related_keys)
+
+
+def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -> values.Settings:
+    folder = path.absolute().parent  # not resolved: a mounted config is a link into another folder
+    registries = tuple(_convert_registry(each, folder) for each in config.registries)
+    return values.Settings(
+        forges=tuple(_convert_forge(each, folder) for each in config.forges),
+        registries=registries,
+        policy=PolicyConfig(
+            rules=(
+                *([PolicyRule(paused=True)] if config.rollout.paused else []),
+                *(rule.to_policy() for rule in config.policy),
+            ),
+            own_globs=config.own,
+            listed_hosts=frozenset(each.host for each in registries),
+            purging_hosts=_list_purging_hosts(config.registries),
+            end_of_life=_read_end_of_life(folder / config.end_of_life) if config.end_of_life else (),
+            trust=read_trust(config.trust, path),
+        ),
+        files=_merge_file_globs(config.files),
+        scanners=tuple(_convert_scanner(each, folder) for each in config.scanners),
+        enrichment=_convert_enrichment(config.enrichment, folder),
+        branch_prefix=config.proposals.branch_prefix,
+        write_delay=config.proposals.write_delay,
+        age_registries=frozenset(list_age_registries(document)) if config.state is None else None,
+        templates=_read_templates(config.proposals.templates, path),
+        trailers=config.proposals.trailers,
+        has_dashboards=config.proposals.dashboard,
+        has_status=config.proposals.status,
+        rollout=RolloutOptions(
+            config.rollout.repositories_per_run,
+            config.rollout.first_proposal,
+            needs_own_file=config.rollout.mode is values.RolloutMode.OPT_IN,
+        ),
+        limits=ProposalLimits(**config.limits.model_dump()) if config.limits else None,
+        state=_convert_state(config.state, folder) if config.state else None,
+        source=str(path),
+    )
+
+
+def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping[str, str]:
+    """Read the operator's own templates. Raises ConfigError with the problems of all of them."""
+    paths = templates.model_dump(exclude_none=True)
+    if not paths:
+        return {}
+    from jinja2 import TemplateError  # noqa: PLC0415 - imported only for configs with templates
+
+    from bot.core.proposal.render import compile_template  # noqa: PLC0415 - as above
+
+    sources: dict[str, str] = {}
+    problems: list[ConfigProblem] = []
+    for kind, path in paths.items():
+        where = f"proposals.templates.{kind}"
+        try:
+            sources[kind] = read_bounded(config.absolute().parent / path, MAX_TEMPLATE).decode()
+            compile_template(sources[kind])
+        except UnreadableFileError as error:
+            problems.append(ConfigProblem(where, str(error)))
+        except UnicodeDecodeError:
+            problems.append(ConfigProblem(where, "is not UTF-8 text; hint: save it as UTF-8"))
+        except TemplateError as error:
+            problems.append(ConfigProblem(where, f"is not a valid template: {error}"))
+    if problems:
+        raise ConfigError(str(config), tuple(problems))
+    return sources
+
+
+def _convert_forge(
+    forge: schema.GithubForgeEntry | schema.GitlabForgeEntry | schema.LocalForgeEntry, folder: Path
+) -> values.ForgeSettings:
+    if isinstance(forge, schema.LocalForgeEntry):
+        return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
+    ca = folder / forge.ca if forge.ca else None
+    repositories = tuple(each for each in forge.repositories or () if isinstance(each, str))
+    owners = tuple(_convert_owner(each) for each in forge.repositories or () if not isinstance(each, str))
+    if isinstance(forge, schema.GitlabForgeEntry):
+        return values.GitlabSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
+    return values.GithubSettings(
+        url=forge.url,
+        token_env=forge.token_env,
+        app=values.AppSettings(forge.app.id, forge.app.key_env) if forge.app else None,
+        ca=ca,
+        repositories=repositories,
+        owners=owners,
+        base_branches=forge.base_branches or (),
+        dispatch=forge.dispatch or (),
+    )
+
+
+def _convert_owner(owner: schema.OwnerEntry | schema.GroupEntry) -> values.OwnerSelection:
+    return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), owner.topics or ())
+
+
+def _convert_registry(registry: schema.RegistryConfigEntry, folder: Path) -> values.RegistrySettings:
+    host, _, path = registry.host.partition("/")
+    return values.RegistrySettings(
+        host=host,
+        path=path,
+        mirror=registry.mirror,
+        upstream=registry.upstream,
+        insecure=registry.insecure,
+        username_env=registry.username_env,
+        password_env=registry.password_env,
+        auth=registry.auth,
+        ca=folder / registry.ca if registry.ca else None,
+        trusted_realms=registry.trusted_realms,
+        tasks=registry.tasks,
+    )
+
+
+def load_repository_rules(content: bytes, source: str, age_registries: frozenset[str] | None) -> tuple[PolicyRule, ...]:
+    """Return the rules of a repository's own file, as `bot.settings.load_repository_rules` does."""
+    document, duplicate_keys = parse_document(content, source)
+    try:
+        repository_file = schema.RepositoryFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(source, (*duplicate_keys, *convert_errors(document, error, schema.RepositoryFile))) from None
+    unreachable_ages = (
+        ()
+        if age_registries is None
+        else age_checks.check_min_ages(tuple(iterate_entries(document, "policy")), age_registries)
+    )
+    if problems := (*duplicate_keys, *unreachable_ages):
+        raise ConfigError(source, problems)
+    return tuple(rule.to_policy() for rule in repository_file.policy)
+
+
+def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
+    """Read the file that `end_of_life` names. Raises ConfigError with every problem of that file."""
+    document, duplicate_keys = parse_document_file(path)
+    try:
+        end_of_life_file = schema.EndOfLifeFile.model_validate(document)
+    except ValidationError as error:
+        raise ConfigError(
+            str(path), (*duplicate_keys, *convert_errors(document, error, schema.EndOfLifeFile))
+        ) from None
+    if duplicate_keys:
+        raise ConfigError(str(path), duplicate_keys)
+    return tuple(
+        ConfiguredEndOfLife(each.image, each.tag, each.date, each.successor) for each in end_of_life_file.images
+    )
+
+
+def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> frozenset[str]:
+    """Return the registries that delete untagged manifests: well-known ones, as corrected by the operator."""
+    declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
+    return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
+
+
+def _merge_file_globs(entries: tuple[schema.FilesEntry, ...]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    globs: dict[str, tuple[str, ...]] = {}
+    for entry in entries:
+        globs[entry.format] = (*globs.get(entry.format, ()), *entry.path)
+    return tuple(globs.items())
+
+
+def _convert_state(url: str, folder: Path) -> values.StateSettings:
+    scheme, _, rest = url.partition("://")
+    return values.StateFile(folder / rest[1:]) if scheme == fields.SQLITE else values.StateServer(url)
+
+
+def _convert_scanner(scanner: scanners.ScannerEntry, folder: Path) -> values.ScannerSettings:
+    images = scanner.match.image or ()
+    match scanner:
+        case scanners.AutoScannerEntry(database=database, timeout=timeout, private=private):
+            osv, send = _parse_optional_service(scanner.osv), scanner.send or ()
+            return values.AutoSettings(images, database, timeout, osv, send, private)
+        case scanners.TrivyScannerEntry(database=database, timeout=timeout, private=private):
+            program = _resolve_program(scanner.binary, folder)
+            return values.TrivySettings(images, database, program, timeout, private, scanner.server, scanner.token_env)
+        case scanners.GrypeScannerEntry(database=database, timeout=timeout, private=private):
+            return values.GrypeSettings(images, database, _resolve_program(scanner.binary, folder), timeout, private)
+        case scanners.OsvScannerEntry(private=private):
+            return values.OsvSettings(scanner.url, images, scanner.send or (), private)
+        case scanners.DefenderScannerEntry(max_age=max_age, private=private):
+            subscriptions = scanner.subscriptions or ()
+            return values.DefenderSettings(images, subscriptions, max_age, scanner.pulled, private)
+        case scanners.ReportScannerEntry(platform=platform, max_age=max_age, private=private):
+            path = folder / scanner.path
+            return values.ReportSettings(path, images, platform, scanner.one_run, max_age, private)
+        case scanners.NoScannerEntry():
+            return values.NoScannerSettings(images)
+    assert_never(scanner)
+
+
+def _convert_enrichment(section: enrichment_section.EnrichmentSection, folder: Path) -> values.EnrichmentSettings:
+    def resolve_location(location: str | None) -> Path | str | None:
+        return location if location is None or "://" in location else folder / location
+
+    vex = (values.VexSettings(each.url or folder / (each.path or ""), each.authors) for each in section.vex)
+    return values.EnrichmentSettings(resolve_location(section.kev), resolve_location(section.epss), tuple(vex))
+
+
+def _parse_optional_service(service: str) -> str | None:
+    return None if service == fields.NO_SERVICE else service
+
+
+def _resolve_program(program: str | None, folder: Path) -> str | None:
+    """Resolve the name of a program against `folder`, unless it is a plain name, which is looked up on PATH."""
+    return str(folder / program) if program and "/" in program else program

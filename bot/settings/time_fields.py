@@ -1,0 +1,92 @@
+"""Types of config values for durations, ages, dates, schedules and time zones."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from cronsim import CronSim, CronSimError
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
+
+from bot.core.durations import DURATION_PATTERN, parse_duration
+from bot.settings.patterns import build_pattern_schema
+
+MAX_DURATION = timedelta(days=1)
+"""Longer waits within one run are mistakes."""
+NO_DAY = "is not a date; hint: write it as 2027-01-31"
+MAX_CRON = 200
+"""Characters; real expressions have about thirty."""
+CRON_FIELDS = 5
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
+_UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def _validate_cron(value: str) -> str:
+    if len(value) > MAX_CRON or len(value.split()) != CRON_FIELDS:
+        raise ValueError("must have five fields: minute, hour, day of the month, month, day of the week")
+    if not value.startswith("* "):
+        raise ValueError("must begin with `*`: a schedule is a time window, and no run begins at an exact minute")
+    try:
+        next(CronSim(value, datetime(2024, 1, 1, tzinfo=UTC)))
+    except (CronSimError, StopIteration) as error:
+        raise ValueError(f"allows no time: {error}" if str(error) else "allows no time") from None
+    return value
+
+
+def _validate_timezone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("is not a time zone; hint: write it as Europe/Berlin") from None
+    return value
+
+
+def _parse_duration(value: object) -> object:
+    match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a whole number and a unit, such as `500ms`, `10s`, `10m` or `1h`")
+    duration = timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if duration > MAX_DURATION:
+        raise ValueError(f"must not be longer than {MAX_DURATION / timedelta(hours=1):g}h")
+    return duration
+
+
+def _parse_age(value: object) -> object:
+    return parse_duration(value if isinstance(value, str) else "")
+
+
+def _parse_day(value: object) -> object:
+    """Accept a date of YAML, and a date as text."""
+    if isinstance(value, datetime) or not isinstance(value, date | str):
+        raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
+    try:
+        return value if isinstance(value, date) else date.fromisoformat(value)
+    except ValueError:
+        raise ValueError(NO_DAY) from None
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return a duration in the notation of the config file, in the largest unit that is exact."""
+    for unit in ("d", "h", "m", "s") if duration > MAX_DURATION else ("h", "m", "s"):
+        whole, rest = divmod(duration, timedelta(**{_UNITS[unit]: 1}))
+        if not rest:
+            return f"{whole}{unit}"
+    return f"{duration // timedelta(milliseconds=1)}ms"
+
+
+def _require_positive(value: timedelta) -> timedelta:
+    if not value:
+        raise ValueError("must be longer than zero")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_parse_duration), build_pattern_schema("duration", _DURATION)]
+Age = Annotated[timedelta, BeforeValidator(_parse_age), build_pattern_schema("age", DURATION_PATTERN)]
+Day = Annotated[
+    date, BeforeValidator(_parse_day), WithJsonSchema({"title": "date", "type": "string", "format": "date"})
+]
+PositiveDuration = Annotated[Duration, AfterValidator(_require_positive)]
+Cron = Annotated[str, AfterValidator(_validate_cron)]
+Timezone = Annotated[str, AfterValidator(_validate_timezone)]

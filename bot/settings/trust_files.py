@@ -1,0 +1,93 @@
+"""Reads and checks the files that `trust` names: public keys, certificates and trusted roots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bot.model.errors import ConfigError, ConfigProblem
+from bot.model.trust import NotationTrust, TrustedIdentity, TrustedKey, TrustEntry
+from bot.settings import schema
+from bot.settings.named_file import UnreadableFileError, read_bounded
+
+MAX_FILE = 1024 * 1024
+"""Bytes; a public key has some hundred, and all certificate authorities of a browser have two hundred thousand."""
+
+
+def read_trust(entries: tuple[schema.TrustConfigEntry, ...], config: Path) -> tuple[TrustEntry, ...]:
+    """Read the files that `trust` names, relative to the config. Raises ConfigError with every problem of them."""
+    problems: list[ConfigProblem] = []
+    trust_entries = tuple(
+        _read_trust_entry(each, config.absolute().parent, f"trust[{index}]", problems)
+        for index, each in enumerate(entries)
+    )
+    if problems:
+        raise ConfigError(str(config), tuple(problems))
+    return trust_entries
+
+
+def _read_trust_entry(
+    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
+) -> TrustEntry:
+    return TrustEntry(
+        image_globs=entry.image,
+        keys=tuple(_read_keys(entry, folder, where, problems)),
+        identities=tuple(TrustedIdentity(each.issuer, each.identity) for each in entry.keyless or ()),
+        trusted_root=_find_trusted_root(entry, folder, where, problems),
+        notation=_read_notation(entry.notation, folder, f"{where}.notation", problems) if entry.notation else None,
+    )
+
+
+def _read_notation(
+    entry: schema.NotationSection, folder: Path, where: str, problems: list[ConfigProblem]
+) -> NotationTrust:
+    from cryptography import x509  # noqa: PLC0415 - imported only for configs with `trust`
+
+    def read_certificates() -> Iterator[bytes]:
+        for index, path in enumerate(entry.certificates):
+            try:
+                pem = read_bounded(folder / path, MAX_FILE)
+                x509.load_pem_x509_certificates(pem)
+            except UnreadableFileError as error:
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", str(error)))
+            except ValueError:
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", "holds no certificates in PEM form"))
+            else:
+                yield pem
+
+    for index, subject in enumerate(entry.subjects):
+        try:
+            x509.Name.from_rfc4514_string(subject)
+        except ValueError:
+            problems.append(
+                ConfigProblem(f"{where}.subjects[{index}]", "is not a name; hint: write it as `C=US,ST=WA,O=Acme`")
+            )
+    return NotationTrust(tuple(read_certificates()), entry.subjects)
+
+
+def _find_trusted_root(
+    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
+) -> str | None:
+    """Return the path of the trusted root; the verifier reads its content."""
+    if entry.trusted_root is None:
+        return None
+    path = folder / entry.trusted_root
+    if not path.is_file():
+        problems.append(ConfigProblem(f"{where}.trusted_root", "could not be read: it is not a file"))
+    return str(path)
+
+
+def _read_keys(
+    entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
+) -> Iterator[TrustedKey]:
+    """Yield the usable public keys, and add the problems of the others to `problems`."""
+    from bot.core.evidence.public_keys import PublicKey  # noqa: PLC0415 - imported only for configs with `trust`
+
+    for index, path in enumerate(entry.keys or ()):
+        try:
+            key = TrustedKey(path, read_bounded(folder / path, MAX_FILE))
+            PublicKey.load(key)
+        except (UnreadableFileError, ValueError) as error:
+            problems.append(ConfigProblem(f"{where}.keys[{index}]", str(error)))
+        else:
+            yield key

@@ -1,0 +1,219 @@
+"""The state of runs, in a database: digests of tags over time, fetched manifests, and scan results."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, from_json
+from sqlalchemy import Connection, Row, and_, delete, func, select
+
+from bot.model.evidence import Scan, ScannerIdentity, ScanSubject
+from bot.model.history import TagObservation
+from bot.model.image import CachedManifest, TagDescriptor
+from bot.model.reference import Digest, TagRef
+from bot.state.database import Database
+from bot.state.tables import ANSWERS, ENDS, EVIDENCE, MANIFESTS, SIGHTINGS, TAGS_KEPT, split_into_batches, write_rows
+
+MANIFESTS_KEPT = timedelta(days=90)
+"""To fetch a manifest again every few months costs less than to keep those of images that are no longer used."""
+EVIDENCE_KEPT = timedelta(days=5)
+"""Vulnerability databases are built several times a day, and scanners refuse one of this age."""
+MAX_DOCUMENT = 4 * 1024 * 1024
+"""Characters; five thousand findings take a third of it. A longer document is not stored."""
+
+_MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
+_SCAN_ADAPTER = TypeAdapter(Scan)
+_SCAN_FIELDS = frozenset(each.name for each in fields(Scan))
+_Item = TypeVar("_Item")
+
+
+class DatabaseStateStore:
+    """Implements `bot.ports.StateStore`; safe to share between threads and with other processes."""
+
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
+
+    def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
+        """Return the observations of each tag, oldest first; tags without any are left out."""
+        requested_tags, observations = set(tag_refs), defaultdict[TagRef, list[TagObservation]](list)
+        order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
+        with self._database.open_for_reading() as connection:
+            for repositories in split_into_batches(sorted({line.repository for line in requested_tags})):
+                rows = connection.execute(
+                    select(SIGHTINGS).where(SIGHTINGS.c.repository.in_(repositories)).order_by(*order)
+                )
+                for row in rows:
+                    if (line := TagRef(row.repository, row.tag)) in requested_tags:
+                        observations[line].append(_build_observation(row))
+        return {line: tuple(sightings) for line, sightings in observations.items()}
+
+    def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
+        """Return the last answer of the registry for each tag; tags without one are left out."""
+        descriptors: dict[TagRef, TagDescriptor] = {}
+        with self._database.open_for_reading() as connection:
+            for repositories in split_into_batches(sorted({line.repository for line in tag_refs})):
+                for row in connection.execute(select(ANSWERS).where(ANSWERS.c.repository.in_(repositories))):
+                    descriptors[TagRef(row.repository, row.tag)] = TagDescriptor(
+                        Digest(row.digest), row.media_type, row.etag
+                    )
+        return {line: descriptors[line] for line in tag_refs if line in descriptors}
+
+    def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
+        """Store which digests tags pointed to `at` a time, and delete what is too old to be of use.
+
+        An answer that is older than what another run stored is ignored: otherwise it would look as if the tag had
+        returned to a digest that it had left.
+        """
+        with self._database.open_for_writing() as connection:
+            last_rows = _select_last_observations(connection, descriptors)
+            new_tags = [
+                line for line in sorted(descriptors) if line not in last_rows or last_rows[line].last_seen <= at
+            ]
+            rows = [
+                _build_observation_row(line, descriptors[line].digest, last_rows.get(line), at) for line in new_tags
+            ]
+            write_rows(connection, SIGHTINGS, rows)
+            write_rows(connection, ANSWERS, [_build_answer_row(line, descriptors[line], at) for line in new_tags])
+            _prune(connection, at)
+
+    def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
+        """Return the stored manifests among `digests`."""
+        manifests: dict[Digest, CachedManifest] = {}
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(sorted(set(digests))):
+                for row in connection.execute(select(MANIFESTS).where(MANIFESTS.c.digest.in_(batch))):
+                    manifest = _parse_document(_MANIFEST_ADAPTER, row.document)
+                    if manifest is not None:
+                        manifests[Digest(row.digest)] = manifest
+        return manifests
+
+    def save_manifests(self, manifests: Iterable[CachedManifest]) -> None:
+        """Store manifests whose digests were verified."""
+        documents = {kept.manifest.digest: _serialise_document(_MANIFEST_ADAPTER, kept) for kept in manifests}
+        at = self._now()
+        rows = [{"digest": key, "document": text, "kept_at": at} for key, text in documents.items() if text]
+        with self._database.open_for_writing() as connection:
+            write_rows(connection, MANIFESTS, rows)
+
+    def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
+        """Return the scans of images by the same version of the scanner with the same database."""
+        scans: dict[tuple[str, str], Scan] = {}
+        by_scanner = and_(
+            EVIDENCE.c.scanner == scanner.name,
+            EVIDENCE.c.scanner_version == scanner.version,
+            EVIDENCE.c.database_built == scanner.database,
+        )
+        with self._database.open_for_reading() as connection:
+            for batch in split_into_batches(sorted({subject.digest for subject in subjects})):
+                for row in connection.execute(select(EVIDENCE).where(by_scanner, EVIDENCE.c.digest.in_(batch))):
+                    scan = _parse_document(_SCAN_ADAPTER, row.document) if _is_complete(row.document) else None
+                    if scan is not None:
+                        scans[row.digest, row.platform] = scan
+        keys = {subject: (subject.digest, subject.platform) for subject in subjects}
+        return {subject: scans[key] for subject, key in keys.items() if key in scans}
+
+    def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
+        """Store scans, except those of a scanner without a date of its database, which could never be looked up."""
+        at = self._now()
+        rows = {
+            (subject.digest, subject.platform, scan.scanner): {
+                "digest": subject.digest,
+                "platform": subject.platform,
+                "scanner": scan.scanner.name,
+                "scanner_version": scan.scanner.version,
+                "database_built": scan.scanner.database,
+                "document": _serialise_document(_SCAN_ADAPTER, scan),
+                "kept_at": at,
+            }
+            for subject, scan in scans.items()
+        }
+        with self._database.open_for_writing() as connection:
+            write_rows(
+                connection, EVIDENCE, [row for row in rows.values() if row["document"] and row["database_built"]]
+            )
+
+
+def _build_observation(row: Row[Any]) -> TagObservation:
+    return TagObservation(TagRef(row.repository, row.tag), Digest(row.digest), row.first_seen, row.last_seen)
+
+
+def _select_last_observations(connection: Connection, tag_refs: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
+    newest = select(SIGHTINGS.c.repository, SIGHTINGS.c.tag, func.max(SIGHTINGS.c.ordinal).label("ordinal")).group_by(
+        SIGHTINGS.c.repository, SIGHTINGS.c.tag
+    )
+    rows: dict[TagRef, Row[Any]] = {}
+    for repositories in split_into_batches(sorted({line.repository for line in tag_refs})):
+        last_ordinals = newest.where(SIGHTINGS.c.repository.in_(repositories)).subquery()
+        same = and_(*(SIGHTINGS.c[name] == last_ordinals.c[name] for name in ("repository", "tag", "ordinal")))
+        for row in connection.execute(select(SIGHTINGS).join(last_ordinals, same)):
+            rows[TagRef(row.repository, row.tag)] = row
+    return rows
+
+
+def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
+    """Return the row of a tag's last observation, extended to `at`, or of a new one if the digest changed."""
+    row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
+    if last is not None and last.digest == digest:
+        return row | {"ordinal": last.ordinal, "first_seen": last.first_seen}
+    return row | {"ordinal": last.ordinal + 1 if last else 0, "first_seen": at}
+
+
+def _build_answer_row(tag_ref: TagRef, descriptor: TagDescriptor, at: datetime) -> dict[str, Any]:
+    return {
+        "repository": tag_ref.repository,
+        "tag": tag_ref.tag,
+        "digest": descriptor.digest,
+        "media_type": descriptor.media_type,
+        "etag": descriptor.etag,
+        "answered_at": at,
+    }
+
+
+def _prune(connection: Connection, at: datetime) -> None:
+    later = SIGHTINGS.alias()
+    is_followed = select(later.c.ordinal).where(
+        later.c.repository == SIGHTINGS.c.repository,
+        later.c.tag == SIGHTINGS.c.tag,
+        later.c.ordinal > SIGHTINGS.c.ordinal,
+    )
+    is_old = SIGHTINGS.c.last_seen < at - TAGS_KEPT
+    connection.execute(delete(SIGHTINGS).where(is_old, is_followed.exists()))
+    connection.execute(delete(ANSWERS).where(ANSWERS.c.answered_at < at - TAGS_KEPT))
+    connection.execute(delete(ENDS).where(ENDS.c.looked_at < at - TAGS_KEPT))
+    connection.execute(delete(MANIFESTS).where(MANIFESTS.c.kept_at < at - MANIFESTS_KEPT))
+    connection.execute(delete(EVIDENCE).where(EVIDENCE.c.kept_at < at - EVIDENCE_KEPT))
+
+
+def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
+    """Return a value as JSON; None if it is too long or contains text that is not valid Unicode."""
+    try:
+        text = adapter.dump_json(value).decode()
+    except PydanticSerializationError:
+        return None
+    return text if len(text) <= MAX_DOCUMENT else None
+
+
+def _is_complete(document: str) -> bool:
+    """Return True if a stored scan has every field that this release reads from a report.
+
+    A field that an earlier release did not read (installed packages, suppressed findings) would otherwise be unknown
+    for as long as the scanner's database stays the same, and a rolled-back package would pass.
+    """
+    try:
+        stored_scan = from_json(document)
+    except ValueError:
+        return False
+    return isinstance(stored_scan, dict) and stored_scan.keys() >= _SCAN_FIELDS
+
+
+def _parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
+    """Parse a stored document; return None if another release stored it in another shape."""
+    try:
+        return adapter.validate_json(document)
+    except ValidationError:
+        return None

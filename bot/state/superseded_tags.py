@@ -1,0 +1,77 @@
+"""The store of superseded tags, in a database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, select
+
+from bot.model.history import SupersededTag
+from bot.model.reference import Digest, TagRef
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason
+from bot.state.database import Database
+from bot.state.tables import ENDS, split_into_batches, write_rows
+
+_REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]}
+
+
+class DatabaseSupersededStore:
+    """Implements `bot.ports.SupersededStore`; safe to share between threads and with other processes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
+        """Return the superseded tags among `tag_refs`, without those whose reason only another release has."""
+        with self._database.open_for_reading() as connection:
+            rows = _select_rows(connection, tag_refs)
+        return {
+            line: _build_superseded_tag(row, _REASONS[row.reason])
+            for line, row in rows.items()
+            if row.reason in _REASONS
+        }
+
+    def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
+        """Store the results of checks made `at` a time; results of a later check by another run stay."""
+        if not superseded_tags:
+            return
+        with self._database.open_for_writing() as connection:
+            later_tags = {line for line, row in _select_rows(connection, superseded_tags).items() if row.looked_at > at}
+            new_results = {line: superseded_tags[line] for line in sorted(superseded_tags) if line not in later_tags}
+            write_rows(
+                connection, ENDS, [_build_row(line, end, at) for line, end in new_results.items() if end is not None]
+            )
+            no_longer_superseded = [
+                {"of": line.repository, "at": line.tag} for line, end in new_results.items() if end is None
+            ]
+            if no_longer_superseded:
+                is_same_tag = (ENDS.c.repository == bindparam("of"), ENDS.c.tag == bindparam("at"))
+                connection.execute(delete(ENDS).where(*is_same_tag), no_longer_superseded)
+
+
+def _select_rows(connection: Connection, tag_refs: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
+    requested_tags = set(tag_refs)
+    rows: dict[TagRef, Row[Any]] = {}
+    for repositories in split_into_batches(sorted({line.repository for line in requested_tags})):
+        for row in connection.execute(select(ENDS).where(ENDS.c.repository.in_(repositories))):
+            if (line := TagRef(row.repository, row.tag)) in requested_tags:
+                rows[line] = row
+    return rows
+
+
+def _build_superseded_tag(row: Row[Any], reason: Reason) -> SupersededTag:
+    return SupersededTag(Digest(row.digest), reason, row.detail, row.successor)
+
+
+def _build_row(tag_ref: TagRef, superseded_tag: SupersededTag, at: datetime) -> dict[str, Any]:
+    return {
+        "repository": tag_ref.repository,
+        "tag": tag_ref.tag,
+        "digest": superseded_tag.digest,
+        "reason": superseded_tag.reason.value,
+        "detail": superseded_tag.detail,
+        "successor": superseded_tag.successor,
+        "looked_at": at,
+    }

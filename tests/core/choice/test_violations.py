@@ -1,0 +1,129 @@
+"""What a gate has against a place, by what was decided of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from support.values import digest, occurrence, update
+
+from bot.core.choice.violations import check_build_age, find_violations, format_short_reference
+from bot.model.decision import (
+    HeldUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    TrackedImage,
+    UncheckedReference,
+    UnresolvedReference,
+    UpdateCause,
+    UpToDate,
+)
+from bot.model.policy import Policy
+from bot.model.reference import TagRef
+from bot.model.rules import ConfiguredEndOfLife
+from bot.model.vocabulary import REASONS_BY_STATUS, OccurrenceStatus, Reason, ViolatedRule, ViolationKind
+
+TODAY = date(2027, 1, 15)
+NOW = datetime(2027, 1, 15, 12, tzinfo=UTC)
+LINE = TagRef("docker.io/library/python", "3.12")
+LOOSE, PINNED = "python:3.12", f"python:3.12@{digest('old')}"
+FIX = "basebump scan . --write"
+
+
+def selected(written: str = PINNED) -> TrackedImage:
+    return TrackedImage(occurrence(written), LINE, Policy())
+
+
+def faults(decision, known=()) -> list[ViolationKind]:
+    return [each.kind for each in find_violations(decision, FIX, known, TODAY)]
+
+
+def moved(cause: UpdateCause):
+    return replace(update(PINNED, "new"), cause=cause)
+
+
+def test_what_would_be_pinned_is_unpinned_asked_or_not():
+    assert faults(update(LOOSE, "new")) == faults(UncheckedReference(selected(LOOSE))) == [ViolationKind.UNPINNED]
+    assert faults(moved(UpdateCause.MOVED)) == faults(UncheckedReference(selected())) == []
+
+
+@pytest.mark.parametrize("reason", REASONS_BY_STATUS[OccurrenceStatus.SKIPPED])
+def test_what_is_left_alone_passes_but_for_what_has_neither_tag_nor_digest(reason):
+    expected = [ViolationKind.UNPINNED] if reason is Reason.NO_TAG else []
+    assert faults(SkippedReference(occurrence("python"), reason)) == expected
+    assert faults(SkippedReference(occurrence(f"python@{digest('old')}"), reason)) == []
+
+
+@pytest.mark.parametrize("written", [LOOSE, PINNED])
+def test_what_is_held_refused_unknown_or_up_to_date_passes(written):
+    place = selected(written)
+    decisions = [
+        *(HeldUpdate(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.HELD]),
+        *(
+            RefusedUpdate(update(written, "new"), reason, "why")
+            for reason in REASONS_BY_STATUS[OccurrenceStatus.REFUSED]
+        ),
+        *(UnresolvedReference(place, reason, "why") for reason in REASONS_BY_STATUS[OccurrenceStatus.UNRESOLVED]),
+        UpToDate(place),
+    ]
+    assert [faults(each) for each in decisions] == [[]] * len(decisions)
+
+
+@pytest.mark.parametrize(
+    ("cause", "fault", "breach"),
+    [
+        (UpdateCause.GONE, ViolationKind.GONE, None),
+        (UpdateCause.WITHDRAWN, ViolationKind.POLICY, ViolatedRule.TAKEN_BACK),
+    ],
+)
+def test_what_should_not_stay_is_found_though_a_gate_refuses_what_comes_after(cause, fault, breach):
+    update_of_it = moved(cause)
+    (taken,) = find_violations(update_of_it, FIX, (), TODAY)
+    (refused,) = find_violations(RefusedUpdate(update_of_it, Reason.UNSIGNED, "why"), FIX, (), TODAY)
+    assert (taken.kind, taken.violated_rule) == (refused.kind, refused.violated_rule) == (fault, breach)
+    assert taken.message.endswith(f"; {FIX} moves it to {digest('new')[7:19]}")
+    assert refused.message.endswith("; what its tag points to is refused (unsigned): why")
+
+
+def test_only_the_end_of_life_is_against_the_policy_of_what_is_superseded():
+    ends = {
+        reason: faults(SupersededReference(selected(), reason, "why"))
+        for reason in REASONS_BY_STATUS[OccurrenceStatus.SUPERSEDED]
+    }
+    assert ends == {Reason.TAG_STOPPED: [], Reason.VARIANT_DROPPED: [], Reason.END_OF_LIFE: [ViolationKind.POLICY]}
+
+
+def test_the_operators_word_holds_for_every_place_that_is_not_left_alone():
+    known = [ConfiguredEndOfLife("docker.io/library/python", "3.12", TODAY - timedelta(days=1))]
+    for each in (
+        UpToDate(selected()),
+        HeldUpdate(selected(), Reason.OLDER, ""),
+        UnresolvedReference(selected(), Reason.DENIED, ""),
+    ):
+        assert faults(each, known) == [ViolationKind.POLICY]
+    assert faults(SupersededReference(selected(), Reason.END_OF_LIFE, "why"), known) == [ViolationKind.POLICY]
+    assert faults(update(LOOSE, "new"), known) == [ViolationKind.UNPINNED, ViolationKind.POLICY]
+    assert faults(SkippedReference(occurrence(PINNED), Reason.IGNORED, selected()), known) == []
+    assert faults(UpToDate(selected()), [replace(known[0], date=TODAY)]) == []
+
+
+@pytest.mark.parametrize(
+    ("age", "says"),
+    [
+        (timedelta(days=1), None),
+        (timedelta(days=1, seconds=1), "was built 1 day ago (2027-01-14)"),
+        (timedelta(days=40), "was built 40 days ago (2026-12-06)"),
+        (timedelta(days=-3), None),
+    ],
+)
+def test_an_age_is_too_old_only_beyond_what_is_allowed(age, says):
+    found = check_build_age(moved(UpdateCause.MOVED), NOW - age, timedelta(days=1), NOW, FIX)
+    assert (found is None) if says is None else says in found.message
+
+
+def test_images_are_named_as_people_recognise_them():
+    written = ["python", LOOSE, PINNED, f"ghcr.io:443/a/b@{digest('x')}"]
+    names = [format_short_reference(occurrence(each).reference) for each in written]
+    assert names == ["python", LOOSE, f"{LOOSE}@{digest('old')[7:19]}", f"ghcr.io:443/a/b@{digest('x')[7:19]}"]

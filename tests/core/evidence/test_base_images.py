@@ -1,0 +1,77 @@
+"""What an image says of its base is believed as far as it is plain, and repeated as far as it is harmless."""
+
+import pytest
+from support.values import digest
+
+from bot.core.evidence.base_images import (
+    ANNOTATION_PREFIX,
+    StatedBase,
+    describe_outdated_base,
+    get_stated_base,
+    is_base_outdated,
+)
+from bot.model.image import ChildManifest, Manifest, ManifestKind, ResolvedTag
+from bot.model.reference import TagRef
+
+ALPINE = TagRef("docker.io/library/alpine", "3.21")
+SAID = {"base.name": "alpine:3.21", "base.digest": digest("base"), "source": "https://github.com/acme/web"}
+
+
+def annotations(**changed):
+    said = {**SAID, **{key.replace("_", "."): value for key, value in changed.items()}}
+    return tuple((ANNOTATION_PREFIX + key, value) for key, value in said.items())
+
+
+def index(said=(), children=()):
+    return Manifest(digest("index"), ManifestKind.INDEX, "application/vnd.oci.image.index.v1+json", children, said)
+
+
+def test_an_index_or_one_of_its_images_states_a_base():
+    base = StatedBase(ALPINE, digest("base"), "https://github.com/acme/web")
+    assert get_stated_base(index(annotations())) == base
+    assert (
+        get_stated_base(
+            index(children=(ChildManifest(digest("a"), None), ChildManifest(digest("b"), None, annotations())))
+        )
+        == base
+    )
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"base_name": ""},
+        {"base_name": "alpine"},
+        {"base_name": "A b"},
+        {"base_digest": ""},
+        {"base_digest": "sha256:1"},
+    ],
+)
+def test_a_base_without_a_tag_or_a_digest_is_none(changed):
+    assert get_stated_base(index(annotations(**changed))) is None
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        *("http://github.com/a/b", "https://github.com", "https://x.example/`@all`", "https://u:p@x.example/a"),
+        *("https://x.example/a?b=c", "https://x.example/a b", "javascript:alert(1)", "x" * 999),
+    ],
+)
+def test_a_source_that_could_act_on_something_is_not_repeated(source):
+    base = get_stated_base(index(annotations(source=source)))
+    assert base.source == ""
+    assert source not in describe_outdated_base(base)
+
+
+def test_it_is_behind_when_neither_the_index_nor_an_image_of_it_is_what_it_was_built_on():
+    base = get_stated_base(index(annotations()))
+
+    def points_to(manifest):
+        return ResolvedTag(ALPINE, manifest.digest, manifest)
+
+    assert is_base_outdated(base, points_to(index()))
+    assert not is_base_outdated(base, points_to(index(children=(ChildManifest(digest("base"), "linux/amd64"),))))
+    assert not is_base_outdated(base, points_to(Manifest(digest("base"), ManifestKind.INDEX, "")))
+    assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("base")))
+    assert not is_base_outdated(base, ResolvedTag(ALPINE, digest("other"))), "it may hold what was built on"

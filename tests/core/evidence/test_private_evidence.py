@@ -1,0 +1,148 @@
+"""What is told of private evidence where everybody can read it."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, date, datetime
+
+import pytest
+from support.runs.worlds import BODY_TEMPLATE
+from support.values import digest, finding, scan, update
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.gates import apply_gates
+from bot.core.evidence.private_evidence import WITHHELD_REASON, WITHHELD_SCAN, remove_private_evidence
+from bot.core.proposal.fingerprint import compute_fingerprint, is_outdated
+from bot.core.proposal.render import render_body
+from bot.core.proposal.view.proposal import build_proposal_view
+from bot.core.transition import get_first_transition
+from bot.model.advisory import ListVersions
+from bot.model.contents import PackageChange, PackageChangeKind
+from bot.model.decision import RefusedUpdate
+from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
+from bot.model.policy import Policy
+from bot.model.rules import IntroducedLimit
+from bot.model.signature import NoSignature, SignatureUnknown, TransitionSignatures
+from bot.model.vocabulary import Reason
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
+MOVE = update(f"python:3.12-slim@{digest('old')}", "new")
+SECRET, ASIDE = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
+PRIVATE = replace(compare_scans(scan(SECRET), scan(set_aside=[ASIDE])), is_private=True)
+
+
+def body(evidence: Evidence, move=MOVE) -> str:
+    known = {get_first_transition(move): evidence}
+    return render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((move,), known, rows), 60_000)
+
+
+def test_evidence_that_is_for_everybody_is_told_as_it_is():
+    evidence = compare_scans(scan(SECRET), scan())
+    assert remove_private_evidence(evidence) is evidence
+
+
+def test_where_everybody_reads_no_host_that_was_asked_for_signatures_is_named():
+    unknown = SignatureUnknown(Reason.UNREACHABLE, "mirror.corp.example:5000 does not answer", is_failure=True)
+    for found in (compare_scans(scan(SECRET), scan()), PRIVATE):
+        for old in (unknown, NoSignature(), None):
+            signed = replace(found, signatures=TransitionSignatures(old, unknown))
+            assert "mirror.corp" in body(signed)
+            text = body(remove_private_evidence(signed))
+            assert "mirror.corp" not in text
+            assert "**Signature unknown:**" in text
+
+
+def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
+    signatures = TransitionSignatures(NoSignature(), NoSignature())
+    whole = replace(
+        PRIVATE,
+        exploited_ids=frozenset({SECRET.id}),
+        epss_scores={SECRET.id: 0.5},
+        list_versions=ListVersions(date(2026, 11, 25)),
+        signatures=signatures,
+        package_changes=(PackageChange("openssl", "debian", PackageChangeKind.UPGRADED, ("1",), ("2",)),),
+        by_platform={"linux/amd64": PRIVATE, "linux/arm64": PRIVATE},
+    )
+    assert remove_private_evidence(whole) == Evidence(
+        WITHHELD_SCAN, WITHHELD_SCAN, None, signatures=signatures, is_private=True
+    )
+    assert remove_private_evidence(replace(whole, old=None)).old is None
+    said = {field.name for field in fields(Evidence)}
+    known = {"old", "new", "delta", "known_exploited", "epss", "asked", "signatures", "packages", "contents"}
+    assert said == known | {"by_platform", "is_private"}, "whoever adds to it decides what everybody may read"
+
+
+def test_it_does_not_tell_whether_the_scan_worked():
+    failed = replace(compare_scans(scan(), NotScanned(UnscannedReason.FAILED)), is_private=True)
+    assert remove_private_evidence(failed) == remove_private_evidence(PRIVATE)
+
+
+def test_a_body_says_that_it_was_left_out_and_nothing_of_it():
+    text = body(remove_private_evidence(PRIVATE))
+    assert "What that fixes is left out here." in text
+    assert "> **Left out:** `python:3.12-slim`: its findings are private, and everyone can read this." in text
+    for told in ("CVE-1900", "Set aside", "exempt", "Critical", "Scanned", "vulnerabilit", "| 1"):
+        assert told not in text, told
+    assert "CVE-1900-0001" in body(PRIVATE)
+    assert "exempt" in body(PRIVATE)
+
+
+def test_what_only_some_images_are_private_of_is_left_out_for_these():
+    nginx = update(f"nginx:1.27@{digest('old')}", "new")
+    known = {
+        get_first_transition(MOVE): remove_private_evidence(PRIVATE),
+        get_first_transition(nginx): compare_scans(scan(ASIDE), scan()),
+    }
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
+    assert "`python:3.12-slim` was rebuilt; what that fixes is left out here." in text
+    assert "`nginx:1.27` was rebuilt: 1 known vulnerability goes away" in text
+    assert "CVE-1900-0001" not in text
+    assert "CVE-1900-0002" in text
+
+
+def test_several_that_are_all_private_are_left_out_together():
+    nginx = update(f"nginx:1.27@{digest('old')}", "new")
+    known = {get_first_transition(each): remove_private_evidence(PRIVATE) for each in (MOVE, nginx)}
+    text = render_body(BODY_TEMPLATE, lambda rows: build_proposal_view((MOVE, nginx), known, rows), 60_000)
+    assert "> **Left out for all of them:** its findings are private, and everyone can read this." in text
+
+
+def test_a_text_with_private_numbers_is_replaced_once_everybody_can_read_it():
+    def report(evidence):
+        known = {get_first_transition(MOVE): evidence}
+        return compute_fingerprint(build_proposal_view((MOVE,), known, 10), known.values())
+
+    assert is_outdated(report(PRIVATE), report(remove_private_evidence(PRIVATE)))
+    assert report(remove_private_evidence(PRIVATE)) == report(
+        remove_private_evidence(replace(PRIVATE, delta=None, old=scan()))
+    )
+
+
+# ---- gates ---------------------------------------------------------------------------------------------------------
+
+
+def gated(evidence: Evidence, *, is_public: bool):
+    policy = Policy(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
+    wanted = update(f"python:3.12-slim@{digest('old')}", "new", policy=policy)
+    return apply_gates(wanted, {get_first_transition(wanted): evidence}, NOW, is_public=is_public)
+
+
+@pytest.mark.parametrize(("is_private", "is_public"), [(True, False), (False, True), (False, False)])
+def test_a_gate_says_its_numbers_where_they_may_be_read(is_private, is_public):
+    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=is_private), is_public=is_public)
+    assert "it brings 1 critical where a rule allows 0" in refused.detail
+
+
+def test_a_gate_uses_private_evidence_everywhere_and_tells_nothing_of_it_where_everybody_reads():
+    refused = gated(replace(compare_scans(scan(), scan(SECRET)), is_private=True), is_public=True)
+    assert isinstance(refused, RefusedUpdate)
+    assert refused.detail == f"it brings more vulnerabilities than a rule allows ({WITHHELD_REASON})"
+
+
+def test_a_draft_says_no_numbers_either():
+    worse = scan(finding("CVE-1900-0003", Severity.CRITICAL), finding("CVE-1900-0004", Severity.CRITICAL))
+    passed = gated(replace(compare_scans(worse, scan(SECRET)), is_private=True), is_public=True)
+    assert (
+        passed.review_reason
+        == f"It brings more vulnerabilities than a rule allows ({WITHHELD_REASON}); staying is worse."
+    )

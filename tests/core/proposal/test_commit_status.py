@@ -1,0 +1,211 @@
+"""The commit status of a proposal: when there is one, what it says, and when it is set again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from support.core.lifecycle_scene import BRANCH, INTENT, NOW, REPORT, TARGETS, WANTED, shown, step
+from support.values import finding, scan
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.proposal.commit_status import build_status
+from bot.core.proposal.markers import (
+    BodyMarker,
+    StatusAttempt,
+    mark_withdrawn,
+    parse_marker,
+    record_status,
+    render_marker,
+    shorten_commit,
+)
+from bot.model.evidence import NotScanned, Severity, UnscannedReason
+from bot.model.proposal import NoChange, NoChangeReason, UpdateRequest
+from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, RequestAttributes, StatusState
+from bot.model.signature import (
+    NoSignature,
+    SignatureScheme,
+    SignatureUnknown,
+    Signer,
+    TransitionSignatures,
+    VerifiedSignature,
+)
+from bot.model.vocabulary import Reason
+
+BAD, HIGH = finding("CVE-1900-0001", Severity.CRITICAL), finding("CVE-1900-0002")
+BETTER = compare_scans(scan(BAD, HIGH), scan())
+WORSE = compare_scans(scan(), scan(BAD))
+PINNED = compare_scans(None, scan(BAD, HIGH))
+NOBODY, LATE = NotScanned(UnscannedReason.NO_SCANNER), NotScanned(UnscannedReason.TIMED_OUT)
+ALONE, UNKNOWN = compare_scans(NOBODY, NOBODY), compare_scans(scan(BAD), LATE)
+SIGNED = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "ours.pub")))
+UNSIGNED = TransitionSignatures(NoSignature(), NoSignature())
+UNASKED = TransitionSignatures(NoSignature(), SignatureUnknown(Reason.UNREACHABLE, "no answer", is_failure=True))
+
+
+def words(*evidence, is_doubted=False):
+    found = build_status(evidence, needs_review=is_doubted)
+    return None if found is None else found.description
+
+
+@pytest.mark.parametrize(
+    ("evidence", "sentence"),
+    [
+        ([BETTER], "Fixes 2 (1 critical), brings none"),
+        ([BETTER, BETTER], "Fixes 2 (1 critical), brings none"),
+        ([PINNED], "Known in what it pins: 2 (1 critical)"),
+        ([BETTER, PINNED], "Fixes 2 (1 critical), brings none; known in what it pins: 2 (1 critical)"),
+        ([UNKNOWN], "What it changes is not known: the scanner ran out of time"),
+        ([BETTER, UNKNOWN], "Fixes 2 (1 critical), brings none; for 1 of 2 images that is not known"),
+        ([replace(BETTER, signatures=SIGNED)], "Fixes 2 (1 critical), brings none; signed by somebody trusted"),
+        ([replace(BETTER, signatures=UNSIGNED)], "Fixes 2 (1 critical), brings none; not signed by anybody trusted"),
+        ([replace(BETTER, signatures=UNASKED)], "Fixes 2 (1 critical), brings none; whether it is signed is not known"),
+        (
+            [replace(ALONE, signatures=SIGNED)],
+            "What it changes is not known: no scanner is configured or installed; signed by somebody trusted",
+        ),
+        (
+            [replace(BETTER, signatures=SIGNED), replace(BETTER, signatures=UNSIGNED)],
+            "Fixes 2 (1 critical), brings none; not signed by anybody trusted: 1 of 2 images",
+        ),
+    ],
+)
+def test_a_status_says_in_one_line_what_is_known(evidence, sentence):
+    assert build_status(evidence, needs_review=False) == CommitStatus(StatusState.SUCCESS, sentence)
+
+
+def test_what_a_person_must_look_at_is_a_failure():
+    found = build_status([WORSE], needs_review=True)
+    assert found == CommitStatus(StatusState.FAILURE, "Look before you merge: fixes none, brings 1 (1 critical)")
+
+
+def test_where_nobody_looks_for_anything_there_is_no_status():
+    assert words(ALONE, ALONE) is None
+    assert words(ALONE, is_doubted=True) is None
+    assert words(ALONE, BETTER) is not None
+
+
+def test_a_status_fits_every_forge():
+    every = [
+        replace(each, signatures=sign) for each in (BETTER, PINNED, UNKNOWN) for sign in (SIGNED, UNSIGNED, UNASKED)
+    ]
+    assert len(words(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
+
+
+# ---- what a mark remembers ---------------------------------------------------------------------------------------
+
+
+HEAD = "a" * 40
+
+
+STATUS = CommitStatus(StatusState.SUCCESS, "Fixes 2, brings none")
+
+
+def on(commit, status=STATUS):
+    return StatusAttempt(shorten_commit(commit), status)
+
+
+def body(status=None, report=REPORT):
+    return f"text\n\n{render_marker(BodyMarker(TARGETS, report, status_attempt=status))}"
+
+
+def test_a_mark_remembers_the_commit_whose_status_was_tried():
+    written = record_status(body(), HEAD, STATUS)
+    assert parse_marker(written) == BodyMarker(TARGETS, REPORT, status_attempt=on(HEAD))
+    assert record_status(record_status(body(), "b" * 40, STATUS), HEAD, STATUS) == written
+    assert parse_marker(mark_withdrawn(written)).status_attempt == on(HEAD)
+    assert record_status("no mark", HEAD, STATUS) == "no mark"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "c0ffee",
+        {"on": "A" * 12, "state": "success", "said": ""},
+        {"on": "a" * 12, "state": "pending", "said": ""},
+        {"on": "a" * 12, "state": "success"},
+        {"on": "a" * 12, "state": "success", "said": 7},
+        ["a" * 12, "success", ""],
+    ],
+)
+def test_what_is_no_status_in_a_mark_is_none(said):
+    was = '"withdrawn":false'
+    assert parse_marker(body().replace(was, f'{was},"status":{json.dumps(said)}')) == BodyMarker(TARGETS, REPORT)
+
+
+def test_what_a_mark_says_becomes_one_short_line():
+    long = CommitStatus(StatusState.FAILURE, "line\nafter line " * 50)
+    found = parse_marker(record_status(body(), HEAD, long)).status_attempt
+    assert found.status.state is StatusState.FAILURE
+    assert len(found.status.description) == MAX_STATUS_DESCRIPTION
+    assert "\n" not in found.status.description
+
+
+# ---- when it is set again ----------------------------------------------------------------------------------------
+
+
+KNOWN = replace(WANTED, attributes=RequestAttributes(status=STATUS))
+ONLY_STATUS = RequestAttributes(status=STATUS)
+LONG_AGO = NOW - timedelta(days=30)
+
+
+def test_what_has_its_status_is_left():
+    before = shown(head=HEAD, body=body(on(HEAD)), ever=RequestAttributes(), opened=NOW)
+    assert step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+
+
+def test_another_last_commit_gets_it_whenever_that_came():
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, before) == UpdateRequest(
+        before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
+    )
+
+
+def test_a_request_from_before_there_were_statuses_gets_one():
+    before = shown(head=HEAD, ever=None, opened=LONG_AGO)
+    assert step(KNOWN, before).attributes == ONLY_STATUS
+
+
+def test_what_is_pushed_or_reworded_gets_it():
+    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, moved) == UpdateRequest(
+        moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
+    )
+    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=RequestAttributes(), opened=LONG_AGO)
+    assert step(KNOWN, reworded).attributes == ONLY_STATUS
+
+
+def test_a_run_that_knows_less_than_the_text_sets_none():
+    knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
+    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=RequestAttributes(), opened=NOW)
+    assert step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
+        BRANCH, NoChangeReason.UNCHANGED, before
+    )
+
+
+def test_where_none_is_wanted_none_is_missed():
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=NOW)
+    assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
+
+
+ELSEWHERE = CommitStatus(StatusState.FAILURE, "What the text says")
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_base(known):
+    waits = shown(
+        head=HEAD,
+        intent="9" * 16,
+        body=body(on("b" * 40, ELSEWHERE)),
+        accepted=True,
+        committed=NOW,
+        ever=RequestAttributes(),
+    )
+    reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
+    left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status=ELSEWHERE))
+    assert step(KNOWN, waits, known=known) == left
+    assert step(WANTED, waits, known=known) == replace(left, attributes=RequestAttributes())
+    has_it = replace(waits, body=body(on(HEAD, ELSEWHERE)))
+    assert step(KNOWN, has_it, known=known) == NoChange(BRANCH, reason, has_it)

@@ -1,0 +1,135 @@
+"""What may be opened now, and what waits."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from support.values import digest
+
+from bot.core.proposal.limits import OpenQueue, defer_proposals, is_schedule_open
+from bot.model.limits import ProposalLimits, ProposalSchedule
+from bot.model.proposal import DeferralReason, OpenRequest, Proposal, ProposalPriority
+
+MONDAY = datetime(2026, 11, 23, 6, 30, tzinfo=UTC)
+NONE = ProposalLimits()
+
+
+def propose(name: str, **more) -> OpenRequest:
+    target = f"docker.io/library/{name}:1@{digest('new')}"
+    return OpenRequest(Proposal(name, name, "", "", (), (), (target,), "1" * 16, "2" * 16, **more), must_push=True)
+
+
+def queue(limits: ProposalLimits, opens, is_open: int, wave: int | None = None, repository: str = "") -> OpenQueue:
+    """A queue of a repository of its own, unless it is named."""
+    return OpenQueue(repository or object(), limits, opens, is_open, wave)
+
+
+def waiting(*queues: OpenQueue, now=MONDAY) -> list[dict[str, DeferralReason]]:
+    return [{branch: step.reason for branch, step in each.items()} for each in defer_proposals(queues, now)]
+
+
+def test_without_limits_everything_is_opened():
+    assert waiting(queue(NONE, [propose(name) for name in "abc"], 9)) == [{}]
+
+
+def test_each_repository_opens_so_many_in_a_run():
+    limits = ProposalLimits(new_per_repository=2)
+    queues = [queue(limits, [propose(name) for name in "abc"], 9), queue(limits, [propose("d")], 9)]
+    assert waiting(*queues) == [{"c": DeferralReason.NEW_PER_REPOSITORY}, {}]
+
+
+def test_what_is_open_counts_where_that_is_limited():
+    limits = ProposalLimits(open_per_repository=3)
+    assert waiting(queue(limits, [propose(name) for name in "abc"], 1)) == [{"c": DeferralReason.OPEN_PER_REPOSITORY}]
+    assert waiting(queue(limits, [propose("a")], 3)) == [{"a": DeferralReason.OPEN_PER_REPOSITORY}]
+
+
+def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
+    limits = ProposalLimits(new_per_run=3)
+    old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
+    first = [
+        propose("low"),
+        propose("critical", worth=ProposalPriority(critical_fixed=2, oldest_built_at=old)),
+        propose("b", worth=ProposalPriority()),
+    ]
+    second = [
+        propose("exploited", worth=ProposalPriority(exploited_fixed=1)),
+        propose("old", worth=ProposalPriority(oldest_built_at=old)),
+        propose("older", worth=ProposalPriority(oldest_built_at=older)),
+    ]
+    assert waiting(queue(limits, first, 0), queue(limits, second, 0)) == [
+        {"low": DeferralReason.NEW_PER_RUN, "b": DeferralReason.NEW_PER_RUN},
+        {"old": DeferralReason.NEW_PER_RUN},
+    ]
+
+
+def test_a_repository_without_a_limit_over_the_run_takes_nothing_from_those_that_have_one():
+    queues = [
+        queue(NONE, [propose(name) for name in "abc"], 0),
+        queue(ProposalLimits(new_per_run=1), [propose("d")], 0),
+    ]
+    assert waiting(*queues) == [{}, {}]
+
+
+def test_base_branches_share_the_limits_of_their_repository():
+    limits = ProposalLimits(new_per_repository=2, open_per_repository=3)
+    both = [queue(limits, [propose(name)], 1, repository="web") for name in "ab"]
+    assert waiting(*both) == [{}, {"b": DeferralReason.OPEN_PER_REPOSITORY}]
+    three = [queue(ProposalLimits(new_per_repository=2), [propose(name)], 0, repository="web") for name in "abc"]
+    assert waiting(*three) == [{}, {}, {"c": DeferralReason.NEW_PER_REPOSITORY}]
+
+
+def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches():
+    web = [queue(NONE, [propose(name, is_first=True)], 0, 1, "web") for name in "ab"]
+    assert waiting(*web, queue(NONE, [propose("c", is_first=True)], 0, 1, "api")) == [
+        {},
+        {},
+        {"c": DeferralReason.ROLLOUT},
+    ]
+
+
+def test_what_replaces_something_that_is_gone_waits_for_nothing():
+    never = ProposalSchedule("* * 1 1 *")
+    gone = [propose(name, is_overdue=True, schedules=(never,)) for name in "abc"]
+    assert waiting(queue(ProposalLimits(1, 1, 1), gone, 5)) == [{}]
+
+
+def test_all_schedules_of_a_proposal_must_allow_it():
+    morning, sunday = ProposalSchedule("* 6-9 * * *"), ProposalSchedule("* * * * SUN")
+    only = queue(NONE, [propose("a", schedules=(morning,)), propose("b", schedules=(morning, sunday))], 0)
+    assert waiting(only) == [{"b": DeferralReason.SCHEDULE}]
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "expected"),
+    [
+        ("* * * * *", "UTC", True),
+        ("* 6-9 * * MON", "UTC", True),
+        ("* 6-9 * * 1-5", "UTC", True),
+        ("* 7-9 * * MON", "UTC", False),
+        ("* 7-9 * * MON", "Europe/Berlin", True),
+        ("* 6-9 * * MON", "America/New_York", False),
+        ("* 1 * * MON", "America/New_York", True),
+        ("* * 23 * SUN", "UTC", True),
+        ("* * 24 * SUN", "UTC", False),
+    ],
+)
+def test_a_schedule_is_open_in_its_hours_on_the_clocks_of_its_time_zone(cron, zone, expected):
+    assert is_schedule_open(ProposalSchedule(cron, zone), MONDAY.replace(second=59)) is expected
+
+
+def test_a_schedule_is_open_in_the_hour_that_clocks_show_twice():
+    twice = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+    schedule = ProposalSchedule("* 2 * * *", "Europe/Berlin")
+    assert [is_schedule_open(schedule, twice + timedelta(hours=hours)) for hours in (-1, 0, 1, 2)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
+
+
+def test_what_waits_is_still_the_proposal_that_was_to_be_opened():
+    step = propose("a")
+    (deferred,) = defer_proposals([queue(replace(NONE, open_per_repository=1), [step], 1)], MONDAY)
+    assert deferred["a"].proposal is step.proposal

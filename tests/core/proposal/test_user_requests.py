@@ -1,0 +1,44 @@
+"""Boxes: what people tick is read back, and nothing else is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from bot.core.proposal.user_requests import Box, parse_checkboxes
+from bot.model.dashboard import UserRequest
+
+BRANCHES = st.from_regex(r"[a-z0-9/._-]{1,60}", fullmatch=True)
+
+
+@given(st.lists(st.tuples(st.sampled_from(UserRequest), BRANCHES)))
+def test_boxes_that_are_ticked_are_read_back_and_others_are_not(asks):
+    lines = [f"{Box(ask, branch)} words" for ask, branch in asks]
+    assert parse_checkboxes("\n".join(lines)) == frozenset()
+    assert parse_checkboxes("\r\n".join(line.replace("[ ]", "[x]", 1) for line in lines)) == frozenset(asks)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "- [x] basebump:open a",
+        "text - [x] <!-- basebump:open a -->",
+        "- [x] <!-- basebump:delete a -->",
+        "- [x] <!-- basebump:open a b -->",
+        "- [y] <!-- basebump:open a -->",
+        f"- [x] <!-- basebump:open {'a' * 256} -->",
+    ],
+)
+def test_what_is_no_box_of_ours_asks_for_nothing(line):
+    assert parse_checkboxes(line) == frozenset()
+
+
+def test_a_box_without_a_branch_is_about_the_proposal_that_it_stands_in():
+    assert parse_checkboxes("* [X] <!-- basebump:rebase --> Rebuild") == {(UserRequest.REBASE, "")}
+
+
+def test_what_a_box_says_of_itself_is_not_shown():
+    shown = MarkdownIt("gfm-like", {"linkify": False, "html": True}).render(
+        f"{Box(UserRequest.OPEN, 'basebump/x-1')} words"
+    )
+    assert "<!-- basebump:open basebump/x-1 -->" in shown

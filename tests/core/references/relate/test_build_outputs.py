@@ -1,0 +1,63 @@
+"""Images that a build tool builds are left alone where they are deployed."""
+
+from __future__ import annotations
+
+import pytest
+
+from bot.core.references.relate.build_outputs import lock_build_outputs
+from bot.formats._syntax.reference_positions import ReferencePosition
+from bot.model.cross_file import BuildOutput
+from bot.model.source import EditSlot, FilePath, NotEditable
+from bot.model.vocabulary import Reason, Role
+
+DIGEST = "sha256:" + "a" * 64
+
+
+def is_closed(text, path, *outputs):
+    place = ReferencePosition(FilePath(path), "kubernetes", Role.THIRD_PARTY, 1, "0/image").read_reference(text, 5)
+    (related,) = lock_build_outputs((place,), outputs)
+    assert isinstance(related.digest_slot, EditSlot) or related.digest_slot == NotEditable(Reason.OTHER_WRITER)
+    return isinstance(related.digest_slot, NotEditable)
+
+
+def skaffold(path, image, *deploys):
+    return BuildOutput(FilePath(path), frozenset({image}), tuple(map(FilePath, deploys)))
+
+
+@pytest.mark.parametrize("text", ["acme/app", "acme/app:1", f"acme/app:1@{DIGEST}"])
+@pytest.mark.parametrize("path", ["shop/app.yaml", "shop/k8s/app.yaml", "deploy/app.yaml", "base.yaml"])
+def test_a_name_counts_with_any_tag_in_what_is_deployed(text, path):
+    assert is_closed(text, path, skaffold("shop/skaffold.yaml", "acme/app", "shop", "deploy", "base.yaml"))
+
+
+@pytest.mark.parametrize("path", ["app.yaml", "shopping/app.yaml", "other/shop/app.yaml", "base.yaml.yaml"])
+def test_a_name_means_an_image_like_any_other_elsewhere(path):
+    assert not is_closed("nginx:1", path, skaffold("shop/skaffold.yaml", "nginx", "shop", "base.yaml"))
+
+
+@pytest.mark.parametrize("text", ["acme/other:1", "docker.io/acme/app:1", "acme/app/web:1"])
+def test_other_names_do_not_count(text):
+    assert not is_closed(text, "app.yaml", skaffold("skaffold.yaml", "acme/app", ""))
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"), [("shop/app.yaml", True), ("web/app.yaml", True), ("other/app.yaml", False)]
+)
+def test_what_another_configuration_builds_counts_where_it_is_deployed(path, expected):
+    shop, web = skaffold("shop/skaffold.yaml", "shop", "shop", "web"), skaffold("web/skaffold.yaml", "web", "web")
+    assert is_closed("web:1", path, shop, web) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "expected"),
+    [
+        ("acme/app:1", "a/compose.yaml", True),
+        (f"acme/app:1@{DIGEST}", "a/compose.prod.yaml", True),
+        ("acme/app:2", "a/compose.yaml", False),
+        ("acme/app", "a/compose.yaml", False),
+        ("acme/app:1", "compose.yaml", False),
+        ("acme/app:1", "a/b/compose.yaml", False),
+    ],
+)
+def test_an_image_as_it_is_written_counts_in_its_folder(text, path, expected):
+    assert is_closed(text, path, BuildOutput(FilePath("a/compose.yaml"), frozenset({"acme/app:1"}))) is expected

@@ -1,0 +1,246 @@
+"""What the templates of charts say of tags in values."""
+
+from __future__ import annotations
+
+import pytest
+from support.soon import soon
+from support.values import occurrence
+
+from bot.core.references.relate import chart_templates
+from bot.core.references.relate.chart_templates import unlock_templated_digests
+from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValueUse
+from bot.model.source import EditSlot, FilePath, NotEditable, Span
+from bot.model.vocabulary import Reason
+
+SLOT = EditSlot(Span(5, 5), b"", b"@")
+IMAGE, END, OTHER, CONDITION, UNKNOWN = (
+    ValueUse.IMAGE,
+    ValueUse.END,
+    ValueUse.OTHER,
+    ValueUse.CONDITION,
+    ValueUse.UNKNOWN,
+)
+TAG = ("Values", "image", "tag")
+ROOT = frozenset({()})
+
+
+def value(key="image.tag", path="web/values.yaml", **more):
+    closed = {"digest": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
+    return occurrence("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
+
+
+def template(*uses, path="web/templates/web.yaml", name=""):
+    return ChartTemplate(FilePath(path), name, frozenset(uses))
+
+
+def verdict(*templates, place=None):
+    place = place or value()
+    (found,) = unlock_templated_digests((place,), list(templates))
+    assert found.tag_slot == place.tag_slot
+    if found == place:
+        return "unknown"
+    return "open" if found.digest_slot == SLOT else found.digest_slot.reason.value
+
+
+def test_a_tag_that_only_ends_references_is_open():
+    assert verdict(template((TAG, IMAGE))) == "open"
+
+
+@pytest.mark.parametrize("use", [OTHER, END])
+def test_a_tag_that_is_used_for_something_else_too_is_a_label(use):
+    """What a file itself ends in is no image either."""
+    assert verdict(template((TAG, IMAGE), (TAG, use))) == "tag-is-label"
+    assert verdict(template((TAG, IMAGE)), template((TAG, use), path="web/templates/b.yaml")) == "tag-is-label"
+
+
+def test_whether_a_tag_is_there_is_no_use_of_it():
+    assert verdict(template((TAG, IMAGE), (TAG, CONDITION))) == "open"
+
+
+def test_a_use_that_nobody_can_follow_leaves_it_unknown():
+    assert verdict(template((TAG, IMAGE), (TAG, UNKNOWN))) == "unknown"
+    assert verdict(template((TAG, IMAGE), ((), UNKNOWN))) == "unknown"
+    assert verdict(template((TAG, IMAGE), ((), OTHER))) == "unknown"
+    assert verdict(template((TAG, IMAGE), (("Values",), OTHER))) == "unknown"
+
+
+def test_a_tag_that_no_template_mentions_is_unknown():
+    assert verdict(template((("Values", "other", "tag"), IMAGE))) == "unknown"
+    assert verdict() == "unknown"
+
+
+def test_a_mapping_that_is_used_whole_counts_for_all_that_is_in_it():
+    assert verdict(template((TAG, IMAGE), (("Values", "image"), OTHER))) == "tag-is-label"
+    assert verdict(template((("Values", "image"), IMAGE))) == "unknown"
+    assert verdict(template((TAG, IMAGE), ((*TAG, "inner"), OTHER))) == "open"
+
+
+def test_an_item_of_a_loop_may_be_any():
+    item = template((("Values", "workers", "*", "image", "tag"), IMAGE))
+    assert verdict(item, place=value("workers.mail.image.tag")) == "open"
+    assert verdict(item, place=value("workers.0.image.tag")) == "open"
+    assert verdict(item, place=value("workers.image.tag")) == "unknown"
+
+
+def test_what_belongs_to_the_release_is_no_value():
+    assert verdict(template((TAG, IMAGE), (("Chart", "image", "tag"), OTHER))) == "open"
+
+
+class TestInclusions:
+    """Templates that are defined for others."""
+
+    def test_the_end_of_what_is_included_is_what_the_including_template_makes_of_it(self):
+        defined = template((TAG, END), name="web.image")
+        inclusion = TemplateInclusion("web.image", ROOT)
+        assert verdict(defined, template((inclusion, IMAGE))) == "open"
+        assert verdict(defined, template((inclusion, IMAGE), (inclusion, OTHER))) == "tag-is-label"
+        assert verdict(defined, template((inclusion, UNKNOWN))) == "unknown"
+        assert verdict(defined, template((inclusion, CONDITION))) == "unknown"
+
+    def test_a_template_that_nothing_includes_says_nothing(self):
+        assert verdict(template((TAG, OTHER), name="web.labels"), template((TAG, IMAGE))) == "open"
+
+    def test_what_a_template_is_given_is_where_its_ways_begin(self):
+        defined = template((("tag",), END), (("pullPolicy",), OTHER), name="image")
+        given = TemplateInclusion("image", frozenset({("Values", "image")}))
+        assert verdict(defined, template((given, IMAGE))) == "open"
+
+    def test_so_are_the_keys_of_a_dictionary(self):
+        defined = template((("image", "tag"), END), name="image")
+        given = TemplateInclusion("image", frozenset(), (("image", frozenset({("Values", "image")})), ("root", ROOT)))
+        assert verdict(defined, template((given, IMAGE))) == "open"
+
+    def test_a_list_that_is_gone_through_may_give_any_of_its_items(self):
+        defined = template((("*", "tag"), END), name="image")
+        given = TemplateInclusion("image", frozenset(), (("0", frozenset({("Values", "image")})),))
+        assert verdict(defined, template((given, IMAGE))) == "open"
+
+    def test_inclusions_lead_on(self):
+        inner = template((TAG, END), name="inner")
+        outer = template((TemplateInclusion("inner", frozenset({("root",)})), END), name="outer")
+        top = template((TemplateInclusion("outer", frozenset(), (("root", ROOT),)), IMAGE))
+        assert verdict(inner, outer, top) == "open"
+        label = template((TemplateInclusion("inner", ROOT), OTHER), path="web/templates/b.yaml")
+        assert verdict(inner, outer, top, label) == "tag-is-label"
+
+    def test_the_own_definition_of_a_chart_counts_before_that_of_another(self):
+        own = template((TAG, END), name="image")
+        foreign = template((TAG, OTHER), name="image", path="other/templates/_helpers.tpl")
+        top = template((TemplateInclusion("image", ROOT), IMAGE))
+        assert verdict(own, foreign, top) == "open"
+        assert verdict(foreign, top) == "tag-is-label"
+
+    def test_a_template_from_outside_of_the_tree_may_do_anything(self):
+        given = TemplateInclusion("library.image", ROOT)
+        assert verdict(template((TAG, IMAGE), (given, IMAGE))) == "unknown"
+        image = TemplateInclusion("library.image", frozenset({("Values", "image")}))
+        assert verdict(template((image, IMAGE))) == "unknown"
+        other = TemplateInclusion("library.image", frozenset({("Values", "other")}))
+        assert verdict(template((TAG, IMAGE), (other, IMAGE))) == "open"
+
+    def test_the_library_that_charts_share_is_known(self):
+        image = ("imageRoot", frozenset({("Values", "image")})), ("global", frozenset({("Values", "global")}))
+        assert verdict(template((TemplateInclusion("common.images.image", frozenset(), image), IMAGE))) == "open"
+        labels = TemplateInclusion("common.labels.standard", frozenset(), (("context", ROOT),))
+        assert verdict(template((TAG, IMAGE), (labels, OTHER))) == "open"
+        rendered = TemplateInclusion(
+            "common.tplvalues.render", frozenset(), (("value", frozenset({TAG})), ("context", ROOT))
+        )
+        assert verdict(template((TAG, IMAGE), (rendered, OTHER))) == "tag-is-label"
+
+    def test_circles_end(self):
+        circle = template((TemplateInclusion("circle", frozenset({("x",)})), END), (TAG, END), name="circle")
+        with soon(1):
+            assert verdict(circle, template((TemplateInclusion("circle", ROOT), IMAGE))) == "unknown"
+
+    def test_too_many_inclusions_leave_all_of_the_chart_unknown(self, monkeypatch):
+        monkeypatch.setattr(chart_templates, "MAX_INCLUSIONS", 10)
+        many = [template((TemplateInclusion(f"b{number}", ROOT), OTHER), name=f"a{number}") for number in range(9)]
+        last = [template(name=f"b{number}") for number in range(9)]
+        top = template((TAG, IMAGE), *((TemplateInclusion(f"a{number}", ROOT), OTHER) for number in range(9)))
+        assert verdict(top) == "unknown"
+        assert verdict(top, *many, *last) == "unknown"
+
+    def test_what_may_be_anything_of_very_many_is_unknown(self):
+        ways = frozenset(("Values", str(number)) for number in range(300))
+        defined = template((("tag",), END), name="image")
+        assert verdict(defined, template((TAG, IMAGE), (TemplateInclusion("image", ways), IMAGE))) == "unknown"
+
+
+class TestCharts:
+    """Which chart values are for."""
+
+    @pytest.mark.parametrize(
+        "path", ["web/values.yaml", "web/ci/a-values.yaml", "web/values/production.yaml", "web/a/b.yaml"]
+    )
+    def test_the_nearest_folder_with_templates_above_is_the_chart(self, path):
+        assert verdict(template((TAG, IMAGE)), place=value(path=path)) == "open"
+
+    def test_the_top_of_the_tree_may_be_a_chart(self):
+        assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="values.yaml")) == "open"
+        assert verdict(template((TAG, IMAGE), path="templates/a.yaml"), place=value(path="a/values.yaml")) == "open"
+
+    def test_another_chart_says_nothing(self):
+        other = template((TAG, OTHER), path="other/templates/web.yaml")
+        assert verdict(template((TAG, IMAGE)), other) == "open"
+        assert verdict(other) == "unknown"
+
+    def test_a_chart_inside_another_without_templates_is_not_the_other(self):
+        assert verdict(template((TAG, IMAGE)), place=value(path="web/charts/db/values.yaml")) == "unknown"
+
+    def test_values_for_a_chart_inside_are_under_its_name(self):
+        inside = template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
+        top = template((("Values", "image", "tag"), OTHER))
+        assert verdict(inside, top, place=value("db.image.tag")) == "open"
+        assert verdict(inside, top, place=value("image.tag")) == "tag-is-label"
+        assert verdict(inside, top, place=value(path="web/charts/db/values.yaml")) == "open"
+        deep = template((TAG, IMAGE), path="web/charts/db/charts/exporter/templates/a.yaml")
+        assert verdict(deep, top, inside, place=value("db.exporter.image.tag")) == "open"
+
+    def test_the_chart_around_may_use_the_values_too(self):
+        inside = template((TAG, IMAGE), path="web/charts/db/templates/db.yaml")
+        label = template((("Values", "db", "image", "tag"), OTHER))
+        assert verdict(inside, label, place=value("db.image.tag")) == "tag-is-label"
+
+    def test_global_values_are_the_same_inside(self):
+        inside = template((("Values", "global", "image", "tag"), IMAGE), path="web/charts/db/templates/db.yaml")
+        assert verdict(inside, template(), place=value("global.image.tag")) == "open"
+        assert verdict(inside, template(), place=value("db.global.image.tag")) == "unknown"
+
+    def test_a_chart_inside_that_nobody_can_follow_hides_only_its_own_values(self):
+        inside = template(((), UNKNOWN), path="web/charts/db/templates/db.yaml")
+        assert verdict(inside, template((TAG, IMAGE))) == "open"
+        assert (
+            verdict(inside, template((("Values", "db", "image", "tag"), IMAGE)), place=value("db.image.tag"))
+            == "unknown"
+        )
+
+    def test_texts_among_the_values_are_templates_too(self):
+        text = template((TAG, OTHER), path="web/values.yaml")
+        assert verdict(template((TAG, IMAGE)), text) == "tag-is-label"
+        assert verdict(template((TAG, IMAGE)), template((TAG, OTHER), path="values.yaml")) == "open"
+
+
+def test_places_that_share_their_bytes_are_open_only_together():
+    places = (value("image.tag"), value("proxy.image.tag"))
+    image, proxy = ((TAG, IMAGE), (("Values", "proxy", "image", "tag"), IMAGE))
+    assert unlock_templated_digests(places, [template(image)]) == places
+    both = unlock_templated_digests(places, [template(image, proxy)])
+    assert [place.digest_slot for place in both] == [SLOT, SLOT]
+
+
+def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
+    """`sha256:sha256:…` is none."""
+    place = value("image.digest", digest=EditSlot(Span(5, 5), b"", b""))
+    digest = ("Values", "image", "digest")
+    assert verdict(template((digest, IMAGE)), place=place) == "unknown"
+    assert verdict(template((digest, OTHER)), place=place) == "unknown"
+    assert verdict(template((digest, ValueUse.BEHIND_ALGORITHM)), place=place) == "unsupported-digest"
+    assert verdict(template((TAG, IMAGE), (TAG, ValueUse.BEHIND_ALGORITHM))) == "tag-is-label"
+
+
+def test_nothing_else_is_opened():
+    closed = NotEditable(Reason.TAG_IS_LABEL)
+    assert verdict(template((TAG, IMAGE)), place=value(digest=closed)) == "unknown"
+    assert verdict(template((TAG, IMAGE)), place=value(format="kubernetes")) == "unknown"
+    assert verdict(template((TAG, IMAGE)), place=value(digest=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"

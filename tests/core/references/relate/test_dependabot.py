@@ -1,0 +1,186 @@
+"""What Dependabot is told to move is left to it; the cases in tests/formats/dependabot show where."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.soon import soon
+
+from bot.core.references.relate.dependabot import assign_to_dependabot
+from bot.model.cross_file import DependabotConfig, TreeBranch
+from bot.model.reference import ImageReference
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
+from bot.model.vocabulary import Reason, Role
+
+PATH = FilePath(".github/dependabot.yml")
+SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
+
+
+def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]", slot=SLOT):
+    reference = ImageReference.parse(written)
+    return Occurrence(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, slot, slot)
+
+
+def config(*folders, ecosystem="docker", **more):
+    return DependabotConfig(PATH, (DependabotUpdate(3, ecosystem, folders or ("",), **more),))
+
+
+def is_left(found, *remarks):
+    (left,) = assign_to_dependabot((found,), remarks)
+    if left == found:
+        return False
+    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
+    assert left.notes == (f"{PATH}:3 has Dependabot move it; with `allow: [other-writer]` basebump may, too",)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("target", "branch", "expected"),
+    [
+        (None, TreeBranch("main", is_default=True), True),
+        (None, TreeBranch("release", is_default=False), False),
+        ("release", TreeBranch("main", is_default=True), False),
+        ("release", TreeBranch("release", is_default=False), True),
+    ],
+)
+def test_an_update_is_for_the_default_branch_unless_it_names_another(target, branch, expected):
+    assert is_left(place(), config(branch=target), branch) is expected
+
+
+@pytest.mark.parametrize("target", [None, "release"])
+def test_on_a_branch_that_nobody_knows_every_update_counts(target):
+    assert is_left(place(), config(branch=target))
+
+
+@pytest.mark.parametrize(
+    ("folder", "path", "expected"),
+    [
+        ("", "Dockerfile", True),
+        ("", "a/Dockerfile", False),
+        ("a", "a/Dockerfile", True),
+        ("a", "a/b/Dockerfile", False),
+        ("*", "a/Dockerfile", True),
+        ("*", "Dockerfile", False),
+        ("**", "a/b/Dockerfile", True),
+        ("**/*", "a/b/Dockerfile", True),
+        ("**/*", "Dockerfile", True),
+        ("a/**", "a/Dockerfile", True),
+        ("a/**", "a/b/Dockerfile", True),
+        ("a/**/*", "a/Dockerfile", True),
+        ("a/**", "b/Dockerfile", False),
+        ("a/**", "Dockerfile", False),
+        ("**", "Dockerfile", True),
+        ("lib-*", "lib-x/Dockerfile", True),
+        ("lib-*", "lib-x/y/Dockerfile", False),
+    ],
+)
+def test_a_folder_is_that_folder_alone_unless_it_is_a_pattern(folder, path, expected):
+    assert is_left(place(path=path), config(folder)) is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("golang:1.22", True),
+        ("golang:1.22-alpine", True),
+        ("golang:latest", False),
+        ("debian:bookworm", False),
+        (f"golang:latest@sha256:{'a' * 64}", True),
+        ("app:v1", True),
+    ],
+)
+def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expected):
+    assert is_left(place(written), config()) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "expected"),
+    [
+        ("golang", "golang:1.22", False),
+        ("go", "golang:1.22", True),
+        ("GO*", "golang:1.22", False),
+        ("*", "ghcr.io/acme/web:1.2", False),
+        ("acme/*", "ghcr.io/acme/web:1.2", False),
+        ("*/web", "ghcr.io/acme/web:1.2", False),
+        ("*me*we*", "ghcr.io/acme/web:1.2", False),
+        ("ghcr.io/*", "ghcr.io/acme/web:1.2", True),
+        ("a*a", "a:1.2", True),
+    ],
+)
+def test_names_are_compared_without_their_registry_and_with_stars_for_anything(name, written, expected):
+    assert is_left(place(written), config(ignored=(IgnoredImages(name),))) is expected
+
+
+@given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", min_size=1, max_size=8))
+def test_a_star_is_any_text(pattern, name):
+    expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is None
+    assert is_left(place(f"{name}:1"), config(ignored=(IgnoredImages(pattern),))) is expected
+
+
+def test_what_is_ignored_of_a_move_leaves_the_others():
+    ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
+    assert not is_left(place("golang:1"), config(ignored=ignored))
+    assert is_left(place("golang:1.22"), config(ignored=ignored))
+    assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored=ignored))
+
+
+def test_only_what_is_allowed_moves_where_something_is():
+    assert is_left(place(), config(allowed=("golang",)))
+    assert not is_left(place(), config(allowed=("node", "redis*")))
+
+
+@pytest.mark.parametrize(
+    ("found", "ecosystem", "expected"),
+    [
+        (place(locator="stage[0].copy[0]"), "docker", False),
+        (place(path="build.df"), "docker", False),
+        (place(path="Dockerfile"), "docker-compose", False),
+        (place(path="compose.yaml", file_format="compose", locator="0/services/a/image"), "docker-compose", True),
+        (place(path="docker-stack.yaml", file_format="compose", locator="0/services/a/image"), "docker-compose", False),
+        (place(path="pod.yaml", file_format="kubernetes", locator="0/spec/containers/0/image"), "docker", True),
+        (place(path="pod.json", file_format="kubernetes", locator="0/spec/containers/0/image"), "docker", False),
+        (place(path="a.yaml", file_format="kubernetes", locator="0/spec/images/0"), "docker", False),
+        (place(path="a.yaml", file_format="kubernetes", locator="0/data/p.yaml>0/spec/image"), "docker", False),
+        (place(path="values.yaml", file_format="helm", locator="0/initImage"), "helm", True),
+        (place(path="values-prod.yaml", file_format="helm", locator="0/image"), "helm", False),
+        (place(path="values-prod.yaml", file_format="helm", locator="0/image"), "docker", True),
+        (place(path="docker-bake.hcl", file_format="bake", locator="target.a"), "docker", False),
+    ],
+)
+def test_each_ecosystem_reads_its_own_files(found, ecosystem, expected):
+    assert is_left(found, config(ecosystem=ecosystem)) is expected
+
+
+def test_what_another_reason_warns_of_is_left_first_and_stays_warned_of():
+    warned = place(slot=NotEditable(Reason.ACR_TASK, SLOT, is_certain=False))
+    (left,) = assign_to_dependabot((warned,), [config()])
+    assert left.digest_slot == NotEditable(
+        Reason.OTHER_WRITER, SLOT, is_certain=False, further_reasons=(Reason.ACR_TASK,)
+    )
+
+
+def test_what_nothing_can_open_keeps_its_reason():
+    closed = place(slot=NotEditable(Reason.SHARED_ARGUMENT))
+    assert assign_to_dependabot((closed,), [config()]) == (closed,)
+
+
+def test_a_config_that_dependabot_refuses_closes_nothing_and_is_noted_where_it_would_read():
+    other = place(path="bake.hcl", file_format="bake")
+    text = UnsupportedText(FilePath("Dockerfile"), 2, "$X", Reason.UNRESOLVED_ARGUMENT)
+    broken = DependabotConfig(PATH, (), "cannot be read")
+    noted, same, unread = assign_to_dependabot((place(), other, text), [broken])
+    assert noted.notes == (".github/dependabot.yml cannot be read, so Dependabot moves nothing",)
+    assert (noted.digest_slot, same, unread) == (SLOT, other, text)
+
+
+def test_many_updates_and_places_are_no_trouble():
+    updates = tuple(
+        DependabotUpdate(n, "docker", (f"a{n}/**",), ignored_images=(IgnoredImages("x*y*z"),)) for n in range(1000)
+    )
+    places = tuple(place(path=f"a{n % 500}/b/Dockerfile") for n in range(5000))
+    with soon(5):
+        assign_to_dependabot(places, [DependabotConfig(PATH, updates)])

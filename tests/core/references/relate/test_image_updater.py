@@ -1,0 +1,137 @@
+"""Images that Argo CD Image Updater writes are nobody else's."""
+
+from __future__ import annotations
+
+import pytest
+from support.soon import soon
+
+from bot.core.references.relate.image_updater import MAX_PATTERNS, lock_image_updater_targets
+from bot.model.cross_file import ArgoApplication, ImageUpdaterConfig
+from bot.model.reference import ImageReference
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, UnsupportedText
+from bot.model.vocabulary import Reason, Role
+
+WEB = "ghcr.io/acme/web"
+APPS = FilePath("argo/apps.yaml")
+
+
+def place(path, written=f"{WEB}:1.0", locator="0/spec/containers/0/image", role=Role.THIRD_PARTY):
+    slot = EditSlot(Span(10, 10), b"", prefix=b"@")
+    reference = ImageReference.parse(written)
+    return Occurrence(FilePath(path), 3, "kubernetes", locator, written, reference, role, slot, slot)
+
+
+def application(name="web", *folders, locator="0"):
+    return ArgoApplication(APPS, name, locator, folders or ("deploy/web",))
+
+
+def writer(applications="web", target="", repositories=(WEB,)):
+    return ImageUpdaterConfig(APPS, applications, frozenset(repositories), target)
+
+
+def is_closed(found, *remarks):
+    (closed,) = lock_image_updater_targets((found,), remarks)
+    if closed == found:
+        return False
+    assert closed.digest_slot == closed.tag_slot == NotEditable(Reason.OTHER_WRITER)
+    return True
+
+
+def test_an_image_that_is_followed_is_closed_in_the_folder_that_its_application_deploys():
+    remarks = application(), writer()
+    assert is_closed(place("deploy/web/pod.yaml"), *remarks)
+    assert is_closed(place("deploy/web/more/pod.yaml"), *remarks)
+    assert not is_closed(place("deploy/web.yaml"), *remarks)
+    assert not is_closed(place("deploy/website/pod.yaml"), *remarks)
+    assert not is_closed(place("pod.yaml"), *remarks)
+
+
+def test_other_images_of_that_folder_stay_open():
+    assert not is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), application(), writer())
+
+
+def test_images_are_compared_by_what_they_mean():
+    remarks = application(), writer(repositories=["docker.io/library/nginx"])
+    assert is_closed(place("deploy/web/pod.yaml", "nginx:1.27"), *remarks)
+    assert is_closed(place("deploy/web/pod.yaml", "index.docker.io/library/nginx"), *remarks)
+
+
+def test_what_a_folder_is_built_from_is_not_what_is_deployed():
+    assert not is_closed(place("deploy/web/Dockerfile", role=Role.BASE), application(), writer())
+
+
+def test_all_that_the_application_names_itself_is_closed():
+    remarks = application(locator="0/items/1"), writer()
+    assert is_closed(place(APPS, "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
+    assert not is_closed(place(APPS, "nginx:1", "0/items/10/spec/source/kustomize/images/0"), *remarks)
+    assert not is_closed(place("other.yaml", "nginx:1", "0/items/1/spec/source/kustomize/images/0"), *remarks)
+
+
+def test_an_application_that_nobody_writes_is_open():
+    assert not is_closed(place("deploy/web/pod.yaml"), application())
+    assert not is_closed(place("deploy/web/pod.yaml"), writer())
+    assert not is_closed(place("deploy/web/pod.yaml"), application("website"), writer())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "is_meant"),
+    [
+        ("web-*", "web-production", True),
+        ("web-?", "web-1", True),
+        ("web-[ab]", "web-b", True),
+        ("web-[^ab]", "web-c", True),
+        ("web-[^ab]", "web-a", False),
+        ("*", "web", True),
+        ("web-*", "my-web-1", False),
+        ("web.", "webs", False),
+        ("{{path[1]}}-web", "{{path[1]}}-web", True),
+    ],
+)
+def test_applications_are_chosen_by_name_or_pattern(pattern, name, is_meant):
+    found = place("deploy/web/pod.yaml")
+    assert is_closed(found, application(name), writer(pattern)) is is_meant
+
+
+@pytest.mark.parametrize(
+    ("target", "folder", "path"),
+    [
+        ("kustomization", "deploy/web", "deploy/web/kustomization.yaml"),
+        ("kustomization", "./deploy/web/", "deploy/web/Kustomization"),
+        ("kustomization:../base", "deploy/web", "deploy/base/kustomization.yml"),
+        ("kustomization:/config/base", "deploy/web", "config/base/kustomization.yaml"),
+        ("helmvalues", "deploy/web", "deploy/web/values.yaml"),
+        ("helmvalues:production.yaml", "deploy/web", "deploy/web/production.yaml"),
+        ("helmvalues:../../values/web.yaml", "deploy/web", "values/web.yaml"),
+        ("helmvalues:/charts/web/values.yaml", "deploy/web", "charts/web/values.yaml"),
+        ("overrides/web.yaml", "deploy/web", "overrides/web.yaml"),
+        ("kustomization", ".", "kustomization.yaml"),
+    ],
+)
+def test_all_images_of_the_file_that_is_written_are_closed(target, folder, path):
+    remarks = application("web", folder), writer(target=target)
+    assert is_closed(place(path, "nginx:1.27"), *remarks)
+    assert not is_closed(place(f"x/{path}", "nginx:1.27"), *remarks)
+
+
+def test_a_target_outside_of_the_tree_is_nobodys_file():
+    assert not is_closed(
+        place("base/kustomization.yaml", "a:1"), application(), writer(target="kustomization:../../../base")
+    )
+
+
+def test_an_application_at_the_top_deploys_the_whole_tree():
+    assert is_closed(place("a/b/pod.yaml"), application("web", "."), writer())
+
+
+def test_unsupported_text_stays_as_it_is():
+    found = UnsupportedText(FilePath("deploy/web/pod.yaml"), 3, "{{ x }}", Reason.TEMPLATED)
+    assert lock_image_updater_targets((found,), (application(), writer())) == (found,)
+
+
+def test_many_applications_and_writers_are_told_apart_soon():
+    applications = [application("same", f"deploy/{number}") for number in range(5_000)]
+    writers = [writer("same", f"kustomization:{number}") for number in range(5_000)]
+    patterns = [writer(f"*{number}*", f"kustomization:{number}") for number in range(100 * MAX_PATTERNS)]
+    with soon(2):
+        (closed,) = lock_image_updater_targets((place("deploy/0/pod.yaml"),), [*applications, *writers, *patterns])
+    assert isinstance(closed.digest_slot, NotEditable)

@@ -1,0 +1,283 @@
+"""What Renovate is told to move is left to it; the cases in tests/formats/renovate show where."""
+
+from __future__ import annotations
+
+import pytest
+from support.soon import soon
+
+from bot.core.references.relate.renovate import assign_to_renovate
+from bot.model.cross_file import RenovateConfig, TreeBranch
+from bot.model.reference import ImageReference
+from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
+from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
+from bot.model.vocabulary import Reason, Role
+
+PATH = FilePath("renovate.json")
+SLOT = EditSlot(Span(10, 10), b"", prefix=b"@")
+PINNED = f"@sha256:{'a' * 64}"
+OFF = UpdateTypeSettings(enabled=False)
+ON = UpdateTypeSettings(enabled=True)
+MAIN, OTHER = TreeBranch("main", is_default=True), TreeBranch("release/2", is_default=False)
+
+
+def place(written="golang:1.22", path="Dockerfile", file_format="dockerfile", locator="stage[0]"):
+    reference = ImageReference.parse(written)
+    return Occurrence(FilePath(path), 1, file_format, locator, written, reference, Role.BASE, SLOT, SLOT)
+
+
+def is_left(found, *remarks, **settings):
+    (left,) = assign_to_renovate((found,), [RenovateConfig(PATH, 0, RenovateSettings(**settings)), *remarks])
+    if left == found:
+        return False
+    assert left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, SLOT)
+    assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
+    return True
+
+
+@pytest.mark.parametrize(
+    ("branches", "branch", "expected"),
+    [
+        ((), MAIN, True),
+        ((), OTHER, False),
+        ((), None, True),
+        (("dev",), MAIN, False),
+        (("dev",), None, True),
+        (("$default", "dev"), MAIN, True),
+        (("main", "/^release\\/.*/"), OTHER, True),
+        (("!/^release\\/.*/",), OTHER, False),
+        (("!/^release\\/.*/",), MAIN, True),
+        (("main", "/(?=x)/"), OTHER, True),
+    ],
+)
+def test_only_the_default_branch_is_renovates_unless_patterns_say_which(branches, branch, expected):
+    remarks = [] if branch is None else [branch]
+    assert is_left(place(), *remarks, branches=branches) is expected
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("golang:1.22", True),
+        ("golang:1", True),
+        ("golang:v1.22-alpine3.20", True),
+        ("temurin:jdk-21", True),
+        ("golang:latest", False),
+        ("golang:alpine", False),
+        ("debian:bookworm-slim", True),
+        ("ubuntu:noble", True),
+        ("ubuntu:rolling", False),
+        (f"golang:latest{PINNED}", True),
+        (f"golang{PINNED}", True),
+    ],
+)
+def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expected):
+    assert is_left(place(written), branches=()) is expected
+
+
+@pytest.mark.parametrize("pins", [True, False])
+def test_a_tag_that_is_no_version_is_moved_where_digests_are_pinned(pins):
+    assert is_left(place("golang:latest"), settings=UpdateTypeSettings(pin_digests=pins)) is pins
+    rule = PackageRule(UpdateTypeSettings(pin_digests=pins), datasources=("docker",))
+    assert is_left(place("golang:latest"), rules=(rule,)) is pins
+    dockerfile = ManagerSettings("dockerfile", UpdateTypeSettings(pin_digests=pins))
+    assert is_left(place("golang:latest"), managers=(dockerfile,)) is pins
+
+
+def test_what_is_said_of_all_pins_nothing_in_values_of_charts_and_a_rule_does():
+    values = place("nginx:stable", "values.yaml", "helm", "0/image")
+    pinning = UpdateTypeSettings(pin_digests=True)
+    assert not is_left(values, settings=pinning)
+    assert is_left(values, rules=(PackageRule(pinning, managers=("helm-values",)),))
+
+
+@pytest.mark.parametrize(
+    ("written", "off", "expected"),
+    [
+        ("golang:1", [BotUpdateType.MAJOR], False),
+        ("golang:1.22", [BotUpdateType.MAJOR], True),
+        ("golang:1.22", [BotUpdateType.MAJOR, BotUpdateType.MINOR], False),
+        ("golang:1.22.3", [BotUpdateType.MAJOR, BotUpdateType.MINOR], True),
+        ("golang:1.22.3", [BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH], False),
+        (f"golang:1{PINNED}", [BotUpdateType.MAJOR], True),
+        (f"golang:1{PINNED}", [BotUpdateType.MAJOR, BotUpdateType.DIGEST], False),
+    ],
+)
+def test_a_place_is_left_as_long_as_one_way_to_move_it_is_on(written, off, expected):
+    by_themselves = UpdateTypeSettings(by_update_type=tuple((move, False) for move in off))
+    assert is_left(place(written), settings=by_themselves) is expected
+    assert is_left(place(written), rules=(PackageRule(by_themselves, names=("golang",)),)) is expected
+    rules = tuple(PackageRule(OFF, datasources=("docker",), update_types=(move.value,)) for move in off)
+    assert is_left(place(written), rules=rules) is expected
+
+
+def test_the_last_rule_that_describes_a_place_counts():
+    everything, golang = PackageRule(OFF, datasources=("docker",)), PackageRule(ON, names=("golang",))
+    assert is_left(place(), rules=(everything, golang))
+    assert not is_left(place(), rules=(golang, everything))
+    assert not is_left(place("node:22"), rules=(everything, golang))
+
+
+def test_what_is_switched_off_as_a_whole_is_not_switched_on_by_one_move():
+    rules = PackageRule(OFF, names=("golang",)), PackageRule(ON, names=("golang",), update_types=("minor",))
+    assert not is_left(place(), rules=rules)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        PackageRule(OFF, names=("/(?=go)/",)),
+        PackageRule(OFF, names=("golang",), is_certain=False),
+        PackageRule(OFF, branches=("main",)),
+        PackageRule(OFF, update_types=("/(?=m)/",)),
+    ],
+)
+def test_a_rule_in_doubt_switches_nothing_off(rule):
+    assert is_left(place(), rules=(rule,))
+
+
+@pytest.mark.parametrize("rule", [PackageRule(ON, names=("/(?=go)/",)), PackageRule(ON, is_certain=False)])
+def test_a_rule_in_doubt_switches_on(rule):
+    assert is_left(place(), rules=(PackageRule(OFF, datasources=("docker",)), rule))
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        (PackageRule(OFF, managers=("dockerfile",)), False),
+        (PackageRule(OFF, managers=("npm",)), True),
+        (PackageRule(OFF, categories=("docker",)), False),
+        (PackageRule(OFF, categories=("python",)), True),
+        (PackageRule(OFF, files=("Dockerfile",)), False),
+        (PackageRule(OFF, files=("**/Dockerfile",), names=("node",)), True),
+        (PackageRule(OFF, tags=("/^1\\./",)), False),
+        (PackageRule(OFF, tags=("2.*",)), True),
+        (PackageRule(OFF, branches=("main",)), False),
+        (PackageRule(OFF, branches=("dev",)), True),
+    ],
+)
+def test_every_matcher_of_a_rule_has_to_describe_the_place(rule, expected):
+    assert is_left(place(), MAIN, rules=(rule,)) is expected
+
+
+@pytest.mark.parametrize("written", ["nginx:1.27", "library/nginx:1.27", "docker.io/library/nginx:1.27"])
+def test_ignored_images_are_known_by_their_spellings(written):
+    assert not is_left(place(written), ignored_names=("nginx",))
+    assert is_left(place(written), ignored_names=("nginx-unprivileged",))
+
+
+@pytest.mark.parametrize(
+    ("ignored", "path", "expected"),
+    [
+        ("**/test/**", "test/Dockerfile", False),
+        ("**/test/**", "a/test/b/Dockerfile", False),
+        ("**/test/**", "latest/Dockerfile", True),
+        ("test/", "a/test/Dockerfile", False),
+        ("test/", "latest/Dockerfile", False),
+    ],
+)
+def test_an_ignored_path_is_a_pattern_or_a_part_of_a_path(ignored, path, expected):
+    assert is_left(place(path=path), ignored_paths=(ignored,)) is expected
+
+
+def test_managers_that_are_off_until_told_read_what_they_are_told():
+    pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
+    assert not is_left(pod)
+    kubernetes = ManagerSettings("kubernetes", patterns=("/^apps/.+\\.yaml$/",))
+    assert is_left(pod, managers=(kubernetes,))
+    assert not is_left(pod, managers=(kubernetes,), enabled_managers=("dockerfile",))
+    assert is_left(pod, managers=(kubernetes,), enabled_managers=("kubernetes",))
+    assert not is_left(pod, managers=(ManagerSettings("kubernetes", OFF, kubernetes.patterns),))
+    assert is_left(pod, managers=(ManagerSettings("kubernetes", patterns=("/(?=x)/",)),))
+
+
+def test_a_release_of_a_chart_is_read_by_the_managers_that_read_values():
+    values = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/values/image")
+    pod = place("nginx:1.27", "apps/release.yaml", "kubernetes", "0/spec/containers/0/image")
+    for manager in ("flux", "helm-values"):
+        told = (ManagerSettings(manager, patterns=("apps/**",)),)
+        assert is_left(values, managers=told)
+        assert not is_left(pod, managers=told)
+
+
+def test_azures_pipelines_are_off_until_told():
+    container = place("node:22", "azure-pipelines.yml", "azure-pipelines", "0/resources/containers/0")
+    assert not is_left(container)
+    assert is_left(container, managers=(ManagerSettings("azure-pipelines", ON),))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        place(locator="stage[0].onbuild[0].copy"),
+        place(path="build.df"),
+        place("nginx:1.27", "compose.yaml", "compose", "0/services/a/build/dockerfile_inline>stage[0]"),
+        place("nginx:1.27", ".env", "compose", "0/services/a/image"),
+        place("nginx:1.27", "action.yml", "github-actions", "0/runs/image"),
+        place("nginx:1.27", "values-prod.yaml", "helm", "0/image"),
+        place("nginx:1.27", "docker-bake.hcl", "bake", "target.a"),
+    ],
+)
+def test_what_renovate_does_not_read_stays_open(found):
+    assert not is_left(found)
+
+
+def test_where_a_preset_is_elsewhere_the_places_that_stay_open_are_noted():
+    left, noted = assign_to_renovate(
+        (place(), place("golang:latest")),
+        [RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("github>acme/" + "x" * 100, "local>a/b", "@acme")))],
+    )
+    assert len(left.notes) == 1
+    assert noted.digest_slot == SLOT
+    (note,) = noted.notes
+    assert note.startswith("renovate.json extends `github>acme/xx")
+    assert "x` and 2 more" not in note
+    assert "…` and 2 more, which basebump does not read" in note
+    assert len(note) < 300
+
+
+def test_the_first_config_counts_even_if_it_is_broken():
+    found = assign_to_renovate(
+        (place(),), [RenovateConfig(FilePath(".renovaterc"), 9, RenovateSettings()), RenovateConfig(PATH, 0, None)]
+    )
+    assert found[0].digest_slot == SLOT
+    assert found[0].notes == ("renovate.json cannot be read, so Renovate moves nothing",)
+
+
+def test_many_rules_and_places_are_no_trouble():
+    rules = tuple(PackageRule(OFF, names=(f"acme/x{n}-*", f"/^b{n}.*/"), files=("a/**",)) for n in range(200))
+    places = tuple(place(f"acme/img{n % 500}:1.2", path=f"a{n % 100}/Dockerfile") for n in range(1000))
+    with soon(4):
+        assign_to_renovate(places, [RenovateConfig(PATH, 0, RenovateSettings(rules=rules))])
+
+
+def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
+    latest = place("golang:latest", "tests/Dockerfile")
+    for settings in (
+        {"ignored_paths": ("**/tests/**",)},
+        {"enabled_managers": ("npm",)},
+        {"included_paths": ("a/**",)},
+    ):
+        config = RenovateConfig(PATH, 0, RenovateSettings(unread_presets=("local>a/b",), **settings))
+        assert assign_to_renovate((latest,), [config]) == (latest,)
+
+
+def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
+    pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
+    presets = {"unread": ("local>a/b",)}
+    for spoken_of in ("docker", "kubernetes"):
+        assert is_left(pod, named_in_rules=frozenset({spoken_of}), **presets)
+        assert not is_left(pod, named_in_rules=frozenset({spoken_of}))
+    (noted,) = assign_to_renovate(
+        (pod,), [RenovateConfig(PATH, 0, RenovateSettings(named_in_rules=frozenset({"npm"}), **presets))]
+    )
+    assert noted.digest_slot == SLOT
+    assert len(noted.notes) == 1
+
+
+def test_expressions_of_the_repositorys_own_are_a_manager_like_others():
+    found = place("nginx:1.27", "docker-bake.hcl", "bake", "target.a")
+    assert is_left(found, custom_manager_patterns=("**/*.hcl",))
+    assert not is_left(place("nginx:latest", "docker-bake.hcl", "bake"), custom_manager_patterns=("**/*.hcl",))
+    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("dockerfile",))
+    assert is_left(found, custom_manager_patterns=("**/*.hcl",), enabled_managers=("custom.regex",))
+    assert not is_left(found, custom_manager_patterns=("**/*.hcl",), rules=(PackageRule(OFF, names=("nginx",)),))

@@ -1,0 +1,167 @@
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.values import digest, occurrence
+
+from bot.core.references.edit import apply_edits, build_edit, has_only_planned_changes, is_misread_as_number, list_edits
+from bot.model.decision import UpdateCandidate
+from bot.model.errors import EditError
+from bot.model.reference import ImageReference
+from bot.model.source import ByteEdit, EditSlot, FilePath, NotEditable, Span, UnsupportedText
+from bot.model.vocabulary import Reason
+
+
+def test_a_digest_replaces_exactly_the_old_one():
+    content = b"FROM a@" + digest("old").encode() + b" # \xe9\r\n"
+    slot = EditSlot(Span(7, 7 + 71), digest("old").encode())
+    assert apply_edits(content, [build_edit(slot, digest("new"))]) == (
+        b"FROM a@" + digest("new").encode() + b" # \xe9\r\n"
+    )
+
+
+def test_a_pin_is_inserted_with_what_goes_before_it():
+    assert apply_edits(b"FROM a:1\n", [ByteEdit(Span(8, 8), b"", b"@x")]) == b"FROM a:1@x\n"
+
+
+def test_equal_edits_are_one_edit():
+    edit = ByteEdit(Span(1, 1), b"", b"x")
+    assert apply_edits(b"ab", [edit, edit]) == b"axb"
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (ByteEdit(Span(0, 2), b"ab", b"x"), ByteEdit(Span(1, 3), b"bc", b"y")),
+        (ByteEdit(Span(1, 1), b"", b"x"), ByteEdit(Span(1, 1), b"", b"y")),
+        (ByteEdit(Span(1, 1), b"", b"x"), ByteEdit(Span(1, 2), b"b", b"y")),
+        (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(1, 1), b"", b"y")),
+        (ByteEdit(Span(0, 1), b"a", b"x"), ByteEdit(Span(0, 1), b"a", b"y")),
+    ],
+)
+def test_two_different_edits_that_meet_at_a_byte_are_an_error(first, second):
+    with pytest.raises(EditError, match="touch byte"):
+        apply_edits(b"abc", [first, second])
+    with pytest.raises(EditError, match="touch byte"):
+        apply_edits(b"abc", [second, first])
+
+
+def test_bytes_that_are_not_those_named_are_an_error():
+    with pytest.raises(EditError, match="changed after it was read"):
+        apply_edits(b"abc", [ByteEdit(Span(0, 1), b"z", b"x")])
+
+
+def test_a_span_outside_the_file_is_an_error():
+    with pytest.raises(EditError):
+        apply_edits(b"abc", [ByteEdit(Span(3, 5), b"", b"x")])
+
+
+@given(st.binary(max_size=40), st.sets(st.integers(0, 40)), st.binary(min_size=1, max_size=5))
+def test_every_byte_outside_the_edits_stays(content, places, new):
+    spans = sorted(place for place in places if place <= len(content))
+    edited = apply_edits(content, [ByteEdit(Span(place, place), b"", new) for place in spans])
+    rest = edited
+    for number, place in enumerate(spans):
+        at = place + number * len(new)
+        assert edited[at : at + len(new)] == new
+    for place in reversed(spans):
+        at = place + spans.index(place) * len(new)
+        rest = rest[:at] + rest[at + len(new) :]
+    assert rest == content
+
+
+def _found(*written: str):
+    return [occurrence(text, locator=f"stage[{number}]") for number, text in enumerate(written)]
+
+
+def _at(locator: str):
+    return FilePath("Dockerfile"), "dockerfile", locator
+
+
+def test_exactly_the_planned_change_is_proved():
+    before, after = _found("a:1", "b:1"), _found(f"a:1@{digest('x')}", "b:1")
+    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")})
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        _found("a:1", "b:1"),
+        _found(f"a:1@{digest('y')}", "b:1"),
+        _found(f"a:1@{digest('x')}", f"b:1@{digest('x')}"),
+        _found(f"a:2@{digest('x')}", "b:1"),
+        _found(f"a:1@{digest('x')}"),
+        _found(f"a:1@{digest('x')}", "b:1", "c:1"),
+        [*_found(f"a:1@{digest('x')}", "b:1"), UnsupportedText(FilePath("Dockerfile"), 1, "", Reason.UNPARSABLE)],
+    ],
+)
+def test_anything_else_is_not_proved(after):
+    assert not has_only_planned_changes(_found("a:1", "b:1"), after, {_at("stage[0]"): digest("x")})
+
+
+def test_a_plan_for_a_place_that_was_not_there_is_not_proved():
+    before = _found("a:1")
+    assert not has_only_planned_changes(before, before, {_at("stage[7]"): digest("x")})
+    assert ImageReference.parse("a:1").with_digest(digest("x")).digest == digest("x")
+
+
+def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_or_go():
+    def templated(*lines: int):
+        return [UnsupportedText(FilePath("Dockerfile"), line, "{{ x }}", Reason.TEMPLATED) for line in lines]
+
+    assert has_only_planned_changes(templated(3, 4), templated(4, 5), {})
+    assert not has_only_planned_changes(templated(3, 4), templated(4), {})
+    assert not has_only_planned_changes(templated(3), templated(4, 5), {})
+
+
+def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
+    """Return `content` with the reference `written` in it moved."""
+    reference, start = ImageReference.parse(written), content.index(written)
+    end_of_tag = start + len(f"{reference.name}:{reference.tag}")
+    tag_slot = EditSlot(Span(end_of_tag - len(reference.tag), end_of_tag), reference.tag.encode())
+    digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
+    if reference.digest:
+        digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
+    place = occurrence(written, tag=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest=digest_slot)
+    return apply_edits(content.encode(), list_edits(place, new)).decode()
+
+
+def test_a_tag_moves_with_its_digest_in_one_edit_or_two():
+    new = UpdateCandidate(digest("new"), tag="1.27.3")
+    assert _moved("FROM nginx:1.27.1 AS web\n", "nginx:1.27.1", new) == f"FROM nginx:1.27.3@{digest('new')} AS web\n"
+    pinned = f"nginx:1.27.1@{digest('old')}"
+    assert _moved(f"FROM {pinned}\n", pinned, new) == f"FROM nginx:1.27.3@{digest('new')}\n"
+
+
+def test_without_a_new_tag_the_tag_stays():
+    assert _moved("FROM nginx:1\n", "nginx:1", UpdateCandidate(digest("new"))) == f"FROM nginx:1@{digest('new')}\n"
+
+
+def test_a_moved_tag_is_proved_as_it_was_planned():
+    before, after = _found("a:1"), _found(f"a:2@{digest('x')}")
+    assert has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "2"})
+    assert not has_only_planned_changes(before, after, {_at("stage[0]"): digest("x")}, {_at("stage[0]"): "3"})
+
+
+@pytest.mark.parametrize(
+    ("content", "tag", "misread"),
+    [
+        (b"tag: 1.19\n", "1.20", True),
+        (b"tag: 1.19\n", "1.21", False),
+        (b"tag: 1.19", "1.20", True),
+        (b"tag: '1.19'\n", "1.20", False),
+        (b"image: nginx:1.19\n", "1.20", False),
+        (b"tag: 1.19@sha256:0\n", "1.20", False),
+        (b"tag: 1.19\n", "1.20-alpine", False),
+        (b"tag: 007\n", "010", True),
+        (b"tag: 7\n", "8", False),
+    ],
+)
+def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, misread):
+    old = re.search(rb"[0-9.]+", content)
+    slot = EditSlot(Span(*old.span()), old[0])
+    assert (
+        is_misread_as_number(content, occurrence("nginx:1", tag=slot), UpdateCandidate(digest("new"), tag=tag))
+        is misread
+    )

@@ -1,0 +1,162 @@
+"""What texts with variables come to, and in which bytes the end of a reference stands."""
+
+from __future__ import annotations
+
+import pytest
+from support.soon import soon
+
+from bot.core.references.expansion import MAX_LENGTH, ExpandedText, WrittenReference, expand_text, list_variables
+from bot.formats._syntax.compose.interpolation import parse_text
+from bot.model.cross_file import EnvironmentVariable, LiteralText, VariableUse
+from bot.model.reference import ImageReference
+from bot.model.source import EditSlot, FilePath, NotEditable, Span
+from bot.model.vocabulary import Reason
+
+PATH = FilePath("compose.yaml")
+ENVIRONMENT = FilePath(".env")
+DIGEST = "sha256:" + "a" * 64
+
+
+def values_of(**values: str) -> dict[str, ExpandedText]:
+    """Return variables whose values begin at byte 1000 of the `.env`, each."""
+    expanded: dict[str, ExpandedText] = {}
+    for name, value in values.items():
+        variable = EnvironmentVariable(ENVIRONMENT, 1, name, parse_text(value, 1000))
+        expanded[name] = expand_text(variable.value, expanded, variable)
+    return expanded
+
+
+def written(text: str, **values: str) -> WrittenReference:
+    expanded = expand_text(parse_text(text, 0), values_of(**values))
+    return WrittenReference(PATH, expanded, ImageReference.parse(expanded.text))
+
+
+@pytest.mark.parametrize(
+    ("text", "unset", "empty", "is_set"),
+    [
+        ("$A", None, "", "1"),
+        ("${A}", None, "", "1"),
+        ("${A:-d}", "d", "d", "1"),
+        ("${A-d}", "d", "", "1"),
+        ("${A:?d}", None, None, "1"),
+        ("${A?d}", None, "", "1"),
+        ("${A:+d}", "", "", "d"),
+        ("${A+d}", "", "d", "d"),
+    ],
+)
+def test_every_operator_means_what_it_means_to_compose(text, unset, empty, is_set):
+    for values, expected in (({}, unset), ({"A": ""}, empty), ({"A": "1"}, is_set)):
+        expanded = expand_text(parse_text(f"x{text}/y", 0), values_of(**values))
+        if expected is None:
+            assert expanded.missing_variables == ("A",)
+        else:
+            assert (expanded.text, expanded.missing_variables) == (f"x{expected}/y", ())
+
+
+def test_a_default_may_hold_variables_that_have_defaults():
+    text = parse_text("${A:-${B:-c}${D}}", 0)
+    assert expand_text(text, values_of(D="d")).text == "cd"
+    assert expand_text(text, {}).missing_variables == ("D",)
+    assert list(list_variables(text)) == ["A", "B", "D"]
+
+
+def test_a_value_is_missing_what_it_is_made_of():
+    assert expand_text(parse_text("$A", 0), values_of(A="${B}")).missing_variables == ("B",)
+    assert expand_text(parse_text("${A:-d}", 0), values_of(A="${B}")).missing_variables == ("B",)
+
+
+def test_a_variable_has_the_value_it_had_when_it_was_used():
+    assert expand_text(parse_text("$B", 0), values_of(A="1", B="$A", C="")).text == "1"
+    assert expand_text(parse_text("$B", 0), values_of(B="$A", A="1")).missing_variables == ("A",)
+
+
+def test_pieces_stand_where_they_say():
+    expanded = expand_text(parse_text("a${B:-c}$D", 10), values_of(D="de"))
+    assert [(piece.text, piece.span, piece.assignment and piece.assignment.path) for piece in expanded.runs] == [
+        ("a", Span(10, 11), None),
+        ("c", Span(16, 17), None),
+        ("de", Span(1000, 1002), ENVIRONMENT),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "values", "digest", "tag"),
+    [
+        ("nginx:1.27", {}, (10, 10), (6, 10)),
+        ("nginx:${A:-1.27}", {}, (15, 15), (11, 15)),
+        ("${A:-nginx:1.27}", {}, (15, 15), (11, 15)),
+        ("${A:-nginx}", {}, (10, 10), (10, 10)),
+        ("${A:-${B:-nginx}:${C:-1}}", {}, (23, 23), (22, 23)),
+        ("${A:-docker.io}/nginx:1.27", {}, (26, 26), (22, 26)),
+        ("nginx:$A", {"A": "1.27"}, (1004, 1004), (1000, 1004)),
+        ("$A", {"A": "nginx:1.27"}, (1010, 1010), (1006, 1010)),
+        (f"nginx:1@{DIGEST}", {}, (8, 79), (6, 7)),
+        (f"nginx:${{A:-1}}@{DIGEST}", {}, (14, 85), (11, 12)),
+        ("nginx:$A", {"A": f"1@{DIGEST}"}, (1002, 1073), (1000, 1001)),
+    ],
+)
+def test_a_digest_goes_behind_what_ends_the_reference(text, values, digest, tag):
+    image = written(text, **values)
+    assert isinstance(image.digest, EditSlot)
+    assert isinstance(image.tag, EditSlot)
+    assert (image.digest.span.start, image.digest.span.end) == digest
+    assert (image.tag.span.start, image.tag.span.end) == tag
+    assert image.digest.old.decode() == (image.reference.digest or "")
+    assert image.tag.old.decode() == (image.reference.tag or "")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("nginx:${A:-1}-alpine", {}),
+        ("nginx:1${A:-}", {}),
+        ("nginx:${A:-}1", {}),
+        ("nginx${A:-:1}.27", {}),
+        ("nginx${A:-}", {}),
+        ("nginx:${A:-1}.${B:-2}", {}),
+        ("nginx:$A", {"B": "1", "A": "${B}-alpine"}),
+        ("nginx:1${A:+-slim}", {}),
+    ],
+)
+def test_a_digest_that_would_freeze_a_variable_is_not_written(text, values):
+    image = written(text, **values)
+    assert image.digest == NotEditable(Reason.COMPOSED_TAG)
+
+
+def test_a_digest_that_is_there_moves_whatever_the_tag_is_made_of():
+    image = written(f"nginx:${{A:-1}}-alpine@{DIGEST}")
+    assert isinstance(image.digest, EditSlot)
+    assert image.tag == NotEditable(Reason.COMPOSED_TAG)
+
+
+def test_a_tag_in_another_file_than_the_digest_is_left_alone():
+    image = written("nginx:1@$A", A=DIGEST)
+    assert isinstance(image.digest, EditSlot)
+    assert image.tag == NotEditable(Reason.COMPOSED_TAG)
+
+
+def test_what_stands_nowhere_as_it_is_cannot_be_written():
+    expanded = expand_text((VariableUse("A"),), {"A": expand_text((LiteralText("nginx:1", None),), {})})
+    assert WrittenReference(PATH, expanded, ImageReference.parse("nginx:1")).digest == NotEditable(Reason.COMPOSED_TAG)
+
+
+def test_only_sha256_is_written():
+    image = written(f"nginx:${{A:-1}}@sha512:{'a' * 128}")
+    assert image.digest == NotEditable(Reason.UNSUPPORTED_DIGEST)
+
+
+@pytest.mark.parametrize("unit", ["${A}", "${A:-b}", "b"])
+def test_what_doubles_with_every_line_comes_to_nothing_soon(unit):
+    with soon(3):
+        values = {"A": ExpandedText()}
+        for index in range(3_000):
+            name = f"V{index}"
+            text = f"${{V{index - 1}-{unit}}}${{V{index - 1}-{unit}}}"
+            variable = EnvironmentVariable(ENVIRONMENT, 1, name, parse_text(text, 0))
+            values[name] = expand_text(variable.value, values, variable)
+    assert values["V2999"].missing_variables
+
+
+def test_a_text_that_is_longer_than_any_reference_comes_to_nothing():
+    expanded = expand_text(parse_text("$A", 0), values_of(A="a" * (MAX_LENGTH + 1)))
+    assert (expanded.text, expanded.missing_variables) == ("", ("A",))

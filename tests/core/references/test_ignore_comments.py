@@ -1,0 +1,112 @@
+"""What of a file's comments is about a place."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from bot.core.references.ignore_comments import MAX_COMMENT_LINES, find_comment, split_commented_lines
+from bot.model.source import IgnoreComment
+
+
+def at(content: str, *places: int, at_line_end: bool = True) -> IgnoreComment | None:
+    lines = split_commented_lines(content.encode())
+    assert lines is not None
+    return find_comment(lines, places, at_line_end=at_line_end)
+
+
+def test_a_file_without_the_word_has_no_lines_to_look_at():
+    assert split_commented_lines(b"# ignore\nFROM nginx\n") is None
+
+
+@pytest.mark.parametrize(
+    ("comment", "expected"),
+    [
+        ("# basebump: ignore", IgnoreComment(1)),
+        ("#basebump:ignore", IgnoreComment(1)),
+        ("  ## basebump: ignore", IgnoreComment(1)),
+        ("// basebump: ignore", IgnoreComment(1)),
+        ("# basebump: ignore until the new base is out", IgnoreComment(1, None, "until the new base is out")),
+        ("# basebump: ignore until=2027-01-31", IgnoreComment(1, date(2027, 1, 31))),
+        ("# basebump: ignore until=2027-01-31 ABC-12", IgnoreComment(1, date(2027, 1, 31), "ABC-12")),
+        ("# basebump: ignore until=2027-02-31", IgnoreComment(1, None, "until=2027-02-31")),
+        ("# basebump: ignore until=soon", IgnoreComment(1, None, "until=soon")),
+        ("# basebump: ignore\r", IgnoreComment(1)),
+        ("# basebump: ignored", None),
+        ("# basebump: none", None),
+        ("# see basebump: ignore", None),
+        ("RUN basebump: ignore", None),
+    ],
+)
+def test_the_words_of_a_comment_above(comment, expected):
+    assert at(f"{comment}\nimage: nginx\n", 2) == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "line_number"),
+    [
+        ("# basebump: ignore\n# more\n#\nimage: nginx", 4),
+        ("# basebump: ignore\r\nimage: nginx", 2),
+    ],
+)
+def test_anywhere_in_the_block_directly_above_counts(content, line_number):
+    assert at(content, line_number) == IgnoreComment(1)
+
+
+@pytest.mark.parametrize(
+    ("content", "line_number"),
+    [
+        ("# basebump: ignore\n\nimage: nginx", 3),
+        ("# basebump: ignore\nname: web\nimage: nginx", 3),
+        ("image: nginx\n# basebump: ignore", 1),
+        ("image: nginx # basebump: ignore\nimage: redis", 2),
+    ],
+)
+def test_what_is_not_directly_above_is_about_something_else(content, line_number):
+    assert at(content, line_number) is None
+
+
+def test_the_end_of_a_line_counts_only_where_comments_may_stand_there():
+    assert at("FROM nginx # basebump: ignore why", 1) == IgnoreComment(1, None, "why")
+    assert at("FROM nginx # basebump: ignore why", 1, at_line_end=False) is None
+    assert at("image: nginx# basebump: ignore", 1) is None
+
+
+def test_a_comment_at_any_of_the_lines_counts():
+    content = "# basebump: ignore\nARG BASE=nginx\n\nFROM ${BASE}\n"
+    assert at(content, 4, 2) == IgnoreComment(1)
+    assert at(content, 4) is None
+
+
+def test_a_longer_block_than_anybody_writes_is_not_read_to_its_top():
+    content = "# basebump: ignore\n" + "#\n" * MAX_COMMENT_LINES + "image: nginx"
+    assert at(content, MAX_COMMENT_LINES + 2) is None
+
+
+def test_a_line_that_is_not_there_has_no_comment():
+    assert at("# basebump: ignore", 9) is None
+
+
+@pytest.mark.parametrize("key", ["db:", "db: &db", '"db": # the old one', "- db:", "db:\r"])
+def test_a_comment_above_a_key_is_about_what_is_first_below_it(key):
+    assert at(f"services:\n  # basebump: ignore\n  {key}\n      image: postgres:16\n", 4) == IgnoreComment(2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# basebump: ignore\ndb:\n  ports: [1]\n  image: a",  # there is more in between
+        "# basebump: ignore\ndb:\nimage: b\n  c: d",  # not below it
+        "# basebump: ignore\ndb: value\n  image: a\n",  # no key alone
+        "# basebump: ignore\n\ndb:\n  image: a",  # not directly above
+        "# basebump: ignore\na:\n  b:\n    image: c",  # above a key further up
+    ],
+)
+def test_a_comment_further_up_is_about_something_else(text):
+    number = next(number for number, line in enumerate(text.split("\n"), start=1) if "image" in line)
+    assert at(text, number) is None
+
+
+def test_where_lines_take_no_comments_a_key_is_none():
+    assert at("# basebump: ignore\nLABEL:\n  FROM a", 3, at_line_end=False) is None

@@ -1,0 +1,27 @@
+"""Which images nobody need ask for, since no place of theirs is looked at."""
+
+import pytest
+
+from bot.core.references.ignored_images import is_ignored_image
+from bot.model.policy import PolicyConfig, PolicyRule
+from bot.model.rules import RuleMatch
+
+ALPINE = "docker.io/library/alpine"
+
+
+@pytest.mark.parametrize(
+    ("rulebook", "expected"),
+    [
+        (PolicyConfig(), False),
+        (PolicyConfig(own_globs=("docker.io/**",)), True),
+        (PolicyConfig(own_globs=("ghcr.io/**",)), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=("docker.io/**",)), ignore=True),)), True),
+        (PolicyConfig((PolicyRule(ignore=True),)), True),
+        (PolicyConfig((PolicyRule(RuleMatch(image=(ALPINE,)), ignore=False), PolicyRule(ignore=True))), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=(ALPINE,), path=("old/**",)), ignore=True),)), False),
+        (PolicyConfig((PolicyRule(RuleMatch(image=("ghcr.io/**",)), ignore=True),)), False),
+        (PolicyConfig((PolicyRule(paused=True), PolicyRule(ignore=True))), True),
+    ],
+)
+def test_an_image_is_left_out_where_it_is_ones_own_or_ignored_everywhere(rulebook, expected):
+    assert is_ignored_image(rulebook, ALPINE) is expected

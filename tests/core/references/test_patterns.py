@@ -1,0 +1,132 @@
+"""Patterns of strangers: Python's own engine is the witness of regular expressions, and no pattern is slow."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from support.soon import soon
+
+from bot.core.references.patterns import MAX_LENGTH, is_pattern_list_match, is_pattern_match
+
+CHARACTERS = st.sampled_from("ab/.-")
+PARTS = st.one_of(CHARACTERS.map(re.escape), st.sampled_from([".", "[ab]", "[^a/]", "[a-z.]", r"\.", r"\w", r"\D"]))
+REGULAR = st.recursive(
+    PARTS,
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map("".join),
+        st.lists(inner, min_size=1, max_size=3).map(lambda options: f"(?:{'|'.join(options)})"),
+        st.tuples(inner, st.sampled_from(["*", "+", "?", "{2}", "{0,2}", "{1,}"])).map(
+            lambda both: f"({both[0]}){both[1]}"
+        ),
+    ),
+    max_leaves=6,
+)
+
+
+@given(st.sampled_from(["", "^"]), REGULAR, st.sampled_from(["", "$"]), st.text(alphabet="ab/.-", max_size=6))
+def test_a_regular_expression_finds_what_pythons_finds(start, middle, end, text):
+    pattern = f"{start}{middle}{end}"
+    assert is_pattern_match(f"/{pattern}/", text) is (re.search(pattern, text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "value", "expected"),
+    [
+        ("/(^|/)k8s/.+\\.ya?ml$/", "k8s/web.yaml", True),
+        ("/(^|/)k8s/.+\\.ya?ml$/", "apps/k8s/web.yml", True),
+        ("/(^|/)k8s/.+\\.ya?ml$/", "apps/nok8s/web.yml", False),
+        ("/^GHCR/i", "ghcr.io/acme/web", True),
+        ("/^GHCR/", "ghcr.io/acme/web", False),
+        ("/^docker\\.io\\/library\\//", "docker.io/library/nginx", True),
+        ("/x[^A-Z]/i", "xa", False),
+        ("nginx", "nginx", True),
+        ("nginx", "nginx-unprivileged", False),
+        ("NGINX", "nginx", True),
+        ("*", "ghcr.io/acme/web", True),
+        ("ghcr.io/*", "ghcr.io/acme/web", False),
+        ("ghcr.io/**", "ghcr.io/acme/web", True),
+        ("acme**", "acme-web", True),
+        ("abc**/*", "abc/def", True),
+        ("abc**/*", "abc/def/ghi", False),
+        ("abc**/**", "abc/def/ghi", True),
+        ("abc**/**", "abcd", False),
+        ("abc{/,}**", "abc/def/ghi", True),
+        ("abc{/,}**", "abcd", True),
+        ("**/values.y{a,}ml", "values.yml", True),
+        ("**/values.y{a,}ml", "charts/web/values.yaml", True),
+        ("a/{b,{c,d}}/?.yaml", "a/d/x.yaml", True),
+        ("v[0-9]/*", "v3/x", True),
+        ("v[!0-9]/*", "v3/x", False),
+    ],
+)
+def test_what_people_write_is_read_as_renovate_documents_it(pattern, value, expected):
+    assert is_pattern_match(pattern, value) is expected
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/a(?!b)/",
+        r"/(a)\1/",
+        r"/\u0061/",
+        "/a**/",
+        "/a{2,1}/",
+        "/a{1001}/",
+        "/(/",
+        "/[/",
+        "**/!(package.json)",
+        "a{1..3}",
+        "a{b",
+        "[[:alpha:]]",
+        "x*" * MAX_LENGTH,
+        "{a,b}" * 8,
+    ],
+)
+def test_what_is_not_read_is_unknown_and_no_error(pattern):
+    assert is_pattern_match(pattern, "a") is None
+
+
+@given(st.text(alphabet="ab/\\[](){}*+?|^$.,-!19", max_size=20), st.text(alphabet="ab/[{", max_size=6), st.booleans())
+def test_no_pattern_raises(pattern, value, is_regular):
+    assert is_pattern_match(f"/{pattern}/" if is_regular else pattern, value) in (True, False, None)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/(a+)+$/",
+        "/(a|a)*b/",
+        "/" + "a?" * 200 + "a" * 200 + "/",
+        "/" + ".*" * 300 + "x/",
+        "/" + "(" * 19 + ")" + "{100})" * 18 + "/",
+        "a*" * 300,
+        "**/" * 200,
+        "{a,b}{a,b}{a,b}{a,b}{a,b}{a,b}" + "*" * 100,
+    ],
+)
+def test_no_pattern_is_slow(pattern):
+    with soon(3):
+        is_pattern_match(pattern, "a" * 3000 + "!")
+
+
+@pytest.mark.parametrize(
+    ("patterns", "value", "expected"),
+    [
+        (["/^abc/", "!/^abcd/", "!/abce/"], "abcf", True),
+        (["/^abc/", "!/^abcd/", "!/abce/"], "abcdef", False),
+        (["/^abc/", "!/^abcd/", "!/abce/"], "foo", False),
+        (["!nginx"], "redis", True),
+        (["!nginx"], "nginx", False),
+        (["redis", "nginx"], "nginx", True),
+        (["/(?!x)/", "nginx"], "nginx", True),
+        (["/(?!x)/"], "nginx", None),
+        (["nginx", "!/(?!x)/"], "nginx", None),
+        (["redis", "!/(?!x)/"], "nginx", False),
+        ([], "nginx", False),
+    ],
+)
+def test_one_that_is_wanted_must_match_and_none_that_is_not(patterns, value, expected):
+    assert is_pattern_list_match(patterns, value) is expected
