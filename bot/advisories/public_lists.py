@@ -1,13 +1,20 @@
-"""Looks up vulnerabilities in CISA's list of exploited ones and FIRST's list of exploitation probabilities."""
+"""Looks up vulnerabilities in CISA's list of exploited ones (KEV) and FIRST's list of exploitation probabilities (EPSS).
+
+https://www.cisa.gov/known-exploited-vulnerabilities-catalog, https://www.first.org/epss/data_stats
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+import json
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from io import BytesIO
 from typing import TypeVar
 
-from bot.advisories._epss import MAX_SCORES_SIZE, EpssScores, parse_scores
-from bot.advisories._kev import MAX_CATALOGUE_SIZE, KevCatalogue, parse_catalogue
 from bot.advisories.source import DocumentSource, MalformedError, UnreadableSourceError
+from bot.core.evidence.finding_keys import is_cve
 from bot.model.advisory import AdvisoryList, AdvisoryResult, ListVersions
 
 T = TypeVar("T")
@@ -65,3 +72,91 @@ class PublicLists:
             self._errors[AdvisoryList.EPSS] = f"{self._epss} {error}"
             self._scores = None
         return None
+
+
+MAX_CATALOGUE_SIZE = 32 * 1024 * 1024
+"""Bytes; in 2026 the catalogue has one and a half million, and grows by less than a fifth per year."""
+
+
+@dataclass(frozen=True, slots=True)
+class KevCatalogue:
+    """All known exploited vulnerabilities, as of one day."""
+
+    day: date
+    ids: frozenset[str]
+
+
+def parse_catalogue(content: bytes) -> KevCatalogue:
+    """Parse the catalogue. Raises MalformedError; a partial result would imply that the rest is not exploited."""
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        raise MalformedError("is not JSON") from None
+    match document:
+        case {"dateReleased": str(released), "vulnerabilities": [_, *_] as entries}:
+            return KevCatalogue(_parse_day(released), frozenset(_parse_ids(entries)))
+    raise MalformedError("is not a catalogue as CISA publishes it: it lacks `dateReleased`, or `vulnerabilities`")
+
+
+def _parse_day(released: str) -> date:
+    try:
+        return date.fromisoformat(released[:10])
+    except ValueError:
+        raise MalformedError("is not a catalogue as CISA publishes it: its `dateReleased` is not a date") from None
+
+
+def _parse_ids(entries: Sequence[object]) -> Iterator[str]:
+    for entry in entries:
+        match entry:
+            case {"cveID": str(identifier)} if is_cve(identifier):
+                yield identifier
+            case _:
+                raise MalformedError("is not a catalogue as CISA publishes it: it has an entry without a `cveID`")
+
+
+MAX_SCORES_SIZE = 128 * 1024 * 1024
+"""Bytes, unpacked; in 2026 the file has ten million for three hundred thousand vulnerabilities."""
+
+_DAY = re.compile(rb"#.*\bscore_date:(\d{4}-\d\d-\d\d)")
+_HEADER = b"cve,epss,percentile"
+
+
+@dataclass(frozen=True, slots=True)
+class EpssScores:
+    """All scores of one day, as unparsed rows: few are looked up, and parsing all of them would take much memory."""
+
+    day: date
+    _rows: bytes
+
+    def get_scores(self, ids: Collection[str]) -> Mapping[str, float]:
+        """Return the probabilities of the `ids` that have one. Raises MalformedError."""
+        return dict(self._find_scores({identifier.encode() for identifier in ids}))
+
+    def _find_scores(self, ids: Collection[bytes]) -> Iterator[tuple[str, float]]:
+        for row in BytesIO(self._rows):
+            identifier, _, rest = row.partition(b",")
+            if identifier in ids:
+                yield identifier.decode(), _parse_probability(rest.partition(b",")[0])
+
+
+def parse_scores(content: bytes) -> EpssScores:
+    """Parse the date and check the header; the rows stay unparsed. Raises MalformedError."""
+    first, _, rest = content.partition(b"\n")
+    header, _, rows = rest.partition(b"\n")
+    date_match = _DAY.match(first)
+    if date_match is None or header.strip() != _HEADER:
+        raise MalformedError("is not a list as FIRST publishes it: it lacks `score_date` or the expected columns")
+    try:
+        return EpssScores(date.fromisoformat(date_match[1].decode()), rows)
+    except ValueError:
+        raise MalformedError("is not a list as FIRST publishes it: its `score_date` is not a date") from None
+
+
+def _parse_probability(text: bytes) -> float:
+    try:
+        probability = float(text)
+    except ValueError:
+        probability = -1.0
+    if not 0 <= probability <= 1:
+        raise MalformedError("is not a list as FIRST publishes it: a score is not a number from 0 to 1")
+    return probability

@@ -15,9 +15,8 @@ from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.trust import TrustEntry
-from bot.pipeline.assess import assess
+from bot.pipeline.assess import assess, enrich_evidence
 from bot.pipeline.decide_updates import RunContext
-from bot.pipeline.enrich import enrich_evidence
 from bot.pipeline.inspect_images import fetch_contents
 from bot.pipeline.verify_signatures import verify_signatures
 from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL

@@ -1,12 +1,16 @@
-"""Execute one step of a proposal, as far as the level of the run allows."""
+"""Execute the next step of every branch of one repository, as far as the level of the run allows.
+
+A step that fails does not stop the others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from bot.core.proposal.markers import mark_withdrawn, parse_marker
-from bot.model.errors import ProtectedFileError
+from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.proposal import (
     CloseRequest,
     DeferProposal,
@@ -20,9 +24,10 @@ from bot.model.proposal import (
     RemoteRequest,
     UpdateRequest,
 )
-from bot.model.report import ProposalReport
+from bot.model.report import ProposalReport, RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
-from bot.model.vocabulary import ProposalOutcome, RunLevel
+from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
+from bot.pipeline.plan_branches import BranchPlan
 from bot.ports import Forge
 
 FOREIGN_COMMIT_COMMENT = (
@@ -222,3 +227,25 @@ def _report_proposal(
 
 def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str) -> ProposalReport:
     return ProposalReport(request.branch, outcome, request.title, url=request.url, note=note)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionResult:
+    """The results of the steps in one repository, and the failures."""
+
+    reports: tuple[ProposalReport, ...] = ()
+    failures: tuple[RunFailure, ...] = ()
+
+
+def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
+    """Execute the steps of one repository; `subject` is its name in reports."""
+    executor = StepExecutor(forge, level)
+    reports: list[ProposalReport] = []
+    failures: list[RunFailure] = []
+    for branch_plan in branch_plans:
+        try:
+            reports.append(executor.execute_step(branch_plan.step, branch_plan.desired))
+        except ForgeError as error:
+            reports.append(report_failure(branch_plan.desired, branch_plan.branch, str(error)))
+            failures.append(RunFailure(f"{subject} {branch_plan.branch}", FailureStage.PROPOSE, str(error)))
+    return ExecutionResult(tuple(reports), tuple(failures))

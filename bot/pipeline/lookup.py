@@ -21,10 +21,8 @@ from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
 from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
-from bot.pipeline.ends import find_superseded_tags
-from bot.pipeline.nearer import add_fallback_tags
 from bot.pipeline.resolve_tags import LookupClients, ResolveResult, TagLookup, resolve_tags
-from bot.pipeline.tag_listings import TagListings, list_tags
+from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.ports import ProgressReporter, Registry
 

@@ -16,9 +16,9 @@ from bot.model.vocabulary import FailureStage
 from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
 from bot.pipeline.dashboard_sync import merge_base_branches, sync_dashboard
 from bot.pipeline.decide_updates import DecisionResult, RunContext, decide_updates
+from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
-from bot.pipeline.propose import ExecutionResult, execute_steps
 from bot.pipeline.repository_plan import (
     RepositoryPlan,
     RepositoryScan,

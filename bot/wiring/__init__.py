@@ -30,6 +30,12 @@ if TYPE_CHECKING:
     from bot.pipeline.run_options import RunOptions
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
+from typing import TYPE_CHECKING, assert_never
+
+from bot.ports import StateStore, SupersededStore
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 
 def build_scan_context(
@@ -117,8 +123,8 @@ def _load_templates(settings: Settings) -> TemplateSources:
 def _build_context(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
     from bot.pipeline.decide_updates import RunContext
     from bot.verifiers import create_verifiers
+    from bot.wiring import open_state_stores
     from bot.wiring.scanners import build_scanner_selector
-    from bot.wiring.state import open_state_stores
 
     registry = build_registry(settings)
     scanners = build_scanner_selector(settings, registry, cache)
@@ -220,3 +226,24 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Setti
     from bot.settings import Settings, load
 
     return Settings() if config_file is None else load(config_file, requires_forges=must_have_forges)
+
+
+def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
+    """Open the stores of state, so that a run does not start if its state is unusable. Raises StateError."""
+    from bot.settings import StateFile, StateServer
+    from bot.state.no_state import NoStateStore, NoSupersededStore
+
+    if settings.state is None:
+        return NoStateStore(), NoSupersededStore()
+    from bot.state.database import Database
+    from bot.state.state_store import DatabaseStateStore
+    from bot.state.superseded_tags import DatabaseSupersededStore
+
+    match settings.state:
+        case StateFile(path):
+            database = Database.sqlite(path)
+        case StateServer(url):
+            database = Database.postgresql(url)
+        case _:
+            assert_never(settings.state)
+    return DatabaseStateStore(database, SystemClock().now), DatabaseSupersededStore(database)

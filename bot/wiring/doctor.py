@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from bot.core.references.ignored_images import is_ignored_image
+from bot.core.references.policy import is_ignored_image
 from bot.model.diagnosis import ConfigArea, DiagnosisTarget
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.vocabulary import RunLevel

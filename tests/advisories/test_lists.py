@@ -13,9 +13,7 @@ from support.listener import Listener, Reply
 from support.scanners.advisories import epss, kev
 
 from bot.advisories import public_lists
-from bot.advisories._epss import parse_scores
-from bot.advisories._kev import parse_catalogue
-from bot.advisories.public_lists import PublicLists
+from bot.advisories.public_lists import PublicLists, parse_catalogue, parse_scores
 from bot.advisories.source import DocumentSource, MalformedError
 from bot.model.advisory import AdvisoryList, ListVersions
 

@@ -11,7 +11,7 @@ from support.docs.written import said
 from support.parts import ROOT
 
 from bot import ports
-from bot.advisories import _epss, _kev
+from bot.advisories import public_lists
 from bot.cli import github_action
 from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing_attributes
@@ -20,7 +20,7 @@ from bot.forges.github import tree as github_tree
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
 from bot.net.pace import MAX_PAUSE
-from bot.pipeline import extract, nearer
+from bot.pipeline import extract, tag_listings
 from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.registries.pull_quotas import RESERVED_PULLS
 from bot.reports import html
@@ -34,7 +34,7 @@ NUMBERS = [
     ("vocabulary", f"larger than the {extract.MAX_FILE_BYTES // MIB} MiB that basebump reads"),
     ("configuration", f"The last {WORDS[RESERVED_PULLS]} pulls of Docker Hub's limit are left for others"),
     ("configuration", f"it asks for more than {MAX_PAUSE:.0f} seconds"),
-    ("configuration", f"up to {WORDS[nearer.MAX_FALLBACK_TAGS]} nearer tags are tried"),
+    ("configuration", f"up to {WORDS[tag_listings.MAX_FALLBACK_TAGS]} nearer tags are tried"),
     ("configuration", f"not seen for {TAGS_KEPT.days} days are deleted"),
     ("configuration", f"tries again for {WORDS[missing_attributes.RETRY_PERIOD.days]} days after the last push"),
     ("configuration", f"A run onboards {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} new repositories"),
@@ -45,7 +45,10 @@ NUMBERS = [
     ),
     ("doctor", f"up to {_examination.MAX_EXAMINED_REPOSITORIES} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
-    ("evidence", f"too large ({_kev.MAX_CATALOGUE_SIZE // MIB} MiB and {_epss.MAX_SCORES_SIZE // MIB} MiB, unpacked)"),
+    (
+        "evidence",
+        f"too large ({public_lists.MAX_CATALOGUE_SIZE // MIB} MiB and {public_lists.MAX_SCORES_SIZE // MIB} MiB, unpacked)",
+    ),
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"cut after {github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),

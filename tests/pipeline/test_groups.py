@@ -8,9 +8,8 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import Loopback, build, outcomes
 
-from bot.core.proposal.branch_names import build_branch_name, build_group_key, build_tag_key
 from bot.core.proposal.markers import parse_marker
-from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH
+from bot.core.proposal.update_groups import MAX_TARGETS_LENGTH, build_branch_name, build_group_key, build_tag_key
 from bot.model.modes import SplitBy
 from bot.model.policy import PolicyRule
 from bot.model.reference import TagRef

@@ -16,6 +16,7 @@ from bot.model.vocabulary import Role
 if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.evidence import Severity
     from bot.model.rules import IntroducedLimit, RuleMatch
+from bot.model.rules import RuleMatch
 
 _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes by ascending range."""
@@ -118,3 +119,19 @@ def _is_accepted(globs: tuple[str, ...], value: str) -> bool:
 
 def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
     return any(is_glob_match(glob, value) for glob in globs)
+
+
+def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
+    """Return True if a canonical repository is an `own` one, or a rule about images alone ignores it.
+
+    The first such rule that matches the image and sets `ignore`, to true or false, decides.
+    """
+    if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
+        return True
+    for rule in policy_config.rules:
+        images = rule.match.image
+        is_image_match = not images or any(is_glob_match(glob, repository) for glob in images)
+        ignore = rule.keys.get("ignore")
+        if ignore is not None and is_image_match and rule.match == RuleMatch(image=images):
+            return bool(ignore)
+    return False

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.core.proposal.branch_names import MAX_SLUG_LENGTH, build_branch_name, build_group_key, build_tag_key
+from bot.core.proposal.update_groups import MAX_SLUG_LENGTH, build_branch_name, build_group_key, build_tag_key
 from bot.model.reference import TagRef
 
 PREFIX = "basebump/"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.core.references.ignored_images import is_ignored_image
+from bot.core.references.policy import is_ignored_image
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import RuleMatch
 

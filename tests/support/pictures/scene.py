@@ -105,8 +105,8 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
     """
     built = PictureRegistry(ImageStore(), load_record())
     for item in images:
-        old = _build(built.record, item.kind, item.old, item.old, PLATFORMS, is_full_size)
-        new = _build(built.record, item.kind, item.new_content or item.new, item.new, item.new_platforms, is_full_size)
+        old = _build(built.record, item, item.old, item.old, PLATFORMS, is_full_size)
+        new = _build(built.record, item, item.new_content or item.new, item.new, item.new_platforms, is_full_size)
         digests = tuple(built.store.set_tag(item.repository, item.tag, each) for each in (old, new))
         built.digests[item.reference] = (digests[0], digests[1])
         if item.is_old_gone:
@@ -117,23 +117,28 @@ def build_registry(images: Iterable[PictureImage] = IMAGES, *, is_full_size: boo
 
 
 def _build(
-    record: DebianRecord, kind: str, content: date, built: date, platforms: Iterable[str], is_full_size: bool
+    record: DebianRecord, item: PictureImage, content: date, built: date, platforms: Iterable[str], is_full_size: bool
 ) -> ImageIndex:
-    filler = [_build_filler(record.sum_sizes(kind))] if is_full_size else []
+    """Build an image with the packages of the day `content`."""
+    filler = [_build_filler(record.sum_sizes(item.kind))] if is_full_size else []
     created = datetime(built.year, built.month, built.day, 6, 30, tzinfo=UTC)
-    packages = record.list_packages(kind, content)
-    children = [
-        build_image(
-            [
-                build_layer(build_debian_root(record.version, packages, architecture=platform.partition("/")[2])),
-                *filler,
-            ],
-            platform=platform,
-            created=created,
-        )
-        for platform in platforms
-    ]
-    return build_index(children)
+    packages = record.list_packages(item.kind, content)
+    name = {"etc/image": item.reference.encode()}  # so that no two images are the same
+    return build_index(
+        [
+            build_image(
+                [
+                    build_layer(
+                        build_debian_root(record.version, packages, architecture=platform.partition("/")[2]) | name
+                    ),
+                    *filler,
+                ],
+                platform=platform,
+                created=created,
+            )
+            for platform in platforms
+        ]
+    )
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from bot.core.references.edit import apply_edits, build_edit
 from bot.formats.dockerfile import FORMAT
 from bot.model.reference import Digest
 from bot.model.source import EditSlot, FilePath, Occurrence, SourceFile
-from bot.pipeline import witness
+from bot.pipeline import edit
 from bot.pipeline.extract import read_file
 
 DIGEST = Digest(f"sha256:{'b' * 64}")
@@ -38,7 +38,7 @@ def edited(content):
 
 def objects(before, after, places_after=None):
     seen = places(after) if places_after is None else places_after
-    return witness.has_unplanned_change(file(before), file(after), places(before), seen)
+    return edit.has_unplanned_change(file(before), file(after), places(before), seen)
 
 
 def is_heard(content):
@@ -85,7 +85,7 @@ def test_stages_are_no_change_to_the_witness():
         ("an argument of the builder", b"FROM alpine:3.20\nFROM golang:${TARGETARCH}\n"),
         ("an argument without a value in a list", b"ARG A=3.20 B\nFROM alpine:$A\n"),
         ("bytes that are no UTF-8", b"# caf\xe9\nFROM alpine:3.20\n"),
-        ("too large a file", b"FROM alpine:3.20\n" + b"#" * witness.MAX_PARSED_BYTES),
+        ("too large a file", b"FROM alpine:3.20\n" + b"#" * edit.MAX_PARSED_BYTES),
     ],
 )
 def test_the_witness_is_not_heard_where_it_misreads(defect, content):
