@@ -181,7 +181,8 @@ class WorkTree:
         if git_result.status:
             raise TreeError(
                 explain_refusal(git_result.error_text)
-                or f"git could not list {self._root / folder}, and only git knows the ignored files: {git_result.error_text}"
+                or f"git could not list {self._root / folder}, and only git knows the ignored files: "
+                f"{git_result.error_text}"
             )
         self._record_closed_folders(folder, git_result.error_text)
         paths = [folder + os.fsdecode(path) for path in git_result.output.split(b"\0") if path]

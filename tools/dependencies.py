@@ -25,6 +25,7 @@ _WORDS = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
+    "LGPLv3+": "LGPL-3.0-or-later",
     "MIT License": "MIT",
 }
 """SPDX identifiers of licence names that older package metadata use."""

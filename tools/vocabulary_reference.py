@@ -24,7 +24,7 @@ _STATUSES = {
     OccurrenceStatus.UPDATE: "A newer digest is available, and is proposed (or written to the file by `scan --write`).",
     OccurrenceStatus.HELD: "A newer digest is available, but it is not clearly better.",
     OccurrenceStatus.REFUSED: "A newer digest is available, but a rule refuses it.",
-    OccurrenceStatus.GONE: "The registry no longer has the digest in the file; the tag's current digest is proposed at once.",
+    OccurrenceStatus.GONE: "The registry lost the digest in the file; the tag's current digest is proposed at once.",
     OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and its last digest is outdated.",
     OccurrenceStatus.SKIPPED: "It is left unchanged, because of your policy, the file itself, or a built-in rule.",
     OccurrenceStatus.UNRESOLVED: "The tag could not be looked up in the registry.",

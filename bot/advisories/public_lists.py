@@ -1,4 +1,4 @@
-"""Looks up vulnerabilities in CISA's list of exploited ones (KEV) and FIRST's list of exploitation probabilities (EPSS).
+"""Looks up vulnerabilities in CISA's list of exploited ones (KEV) and FIRST's exploitation probabilities (EPSS).
 
 https://www.cisa.gov/known-exploited-vulnerabilities-catalog, https://www.first.org/epss/data_stats
 """

@@ -86,7 +86,7 @@ def write_result(
         render: Renders the result in a format.
         output_format: The format for stdout.
         exports: Files to write, with their formats.
-        on_screen: Renders the text for stdout, if it differs from that for files.
+        render_for_screen: Renders the text for stdout, if it differs from that for files.
     """
     has_written_all = True
     for export in exports:

@@ -101,7 +101,7 @@ class Plain:
 
 
 def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:
-    """Return the first `most` items of an untrusted list, then the count of the others."""
+    """Return the first `max_items` items of an untrusted list, then the count of the others."""
     shown, hidden_count = items[: max(max_items, 1)], len(items) - max(max_items, 1)
     return (*map(Text, shown), *([Plain(f"and {hidden_count} more")] if hidden_count > 0 else []))
 
@@ -111,7 +111,7 @@ _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+
 
 
 def build_link(label: str, url: str | None) -> Link | Text:
-    """Return a link to `address`, or `label` as text if there is no safe address."""
+    """Return a link to `url`, or `label` as text if there is no safe address."""
     return Link(Text(label), url) if url is not None and is_safe_url(url) else Text(label)
 
 

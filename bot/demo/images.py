@@ -172,8 +172,8 @@ def build_image(
         labels: Labels of its config.
         annotations: Annotations of its manifest.
         created: The time in its config; None for a config without one.
-        docker: Use the media types of Docker's schema 2 instead of OCI's.
-        start: Keys of its config for the start of a container, such as `User` and `Entrypoint`.
+        is_docker: Use the media types of Docker's schema 2 instead of OCI's.
+        start_config: Keys of its config for the start of a container, such as `User` and `Entrypoint`.
     """
     config: dict[str, object] = {
         **({"created": _format_timestamp(created)} if created else {}),

@@ -10,9 +10,9 @@ from bot.model.forge import TreeEntry
 def split_into_batches(
     entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None
 ) -> Iterator[list[TreeEntry]]:
-    """Split entries into batches of at most `most_bytes` bytes and `most_files` files.
+    """Split entries into batches of at most `max_bytes` bytes and `max_files` files.
 
-    A single entry larger than `most_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
+    A single entry larger than `max_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
     """
     batch: list[TreeEntry] = []
     size = 0

@@ -12,10 +12,5 @@ MAX_AFTER_DELETION = timedelta(minutes=1)
 
 
 def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
-    """Return True if a request was closed together with the deletion of its branch.
-
-    Args:
-        closed: When the request was closed.
-        deleted: The times at which its branch was deleted.
-    """
+    """Return True if a request was closed just after its branch was deleted, at any of the times in `deletions`."""
     return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)

@@ -41,7 +41,7 @@ class ListedTree:
 
     @property
     def is_complete(self) -> bool:
-        """True if `entries` gives all files of the commit. Raises TreeError."""
+        """True if `list_entries` gives all files of the commit. Raises TreeError."""
         return self._load_listing().is_complete
 
     def list_entries(self) -> Iterable[TreeEntry]:

@@ -46,7 +46,7 @@ class RefusedError(ForgeError):
 def send_read(call: Callable[[], Answer], pause: Callable[[float], None]) -> Answer:
     """Make a call that changes nothing, and repeat it after failures that may pass.
 
-    A failure of the server is repeated after each time in `BACKOFF`, a short rate limit when it ends. Raises
+    A failure of the server is repeated after each time in `BACKOFF_SECONDS`, a short rate limit when it ends. Raises
     RefusedError.
     """
     for backoff in BACKOFF_SECONDS:

@@ -324,7 +324,7 @@ _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: "It has no digest, and the policy requires one; or it has neither digest nor tag.",
     ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
-    ViolationKind.STALE: "A newer digest is available, and the image in the file was built longer ago than `--max-age` allows.",
+    ViolationKind.STALE: "A newer digest is available, and the image in the file is older than `--max-age` allows.",
 }
 
 

@@ -50,7 +50,8 @@ class ApiSession(requests.Session):
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
-                f"{self._origin.authority} redirects or links to {target.display_text}, which is another host; not followed"
+                f"{self._origin.authority} redirects or links to {target.display_text}, "
+                "which is another host; not followed"
             )
         return super().send(request, **kwargs)
 

@@ -1,7 +1,7 @@
 """List the tags of repositories, and determine the tags to which each reference may be updated.
 
-If the newest of them is not available, older ones are offered. Superseded tags are found by checks in this run, or taken
-from the results of earlier runs.
+If the newest of them is not available, older ones are offered. Superseded tags are found by checks in this run, or
+taken from the results of earlier runs.
 """
 
 from __future__ import annotations

@@ -89,8 +89,8 @@ def _read_text(value: object) -> str:
 
 def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
     """Return the first value of `org.opencontainers.image.<key>` in the sources, fit for a message."""
-    for annotations in sources:
-        value = sanitize_text(annotations.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
+    for annotation_map in sources:
+        value = sanitize_text(annotation_map.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
         if value:
             return value
     return None
@@ -98,10 +98,10 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
     """Return the base image of the first source that names one; name and digest of two sources may not match."""
-    for annotations in sources:
+    for annotation_map in sources:
         name, digest = (
-            get_first_value("base.name", [annotations]),
-            parse_sha256(annotations.get(f"{ANNOTATION_PREFIX}base.digest", "")),
+            get_first_value("base.name", [annotation_map]),
+            parse_sha256(annotation_map.get(f"{ANNOTATION_PREFIX}base.digest", "")),
         )
         if name or digest:
             return BaseImage(name, digest)

@@ -75,8 +75,10 @@ class PullQuotas:
 
 def _make_quota_error(endpoint: RegistryEndpoint, quota: _HostQuota) -> RegistryError:
     message = (
-        f"{endpoint.host} allows {quota.remaining_pulls} more pulls, and the last {quota.reserved_pulls} are reserved for other users; "
-        f"the quota is renewed within {_format_duration(quota.window_seconds)}; hint: run again then, or configure a credential for "
+        f"{endpoint.host} allows {quota.remaining_pulls} more pulls, "
+        f"and the last {quota.reserved_pulls} are reserved for other users; "
+        f"the quota is renewed within {_format_duration(quota.window_seconds)}; "
+        "hint: run again then, or configure a credential for "
         f"{endpoint.account} with a higher quota"
     )
     return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)

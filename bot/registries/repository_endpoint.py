@@ -82,7 +82,8 @@ def verify_digest(
     actual_digest = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
     if digest is not None and actual_digest != digest:
         message = (
-            f"{repository_endpoint.endpoint.host} returned {actual_digest} for {request.path}; hint: do not use this image, and inform the "
+            f"{repository_endpoint.endpoint.host} returned {actual_digest} for {request.path}; "
+            "hint: do not use this image, and inform the "
             "registry's operator"
         )
         raise RegistryError(repository_endpoint.endpoint.registry, Reason.DIGEST_MISMATCH, message, is_failure=True)

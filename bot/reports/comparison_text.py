@@ -160,7 +160,8 @@ def _join_values(values: Sequence[str]) -> str:
 def _render_packages(changes: Sequence[PackageChange] | None) -> Iterator[str]:
     if changes:
         count_by_change = Counter(each.kind for each in changes)
-        yield f"Packages: {', '.join(f'{count_by_change[change]} {change}' for change in PackageChangeKind if count_by_change[change])}"
+        counts = (f"{count_by_change[each]} {each}" for each in PackageChangeKind if count_by_change[each])
+        yield f"Packages: {', '.join(counts)}"
         rows = ((each.kind.value, each.name, _join_values(each.old), "→", _join_values(each.new)) for each in changes)
         yield from _render_table(list(rows))
 

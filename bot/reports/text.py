@@ -148,7 +148,8 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
     """Describe the update and its effect."""
     pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
-    words = f"{shorten_digest(pinned_digest) if pinned_digest else 'no digest'} → {tag}{shorten_digest(verdict.new_digest or Digest(''))}"
+    old = shorten_digest(pinned_digest) if pinned_digest else "no digest"
+    words = f"{old} → {tag}{shorten_digest(verdict.new_digest or Digest(''))}"
     if verdict.status is OccurrenceStatus.GONE:
         words = f"{verdict.status}: {words}"
     changes = describe_effect(evidence.get(transition)) if transition is not None else ""

@@ -11,7 +11,8 @@ from bot.scanners._ecosystems import SYSTEM_PACKAGE_TYPES, OsvPackage
 from bot.scanners._findings import parse_severity, shorten_to_line
 from bot.scanners._json import ReportObject, read_object, read_objects, read_text, read_texts
 
-_CVSS_3 = "CVSS_V3"
+_CVSS_TYPES = ("CVSS_V4", "CVSS_V3")
+"""The types of CVSS ratings that are read, the preferred one first. CVSS 2 has another severity scale."""
 
 
 def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
@@ -69,7 +70,11 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the severity: the distribution's rating, else the database's rating, else that of the CVSS 3 score."""
+    """Return the severity: the distribution's rating, else the database's rating, else that of the CVSS score.
+
+    OSV's schema allows ratings of several CVSS versions side by side, and gives none of them precedence. CVSS 4
+    replaces CVSS 3, so a CVSS 3 score counts only if no CVSS 4 score gives a severity. Trivy uses the same order.
+    """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
         *read_objects(record.get("severity")),
@@ -80,5 +85,11 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
     rated_severity = max(map(parse_severity, [*urgencies, *terms]), default=Severity.UNKNOWN) or parse_severity(
         database
     )
-    scores = (read_text(each.get("score")) for each in ratings if each.get("type") == _CVSS_3)
-    return rated_severity or max(map(classify_vector, scores), default=Severity.UNKNOWN)
+    return rated_severity or next(filter(None, _classify_scores(ratings)), Severity.UNKNOWN)
+
+
+def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
+    """Yield the highest severity of the scores of each CVSS version, in the order of `_CVSS_TYPES`."""
+    for cvss_type in _CVSS_TYPES:
+        scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)
+        yield max(map(classify_vector, scores), default=Severity.UNKNOWN)

@@ -85,7 +85,7 @@ def load(path: Path, *, requires_forges: bool) -> Settings:
 
     Args:
         path: The config file.
-        need_forges: Whether a file without an entry under `forges` is an error.
+        requires_forges: Whether a file without an entry under `forges` is an error.
 
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.
@@ -103,7 +103,7 @@ def load_repository_rules(
     Args:
         content: The bytes of the file.
         source: The name of the file in messages.
-        known_at: The registries that record the age of a digest; None if ages are known everywhere or do not matter.
+        age_registries: Registries that record the age of a digest; None if ages are always known or irrelevant.
 
     Raises:
         ConfigError: The file cannot be used; the error lists every problem.

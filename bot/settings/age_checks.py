@@ -26,7 +26,7 @@ def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Itera
 
     Args:
         rules: The rules to check.
-        recording: The registries that record the age of a digest themselves.
+        age_registries: The registries that record the age of a digest themselves.
     """
     message = (
         PARTLY_RECORDED_AGES.format(recording=", ".join(sorted(age_registries))) if age_registries else NO_RECORDED_AGES

@@ -98,7 +98,8 @@ def _validate_format_glob(value: str) -> str:
     names = [file_format.name for file_format in load_all_formats()]
     if not any(is_glob_match(value, name) for name in names):
         raise ValueError(
-            f"`{_validate_glob(value)}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}"
+            f"`{_validate_glob(value)}` is not a file format; "
+            f"the formats are {', '.join(names)}{suggest_key(value, names)}"
         )
     return value
 
@@ -107,7 +108,8 @@ def _validate_format_name(value: str) -> str:
     names = [file_format.name for file_format in load_all_formats()]
     if value not in names:
         raise ValueError(
-            f"`{_require_text(value)}` is not a file format; the formats are {', '.join(names)}{suggest_key(value, names)}"
+            f"`{_require_text(value)}` is not a file format; "
+            f"the formats are {', '.join(names)}{suggest_key(value, names)}"
         )
     return value
 
@@ -162,7 +164,7 @@ def _normalise_address(value: str) -> str:
 
 
 def _parse_web_address(value: str, reason: str = "because a token is sent to it") -> tuple[str, str]:
-    """Return a URL without a slash at the end, and its host; http only on loopback, and `why` is the reason."""
+    """Return a URL without a slash at the end, and its host; http only on loopback, and `reason` is the reason."""
     try:
         parts = urlsplit(_require_text(value))
         host = parts.hostname if parts.port != 0 else None

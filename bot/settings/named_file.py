@@ -10,7 +10,7 @@ class UnreadableFileError(Exception):
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file of at most `most` bytes. Raises UnreadableError."""
+    """Return the content of a file of at most `max_bytes` bytes. Raises UnreadableError."""
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)

@@ -9,7 +9,7 @@ from pydantic import WithJsonSchema
 
 
 def build_pattern_validator(pattern: re.Pattern[str], message: str) -> Callable[[str], str]:
-    """Return a validator that raises ValueError with `what` unless a pattern matches the whole value."""
+    """Return a validator that raises ValueError with `message` unless a pattern matches the whole value."""
 
     def check(value: str) -> str:
         if not pattern.fullmatch(value):

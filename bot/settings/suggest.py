@@ -12,7 +12,7 @@ MAX_WORD = 60
 
 
 def suggest_key(word: str, choices: Collection[str]) -> str:
-    """Return a hint with the one of `known` that is close to `word`, or an empty text."""
+    """Return a hint with the one of `choices` that is close to `word`, or an empty text."""
     plain = {each.replace("_", ""): each for each in choices}
     normalised = word[:MAX_WORD].lower().replace("-", "").replace("_", "").replace(" ", "")
     close = get_close_matches(normalised, plain, n=1, cutoff=CLOSENESS)

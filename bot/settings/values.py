@@ -15,9 +15,9 @@ from bot.model.policy import PolicyConfig
 
 GITHUB_API = "https://api.github.com"
 GITLAB = "https://gitlab.com"
-JOB_TOKEN = "CI_JOB_TOKEN"  # noqa: S105 - the name of a variable
+JOB_TOKEN = "CI_JOB_TOKEN"
 """The variable with the token of a GitLab CI job: https://docs.gitlab.com/ci/jobs/ci_job_token/."""
-JOB_TOKEN_PREFIX = "glcbt-"  # noqa: S105 - the prefix of such tokens
+JOB_TOKEN_PREFIX = "glcbt-"
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)

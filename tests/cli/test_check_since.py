@@ -217,7 +217,7 @@ def test_registries_are_asked_only_about_what_changed(git, basebump, config, loo
     code, out, _ = basebump("check", git.directory, "--config", config(), "--since", "main", "--format", "json")
     assert code == 4
     assert [each["reference"] for each in json.loads(out)["findings"]] == ["redis:8"]
-    assert not [each for each in loopback.registry.served if "python" in each.path]
+    assert not [each for each in loopback.registry.served_requests if "python" in each.path]
 
 
 @pytest.mark.parametrize(

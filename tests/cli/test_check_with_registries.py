@@ -73,7 +73,7 @@ OLD, NEW = build("old"), build("new")
 
 def sign(loopback, item) -> None:
     made = attachment(item, BUNDLE, dump(bundle(KEY, item.digest)))
-    loopback.store.tag("library/python", item.digest.replace(":", "-"), referrers_index([made], kind=None))
+    loopback.store.set_tag("library/python", item.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_no_signature_is_asked_for_twice(check, loopback, signing):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     check({"Dockerfile": f"FROM python:3.12@{OLD.digest}\n"}, "--config", signing())
-    about = [each.path for each in loopback.registry.served if OLD.digest.replace(":", "-") in each.path]
+    about = [each.path for each in loopback.registry.served_requests if OLD.digest.replace(":", "-") in each.path]
     assert about
     assert len(about) == len(set(about))
 
@@ -149,7 +149,7 @@ def aged(loopback):
 
     def file(age: timedelta | None) -> dict[str, str]:
         created = datetime.now(UTC) - age if age is not None else None
-        old = loopback.store.tag("library/python", "3.12", built("old", created))
+        old = loopback.store.set_tag("library/python", "3.12", built("old", created))
         loopback.move("python", "3.12", "now")
         return {"Dockerfile": f"FROM python:3.12@{old}\n"}
 
@@ -166,7 +166,7 @@ def test_what_is_older_than_it_may_be_is_found_where_there_is_something_newer(ch
 
 
 def test_what_is_old_and_the_newest_there_is_passes(check, config, loopback):
-    held = loopback.store.tag("library/python", "3.12", built("old", datetime(2020, 1, 1, tzinfo=UTC)))
+    held = loopback.store.set_tag("library/python", "3.12", built("old", datetime(2020, 1, 1, tzinfo=UTC)))
     assert check({"Dockerfile": f"FROM python:3.12@{held}\n"}, "--config", config(), "--max-age", "30d")[0] == 0
 
 

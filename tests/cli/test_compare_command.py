@@ -192,7 +192,7 @@ def test_who_signed_is_said_of_each_image_that_somebody_is_trusted_for(compare, 
     (tmp_path / "team.pub").write_bytes(trusted(key).pem)
     new = build("new")
     made = attachment(new, BUNDLE, dump(bundle(key, new.digest)))
-    loopback.store.tag("library/python", new.digest.replace(":", "-"), referrers_index([made], kind=None))
+    loopback.store.set_tag("library/python", new.digest.replace(":", "-"), referrers_index([made], kind=None))
     more = f"scanners: [{{kind: grype, binary: {stand.program}}}]\ntrust: [{{image: '**', keys: [team.pub]}}]\n"
     document = json.loads(compare("--format", "json", more=more)[1])
     assert document["old"]["signature"] == {"state": "unsigned", "detail": "it has no signature"}

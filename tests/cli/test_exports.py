@@ -44,12 +44,12 @@ def _all_exports(folder) -> list[str]:
 
 def test_one_scan_gives_all_outputs_and_each_is_what_stdout_would_have(scan, tmp_path, loopback):
     code, out, err = scan(*_all_exports(tmp_path))
-    asked = len(loopback.registry.served)
+    asked = len(loopback.registry.served_requests)
     assert (code, err) == (0, "")
     assert (tmp_path / "text").read_text() == out
     for number, each in enumerate(FORMATS, 2):
         assert scan("--format", each)[1] == (tmp_path / each).read_text(), each
-        assert len(loopback.registry.served) == number * asked
+        assert len(loopback.registry.served_requests) == number * asked
     (result,) = read_sarif((tmp_path / "sarif").read_text())[0]["results"]
     assert result["ruleId"] == "update"
     _, place = (json.loads(line) for line in (tmp_path / "jsonl").read_text().splitlines())
@@ -84,7 +84,7 @@ def test_an_export_that_cannot_work_is_wrong_usage_before_anybody_is_asked(scan,
     code, out, err = scan("--export", said)
     assert (code, out) == (2, "")
     assert why in err
-    assert not loopback.registry.served
+    assert not loopback.registry.served_requests
 
 
 @pytest.mark.parametrize("said", ["report.json", "reports/report.json"])

@@ -48,7 +48,7 @@ def graph(tmp_path, monkeypatch):
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback, graph):
     """Run over a repository that is behind, with an index before and after."""
-    digests = [loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in (OLD, NEW)]
+    digests = [loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in (OLD, NEW)]
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
 
     def go(*arguments: str):

@@ -40,7 +40,7 @@ def report(manifest: str, *cves: str) -> str:
 def scene(tmp_path, config, loopback):
     """A repository that is behind, reports about both images, and a config with `more` in it."""
     images = [build("old"), build("new")]
-    old, _ = (loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in images)
+    old, _ = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
     git = Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     (tmp_path / "reports").mkdir()

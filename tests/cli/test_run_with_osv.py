@@ -30,7 +30,7 @@ def run(tmp_path, basebump, config, loopback, api):
     for version in ("3.0.1-1", "3.0.2-1"):
         made = build_image([build_layer({"version": version.encode()})])
         pushed = by_buildkit(made, statement(spdx(OPENSSL.format(version)), made.digest))
-        digests.append(loopback.store.tag("library/python", "3.12-slim", pushed))
+        digests.append(loopback.store.set_tag("library/python", "3.12-slim", pushed))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
 
     def go(*arguments: str, scanner: str = ""):
@@ -92,7 +92,7 @@ def test_what_is_installed_goes_first_and_nobody_is_told_anything(run, api, monk
 
 
 def test_an_api_that_no_connection_leads_to_is_as_if_there_were_none(run, nothing_installed, monkeypatch):
-    monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
     code, out, _ = run(scanner=f"{{kind: auto, osv: '{NOBODY_THERE}'}}")
     assert code == 0
     assert "Nothing was scanned: no scanner is configured or installed." in out

@@ -37,7 +37,7 @@ def grype(manifest: Digest, *cves: str) -> str:
 def scene(tmp_path, config, loopback):
     """A repository that is behind, and a folder for reports about its old and its new image."""
     images = [build("old"), build("new")]
-    old, new = (loopback.store.tag("library/python", "3.12-slim", build_index([each])) for each in images)
+    old, new = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"
     Git.create(folder / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{old}\n"})
     reports = tmp_path / "reports"

@@ -87,7 +87,7 @@ def test_a_bug_is_exit_3_with_what_to_paste(tmp_path, basebump, monkeypatch):
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("boom")
 
-    monkeypatch.setattr("bot.cli.scan.scan", broken)
+    monkeypatch.setattr("bot.cli.scan.scan_tree", broken)
     code, _, err = basebump("scan", tmp_path, "--offline")
     assert code == 3
     assert "basebump has a bug" in err
@@ -98,7 +98,7 @@ def test_an_interrupt_is_exit_130(tmp_path, basebump, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("bot.cli.scan.scan", interrupted)
+    monkeypatch.setattr("bot.cli.scan.scan_tree", interrupted)
     code, _, err = basebump("scan", tmp_path, "--offline")
     assert (code, err.strip()) == (130, "Interrupted.")
 

@@ -63,7 +63,7 @@ def test_a_state_that_cannot_be_had_is_exit_1_before_anybody_is_asked(tmp_path, 
     code, out, err = basebump("scan", write_tree(tmp_path / "tree", DOCKERFILE), "--config", file)
     assert (code, out) == (1, "")
     assert err.startswith(f"error: the state in {tmp_path}/nowhere/state.db: unable to open database file; hint: ")
-    assert loopback.registry.served == ()
+    assert loopback.registry.served_requests == ()
 
 
 @pytest.mark.parametrize(("state", "imported"), [("", set()), ("state: sqlite:///state.db\n", {"sqlalchemy"})])

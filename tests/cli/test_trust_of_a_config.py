@@ -43,7 +43,7 @@ def scanned(tmp_path, loopback, config, basebump):
 
 
 def attach(loopback, made) -> None:
-    loopback.store.tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
+    loopback.store.set_tag("library/python", NEW.digest.replace(":", "-"), referrers_index([made], kind=None))
 
 
 def test_a_key_of_a_config_verifies_what_it_signed(loopback, scanned):

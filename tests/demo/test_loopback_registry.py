@@ -103,7 +103,7 @@ def test_blobs_are_served_by_digest(client):
 
 
 def test_tags_are_listed(client, store):
-    store.tag("library/debian", "11", CHILD)
+    store.set_tag("library/debian", "11", CHILD)
     assert client.get("/v2/library/debian/tags/list").json() == {"name": "library/debian", "tags": ["11", "12"]}
 
 
@@ -130,7 +130,7 @@ def test_nothing_can_be_written(client):
 
 
 def test_a_tag_that_moves_is_seen_at_once(client, store):
-    store.tag("library/debian", "12", CHILD)
+    store.set_tag("library/debian", "12", CHILD)
     head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
     assert head.headers["Docker-Content-Digest"] == CHILD.digest
 
@@ -138,7 +138,7 @@ def test_a_tag_that_moves_is_seen_at_once(client, store):
 def test_requests_are_remembered_in_order(client, registry):
     client.get("/v2/")
     client.head("/v2/library/debian/manifests/none")
-    assert registry.served == (
+    assert registry.served_requests == (
         ServedRequest("GET", "/v2/", 200),
         ServedRequest("HEAD", "/v2/library/debian/manifests/none", 404),
     )

@@ -54,7 +54,7 @@ class Place:
         for image in images:
             name, _, tag = image.rpartition(":")
             for each in (OLD, NEW):
-                self.registry.store.tag(name, tag, each)
+                self.registry.store.set_tag(name, tag, each)
 
     def github(self, files, *, enterprise=False):
         stand = GitHubStand(self.folder / "github", {"README": "x"}, enterprise=enterprise)

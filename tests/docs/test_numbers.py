@@ -41,13 +41,19 @@ NUMBERS = [
     ("configuration", f"limits: {{new_per_repository: {DEFAULT_FLEET_LIMITS.new_per_repository}, "),
     (
         "configuration",
-        f"new_per_run: {DEFAULT_FLEET_LIMITS.new_per_run}, open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}",
+        (
+            f"new_per_run: {DEFAULT_FLEET_LIMITS.new_per_run}, "
+            f"open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}"
+        ),
     ),
     ("doctor", f"up to {_examination.MAX_EXAMINED_REPOSITORIES} of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     (
         "evidence",
-        f"too large ({public_lists.MAX_CATALOGUE_SIZE // MIB} MiB and {public_lists.MAX_SCORES_SIZE // MIB} MiB, unpacked)",
+        (
+            f"too large ({public_lists.MAX_CATALOGUE_SIZE // MIB} MiB "
+            f"and {public_lists.MAX_SCORES_SIZE // MIB} MiB, unpacked)"
+        ),
     ),
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"cut after {github_action.MAX_OUTPUT:,} characters"),

@@ -33,8 +33,8 @@ def test_a_digest_that_the_registry_no_longer_has_is_gone_and_replaced(tmp_path,
 
 def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
     images = [image_of("a"), image_of("b", "linux/arm64")]
-    old = loopback.store.tag("library/python", "3.12", build_index(images))
-    loopback.store.tag("library/python", "3.12", build_index(images, annotations={"built": "again"}))
+    old = loopback.store.set_tag("library/python", "3.12", build_index(images))
+    loopback.store.set_tag("library/python", "3.12", build_index(images, annotations={"built": "again"}))
     found, _, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
     assert status(found[1]) == ("held", "index-churn")
     assert changes == {}
@@ -42,8 +42,8 @@ def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
 
 
 def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for_it(tmp_path, loopback):
-    old = loopback.store.tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    now = loopback.store.tag("library/python", "3.12", build_index([image_of("c")]))
+    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
+    now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("c")]))
     content = f"FROM python:3.12@{old}\nFROM --platform=linux/amd64 python:3.12@{old}\n"
     found, *_ = choose(tmp_path, loopback, content)
     assert [status(found[line]) for line in (1, 2)] == [("held", "platform-lost"), ("update", None)]
@@ -60,8 +60,8 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
 
 
 def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(tmp_path, loopback):
-    old = loopback.store.tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    now = loopback.store.tag("library/python", "3.12", image_of("c", "linux/arm64"))
+    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
+    now = loopback.store.set_tag("library/python", "3.12", image_of("c", "linux/arm64"))
     content = "".join(
         f"FROM {words}python:3.12@{old}\n" for words in ("", "--platform=linux/amd64 ", "--platform=linux/arm64 ")
     )
@@ -72,8 +72,8 @@ def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(
 
 
 def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tmp_path, loopback):
-    old = loopback.store.tag("library/python", "3.12", image_of("a"))
-    loopback.store.tag("library/python", "3.12", image_of("b", "linux/arm64"))
+    old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
+    loopback.store.set_tag("library/python", "3.12", image_of("b", "linux/arm64"))
     content = f"FROM python:3.12@{old}\n"
     assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64",)))[0][1]) == (
         "held",
@@ -83,11 +83,11 @@ def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tm
 
 
 def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(tmp_path, loopback):
-    old = loopback.store.tag("library/python", "3.12", image_of("a"))
-    other = loopback.store.tag("library/python", "3.13", build_index([image_of("c")]))
-    loopback.store.tag("library/python", "3.12", image_of("b"))
-    loopback.store.tag("library/python", "3.13", build_index([image_of("d")]))
-    loopback.store.tag("library/python", "3.14", build_index([image_of("e")]))
+    old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
+    other = loopback.store.set_tag("library/python", "3.13", build_index([image_of("c")]))
+    loopback.store.set_tag("library/python", "3.12", image_of("b"))
+    loopback.store.set_tag("library/python", "3.13", build_index([image_of("d")]))
+    loopback.store.set_tag("library/python", "3.14", build_index([image_of("e")]))
     content = f"FROM python:3.12@{old}\nFROM python:3.13@{other}\nFROM python:3.14\n"
     found, *_ = choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/amd64", "linux/arm64")))
     assert [status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
@@ -96,12 +96,12 @@ def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(
 def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
     old = build_index([image_of("a"), image_of("b", "linux/arm64")])
     new = build_index([image_of("c"), image_of("d", "linux/arm64")])
-    loopback.store.tag("library/python", "3.12", old)
-    loopback.store.tag("library/python", "3.12", new)
+    loopback.store.set_tag("library/python", "3.12", old)
+    loopback.store.set_tag("library/python", "3.12", new)
     found, _, changes, _ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
     assert status(found[1]) == ("update", None)
     assert changes == {"Dockerfile": f"FROM python:3.12@{new.children[1].digest}\n"}
-    loopback.store.tag("library/python", "3.12", build_index([image_of("e")]))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("e")]))
     found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old.children[1].digest}\n")
     assert status(found[1]) == ("held", "platform-lost")
 
@@ -114,15 +114,15 @@ def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alon
 ):
     """The config of the pinned image cannot be read; the index that it is one of is pinned as well."""
     pinned = build_index([image_of("a")]).children[0]
-    old = loopback.store.tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
-    loopback.store.tag("library/python", "3.12", build_index([image_of("c"), image_of("d", "linux/arm64")]))
+    old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("c"), image_of("d", "linux/arm64")]))
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python:3.12@{pinned.digest}\n"}
 
     def answer(received):
         """Answer as the registry does, but for configs."""
         if "/blobs/" in received.path:
             return Reply(status_code)
-        stored = loopback.store.manifest(*received.path.removeprefix("/v2/").split("/manifests/"))
+        stored = loopback.store.find_manifest(*received.path.removeprefix("/v2/").split("/manifests/"))
         return Reply(200, stored.content, {"Content-Type": stored.media_type}) if stored else Reply(404)
 
     with Listener(answer) as server:
@@ -159,8 +159,10 @@ def test_an_older_image_and_one_that_is_not_locked_are_held(tmp_path, loopback):
 
 def test_what_the_tag_names_and_nobody_can_pull_is_held(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
-    serve = loopback.store.manifest
-    loopback.store.manifest = lambda repository, reference: None if reference == now else serve(repository, reference)
+    serve = loopback.store.find_manifest
+    loopback.store.find_manifest = lambda repository, reference: (
+        None if reference == now else serve(repository, reference)
+    )
     found, *_ = choose(tmp_path, loopback, f"FROM python:3.12@{old}\n")
     assert status(found[1]) == ("held", "not-pullable")
 
@@ -175,7 +177,7 @@ def test_an_image_that_is_behind_its_own_base_says_so_and_where_it_comes_from(tm
         "org.opencontainers.image.base.digest": base,
         "org.opencontainers.image.source": "https://github.com/acme/python.git#0f1e2d3:3.12",
     }
-    loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
     found, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
     assert "notes" not in found[1]
     loopback.move("alpine", "3.21", "newer base")
@@ -193,7 +195,7 @@ def test_a_base_that_is_named_by_the_image_of_one_platform_is_current_while_its_
         "org.opencontainers.image.base.name": "alpine:3.21",
         "org.opencontainers.image.base.digest": build("base").children[0].digest,
     }
-    loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
     assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
@@ -203,7 +205,7 @@ def built_on(base):
 
 def test_a_base_costs_a_head_and_what_is_behind_it_is_fetched_only_where_it_moved(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
-    now = loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
+    now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
     _, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
     assert asked == [("HEAD", "3.12"), ("GET", now), ("HEAD", "3.21")]
     newer = loopback.move("alpine", "3.21", "newer base")
@@ -215,7 +217,7 @@ def test_a_base_costs_a_head_and_what_is_behind_it_is_fetched_only_where_it_move
 @pytest.mark.parametrize("pinned", [True, False])
 def test_a_base_that_the_run_asked_for_is_not_asked_for_again(tmp_path, loopback, pinned):
     base = loopback.move("alpine", "3.21", "base")
-    loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
     newer = loopback.move("alpine", "3.21", "newer base")
     content = f"FROM python:3.12\nFROM alpine:3.21{f'@{newer}' if pinned else ''}\n"
     found, asked, *_ = choose(tmp_path, loopback, content)
@@ -227,7 +229,7 @@ def test_a_base_that_the_run_asked_for_is_not_asked_for_again(tmp_path, loopback
 def test_a_base_that_the_run_could_not_ask_for_is_not_asked_for_again(tmp_path, loopback):
     base = {"base.name": "nowhere:1", "base.digest": digest("before")}
     said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
-    loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
     found, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\nFROM nowhere:1\n")
     assert "notes" not in found[1]
     assert [word for _, word in asked].count("1") == 1
@@ -238,17 +240,17 @@ def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loop
         "org.opencontainers.image.base.name": "registry.evil.example/x:1",
         "org.opencontainers.image.base.digest": digest("x"),
     }
-    loopback.store.tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
+    loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
     assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
 def test_no_more_bases_are_asked_for_than_fleets_have(tmp_path, loopback, monkeypatch):
     monkeypatch.setattr(lookup, "MAX_BASES", 1)
     for name in ("a", "b"):
-        loopback.store.tag(f"library/base-{name}", "1", image_of(name))
+        loopback.store.set_tag(f"library/base-{name}", "1", image_of(name))
         base = {"base.name": f"base-{name}:1", "base.digest": digest("before")}
         said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
-        loopback.store.tag(f"library/{name}", "1", build_index([image_of(name)], annotations=said))
+        loopback.store.set_tag(f"library/{name}", "1", build_index([image_of(name)], annotations=said))
     found, *_ = choose(tmp_path, loopback, "FROM a:1\nFROM b:1\n")
     assert [len(found[line].get("notes", ())) for line in (1, 2)] == [1, 0]
 

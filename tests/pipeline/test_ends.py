@@ -121,7 +121,7 @@ def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_othe
     remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
     content = ""
     for number in range(COUNT):
-        built = remembering.store.tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
+        built = remembering.store.set_tag(f"dotnet/runtime-{number:02}", "8.0", build(f"{number}"))
         content += f"FROM mcr.microsoft.com/dotnet/runtime-{number:02}:8.0@{built}\n"
     over = ("superseded", "its publisher ended it on 2026-11-01", None)
     for day in range(EVERY_TURN):

@@ -110,7 +110,7 @@ def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
 
 def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_for_others(loopback):
     for tag in ("9.4", "9.4-949", "9.4-1194"):
-        loopback.store.tag("redhat/ubi9", tag, build(tag))
+        loopback.store.set_tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host
     loopback.entries = (
         RegistryEntry("docker.io", mirror=mirror, is_insecure=True),
@@ -129,7 +129,7 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
 def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loopback):
     built = build("one for all")
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
-        loopback.store.tag("library/nginx", tag, built)
+        loopback.store.set_tag("library/nginx", tag, built)
     places = [occurrence("nginx:1.2.3", path=f"{number}/Dockerfile") for number in range(2000)]
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
     registry = loopback.world().registry

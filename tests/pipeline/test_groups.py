@@ -103,7 +103,7 @@ def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tm
     moved.move("python", "3.12", "newer")
     moved.entries = (moved.hub(), RegistryEntry("127.0.0.1:1", is_insecure=True))
     stand.commit("main", {"cache/Dockerfile": f"FROM 127.0.0.1:1/team/cache:1@{OLD}\n"})
-    moved.rulebook = replace(moved.rulebook, hosts=moved.rulebook.listed_hosts | {"127.0.0.1:1"})
+    moved.rulebook = replace(moved.rulebook, listed_hosts=moved.rulebook.listed_hosts | {"127.0.0.1:1"})
     (left,) = propose(stand, moved, weekly).values()
     assert (left.outcome.value, left.note) == (
         "left-alone",

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.real("git")
 def push(loopback, content: str, **start):
     """Point python:3.12 to an image of its own."""
     made = build_index([build_image([build_layer({"a": content.encode()})], start_config=start)])
-    return loopback.store.tag("library/python", "3.12", made)
+    return loopback.store.set_tag("library/python", "3.12", made)
 
 
 def test_how_the_two_images_of_a_move_start_is_evidence(tmp_path, loopback):

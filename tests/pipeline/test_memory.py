@@ -83,7 +83,7 @@ def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tm
             "HEAD python/manifests/3.12 200",
         ]
     )
-    before = len(remembering.registry.served)
+    before = len(remembering.registry.served_requests)
     second = run(tmp_path, remembering)
     assert asked(remembering, before) == ["GET redis/manifests/7 304", "HEAD python/manifests/3.12 304"]
     assert second.report == first.report
@@ -91,7 +91,7 @@ def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tm
 
 def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
     run(tmp_path, remembering)
-    before = len(remembering.registry.served)
+    before = len(remembering.registry.served_requests)
     newer = remembering.move("python", "3.12", "newer")
     scanned = run(tmp_path, remembering)
     assert asked(remembering, before) == sorted(
@@ -201,7 +201,7 @@ def test_a_memory_that_cannot_be_read_ends_the_run_before_anybody_is_asked(tmp_p
     state.write_bytes(b"no database any more" * 400)
     with pytest.raises(StateError, match="move it away"):
         run(tmp_path, remembering)
-    assert remembering.registry.served == ()
+    assert remembering.registry.served_requests == ()
 
 
 @pytest.mark.parametrize("purges", [False, True])
@@ -220,7 +220,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     ripe = loopback.move("python", "3.12", "ripe")
     run(tmp_path, loopback, files, timedelta(days=1))
     loopback.move("python", "3.12", "new")
-    before = len(loopback.registry.served)
+    before = len(loopback.registry.served_requests)
     scanned = run(tmp_path, loopback, files, timedelta(days=5))
     (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
     expected = ("held", "retention-risk", None) if purges else ("update", None, ripe)
@@ -237,14 +237,14 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
         built = build_index(
             [build_image([build_layer({"a": content.encode()})])], annotations={VERSION_ANNOTATION: version}
         )
-        return loopback.store.tag("library/python", "3.12", built)
+        return loopback.store.set_tag("library/python", "3.12", built)
 
     held = stating("old", "3.12.4")
     files = {"Dockerfile": f"FROM python:3.12@{held}\n"}
     builds = []
     for days, version in enumerate(["3.12.4", "3.12.5", "3.12.6", "3.12.3", "3.12.2"]):
         builds.append(stating(str(days), version) if days else held)
-        before = len(loopback.registry.served)
+        before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=days))
     (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
     assert (place["status"], place["new_digest"]) == ("update", builds[2])
@@ -266,7 +266,7 @@ def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_tha
     taken = []
     for day in range(7):
         loopback.move("python", f"3.12.{day + 2}", str(day + 2))
-        before = len(loopback.registry.served)
+        before = len(loopback.registry.served_requests)
         scanned = run(tmp_path, loopback, files, timedelta(days=day))
         (place,) = json.loads(render_scan_document(scanned.report))["occurrences"]
         taken.append(place.get("new_tag"))

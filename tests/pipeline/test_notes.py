@@ -26,7 +26,7 @@ def behind(loopback, content: str):
 
 def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_its_hold(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
-    loopback.store.tag("library/python", "3.12", behind(loopback, "new"))
+    loopback.store.set_tag("library/python", "3.12", behind(loopback, "new"))
     accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(accept=(accepted,)),))
     files = {"a/Dockerfile": f"FROM python:3.12@{old}\n", "b/Dockerfile": f"FROM python:3.12@{old}\n"}
@@ -47,7 +47,7 @@ def test_a_note_that_came_later_is_added_without_a_commit(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
     both = [build_image([build_layer({"a": b"new"})], platform=platform) for platform in ("linux/amd64", "linux/arm64")]
-    loopback.store.tag("library/python", "3.12", build_index(both, annotations=said))
+    loopback.store.set_tag("library/python", "3.12", build_index(both, annotations=said))
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"})
     loopback.run([stand.fleet()])
     before = stand.branches()

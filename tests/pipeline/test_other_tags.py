@@ -59,7 +59,7 @@ def test_the_tags_of_a_repository_are_listed_once(tmp_path, loopback):
 
 def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(tmp_path, loopback):
     old, now = loopback.move("nginx", "1.27.1", "old"), loopback.move("nginx", "1.27.1", "now")
-    loopback.store.tags = lambda repository: {}
+    loopback.store.list_tags = lambda repository: {}
     found, _, changes, text = choose(
         tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH)
     )
@@ -73,8 +73,8 @@ def test_a_list_of_tags_that_is_refused_costs_what_is_newer_and_not_the_digest(t
 def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     digests = shelf(loopback, "nginx", "1.27.1", "1.27.3")
-    serve = loopback.store.manifest
-    loopback.store.manifest = lambda repository, reference: (
+    serve = loopback.store.find_manifest
+    loopback.store.find_manifest = lambda repository, reference: (
         None if reference == "1.27.3" else serve(repository, reference)
     )
     content = f"FROM nginx:1.27.1@{old}\n"
@@ -86,9 +86,9 @@ def test_a_newer_tag_that_is_listed_and_not_there_does_not_hold_its_place_back(t
 
 def test_where_the_farthest_tag_is_held_or_no_image_the_next_one_before_it_is_taken_and_said_why(tmp_path, loopback):
     old = shelf(loopback, "nginx", "1.27.1", "1.27.2", "1.27.3")
-    loopback.store.tag("library/nginx", "1.27.4", build_index([image_of("lost arm64")]))
+    loopback.store.set_tag("library/nginx", "1.27.4", build_index([image_of("lost arm64")]))
     chart = build_artifact("application/vnd.cncf.helm.config.v1+json", [])
-    loopback.store.tag("library/nginx", "1.27.5", chart)
+    loopback.store.set_tag("library/nginx", "1.27.5", chart)
     content = f"FROM nginx:1.27.1@{old['1.27.1']}\n"
     found, asked, changes, _ = choose(tmp_path, loopback, content, PolicyRule(update=UpdateMode.PATCH))
     assert changes == {"Dockerfile": f"FROM nginx:1.27.3@{old['1.27.3']}\n"}
@@ -101,7 +101,7 @@ def test_where_the_farthest_tag_is_held_or_no_image_the_next_one_before_it_is_ta
 def test_no_more_tags_are_tried_than_may_be_held_one_after_the_other(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
     for number in range(2, 9):
-        loopback.store.tag("library/nginx", f"1.27.{number}", build_index([image_of(f"lost arm64 {number}")]))
+        loopback.store.set_tag("library/nginx", f"1.27.{number}", build_index([image_of(f"lost arm64 {number}")]))
     found, asked, *_ = choose(tmp_path, loopback, f"FROM nginx:1.27.1@{old}\n", PolicyRule(update=UpdateMode.PATCH))
     assert status(found[1]) == ("held", "platform-lost")
     heads = [word for method, word in asked if word.startswith("1.27")]
@@ -110,9 +110,9 @@ def test_no_more_tags_are_tried_than_may_be_held_one_after_the_other(tmp_path, l
 
 def test_where_another_place_has_a_nearer_tag_both_are_judged_by_what_they_hold(tmp_path, loopback):
     old = loopback.move("nginx", "1.27.1", "old")
-    before = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("a")]))
-    now = loopback.store.tag("library/nginx", "1.27.3", build_index([image_of("lost arm64")]))
-    loopback.store.tag(
+    before = loopback.store.set_tag("library/nginx", "1.27.3", build_index([image_of("a")]))
+    now = loopback.store.set_tag("library/nginx", "1.27.3", build_index([image_of("lost arm64")]))
+    loopback.store.set_tag(
         "library/nginx", "1.27.4", chart := build_artifact("application/vnd.cncf.helm.config.v1+json", [])
     )
     content = f"FROM nginx:1.27.1@{old}\nFROM nginx:1.27.3@{before}\n"

@@ -28,7 +28,7 @@ def test_a_line_that_two_forges_name_is_asked_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "old")
     report = loopback.run(fleets)
     assert [each.forge for each in report.repositories] == ["github", "local"]
-    assert [each.method for each in loopback.registry.served] == ["HEAD"]
+    assert [each.method for each in loopback.registry.served_requests] == ["HEAD"]
 
 
 def test_a_move_that_two_forges_make_is_fetched_and_scanned_once(fleets, loopback):
@@ -40,7 +40,7 @@ def test_a_move_that_two_forges_make_is_fetched_and_scanned_once(fleets, loopbac
     asked = [(each.digest, each.platform) for each in loopback.scanner.asked]
     assert len(asked) == len(set(asked))
     assert {digest for digest, _ in asked} == {OLD, NEW}
-    fetched = [each.path for each in loopback.registry.served if each.method == "GET"]
+    fetched = [each.path for each in loopback.registry.served_requests if each.method == "GET"]
     assert len(fetched) == len(set(fetched))
 
 

@@ -24,7 +24,7 @@ OLD, NEW = build("old"), build("new")
 def sign(loopback, item, *keys, about=None):
     """Attach bundles to an image of Docker Hub's `python`; a key signs a statement about the image, or another."""
     made = [attachment(item, BUNDLE, dump(bundle(key, (about or item).digest))) for key in keys]
-    loopback.store.tag("library/python", item.digest.replace(":", "-"), referrers_index(made))
+    loopback.store.set_tag("library/python", item.digest.replace(":", "-"), referrers_index(made))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def test_a_signature_copied_from_the_old_image_fails(signed, stand):
 def test_an_open_proposal_for_an_image_that_lost_its_signature_is_closed(signed, stand):
     sign(signed, NEW, KEY)
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
-    signed.store.remove("library/python", signed.store.tags("library/python")[NEW.digest.replace(":", "-")])
+    signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
     report = signed.run([stand.fleet()])
     assert outcomes(report) == ["closed"]
     assert verdict(report) == ("refused", "unsigned")
@@ -84,7 +84,7 @@ def test_an_open_proposal_is_left_where_a_signature_could_not_be_asked_for(signe
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
     whole = attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest)))
     listed = referrers_index([replace(whole, blobs=())])
-    signed.store.tag("library/python", NEW.digest.replace(":", "-"), listed)
+    signed.store.set_tag("library/python", NEW.digest.replace(":", "-"), listed)
     report = signed.run([stand.fleet()])
     assert verdict(report) == ("unresolved", "not-found-or-denied")
     assert outcomes(report) == ["left-alone"]
@@ -112,7 +112,7 @@ def test_where_nobody_is_trusted_nothing_is_asked(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
-    asked = [request.path for request in loopback.registry.served]
+    asked = [request.path for request in loopback.registry.served_requests]
     assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
 
 
@@ -121,7 +121,7 @@ def test_images_without_an_entry_are_not_asked_for_and_each_digest_once(signed, 
     sign(signed, NEW, KEY)
     files = {f"{number}/Dockerfile": f"FROM python:3.12@{OLD.digest}\nFROM redis:7\n" for number in range(3)}
     signed.run([LocalStand(tmp_path / "several", files).fleet()])
-    asked = [request.path for request in signed.registry.served if "sha256-" in request.path]
+    asked = [request.path for request in signed.registry.served_requests if "sha256-" in request.path]
     assert not any("redis" in path for path in asked)
     assert len(asked) == len(set(asked)) == 4
 

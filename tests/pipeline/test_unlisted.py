@@ -21,7 +21,7 @@ def patching(loopback):
 
 
 def refuse(loopback) -> None:
-    loopback.store.tags = lambda repository: {}
+    loopback.store.list_tags = lambda repository: {}
 
 
 def test_a_request_to_another_tag_is_left_as_it_is_while_nobody_can_look_for_tags(tmp_path, patching):

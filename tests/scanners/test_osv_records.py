@@ -13,7 +13,7 @@ from support.scanners.osv import debian, record
 from support.values import digest
 
 from bot.model.evidence import Severity
-from bot.scanners._cvss import classify_vector, compute_base_score
+from bot.scanners._cvss import MAX_VECTOR_LENGTH, classify_score, classify_vector
 from bot.scanners._ecosystems import OsvPackage, convert_to_osv_package
 from bot.scanners._inventory import parse_inventory, parse_purl
 from bot.scanners._json import UnreadableReportError
@@ -69,34 +69,76 @@ def vectors() -> dict[str, float]:
     }
 
 
-def test_every_score_of_a_real_report_is_worked_out_alike():
+def test_vectors_of_real_report_have_the_severity_of_their_score():
     wanted = vectors()
     assert len(wanted) > 5
-    assert {vector: compute_base_score(vector) for vector in wanted} == wanted
+    assert {vector: classify_vector(vector) for vector in wanted} == {
+        vector: classify_score(score) for vector, score in wanted.items()
+    }
 
 
 @pytest.mark.parametrize(
-    ("vector", "score", "severity"),
+    ("vector", "severity"),
     [
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8, Severity.CRITICAL),
-        ("CVSS:3.1/AV:N/AC:H/PR:L/UI:N/S:C/C:H/I:H/A:H", 8.5, Severity.HIGH),
-        ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1, Severity.MEDIUM),
-        ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", 1.6, Severity.LOW),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0, Severity.UNKNOWN),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P/RL:O", 9.8, Severity.CRITICAL),
-        ("CVSS:3.1/AV:N", None, Severity.UNKNOWN),
-        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", None, Severity.UNKNOWN),
-        ("AV:N/AC:L/Au:N/C:P/I:P/A:P", None, Severity.UNKNOWN),
-        ("", None, Severity.UNKNOWN),
+        # CVSS 3: the scores are those of FIRST's calculator
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", Severity.CRITICAL),  # 9.8
+        ("CVSS:3.1/AV:N/AC:H/PR:L/UI:N/S:C/C:H/I:H/A:H", Severity.HIGH),  # 8.5
+        ("CVSS:3.0/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", Severity.MEDIUM),  # 6.1
+        ("CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N", Severity.LOW),  # 1.6
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", Severity.UNKNOWN),  # 0.0
+        # the temporal score is 8.8: only the base score counts
+        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/E:P/RL:O", Severity.CRITICAL),
+        # CVE-2021-44228, 10.0, and CVE-2014-0160, 8.7: https://www.first.org/cvss/v4.0/examples
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H/E:A", Severity.CRITICAL),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:N/VA:N/SC:N/SI:N/SA:N/E:A", Severity.HIGH),
+        # CVE-2024-5732, 6.9 in the National Vulnerability Database
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:L/VA:L/SC:N/SI:N/SA:N", Severity.MEDIUM),
+        # CVE-2026-56813, 2.1 in the record of the Erlang Ecosystem Foundation
+        ("CVSS:4.0/AV:L/AC:L/AT:P/PR:N/UI:N/VC:N/VI:L/VA:N/SC:N/SI:L/SA:N", Severity.LOW),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", Severity.UNKNOWN),  # 0.0
     ],
 )
-def test_a_vector_has_the_score_of_the_specification(vector, score, severity):
-    assert compute_base_score(vector) == score
+def test_vector_has_the_severity_of_its_published_score(vector, severity):
     assert classify_vector(vector) is severity
+
+
+@pytest.mark.parametrize(
+    "vector",
+    [
+        "",
+        "AV:N/AC:L/Au:N/C:P/I:P/A:P",
+        "CVSS:3.1/AV:N",
+        "CVSS:3.2/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+        "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/",
+        "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H/ZZ:A",
+        "CVSS:3.1/AV:N/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H",
+        "CVSS:4.0/AV:N/AC:L",
+        "CVSS:4.1/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H",
+        "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:Z",
+        "CVSS:4.0/" + "/".join(["AV:N"] * MAX_VECTOR_LENGTH),
+    ],
+)
+def test_malformed_vector_has_unknown_severity(vector):
+    assert classify_vector(vector) is Severity.UNKNOWN
+
+
+metrics = st.tuples(st.sampled_from(["AV", "AC", "AT", "VC", "SI", "MSI", "E", "", "\0"]), st.text(max_size=2))
+
+
+@given(
+    st.sampled_from(["CVSS:3.1", "CVSS:4.0", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:H/SI:H/SA:H"]),
+    st.lists(metrics.map(":".join), max_size=5),
+)
+def test_any_vector_is_classified(start, fields):
+    assert classify_vector("/".join([start, *fields])) in Severity
 
 
 BASH = OsvPackage("Debian:12", "bash", "5.2-1")
 HIGH_SCORE = [{"type": "CVSS_V3", "score": "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:H"}]
+MEDIUM_SCORE_4 = [
+    {"type": "CVSS_V4", "score": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:L/VA:L/SC:N/SI:N/SA:N"}  # CVE-2024-5732
+]
+MALFORMED_SCORE_4 = [{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N"}]
 
 
 def findings(each: dict, package: OsvPackage = BASH, kind: str = "deb"):
@@ -111,7 +153,11 @@ def findings(each: dict, package: OsvPackage = BASH, kind: str = "deb"):
         (debian("CVE-2026-0001", "bash", severity=HIGH_SCORE, specific={"urgency": "unimportant"}), Severity.LOW),
         (debian("CVE-2026-0001", "bash", severity=[{"type": "Ubuntu", "score": "medium"}]), Severity.MEDIUM),
         (debian("CVE-2026-0001", "bash", database_specific={"severity": "MODERATE"}), Severity.MEDIUM),
-        (debian("CVE-2026-0001", "bash", severity=[{"type": "CVSS_V4", "score": "CVSS:4.0/AV:N"}]), Severity.UNKNOWN),
+        (debian("CVE-2026-0001", "bash", severity=MEDIUM_SCORE_4), Severity.MEDIUM),
+        (debian("CVE-2026-0001", "bash", severity=[*HIGH_SCORE, *MEDIUM_SCORE_4]), Severity.MEDIUM),
+        (debian("CVE-2026-0001", "bash", severity=[*HIGH_SCORE, *MALFORMED_SCORE_4]), Severity.HIGH),
+        (debian("CVE-2026-0001", "bash", severity=MALFORMED_SCORE_4), Severity.UNKNOWN),
+        (debian("CVE-2026-0001", "bash", severity=[{**HIGH_SCORE[0], "type": "CVSS_V2"}]), Severity.UNKNOWN),
     ],
 )
 def test_the_word_of_the_distribution_goes_before_the_score(each, severity):

@@ -173,7 +173,10 @@ def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[s
             Reason.RETENTION_RISK,
             f"{shorten_digest(resolved.digest)} will be old enough on {matures_at:%Y-%m-%d}",
         )
-    why = f"{shorten_digest(resolved.digest)} is known since {known_since:%Y-%m-%d}, and will be old enough on {matures_at:%Y-%m-%d}"
+    why = (
+        f"{shorten_digest(resolved.digest)} is known since {known_since:%Y-%m-%d}, "
+        f"and will be old enough on {matures_at:%Y-%m-%d}"
+    )
     return HeldUpdate(selected, Reason.TOO_YOUNG, why)
 
 

@@ -40,7 +40,10 @@ def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: d
     """
     for accepted_hold in selected.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
-            return f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): {accepted_hold.justification}"
+            return (
+                f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): "
+                f"{accepted_hold.justification}"
+            )
     return ""
 
 
@@ -95,7 +98,8 @@ def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_man
     )
     if before != after or not all(before):
         return ""
-    return f"{shorten_digest(current_manifest.digest)} has the same {'image' if len(used) == 1 else 'images'} as {shorten_digest(pinned_manifest.digest)}"
+    noun = "image" if len(used) == 1 else "images"
+    return f"{shorten_digest(current_manifest.digest)} has the same {noun} as {shorten_digest(pinned_manifest.digest)}"
 
 
 def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
@@ -118,7 +122,10 @@ def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_m
         and pinned_digest in resolved.same_platform_manifests
         and resolved.same_platform_manifests[pinned_digest] is None
     ):
-        return f"{shorten_digest(current_manifest.digest)} has no image for the platform of {shorten_digest(pinned_digest)}"
+        return (
+            f"{shorten_digest(current_manifest.digest)} has no image for the platform of "
+            f"{shorten_digest(pinned_digest)}"
+        )
     current_platforms = current_manifest.platforms or ((resolved.platform,) if resolved.platform else ())
     if current_manifest.kind is ManifestKind.MANIFEST and not current_platforms:
         return (
@@ -137,7 +144,8 @@ def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_man
     withdrawn_digests = find_withdrawn_digests(resolved.observations, resolved.digest)
     if pinned_digest in withdrawn_digests:  # the publisher withdrew the pinned digest, so the update is the remedy
         return ""
-    return f"the tag went back to {shorten_digest(resolved.digest)} from {_join_words(sorted(shorten_digest(each) for each in withdrawn_digests))}"
+    withdrawn = _join_words(sorted(shorten_digest(each) for each in withdrawn_digests))
+    return f"the tag went back to {shorten_digest(resolved.digest)} from {withdrawn}"
 
 
 def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
@@ -158,7 +166,10 @@ def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest:
         and current_record.pushed_at
         and current_record.pushed_at < pinned_record.pushed_at
     ):
-        return f"it was pushed on {current_record.pushed_at:%Y-%m-%d}, the one in the file on {pinned_record.pushed_at:%Y-%m-%d}"
+        return (
+            f"it was pushed on {current_record.pushed_at:%Y-%m-%d}, "
+            f"the one in the file on {pinned_record.pushed_at:%Y-%m-%d}"
+        )
     if pinned_manifest is None or resolved.manifest is None:
         return ""
     stated_before, stated_after = _get_stated_version(pinned_manifest), _get_stated_version(resolved.manifest)
@@ -227,7 +238,10 @@ def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> st
         or "docker" not in (record.media_type or "")
     ):
         return ""
-    return f"No tag keeps {shorten_digest(pinned_digest)}, and it is not locked: a retention policy of its registry would delete it."
+    return (
+        f"No tag keeps {shorten_digest(pinned_digest)}, and it is not locked: "
+        "a retention policy of its registry would delete it."
+    )
 
 
 def describe_ownership_change(resolved: ResolvedTag) -> str:

@@ -94,7 +94,9 @@ def describe_both_signatures(signatures: TransitionSignatures) -> str:
     """Describe the signatures of both images of an update, for a terminal."""
     if signatures.old is None:
         return describe_signature(signatures.new)
-    return f"{describe_signature(signatures.new)}{', as before' if signatures.old == signatures.new else f'; before: {describe_signature(signatures.old)}'}"
+    is_unchanged = signatures.old == signatures.new
+    before = ", as before" if is_unchanged else f"; before: {describe_signature(signatures.old)}"
+    return f"{describe_signature(signatures.new)}{before}"
 
 
 def _describe_signature_change(signatures: TransitionSignatures) -> str:

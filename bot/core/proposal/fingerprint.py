@@ -55,7 +55,8 @@ def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str
         _hash(_convert_to_plain(view, _VOLATILE_FIELDS | _EVIDENCE_FIELDS)),
         _hash(_convert_to_plain(view, _VOLATILE_FIELDS)),
     )
-    report = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
+    hashes = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}"
+    report = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
     incomplete_positions = (
         place % MAX_TRANSITIONS
         for place, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True))

@@ -86,9 +86,9 @@ def has_only_planned_changes(
     planned_digests: Mapping[OccurrenceKey, Digest],
     planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
 ) -> bool:
-    """Return True if exactly the `planned` references have new digests, and those in `tags` new tags.
+    """Return True if exactly the `planned_digests` references have new digests, and those in `planned_tags` new tags.
 
-    `before` and `after` are the references extracted before and after the edit.
+    `old_references` and `new_references` are the references extracted before and after the edit.
     """
     expected = _index_references(old_references)
     for identity, digest in planned_digests.items():

@@ -42,7 +42,7 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, told_by: str) -> Occur
 def lock_where(
     references: ExtractedReferences, reason: Reason, should_lock: Callable[[Occurrence], bool]
 ) -> ExtractedReferences:
-    """Return `places` with all occurrences locked for which `should_lock` is true."""
+    """Return `references` with all occurrences locked for which `should_lock` is true."""
     return tuple(
         lock_occurrence(place, reason) if isinstance(place, Occurrence) and should_lock(place) else place
         for place in references

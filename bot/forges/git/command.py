@@ -137,7 +137,7 @@ class GitRunner:
         return [[first.removeprefix("\n"), *rest] for first, *rest in rows]
 
     def update_refs(self, updates: Iterable[RefUpdate], reason: str) -> None:
-        """Make all ref updates or none; symbolic refs are not followed. `why` is written to the reflog."""
+        """Make all ref updates or none; symbolic refs are not followed. `reason` is written to the reflog."""
         commands = "".join(move.command for move in updates)
         self.read_output("update-ref", "-m", reason, "--stdin", "-z", stdin=encode_text(f"start\0{commands}commit\0"))
 
@@ -157,7 +157,7 @@ def decode_output(output: bytes) -> str:
 
 
 def encode_text(text: str) -> bytes:
-    """Encode text that `decode` returned. Raises ProcessError if the text cannot be encoded."""
+    """Encode text that `decode_output` returned. Raises ProcessError if the text cannot be encoded."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

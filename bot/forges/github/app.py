@@ -184,7 +184,8 @@ class AppTokens:
             if refusal.status not in (UNAUTHORIZED, NOT_FOUND) or refusal.retry_after is not None:
                 raise
             message = (
-                f"GitHub does not accept the App {self._key.id} with its key ({refusal.server_message or 'not found'}); "
+                f"GitHub does not accept the App {self._key.id} with its key "
+                f"({refusal.server_message or 'not found'}); "
                 "hint: check the App ID, the key, the URL of the API, and the clock of this machine"
             )
             raise RefusedError(message, status=refusal.status, server_message=refusal.server_message) from refusal

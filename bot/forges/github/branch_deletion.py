@@ -20,8 +20,8 @@ _FIELDS = """
 def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[int, datetime]) -> frozenset[int]:
     """Return the numbers of the requests that were closed because their branch was deleted. Raises RefusedError.
 
-    `closed` has the time at which each was closed. It takes one GraphQL request for each `BATCH` of them; if GitHub
-    does not answer such queries, none is returned, so that all count as closed by people.
+    `closing_times` has the time at which each was closed. It takes one GraphQL request for each `BATCH` of them. If
+    GitHub does not answer such queries, the result is empty, so that all requests count as closed by people.
     """
     numbers, closed_by_deletion = sorted(closing_times), set[int]()
     for start in range(0, len(numbers), BATCH):

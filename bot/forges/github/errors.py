@@ -65,7 +65,7 @@ def translate_errors(name: str) -> Iterator[None]:
 
 
 def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Translate an error that was raised while GitHub was asked to do `action`, which takes `permission`."""
+    """Translate an error that was raised while GitHub was asked to do `action`, which takes `accepted_permission`."""
     if not isinstance(error, GithubException):
         message = (
             f"GitHub could not be asked to {action}: {_explain_no_answer(error, secret)}; "

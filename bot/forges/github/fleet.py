@@ -75,7 +75,7 @@ class GitHubFleet:
         self._node_ids: dict[str, str] = {}
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, or only those in `only` if it is not empty.
+        """Yield the repositories that the config selects, or only those in `names` if it is not empty.
 
         Names are compared without regard to case, as GitHub does. Each repository is yielded once for each of its base
         branches, with the name that it has now: a renamed one is found by its old name.

@@ -84,8 +84,8 @@ class WorkflowStarter:
             return WorkflowStartResult(notes=notes)
         names = ", ".join(f"`{workflow}`" for workflow, _ in refused)
         notice = (
-            f"{_NOT_RUN_PREFIX} {names} could not be started; basebump's report says why. Start what is missing by hand, or "
-            "close this and open it again, before you merge.\n\n"
+            f"{_NOT_RUN_PREFIX} {names} could not be started; basebump's report says why. Start what is missing by "
+            "hand, or close this and open it again, before you merge.\n\n"
         )
         return WorkflowStartResult(commit, notes, notice if refused else "")
 

@@ -32,7 +32,7 @@ MAX_ANSWER = 64 * 1024 * 1024
 """Bytes of one answer; nearly a page of merge requests whose descriptions have the greatest length."""
 
 _DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
-_JOB_TOKEN_HINT = (
+_JOB_HINT = (
     "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
 )
 _CLIENT_ERRORS = (
@@ -248,7 +248,8 @@ class GitLabConnection:
             now = datetime.now(UTC)
             refusal = explain_error(error, action, permission, headers, secret=self._secret, now=now)
             if self.has_job_token and refusal.status in _DENIED_STATUSES:
-                message = f"GitLab does not allow a job token to {action}, which takes 18.4 or later; {_JOB_TOKEN_HINT} {permission}"
+                failure = f"GitLab does not allow a job token to {action}, which takes 18.4 or later"
+                message = f"{failure}; {_JOB_HINT} {permission}"
                 refusal = RefusedError(message, status=refusal.status)
             raise refusal from error
 

@@ -48,7 +48,10 @@ def explain_error(
     """
     status = error.response_code if isinstance(error, GitlabError) else None
     if status is None:
-        message = f"GitLab could not be asked to {action}: {_explain_no_answer(error, secret)}; hint: check the network and the URL"
+        message = (
+            f"GitLab could not be asked to {action}: {_explain_no_answer(error, secret)}; "
+            "hint: check the network and the URL"
+        )
         return RefusedError(message, status=None)
     server_message = sanitize_text("; ".join(_list_messages(error)), [secret or ""])
     retry_after = _compute_wait(status, headers, now)
@@ -82,7 +85,10 @@ def _explain_status(status: int, server_message: str, permission: str) -> str:
         case 401:
             return "it does not accept the token; hint: create a new token and set the variable of `token_env` to it"
         case 403:
-            return f"{server_message or 'forbidden'}; hint: give the token {permission}, and remove archived projects from the config"
+            return (
+                f"{server_message or 'forbidden'}; "
+                f"hint: give the token {permission}, and remove archived projects from the config"
+            )
         case 404:
             return (
                 f"it does not exist, or the token may not see it; hint: check the name, and give the token {permission}"
@@ -96,7 +102,10 @@ def _explain_status(status: int, server_message: str, permission: str) -> str:
         case _ if status >= SERVER_ERROR:
             return f"it failed with status {status}; hint: rerun basebump later"
         case _ if "not allowed to push" in server_message:
-            return f"{server_message}; hint: allow the token to push there in the protected branches settings, and give it {permission}"
+            return (
+                f"{server_message}; "
+                f"hint: allow the token to push there in the protected branches settings, and give it {permission}"
+            )
     return server_message or f"it answered with status {status}"
 
 

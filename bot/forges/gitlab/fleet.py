@@ -70,7 +70,7 @@ class GitLabFleet:
         self._project_ids: dict[str, int] = {}
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the projects that the config selects, or only those in `only` if it is not empty.
+        """Yield the projects that the config selects, or only those in `names` if it is not empty.
 
         Paths are compared without regard to case, as GitLab does. Each project is yielded once for each of its base
         branches, with the path that it has now: a moved one is found by its old path.

@@ -67,7 +67,7 @@ def _list_by_git(origin: GitOrigin, commit: str) -> TreeListing:
 def _fetch_by_git(
     origin: GitOrigin, commit: str, entries: Sequence[TreeEntry], read_otherwise: Callable[[RefusedError], FileContents]
 ) -> FileContents:
-    """Yield the contents that git fetches; if git fails, the contents that `otherwise` reads."""
+    """Yield the contents that git fetches; if git fails, the contents that `read_otherwise` reads."""
     with ExitStack() as opened:
         try:
             contents = opened.enter_context(origin.clone(commit)).fetch_files(entries)
@@ -81,7 +81,7 @@ def list_files(
 ) -> TreeListing:
     """Return the regular files of a commit, or only those directly in `folder`. Raises RefusedError.
 
-    The list ends after `most` entries, by default after `MAX_ENTRIES`.
+    The list ends after `max_entries` entries, by default after `MAX_ENTRIES`.
 
     It uses keyset pagination, which GitLab recommends for trees:
     https://docs.gitlab.com/api/repositories/#list-repository-tree.

@@ -47,7 +47,7 @@ class LocalFleet:
         self._base_branches = base_branches
 
     def list_repositories(self, names: frozenset[str]) -> Iterator[GitRepository | RunFailure]:
-        """Yield the repositories that the config selects, or only those in `only` if it is not empty."""
+        """Yield the repositories that the config selects, or only those in `candidates` if it is not empty."""
         try:
             candidates = self._names or self._find_names()
         except OSError as error:

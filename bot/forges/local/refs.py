@@ -204,7 +204,7 @@ class ProposalRefs:
         return LocalHead(oid, tuple(parents.split()), intent, parse_base_branch(message), _parse_date(date))
 
     def _list_refs_under(self, prefix: str, fields: Sequence[str], *options: str) -> Iterator[list[str]]:
-        """Yield the fields of every ref that begins with `start`; the first field is `refname`."""
+        """Yield the fields of every ref that begins with `prefix`; the first field is `refname`."""
         folder = prefix.rpartition("/")[0] + "/"  # git's patterns match whole path components only
         return (record for record in self.git.list_refs(fields, folder, *options) if record[0].startswith(prefix))
 

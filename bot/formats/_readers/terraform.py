@@ -23,8 +23,7 @@ from bot.formats._syntax.hcl.reader import (
     read_hcl,
 )
 from bot.formats._syntax.hcl.tokens import HclLiteral, HclTemplate
-from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonString, read_json
-from bot.formats._syntax.jsonc import JsonObject as JsonObject
+from bot.formats._syntax.jsonc import JsonArray, JsonFile, JsonObject, JsonString, read_json
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, UniqueLocators
 from bot.model.extracted_item import ExtractedItem

@@ -196,7 +196,7 @@ def _(stage):
     stage.repository({"Dockerfile": f"FROM {image}\nFROM {stage.behind('redis:7')}\n"})
     new = build("new")
     signed = attachment(new, BUNDLE, dump(bundle(KEY, new.digest)))
-    stage.loopback.store.tag("library/python", new.digest.replace(":", "-"), referrers_index([signed], kind=None))
+    stage.loopback.store.set_tag("library/python", new.digest.replace(":", "-"), referrers_index([signed], kind=None))
     stage.run()
 
 

@@ -9,16 +9,16 @@ from bot.core.choice.tags.version import TagOperatingSystem, TagVersion, Version
 
 __all__ = [
     "TagEnding",
-    "VersionScheme",
     "TagOperatingSystem",
     "TagVersion",
+    "VersionScheme",
     "can_be_superseded",
-    "find_tag_ending",
-    "is_same_family",
-    "get_original_tag",
     "find_newest_patch",
-    "is_within_mode",
-    "parse_tag",
     "find_successor",
     "find_successors",
+    "find_tag_ending",
+    "get_original_tag",
+    "is_same_family",
+    "is_within_mode",
+    "parse_tag",
 ]

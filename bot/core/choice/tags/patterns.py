@@ -177,7 +177,7 @@ def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseN
 
 
 def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
-    """Return True if the build after a release of `length` numbers may be the version of another product."""
+    """Return True if the build after a release of `number_count` numbers may be the version of another product."""
     return number_count < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 

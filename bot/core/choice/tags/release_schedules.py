@@ -21,7 +21,7 @@ class LongTermSchedule:
     """Called with `depth` numbers."""
 
     def can_update(self, written: tuple[int, ...], candidate: tuple[int, ...]) -> bool:
-        """Return True if an image with the `written` numbers may be updated to the `offered` ones."""
+        """Return True if an image with the `written` numbers may be updated to the `candidate` ones."""
         written_release, candidate_release = written[: self.depth], candidate[: self.depth]
         if len(written_release) < self.depth or written_release == candidate_release:
             return True

@@ -33,7 +33,7 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
 
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
-    """Return the possible updates of a digest; `pins` says whether the bot adds a missing digest."""
+    """Return the possible updates of a digest; `adds_digests` says whether the bot adds a missing digest."""
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})
     return frozenset({BotUpdateType.PIN_DIGEST}) if adds_digests else frozenset()

@@ -155,7 +155,7 @@ class _KustomizationGraph:
         )
 
     def _list_paths_before(self, number: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization has gathered before the last of its components in `taken` applies."""
+        """Return the paths that a kustomization has gathered before the last of its components in `applied` applies."""
         kustomization = self._kustomizations[number]
         last = max(
             at

@@ -202,7 +202,7 @@ class _ChartValues:
 def _list_files(
     overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
 ) -> Iterator[tuple[FilePath, str]]:
-    """Yield the files from an overlay of chart `top` down to the values of the subchart at `inside`."""
+    """Yield the files from an overlay of chart `top` down to the values of the subchart at `subchart_names`."""
     yield overlay, "".join(f"{key}/" for key in subchart_names)
     chart = top
     for number, key in enumerate(subchart_names):
