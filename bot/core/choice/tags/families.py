@@ -43,7 +43,7 @@ def _has_certain_build_count(version: TagVersion) -> bool:
 
 def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
     if version.builds and is_ambiguous_build(len(version.numbers), version.builds[-1]):
-        return parse_tag(version.tag, counts=False)
+        return parse_tag(version.tag, counts_builds=False)
     return version
 
 
