@@ -46,7 +46,7 @@ def test_what_cannot_be_pulled_by_the_name_in_the_file_is_held():
 
 def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_others_move():
     unknown = UnresolvedTag(NGINX, Reason.REGISTRY_ERROR, "502")
-    resolved = points_to("new", kept={digest("one"): unknown})
+    resolved = points_to("new", same_platform_manifests={digest("one"): unknown})
     assert decide(place("one"), [resolved], NOW) == UnresolvedReference(place("one"), Reason.REGISTRY_ERROR, "502")
     assert chosen(decide(place("old"), [resolved], NOW)) == [digest("new")]
 
@@ -67,7 +67,7 @@ def patch_and_original(patched_ago, rebuilt_ago, held):
         return {each: times[each] for each in ({digest(word)} | around) if each in times}
 
     own = known("new") if held != "new" else {}
-    return [points_to("patch", line, recorded=known("patch")), points_to("new", recorded=own)]
+    return [points_to("patch", line, registry_records=known("patch")), points_to("new", registry_records=own)]
 
 
 @pytest.mark.parametrize("held", [None, "old"])
@@ -147,24 +147,24 @@ def test_what_is_said_of_a_hold_is_about_the_digest_that_is_taken():
 
 def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
     policy = Policy(min_age=9 * DAY, platforms=("linux/s390x",))
-    decision = decide(place("old", policy), [points_to("new", held={digest("old"): None})], NOW)
+    decision = decide(place("old", policy), [points_to("new", pinned_manifests={digest("old"): None})], NOW)
     assert chosen(decision) == [digest("new")]
     assert decision.cause is UpdateCause.GONE
 
 
 def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_farther():
     gone = {digest("old"): None}
-    decision = decide(place("old"), [points_to("next", NEXT, held=gone), points_to("new", held=gone)], NOW)
+    decision = decide(place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW)
     assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (UpdateCause.GONE, [digest("new")], None)
     unknown = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
-    assert decide(place("old"), [unknown, points_to("new", held=gone)], NOW) == decision
+    assert decide(place("old"), [unknown, points_to("new", pinned_manifests=gone)], NOW) == decision
 
 
 def test_a_farther_tag_is_asked_about_its_age_where_the_written_one_is_gone_with_its_digest():
-    farther = points_to("next", NEXT, held={digest("old"): None})
+    farther = points_to("next", NEXT, pinned_manifests={digest("old"): None})
     decision = decide(place("old", THREE_DAYS), [farther, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
     assert not isinstance(decision, ImageUpdate)
-    ripe = replace(farther, history=seen(NEXT, next=4))
+    ripe = replace(farther, observations=seen(NEXT, next=4))
     moved = decide(place("old", THREE_DAYS), [ripe, UnresolvedTag(NGINX, Reason.NOT_FOUND_OR_DENIED, "")], NOW)
     assert (moved.cause, moved.candidates[0].tag) == (UpdateCause.MOVED, NEXT.tag)
 
@@ -175,7 +175,7 @@ def test_what_could_not_be_asked_for_is_not_gone():
 
 def test_what_the_publisher_took_back_is_moved_back_whatever_the_age():
     history = seen(NGINX, good=9, bad=1)
-    decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", history=history)], NOW)
+    decision = decide(place("bad", Policy(min_age=30 * DAY)), [points_to("good", observations=history)], NOW)
     assert chosen(decision) == [digest("good")]
     assert decision.cause is UpdateCause.WITHDRAWN
 
@@ -191,7 +191,7 @@ def test_a_newer_tag_is_written_with_its_digest():
 
 def test_where_the_newer_tag_is_held_the_written_one_may_still_move():
     young = points_to("next", NEXT)
-    ripe = points_to("new", history=seen(NGINX, new=4))
+    ripe = points_to("new", observations=seen(NGINX, new=4))
     assert decide(place("old", THREE_DAYS), [young, ripe], NOW).candidates[0].tag is None
     held = decide(place("old", THREE_DAYS), [young, points_to("old")], NOW)
     assert isinstance(held, HeldUpdate)
@@ -225,7 +225,7 @@ def test_a_written_tag_that_is_no_image_is_unknown():
 
 def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_nearer_line():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
-    young, own = points_to("young", NEXT), points_to("new", history=seen(NGINX, old=9, new=5))
+    young, own = points_to("young", NEXT), points_to("new", observations=seen(NGINX, old=9, new=5))
     decision = decide(place("old", policy), [young, own], NOW)
     assert chosen(decision) == [digest("young"), digest("new")]
     assert [candidate.matures_at is None for candidate in decision.candidates] == [False, True]
@@ -235,13 +235,13 @@ def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_neare
 def test_what_its_publisher_took_back_does_not_wait_for_what_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     went_back = seen(NGINX, first=9, bad=5) + seen(NGINX, first=1)
-    own = points_to("first", history=went_back)
+    own = points_to("first", observations=went_back)
     decision = decide(place("bad", policy), [points_to("young", NEXT), own], NOW)
     assert (chosen(decision), decision.cause) == ([digest("first")], UpdateCause.WITHDRAWN)
 
 
 def test_a_move_along_its_own_tag_says_what_holds_a_later_one():
-    lost = points_to("lost", NEXT, held={digest("old"): index("old")})
+    lost = points_to("lost", NEXT, pinned_manifests={digest("old"): index("old")})
     lost = replace(lost, manifest=replace(lost.manifest, children=(ChildManifest(digest("arm"), "linux/arm64"),)))
     decision = decide(place("old"), [lost, points_to("new")], NOW)
     assert chosen(decision) == [digest("new")]

@@ -17,25 +17,25 @@ from bot.model.vocabulary import Reason
 
 def test_the_newest_digest_that_is_old_enough_is_taken():
     history = seen(NGINX, old=9, older=5, ripe=3, green=1)
-    resolved = points_to("new", history=history, earlier_manifests=(index("ripe"), index("older")))
+    resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"), index("older")))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe"), digest("older")]
 
 
 def test_one_that_was_known_before_and_is_old_enough_is_simply_taken():
-    assert chosen(decide(place("old", THREE_DAYS), [points_to("new", history=seen(NGINX, new=4))], NOW)) == [
+    assert chosen(decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, new=4))], NOW)) == [
         digest("new")
     ]
 
 
 def test_while_nothing_is_old_enough_the_place_is_held_and_says_until_when():
-    decision = decide(place("old", THREE_DAYS), [points_to("new", history=seen(NGINX, old=9, new=1))], NOW)
+    decision = decide(place("old", THREE_DAYS), [points_to("new", observations=seen(NGINX, old=9, new=1))], NOW)
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.TOO_YOUNG
     assert "2027-01-22" in decision.detail
 
 
 def test_what_is_old_enough_and_may_be_deleted_is_a_risk_that_is_said():
-    resolved = points_to("new", history=seen(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")}))
+    resolved = points_to("new", observations=seen(NGINX, old=9, ripe=4), retention_risks=frozenset({digest("ripe")}))
     decision = decide(place("old", THREE_DAYS), [resolved], NOW)
     assert isinstance(decision, HeldUpdate)
     assert decision.reason is Reason.RETENTION_RISK
@@ -84,13 +84,13 @@ def held_newest(*earlier, newest="1.27.1", **more):
 def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_said():
     history = seen(NGINX, old=9, fine=6, lower=5, ripe=4, new=1)
     earlier = (stating("ripe", "1.27.4"), stating("lower", "1.27.0"), stating("fine", "1.27.3"))
-    decision = decide(place("old"), [held_newest(*earlier, history=history)], NOW)
+    decision = decide(place("old"), [held_newest(*earlier, observations=history)], NOW)
     assert chosen(decision) == [digest("ripe"), digest("fine")]
     assert decision.candidates[0].notes == (
         "What `1.27.1` points to now is held (older): it states version 1.27.1, the one in the file 1.27.2.",
     )
     accepted = Policy(accept=(AcceptedHold(Reason.OLDER, "team", "it is fine", NOW.date()),))
-    assert chosen(decide(place("old", accepted), [held_newest(*earlier, history=history)], NOW)) == [digest("new")]
+    assert chosen(decide(place("old", accepted), [held_newest(*earlier, observations=history)], NOW)) == [digest("new")]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_s
     ],
 )
 def test_where_the_newest_is_held_nothing_is_taken_that_was_left_or_is_too_young(history, min_age):
-    resolved = held_newest(stating("ripe", "1.27.4"), history=history)
+    resolved = held_newest(stating("ripe", "1.27.4"), observations=history)
     assert isinstance(decide(place("old", Policy(min_age=min_age * DAY)), [resolved], NOW), HeldUpdate)
 
 
@@ -126,6 +126,6 @@ def test_what_came_before_an_image_of_another_platform_is_judged_by_its_own():
 
 def test_a_place_takes_nothing_earlier_that_only_another_place_may_take():
     history = seen(NGINX, old=9, ripe=4, held=2)
-    resolved = points_to("new", history=history, earlier_manifests=(index("ripe"),))
+    resolved = points_to("new", observations=history, earlier_manifests=(index("ripe"),))
     assert chosen(decide(place("old", THREE_DAYS), [resolved], NOW)) == [digest("ripe")]
     assert isinstance(decide(place("held", THREE_DAYS), [resolved], NOW), HeldUpdate)

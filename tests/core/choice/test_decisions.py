@@ -92,18 +92,18 @@ def test_a_digest_that_is_not_sha256_is_read_and_never_written():
 
 
 def test_a_closed_place_says_why():
-    assert _reason(_select("nginx:1", digest=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
+    assert _reason(_select("nginx:1", digest_slot=NotEditable(Reason.UNSUPPORTED_DIGEST))) is Reason.UNSUPPORTED_DIGEST
 
 
 @pytest.mark.parametrize("reason", [Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER])
 def test_what_is_not_ours_to_know_or_write_is_said_before_whose_it_is(reason):
-    place = {"role": Role.THIRD_PARTY, "digest": NotEditable(reason)}
+    place = {"role": Role.THIRD_PARTY, "digest_slot": NotEditable(reason)}
     assert _reason(_select("registry.acme.dev/web:1", **place)) is reason
 
 
 def test_a_rule_opens_what_it_allows_and_nothing_else():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    place = {"digest": NotEditable(Reason.EMBEDDED, slot), "tag": NotEditable(Reason.EMBEDDED, slot)}
+    place = {"digest_slot": NotEditable(Reason.EMBEDDED, slot), "tag_slot": NotEditable(Reason.EMBEDDED, slot)}
     assert _reason(_select("nginx:1", **place)) is Reason.EMBEDDED
     assert (
         _reason(_select("nginx:1", PolicyConfig(rules=(PolicyRule(allow=(Reason.IMMUTABLE_JOB,)),)), **place))
@@ -116,7 +116,7 @@ def test_a_rule_opens_what_it_allows_and_nothing_else():
 
 @pytest.mark.parametrize("until", [None, TODAY, date(2027, 1, 16)])
 def test_a_comment_ignores_to_the_end_of_its_last_day(until):
-    skip = _select("nginx:1", comment=IgnoreComment(3, until, "ABC-12"))
+    skip = _select("nginx:1", ignore_comment=IgnoreComment(3, until, "ABC-12"))
     assert _reason(skip) is Reason.IGNORED
     assert "line 3" in skip.detail
     assert "ABC-12" in skip.detail
@@ -124,7 +124,7 @@ def test_a_comment_ignores_to_the_end_of_its_last_day(until):
 
 
 def test_an_expired_comment_no_longer_ignores_and_is_reported():
-    selected = _select("nginx:1", comment=IgnoreComment(3, date(2027, 1, 14)))
+    selected = _select("nginx:1", ignore_comment=IgnoreComment(3, date(2027, 1, 14)))
     assert isinstance(selected, TrackedImage)
     (note,) = selected.occurrence.notes
     assert "line 3" in note
@@ -133,7 +133,7 @@ def test_an_expired_comment_no_longer_ignores_and_is_reported():
 
 def test_closing_keeps_what_cannot_be_opened_closed():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest=slot), Reason.EMBEDDED)
+    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot), Reason.EMBEDDED)
     assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
     assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
     assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
@@ -144,7 +144,7 @@ def test_closing_keeps_what_cannot_be_opened_closed():
 
 def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
     slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest=slot, tag=slot), Reason.EMBEDDED)
+    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
     left = assign_to_other_bot(
         assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3"
     )
@@ -157,18 +157,18 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
     assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
     assert (
         unlock_allowed(
-            assign_to_other_bot(occurrence("nginx:1", digest=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
+            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
         ).digest_slot
         == slot
     )
 
 
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
-    closed = lock_occurrence(occurrence("nginx:1", digest=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
+    closed = lock_occurrence(occurrence("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
     assert assign_to_other_bot(closed, "Renovate", "renovate.json").notes == ()
     rulebook = PolicyConfig(rules=(PolicyRule(allow=(Reason.OTHER_WRITER,)),))
-    assert _reason(_select("nginx:1", rulebook, digest=closed.digest_slot)) is Reason.OTHER_WRITER
+    assert _reason(_select("nginx:1", rulebook, digest_slot=closed.digest_slot)) is Reason.OTHER_WRITER
 
 
 def test_own_images_move_only_by_a_rule_that_says_role_own():

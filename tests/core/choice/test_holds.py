@@ -143,14 +143,14 @@ def seen(*words):
 
 def test_a_tag_that_went_back_to_what_it_had_left_is_held():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    found = objections(index("old"), new, history=seen("new", "bad"))
+    found = objections(index("old"), new, observations=seen("new", "bad"))
     assert list(found) == [Reason.SEEN_BEFORE]
-    assert objections(index("old"), new, history=seen("old", "new")) == {}
+    assert objections(index("old"), new, observations=seen("old", "new")) == {}
 
 
 def test_where_the_file_holds_what_the_tag_left_moving_back_is_no_hold():
     new = index("new", {"linux/amd64": "x", "linux/arm64": "y"})
-    assert objections(index("old"), new, history=seen("new", "old")) == {}
+    assert objections(index("old"), new, observations=seen("new", "old")) == {}
 
 
 def day(number):

@@ -51,7 +51,7 @@ def test_a_branch_that_is_wanted_was_made_for_this_base_whatever_else_is_said():
     ],
 )
 def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_states(base, is_ours, stated, expected):
-    assert base.is_base_of_branch(is_wanted=False, is_ours=is_ours, stated=stated) is expected
+    assert base.is_base_of_branch(is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_branch_that_is_not_wanted_was_made_for_the_base_that_its_commit_state
 def test_a_request_that_is_not_wanted_has_to_be_made_to_the_base_that_its_commit_states(
     base, target, is_ours, stated, expected
 ):
-    assert base.is_base_of_request(target, is_wanted=False, is_ours=is_ours, stated=stated) is expected
+    assert base.is_base_of_request(target, is_desired=False, is_ours=is_ours, stated_base=stated) is expected
 
 
 def test_a_commit_says_which_base_it_was_made_for_unless_that_is_the_default_one():

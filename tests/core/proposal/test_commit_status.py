@@ -152,41 +152,41 @@ LONG_AGO = NOW - timedelta(days=30)
 
 
 def test_what_has_its_status_is_left():
-    before = shown(head=HEAD, body=body(on(HEAD)), ever=RequestAttributes(), opened=NOW)
+    before = shown(head=HEAD, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(KNOWN, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_another_last_commit_gets_it_whenever_that_came():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=LONG_AGO)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
     assert step(KNOWN, before) == UpdateRequest(
         before, KNOWN, must_push=False, must_update_text=False, attributes=ONLY_STATUS
     )
 
 
 def test_a_request_from_before_there_were_statuses_gets_one():
-    before = shown(head=HEAD, ever=None, opened=LONG_AGO)
+    before = shown(head=HEAD, ever_set=None, opened_at=LONG_AGO)
     assert step(KNOWN, before).attributes == ONLY_STATUS
 
 
 def test_what_is_pushed_or_reworded_gets_it():
-    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever=RequestAttributes(), opened=LONG_AGO)
+    moved = shown(head=HEAD, intent="9" * 16, body=body(on(HEAD)), ever_set=RequestAttributes(), opened_at=LONG_AGO)
     assert step(KNOWN, moved) == UpdateRequest(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
     )
-    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever=RequestAttributes(), opened=LONG_AGO)
+    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever_set=RequestAttributes(), opened_at=LONG_AGO)
     assert step(KNOWN, reworded).attributes == ONLY_STATUS
 
 
 def test_a_run_that_knows_less_than_the_text_sets_none():
     knows_all, knows_less = "2" * 14 + "00", "2" * 14 + "01"
-    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever=RequestAttributes(), opened=NOW)
+    before = shown(head=HEAD, body=body(on("b" * 40), knows_all), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(replace(KNOWN, report_fingerprint=knows_less), before) == NoChange(
         BRANCH, NoChangeReason.UNCHANGED, before
     )
 
 
 def test_where_none_is_wanted_none_is_missed():
-    before = shown(head=HEAD, body=body(on("b" * 40)), ever=RequestAttributes(), opened=NOW)
+    before = shown(head=HEAD, body=body(on("b" * 40)), ever_set=RequestAttributes(), opened_at=NOW)
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
@@ -199,9 +199,9 @@ def test_what_waits_for_people_keeps_the_status_of_its_text_on_a_merge_of_the_ba
         head=HEAD,
         intent="9" * 16,
         body=body(on("b" * 40, ELSEWHERE)),
-        accepted=True,
-        committed=NOW,
-        ever=RequestAttributes(),
+        is_accepted=True,
+        committed_at=NOW,
+        ever_set=RequestAttributes(),
     )
     reason = NoChangeReason.ACCEPTED if known else NoChangeReason.UNKNOWN
     left = NoChange(BRANCH, reason, waits, attributes=RequestAttributes(status=ELSEWHERE))

@@ -44,14 +44,14 @@ def test_new_evidence_alone_changes_the_body_and_no_commit():
 
 
 def test_evidence_that_knows_less_never_replaces_what_is_known_of_the_same_move():
-    before, uncertain = shown(report_fingerprint=f"{REPORT[:8]}99999990"), replace(WANTED, report=f"{REPORT[:15]}1")
+    before, uncertain = shown(report=f"{REPORT[:8]}99999990"), replace(WANTED, report_fingerprint=f"{REPORT[:15]}1")
     assert step(uncertain, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     killed = shown(report="9" * 15 + "0")
     assert step(uncertain, killed) == UpdateRequest(killed, uncertain, must_push=False, must_update_text=True)
 
 
 def test_an_accepted_proposal_that_conflicts_is_rebuilt_at_once():
-    before = shown(conflicts=True, accepted=True, committed=NOW)
+    before = shown(has_conflicts=True, is_accepted=True, committed_at=NOW)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
@@ -61,7 +61,7 @@ def test_a_run_killed_between_push_and_amend_is_healed_by_the_amend():
 
 
 def test_a_conflict_is_rebuilt_on_the_new_base():
-    before = shown(conflicts=True)
+    before = shown(has_conflicts=True)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
 
 
@@ -93,7 +93,7 @@ def test_a_close_killed_after_its_mark_is_taken_back_when_it_is_wanted_again():
 def test_a_persons_commit_means_hands_off_and_is_said_once(wanted):
     edited = shown(intent=None)
     assert step(wanted, edited) == NoChange(BRANCH, NoChangeReason.EDITED, edited, must_comment=True)
-    told = shown(intent=None, told=True)
+    told = shown(intent=None, has_commented=True)
     assert step(wanted, told) == NoChange(BRANCH, NoChangeReason.EDITED, told)
 
 
@@ -101,7 +101,7 @@ TICKED = f"- [x] <!-- basebump:rebase --> words\n\n{render_marker(BodyMarker(TAR
 
 
 def test_a_ticked_box_rebuilds_the_branch_whoever_committed_to_it_and_is_cleared():
-    for more in ({}, {"intent": None}, {"accepted": True, "committed": NOW}):
+    for more in ({}, {"intent": None}, {"is_accepted": True, "committed_at": NOW}):
         before = shown(body=TICKED, **more)
         assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
     asked = replace(WANTED, user_requests=frozenset({UserRequest.REBASE}))
@@ -127,9 +127,9 @@ def test_what_was_declined_comes_back_when_somebody_asks_for_it():
 
 
 def test_a_label_rebuilds_and_is_answered_though_the_words_stay():
-    before = shown(intent=None, asks=frozenset({UserRequest.REBASE}))
+    before = shown(intent=None, user_requests=frozenset({UserRequest.REBASE}))
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
-    pointless = shown(asks=frozenset({UserRequest.AGAIN}))
+    pointless = shown(user_requests=frozenset({UserRequest.AGAIN}))
     assert step(WANTED, pointless) == UpdateRequest(pointless, WANTED, must_push=False, must_update_text=True)
 
 
@@ -148,24 +148,24 @@ def test_what_was_not_wholly_looked_at_is_left_exactly_as_it_is(wanted):
 
 
 def test_an_accepted_proposal_is_not_refreshed_at_once():
-    before = shown(intent="9" * 16, accepted=True, committed=NOW - timedelta(days=1))
+    before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - timedelta(days=1))
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_an_accepted_proposal_is_refreshed_when_it_is_due():
-    before = shown(intent="9" * 16, accepted=True, committed=NOW - WANTED.refresh_every)
+    before = shown(intent="9" * 16, is_accepted=True, committed_at=NOW - WANTED.refresh_every)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=False)
     patient = replace(WANTED, refresh_every=WANTED.refresh_every + timedelta(minutes=1))
     assert step(patient, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_an_accepted_proposal_is_refreshed_at_once_where_that_is_urgent():
-    before, urgent = shown(intent="9" * 16, accepted=True, committed=NOW), replace(WANTED, is_urgent=True)
+    before, urgent = shown(intent="9" * 16, is_accepted=True, committed_at=NOW), replace(WANTED, is_urgent=True)
     assert step(urgent, before) == UpdateRequest(before, urgent, must_push=True, must_update_text=False)
 
 
 def test_a_digest_that_only_became_old_enough_waits_too():
-    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW - timedelta(days=6))
+    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW - timedelta(days=6))
     sliding = replace(WANTED, is_only_aged=True)
     assert step(sliding, before) == NoChange(BRANCH, NoChangeReason.SLIDING, before)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=True, must_update_text=True)
@@ -176,13 +176,13 @@ def test_a_digest_that_only_became_old_enough_waits_too():
 
 
 def test_another_image_in_a_group_is_more_than_sliding():
-    before = shown(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed=NOW)
+    before = shown(intent="9" * 16, targets=("docker.io/library/redis:7@x",), committed_at=NOW)
     sliding = replace(WANTED, is_only_aged=True)
     assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_an_accepted_proposal_still_gets_new_evidence():
-    before = shown(report="9" * 15 + "0", accepted=True, committed=NOW)
+    before = shown(report="9" * 15 + "0", is_accepted=True, committed_at=NOW)
     assert step(WANTED, before) == UpdateRequest(before, WANTED, must_push=False, must_update_text=True)
 
 
@@ -204,7 +204,7 @@ def test_what_a_person_closed_mutes_its_lines_where_the_policy_says_so_until_tha
 
 
 def test_what_was_closed_because_its_branch_vanished_is_offered_again():
-    before = shown(RequestState.CLOSED, vanished=True)
+    before = shown(RequestState.CLOSED, is_closed_by_branch_deletion=True)
     for wanted in (WANTED, replace(WANTED, is_onboarding=True), replace(WANTED, on_close=OnClose.LINE)):
         assert step(wanted, before) == OpenRequest(wanted, must_push=True)
 
@@ -241,7 +241,7 @@ def test_a_branch_without_a_request_is_opened_if_wanted():
     assert step(WANTED, branch) == OpenRequest(WANTED, must_push=False, existing_branch=branch)
 
 
-@pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"conflicts": True}])
+@pytest.mark.parametrize("more", [{"intent": "9" * 16}, {"has_conflicts": True}])
 def test_a_branch_that_holds_something_else_or_conflicts_is_pushed_first(more):
     branch = shown(RequestState.BRANCH, **more)
     assert step(WANTED, branch) == OpenRequest(WANTED, must_push=True, existing_branch=branch)
@@ -297,29 +297,29 @@ def test_an_open_request_wins_over_older_ones():
     ],
 )
 def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind, strict, rebuilt):
-    before, wanted = shown(conflicts=conflicts, behind=behind, strict=strict), replace(WANTED, rebase=rebase)
+    before, wanted = shown(has_conflicts=conflicts, is_behind=behind, must_be_current=strict), replace(WANTED, rebase=rebase)
     expected = UpdateRequest(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
     assert step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
 
 
 @pytest.mark.parametrize("rebase", [Rebase.AUTO, Rebase.ALWAYS])
 def test_an_accepted_proposal_is_not_rebuilt_only_because_it_is_behind(rebase):
-    before = shown(behind=True, strict=True, accepted=True, committed=NOW)
+    before = shown(is_behind=True, must_be_current=True, is_accepted=True, committed_at=NOW)
     assert step(replace(WANTED, rebase=rebase), before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)
 
 
 def test_what_has_to_be_rebuilt_anyway_waits_for_no_age():
-    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed=NOW, behind=True, strict=True)
+    before = shown(intent="9" * 16, targets=TARGETS_BEFORE, committed_at=NOW, is_behind=True, must_be_current=True)
     sliding = replace(WANTED, is_only_aged=True)
     assert step(sliding, before) == UpdateRequest(before, sliding, must_push=True, must_update_text=True)
 
 
 def test_never_rebuilding_still_follows_the_tag():
-    before, wanted = shown(intent="9" * 16, conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
+    before, wanted = shown(intent="9" * 16, has_conflicts=True), replace(WANTED, rebase=Rebase.NEVER)
     assert step(wanted, before) == UpdateRequest(before, wanted, must_push=True, must_update_text=False)
 
 
 def test_never_rebuilding_leaves_an_accepted_proposal_that_conflicts():
-    before, wanted = shown(intent="9" * 16, conflicts=True, accepted=True, committed=NOW), WANTED
+    before, wanted = shown(intent="9" * 16, has_conflicts=True, is_accepted=True, committed_at=NOW), WANTED
     wanted = replace(WANTED, rebase=Rebase.NEVER)
     assert step(wanted, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

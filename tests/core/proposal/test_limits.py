@@ -49,13 +49,13 @@ def test_a_limit_over_the_run_goes_to_what_is_worth_the_most_wherever_it_is():
     old, older = (datetime(2026, month, 1, tzinfo=UTC) for month in (6, 3))
     first = [
         propose("low"),
-        propose("critical", worth=ProposalPriority(critical_fixed=2, oldest_built_at=old)),
-        propose("b", worth=ProposalPriority()),
+        propose("critical", priority=ProposalPriority(critical_fixed=2, oldest_built_at=old)),
+        propose("b", priority=ProposalPriority()),
     ]
     second = [
-        propose("exploited", worth=ProposalPriority(exploited_fixed=1)),
-        propose("old", worth=ProposalPriority(oldest_built_at=old)),
-        propose("older", worth=ProposalPriority(oldest_built_at=older)),
+        propose("exploited", priority=ProposalPriority(exploited_fixed=1)),
+        propose("old", priority=ProposalPriority(oldest_built_at=old)),
+        propose("older", priority=ProposalPriority(oldest_built_at=older)),
     ]
     assert waiting(queue(limits, first, 0), queue(limits, second, 0)) == [
         {"low": DeferralReason.NEW_PER_RUN, "b": DeferralReason.NEW_PER_RUN},
@@ -80,8 +80,8 @@ def test_base_branches_share_the_limits_of_their_repository():
 
 
 def test_a_repository_is_taken_on_once_whatever_the_number_of_its_base_branches():
-    web = [queue(NONE, [propose(name, is_first=True)], 0, 1, "web") for name in "ab"]
-    assert waiting(*web, queue(NONE, [propose("c", is_first=True)], 0, 1, "api")) == [
+    web = [queue(NONE, [propose(name, is_onboarding=True)], 0, 1, "web") for name in "ab"]
+    assert waiting(*web, queue(NONE, [propose("c", is_onboarding=True)], 0, 1, "api")) == [
         {},
         {},
         {"c": DeferralReason.ROLLOUT},

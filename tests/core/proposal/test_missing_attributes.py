@@ -14,7 +14,7 @@ LABELLED = replace(WANTED, attributes=RequestAttributes(labels=("docker",), revi
 
 
 def test_what_a_killed_run_did_not_set_is_set_by_the_next():
-    before = shown(ever=RequestAttributes(labels=("docker",)), opened=NOW - timedelta(days=1))
+    before = shown(ever_set=RequestAttributes(labels=("docker",)), opened_at=NOW - timedelta(days=1))
     missing = RequestAttributes(reviewers=("ada",), milestone="Next")
     assert step(LABELLED, before) == UpdateRequest(
         before, LABELLED, must_push=False, must_update_text=False, attributes=missing
@@ -22,12 +22,12 @@ def test_what_a_killed_run_did_not_set_is_set_by_the_next():
 
 
 def test_what_was_ever_set_is_not_set_again():
-    before = shown(ever=LABELLED.attributes, opened=NOW)
+    before = shown(ever_set=LABELLED.attributes, opened_at=NOW)
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
 def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
-    before = shown(ever=RequestAttributes(), opened=NOW - timedelta(days=2))
+    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=2))
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     moved = replace(before, intent="9" * 16)
     assert step(LABELLED, moved) == UpdateRequest(
@@ -36,13 +36,13 @@ def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
 
 
 def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit():
-    before = shown(ever=RequestAttributes(), opened=NOW - timedelta(days=9), committed=NOW - timedelta(days=1))
+    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1))
     assert step(LABELLED, before).attributes == LABELLED.attributes
     assert step(LABELLED, replace(before, committed_at=NOW - timedelta(days=2))).reason is NoChangeReason.UNCHANGED
 
 
 def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
-    before = shown(ever=None, opened=NOW)
+    before = shown(ever_set=None, opened_at=NOW)
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
@@ -54,14 +54,14 @@ MERGING = replace(WANTED, attributes=RequestAttributes(automerge=True))
 
 
 def test_what_may_merge_by_itself_is_armed_once():
-    before = shown(body=ARMED_BODY, ever=RequestAttributes(), opened=NOW)
+    before = shown(body=ARMED_BODY, ever_set=RequestAttributes(), opened_at=NOW)
     assert step(MERGING, before).attributes == RequestAttributes(automerge=True)
-    disarmed_by_a_person = shown(body=ARMED_BODY, ever=RequestAttributes(automerge=True), opened=NOW)
+    disarmed_by_a_person = shown(body=ARMED_BODY, ever_set=RequestAttributes(automerge=True), opened_at=NOW)
     assert step(MERGING, disarmed_by_a_person) == NoChange(BRANCH, NoChangeReason.UNCHANGED, disarmed_by_a_person)
 
 
 def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
-    before = shown(ever=RequestAttributes(), opened=NOW - timedelta(days=9))
+    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9))
     assert step(MERGING, before) == UpdateRequest(
         before, MERGING, must_push=False, must_update_text=True, attributes=RequestAttributes(automerge=True)
     )
@@ -69,7 +69,7 @@ def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
 
 def test_what_we_armed_is_not_accepted_and_moves_on():
     before = shown(
-        body=ARMED_BODY, intent="9" * 16, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW
+        body=ARMED_BODY, intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
     assert step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
 
@@ -77,7 +77,7 @@ def test_what_we_armed_is_not_accepted_and_moves_on():
 @pytest.mark.parametrize("intent", [INTENT, "9" * 16])
 def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
     before = shown(
-        body=ARMED_BODY, intent=intent, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW
+        body=ARMED_BODY, intent=intent, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
     )
     expected = UpdateRequest(
         before, WANTED, must_push=intent != INTENT, must_update_text=True, attributes=RequestAttributes(automerge=False)
@@ -88,7 +88,7 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_marker(BodyMarker(TARGETS, known, has_automerge=True))}"
-    before = shown(body=body, has_automerge=True, ever=RequestAttributes(automerge=True), opened=NOW, committed=NOW)
+    before = shown(body=body, has_automerge=True, ever_set=RequestAttributes(automerge=True), opened_at=NOW, committed_at=NOW)
     unscanned = replace(WANTED, report_fingerprint=f"{REPORT[:-1]}1", is_merge_unknown=True)
     assert step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     for other in (
@@ -100,5 +100,5 @@ def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
 
 
 def test_what_somebody_armed_with_the_account_that_we_use_is_accepted_and_stays_armed():
-    before = shown(intent="9" * 16, has_automerge=True, ever=RequestAttributes(automerge=True), committed=NOW)
+    before = shown(intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW)
     assert step(WANTED, before) == NoChange(BRANCH, NoChangeReason.ACCEPTED, before)

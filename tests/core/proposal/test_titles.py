@@ -110,4 +110,4 @@ def test_a_template_of_messages_that_says_nothing_is_refused():
 
 def test_no_field_of_the_view_is_a_text_of_its_own():
     kinds = {field.type for shape in (HeadView, TagUpdateView) for field in fields(shape)}
-    assert kinds == {"int", "Plain", "Plain | None", "tuple[MoveView, ...]"}
+    assert kinds == {"int", "Plain", "Plain | None", "tuple[TagUpdateView, ...]"}

@@ -123,7 +123,7 @@ def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str
     digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
     if reference.digest:
         digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
-    place = occurrence(written, tag=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest=digest_slot)
+    place = occurrence(written, tag_slot=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest_slot=digest_slot)
     return apply_edits(content.encode(), list_edits(place, new)).decode()
 
 
@@ -162,6 +162,6 @@ def test_a_tag_that_stands_alone_must_not_become_another_number(content, tag, mi
     old = re.search(rb"[0-9.]+", content)
     slot = EditSlot(Span(*old.span()), old[0])
     assert (
-        is_misread_as_number(content, occurrence("nginx:1", tag=slot), UpdateCandidate(digest("new"), tag=tag))
+        is_misread_as_number(content, occurrence("nginx:1", tag_slot=slot), UpdateCandidate(digest("new"), tag=tag))
         is misread
     )

@@ -25,7 +25,7 @@ ROOT = frozenset({()})
 
 
 def value(key="image.tag", path="web/values.yaml", **more):
-    closed = {"digest": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
+    closed = {"digest_slot": NotEditable(Reason.CHART_UNKNOWN, SLOT), "variables": (key,), "format": "helm"}
     return occurrence("nginx:1.27", path=path, locator=f"0/{key}", **(closed | more))
 
 
@@ -231,7 +231,7 @@ def test_places_that_share_their_bytes_are_open_only_together():
 
 def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
     """`sha256:sha256:…` is none."""
-    place = value("image.digest", digest=EditSlot(Span(5, 5), b"", b""))
+    place = value("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
     assert verdict(template((digest, IMAGE)), place=place) == "unknown"
     assert verdict(template((digest, OTHER)), place=place) == "unknown"
@@ -241,6 +241,6 @@ def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
 
 def test_nothing_else_is_opened():
     closed = NotEditable(Reason.TAG_IS_LABEL)
-    assert verdict(template((TAG, IMAGE)), place=value(digest=closed)) == "unknown"
+    assert verdict(template((TAG, IMAGE)), place=value(digest_slot=closed)) == "unknown"
     assert verdict(template((TAG, IMAGE)), place=value(format="kubernetes")) == "unknown"
-    assert verdict(template((TAG, IMAGE)), place=value(digest=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"
+    assert verdict(template((TAG, IMAGE)), place=value(digest_slot=NotEditable(Reason.EMBEDDED, SLOT))) == "unknown"

@@ -112,25 +112,25 @@ def test_a_tag_moves_that_may_be_a_version_and_every_digest_does(written, expect
     ],
 )
 def test_names_are_compared_without_their_registry_and_with_stars_for_anything(name, written, expected):
-    assert is_left(place(written), config(ignored=(IgnoredImages(name),))) is expected
+    assert is_left(place(written), config(ignored_images=(IgnoredImages(name),))) is expected
 
 
 @given(st.text(alphabet="ab*", max_size=8), st.text(alphabet="ab", min_size=1, max_size=8))
 def test_a_star_is_any_text(pattern, name):
     expected = re.fullmatch(".*".join(map(re.escape, pattern.split("*"))), name) is None
-    assert is_left(place(f"{name}:1"), config(ignored=(IgnoredImages(pattern),))) is expected
+    assert is_left(place(f"{name}:1"), config(ignored_images=(IgnoredImages(pattern),))) is expected
 
 
 def test_what_is_ignored_of_a_move_leaves_the_others():
     ignored = (IgnoredImages("*", frozenset({BotUpdateType.MAJOR})),)
-    assert not is_left(place("golang:1"), config(ignored=ignored))
-    assert is_left(place("golang:1.22"), config(ignored=ignored))
-    assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored=ignored))
+    assert not is_left(place("golang:1"), config(ignored_images=ignored))
+    assert is_left(place("golang:1.22"), config(ignored_images=ignored))
+    assert is_left(place(f"golang:1@sha256:{'a' * 64}"), config(ignored_images=ignored))
 
 
 def test_only_what_is_allowed_moves_where_something_is():
-    assert is_left(place(), config(allowed=("golang",)))
-    assert not is_left(place(), config(allowed=("node", "redis*")))
+    assert is_left(place(), config(allowed_names=("golang",)))
+    assert not is_left(place(), config(allowed_names=("node", "redis*")))
 
 
 @pytest.mark.parametrize(

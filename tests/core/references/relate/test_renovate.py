@@ -263,7 +263,7 @@ def test_what_the_config_itself_rules_out_no_preset_can_bring_back():
 
 def test_a_preset_elsewhere_may_switch_on_what_the_config_has_rules_for():
     pod = place("nginx:1.27", "apps/pod.yaml", "kubernetes", "0/spec/containers/0/image")
-    presets = {"unread": ("local>a/b",)}
+    presets = {"unread_presets": ("local>a/b",)}
     for spoken_of in ("docker", "kubernetes"):
         assert is_left(pod, named_in_rules=frozenset({spoken_of}), **presets)
         assert not is_left(pod, named_in_rules=frozenset({spoken_of}))
