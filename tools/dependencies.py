@@ -32,6 +32,7 @@ _WORDS = {
 _READ = {
     "cronsim": "BSD-3-Clause",
     "dockerfile-parse": "BSD-3-Clause",
+    "google-re2": "BSD-3-Clause",
     "isodate": "BSD-3-Clause",
     "jinja2": "BSD-3-Clause",
     "pyasn1-modules": "BSD-2-Clause",

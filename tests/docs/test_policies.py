@@ -82,10 +82,20 @@ def test_every_example_is_a_config_by_itself(section, tmp_path):
         assert load(path, requires_forges=False) != Settings(source=str(path))
 
 
-OF_RULES = ("Rule", "Match", "Accept", "AllowIntroduced", "Automerge", "OpenWhen", "Refresh", "Require", "Schedule")
+OF_RULES = (
+    "Rule",
+    "MatchSection",
+    "AcceptEntry",
+    "AllowIntroducedSection",
+    "AutomergeSection",
+    "OpenWhenSection",
+    "RefreshSection",
+    "RequireSection",
+    "ScheduleSection",
+)
 
 
-@pytest.mark.parametrize("shape", [*OF_RULES, "Limits", "Rollout"])
+@pytest.mark.parametrize("shape", [*OF_RULES, "LimitsSection", "RolloutSection"])
 def test_no_key_of_a_policy_is_without_an_example(shape):
     """Nor one of what is about a whole fleet."""
     keys = build_json_schema()["$defs"][shape]["properties"]
