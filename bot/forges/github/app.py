@@ -46,7 +46,7 @@ class AppKey:
 
     def __post_init__(self) -> None:
         try:
-            object.__setattr__(self, "_signer", _create_signer(self.id, self.key.replace("\\n", "\n")))
+            object.__setattr__(self, "_app_auth", _create_signer(self.id, self.key.replace("\\n", "\n")))
             self.sign()
         except Exception as error:
             # Any exception: a bad key fails in PyGithub, PyJWT or cryptography, with AssertionError, TypeError,

@@ -149,9 +149,9 @@ def origin(gitlab):
 
 def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(origin, gitlab, tmp_path):
     with origin.clone(gitlab.branches()["main"]) as clone:
-        files = [TreeEntry(path, each.size, each.oid) for path, each in clone.listing().files.items()]
+        files = [TreeEntry(path, each.size, each.oid) for path, each in clone.list_files().files.items()]
         elsewhere = Git.create(tmp_path / "elsewhere.git", {"Dockerfile": FILES["Dockerfile"]}, bare=True)
-        found = replace(clone, near=replace(clone.near, directory=elsewhere.directory)).fetch(files)
+        found = replace(clone, local_git=replace(clone.local_git, directory=elsewhere.directory)).fetch_files(files)
         contents = {each.path: content for each, content in zip(files, found, strict=True)}
     assert contents.pop("Dockerfile") == CONTENTS["Dockerfile"]
     assert contents
@@ -160,9 +160,9 @@ def test_a_file_that_a_server_leaves_out_of_its_answer_is_an_error_of_its_own(or
 
 def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, tmp_path):
     git_first(f'echo "$*" >> {tmp_path}/told')
-    assert origin.head() == ("main", gitlab.branches()["main"])
+    assert origin.read_default_branch() == ("main", gitlab.branches()["main"])
     with origin.clone(gitlab.branches()["main"]) as clone:
-        files = [each.read_bytes() for each in clone.near.directory.rglob("*") if each.is_file()]
+        files = [each.read_bytes() for each in clone.local_git.directory.rglob("*") if each.is_file()]
     told = (tmp_path / "told").read_text(encoding="utf-8")
     assert "ls-remote" in told
     assert not any(secret in told + repr(origin) + repr(clone) for secret in (TOKEN, b64encode(LOGIN).decode()))
@@ -172,8 +172,8 @@ def test_the_token_is_in_no_argument_and_in_no_file(origin, gitlab, git_first, t
 def test_certificates_that_are_named_are_trusted_instead_of_the_usual_ones(origin, git_first, tmp_path, monkeypatch):
     git_first(f'echo "$GIT_SSL_CAINFO" >> {tmp_path}/told')
     monkeypatch.setenv("SSL_CERT_FILE", "/usual.pem")
-    origin.head()
-    replace(origin, ca=tmp_path / "ca.pem").head()
+    origin.read_default_branch()
+    replace(origin, ca=tmp_path / "ca.pem").read_default_branch()
     assert (tmp_path / "told").read_text(encoding="utf-8").split() == ["/usual.pem", f"{tmp_path}/ca.pem"]
 
 
@@ -186,7 +186,7 @@ def test_nothing_of_this_machines_configuration_counts(origin, gitlab, a_home_of
         f'[url "http://127.0.0.1:9/"]\n insteadOf = http://127.0.0.1\n[credential]\n helper = {trap}\n'
         f"[core]\n hooksPath = {a_home_of_its_own}\n askPass = {trap}\n"
     )
-    assert origin.head() is not None
+    assert origin.read_default_branch() is not None
     with pytest.raises(RefusedError):
         GitOrigin(origin.url).read_default_branch()
     assert not (a_home_of_its_own / "sprung").exists()
@@ -197,7 +197,7 @@ def test_a_redirect_is_not_followed(origin, gitlab):
     moved = type(gitlab.server.reply(None))(302, None, {"Location": f"{gitlab.server.url}/other.git/info/refs"})
     gitlab.server.fail(r"GET .*/web\.git/", moved)
     with pytest.raises(RefusedError, match="git could not read"):
-        origin.head()
+        origin.read_default_branch()
     assert not any("/other.git" in line for line in gitlab.server.lines)
 
 
