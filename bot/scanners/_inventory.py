@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 from bot.model.reference import Digest, parse_sha256
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
@@ -53,9 +53,9 @@ def parse_purl(purl: str) -> InventoryPackage | None:
     package_type, *namespace, name = [unquote(part) for part in path.split("/")] if "/" in path else ["", ""]
     if scheme != "pkg" or not package_type or not name or not version:
         return None
-    package = InventoryPackage(
-        package_type.lower(), "/".join(namespace), name, unquote(version), tuple(sorted(parse_qsl(query)))
-    )
+    pairs = (part.partition("=") for part in query.split("&"))
+    qualifiers = tuple(sorted((key.lower(), unquote(value)) for key, _, value in pairs if value))  # `+` is a plus sign
+    package = InventoryPackage(package_type.lower(), "/".join(namespace), name, unquote(version), qualifiers)
     source_name, _, source_version = package.get_qualifier("upstream").partition("@")
     return (
         _attach_source(package, source_name, source_version or get_version_with_epoch(package))

@@ -32,6 +32,11 @@ GRYPE = Path(__file__).parent / "reports" / "grype.json"
         ("pkg:deb/debian/a@1%2Bdfsg-1%2Bb2?distro=debian-13&upstream=b", ("Debian:13", "b", "1+dfsg-1")),
         ("pkg:deb/debian/a@1?distro=debian-13&upstream=b%402%3A3-1", ("Debian:13", "b", "2:3-1")),
         ("pkg:deb/debian/a@3-1%2Bb1?distro=debian-13&epoch=2&upstream=b", ("Debian:13", "b", "2:3-1")),
+        (
+            "pkg:deb/debian/libsigc++-2.0-0v5@2.12.0-1?distro=debian-12&upstream=libsigc++-2.0",
+            ("Debian:12", "libsigc++-2.0", "2.12.0-1"),
+        ),
+        ("pkg:deb/debian/a@1?Distro=debian-13&upstream=", ("Debian:13", "a", "1")),
         ("pkg:apk/alpine/a@1-r0?distro=3.20.3", ("Alpine:v3.20", "a", "1-r0")),
         ("pkg:deb/ubuntu/a@1?distro=ubuntu-24.04", ("Ubuntu:24.04:LTS", "a", "1")),
         ("pkg:deb/ubuntu/a@1?distro=ubuntu-24.10", ("Ubuntu:24.10", "a", "1")),

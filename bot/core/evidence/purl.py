@@ -25,7 +25,9 @@ def parse_purl(text: str) -> Purl | None:
         return None
     kind, slash, path = path.lstrip("/").partition("/")
     namespace, _, last = path.rstrip("/").rpartition("/")
-    name, _, version = last.partition("@")
+    name, at, version = last.rpartition("@")
+    if not at:
+        name, version = last, ""
     qualifiers = _parse_qualifiers(query)
     if not slash or not name or not _TYPE.fullmatch(kind.lower()) or qualifiers is None:
         return None

@@ -49,6 +49,8 @@ def test_nothing_that_anybody_writes_breaks_it(text):
         ("pkg:npm/%40angular/core@1.0", Purl("npm", "@angular", "core", "1.0")),
         ("PKG:DEB/debian/curl", Purl("deb", "debian", "curl", "")),
         ("pkg://golang/github.com/a/b@v1", Purl("golang", "github.com/a", "b", "v1")),
+        ("pkg:npm/acme/a@b@1.0", Purl("npm", "acme", "a@b", "1.0")),
+        ("pkg:npm/@angular/core", Purl("npm", "@angular", "core", "")),
         ("pkg:oci/a@sha256:00?arch=&Tag=1", Purl("oci", "", "a", "sha256:00", (("tag", "1"),))),
     ],
 )
