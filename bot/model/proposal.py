@@ -220,7 +220,9 @@ _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
     DeferralReason.ROLLOUT: "The limit of newly onboarded repositories per run is reached.",
     DeferralReason.UNPROVEN: "It is unknown what it fixes and introduces; the next run tries again.",
     DeferralReason.WORTHLESS: "It does not fix enough to be opened now.",
-    DeferralReason.OPEN_PER_REPOSITORY: "The limit of open proposals in this repository is reached; close some.",
+    DeferralReason.OPEN_PER_REPOSITORY: (
+        "The limit of open proposals in this repository is reached: merge or close some."
+    ),
 }
 
 
