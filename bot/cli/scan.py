@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import click
 from bot import wiring
 from bot.cli import options
 from bot.cli.outputs import FORMATS, ExportTarget, render_html, render_report, write_result
-from bot.cli.screen import colour_text
+from bot.cli.screen import render_scan_for_screen
 from bot.cli.terminal import LogMode, create_progress, log_end
 from bot.model.errors import TreeError, UsageError
 from bot.model.report import RunFailure, RunReport
@@ -54,7 +53,8 @@ def command(
     written, failures = _write_changes(tree, scan_result) if write else (None, ())
     report = scan_result.report.add_failures(failures)
     render = partial(_render_report, report, written, config_file is not None)
-    has_written_all = write_result(render, output_format, exports, lambda: colour_text(render("text"), sys.stdout))
+    show = partial(render_scan_for_screen, report, written, is_configured=config_file is not None)
+    has_written_all = write_result(render, output_format, exports, show)
     code = ExitCode.FAILED if report.failed or not has_written_all else ExitCode.DONE
     log_end(log, report.failed, code)
     return code

@@ -3,46 +3,40 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TextIO
 
 from bot.cli.terminal import is_terminal
 from bot.model.report import RunReport
-from bot.model.vocabulary import Reason
+from bot.model.source import FilePath
 from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, render_unfolded
+from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
 
-DIM, RED, GREEN, YELLOW, CYAN, PLAIN = (f"\x1b[{code}m" for code in (2, 31, 32, 33, 36, 0))
-_BY_MARK = {
-    "↑": CYAN,
-    "✓": GREEN,
-    "‖": YELLOW,
-    "✗": RED,
-    "†": RED,
-    "»": YELLOW,
-    "·": DIM,
-    "?": YELLOW,
-    "!": DIM,
-}
-"""Colours by the marks of `bot/reports/text.py`. The words beside a mark say the same, so colours are not needed."""
-_REFERENCE_LINE = re.compile(rf"^( *\d+  )([{''.join(_BY_MARK)}] .*)$", re.MULTILINE)
-_EXPLANATION = re.compile(rf"^((?:{'|'.join(map(re.escape, Reason))}) {{2,}})(\S.*)$", re.MULTILINE)
-"""The explanations of reasons, below the list."""
-_FAILURES_HEADING = re.compile(r"^basebump could not do its work here:$", re.MULTILINE)
+_COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, Style.FAINT: 2}
+"""The codes of the colours; explanations have none."""
+
+
+def render_scan_for_screen(
+    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
+) -> str:
+    """Render the text of a scan for stdout."""
+    from bot.reports.text import render_scan_lines
+
+    return show_lines(render_scan_lines(report, written_paths, is_configured=is_configured), sys.stdout)
 
 
 def render_run_for_screen(report: RunReport) -> str:
     """Render the text of a run for stdout."""
     from bot.reports.overview import render_overview
-    from bot.reports.text import render_run_text
+    from bot.reports.text import render_run_lines, render_run_text
 
     if not is_terminal(sys.stdout):
         return render_run_text(report, choose_fold(os.environ))
     table = render_overview(report, shutil.get_terminal_size().columns)
-    return colour_text("\n\n".join(filter(None, (render_run_text(report), table))), sys.stdout)
+    return "\n\n".join(filter(None, (show_lines(render_run_lines(report), sys.stdout), table)))
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
@@ -54,25 +48,25 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
     return render_unfolded
 
 
-def colour_text(text: str, stream: TextIO) -> str:
-    """Return the text for a terminal, in colours unless NO_COLOR is set: https://no-color.org/."""
+def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
+    """Return the lines as text: for a terminal wrapped, and in colours unless NO_COLOR is set: https://no-color.org/."""
     if not is_terminal(stream):
-        return text
-    columns = shutil.get_terminal_size().columns
-    text = _EXPLANATION.sub(lambda found: _wrap_explanation(found, columns), text)
-    if os.environ.get("NO_COLOR"):
-        return text
-    return _FAILURES_HEADING.sub(rf"{RED}\g<0>{PLAIN}", _REFERENCE_LINE.sub(_colour_reference, text))
+        return join_lines(lines)
+    columns, has_colours = shutil.get_terminal_size().columns, not os.environ.get("NO_COLOR")
+    return "\n".join(
+        _show_line(line, columns, has_colours=has_colours) if isinstance(line, StyledLine) else line for line in lines
+    )
 
 
-def _wrap_explanation(match: re.Match[str], columns: int) -> str:
+def _show_line(line: StyledLine, columns: int, *, has_colours: bool) -> str:
+    if line.style is Style.EXPLANATION:
+        return _wrap_explanation(line, columns)
+    return f"{line.head}\x1b[{_COLOURS[line.style]}m{line.text}\x1b[0m" if has_colours else str(line)
+
+
+def _wrap_explanation(line: StyledLine, columns: int) -> str:
     """Wrap an explanation between words, and indent it below the first line."""
-    word, sentence = match.groups()
-    if columns < len(word) * 2:
-        return match[0]
-    return "\n".join(textwrap.wrap(sentence, columns, initial_indent=word, subsequent_indent=" " * len(word)))
-
-
-def _colour_reference(match: re.Match[str]) -> str:
-    before, rest = match.groups()
-    return f"{before}{_BY_MARK[rest[0]]}{rest}{PLAIN}"
+    if columns < len(line.head) * 2:
+        return str(line)
+    indent = " " * len(line.head)
+    return "\n".join(textwrap.wrap(line.text, columns, initial_indent=line.head, subsequent_indent=indent))

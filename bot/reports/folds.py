@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-Fold = Callable[[int, str, Sequence[str]], Iterator[str]]
+from bot.reports.styled_lines import Line
+
+Fold = Callable[[int, str, Sequence[Line]], Iterator[Line]]
 """Yields a title and its lines in the syntax of a CI service.
 
 The number distinguishes the folds of one log. All lines were made safe before by `console_line`: they have no control
@@ -12,14 +14,14 @@ characters and do not begin with a command.
 """
 
 
-def render_unfolded(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_unfolded(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
     """Yield the title and the lines without a fold, for files and terminals."""
     yield title
     yield from lines
     yield ""
 
 
-def render_bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
     """Yield a fold of GitHub and Azure Pipelines.
 
     GitHub documents `::group::`, a command that its runner translates to the lines used here. The runner ignores the
@@ -32,7 +34,7 @@ def render_bracket_fold(_number: int, title: str, lines: Sequence[str]) -> Itera
     yield "##[endgroup]"
 
 
-def render_gitlab_fold(number: int, title: str, lines: Sequence[str]) -> Iterator[str]:
+def render_gitlab_fold(number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
     """Yield a fold of GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
 
     GitLab shows the time between the two timestamps. Both are 0, since all repositories of a run end at the same time.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import groupby
 
 from bot.core.evidence.trust import describe_both_signatures
@@ -20,17 +21,18 @@ from bot.reports._effect import describe_effect
 from bot.reports._failures import render_failures
 from bot.reports._repeated_errors import drop_repeated_errors
 from bot.reports.folds import Fold, render_unfolded
+from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_lines
 
-_MARKS: dict[OccurrenceStatus, str] = {
-    OccurrenceStatus.UPDATE: "↑",
-    OccurrenceStatus.UP_TO_DATE: "✓",
-    OccurrenceStatus.HELD: "‖",
-    OccurrenceStatus.REFUSED: "✗",
-    OccurrenceStatus.GONE: "†",
-    OccurrenceStatus.SUPERSEDED: "»",
-    OccurrenceStatus.SKIPPED: "·",
-    OccurrenceStatus.UNRESOLVED: "?",
-    OccurrenceStatus.NOT_CHECKED: "·",
+_MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
+    OccurrenceStatus.UPDATE: ("↑", Style.UPDATE),
+    OccurrenceStatus.UP_TO_DATE: ("✓", Style.GOOD),
+    OccurrenceStatus.HELD: ("‖", Style.WARNING),
+    OccurrenceStatus.REFUSED: ("✗", Style.BAD),
+    OccurrenceStatus.GONE: ("†", Style.BAD),
+    OccurrenceStatus.SUPERSEDED: ("»", Style.WARNING),
+    OccurrenceStatus.SKIPPED: ("·", Style.FAINT),
+    OccurrenceStatus.UNRESOLVED: ("?", Style.WARNING),
+    OccurrenceStatus.NOT_CHECKED: ("·", Style.FAINT),
 }
 
 MAX_COLUMN_WIDTH = 60
@@ -38,50 +40,60 @@ MAX_COLUMN_WIDTH = 60
 
 
 def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
+    """Return the text output of `scan` without styles."""
+    return join_lines(render_scan_lines(report, written_paths, is_configured=is_configured))
+
+
+def render_scan_lines(
+    report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
+) -> list[Line]:
     """Return the text output of `scan`; `written_paths` are the files that `--write` changed, else None."""
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
     places = list(_render_occurrences(tree, report.evidence))
-    return "\n".join(
-        [
-            *places,
-            *([""] if places else []),
-            summarise_statuses(report.repositories),
-            *_render_written(written_paths, tree),
-            *(describe_unscanned(report) if is_configured else _render_scanner_hint(report)),
-            *_explain_reasons(report.repositories),
-            *_render_failures(report),
-        ]
-    )
+    return [
+        *places,
+        *([""] if places else []),
+        summarise_statuses(report.repositories),
+        *_render_written(written_paths, tree),
+        *(describe_unscanned(report) if is_configured else _render_scanner_hint(report)),
+        *_explain_reasons(report.repositories),
+        *_render_failures(report),
+    ]
 
 
 def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
+    """Return the text output of `run` without styles."""
+    return join_lines(render_run_lines(report, fold))
+
+
+def render_run_lines(report: RunReport, fold: Fold = render_unfolded) -> list[Line]:
     """Return the text output of `run`; `fold` renders the lines of one repository."""
     report = drop_repeated_errors(report)
-    lines: list[str] = []
+    lines: list[Line] = []
     for number, repository in enumerate(report.repositories, 1):
         lines += fold(
             number, make_console_line(repository.title), list(_render_repository(repository, report.evidence))
         )
-    lines.append(summarise_statuses(report.repositories))
-    lines += [
+    return [
+        *lines,
+        summarise_statuses(report.repositories),
         *_summarise_proposals(report),
         *describe_unscanned(report),
         *_explain_reasons(report.repositories),
         *_render_failures(report),
     ]
-    return "\n".join(lines)
 
 
-def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    yield from (f"  {line}" for line in _render_occurrences(repository, evidence) if line)
+def _render_repository(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
+    yield from (indent_line(line) for line in _render_occurrences(repository, evidence) if line)
     if repository.configured_name:
         yield make_console_line(f"  The config calls it {repository.configured_name}: write its new name there.")
     yield from (f"  {make_console_line(line)}" for line in repository.note.splitlines())
     yield from (f"  {line}" for proposal in repository.proposals for line in _render_proposal(proposal))
 
 
-def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
+def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transition, Evidence]) -> Iterator[Line]:
     by_path: dict[FilePath, list[Verdict | UnsupportedText]] = {}
     for verdict in repository.verdicts:
         by_path.setdefault(verdict.occurrence.path, []).append(verdict)
@@ -96,13 +108,13 @@ def _render_occurrences(repository: RepositoryReport, evidence: Mapping[Transiti
         places = (_render_entry_lines(found, width, evidence) for found in sorted(by_path[path], key=_get_line_number))
         for (first, *others), same in groupby(places):  # an anchor and its aliases have the same line
             count = len(list(same))
-            yield first + (f"  ({count} places)" if count > 1 else "")
+            yield replace(first, text=f"{first.text}  ({count} places)") if count > 1 else first
             yield from others
 
 
 def _render_entry_lines(
     entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]
-) -> tuple[str, ...]:
+) -> tuple[StyledLine, *tuple[str, ...]]:
     notes = (*_render_signatures(entry, evidence), *_get_notes(entry))
     return _format_entry(entry, width, evidence), *(
         f"{'':>7} {make_console_line(note, MAX_NOTE_LENGTH)}" for note in notes
@@ -131,17 +143,18 @@ def _format_image(verdict: Verdict) -> str:
     return reference.name + (f":{reference.tag}" if reference.tag else "")
 
 
-def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> str:
-    number = f"{_get_line_number(entry):>5}"
+def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mapping[Transition, Evidence]) -> StyledLine:
+    head = f"{_get_line_number(entry):>5}  "
     if isinstance(entry, UnsupportedText):
         text = make_console_line(entry.text, MAX_COLUMN_WIDTH)
-        return f"{number}  ! {text.ljust(width)}  {entry.reason}"
+        return StyledLine(head, f"! {text.ljust(width)}  {entry.reason}", Style.FAINT)
     words = f"{entry.status}"
     if entry.reason is not None:
         words += f" ({entry.reason})" + (f": {make_console_line(entry.detail)}" if entry.detail else "")
     if entry.new_digest is not None and entry.status in UPDATABLE_STATUSES:
         words = _describe_update(entry, evidence)
-    return f"{number}  {_MARKS[entry.status]} {_format_image(entry).ljust(width)}  {words}"
+    mark, style = _MARKS[entry.status]
+    return StyledLine(head, f"{mark} {_format_image(entry).ljust(width)}  {words}", style)
 
 
 def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
@@ -174,7 +187,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
     return sentence
 
 
-def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
+def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
     """Render once the meaning of each reason that was given without a sentence of its own."""
     used_reasons: set[Reason] = set()
     for repository in repositories:
@@ -183,7 +196,9 @@ def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[str]:
     if used_reasons:
         width = max(map(len, used_reasons))
         yield ""
-        yield from (f"{reason.ljust(width)}  {reason.sentence}" for reason in Reason if reason in used_reasons)
+        for reason in Reason:
+            if reason in used_reasons:
+                yield StyledLine(f"{reason.ljust(width)}  ", reason.sentence, Style.EXPLANATION)
 
 
 def _render_written(written_paths: Sequence[FilePath] | None, tree: RepositoryReport) -> Iterator[str]:
@@ -232,7 +247,9 @@ def _render_scanner_hint(report: RunReport) -> Iterator[str]:
         yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 
 
-def _render_failures(report: RunReport) -> Iterator[str]:
+def _render_failures(report: RunReport) -> Iterator[Line]:
     if report.failed:
+        heading, *failures = render_failures(report.failed)
         yield ""
-        yield from render_failures(report.failed)
+        yield StyledLine("", heading, Style.BAD)
+        yield from failures

@@ -15,12 +15,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.git import Git
 from support.parts import ROOT
-from support.runs.reports import HOSTILE, hostile_report, repository, run_report, update, verdict
+from support.runs.reports import (
+    HOSTILE,
+    failure,
+    hostile_report,
+    repository,
+    run_report,
+    text,
+    update,
+    verdict,
+)
 from support.runs.worlds import write_tree
 
-from bot.cli.screen import choose_fold, colour_text
+from bot.cli.screen import choose_fold, show_lines
 from bot.model.vocabulary import OccurrenceStatus, Reason
-from bot.reports.text import render_run_text
+from bot.reports.text import render_run_lines, render_run_text
 
 pytestmark = pytest.mark.real("git")
 COLOUR = re.compile(r"\x1b\[\d+m")
@@ -158,17 +167,55 @@ def test_a_log_of_json_has_every_failure(run, basebump):
     assert (end["event"], end["exit_code"]) == ("end", 1)
 
 
-def test_colours_add_nothing_but_colours(monkeypatch):
-    class Screen(io.StringIO):
-        def isatty(self):
-            return True
+class Screen(io.StringIO):
+    def isatty(self):
+        return True
 
+
+@pytest.fixture
+def wide_terminal(monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setenv("COLUMNS", "200")
-    text = render_run_text(
-        run_report(repository(update(), verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=2)))
-    )
-    painted = colour_text(text, Screen())
-    assert len(COLOUR.findall(painted)) == 4
-    assert COLOUR.sub("", painted) == text
-    assert colour_text(text, io.StringIO()) == text
+    monkeypatch.setenv("COLUMNS", "300")
+
+
+@pytest.mark.parametrize("word", BREAKS)
+def test_colours_add_nothing_but_colours(wide_terminal, word):
+    every_status = [verdict(status, Reason.OWN, line_number=number) for number, status in enumerate(OccurrenceStatus)]
+    for report in (
+        run_report(repository(*every_status, unsupported=(text(),)), failed=[failure()]),
+        hostile_report(word),
+    ):
+        lines = render_run_lines(report)
+        shown = show_lines(lines, Screen())
+        assert COLOUR.sub("", shown) == show_lines(lines, io.StringIO()) == render_run_text(report)
+        assert COLOUR.search(shown)
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (OccurrenceStatus.UPDATE, 36),
+        (OccurrenceStatus.UP_TO_DATE, 32),
+        (OccurrenceStatus.HELD, 33),
+        (OccurrenceStatus.REFUSED, 31),
+        (OccurrenceStatus.GONE, 31),
+        (OccurrenceStatus.SUPERSEDED, 33),
+        (OccurrenceStatus.SKIPPED, 2),
+        (OccurrenceStatus.UNRESOLVED, 33),
+        (OccurrenceStatus.NOT_CHECKED, 2),
+    ],
+)
+def test_status_determines_the_colour_of_its_line(wide_terminal, status, code):
+    shown = show_lines(render_run_lines(run_report(repository(verdict(status)))), Screen())
+    (line,) = (line for line in shown.split("\n") if "node:22" in line)
+    assert re.fullmatch(rf" {{6}}1  \x1b\[{code}m[^ \x1b] node:22  {status}\x1b\[0m", line)
+
+
+def test_only_lines_with_a_style_are_coloured(wide_terminal):
+    note = "    1  ↑ node:22\nown  an explanation\nbasebump could not do its work here:"
+    noted = repository(update(), note=note)
+    shown = show_lines(render_run_lines(run_report(noted, failed=[failure()])), Screen()).split("\n")
+    assert [line for line in shown if "\x1b" in line and "node:22  " not in line] == [
+        "\x1b[31mbasebump could not do its work here:\x1b[0m"
+    ]
