@@ -223,7 +223,7 @@ def test_what_could_not_be_read_is_forgotten_by_the_next_look(tmp_path):
         "tree = WorkTree(Path(sys.argv[1])); locked = Path(sys.argv[1], 'no')\n"
         "for mode in (0, 0o700):\n"
         "    locked.chmod(mode)\n"
-        "    print(len(list(tree.entries())), len(tree.unlisted))\n"
+        "    print(len(list(tree.list_entries())), len(tree.unlisted_folders))\n"
     )
     done = _without(("dac_override", "dac_read_search"), "-c", program, folder)
     assert (done.stdout.split(), done.stderr) == (["0", "1", "1", "0"], "")

@@ -43,23 +43,23 @@ def published(tmp_path):
 @pytest.mark.parametrize("image", ["pkg:oci/web?repository_url=ghcr.io/acme/web", f"pkg:oci/web@{digest('index')}"])
 def test_while_no_author_calls_an_image_by_another_digest_its_registry_is_not_asked(published, image):
     advisories, asked = published(vex(statement(CVE, image)))
-    assert advisories.names(IMAGE) == {digest("index")}
+    assert advisories.list_digests(IMAGE) == {digest("index")}
     assert asked == []
 
 
 def test_where_one_does_it_is_known_by_all_of_its_digests(published):
     advisories, asked = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")))
-    assert advisories.names(IMAGE) == {digest("index"), digest("manifest")}
+    assert advisories.list_digests(IMAGE) == {digest("index"), digest("manifest")}
     assert asked == [IMAGE]
 
 
 def test_a_registry_that_does_not_answer_leaves_the_digest_that_is_pinned(published):
     advisories, _ = published(vex(statement(CVE, f"pkg:oci/web@{digest('manifest')}")), broken=True)
-    assert advisories.names(IMAGE) == {digest("index")}
+    assert advisories.list_digests(IMAGE) == {digest("index")}
 
 
 def test_documents_that_cannot_be_read_are_among_what_was_not_read(published):
     advisories, _ = published(b"<html>")
-    assert advisories.query_lists({CVE}).asked.unread_lists == {AdvisoryList.VEX}
+    assert advisories.query_lists({CVE}).list_versions.unread_lists == {AdvisoryList.VEX}
     advisories, _ = published(vex())
-    assert advisories.query_lists({CVE}).asked.unread_lists == frozenset()
+    assert advisories.query_lists({CVE}).list_versions.unread_lists == frozenset()

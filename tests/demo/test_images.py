@@ -56,7 +56,7 @@ def test_the_same_content_is_the_same_image():
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
-    made = sample(docker=docker)
+    made = sample(is_docker=docker)
     manifest = json.loads(made.content)
     descriptors = [manifest["config"], *manifest["layers"]]
     assert [(item["digest"], item["size"]) for item in descriptors] == [
@@ -82,7 +82,7 @@ def test_a_date_may_be_missing():
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_an_index_lists_its_children_with_their_platforms(docker):
-    children = [sample("linux/amd64", docker=docker), sample("linux/arm64/v8", docker=docker)]
+    children = [sample("linux/amd64", is_docker=docker), sample("linux/arm64/v8", is_docker=docker)]
     made = build_index(children, is_docker=docker)
     listed = json.loads(made.content)
     assert [item["digest"] for item in listed["manifests"]] == [child.digest for child in children]
@@ -147,9 +147,9 @@ class TestStore:
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_real_registry_takes_all_of_it_under_the_same_digests(docker):
     store = ImageStore()
-    both = build_index([sample(docker=docker), sample("linux/arm64", docker=docker)], is_docker=docker)
+    both = build_index([sample(is_docker=docker), sample("linux/arm64", is_docker=docker)], is_docker=docker)
     store.set_tag("library/debian", "12", both)
-    store.set_tag("library/debian", "alone", sample(docker=docker))
+    store.set_tag("library/debian", "alone", sample(is_docker=docker))
     with DockerRegistry() as registry:
         registry.push_store(store)
         registry.forget()

@@ -144,7 +144,7 @@ def describe(found):
     return (
         found.locator,
         str(found.reference),
-        "open" if isinstance(found.digest, EditSlot) else found.digest.reason.value,
+        "open" if isinstance(found.digest_slot, EditSlot) else found.digest_slot.reason.value,
     )
 
 

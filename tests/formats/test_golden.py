@@ -199,7 +199,7 @@ def test_no_byte_outside_the_slots_changes(cases):
         before, after = case.before(), case.after()
         for path in before:
             opened = {place.locator: slot for place, slot in case.open(before) if place.path == path}
-            inserted = {at: len(slot.before) for at, slot in opened.items() if slot.span.start == slot.span.end}
+            inserted = {at: len(slot.prefix) for at, slot in opened.items() if slot.span.start == slot.span.end}
             kept = without_slots(case, path, after, set(opened), inserted)
             assert kept == without_slots(case, path, before, set(opened), {}), case
 
@@ -215,7 +215,7 @@ def test_moving_every_tag_moves_the_open_ones_and_nothing_else(cases):
     for case in cases:
         files = case.before()
         tags = {
-            get_occurrence_key(place): "9.8-moved" if isinstance(place.tag, EditSlot) else place.reference.tag
+            get_occurrence_key(place): "9.8-moved" if isinstance(place.tag_slot, EditSlot) else place.reference.tag
             for place in case.occurrences(files)
         }
         retagged_places = case.occurrences(retagged(case, files, "9.8-moved"))

@@ -46,7 +46,7 @@ def places(content, **gate):
 
 
 def read_without(content):
-    return places(content, is_wanted=lambda _: True)
+    return places(content, is_relevant=lambda _: True)
 
 
 @given(st.lists(PIECES, max_size=14).map("".join))

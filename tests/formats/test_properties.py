@@ -81,7 +81,7 @@ def edited(files, slots, value):
     """Return `files` with `value` in every slot."""
     edits = {path: [] for path in files}
     for (path, _, _), slot in slots.items():
-        edits[path].append(ByteEdit(slot.span, slot.old, slot.before + value.encode()))
+        edits[path].append(ByteEdit(slot.span, slot.old, slot.prefix + value.encode()))
     return {path: apply_edits(content, edits[path]) for path, content in files.items()}
 
 
@@ -123,10 +123,10 @@ def check_slot(content, slot, value):
 
 def check_written(content, occurrence):
     """Check that a reference that stands in the file literally is on the line, and before the slot, that it names."""
-    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest, EditSlot):
+    if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest_slot, EditSlot):
         return
     written = occurrence.written.encode()
-    end = occurrence.digest.span.end
+    end = occurrence.digest_slot.span.end
     if content[end - len(written) : end] == written:
         assert occurrence.line_number == content.count(b"\n", 0, end - len(written)) + 1
 

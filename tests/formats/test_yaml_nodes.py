@@ -18,7 +18,7 @@ def read(content):
 def test_documents_are_read_up_to_the_cap_and_the_rest_is_one_that_was_not():
     found = read(b"a: b\n---\n" * (MAX_DOCUMENTS + 5))
     assert [type(each) for each in found] == [YamlDocument] * MAX_DOCUMENTS + [BrokenSection]
-    assert (found[-1].reason, found[-1].get_line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
+    assert (found[-1].reason, found[-1].line_number) == (Reason.TOO_DEEP, 2 * MAX_DOCUMENTS)
 
 
 def test_as_many_documents_as_the_cap_are_all_read():
@@ -28,7 +28,7 @@ def test_as_many_documents_as_the_cap_are_all_read():
 
 def test_a_file_with_more_items_than_anybody_writes_is_not_parsed():
     (found,) = read(b"[" + b"a," * MAX_INDICATORS + b"]")
-    assert (found.reason, found.get_line_number) == (Reason.TOO_DEEP, 1)
+    assert (found.reason, found.line_number) == (Reason.TOO_DEEP, 1)
 
 
 def test_a_long_file_with_few_items_is_parsed():

@@ -76,8 +76,8 @@ def test_every_path_of_a_table_is_read(file_format, images, style):
     (found,) = read(file_format, content)
     assert str(found.reference) == IMAGE
     assert found.role is Role.BASE
-    assert isinstance(found.digest, EditSlot)
-    assert content[: found.digest.span.start].endswith(IMAGE.encode())
+    assert isinstance(found.digest_slot, EditSlot)
+    assert content[: found.digest_slot.span.start].endswith(IMAGE.encode())
 
 
 @EVERY_ENTRY

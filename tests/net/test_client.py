@@ -82,7 +82,7 @@ def test_a_body_that_ends_early_is_no_answer():
 
 
 def test_a_body_that_comes_byte_by_byte_is_not_waited_for_forever(monkeypatch):
-    monkeypatch.setattr("bot.net.body.MAX_SECONDS", 0.05)
+    monkeypatch.setattr("bot.net.body.MAX_BODY_SECONDS", 0.05)
     with (
         Listener(lambda received: Reply(body=b"x" * 100, drip=0.01)) as server,
         pytest.raises(UnreachableError) as caught,

@@ -171,7 +171,7 @@ def test_a_quota_that_is_used_up_is_no_complaint_about_the_pace(left):
 
 
 def test_only_so_many_ask_one_host_at_once(monkeypatch):
-    monkeypatch.setattr("bot.net.pace.MAX_AT_ONCE", 3)
+    monkeypatch.setattr("bot.net.pace.MAX_CONCURRENT_REQUESTS", 3)
     lock = threading.Lock()
     now, most = 0, 0
 

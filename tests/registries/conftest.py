@@ -18,7 +18,7 @@ FOREIGN = ("AZURE_", "ACTIONS_ID_TOKEN_", "IDENTITY_", "MSI_", "IMDS_")
 @pytest.fixture(autouse=True)
 def asset_tag(monkeypatch, tmp_path):
     """Hide the machine's Azure identity from tests; a test can write another asset tag to the returned path."""
-    monkeypatch.setattr(azure_identity, "ASSET_TAG", tmp_path / "tag")
+    monkeypatch.setattr(azure_identity, "ASSET_TAG_FILE", tmp_path / "tag")
     for variable in list(os.environ):
         if variable.startswith(FOREIGN):
             monkeypatch.delenv(variable)

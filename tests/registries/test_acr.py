@@ -55,7 +55,7 @@ def line(acr: Acr, tag: str = "1") -> TagRef:
 
 def test_times_moves_and_tags_are_the_registrys_own(acr):
     asked = facts(acr)
-    made = {"tag_made": PUSHED}
+    made = {"tag_created_at": PUSHED}
     assert asked.fetch_record(line(acr), NEW.digest) == RegistryRecord(
         LATER, LATER, ("1", "1.2"), False, NEW.media_type, **made
     )
@@ -158,7 +158,7 @@ def test_without_a_credential_what_anybody_is_told_is_known(acr, anybody, is_tol
 def test_other_registries_mirrors_and_plain_http_are_not_asked(acr):
     asked = facts(
         acr,
-        entry(acr, entra=False),
+        entry(acr, uses_entra=False),
         RegistryEntry("docker.io", mirror=acr.host),
         RegistryEntry("contoso.azurecr.io", mirror=acr.host),
         RegistryEntry("127.0.0.1:9", uses_entra=True, is_insecure=True),

@@ -178,7 +178,7 @@ def test_a_registry_that_nobody_listed_is_not_asked_however_it_is_named(acr, cer
 def test_a_listed_registry_sees_no_token_unless_its_entry_says_azure(acr, certificate, entra):
     with Acr(certificate, entra, name="attacker.azurecr.io", anonymous=ANYBODY) as attacker:
         attacker.push(IMAGE, "team/app", "1")
-        oci = client(entry(acr), entry(attacker, entra=False), environment=by_secret(entra))
+        oci = client(entry(acr), entry(attacker, uses_entra=False), environment=by_secret(entra))
         assert oci.fetch_descriptor(line(acr)).digest == oci.fetch_descriptor(line(attacker)).digest
     assert "POST /oauth2/exchange" not in attacker.asked
     assert all(b"refresh_token=" not in each.body for each in attacker.received)
@@ -233,7 +233,7 @@ def test_entras_own_token_is_only_ever_exchanged(acr, entra):
 def test_other_programs_log_in_as_nobody_with_the_refresh_token(acr, entra):
     address = client(entry(acr), environment=by_secret(entra)).get_pull_address(line(acr), IMAGE.digest)
     assert address.username == TOKEN_USER
-    again = client(entry(acr, entra=False, username=TOKEN_USER, password=address.password))
+    again = client(entry(acr, uses_entra=False, username=TOKEN_USER, password=address.password))
     assert again.fetch_descriptor(line(acr)).digest == IMAGE.digest
 
 
@@ -242,7 +242,7 @@ def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
     acr.logins = {("contoso", "admin"): ACR_PULL, ("narrow", "password1"): narrow}
     acr.push(IMAGE, "team/other", "1")
     for username, password in acr.logins:
-        oci = client(entry(acr, entra=False, username=username, password=password))
+        oci = client(entry(acr, uses_entra=False, username=username, password=password))
         assert oci.fetch_descriptor(line(acr)).digest == IMAGE.digest
     with pytest.raises(RegistryError) as caught:
         oci.fetch_descriptor(line(acr, "team/other"))
@@ -251,10 +251,10 @@ def test_the_admin_user_and_scope_map_tokens_log_in_by_name(acr):
 
 def test_anybody_pulls_where_that_is_on_and_a_wrong_password_does_not(acr):
     acr.anonymous = ANYBODY
-    assert client(entry(acr, entra=False)).fetch_descriptor(line(acr)).digest == IMAGE.digest
+    assert client(entry(acr, uses_entra=False)).fetch_descriptor(line(acr)).digest == IMAGE.digest
     assert all("authorization" not in each.headers for each in acr.received if "/oauth2/" in each.path)
     with pytest.raises(RegistryError) as caught:
-        client(entry(acr, entra=False, username="contoso", password="old")).fetch_descriptor(line(acr))
+        client(entry(acr, uses_entra=False, username="contoso", password="old")).fetch_descriptor(line(acr))
     assert caught.value.reason is Reason.DENIED
 
 
@@ -268,7 +268,7 @@ def test_attribute_based_access_is_asked_for_by_repository(acr, entra):
 
 def test_nothing_of_azure_is_imported_until_somebody_logs_in():
     code = (
-        "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={}).registry_facts();"
+        "import sys; from bot.registries.oci import OciRegistry; OciRegistry(environment={}).create_facts();"
         "sys.exit(any(name in sys.modules for name in ('azure', 'msal', 'azure.core', 'cryptography')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

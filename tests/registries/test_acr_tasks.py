@@ -72,7 +72,7 @@ def refused(builder: AcrTasks) -> str:
 
 def test_a_task_is_read_with_its_context_and_without_the_values_of_its_arguments(arm, builder):
     arm.tasks.append(task(docker(WEB, "src/Dockerfile", "NODE", "TOKEN")))
-    (found,) = builder.tasks()
+    (found,) = builder.list_tasks()
     assert found == BuildTask(REGISTRY, "build-web", WEB, DockerStep("src/Dockerfile", ("NODE", "TOKEN")))
     assert "secret-of" not in repr(found)
     assert "github.com" not in repr(found), "a context may hold a token"
@@ -124,7 +124,7 @@ def test_what_a_task_does_that_nobody_can_tell_is_no_reason_to_know_nothing_of_t
 def test_all_pages_are_read(arm, builder, tunnel):
     arm.page = 2
     arm.tasks.extend(task(docker(WEB), f"task-{number}") for number in range(5))
-    assert [each.name for each in builder.tasks()] == [f"task-{number}" for number in range(5)]
+    assert [each.name for each in builder.list_tasks()] == [f"task-{number}" for number in range(5)]
     assert len(arm.received) == 3
 
 
@@ -132,7 +132,7 @@ def test_all_pages_are_read(arm, builder, tunnel):
 
 
 def test_one_token_for_the_resource_manager_goes_there_and_nowhere_else(arm, entra, builder, tunnel):
-    assert builder.tasks() == ()
+    assert builder.list_tasks() == ()
     (received,) = arm.received
     assert received.path == f"{CONTOSO}/tasks?api-version=2019-06-01-preview"
     token = received.headers["authorization"].removeprefix("Bearer ")
@@ -190,7 +190,7 @@ def test_who_has_no_role_learns_which_right_is_missing(arm, builder):
 
 
 def test_a_registry_that_is_not_there_is_said(builder):
-    other = replace(builder, resource=CONTOSO.replace("builds", "other"))
+    other = replace(builder, resource_id=CONTOSO.replace("builds", "other"))
     assert "answered 404 (ResourceNotFound" in refused(other)
     assert "check `tasks:`" in refused(other)
 

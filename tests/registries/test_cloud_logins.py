@@ -298,7 +298,7 @@ def test_a_library_that_is_missing_is_said_with_what_to_install(cloud, host, pac
 def test_who_lists_no_cloud_pays_for_no_library_of_one():
     program = (
         "import sys; from bot.registries.oci import OciRegistry\n"
-        "OciRegistry(environment={})._keychain.credential('docker.io', 'library/nginx')\n"
+        "OciRegistry(environment={})._keychain.get_credential('docker.io', 'library/nginx')\n"
         "print(sorted({'boto3', 'botocore', 'google.auth'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -326,7 +326,7 @@ class Issuer:
 @pytest.fixture
 def issuer(monkeypatch):
     standing = Issuer()
-    monkeypatch.setattr(cloud_login, "_fetch", standing.fetch)
+    monkeypatch.setattr(cloud_login, "_fetch_token", standing.fetch)
     return standing
 
 

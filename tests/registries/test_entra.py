@@ -185,8 +185,8 @@ def test_entra_that_repeats_the_secret_is_not_quoted_with_it(certificate):
 def test_what_entra_refuses_is_said_once(entra):
     code = (
         "import os\n"
-        "from bot.registries.azure_identity import REGISTRIES, EntraIdentity, NoEntraTokenError, cloud_of\n"
-        "try: EntraIdentity(cloud_of('a', os.environ), os.environ).token(REGISTRIES)\n"
+        "from bot.registries.azure_identity import REGISTRY_SCOPE, EntraIdentity, NoEntraTokenError, get_azure_cloud\n"
+        "try: EntraIdentity(get_azure_cloud('a', os.environ), os.environ).get_token(REGISTRY_SCOPE)\n"
         "except NoEntraTokenError as error: print(error)\n"
     )
     environment = dict(os.environ) | by_secret(entra) | {"AZURE_CLIENT_SECRET": "wr0ng"}

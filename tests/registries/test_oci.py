@@ -41,7 +41,7 @@ def asked(registry):
 
 
 def client(host: str, **entry) -> OciRegistry:
-    entry.setdefault("insecure", True)
+    entry.setdefault("is_insecure", True)
     return OciRegistry([RegistryEntry(host, **entry)], environment={}, sleep=lambda seconds: None)
 
 
@@ -278,7 +278,7 @@ def test_a_wrong_password_is_a_failure_that_says_which(private):
     assert "wrong" not in str(caught.value)
 
 
-@pytest.mark.parametrize("entry", [{}, {"anonymous": True}])
+@pytest.mark.parametrize("entry", [{}, {"is_anonymous": True}])
 def test_without_a_credential_a_closed_door_is_a_finding(private, entry):
     with pytest.raises(RegistryError, match="needs a credential") as caught:
         client(private.host, **entry).fetch_descriptor(line(private, "private"))
@@ -327,11 +327,11 @@ def test_https_is_spoken_with_the_operators_own_ca(tmp_path):
     certificate = Certificate.make(tmp_path)
     with DockerRegistry(tls=certificate) as secure:
         secure.push(OLD, "secure", "1")
-        oci = client(secure.host, insecure=False, ca=str(certificate.path))
+        oci = client(secure.host, is_insecure=False, ca=str(certificate.path))
         assert oci.fetch_descriptor(line(secure, "secure")).digest == OLD.digest
         assert oci.get_pull_address(line(secure, "secure"), OLD.digest).ca == str(certificate.path)
         with pytest.raises(RegistryError, match="certificate is not trusted") as caught:
-            client(secure.host, insecure=False).fetch_descriptor(line(secure, "secure"))
+            client(secure.host, is_insecure=False).fetch_descriptor(line(secure, "secure"))
         assert (caught.value.reason, caught.value.is_failure) == (Reason.UNREACHABLE, True)
 
 

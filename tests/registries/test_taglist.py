@@ -105,7 +105,7 @@ def test_pages_without_end_are_not_all_read(net, monkeypatch, limit, most):
 
 
 def test_a_page_beyond_the_limit_is_not_read(monkeypatch):
-    monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE", 100)
+    monkeypatch.setattr(repository_endpoint, "MAX_TAG_PAGE_SIZE", 100)
     with Listener(lambda received: Reply(200, page("1" * 100)["body"].encode())) as server:
         registries = on_loopback(RegistryEntry(server.host, is_insecure=True))
         with pytest.raises(RegistryError, match="more than 100 bytes"):

@@ -73,7 +73,7 @@ def test_packages_and_how_an_image_starts_are_said():
 
 def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
-    listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss={CRITICAL.id: 0.913}, asked=asked)
+    listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
     text = render_comparison_text(listed)
     assert "The update fixes 1 (1 critical, 1 known exploited), 0 new, 1 remain." in text
     assert "fixed in 2  known exploited, EPSS 91.3%" in text
@@ -86,7 +86,7 @@ def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
 
 
 def test_a_list_that_could_not_be_read_makes_that_unknown_and_not_false():
-    unread = comparison(asked=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
+    unread = comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "The list `kev` could not be read." in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
     assert "Whether any of it is known to be exploited could not be looked up." in markdown(unread)

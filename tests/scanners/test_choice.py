@@ -84,5 +84,5 @@ def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
     assess(moves, ConfiguredScannerSelector([ScannerEntry((), rest)]), NoStateStore(), SCAN_POOL, NoProgress())
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
-    assert sorted((each.line, each.digest) for each in rest.expected) == sorted(both)
+    assert sorted((each.tag_ref, each.digest) for each in rest.expected) == sorted(both)
     assert set(rest.asked) <= set(rest.expected)

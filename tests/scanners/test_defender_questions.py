@@ -32,7 +32,7 @@ class TestQuestions:
         assert len(scene.graph.received) == 2, "one for each model"
 
     def test_many_are_asked_for_in_batches(self, scene, monkeypatch):
-        monkeypatch.setattr(defender, "AT_ONCE", 2)
+        monkeypatch.setattr(defender, "IMAGES_PER_QUERY", 2)
         subjects = [scene.push(build_image([build_layer({"number": str(number).encode()})])) for number in range(5)]
         scene.graph.rows = [grouped(each.digest, "CVE-2026-0001") for each in subjects]
         scanner = scene.scanner()
@@ -41,7 +41,7 @@ class TestQuestions:
         assert len(scene.graph.received) == 6
 
     def test_all_pages_are_read(self, scene, monkeypatch):
-        monkeypatch.setattr(defender, "PAGES", dict.fromkeys(defender.PAGE_SIZES, 3))
+        monkeypatch.setattr(defender, "PAGE_SIZES", dict.fromkeys(defender.PAGE_SIZES, 3))
         cves = {f"CVE-2026-{number:04}" for number in range(10)}
         assert found(scene.scan(*(grouped(NEW.digest, each) for each in sorted(cves)))).keys() == cves
 

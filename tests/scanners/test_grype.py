@@ -44,7 +44,7 @@ class TestFindings:
         scanner = stand.scanner()
         found = compare_scans(scanner.scan(subject(OLD)), scanner.scan(subject()))
         assert [finding.id for finding in found.delta.fixed] == ["CVE-2026-0001"]
-        assert scanner.identity() == found.new.scanner == ScannerIdentity("grype", "0.121.2", BUILT)
+        assert scanner.get_identity() == found.new.scanner == ScannerIdentity("grype", "0.121.2", BUILT)
         (finding,) = found.delta.remaining
         assert (finding.severity, finding.fixed_in, finding.package_type) == (Severity.HIGH, "5.3-1", "deb")
 
@@ -91,12 +91,12 @@ class TestWhatItMaySee:
         assert "GRYPE_REGISTRY_INSECURE_USE_HTTP" not in scan["environment"]
 
     def test_plain_http_is_allowed_where_the_operator_said_so(self, stand):
-        stand.address["insecure"] = True
+        stand.address["is_insecure"] = True
         stand.scanner().scan(subject())
         assert stand.calls()[-1]["environment"]["GRYPE_REGISTRY_INSECURE_USE_HTTP"] == "true"
 
     def test_its_database_may_be_downloaded_from_elsewhere(self, stand):
-        stand.scanner(database="https://mirror.example.com/latest.json").identity()
+        stand.scanner(database_url="https://mirror.example.com/latest.json").get_identity()
         assert all(
             call["environment"]["GRYPE_DB_UPDATE_URL"] == "https://mirror.example.com/latest.json"
             for call in stand.calls()
@@ -159,7 +159,7 @@ class TestNeverZero:
         scanner = stand.scanner()
         assert why(scanner.scan(subject())) is UnscannedReason.FAILED
         assert "0.106 or later" in scanner.scan(subject()).detail
-        assert scanner.identity() is None
+        assert scanner.get_identity() is None
 
     def test_a_database_that_is_too_old_is_stale(self, stand):
         stand.scene["built"] = f"{NOW - timedelta(days=6):%Y-%m-%dT%H:%M:%SZ}"
@@ -182,7 +182,9 @@ class TestNeverZero:
         def pull(line, digest):
             raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
 
-        assert stand.scanner(pull=pull).scan(subject()) == NotScanned(UnscannedReason.FAILED, "no credential")
+        assert stand.scanner(resolve_pull_address=pull).scan(subject()) == NotScanned(
+            UnscannedReason.FAILED, "no credential"
+        )
 
 
 def test_a_binary_that_is_named_is_the_one(stand, monkeypatch, tmp_path):

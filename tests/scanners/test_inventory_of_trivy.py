@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 def inventory(stand, item, form: str) -> bytes:
     """Return the inventory of an image as Trivy prints it."""
     scanner, subject = stand.scanner(), stand.subject(item)
-    address = stand.pull(subject.line, subject.digest)
+    address = stand.pull(subject.tag_ref, subject.digest)
     arguments = ["image", "--image-src", "remote", "--format", form, "--insecure", "--quiet", address.reference]
     return scanner._program.run(arguments, address, timeout=60.0).output
 

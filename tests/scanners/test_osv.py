@@ -116,7 +116,7 @@ class TestFindings:
         )
         assert [finding.id for finding in found.delta.remaining] == ["CVE-2026-0002"]
         assert not found.delta.introduced
-        assert (found.new.os, found.new.scanner) == ("debian 12", scanner.identity())
+        assert (found.new.os, found.new.scanner) == ("debian 12", scanner.get_identity())
 
     def test_each_package_and_each_record_is_asked_for_once_in_a_run(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))
@@ -205,7 +205,7 @@ class TestInventories:
         subject = scene.push(NEW)
         made, descriptor = referring(media_type, wrap(statement(self.inventory, NEW.digest)))
         scene.store.put(LINE.path, made)
-        scene.store.tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
+        scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert self.found(scene, api, subject) == {"CVE-2026-0002"}
 
     def test_as_a_referrer_by_the_api(self, api):
@@ -235,7 +235,7 @@ class TestInventories:
     def test_what_the_registry_lost_of_it_is_as_if_it_were_not_there(self, scene, api):
         subject = scene.push(NEW)
         _, descriptor = referring(IN_TOTO, statement(self.inventory, NEW.digest))
-        scene.store.tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
+        scene.store.set_tag(LINE.path, NEW.digest.replace(":", "-"), listing(descriptor))
         assert why(scene.scanner(api()).scan(subject)) is UnscannedReason.SBOM_ABSENT
 
     def test_after_the_first_that_serves_no_other_is_fetched(self, scene, api):
@@ -276,7 +276,7 @@ class TestNeverZero:
         )
 
     def test_an_api_that_cannot_be_reached_is_asked_once_where_there_may_be_none(self, scene, monkeypatch):
-        monkeypatch.setattr("bot.net.client.PAUSES", (0.0, 0.0))
+        monkeypatch.setattr("bot.net.client.RETRY_PAUSES", (0.0, 0.0))
         options = {"may_be_missing": True, "now": lambda: NOW}
         scanner = OsvScanner("http://127.0.0.1:1", scene.hub.create_sbom_finder(), **options)
         old, new = (scene.inventory(spdx(BASH, OPENSSL.format("1")), made) for made in (OLD, NEW))
@@ -330,7 +330,7 @@ def test_packages_of_a_private_registry_are_not_sent(scene, api):
 def test_unless_the_registry_is_named(scene, api):
     stand = api(debian("CVE-2026-0002", "bash"))
     made = by_buildkit(NEW, statement(spdx(BASH, OPENSSL.format("1")), NEW.digest))
-    scanner = scene.scanner(stand, send=["registry.example.com"])
+    scanner = scene.scanner(stand, allowed_registries=["registry.example.com"])
     assert ids(scanner.scan(scene.push(made, OURS))) == {"CVE-2026-0002"}
 
 

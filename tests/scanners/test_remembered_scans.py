@@ -30,7 +30,7 @@ class Runs:
         self.program.write_text(f'#!/bin/sh\necho "$*" >> {self.log}\nexec "{find_trivy()}" "$@"\n')
         self.program.chmod(0o755)
         old, new = (stand.subject(debian(packages)) for packages in (OLD, NEW))
-        self.move = Transition(old.line, old.digest, new.digest, ("linux/amd64",))
+        self.move = Transition(old.tag_ref, old.digest, new.digest, ("linux/amd64",))
 
     def scanner(self, **options):
         return self.stand.scanner(binary=str(self.program), cache=self.folder / "cache", **options)
@@ -63,7 +63,7 @@ def test_another_database_means_another_scan(runs):
     runs.stand.registry.push(database(timedelta(minutes=1)).build_database_artifact(), "newer-db", TAG)
     newer = runs.stand.address(f"{runs.stand.registry.host}/newer-db:{TAG}")
     runs.folder.joinpath("cache", "db", "metadata.json").unlink()
-    second, scans = runs.run(database=newer)
+    second, scans = runs.run(database_address=newer)
     assert scans == 2
     assert second.new.scanner.database > first.new.scanner.database
     assert second.delta == first.delta
@@ -77,5 +77,5 @@ def test_what_could_not_be_scanned_is_not_remembered(runs):
 
 
 def test_a_scanner_that_is_not_there_is_nobody(runs):
-    assert runs.scanner().identity() == runs.scanner().identity()
-    assert runs.stand.scanner(binary="/nowhere/trivy").identity() is None
+    assert runs.scanner().get_identity() == runs.scanner().get_identity()
+    assert runs.stand.scanner(binary="/nowhere/trivy").get_identity() is None

@@ -93,7 +93,7 @@ def test_a_report_that_names_the_digest_is_about_the_image(reports):
     scanner = reports({"a.json": grype(NEW, "CVE-2026-0001"), "b.json": grype(OLD, "CVE-2026-0002")})
     assert ids(scanner.scan(subject())) == {"CVE-2026-0001"}
     assert ids(scanner.scan(subject(OLD))) == {"CVE-2026-0002"}
-    assert scanner.identity() is None
+    assert scanner.get_identity() is None
 
 
 def test_a_report_by_another_name_of_the_image_is_about_it(reports):
@@ -112,7 +112,7 @@ def test_the_registry_is_not_asked_where_the_digest_is_named_or_there_is_no_repo
 
 def test_a_registry_that_does_not_answer_leaves_the_image_unscanned(reports):
     def deny(each):
-        raise RegistryError(each.line.host, Reason.DENIED, "no credential", is_failure=True)
+        raise RegistryError(each.tag_ref.host, Reason.DENIED, "no credential", is_failure=True)
 
     outcome = reports({"a.json": grype(OLD, "CVE-2026-0001")}, deny).scan(subject())
     assert outcome == NotScanned(UnscannedReason.FAILED, "no credential")
@@ -162,7 +162,7 @@ def test_what_is_too_much_is_said(reports, monkeypatch):
     monkeypatch.setattr(report_files, "MAX_FILES", 1)
     outcome = reports({"a.json": grype(OLD, "CVE-2026-0001"), "b.json": grype(NEW)}).scan(subject())
     assert "more than 1 reports" in outcome.detail
-    monkeypatch.setattr(report_files, "MAX_REPORT", 10)
+    monkeypatch.setattr(report_files, "MAX_REPORT_BYTES", 10)
     assert "more than 10 bytes" in reports({}).scan(subject()).detail
 
 
@@ -248,14 +248,14 @@ class TestComparing:
 
     def test_the_operator_may_vouch_for_one_run_in_each_folder(self, reports):
         files = {"run/a.json": twistcli(OLD, "CVE-2026-0001"), "run/b.json": twistcli(NEW, "CVE-2026-0002")}
-        assert self.delta(reports(files, one_run=True)).delta
+        assert self.delta(reports(files, is_one_run=True)).delta
 
     def test_and_two_folders_are_two_runs(self, reports):
         files = {"one/a.json": twistcli(OLD, "CVE-2026-0001"), "two/b.json": twistcli(NEW, "CVE-2026-0002")}
-        evidence = self.delta(reports(files, one_run=True))
+        evidence = self.delta(reports(files, is_one_run=True))
         assert why(evidence.old) is UnscannedReason.DIFFERENT_DATABASE
 
     def test_vouching_does_not_overrule_what_reports_say(self, reports):
         other = grype(OLD, "CVE-2026-0001", built=BUILT - timedelta(hours=6))
-        evidence = self.delta(reports({"a.json": other, "b.json": grype(NEW, "CVE-2026-0002")}, one_run=True))
+        evidence = self.delta(reports({"a.json": other, "b.json": grype(NEW, "CVE-2026-0002")}, is_one_run=True))
         assert why(evidence.old) is UnscannedReason.DIFFERENT_DATABASE

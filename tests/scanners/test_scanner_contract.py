@@ -55,7 +55,7 @@ def make(request, tmp_path):
         def trivy() -> Case:
             stand = request.getfixturevalue("stand")
             subject = stand.subject(debian(OLD))
-            return Case(stand.scanner(), subject, subject.line)
+            return Case(stand.scanner(), subject, subject.tag_ref)
 
         def grype() -> Case:
             stand = GrypeStand(tmp_path)
@@ -127,7 +127,7 @@ def test_an_image_that_is_nowhere_is_not_scanned_and_never_clean(make, kind):
 @pytest.mark.parametrize("kind", ALL)
 def test_it_is_the_same_all_the_time(make, kind):
     scanner = make(kind).scanner
-    assert scanner.identity() == scanner.identity()
+    assert scanner.get_identity() == scanner.get_identity()
 
 
 @pytest.mark.parametrize("kind", FINDING)
@@ -147,7 +147,7 @@ def test_what_it_found_says_who_found_it(make, kind):
     assert isinstance(outcome, Scan), outcome
     assert outcome.findings
     assert outcome.os
-    identity = case.scanner.identity()
+    identity = case.scanner.get_identity()
     assert identity is None or outcome.scanner == identity
 
 
@@ -162,5 +162,5 @@ def test_many_who_ask_at_once_are_told_the_same(make, kind):
 @pytest.mark.parametrize("kind", FINDING)
 def test_another_platform_is_another_image(make, kind):
     case = make(kind)
-    other = ScanSubject(case.subject.line, case.subject.digest, "linux/s390x")
+    other = ScanSubject(case.subject.tag_ref, case.subject.digest, "linux/s390x")
     assert isinstance(case.scanner.scan(other), NotScanned)

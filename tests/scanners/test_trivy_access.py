@@ -46,13 +46,13 @@ def closed(request):
 class TestCredentials:
     def test_the_right_password_opens(self, stand, closed):
         subject, password = closed
-        scanner = stand.scanner(pull=self._pull(stand, password))
+        scanner = stand.scanner(resolve_pull_address=self._pull(stand, password))
         assert findings(scanner.scan(subject)) == expected(OLD, DEBIAN_RELEASE)
 
     def test_a_wrong_password_fails_and_is_not_repeated(self, stand, closed):
         subject, password = closed
         wrong = f"wrong-{password}"
-        outcome = stand.scanner(pull=self._pull(stand, wrong)).scan(subject)
+        outcome = stand.scanner(resolve_pull_address=self._pull(stand, wrong)).scan(subject)
         assert why(outcome) is UnscannedReason.FAILED
         assert "UNAUTHORIZED" in outcome.detail
         assert wrong not in outcome.detail
@@ -62,7 +62,7 @@ class TestCredentials:
         with DockerRegistry(htpasswd={"robot": password}) as registry:
             registry.push(database().build_database_artifact(), "trivy-db", TAG)
             place = stand.address(f"{registry.host}/trivy-db:{TAG}", username="robot", password=password)
-            outcome = stand.scanner(database=place, cache=tmp_path).scan(stand.subject(debian(OLD)))
+            outcome = stand.scanner(database_address=place, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
 
     @staticmethod
@@ -81,18 +81,18 @@ def secured(tmp_path_factory):
 class TestTls:
     def test_a_ca_of_the_registry_is_trusted(self, stand, secured):
         subject, certificate = secured
-        outcome = stand.scanner(pull=self._pull(stand, str(certificate.path))).scan(subject)
+        outcome = stand.scanner(resolve_pull_address=self._pull(stand, str(certificate.path))).scan(subject)
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)
 
     def test_without_it_the_registry_is_not(self, stand, secured):
         subject, _ = secured
-        outcome = stand.scanner(pull=self._pull(stand, None)).scan(subject)
+        outcome = stand.scanner(resolve_pull_address=self._pull(stand, None)).scan(subject)
         assert why(outcome) is UnscannedReason.FAILED
         assert "certificate" in outcome.detail
 
     @staticmethod
     def _pull(stand, ca):
-        return lambda line, digest: stand.address(f"{line.repository}@{digest}", insecure=False, ca=ca)
+        return lambda line, digest: stand.address(f"{line.repository}@{digest}", is_insecure=False, ca=ca)
 
 
 class TestIsolation:
@@ -116,7 +116,7 @@ class TestIsolation:
         def pull(line, digest):
             return stand.address(f"{line.repository}@{digest}", username="robot", password="s3cret")
 
-        stand.scanner(binary=watched, pull=pull).scan(stand.subject(debian(OLD)))
+        stand.scanner(binary=watched, resolve_pull_address=pull).scan(stand.subject(debian(OLD)))
         text = seen.read_text()
         assert "TRIVY_DISABLE_TELEMETRY=true" in text
         assert "our-own-secret" not in text
@@ -136,7 +136,10 @@ class TestIsolation:
         seen = tmp_path / "seen"
         watched = program(f'echo "$@" >> {seen}; exit 1')
         stand.scanner(
-            binary=watched, pull=lambda line, digest: stand.address(f"{line.repository}@{digest}", insecure=insecure)
+            binary=watched,
+            resolve_pull_address=lambda line, digest: stand.address(
+                f"{line.repository}@{digest}", is_insecure=insecure
+            ),
         ).scan(stand.subject(debian(OLD)))
         assert ("--insecure" in seen.read_text().split()) == insecure
 

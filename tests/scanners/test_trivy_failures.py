@@ -38,7 +38,7 @@ class TestFailures:
         assert "--download-java-db-only" in outcome.detail
 
     def test_a_registry_that_does_not_answer_runs_out_of_time(self, stand, monkeypatch):
-        monkeypatch.setattr(trivy, "GRACE", 0.5)  # Trivy's own timeout does not hold before it has the manifest
+        monkeypatch.setattr(trivy, "TIMEOUT_GRACE", 0.5)  # Trivy's own timeout does not hold before it has the manifest
         with socket.create_server(("127.0.0.1", 0)) as silent:
             line = TagRef(f"127.0.0.1:{silent.getsockname()[1]}/library/test", "tag")
             subject = ScanSubject(line, stand.subject(debian(OLD)).digest, "linux/amd64")
@@ -58,12 +58,12 @@ class TestFailures:
         def pull(line, digest):
             raise RegistryError(line.host, Reason.DENIED, "no credential", is_failure=True)
 
-        outcome = stand.scanner(pull=pull).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(resolve_pull_address=pull).scan(stand.subject(debian(OLD)))
         assert outcome == NotScanned(UnscannedReason.FAILED, "no credential")
 
     def test_a_database_that_is_not_there_fails(self, stand, tmp_path):
         missing = stand.address(f"{stand.registry.host}/no-database:{TAG}")
-        outcome = stand.scanner(database=missing, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(database_address=missing, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert why(outcome) is UnscannedReason.FAILED
         assert "could not be downloaded" in outcome.detail
 
@@ -71,7 +71,7 @@ class TestFailures:
         subject = stand.subject(debian(OLD))
         stand.scanner().scan(subject)
         missing = stand.address(f"{stand.registry.host}/no-database:{TAG}")
-        assert findings(stand.scanner(database=missing).scan(subject)) == expected(OLD, DEBIAN_RELEASE)
+        assert findings(stand.scanner(database_address=missing).scan(subject)) == expected(OLD, DEBIAN_RELEASE)
 
     def test_a_database_that_is_cut_off_fails(self, stand, tmp_path):
         _, archive = database().build_database_artifact().blobs
@@ -80,7 +80,7 @@ class TestFailures:
         garbage = build_artifact("application/vnd.aquasec.trivy.config.v1+json", [cut])
         stand.registry.push(garbage, "trivy-db-garbage", TAG)
         address = stand.address(f"{stand.registry.host}/trivy-db-garbage:{TAG}")
-        outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(database_address=address, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert why(outcome) is UnscannedReason.FAILED
 
     def test_a_database_that_was_damaged_in_the_cache_fails(self, stand, tmp_path):
@@ -103,7 +103,7 @@ class TestPrograms:
     """Behaviour of a program in place of Trivy."""
 
     def test_one_that_hangs_is_ended(self, stand, program, monkeypatch):
-        monkeypatch.setattr(trivy, "GRACE", 0.1)
+        monkeypatch.setattr(trivy, "TIMEOUT_GRACE", 0.1)
         hanging = program("exec sleep 60")
         outcome = stand.scanner(binary=hanging, timeout=1.0).scan(stand.subject(debian(OLD)))
         assert why(outcome) is UnscannedReason.TIMED_OUT
@@ -128,6 +128,6 @@ class TestPrograms:
         def pull(line, digest):
             return stand.address(f"{line.repository}@{digest}", username="robot", password="s3cret")
 
-        outcome = stand.scanner(binary=telling, pull=pull).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(binary=telling, resolve_pull_address=pull).scan(stand.subject(debian(OLD)))
         assert why(outcome) is UnscannedReason.FAILED
         assert outcome.detail.endswith('{"auth": "***"}}}https://***@host ***')

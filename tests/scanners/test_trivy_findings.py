@@ -39,7 +39,7 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 class TestFindings:
     @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
     def test_of_debian_are_those_of_the_advisories_for_its_packages(self, stand, docker):
-        outcome = stand.scanner().scan(stand.subject(debian(OLD, docker=docker)))
+        outcome = stand.scanner().scan(stand.subject(debian(OLD, is_docker=docker)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE) != set()
         assert outcome.os == f"debian {DEBIAN}"
 
@@ -80,7 +80,7 @@ class TestFindings:
         stand.registry.push(large.build_database_artifact(), "trivy-db-large", TAG)
         address = stand.address(f"{stand.registry.host}/trivy-db-large:{TAG}")
         installed = [DemoPackage(package, "1.0-1") for package in packages[::500]]
-        outcome = stand.scanner(database=address, cache=tmp_path).scan(stand.subject(debian(installed)))
+        outcome = stand.scanner(database_address=address, cache=tmp_path).scan(stand.subject(debian(installed)))
         assert {finding.package for finding in findings(outcome)} == set(packages[::500])
 
     def test_may_be_none_where_everything_was_looked_at(self, stand):
@@ -158,7 +158,7 @@ class TestFalseClean:
         built = datetime.now(UTC) - MAX_DATABASE_AGE - timedelta(hours=1)
         stand.registry.push(database(datetime.now(UTC) - built).build_database_artifact(), "trivy-db-old", TAG)
         old = stand.address(f"{stand.registry.host}/trivy-db-old:{TAG}")
-        outcome = stand.scanner(database=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(database_address=old, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert outcome == NotScanned(UnscannedReason.DATABASE_STALE, f"it was built on {built:%Y-%m-%d}")
 
     def test_a_database_within_the_limit_is_used(self, stand, tmp_path):
@@ -166,5 +166,5 @@ class TestFalseClean:
             database(MAX_DATABASE_AGE - timedelta(hours=1)).build_database_artifact(), "trivy-db-young", TAG
         )
         young = stand.address(f"{stand.registry.host}/trivy-db-young:{TAG}")
-        outcome = stand.scanner(database=young, cache=tmp_path).scan(stand.subject(debian(OLD)))
+        outcome = stand.scanner(database_address=young, cache=tmp_path).scan(stand.subject(debian(OLD)))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE)

@@ -86,12 +86,12 @@ def test_it_finds_what_trivy_alone_finds_with_the_same_database(stand, make):
     for packages in (OLD, NEW):
         outcome = scanner.scan(stand.subject(debian(packages)))
         assert findings(outcome) == expected(packages, DEBIAN_RELEASE)
-        assert outcome.scanner == scanner.identity()
+        assert outcome.scanner == scanner.get_identity()
         assert {each.name for each in outcome.packages} == {each.name for each in packages}
 
 
 def test_the_server_says_which_database_it_has(make):
-    identity = make().identity()
+    identity = make().get_identity()
     assert identity is not None
     assert identity.name == "trivy"
     assert identity.database is not None
@@ -138,35 +138,35 @@ def test_a_wrong_token_is_a_failure_that_says_so_and_not_the_token(stand, make):
 def test_the_token_is_no_argument_that_others_on_the_machine_see(stand, make):
     scanner = make()
     subject = stand.subject(debian(OLD))
-    arguments = scanner._build_scan_arguments(subject, stand.pull(subject.line, subject.digest))
+    arguments = scanner._build_scan_arguments(subject, stand.pull(subject.tag_ref, subject.digest))
     assert not any(TOKEN in argument for argument in arguments)
     assert TOKEN not in repr(TrivyServer("http://x", TOKEN))
 
 
 def test_a_server_that_is_not_there_is_a_failure(stand, make):
     scanner = make(at=f"http://127.0.0.1:{free_port()}")
-    assert scanner.identity() is None
+    assert scanner.get_identity() is None
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.FAILED
 
 
 def test_an_old_database_of_the_server_is_not_believed(stand, make):
     scanner = make(now=lambda: datetime.now(UTC) + timedelta(days=6))
-    assert scanner.identity() is None
+    assert scanner.get_identity() is None
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DATABASE_STALE
 
 
 def test_a_database_that_the_server_replaced_during_the_scan_is_another(stand, make, monkeypatch):
     scanner = make()
-    first = scanner.identity()
+    first = scanner.get_identity()
     newer = ScannerIdentity(first.name, first.version, first.database + timedelta(hours=6))
-    monkeypatch.setattr(scanner, "_asked", lambda: newer)
+    monkeypatch.setattr(scanner, "_fetch_identity", lambda: newer)
     assert why(scanner.scan(stand.subject(debian(OLD)))) is UnscannedReason.DIFFERENT_DATABASE
 
 
 def test_a_server_that_goes_away_during_the_scan_is_a_failure_and_no_other_database(stand, make, monkeypatch):
     scanner = make()
-    assert scanner.identity() is not None
-    monkeypatch.setattr(scanner, "_asked", lambda: NotScanned(UnscannedReason.FAILED, "no answer"))
+    assert scanner.get_identity() is not None
+    monkeypatch.setattr(scanner, "_fetch_identity", lambda: NotScanned(UnscannedReason.FAILED, "no answer"))
     assert scanner.scan(stand.subject(debian(OLD))) == NotScanned(UnscannedReason.FAILED, "no answer")
 
 
@@ -175,7 +175,7 @@ def test_what_is_no_trivy_server_is_no_identity(stand, make, body):
     with responses.RequestsMock() as web:
         web.get("https://trivy.example/version", body=body)
         scanner = make(at="https://trivy.example")
-        assert scanner.identity() is None
+        assert scanner.get_identity() is None
 
 
 def test_without_an_answer_from_the_database_there_is_none(stand, tmp_path):

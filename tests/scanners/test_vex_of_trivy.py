@@ -24,7 +24,7 @@ SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
 def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
     """Return the findings that Trivy and basebump suppress; `statements` makes them for the image's URLs."""
     subject = stand.subject(debian(OLD))
-    by_repository = f"pkg:oci/test?repository_url={quote(subject.line.repository, safe='')}"
+    by_repository = f"pkg:oci/test?repository_url={quote(subject.tag_ref.repository, safe='')}"
     by_digest = by_repository.replace("?", f"@{quote(subject.digest, safe='')}?")
     document = vex(*statements(by_repository, by_digest))
     path = tmp_path / "vex.json"
@@ -32,7 +32,7 @@ def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[s
     scanner = stand.scanner()
     outcome = scanner.scan(subject)
     assert isinstance(outcome, Scan)
-    address = stand.pull(subject.line, subject.digest)
+    address = stand.pull(subject.tag_ref, subject.digest)
     arguments = [*scanner._build_scan_arguments(subject, address)[:-1], "--vex", str(path), "--show-suppressed"]
     printed = scanner._program.run([*arguments, address.reference], address, timeout=60.0).output
     (said,) = parse_reports(printed)

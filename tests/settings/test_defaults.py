@@ -114,7 +114,6 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
         match=RuleMatch(),
         update=default.update,
         pin=default.pin,
-        tag=default.tag,
         ignore=default.ignore,
         labels=default.labels,
         require=default.require,

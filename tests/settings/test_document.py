@@ -85,9 +85,9 @@ def test_anchors_and_merge_keys_work_and_a_key_beside_a_merge_is_no_second_one(s
           - {<<: *quiet, labels: [loud]}
         """
     )
-    first, second = settings.rulebook.rules
+    first, second = settings.policy.rules
     assert first.match == second.match
-    assert (first.labels, second.labels) == (("quiet",), ("loud",))
+    assert (first.keys["labels"], second.keys["labels"]) == (("quiet",), ("loud",))
 
 
 def test_a_file_has_a_size_limit(refusal):

@@ -53,7 +53,7 @@ def test_an_azure_registry_knows_ages_whoever_logs_in_there(settings_of, login):
         policy: [{{match: {{image: contoso.azurecr.io/**}}, min_age: 3d}}]
         """
     )
-    assert settings.rulebook.rules[0].min_age == timedelta(days=3)
+    assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)
 
 
 def test_an_app_needs_no_repositories(settings_of):
@@ -132,7 +132,7 @@ def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_pa
         RegistrySettings("localhost:5000", insecure=True, auth=RegistryAuth.ANONYMOUS),
         RegistrySettings("[::1]:5000", ca=tmp_path / "ca.pem", trusted_realms=("auth.example.com",)),
     )
-    assert settings.rulebook.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
+    assert settings.policy.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
 def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
@@ -154,9 +154,7 @@ def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
         RegistrySettings("europe-docker.pkg.dev", auth=RegistryAuth.GAR, upstream="gcr.io"),
     )
     ecr, gar = "123456789012.dkr.ecr.eu-west-1.amazonaws.com", "europe-docker.pkg.dev"
-    assert settings.rulebook.listed_hosts == {"acme.azurecr.io", ecr, gar}, (
-        "naming a cache is leave to contact its host"
-    )
+    assert settings.policy.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
 
 
 def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, tmp_path):
@@ -165,7 +163,7 @@ def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, 
     (tmp_path / key.name).write_bytes(key.pem)
     one, other = (f"{{image: '{glob}', keys: [keys/acme.pub]}}" for glob in ("ghcr.io/acme/**", "**"))
     settings = settings_of(f"trust: [{one}, {other}]")
-    assert settings.rulebook.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
+    assert settings.policy.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
 def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of, tmp_path):
@@ -203,7 +201,7 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
         repository=("acme/*",),
         base_branch=("main",),
     )
-    assert settings.rulebook == PolicyConfig(
+    assert settings.policy == PolicyConfig(
         rules=(
             PolicyRule(match, update=UpdateMode.NONE, tag="3.10"),
             PolicyRule(
@@ -224,7 +222,7 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
 def test_a_rule_may_allow_exactly_what_the_vocabulary_lets_it(settings_of):
     assert get_args(fields.AllowableReason) == ALLOWABLE_REASONS
     written = ", ".join(ALLOWABLE_REASONS)
-    assert settings_of(f"policy: [{{allow: [{written}]}}]").rulebook.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
+    assert settings_of(f"policy: [{{allow: [{written}]}}]").policy.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
 def test_more_files_of_a_format_add_up(settings_of):
@@ -240,9 +238,9 @@ def test_more_files_of_a_format_add_up(settings_of):
 
 
 def test_own_images_that_are_not_stated_differ_from_none(settings_of):
-    assert settings_of("").rulebook.own is None
-    assert settings_of("own: []").rulebook.own == ()
-    assert settings_of("own: [registry.example.com/**]").rulebook.own == ("registry.example.com/**",)
+    assert settings_of("").policy.own_globs is None
+    assert settings_of("own: []").policy.own_globs == ()
+    assert settings_of("own: [registry.example.com/**]").policy.own == ("registry.example.com/**",)
 
 
 def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_not(settings_of, tmp_path):
@@ -367,6 +365,6 @@ def test_rules_may_ask_what_is_exploited_where_a_list_says_so(settings_of):
         enrichment: {kev: kev.json}
         policy: [{bypass_min_age_for: [kev, critical], open_when: {fixes: kev, or_older_than: 30d}}]
         """
-    ).rulebook.rules
-    assert rule.bypass_min_age_for == (AdvisoryList.KEV, Severity.CRITICAL)
-    assert rule.open_when == OpenCondition(AdvisoryList.KEV, timedelta(days=30))
+    ).policy.rules
+    assert rule.keys["bypass_min_age_for"] == (AdvisoryList.KEV, Severity.CRITICAL)
+    assert rule.keys["open_when"] == OpenCondition(AdvisoryList.KEV, timedelta(days=30))

@@ -80,4 +80,4 @@ def test_a_password_is_refused_and_not_repeated(problems_of, url):
 def test_an_age_needs_no_state_where_azure_keeps_the_record(settings_of, registry):
     host = registry.partition(",")[0].removeprefix("host: ")
     settings = settings_of(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
-    assert settings.rulebook.rules[0].min_age == timedelta(days=3)
+    assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)

@@ -93,20 +93,23 @@ def test_what_a_later_run_has_seen_stands(memory, now):
     memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
     memory.record_tags({LINE: claim("A", '"a"')}, now)
     assert stays(memory) == [(digest("B"), now + DAY, now + DAY)]
-    assert memory.claims([LINE]) == {LINE: claim("B", '"b"')}
+    assert memory.load_descriptors([LINE]) == {LINE: claim("B", '"b"')}
 
 
 def test_the_last_answer_is_kept_with_its_etag(memory, now):
     memory.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
     memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
-    assert memory.claims([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {LINE: claim("B", '"b"'), OTHER: claim("O")}
+    assert memory.load_descriptors([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {
+        LINE: claim("B", '"b"'),
+        OTHER: claim("O"),
+    }
 
 
 def test_more_lines_than_fit_into_one_question(memory, now):
     lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * BATCH_SIZE + 1)}
     memory.record_tags(lines, now)
     memory.record_tags(lines, now + DAY)
-    assert memory.claims(lines) == lines
+    assert memory.load_descriptors(lines) == lines
     sightings = memory.load_observations(lines)
     assert {line: each[0].digest for line, each in sightings.items()} == {line: lines[line].digest for line in lines}
     assert all(len(each) == 1 for each in sightings.values())
@@ -124,26 +127,26 @@ def test_manifests_come_back_as_they_were(memory):
     one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
     memory.save_manifests([fetched(MANIFEST), two])
     memory.save_manifests([one])
-    kept_ones = memory.manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
+    kept_ones = memory.load_manifests([MANIFEST.digest, OF_ONE.digest, digest("c")])
     assert kept_ones == {MANIFEST.digest: one, OF_ONE.digest: two}
     assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
 def test_a_document_beyond_the_limit_is_not_kept(memory):
     memory.save_manifests([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
-    assert memory.manifests([MANIFEST.digest]) == {}
+    assert memory.load_manifests([MANIFEST.digest]) == {}
 
 
 def test_text_that_is_none_is_not_kept_and_breaks_nothing(memory):
     memory.save_scans({subject("a"): replace(SCAN, os="\ud800"), subject("b"): SCAN})
-    assert memory.evidence(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
+    assert memory.load_scans(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
 
 def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(place, memory):
     memory.save_manifests([fetched(MANIFEST)])
     with place.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
-    assert memory.manifests([MANIFEST.digest]) == {}
+    assert memory.load_manifests([MANIFEST.digest]) == {}
 
 
 # Evidence
@@ -152,7 +155,7 @@ def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(p
 def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memory):
     elsewhere = subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
     memory.save_scans({subject("a"): SCAN})
-    assert memory.evidence(TRIVY, [elsewhere, subject("a", "linux/arm64"), subject("b")]) == {elsewhere: SCAN}
+    assert memory.load_scans(TRIVY, [elsewhere, subject("a", "linux/arm64"), subject("b")]) == {elsewhere: SCAN}
 
 
 @pytest.mark.parametrize(
@@ -165,16 +168,16 @@ def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memor
 )
 def test_scans_are_those_of_one_scanner_one_version_and_one_database(memory, other):
     memory.save_scans({subject("a"): SCAN})
-    assert memory.evidence(other, [subject("a")]) == {}
+    assert memory.load_scans(other, [subject("a")]) == {}
     memory.save_scans({subject("a"): replace(SCAN, scanner=other, findings=())})
-    assert memory.evidence(TRIVY, [subject("a")]) == {subject("a"): SCAN}
-    assert memory.evidence(other, [subject("a")])[subject("a")].findings == ()
+    assert memory.load_scans(TRIVY, [subject("a")]) == {subject("a"): SCAN}
+    assert memory.load_scans(other, [subject("a")])[subject("a")].findings == ()
 
 
 def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kept(memory):
     undated = replace(TRIVY, database=None)
     memory.save_scans({subject("a"): replace(SCAN, scanner=undated)})
-    assert memory.evidence(undated, [subject("a")]) == {}
+    assert memory.load_scans(undated, [subject("a")]) == {}
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
@@ -186,7 +189,7 @@ def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memor
         del document[missing]
         less = update(EVIDENCE).where(EVIDENCE.c.digest == subject("a").digest).values(document=json.dumps(document))
         connection.execute(less)
-    assert memory.evidence(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
+    assert memory.load_scans(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
 
 # It does not grow for ever
@@ -200,16 +203,16 @@ def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
     assert [seen for seen, _, _ in stays(memory, OTHER)] == [digest("stays")]
     memory.record_tags({LINE: claim("C")}, now + 3 * TAGS_KEPT)
     assert [seen for seen, _, _ in stays(memory)] == [digest("C")]
-    assert memory.claims([LINE, OTHER]) == {LINE: claim("C")}
+    assert memory.load_descriptors([LINE, OTHER]) == {LINE: claim("C")}
 
 
 def test_old_scans_and_manifests_are_dropped(memory, place, now):
     memory.save_manifests([fetched(MANIFEST)])
     memory.save_scans({subject("a"): SCAN})
     memory.record_tags({}, now + kept.EVIDENCE_KEPT)
-    assert memory.evidence(TRIVY, [subject("a")])
+    assert memory.load_scans(TRIVY, [subject("a")])
     memory.record_tags({}, now + kept.EVIDENCE_KEPT + DAY)
-    assert not memory.evidence(TRIVY, [subject("a")])
-    assert memory.manifests([MANIFEST.digest])
+    assert not memory.load_scans(TRIVY, [subject("a")])
+    assert memory.load_manifests([MANIFEST.digest])
     memory.record_tags({}, now + kept.MANIFESTS_KEPT + DAY)
-    assert not memory.manifests([MANIFEST.digest])
+    assert not memory.load_manifests([MANIFEST.digest])

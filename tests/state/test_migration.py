@@ -47,7 +47,7 @@ def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, m
     with database.open_for_reading() as connection:
         names = [column["name"] for column in inspect(connection).get_columns("answers")]
     assert names[-3:] == ["one", "two", "three"]
-    assert memory.claims([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
+    assert memory.load_descriptors([LINE]) == {LINE: TagDescriptor(digest("A"), "m")}
 
 
 def shape(database) -> dict[str, tuple]:
@@ -77,7 +77,7 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
     )
     ends.record({PYTHON: end}, place.now)
     assert ends.load([PYTHON]) == {PYTHON: end}
-    assert place.memory().claims([PYTHON])[PYTHON].etag == '"b"'
+    assert place.memory().load_descriptors([PYTHON])[PYTHON].etag == '"b"'
     october = TagObservation(PYTHON, OLD, datetime(2026, 10, 1, 6, tzinfo=UTC), datetime(2026, 10, 31, 6, tzinfo=UTC))
     assert place.memory().load_observations([PYTHON])[PYTHON][0] == october
     assert shape(place.database()) == shape(fresh)

@@ -51,10 +51,10 @@ def test_sightings_are_those_of_the_model(place, memory, runs):
     for steps, tags in runs:
         at += steps * STEP
         claims = {TagRef(repository, tag): TagDescriptor(digest(content), "") for tag, content in tags.items()}
-        memory.saw(claims, at)
+        memory.record_tags(claims, at)
         model.saw(claims, at)
     lines = [TagRef(repository, tag) for tag in TAGS]
     assert memory.load_observations(lines) == {line: tuple(known) for line, known in model.known.items()}
-    assert {line: claim.digest for line, claim in memory.claims(lines).items()} == {
+    assert {line: claim.digest for line, claim in memory.load_descriptors(lines).items()} == {
         line: known[-1].digest for line, known in model.known.items()
     }

@@ -22,20 +22,20 @@ PROGRAM = """
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from bot.model.image import Claim, Kept, Kind, Manifest
-from bot.model.reference import Line
+from bot.model.image import CachedManifest, Manifest, ManifestKind, TagDescriptor
+from bot.model.reference import TagRef
 from bot.state.database import Database
-from bot.state.state_store import DatabaseMemory
+from bot.state.state_store import DatabaseStateStore
 
 now = datetime(2026, 11, 25, tzinfo=UTC)
 print("ready", flush=True)
 sys.stdin.readline()
-memory = DatabaseMemory({opening}, lambda: now)
-lines = [Line(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
+memory = DatabaseStateStore({opening}, lambda: now)
+lines = [TagRef(f"ghcr.io/acme/{{number}}", "1") for number in range({lines})]
 for turn in range({rounds}):
     digest = "sha256:" + f"{{turn:064x}}"
-    memory.saw({{line: Claim(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
-    memory.keep([Kept(Manifest(digest, Kind.MANIFEST, "m", (), ()), frozenset())])
+    memory.record_tags({{line: TagDescriptor(digest, "m") for line in lines[:: {step}]}}, now + timedelta(hours=turn))
+    memory.save_manifests([CachedManifest(Manifest(digest, ManifestKind.MANIFEST, "m", (), ()), frozenset())])
     memory.load_observations(lines)
 """
 
@@ -66,8 +66,8 @@ def test_two_processes_that_write_the_same_lines_lose_nothing_and_invent_no_retu
         assert all(earlier.last_seen <= later.first_seen for earlier, later in pairwise(sightings)), line
         assert len({sighting.digest for sighting in sightings}) == len(sightings), line
         assert sightings[-1].digest == f"sha256:{ROUNDS - 1:064x}"
-    assert memory.claims(LINES).keys() == set(LINES)
-    assert len(memory.manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
+    assert memory.load_descriptors(LINES).keys() == set(LINES)
+    assert len(memory.load_manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
 
 
 def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_place):
@@ -85,14 +85,14 @@ def test_threads_share_one_memory(memory, place):
         memory.save_manifests(
             [CachedManifest(Manifest(digest(str(number)), ManifestKind.MANIFEST, "m", (), ()), frozenset())]
         )
-        assert memory.claims(LINES).keys() == set(LINES)
+        assert memory.load_descriptors(LINES).keys() == set(LINES)
 
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(write, range(32)))
     for sightings in memory.load_observations(LINES).values():
         assert sightings[-1].digest == digest("31")
         assert all(earlier.digest != later.digest for earlier, later in pairwise(sightings))
-    assert len(memory.manifests([digest(str(number)) for number in range(32)])) == 32
+    assert len(memory.load_manifests([digest(str(number)) for number in range(32)])) == 32
 
 
 def test_who_waited_sees_what_was_written_meanwhile(place):

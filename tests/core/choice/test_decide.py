@@ -154,7 +154,9 @@ def test_what_is_gone_is_replaced_at_once_whatever_the_age_and_the_holds():
 
 def test_what_is_gone_is_replaced_on_its_own_line_though_a_rule_lets_it_move_farther():
     gone = {digest("old"): None}
-    decision = decide(place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW)
+    decision = decide(
+        place("old"), [points_to("next", NEXT, pinned_manifests=gone), points_to("new", pinned_manifests=gone)], NOW
+    )
     assert (decision.cause, chosen(decision), decision.candidates[0].tag) == (UpdateCause.GONE, [digest("new")], None)
     unknown = UnresolvedTag(NEXT, Reason.UNREACHABLE, "")
     assert decide(place("old"), [unknown, points_to("new", pinned_manifests=gone)], NOW) == decision

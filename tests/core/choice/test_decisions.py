@@ -157,7 +157,8 @@ def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whate
     assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
     assert (
         unlock_allowed(
-            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"), [Reason.OTHER_WRITER]
+            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"),
+            [Reason.OTHER_WRITER],
         ).digest_slot
         == slot
     )

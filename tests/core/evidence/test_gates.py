@@ -56,7 +56,9 @@ def test_without_such_a_rule_unknown_evidence_blocks_nothing():
 def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(Severity.CRITICAL,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW)
+    wanted = decide(
+        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+    )
     passed = apply_gates(wanted, evidence(wanted, outcome, scan(finding("CVE-1900-0001", Severity.CRITICAL))), NOW)
     assert chosen(passed) == [digest(taken)]
 
@@ -67,7 +69,9 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_may_not_wait(outcome, tak
 def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(listed, taken):
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV, Severity.LOW))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW)
+    wanted = decide(
+        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+    )
     found = evidence(wanted, scan(), scan(finding("CVE-1900-0001", Severity.CRITICAL)))
     found = {move: replace(each, exploited_ids=listed) for move, each in found.items()}
     assert chosen(apply_gates(wanted, found, NOW)) == [digest(taken)]
@@ -76,7 +80,9 @@ def test_what_is_too_young_is_taken_when_it_fixes_what_is_known_to_be_exploited(
 def test_where_the_list_could_not_be_read_nothing_older_is_taken_in_place_of_what_may_be_urgent():
     policy = Policy(min_age=3 * DAY, bypass_min_age_for=(AdvisoryList.KEV,))
     history = seen(NGINX, old=9, ripe=4, new=1)
-    wanted = decide(place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW)
+    wanted = decide(
+        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+    )
     for listing, outcome, unknown in [
         (AdvisoryList.KEV, scan(), True),
         (AdvisoryList.KEV, scan(finding("CVE-1900-0001", Severity.CRITICAL)), False),
@@ -161,10 +167,20 @@ def test_what_takes_the_place_of_something_gone_under_a_tag_made_anew_is_looked_
     history = seen(NGINX, old=90)
     recorded = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 2 * DAY)}
     gone = {digest("old"): None}
-    doubted = decide(place("old"), [points_to("new", observations=history, registry_records=recorded, pinned_manifests=gone)], NOW)
+    doubted = decide(
+        place("old"), [points_to("new", observations=history, registry_records=recorded, pinned_manifests=gone)], NOW
+    )
     assert doubted.cause is UpdateCause.GONE
     assert "changed hands" in doubted.review_reason
     assert "2027-01-18" in doubted.review_reason
     older = {digest("new"): RegistryRecord(NOW - DAY, tag_created_at=NOW - 200 * DAY)}
-    assert decide(place("old"), [points_to("new", observations=history, registry_records=older, pinned_manifests=gone)], NOW).review_reason == ""
-    assert decide(place("old"), [points_to("new", registry_records=recorded, pinned_manifests=gone)], NOW).review_reason == ""
+    assert (
+        decide(
+            place("old"), [points_to("new", observations=history, registry_records=older, pinned_manifests=gone)], NOW
+        ).review_reason
+        == ""
+    )
+    assert (
+        decide(place("old"), [points_to("new", registry_records=recorded, pinned_manifests=gone)], NOW).review_reason
+        == ""
+    )

@@ -68,7 +68,17 @@ def test_of_private_evidence_nothing_is_left_that_its_scanner_or_a_list_said():
     )
     assert remove_private_evidence(replace(whole, old=None)).old is None
     said = {field.name for field in fields(Evidence)}
-    known = {"old", "new", "delta", "exploited_ids", "epss_scores", "list_versions", "signatures", "package_changes", "contents"}
+    known = {
+        "old",
+        "new",
+        "delta",
+        "exploited_ids",
+        "epss_scores",
+        "list_versions",
+        "signatures",
+        "package_changes",
+        "contents",
+    }
     assert said == known | {"by_platform", "is_private"}, "whoever adds to it decides what everybody may read"
 
 

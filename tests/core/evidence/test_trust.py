@@ -174,7 +174,9 @@ def test_the_gate_says_that_nobody_could_say():
 def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_that_is_unknown(newest, taken):
     history = seen(NGINX, old=9, ripe=6, new=4)
     policy = Policy(min_age=3 * DAY)
-    wanted = decide(place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW)
+    wanted = decide(
+        place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
+    )
     assert isinstance(wanted, ImageUpdate)
     if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))

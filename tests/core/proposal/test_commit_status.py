@@ -173,7 +173,9 @@ def test_what_is_pushed_or_reworded_gets_it():
     assert step(KNOWN, moved) == UpdateRequest(
         moved, KNOWN, must_push=True, must_update_text=False, attributes=ONLY_STATUS
     )
-    reworded = shown(head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever_set=RequestAttributes(), opened_at=LONG_AGO)
+    reworded = shown(
+        head=HEAD, intent=INTENT, body=body(on(HEAD), "8" * 16), ever_set=RequestAttributes(), opened_at=LONG_AGO
+    )
     assert step(KNOWN, reworded).attributes == ONLY_STATUS
 
 

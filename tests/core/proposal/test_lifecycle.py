@@ -297,7 +297,10 @@ def test_an_open_request_wins_over_older_ones():
     ],
 )
 def test_what_the_base_became_is_reason_enough_or_not(rebase, conflicts, behind, strict, rebuilt):
-    before, wanted = shown(has_conflicts=conflicts, is_behind=behind, must_be_current=strict), replace(WANTED, rebase=rebase)
+    before, wanted = (
+        shown(has_conflicts=conflicts, is_behind=behind, must_be_current=strict),
+        replace(WANTED, rebase=rebase),
+    )
     expected = UpdateRequest(before, wanted, must_push=True, must_update_text=False) if rebuilt else None
     assert step(wanted, before) == (expected or NoChange(BRANCH, NoChangeReason.UNCHANGED, before))
 

@@ -36,7 +36,9 @@ def test_what_the_forge_refuses_is_tried_for_two_days_and_with_every_refresh():
 
 
 def test_what_a_refreshed_request_lacks_is_tried_for_two_days_after_our_commit():
-    before = shown(ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1))
+    before = shown(
+        ever_set=RequestAttributes(), opened_at=NOW - timedelta(days=9), committed_at=NOW - timedelta(days=1)
+    )
     assert step(LABELLED, before).attributes == LABELLED.attributes
     assert step(LABELLED, replace(before, committed_at=NOW - timedelta(days=2))).reason is NoChangeReason.UNCHANGED
 
@@ -69,7 +71,11 @@ def test_what_comes_to_hold_its_conditions_later_is_armed_with_the_new_text():
 
 def test_what_we_armed_is_not_accepted_and_moves_on():
     before = shown(
-        body=ARMED_BODY, intent="9" * 16, has_automerge=True, ever_set=RequestAttributes(automerge=True), committed_at=NOW
+        body=ARMED_BODY,
+        intent="9" * 16,
+        has_automerge=True,
+        ever_set=RequestAttributes(automerge=True),
+        committed_at=NOW,
     )
     assert step(MERGING, before) == UpdateRequest(before, MERGING, must_push=True, must_update_text=False)
 
@@ -88,7 +94,9 @@ def test_what_no_longer_holds_its_conditions_is_disarmed(intent):
 def test_what_is_to_merge_by_itself_stays_so_in_a_run_that_knows_less():
     known = f"{REPORT[:-1]}0"
     body = f"text\n\n{render_marker(BodyMarker(TARGETS, known, has_automerge=True))}"
-    before = shown(body=body, has_automerge=True, ever_set=RequestAttributes(automerge=True), opened_at=NOW, committed_at=NOW)
+    before = shown(
+        body=body, has_automerge=True, ever_set=RequestAttributes(automerge=True), opened_at=NOW, committed_at=NOW
+    )
     unscanned = replace(WANTED, report_fingerprint=f"{REPORT[:-1]}1", is_merge_unknown=True)
     assert step(unscanned, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
     for other in (

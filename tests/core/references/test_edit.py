@@ -123,7 +123,9 @@ def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str
     digest_slot = EditSlot(Span(end_of_tag, end_of_tag), b"", b"@")
     if reference.digest:
         digest_slot = EditSlot(Span(end_of_tag + 1, start + len(written)), reference.digest.encode())
-    place = occurrence(written, tag_slot=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest_slot=digest_slot)
+    place = occurrence(
+        written, tag_slot=tag_slot if tag else NotEditable(Reason.SHARED_ARGUMENT), digest_slot=digest_slot
+    )
     return apply_edits(content.encode(), list_edits(place, new)).decode()
 
 

@@ -10,9 +10,9 @@ import pytest
 from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.git import EXECUTABLE, LINK, SUBMODULE, File, Git
 
-from bot.forges._refusal import RefusedError
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab import tree as gitlab_tree
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath

@@ -25,7 +25,7 @@ MANAGERS = ("management.azure.com", "management.usgovcloudapi.net", "management.
 
 def entry(acr: Acr, **options) -> RegistryEntry:
     """List a registry as one that Entra opens, unless `options` say otherwise."""
-    return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"entra": True} | options))
+    return RegistryEntry(acr.host, ca=str(acr.certificate.path), **({"uses_entra": True} | options))
 
 
 def client(*entries: RegistryEntry, environment: Mapping[str, str] | None = None) -> OciRegistry:

@@ -105,14 +105,19 @@ class GrypeStand:
         self.program = folder / "grype"
         self.program.write_text(_PROGRAM.format(python=sys.executable, folder=str(folder)))
         self.program.chmod(0o755)
-        self.address: dict = {"insecure": False}
+        self.address: dict = {"is_insecure": False}
 
     def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return PullAddress(f"{line.repository}@{digest}", **self.address)
 
     def scanner(self, **options) -> GrypeScanner:
         (self.folder / "scene.json").write_text(json.dumps(self.scene))
-        values = {"binary": str(self.program), "pull": self.pull, "cache": self.folder / "cache", "now": lambda: NOW}
+        values = {
+            "binary": str(self.program),
+            "resolve_pull_address": self.pull,
+            "cache": self.folder / "cache",
+            "now": lambda: NOW,
+        }
         return GrypeScanner(**(values | options))
 
     def calls(self) -> list[dict]:

@@ -171,7 +171,7 @@ class TrivyStand:
 
     @staticmethod
     def address(reference: str, **options) -> PullAddress:
-        return PullAddress(reference, **{"insecure": True, **options})
+        return PullAddress(reference, **{"is_insecure": True, **options})
 
     def pull(self, line: TagRef, digest: Digest) -> PullAddress:
         return self.address(f"{line.repository}@{digest}")
@@ -194,10 +194,10 @@ class TrivyStand:
         """Return a scanner as a run would have one; `options` replace what it is made with."""
         chosen = {
             "binary": find_trivy(),
-            "pull": self.pull,
+            "resolve_pull_address": self.pull,
             "cache": self.cache,
             "now": lambda: datetime.now(UTC),
-            "database": self.database,
+            "database_address": self.database,
             "timeout": 30.0,
             **options,
         }

@@ -136,7 +136,7 @@ def test_what_is_closed_for_good_keeps_its_reason():
     place = ReferencePosition(FilePath("values.yaml"), "helm", Role.THIRD_PARTY, 1, "0/ui/image").read_reference(
         "acme/ui:1", 5
     )
-    place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag=NotEditable(Reason.OTHER_WRITER))
+    place = replace(place, digest_slot=NotEditable(Reason.OTHER_WRITER), tag_slot=NotEditable(Reason.OTHER_WRITER))
     image = ChartImage(place.path, place.locator, tuple(KEYS.items()), ImagePart.DIGEST, "", is_certain=True)
     over = ChartValue(FilePath("values-prod.yaml"), 1, KEYS[ImagePart.TAG], "2")
     assert place in merge_values_files((place,), (image, over))
