@@ -1,1 +1,1 @@
-"""Adapters for forges, one folder each; they carry out steps and decide nothing. Shared modules lie beside them."""
+"""Adapters for forges, one folder each; they carry out steps and decide nothing. `hosted/` is common to servers."""

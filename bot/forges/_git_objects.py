@@ -1,12 +1,19 @@
-"""Git objects, wherever they are stored: blob names, and the regular files of a tree."""
+"""Git objects, wherever they are stored: blob names, the regular files of a tree, and merges."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+from bot.model.forge import TreeEntry
 
 REGULAR, EXECUTABLE = "100644", "100755"
 """File modes of regular files."""
+
+MAX_MERGES = 20
+"""Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
+PARENTS_OF_MERGE = 2
 
 SHA256_NAME_LENGTH = 64
 """Length of an object name in a repository that uses SHA-256 instead of SHA-1."""
@@ -33,3 +40,22 @@ def hash_blob(content: bytes, like: str = "") -> str:
     if len(like) == SHA256_NAME_LENGTH:
         return hashlib.sha256(git_object).hexdigest()
     return hashlib.sha1(git_object, usedforsecurity=False).hexdigest()
+
+
+def split_into_batches(
+    entries: Sequence[TreeEntry], max_bytes: int, max_files: int | None = None
+) -> Iterator[list[TreeEntry]]:
+    """Split entries into batches of at most `max_bytes` bytes and `max_files` files.
+
+    A single entry larger than `max_bytes` is a batch of its own. An entry of unknown size counts as zero bytes.
+    """
+    batch: list[TreeEntry] = []
+    size = 0
+    for entry in entries:
+        size += entry.size or 0
+        if batch and (size > max_bytes or len(batch) == max_files):
+            yield batch
+            batch, size = [], entry.size or 0
+        batch.append(entry)
+    if batch:
+        yield batch

@@ -1,4 +1,4 @@
-"""The selection of repositories by owner, for every server that has owners."""
+"""The selection of repositories by a config: those of an owner, each once, and the diagnosis of what is selected."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from bot.core.globs import is_glob_match
+from bot.model.diagnosis import Check, report_ok, report_problem
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
+
+SELECT_ACTION = "select repositories"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +61,39 @@ def deduplicate_repositories(
         if key not in yielded:
             yielded.add(key)
             yield each
+
+
+def check_selection(
+    subject: str, repositories: Iterable[GitRepository | RunFailure]
+) -> Iterator[GitRepository | Check]:
+    """Yield each selected repository once, and the diagnostic results of selecting them.
+
+    `subject` names the forge in results that are about no single repository.
+    """
+    by_name: dict[str, GitRepository] = {}
+    failures = 0
+    for each in repositories:
+        if isinstance(each, RunFailure):
+            failures += 1
+            yield report_problem(each.subject, SELECT_ACTION, each.error)
+        elif each.name not in by_name:
+            by_name[each.name] = each
+            yield each
+            if each.configured_name is not None:
+                yield report_ok(
+                    each.configured_name,
+                    SELECT_ACTION,
+                    f"it was renamed to '{each.name}'; hint: write the new name in the config",
+                )
+    if by_name:
+        yield report_ok(subject, SELECT_ACTION, f"{len(by_name)} selected{_describe_without_base(by_name.values())}")
+    elif not failures:
+        yield report_problem(
+            subject, SELECT_ACTION, "no repository is selected; hint: check the names, globs and topics in the config"
+        )
+
+
+def _describe_without_base(repositories: Iterable[GitRepository]) -> str:
+    """Describe how many repositories have no base branch; return an empty text if all have one."""
+    count = sum(each.base_branch is None for each in repositories)
+    return f", {count} without a base branch, which get no proposals" if count else ""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bot.model.errors import ForgeError
+
 if TYPE_CHECKING:  # only an annotation needs this import
     from bot.model.source import FilePath
 
@@ -69,6 +71,14 @@ class ForgeLimits:
     """True if the forge has commit statuses."""
     workflows: tuple[str, ...] = ()
     """File names of workflows that must be started for each proposal because nothing triggers them."""
+
+    def check_text_length(self, title: str, body: str) -> None:
+        """Raise ForgeError if the title or the body of a request is longer than the forge allows."""
+        if len(title) > self.title_characters or len(body) > self.body_characters:
+            raise ForgeError(
+                f"the title or the text is too long: at most {self.title_characters} and {self.body_characters} "
+                "characters are possible; hint: shorten the template"
+            )
 
 
 @dataclass(frozen=True, slots=True)

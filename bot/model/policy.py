@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bot.model.hosts import PURGING_HOSTS
 from bot.model.modes import REFRESH_EVERY, OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-from bot.model.rules import RequiredEvidence, RuleMatch
-from bot.model.vocabulary import Reason
+from bot.model.vocabulary import Reason, Role
 
 if TYPE_CHECKING:  # only annotations need these imports, so they do not slow down the start
     from bot.model.evidence import Urgency
@@ -21,6 +20,30 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.trust import TrustEntry
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class RuleMatch:
+    """The condition of a rule; None or empty matches everything. Texts are globs that must match the whole value."""
+
+    image: tuple[str, ...] = ()
+    """Globs over canonical repositories: `docker.io/library/*`."""
+    path: tuple[str, ...] = ()
+    format: tuple[str, ...] = ()
+    role: Role | None = None
+    repository: tuple[str, ...] = ()
+    """Globs over names of git repositories."""
+    base_branch: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RequiredEvidence:
+    """The evidence without which an update is refused."""
+
+    scan: bool = False
+    """Whether the new image must have been scanned."""
+    signature: bool = False
+    """Whether the new image must have a signature of a trusted signer."""
 
 
 class Meet(Enum):

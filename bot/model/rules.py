@@ -10,31 +10,7 @@ if TYPE_CHECKING:
 
     from bot.model.evidence import Severity, Urgency
     from bot.model.modes import UpdateMode
-    from bot.model.vocabulary import Reason, Role
-
-
-@dataclass(frozen=True, slots=True)
-class RuleMatch:
-    """The condition of a rule; None or empty matches everything. Texts are globs that must match the whole value."""
-
-    image: tuple[str, ...] = ()
-    """Globs over canonical repositories: `docker.io/library/*`."""
-    path: tuple[str, ...] = ()
-    format: tuple[str, ...] = ()
-    role: Role | None = None
-    repository: tuple[str, ...] = ()
-    """Globs over names of git repositories."""
-    base_branch: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class RequiredEvidence:
-    """The evidence without which an update is refused."""
-
-    scan: bool = False
-    """Whether the new image must have been scanned."""
-    signature: bool = False
-    """Whether the new image must have a signature of a trusted signer."""
+    from bot.model.vocabulary import Reason
 
 
 @dataclass(frozen=True, slots=True)

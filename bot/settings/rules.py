@@ -12,8 +12,8 @@ from bot.model import rules
 from bot.model.evidence import Severity
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
-from bot.model.policy import PolicyRule, policy_keys
-from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence, RuleMatch
+from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch, policy_keys
+from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Role
 from bot.settings import fields, name_fields, time_fields, urgency_fields
 from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore

@@ -94,7 +94,7 @@ def test_what_no_task_builds_is_pinned(basebump, config_file, arm):
 def test_doctor_lists_the_tasks_or_says_what_is_in_the_way(basebump, config_file, arm, context, monkeypatch):
     arm.tasks.append(task(docker(context)))
     _, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
-    assert "  ok           contoso.azurecr.io: list its tasks: there is 1\n" in out
+    assert "  ok           contoso.azurecr.io: list its tasks: 1 task found\n" in out
     monkeypatch.delenv("AZURE_CLIENT_ID")
     code, out, _ = basebump("doctor", "--config", config_file, "--level", "report")
     assert (code, "list its tasks" in out, "AZURE_CLIENT_ID or AZURE_TENANT_ID is not" in out) == (1, False, True)

@@ -73,8 +73,8 @@ def test_a_root_that_cannot_be_used_is_said_before_anything_is_asked(tmp_path, c
 
 def test_who_trusts_nobody_waits_for_no_library():
     code = (
-        "import sys; from bot.wiring import scan_world; from bot.cli.terminal import NoProgress\n"
-        "scan_world(None, offline=False, progress=NoProgress())\n"
+        "import sys; from bot.wiring import build_scan_context; from bot.cli.terminal import NoProgress\n"
+        "build_scan_context(None, offline=False, progress=NoProgress())\n"
         "sys.exit(any(each in sys.modules for each in ('cbor2', 'sigstore', 'bot.verifiers.cosign')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False, cwd=ROOT).returncode == 0

@@ -16,8 +16,7 @@ from bot.core.proposal.dashboard import CONFIG_ERROR_TITLE, DASHBOARD_TITLE, EMP
 from bot.forges.local.fleet import LocalFleet
 from bot.model.dashboard import DashboardIssue
 from bot.model.limits import ProposalLimits
-from bot.model.policy import PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]

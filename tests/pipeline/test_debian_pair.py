@@ -161,7 +161,7 @@ def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
                 PackageChangeKind.UPGRADED if is_older(before.version, after.version) else PackageChangeKind.DOWNGRADED
             )
     found = pair.evidence("older", "newer").package_changes
-    assert {each.name: each.change for each in found} == wanted
+    assert {each.name: each.kind for each in found} == wanted
     for each in found:
         assert each.old == ((old[each.name].version,) if each.name in old else ())
         assert each.new == ((new[each.name].version,) if each.name in new else ())

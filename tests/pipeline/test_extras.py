@@ -14,8 +14,8 @@ from support.values import finding
 from bot.model.evidence import Severity
 from bot.model.limits import RolloutOptions
 from bot.model.modes import UpdateMode
-from bot.model.policy import PolicyRule
-from bot.model.rules import AutomergeConditions, RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
+from bot.model.rules import AutomergeConditions
 
 pytestmark = pytest.mark.real("git")
 

@@ -23,9 +23,8 @@ from support.values import finding
 
 from bot.core.proposal.markers import shorten_commit
 from bot.model.limits import RolloutOptions
-from bot.model.policy import PolicyRule
+from bot.model.policy import PolicyRule, RuleMatch
 from bot.model.proposal import RequestState
-from bot.model.rules import RuleMatch
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(github_app="tokens aside, it is asked as with a token")]

@@ -11,8 +11,8 @@ from support.values import finding
 
 from bot.model.evidence import NotScanned, ScanOutcome, ScanSubject, Severity, UnscannedReason
 from bot.model.limits import ProposalLimits, ProposalSchedule
-from bot.model.policy import PolicyRule
-from bot.model.rules import OpenCondition, RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
+from bot.model.rules import OpenCondition
 from bot.model.vocabulary import RunLevel
 
 pytestmark = pytest.mark.real("git")

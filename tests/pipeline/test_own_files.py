@@ -11,8 +11,8 @@ from support.values import finding
 
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode
-from bot.model.policy import PolicyRule
-from bot.model.rules import IntroducedLimit, RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
+from bot.model.rules import IntroducedLimit
 from bot.pipeline.extract import MAX_FILE_BYTES, REPOSITORY_CONFIG_PATHS
 from bot.reports.text import render_run_text
 

@@ -12,8 +12,7 @@ from support.parts import find_gh
 from support.runs.worlds import build, outcomes
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, EMPTY_BODY
-from bot.model.policy import PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
 
 pytestmark = [pytest.mark.real("gh"), pytest.mark.real("git")]
 

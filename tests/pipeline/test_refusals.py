@@ -9,8 +9,7 @@ import pytest
 from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 
-from bot.model.policy import PolicyRule
-from bot.model.rules import RequiredEvidence, RuleMatch
+from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.vocabulary import Reason, RunLevel
 from bot.reports.json_document import render_run_document
 from bot.reports.text import render_run_text

@@ -9,8 +9,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import ToldScanner, build, outcomes
 from support.values import finding
 
-from bot.model.policy import PolicyRule
-from bot.model.rules import RequiredEvidence
+from bot.model.policy import PolicyRule, RequiredEvidence
 
 pytestmark = pytest.mark.real("git")
 

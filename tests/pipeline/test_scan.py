@@ -10,8 +10,7 @@ from support.values import digest
 
 from bot.formats import load_formats_with_globs
 from bot.model.forge import ForgeLimits
-from bot.model.policy import PolicyConfig, PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import PolicyConfig, PolicyRule, RuleMatch
 from bot.model.vocabulary import Role
 from bot.pipeline.extract import MAX_FILE_BYTES
 from bot.pipeline.scan import scan_tree

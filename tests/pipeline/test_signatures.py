@@ -10,8 +10,7 @@ from support.forges.stands import LocalStand
 from support.runs.worlds import build, outcomes
 from support.signing.attached import BUNDLE, attachment, bundle, dump, referrers_index, trusted
 
-from bot.model.policy import PolicyRule
-from bot.model.rules import RequiredEvidence
+from bot.model.policy import PolicyRule, RequiredEvidence
 from bot.model.trust import TrustEntry
 from bot.reports.text import render_run_text
 

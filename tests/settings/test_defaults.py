@@ -15,8 +15,7 @@ from jsonschema import Draft202012Validator
 from support.docs.named_files import write_named_files
 from support.parts import ROOT
 
-from bot.model.policy import Policy, PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import Policy, PolicyRule, RuleMatch
 from bot.settings import (
     OWNER_WRITE_DELAY,
     AutoSettings,

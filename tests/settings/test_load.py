@@ -14,8 +14,8 @@ from support.signing.attached import trusted
 from bot.model.advisory import AdvisoryList
 from bot.model.evidence import Severity
 from bot.model.modes import UpdateMode, WhenUnknown
-from bot.model.policy import PolicyConfig, PolicyRule
-from bot.model.rules import IntroducedLimit, OpenCondition, RequiredEvidence, RuleMatch
+from bot.model.policy import PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
+from bot.model.rules import IntroducedLimit, OpenCondition
 from bot.model.trust import TrustEntry
 from bot.model.vocabulary import ALLOWABLE_REASONS, Role
 from bot.settings import (

@@ -6,8 +6,7 @@ import pytest
 
 from bot.model.errors import ConfigError
 from bot.model.modes import UpdateMode
-from bot.model.policy import PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import PolicyRule, RuleMatch
 from bot.settings import load, load_repository_rules
 from bot.settings.config_file import MAX_TEMPLATE
 from bot.settings.trust_files import MAX_FILE

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from bot.core.globs import is_glob_match
 from bot.model.modes import UpdateMode
-from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, policy_keys
-from bot.model.rules import RequiredEvidence
+from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
 if TYPE_CHECKING:  # a start pays only for what it uses
     from bot.model.evidence import Severity
-    from bot.model.rules import IntroducedLimit, RuleMatch
-from bot.model.rules import RuleMatch
+    from bot.model.rules import IntroducedLimit
 
 _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
 """Update modes by ascending range."""

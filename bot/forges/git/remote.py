@@ -17,11 +17,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.forges._git_objects import SHA256_NAME_LENGTH
-from bot.forges._listed_tree import TreeListing
-from bot.forges._refusal import RefusedError
 from bot.forges.git.command import GitIdentity, GitRunner
 from bot.forges.git.commit import list_regular_files
 from bot.forges.git.tree import LocalTree
+from bot.forges.hosted.files import TreeListing
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.errors import ProcessError, TreeError
 from bot.model.forge import TreeEntry
 from bot.net import sanitize_text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bot.forges._batches import split_into_batches
+from bot.forges._git_objects import split_into_batches
 from bot.forges.git.command import GitRunner
 from bot.forges.git.commit import list_regular_files
 from bot.model.errors import ProcessError, TreeError

@@ -16,9 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import serialization
 from github import Auth, Github
 
-from bot.forges._refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 from bot.forges.github.connection import GitHubConnection
 from bot.forges.github.errors import METADATA_READ, WORKFLOWS_WRITE
+from bot.forges.hosted.refusal import FORBIDDEN, INVALID, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError
 
 READ_PERMISSIONS: Mapping[str, str] = {"metadata": "read", "contents": "read", "pull_requests": "read"}
 """Permissions of every token. A read token has them for all repositories of its installation; a write token has one

@@ -9,9 +9,9 @@ from urllib.parse import quote
 
 from github.Repository import Repository
 
-from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ, PULLS_WRITE
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 LABEL_COLOUR = "1d63ed"

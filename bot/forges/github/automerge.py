@@ -10,9 +10,9 @@ from typing import Any
 
 from github.Repository import Repository
 
-from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import MERGE_WRITE, PULLS_READ
+from bot.forges.hosted.refusal import RefusedError
 
 _QUERY = """
 query Automerge($owner: String!, $name: String!, $number: Int!) {

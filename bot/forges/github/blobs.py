@@ -8,14 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.forges._batches import split_into_batches
-from bot.forges._git_objects import hash_blob
-from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
-from bot.forges._listed_tree import read_blob
-from bot.forges._refusal import RefusedError
+from bot.forges._git_objects import hash_blob, split_into_batches
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import translate_errors
 from bot.forges.github.graphql import run_query
+from bot.forges.hosted.files import read_blob
+from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from bot.forges._branch_deletion import is_closed_by_deletion
-from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.pull_request_query import BATCH, is_query_unavailable, query_pull_requests
+from bot.forges.hosted.refusal import RefusedError
+from bot.forges.hosted.requests import is_closed_by_deletion
 
 _FIELDS = """
   timelineItems(last: 20, itemTypes: [HEAD_REF_DELETED_EVENT]) { nodes { ... on HeadRefDeletedEvent { createdAt } } }

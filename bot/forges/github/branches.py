@@ -10,12 +10,18 @@ from urllib.parse import quote
 from github.GithubException import GithubException
 from github.Repository import Repository
 
-from bot.forges._graphql import UnsupportedQueryError
-from bot.forges._preconditions import build_branch_moved_error
-from bot.forges._refusal import CONFLICT, INVALID, NOT_FOUND, RefusedError, read_after_refusal
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import CONTENTS_WRITE, METADATA_READ
 from bot.forges.github.graphql import is_unsupported_query
+from bot.forges.hosted.preconditions import build_branch_moved_error
+from bot.forges.hosted.refusal import (
+    CONFLICT,
+    INVALID,
+    NOT_FOUND,
+    RefusedError,
+    UnsupportedQueryError,
+    read_after_refusal,
+)
 
 BRANCHES = "refs/heads/"
 _NO_COMMIT = "0" * 40

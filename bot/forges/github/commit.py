@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from github.GitTree import GitTree
 from github.InputGitTreeElement import InputGitTreeElement
 
-from bot.forges._changed_files import build_expected_files, decode_text
 from bot.forges._git_objects import RegularFile
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import CONTENTS_WRITE, WORKFLOWS_WRITE
 from bot.forges.github.tree import list_files
+from bot.forges.hosted.files import build_expected_files, decode_text
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.model.errors import ForgeError, ProtectedFileError
 from bot.model.source import FileChange, FilePath
 

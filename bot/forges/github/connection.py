@@ -14,8 +14,8 @@ from github import Auth, Github, GithubException
 from github.NamedUser import NamedUser
 from github.Repository import Repository
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
 from bot.forges.github.errors import CONTENTS_READ, MALFORMED_ANSWER_ERRORS, METADATA_READ, explain_error
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
 
 API_VERSION = "2022-11-28"
 """The API version whose description the tests check every request and answer against."""

@@ -8,9 +8,9 @@ from itertools import islice
 from github.Repository import Repository
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, normalise_line_ends, require_issue_number
 from bot.forges.github.connection import GitHubRemote, get_login
 from bot.forges.github.errors import ISSUES_READ, ISSUES_WRITE, translate_errors
+from bot.forges.hosted.records import DASHBOARD_LABEL, MAX_ISSUES, normalise_line_ends, require_issue_number
 from bot.model.dashboard import DashboardIssue
 
 

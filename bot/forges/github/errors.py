@@ -11,7 +11,7 @@ from typing import Any
 
 from github import BadAttributeException, GithubException
 
-from bot.forges._refusal import (
+from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
     SERVER_ERROR,

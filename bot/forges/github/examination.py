@@ -9,7 +9,6 @@ from typing import Any, assert_never
 
 from github import Github
 
-from bot.forges._refusal import FORBIDDEN, RefusedError
 from bot.forges.github.app import AppTokens
 from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.connection import GitHubConnection, GitHubRemote
@@ -29,6 +28,7 @@ from bot.forges.github.permissions import (
     PermissionNeed,
     list_write_needs,
 )
+from bot.forges.hosted.refusal import FORBIDDEN, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository

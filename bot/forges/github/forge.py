@@ -9,14 +9,6 @@ from github.Repository import Repository
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import get_labels
-from bot.forges._preconditions import (
-    build_request_ended_error,
-    require_base_branch,
-    require_base_commit,
-    require_request_number,
-)
-from bot.forges._refusal import INVALID, RefusedError, read_after_refusal
-from bot.forges._status import StatusOutcome
 from bot.forges.github.attributes import GitHubAttributesWriter
 from bot.forges.github.automerge import GitHubAutomerge
 from bot.forges.github.branches import GitHubBranches
@@ -26,6 +18,14 @@ from bot.forges.github.errors import PULLS_WRITE, translate_errors
 from bot.forges.github.pull_requests import GitHubRequests
 from bot.forges.github.status import build_status_writer
 from bot.forges.github.workflows import WorkflowStarter, WorkflowStartResult, has_notice
+from bot.forges.hosted.preconditions import (
+    build_request_ended_error,
+    require_base_branch,
+    require_base_commit,
+    require_request_number,
+)
+from bot.forges.hosted.records import StatusOutcome
+from bot.forges.hosted.refusal import INVALID, RefusedError, read_after_refusal
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import NO_DRAFTS, Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes

@@ -12,10 +12,9 @@ from typing import Any
 
 from github import Github, GithubException
 
-from bot.forges._graphql import UNKNOWN_NAME_MESSAGE, UnsupportedQueryError
-from bot.forges._refusal import NOT_FOUND
 from bot.forges.github.connection import GitHubConnection
 from bot.forges.github.errors import CONTENTS_READ
+from bot.forges.hosted.refusal import NOT_FOUND, UNKNOWN_NAME_MESSAGE, UnsupportedQueryError
 
 _TIMEOUT_MESSAGE = re.compile(r"timeout|something went wrong|resource limits", re.IGNORECASE)
 

@@ -13,14 +13,13 @@ from github.File import File
 from github.Repository import Repository
 
 from bot.core.proposal.markers import parse_base_branch, parse_intent
-from bot.forges._our_commits import (
+from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
+from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
+from bot.forges.hosted.heads import (
     MAX_DATE_DIFFERENCE,
-    MAX_MERGES,
-    PARENTS_OF_MERGE,
     extract_changed_lines,
     find_own_commit_below_merges,
 )
-from bot.forges.github.connection import GitHubAccount, GitHubRemote, get_login
 
 MAX_FILES = 300
 """Files of one comparison; GitHub returns no more:

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from github.Repository import Repository
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
 
 MERGE_CHECK_SECONDS = 2.0
 """Seconds in which GitHub computes the merge state of a pull request, which it does only when it is requested."""

@@ -7,10 +7,9 @@ from typing import Any
 
 from github.Repository import Repository
 
-from bot.forges._graphql import UNKNOWN_NAME_MESSAGE
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNKNOWN_NAME_MESSAGE, RefusedError
 
 BATCH = 20
 """Pull requests in one query; each is about a hundred nodes of the 500,000 that GitHub allows:

@@ -11,10 +11,10 @@ from github.NamedUser import NamedUser
 from github.PullRequestReview import PullRequestReview
 from github.Repository import Repository
 
-from bot.forges._refusal import RefusedError
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
 from bot.forges.github.pull_request_query import BATCH, is_query_unavailable, query_pull_requests
+from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100

@@ -7,9 +7,9 @@ from typing import Any
 
 from github.Repository import Repository
 
-from bot.forges._status import StatusWriter
 from bot.forges.github.connection import PER_PAGE, GitHubRemote
 from bot.forges.github.errors import STATUSES_WRITE
+from bot.forges.hosted.records import StatusWriter
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from github.GitTree import GitTree
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges._listed_tree import ListedTree, TreeListing
 from bot.forges.github.blobs import GitHubBlobs
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import translate_errors
+from bot.forges.hosted.files import ListedTree, TreeListing
 from bot.model.source import FilePath
 
 MAX_TREE_REQUESTS = 200

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.forges._git_objects import hash_blob
-from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
-from bot.forges._listed_tree import read_blob
-from bot.forges._refusal import RefusedError
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.graphql import run_query
+from bot.forges.hosted.files import read_blob
+from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 

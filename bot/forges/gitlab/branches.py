@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from bot.core.proposal.markers import parse_base_branch, parse_intent
-from bot.forges._our_commits import MAX_DATE_DIFFERENCE
-from bot.forges._preconditions import build_branch_moved_error
-from bot.forges._refusal import NOT_FOUND, RefusedError, read_after_refusal
 from bot.forges.gitlab.connection import GitLabAccount, GitLabRemote
+from bot.forges.hosted.heads import MAX_DATE_DIFFERENCE
+from bot.forges.hosted.preconditions import build_branch_moved_error
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, read_after_refusal
 
 SIGNER_NAME = "noreply"
 """The local part of the committer's address of commits that GitLab signs: GitLab's documentation recommends it.

@@ -9,11 +9,10 @@ from typing import Any
 
 from gitlab import Gitlab
 
-from bot.forges._graphql import UnsupportedQueryError, is_query_too_large
-from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.graphql import run_query
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 
 MIN_PAGE = 10
 """The smallest page; a server that is too slow for it is read by REST."""

@@ -14,13 +14,13 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._changed_files import build_expected_files, decode_text
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges._preconditions import build_branch_moved_error
-from bot.forges._refusal import RefusedError, read_after_refusal
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.tree import list_files
+from bot.forges.hosted.files import build_expected_files, decode_text
+from bot.forges.hosted.preconditions import build_branch_moved_error
+from bot.forges.hosted.refusal import RefusedError, read_after_refusal
 from bot.model.errors import ForgeError
 from bot.model.source import FileChange, FilePath
 

@@ -17,9 +17,9 @@ from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.errors import MALFORMED_ANSWER_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100

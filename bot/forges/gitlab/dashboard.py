@@ -8,9 +8,9 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.core.proposal.dashboard import is_dashboard_body
-from bot.forges._dashboard_issue import DASHBOARD_LABEL, MAX_ISSUES, normalise_line_ends, require_issue_number
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
+from bot.forges.hosted.records import DASHBOARD_LABEL, MAX_ISSUES, normalise_line_ends, require_issue_number
 from bot.model.dashboard import DashboardIssue
 
 

@@ -10,7 +10,7 @@ from json import JSONDecodeError
 
 from gitlab.exceptions import GitlabError
 
-from bot.forges._refusal import SERVER_ERROR, TOO_MANY, RefusedError, compute_reset_wait, explain_limit
+from bot.forges.hosted.refusal import SERVER_ERROR, TOO_MANY, RefusedError, compute_reset_wait, explain_limit
 from bot.net import HttpError, describe_cause, sanitize_text
 
 READ_ACCESS = "the scope `read_api` and the role Reporter"

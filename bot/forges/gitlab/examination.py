@@ -11,13 +11,13 @@ from gitlab import Gitlab
 from gitlab.exceptions import GitlabError
 from gitlab.v4.objects import Project
 
-from bot.forges._refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain_job_token_limit
 from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.merging import LINEAR_METHODS
 from bot.forges.gitlab.permissions import ACCESS_BY_LEVEL, get_role_name, is_rule_for_prefix
+from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository

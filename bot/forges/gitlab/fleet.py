@@ -9,9 +9,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
-from bot.forges._examination import examine_repositories
-from bot.forges._listed_tree import ListedTree
-from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.catalogue import GitLabCatalogue, GitLabListedRepository
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, JobToken
@@ -20,6 +17,9 @@ from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.examination import GitLabExamination
 from bot.forges.gitlab.forge import GitLabForge
 from bot.forges.gitlab.tree import open_tree
+from bot.forges.hosted.examination import examine_repositories
+from bot.forges.hosted.files import ListedTree
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.forges.selection import RepositorySelection, deduplicate_repositories
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import TreeError

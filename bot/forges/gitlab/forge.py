@@ -9,15 +9,6 @@ from gitlab.v4.objects import Project
 
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import get_labels
-from bot.forges._preconditions import (
-    build_request_ended_error,
-    check_text_length,
-    require_base_branch,
-    require_base_commit,
-    require_request_number,
-)
-from bot.forges._refusal import CONFLICT, RefusedError, read_after_refusal
-from bot.forges._status import StatusOutcome
 from bot.forges.gitlab.attributes import GitLabAttributesWriter, describe_left_out
 from bot.forges.gitlab.automerge import GitLabAutomerge
 from bot.forges.gitlab.branches import GitLabBranches
@@ -27,6 +18,14 @@ from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.merge_request_data import MergeRequestData, read_merge_request
 from bot.forges.gitlab.merge_requests import DRAFT_PREFIX, OPEN_STATES, GitLabRequests
 from bot.forges.gitlab.status import build_status_writer
+from bot.forges.hosted.preconditions import (
+    build_request_ended_error,
+    require_base_branch,
+    require_base_commit,
+    require_request_number,
+)
+from bot.forges.hosted.records import StatusOutcome
+from bot.forges.hosted.refusal import CONFLICT, RefusedError, read_after_refusal
 from bot.model.forge import ForgeLimits, GitRepository, OpenedRequest
 from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
@@ -94,7 +93,7 @@ class GitLabForge:
 
         https://docs.gitlab.com/api/merge_requests/#create-mr: GitLab creates missing labels.
         """
-        check_text_length(proposal.title, proposal.body, self.limits)
+        self.limits.check_text_length(proposal.title, proposal.body)
         title = DRAFT_PREFIX + proposal.title if proposal.is_draft else proposal.title
         with translate_errors(self._remote.name):
             status_outcome = self._set_status(proposal.branch, self._tips.get(proposal.branch), proposal.attributes)
@@ -135,7 +134,7 @@ class GitLabForge:
         draft stays a draft. Returns notes about attributes that were not set.
         """
         number = require_request_number(request)
-        check_text_length(title, body, self.limits)
+        self.limits.check_text_length(title, body)
         with translate_errors(self._remote.name):
             if attributes.automerge is False:
                 self._automerge.disable(number)

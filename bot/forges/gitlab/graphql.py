@@ -13,9 +13,8 @@ from typing import Any
 from gitlab import Gitlab
 from gitlab.exceptions import GitlabHttpError
 
-from bot.forges._graphql import UNKNOWN_NAME_MESSAGE, UnsupportedQueryError
-from bot.forges._refusal import NOT_FOUND
 from bot.forges.gitlab.connection import GitLabConnection
+from bot.forges.hosted.refusal import NOT_FOUND, UNKNOWN_NAME_MESSAGE, UnsupportedQueryError
 
 _TOO_LARGE_MESSAGE = re.compile(r"which exceeds max complexity|timeout", re.IGNORECASE)
 _GATEWAY_TIMEOUT = 504

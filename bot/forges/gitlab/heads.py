@@ -10,9 +10,10 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE, extract_changed_lines, find_own_commit_below_merges
+from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.gitlab.branches import BranchTip, parse_tip
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.hosted.heads import extract_changed_lines, find_own_commit_below_merges
 
 MAX_FILES = 300
 """Files of one comparison that are inspected; GitLab leaves out the lines of files after some hundreds."""

@@ -9,9 +9,9 @@ from itertools import islice
 
 from gitlab.v4.objects import Project
 
-from bot.forges._branch_deletion import is_closed_by_deletion
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.gitlab.connection import GitLabRemote
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges.hosted.requests import is_closed_by_deletion
 from bot.model.request_attributes import RequestAttributes
 
 MAX_EVENTS = 500

@@ -14,14 +14,14 @@ from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.lifecycle import can_be_declined
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import parse_labels
-from bot.forges._refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges._requests import can_conflict, is_request_of_base, select_branches_to_read
 from bot.forges.gitlab.attributes import parse_attributes
 from bot.forges.gitlab.branches import BranchTip
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.heads import GitLabHead, GitLabHeadReader
 from bot.forges.gitlab.history import is_closed_by_branch_deletion
 from bot.forges.gitlab.merging import MergeState, is_current_branch_required, read_merge_states
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
+from bot.forges.hosted.requests import can_conflict, is_request_of_base, select_branches_to_read
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.request_attributes import RequestAttributes

@@ -11,8 +11,8 @@ from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._status import StatusWriter
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
+from bot.forges.hosted.records import StatusWriter
 from bot.model.request_attributes import STATUS_CONTEXT, CommitStatus, StatusState
 
 EXTERNAL_SOURCE = "external"

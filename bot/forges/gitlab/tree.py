@@ -8,12 +8,12 @@ from contextlib import ExitStack
 from gitlab.v4.objects import Project
 
 from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
-from bot.forges._listed_tree import ListedTree, TreeListing
-from bot.forges._refusal import NOT_FOUND, RefusedError
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.blobs import GitLabBlobs
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
+from bot.forges.hosted.files import ListedTree, TreeListing
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath

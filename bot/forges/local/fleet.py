@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from bot.core.proposal.base_branches import get_literal_prefix, match_branches
-from bot.forges._examination import check_selection
 from bot.forges.git.command import GitIdentity, GitRunner, decode_output
 from bot.forges.git.tree import LocalTree
 from bot.forges.local.dashboard import LocalDashboard
 from bot.forges.local.folder import can_be_repository, explain_no_repository
 from bot.forges.local.forge import LocalForge
 from bot.forges.local.refs import BRANCHES, ProposalRefs, StoredState, translate_git_errors
+from bot.forges.selection import check_selection
 from bot.model.diagnosis import Check, DiagnosisTarget
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository

@@ -15,7 +15,6 @@ from dataclasses import replace
 
 from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.markers import parse_marker
-from bot.forges._preconditions import check_text_length
 from bot.forges.git.command import GitRunner, RefUpdate, encode_text
 from bot.forges.git.commit import create_commit
 from bot.forges.local.merges import MergeSimulator
@@ -217,7 +216,7 @@ class LocalForge:
         self, branch: str, current: StoredProposal | None, title: str, body: str, *updates: RefUpdate
     ) -> None:
         """Store an open proposal and point its ref to it, in one transaction with the other ref updates."""
-        check_text_length(title, body, self.limits)
+        self.limits.check_text_length(title, body)
         stored = self._refs.save_proposal(
             StoredProposal("", title, body, StoredState.OPEN, self._repository.non_default_base)
         )

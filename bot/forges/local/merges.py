@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass, replace
 
-from bot.forges._our_commits import MAX_MERGES, PARENTS_OF_MERGE
+from bot.forges._git_objects import MAX_MERGES, PARENTS_OF_MERGE
 from bot.forges.git.command import GitRunner
 from bot.forges.local.refs import LocalHead, ProposalRefs
 from bot.model.errors import ForgeError

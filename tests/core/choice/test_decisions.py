@@ -22,9 +22,8 @@ from bot.model.decision import (
     UpToDate,
 )
 from bot.model.modes import UpdateMode
-from bot.model.policy import Policy, PolicyConfig, PolicyRule
+from bot.model.policy import Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.reference import TagRef
-from bot.model.rules import RequiredEvidence, RuleMatch
 from bot.model.source import EditSlot, IgnoreComment, NotEditable, Span
 from bot.model.vocabulary import (
     ACCEPTABLE_REASONS,

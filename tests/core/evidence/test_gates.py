@@ -14,8 +14,8 @@ from bot.model.advisory import AdvisoryList, ListVersions
 from bot.model.decision import HeldUpdate, ImageUpdate, RefusedUpdate, UnresolvedReference, UpdateCandidate, UpdateCause
 from bot.model.evidence import NotScanned, Severity, UnscannedReason
 from bot.model.image import RegistryRecord
-from bot.model.policy import Policy
-from bot.model.rules import AcceptedHold, IntroducedLimit, RequiredEvidence
+from bot.model.policy import Policy, RequiredEvidence
+from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Reason
 
 UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)

@@ -16,8 +16,7 @@ from bot.core.evidence.signatures import combine_signatures
 from bot.core.evidence.trust import check_signatures, find_trust
 from bot.core.transition import build_transition
 from bot.model.decision import ImageUpdate, RefusedUpdate, UnresolvedReference
-from bot.model.policy import Policy
-from bot.model.rules import RequiredEvidence
+from bot.model.policy import Policy, RequiredEvidence
 from bot.model.signature import (
     BadSignature,
     NoSignature,

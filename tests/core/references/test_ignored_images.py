@@ -3,8 +3,7 @@
 import pytest
 
 from bot.core.references.policy import is_ignored_image
-from bot.model.policy import PolicyConfig, PolicyRule
-from bot.model.rules import RuleMatch
+from bot.model.policy import PolicyConfig, PolicyRule, RuleMatch
 
 ALPINE = "docker.io/library/alpine"
 

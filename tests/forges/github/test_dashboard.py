@@ -7,7 +7,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.github.state import Issue
 
 from bot.core.proposal.dashboard import DASHBOARD_TITLE, add_marker
-from bot.forges._dashboard_issue import DASHBOARD_LABEL
+from bot.forges.hosted.records import DASHBOARD_LABEL
 
 pytestmark = pytest.mark.real("git")
 

@@ -8,7 +8,7 @@ from support.forges.github.scene import BRANCH, CHANGE, FILES, INTENT, MESSAGE, 
 from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.git import ADA
 
-from bot.forges._our_commits import MAX_MERGES
+from bot.forges._git_objects import MAX_MERGES
 from bot.forges.github.fleet import GitHubFleet
 from bot.forges.github.merging import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState

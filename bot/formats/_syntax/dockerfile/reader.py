@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import dropwhile, islice, pairwise, takewhile
 
-from bot.formats._syntax.dockerfile.arguments import build_global_scope, list_inherited_names
 from bot.formats._syntax.dockerfile.directives import find_syntax
 from bot.formats._syntax.dockerfile.expansion import (
+    ArgDefault,
     ArgScope,
     ArgumentUse,
     VariableEffect,
@@ -17,6 +17,7 @@ from bot.formats._syntax.dockerfile.expansion import (
     WordExpansion,
     expand_literally,
 )
+from bot.formats._syntax.dockerfile.instruction_lines import SPACE
 from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction, read_instructions
 from bot.formats._syntax.dockerfile.mentions import BuildStages, ImageMention, list_mentions
 from bot.formats._syntax.dockerfile.slots import ComposedReference, SlotClaims, compose_reference
@@ -24,6 +25,46 @@ from bot.formats._syntax.dockerfile.words import expand_word
 from bot.formats._syntax.reference_positions import ReferencePosition, format_for_display
 from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
+
+_WORDS = {
+    escape: re.compile(
+        rb"(?:[!#-&(-\[\]-_a-~]++|%b.|'[^']*+'?|\"(?:%b.|[^\"%b])*+\"?|(?!%b)[^%b])++" % (e, e, e, SPACE, e), re.DOTALL
+    )
+    for escape, e in ((ord("\\"), rb"\\"), (ord("`"), rb"`"))
+}
+"""By the escape character of the file: a word between spaces, with its quotes and escapes."""
+
+
+def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
+    """Return the arguments that every `FROM` sees, from the `ARG` instructions above the first."""
+    scope = ArgScope()
+    for index, (instruction, name, value) in enumerate(_list_definitions(instructions)):
+        if value is None:
+            continue
+        try:
+            expansion = expand_word(instruction, *value, scope, index)
+        except WordError:  # BuildKit refuses the whole file; here only the words that use the argument are unresolved
+            expansion = WordExpansion((), (ArgumentUse(name, None, VariableEffect.UNSET, 0, 0),))
+        scope.defaults[name] = ArgDefault(index, expansion)
+        scope.first_lines[index] = instruction.first_line_number
+    return scope
+
+
+def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
+    """Yield the names that stages take from above the first `FROM`: those of `ARG` instructions without a default."""
+    return (name for _, name, value in _list_definitions(instructions) if value is None)
+
+
+def _list_definitions(
+    instructions: Iterable[DockerfileInstruction],
+) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
+    """Yield each name of each instruction, and the range of its default in the text, None without a default."""
+    for instruction in instructions:
+        start, end = instruction.rest_span
+        for word in _WORDS[instruction.escape].finditer(instruction.text, start, end):
+            name, equals, _ = word[0].partition(b"=")
+            yield instruction, name, (word.start() + len(name) + 1, word.end()) if equals else None
+
 
 MAX_STAGES_COMPARED = 100
 """Limit on stage names that are compared with a name that contains `TARGETARCH` or the like; no build has so many."""

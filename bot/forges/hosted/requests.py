@@ -1,8 +1,9 @@
-"""Which requests of a server belong to a base branch, and which of its branches have to be read to decide that."""
+"""Open requests of a base branch, the branches to read to find them, and requests closed by a deleted branch."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from bot.core.proposal.base_branches import BaseBranch
@@ -67,3 +68,14 @@ def is_request_of_base(
 def can_conflict(head: BranchHead) -> bool:
     """Return True if a conflict matters: branches with commits of people are left alone anyway."""
     return head.intent is not None and head.is_behind
+
+
+MAX_BEFORE_DELETION = timedelta(seconds=1)
+"""A person who closes a request and then deletes its branch takes longer than this."""
+MAX_AFTER_DELETION = timedelta(minutes=1)
+"""The time within which a forge closes a request after its branch was deleted."""
+
+
+def is_closed_by_deletion(closed_at: datetime, deletions: Iterable[datetime]) -> bool:
+    """Return True if a request was closed just after its branch was deleted, at any of the times in `deletions`."""
+    return any(-MAX_BEFORE_DELETION <= closed_at - when <= MAX_AFTER_DELETION for when in deletions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bot.model.errors import ForgeError
-from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest
 
 
@@ -26,15 +26,6 @@ def require_request_number(request: RemoteRequest) -> int:
     if request.number is None:
         raise ForgeError(f"branch '{request.branch}' has no request; hint: rerun basebump")
     return request.number
-
-
-def check_text_length(title: str, body: str, limits: ForgeLimits) -> None:
-    """Raise ForgeError if the title or the body is longer than the forge allows."""
-    if len(title) > limits.title_characters or len(body) > limits.body_characters:
-        raise ForgeError(
-            f"the title or the text is too long: at most {limits.title_characters} and {limits.body_characters} "
-            "characters are possible; hint: shorten the template"
-        )
 
 
 def build_request_ended_error(number: int, repository: str) -> ForgeError:

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Protocol, TypeVar
 
+from bot.forges._git_objects import PARENTS_OF_MERGE
+
 MAX_DATE_DIFFERENCE = timedelta(seconds=5)
 """Servers date author and committer at once; a commit with a larger difference was amended by somebody."""
-MAX_MERGES = 20
-"""Merges of the base that are followed down to basebump's commit. A branch updated more often is rebased instead."""
-PARENTS_OF_MERGE = 2
 
 
 class CommitWithIntent(Protocol):

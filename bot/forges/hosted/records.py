@@ -1,4 +1,7 @@
-"""Commit statuses on any forge: read before they are written, and not tried again once they are refused for good."""
+"""Commit statuses and the dashboard issue of a server.
+
+A status is read before it is written, and not tried again once it is refused for good.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bot.core.proposal.markers import record_status
-from bot.forges._refusal import RefusedError, is_permanent_refusal
+from bot.forges.hosted.refusal import RefusedError, is_permanent_refusal
+from bot.model.dashboard import DashboardIssue
+from bot.model.errors import ForgeError
 from bot.model.request_attributes import CommitStatus
 
 
@@ -66,3 +71,21 @@ class StatusWriter:
             self._refusal_note = note
             return StatusOutcome((commit, status), (note,))
         return StatusOutcome((commit, status))
+
+
+DASHBOARD_LABEL = "basebump-dashboard"
+"""Only people with rights on the repository can set it, so a stranger's issue is never taken for the dashboard."""
+MAX_ISSUES = 100
+"""Issues with the label that are inspected; there is one, unless people give the label to other issues."""
+
+
+def normalise_line_ends(body: str | None) -> str:
+    """Normalise line ends to LF: servers return text that people edited in a browser with CR LF."""
+    return (body or "").replace("\r\n", "\n")
+
+
+def require_issue_number(issue: DashboardIssue, repository: str) -> int:
+    """Return the number of the dashboard issue. Raises ForgeError if the issue has no number."""
+    if issue.number is None:
+        raise ForgeError(f"{repository}: dashboard issue has no number yet; hint: rerun basebump")
+    return issue.number

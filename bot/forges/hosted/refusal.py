@@ -1,7 +1,8 @@
-"""Refused and unanswered requests to a forge, and the rules for repeating them."""
+"""Refused, unanswered and unsupported requests to a server, and the rules for repeating them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
@@ -101,3 +102,18 @@ def is_permanent_refusal(refusal: RefusedError) -> bool:
     """
     has_answer = refusal.status is not None and refusal.status < SERVER_ERROR
     return has_answer and refusal.retry_after is None and refusal.status != UNAUTHORIZED
+
+
+TIMEOUT_STATUSES = frozenset({502, 503, 504})
+"""Statuses with which a server reports that a query took too long."""
+UNKNOWN_NAME_MESSAGE = re.compile(r"doesn't exist on type|isn't a defined input type|doesn't accept argument")
+"""Messages of the GraphQL library of both GitHub and GitLab about names that the schema does not have."""
+
+
+class UnsupportedQueryError(Exception):
+    """The server has no GraphQL API, or its schema lacks something that the query uses."""
+
+
+def is_query_too_large(refusal: RefusedError) -> bool:
+    """Return True if the server may answer a smaller query."""
+    return refusal.status in TIMEOUT_STATUSES

@@ -1,0 +1,1 @@
+"""Parts of forges that are servers: what the adapters of GitHub and GitLab have in common."""
