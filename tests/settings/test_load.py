@@ -240,7 +240,7 @@ def test_more_files_of_a_format_add_up(settings_of):
 def test_own_images_that_are_not_stated_differ_from_none(settings_of):
     assert settings_of("").policy.own_globs is None
     assert settings_of("own: []").policy.own_globs == ()
-    assert settings_of("own: [registry.example.com/**]").policy.own == ("registry.example.com/**",)
+    assert settings_of("own: [registry.example.com/**]").policy.own_globs == ("registry.example.com/**",)
 
 
 def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_not(settings_of, tmp_path):

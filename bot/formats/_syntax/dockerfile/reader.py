@@ -1,4 +1,9 @@
-"""Read the images of a Dockerfile's text as BuildKit understands it, in a file of its own or inside another file."""
+"""Read the images of a Dockerfile's text as BuildKit understands it, in a file of its own or inside another file.
+
+Only arguments above the first `FROM` are visible in a `FROM`. The last default of a name counts, and an `ARG` without
+a default keeps the earlier one (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of moby/buildkit). The
+words of an instruction follow parseWords in frontend/dockerfile/parser/line_parsers.go.
+"""
 
 from __future__ import annotations
 
