@@ -32,11 +32,11 @@ def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
 
 
 def _build_github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[Fleet]:
-    from bot.forges.github.fleet import GitHubFleet
+    from bot.forges.github.fleet import open_github_fleet
 
     credential = _load_github_credential(settings, forge)
     for selected, delay in group_by_write_delay(settings, forge):
-        yield GitHubFleet(
+        yield open_github_fleet(
             forge.url,
             credential,
             selected=selected,
@@ -48,14 +48,14 @@ def _build_github_fleets(settings: Settings, forge: GithubSettings) -> Iterator[
 
 
 def _build_gitlab_fleets(settings: Settings, forge: GitlabSettings) -> Iterator[Fleet]:
-    from bot.forges.gitlab.fleet import GitLabFleet, JobToken
+    from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
     from bot.settings import JOB_TOKEN, JOB_TOKEN_PREFIX
 
     secret = settings.get_token(forge.token_env, os.environ) if forge.token_env is not None else None
     is_of_job = secret is not None and (forge.token_env == JOB_TOKEN or secret.startswith(JOB_TOKEN_PREFIX))
     token = JobToken(secret) if secret is not None and is_of_job else secret
     for selected, delay in group_by_write_delay(settings, forge):
-        yield GitLabFleet(
+        yield open_gitlab_fleet(
             forge.url,
             token,
             selected=selected,

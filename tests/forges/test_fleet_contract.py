@@ -16,8 +16,8 @@ from support.forges.gitlab.state import World as GitLabWorld
 from support.forges.hosted_stand import Hosted, no_pause
 from support.forges.server import ForgeServer
 
-from bot.forges.github.fleet import GitHubFleet
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.github.fleet import open_github_fleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository, TreeEntry
 from bot.model.source import FilePath
@@ -45,11 +45,11 @@ class Kind:
 
 
 def _github(url, token, names):
-    return GitHubFleet(url, token, selected=names, pause=no_pause)
+    return open_github_fleet(url, token, selected=names, pause=no_pause)
 
 
 def _gitlab(url, token, names):
-    return GitLabFleet(url, token, selected=names, pause=no_pause)
+    return open_gitlab_fleet(url, token, selected=names, pause=no_pause)
 
 
 KINDS = {

@@ -7,7 +7,7 @@ from support.forges.gitlab.stand import GitLabStand
 from support.forges.hosted_stand import no_pause
 from support.runs.worlds import build, outcomes
 
-from bot.forges.gitlab.fleet import GitLabFleet, JobToken
+from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
 from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel
@@ -33,7 +33,7 @@ def stand(tmp_path, loopback):
 
 
 def _fleet(stand, *selected, secret=SECRET):
-    return GitLabFleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
+    return open_gitlab_fleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
 
 
 def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):

@@ -7,7 +7,7 @@ from support.forges.github.stand import GitHubStand
 from support.forges.stands import Killed
 from support.runs.worlds import build, outcomes
 
-from bot.forges.github.fleet import GitHubFleet
+from bot.forges.github.fleet import open_github_fleet
 from bot.model.vocabulary import RunLevel
 
 pytestmark = [pytest.mark.real("git"), pytest.mark.over_forges(local="nothing runs there", gitlab="it starts its own")]
@@ -32,7 +32,7 @@ class Job(GitHubStand):
 
     def fleet(self):
         fleet = super().fleet()
-        inner = GitHubFleet(self.server.url, self.secret, selected=[self.name], dispatch=self.dispatch)
+        inner = open_github_fleet(self.server.url, self.secret, selected=[self.name], dispatch=self.dispatch)
         return type(fleet)(inner, self.server)
 
 

@@ -13,6 +13,7 @@ from github.Repository import Repository
 from bot.forges.github.connection import GitHubConnection
 from bot.forges.github.errors import METADATA_READ, translate_errors
 from bot.forges.github.graphql import run_query
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 
 Item = TypeVar("Item")
@@ -46,22 +47,6 @@ _IDS_QUERY = "query($ids: [ID!]!) { nodes(ids: $ids) { ...Found } }\n" + _REPOSI
 
 
 @dataclass(frozen=True, slots=True)
-class GitHubListedRepository:
-    """A repository as GitHub describes it."""
-
-    name: str
-    node_id: str
-    default_branch: str | None
-    topics: tuple[str, ...]
-    is_excluded: bool
-    """True for repositories that get no proposals: archived and disabled ones, and forks."""
-    head_commit: str | None = None
-    """The commit of its default branch; None if the list does not have it."""
-    is_public: bool | None = None
-    """True if everybody can read it; internal repositories of an organisation or a server are not public."""
-
-
-@dataclass(frozen=True, slots=True)
 class GitHubCatalogue:
     """The repositories of one GitHub server. Every method raises RefusedError.
 
@@ -71,16 +56,14 @@ class GitHubCatalogue:
 
     connection: GitHubConnection
 
-    def find_named(self, names: Sequence[str]) -> Mapping[str, GitHubListedRepository | RefusedError]:
+    def find_named(self, names: Sequence[str]) -> Mapping[str, ListedRepository | RefusedError]:
         """Return the repositories with the given names, or the reason why one was not found, by the given names."""
-        repositories: dict[str, GitHubListedRepository | RefusedError] = {}
+        repositories: dict[str, ListedRepository | RefusedError] = {}
         for batch in _group_by_owner(names):
             repositories |= self._find_by_graphql(batch) if len(batch) > 1 else {}
         return {name: repositories[name] if name in repositories else self._find_by_rest(name) for name in names}
 
-    def list_owned(
-        self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]
-    ) -> list[GitHubListedRepository]:
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """Return the selected repositories of an owner, sorted by name.
 
         For an App these are the repositories of its installation: it may see other public ones, but not write to them.
@@ -91,7 +74,7 @@ class GitHubCatalogue:
         selected = [each for each in repositories if each.name.lower().startswith(prefix) and is_selected(each)]
         return sorted(selected, key=lambda each: each.name.lower())
 
-    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, GitHubListedRepository | RefusedError]:
+    def _find_by_graphql(self, names: Sequence[str]) -> dict[str, ListedRepository | RefusedError]:
         """Return what one query finds of the repositories of one owner; failures are left to REST to explain."""
         owner = names[0].partition("/")[0]
         fields = [f"r{index}: repository(owner: $owner, name: $n{index}) {{ ...Found }}" for index in range(len(names))]
@@ -108,7 +91,7 @@ class GitHubCatalogue:
         except (UnsupportedQueryError, RefusedError):
             return {}
 
-    def _find_by_rest(self, name: str) -> GitHubListedRepository | RefusedError:
+    def _find_by_rest(self, name: str) -> ListedRepository | RefusedError:
         try:
             return self.connection.read(
                 f"find the repository {name}",
@@ -118,15 +101,15 @@ class GitHubCatalogue:
         except RefusedError as refusal:
             return refusal
 
-    def _list_all_owned(self, owner: str) -> list[GitHubListedRepository]:
+    def _list_all_owned(self, owner: str) -> list[ListedRepository]:
         try:
             return self._list_by_graphql(owner)
         except (UnsupportedQueryError, RefusedError):
             return self._list_by_rest(owner)
 
-    def _list_by_graphql(self, owner: str) -> list[GitHubListedRepository]:
-        """List repositories page by page, with smaller pages if the server is slow. May raise TooOldError."""
-        repositories: list[GitHubListedRepository] = []
+    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+        """List repositories page by page, with smaller pages if the server is slow. May raise UnsupportedQueryError."""
+        repositories: list[ListedRepository] = []
         cursor: str | None = None
         size = PAGE
         for _ in range(MAX_PAGES):
@@ -152,20 +135,18 @@ class GitHubCatalogue:
             raise RefusedError(f"GitHub has no owner '{owner}'; hint: check the name", status=NOT_FOUND)
         return page
 
-    def _list_installed(
-        self, owner: str, is_selected: Callable[[GitHubListedRepository], bool]
-    ) -> list[GitHubListedRepository]:
+    def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """List the repositories of an installation by REST, and look up the commits of the selected ones by GraphQL."""
         listed = [each for each in self._list_by_rest(owner) if is_selected(each)]
-        heads: dict[str, GitHubListedRepository] = {}
+        heads: dict[str, ListedRepository] = {}
         for batch in _split_into_pages(listed):
-            heads |= self._find_by_ids(owner, [each.node_id for each in batch])
+            heads |= self._find_by_ids(owner, [each.server_id for each in batch if each.server_id is not None])
         return [
-            replace(each, head_commit=heads[each.node_id].head_commit) if each.node_id in heads else each
+            replace(each, head_commit=heads[each.server_id].head_commit) if each.server_id in heads else each
             for each in listed
         ]
 
-    def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, GitHubListedRepository]:
+    def _find_by_ids(self, owner: str, ids: Sequence[str]) -> dict[str, ListedRepository]:
         """Return repositories by their ids; repositories that cannot be read are left out."""
         try:
             answer = run_query(
@@ -181,8 +162,8 @@ class GitHubCatalogue:
         with translate_errors(owner):
             return {each["id"]: _parse_graphql(each) for each in answer.data["nodes"] if each is not None}
 
-    def _list_by_rest(self, owner: str) -> list[GitHubListedRepository]:
-        def fetch(client: Github) -> list[GitHubListedRepository]:
+    def _list_by_rest(self, owner: str) -> list[ListedRepository]:
+        def fetch(client: Github) -> list[ListedRepository]:
             return [_parse_rest(each) for each in self._list_visible(client, owner)]
 
         return self.connection.read(f"list the repositories of {owner}", fetch, METADATA_READ, about=owner)
@@ -217,11 +198,11 @@ def _split_into_pages(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     return (items[start : start + PAGE] for start in range(0, len(items), PAGE))
 
 
-def _parse_graphql(node: Mapping[str, Any]) -> GitHubListedRepository:
+def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
     branch = node["defaultBranchRef"]  # null in a repository without commits
-    return GitHubListedRepository(
+    return ListedRepository(
         name=node["nameWithOwner"],
-        node_id=node["id"],
+        server_id=node["id"],
         default_branch=branch["name"] if branch is not None else None,
         topics=tuple(each["topic"]["name"] for each in node["repositoryTopics"]["nodes"]),
         is_excluded=node["isArchived"] or node["isDisabled"] or node["isFork"],
@@ -230,10 +211,10 @@ def _parse_graphql(node: Mapping[str, Any]) -> GitHubListedRepository:
     )
 
 
-def _parse_rest(repository: Repository) -> GitHubListedRepository:
-    return GitHubListedRepository(
+def _parse_rest(repository: Repository) -> ListedRepository:
+    return ListedRepository(
         name=repository.full_name,
-        node_id=repository.node_id,
+        server_id=repository.node_id,
         default_branch=repository.default_branch,
         topics=tuple(repository.topics or ()),
         is_excluded=repository.archived or repository.disabled or repository.fork,

@@ -12,6 +12,7 @@ from gitlab import Gitlab
 from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.graphql import run_query
+from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 
 MIN_PAGE = 10
@@ -33,22 +34,6 @@ _OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
 
 
 @dataclass(frozen=True, slots=True)
-class GitLabListedRepository:
-    """A project as GitLab describes it."""
-
-    name: str
-    project_id: int
-    default_branch: str | None
-    topics: tuple[str, ...]
-    is_excluded: bool
-    """True for projects that get no proposals: archived and empty ones, forks, and those marked for deletion."""
-    head_commit: str | None = None
-    """The commit of its default branch; None if the list does not have it."""
-    is_public: bool | None = None
-    """True if everybody can read it; internal projects of a server are not public. None if GitLab does not say."""
-
-
-@dataclass(frozen=True, slots=True)
 class GitLabCatalogue:
     """The projects of one GitLab server. Every method raises RefusedError.
 
@@ -58,32 +43,32 @@ class GitLabCatalogue:
 
     connection: GitLabConnection
 
-    def find_named(self, name: str) -> GitLabListedRepository:
+    def find_named(self, name: str) -> ListedRepository:
         """Return one project by its full path, or by a full path that it had before."""
         with translate_errors(name):
             return self.connection.read(
                 f"find the project {name}", lambda client: _parse_rest(client.projects.get(name).attributes)
             )
 
-    def list_owned(self, owner: str) -> list[GitLabListedRepository]:
-        """Return the projects of a group and its subgroups, or of a person, sorted by name."""
+    def list_owned(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
+        """Return the selected projects of a group and its subgroups, or of a person, sorted by name."""
         try:
             projects = self._list_by_graphql(owner)
         except (UnsupportedQueryError, RefusedError):
             projects = self._list_by_rest(owner)
-        return sorted(projects, key=lambda each: each.name.lower())
+        return sorted(filter(is_selected, projects), key=lambda each: each.name.lower())
 
-    def _list_by_graphql(self, owner: str) -> list[GitLabListedRepository]:
-        """List projects by GraphQL. May raise TooOldError."""
+    def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
+        """List projects by GraphQL. May raise UnsupportedQueryError."""
         for kind in _OWNER_KINDS:
             projects = self._query_pages(owner, _OWNED_QUERY % kind)
             if projects is not None:
                 return projects
         raise RefusedError(f"GitLab shows no group or user '{owner}'; hint: check the name", status=NOT_FOUND)
 
-    def _query_pages(self, owner: str, text: str) -> list[GitLabListedRepository] | None:
+    def _query_pages(self, owner: str, text: str) -> list[ListedRepository] | None:
         """List projects page by page, with smaller pages if the server is slow; None if there is no such owner."""
-        projects: list[GitLabListedRepository] = []
+        projects: list[ListedRepository] = []
         cursor: str | None = None
         size = PER_PAGE
         for _ in range(MAX_PAGES):
@@ -105,7 +90,7 @@ class GitLabCatalogue:
                 cursor = page["pageInfo"]["endCursor"]
         return projects
 
-    def _list_by_rest(self, owner: str) -> list[GitLabListedRepository]:
+    def _list_by_rest(self, owner: str) -> list[ListedRepository]:
         """List the projects of a group, or of a person if there is no such group.
 
         https://docs.gitlab.com/api/groups/#list-projects, https://docs.gitlab.com/api/projects/#list-a-users-projects
@@ -125,23 +110,23 @@ class GitLabCatalogue:
             owner, lambda client: client.users.get(owner, lazy=True).projects.list(iterator=True, **order)
         )
 
-    def _read_pages(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[GitLabListedRepository]:
-        def fetch(client: Gitlab) -> list[GitLabListedRepository]:
+    def _read_pages(self, owner: str, pages: Callable[[Gitlab], Iterable[Any]]) -> list[ListedRepository]:
+        def fetch(client: Gitlab) -> list[ListedRepository]:
             return [_parse_rest(each.attributes) for each in islice(pages(client), MAX_PAGES * PER_PAGE)]
 
         return self.connection.read(f"list the projects of {owner}", fetch)
 
 
-def _parse_graphql(node: Mapping[str, Any]) -> GitLabListedRepository:
+def _parse_graphql(node: Mapping[str, Any]) -> ListedRepository:
     repository = node["repository"] or {
         "empty": True,
         "rootRef": None,
         "tree": None,
     }  # null if not visible
     commit = (repository["tree"] or {}).get("lastCommit")
-    return GitLabListedRepository(
+    return ListedRepository(
         name=str(node["fullPath"]),
-        project_id=int(node["id"].rpartition("/")[2]),
+        server_id=str(int(node["id"].rpartition("/")[2])),
         default_branch=repository["rootRef"],
         topics=tuple(node["topics"] or ()),
         is_excluded=bool(node["archived"] or node["isForked"] or repository["empty"]),
@@ -150,11 +135,11 @@ def _parse_graphql(node: Mapping[str, Any]) -> GitLabListedRepository:
     )
 
 
-def _parse_rest(project: Mapping[str, Any]) -> GitLabListedRepository:
+def _parse_rest(project: Mapping[str, Any]) -> ListedRepository:
     """Parse a project; fields that the token may not see, or that the server does not have, are missing."""
-    return GitLabListedRepository(
+    return ListedRepository(
         name=str(project["path_with_namespace"]),
-        project_id=int(project["id"]),
+        server_id=str(int(project["id"])),
         default_branch=project.get("default_branch"),
         topics=tuple(project.get("topics") or ()),
         is_excluded=any(

@@ -16,7 +16,7 @@ from support.forges.github.stand import PERMISSIONS, GitHubAppStand
 from support.forges.hosted_stand import no_pause
 from support.git import ADA
 
-from bot.forges.github.fleet import AppKey, GitHubFleet, InvalidKeyError
+from bot.forges.github.fleet import AppKey, InvalidKeyError, open_github_fleet
 from bot.forges.selection import RepositorySelection
 from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
@@ -52,7 +52,7 @@ def _app(server):
 
 def _fleet(server, *selected, **more):
     key = AppKey(_app(server).id, private_key())
-    return GitHubFleet(server.url, key, selected=selected, pause=no_pause, **more)
+    return open_github_fleet(server.url, key, selected=selected, pause=no_pause, **more)
 
 
 def _names(server, *selected, only=()):
@@ -166,13 +166,13 @@ def test_neither_signature_nor_token_follows_to_another_host():
     )
     link = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get(f"{root}/installation/repositories", json={"repositories": [{}]}, headers=link)
-    fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
+    fleet = open_github_fleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme"
     assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
     moved = {"Location": "https://evil.example/app/installations"}
     responses.replace(responses.GET, f"{root}/app/installations", status=301, headers=moved)
-    fleet = GitHubFleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
+    fleet = open_github_fleet("https://ghe.example/api/v3", AppKey(7, private_key()), pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
     assert {call.request.url.split("/")[2] for call in responses.calls} == {"ghe.example:443"}
 
@@ -249,7 +249,7 @@ def test_a_public_repository_that_it_is_not_installed_on_is_refused_by_name_when
 
 def test_a_key_that_github_does_not_know_is_said_to_be_so(server):
     _app(server).id += 1
-    fleet = GitHubFleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
+    fleet = open_github_fleet(server.url, AppKey(1, private_key()), selected=["acme/web"], pause=no_pause)
     (failed,) = fleet.list_repositories(frozenset())
     assert "does not accept the App 1 with its key" in failed.error
 
@@ -261,7 +261,7 @@ def test_a_key_on_one_line_is_read(server):
     server.world.add_repository("acme/web", FILES)
     server.world.install(_app(server), "acme", PERMISSIONS)
     key = AppKey(_app(server).id, private_key().replace("\n", "\\n"))
-    (found,) = GitHubFleet(server.url, key, selected=["acme/web"], pause=no_pause).list_repositories(frozenset())
+    (found,) = open_github_fleet(server.url, key, selected=["acme/web"], pause=no_pause).list_repositories(frozenset())
     assert found.name == "acme/web"
 
 

@@ -11,7 +11,7 @@ from support.forges.github.stand import BOT, PERMISSIONS, TOKEN
 from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
-from bot.forges.github.fleet import AppKey, GitHubFleet
+from bot.forges.github.fleet import AppKey, open_github_fleet
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
@@ -34,7 +34,7 @@ OLDER = [GraphQL.NONE, GraphQL.OLDER]
 
 
 def _found(server, *selected, only=(), credential=TOKEN):
-    fleet = GitHubFleet(server.url, credential, selected=selected, pause=no_pause)
+    fleet = open_github_fleet(server.url, credential, selected=selected, pause=no_pause)
     return list(fleet.list_repositories(frozenset(only)))
 
 

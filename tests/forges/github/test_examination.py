@@ -10,7 +10,7 @@ from support.forges.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitH
 from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
-from bot.forges.github.fleet import AppKey, GitHubFleet
+from bot.forges.github.fleet import AppKey, open_github_fleet
 from bot.forges.github.permissions import NEEDS_BY_LEVEL
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
@@ -100,11 +100,11 @@ def test_an_app_that_may_only_read_one_thing_has_that_problem_and_no_other(app, 
 
 def test_workflows_that_are_to_be_started_take_a_right_of_their_own(app):
     words = {"selected": [app.name], "dispatch": ["ci.yml"], "pause": no_pause}
-    fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
+    fleet = open_github_fleet(app.server.url, AppKey(app.app.id, private_key()), **words)
     app.installation.permissions = PERMISSIONS | {"actions": "read"}
     assert marks(app, aim(), fleet)["start workflows"] is CheckStatus.PROBLEM
     app.installation.permissions = PERMISSIONS | {"actions": "write"}
-    fleet = GitHubFleet(app.server.url, AppKey(app.app.id, private_key()), **words)
+    fleet = open_github_fleet(app.server.url, AppKey(app.app.id, private_key()), **words)
     assert marks(app, aim(), fleet)["start workflows"] is CheckStatus.OK
     assert "start workflows" not in marks(app, aim(RunLevel.PUSH), fleet)
 
@@ -130,7 +130,7 @@ def test_an_app_whose_installation_does_not_include_a_public_repository_has_a_pr
 
 
 def test_an_app_with_the_key_of_another_is_told_so(app):
-    fleet = GitHubFleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
+    fleet = open_github_fleet(app.server.url, AppKey(999, private_key()), selected=[app.name], pause=no_pause)
     with pytest.raises(ForgeError, match="does not accept the App 999"):
         list(fleet.examine(aim()))
 
@@ -210,7 +210,7 @@ def test_the_setting_for_a_jobs_own_token_is_looked_at_where_that_may_be_read(tm
 
 
 def test_a_token_that_github_does_not_know_ends_it_with_what_to_do(stand):
-    fleet = GitHubFleet(stand.server.url, "ghp_of-nobody", selected=[stand.name], pause=no_pause)
+    fleet = open_github_fleet(stand.server.url, "ghp_of-nobody", selected=[stand.name], pause=no_pause)
     with pytest.raises(ForgeError, match="does not accept the token; hint: create a new token") as caught:
         list(fleet.examine(aim()))
     assert "ghp_of-nobody" not in str(caught.value)
@@ -218,7 +218,7 @@ def test_a_token_that_github_does_not_know_ends_it_with_what_to_do(stand):
 
 def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
     stand.repository.private = False
-    fleet = GitHubFleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
+    fleet = open_github_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
     assert set(marks(stand, aim(RunLevel.REPORT), fleet).values()) == {CheckStatus.OK}
     assert marks(stand, aim(RunLevel.PUSH), fleet)["push branches"] is CheckStatus.PROBLEM
 
@@ -242,7 +242,7 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
     for short in ("api", "shop", "admin"):
         stand.server.world.add_repository(f"acme/{short}", FILES)
     wanted = [stand.name, "acme/shop", RepositorySelection("acme", exclude=("web", "shop"))]
-    fleet = GitHubFleet(stand.server.url, TOKEN, selected=wanted, pause=no_pause)
+    fleet = open_github_fleet(stand.server.url, TOKEN, selected=wanted, pause=no_pause)
     found = list(fleet.examine(aim()))
     assert {each.subject for each in found if each.action == "read files"} == {"acme/web", "acme/shop", "acme/admin"}
     assert [each.result for each in found if each.action == "select repositories"] == ["4 selected"]
@@ -250,7 +250,7 @@ def test_every_named_repository_and_the_first_of_an_owner_is_looked_at(stand):
 
 
 def test_an_owner_of_whom_nothing_is_selected_is_a_problem(stand):
-    fleet = GitHubFleet(
+    fleet = open_github_fleet(
         stand.server.url, TOKEN, selected=[RepositorySelection("acme", topics=("nothing",))], pause=no_pause
     )
     (check,) = [each for each in fleet.examine(aim()) if each.action == "select repositories"]

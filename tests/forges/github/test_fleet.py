@@ -14,7 +14,7 @@ from support.forges.github.stand import BOT, TOKEN
 from support.forges.hosted_stand import no_pause
 
 from bot.forges.github import tree as github_tree
-from bot.forges.github.fleet import GitHubFleet, _get_clone_host
+from bot.forges.github.fleet import _get_clone_host, open_github_fleet
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
@@ -29,7 +29,7 @@ def server(tmp_path):
 
 
 def _fleet(server, *selected, token=TOKEN):
-    return GitHubFleet(server.url, token, selected=selected, pause=no_pause)
+    return open_github_fleet(server.url, token, selected=selected, pause=no_pause)
 
 
 def _names(server, *selected, only=(), token=TOKEN):
@@ -199,7 +199,7 @@ def test_a_tree_that_would_take_too_many_requests_is_incomplete(github, monkeypa
 @responses.activate
 def test_github_com_is_asked_at_its_own_address_with_the_version_that_is_tested():
     responses.get("https://api.github.com:443/repos/acme/web", status=404, json={"message": "Not Found"})
-    fleet = GitHubFleet(credential=TOKEN, selected=["acme/web"])
+    fleet = open_github_fleet(credential=TOKEN, selected=["acme/web"])
     (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme/web"
     (call,) = responses.calls
@@ -213,7 +213,9 @@ def test_a_link_to_another_host_is_not_followed():
     evil = {"Link": '<https://evil.example/steal?page=2>; rel="next"'}
     responses.get("https://ghe.example:443/api/v3/users/acme", json={"type": "Organization", "login": "acme"})
     responses.get("https://ghe.example:443/api/v3/orgs/acme/repos", body=json.dumps([{}]), headers=evil)
-    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=[RepositorySelection("acme")], pause=no_pause)
+    fleet = open_github_fleet(
+        "https://ghe.example/api/v3", TOKEN, selected=[RepositorySelection("acme")], pause=no_pause
+    )
     (failed,) = fleet.list_repositories(frozenset())
     assert failed.subject == "acme"
     assert all("evil" not in call.request.url for call in responses.calls)
@@ -223,7 +225,7 @@ def test_a_link_to_another_host_is_not_followed():
 def test_the_certificates_of_an_enterprise_server_can_be_named(tmp_path):
     responses.get("https://ghe.example:443/api/v3/repos/acme/web", status=404, json={"message": "Not Found"})
     ca = tmp_path / "ca.pem"
-    fleet = GitHubFleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)
+    fleet = open_github_fleet("https://ghe.example/api/v3", TOKEN, selected=["acme/web"], ca=ca)
     list(fleet.list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)

@@ -9,7 +9,7 @@ from support.forges.github.stand import BOT, TOKEN, GitHubStand
 from support.git import ADA
 
 from bot.forges._git_objects import MAX_MERGES
-from bot.forges.github.fleet import GitHubFleet
+from bot.forges.github.fleet import open_github_fleet
 from bot.forges.github.merging import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.source import FileChange, FilePath
@@ -49,7 +49,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_github_k
     propose(stand)
     stand.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
-    fleet = GitHubFleet(stand.server.url, TOKEN, selected=["acme/web"], pause=pauses.append)
+    fleet = open_github_fleet(stand.server.url, TOKEN, selected=["acme/web"], pause=pauses.append)
     (repository,) = fleet.list_repositories(frozenset())
     with stand.server.watched() as lines:
         (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))

@@ -11,7 +11,7 @@ from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
 from bot.forges.gitlab import catalogue as gitlab_catalogue
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.forges.selection import RepositorySelection
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
@@ -40,7 +40,7 @@ EVERY = ["acme/shop/api", "acme/shop/cart/api", "acme/web"]
 
 
 def _found(server, *selected, only=(), token=TOKEN):
-    fleet = GitLabFleet(server.url, token, selected=selected, pause=no_pause)
+    fleet = open_gitlab_fleet(server.url, token, selected=selected, pause=no_pause)
     return list(fleet.list_repositories(frozenset(only)))
 
 
@@ -84,7 +84,9 @@ def test_an_older_server_tells_the_same_in_more_requests_and_is_asked_once_for_w
 
 def test_a_server_that_is_too_old_for_the_list_is_still_asked_for_many_files_at_once(server):
     server.graphql = GraphQL.OLDER
-    fleet = GitLabFleet(server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause)
+    fleet = open_gitlab_fleet(
+        server.url, TOKEN, selected=[RepositorySelection("acme", include=("web",))], pause=no_pause
+    )
     (found,) = fleet.list_repositories(frozenset())
     tree = fleet.open_tree(found)
     with server.watched() as lines:
@@ -190,7 +192,7 @@ def test_a_project_of_a_group_that_cannot_be_asked_fails_and_the_others_go_on(se
 
 
 def test_what_is_found_by_group_is_read_and_written_by_its_id(server):
-    fleet = GitLabFleet(server.url, TOKEN, selected=[RepositorySelection("acme/shop/cart")], pause=no_pause)
+    fleet = open_gitlab_fleet(server.url, TOKEN, selected=[RepositorySelection("acme/shop/cart")], pause=no_pause)
     (found,) = fleet.list_repositories(frozenset())
     assert {each.path for each in fleet.open_tree(found).list_entries()} == {*FILES, "README.md"}
     number = server.world.find(found.name)[0].id

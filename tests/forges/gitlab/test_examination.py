@@ -8,7 +8,7 @@ from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
 from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
-from bot.forges.gitlab.fleet import GitLabFleet, JobToken
+from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
 from bot.forges.gitlab.permissions import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
@@ -141,7 +141,7 @@ def test_an_archived_project_that_is_named_takes_no_proposals(stand):
 
 
 def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
-    fleet = GitLabFleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
+    fleet = open_gitlab_fleet(stand.server.url, "glpat-of-nobody", selected=[stand.name], pause=no_pause)
     with pytest.raises(ForgeError, match="does not accept the token; hint: create a new token") as caught:
         list(fleet.examine(aim()))
     assert "glpat-of-nobody" not in str(caught.value)
@@ -149,7 +149,7 @@ def test_a_token_that_gitlab_does_not_know_ends_it_with_what_to_do(stand):
 
 def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stand):
     stand.project.private = False
-    fleet = GitLabFleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
+    fleet = open_gitlab_fleet(stand.server.url, None, selected=[stand.name], pause=no_pause)
     assert problems(fleet, aim(RunLevel.REPORT)) == {}
     assert "there is no token" in problems(fleet, aim(RunLevel.PUSH))["push branches"]
 
@@ -157,7 +157,7 @@ def test_without_a_token_what_is_public_can_be_reported_and_not_proposed_to(stan
 def test_the_token_of_a_job_reports_and_no_more(stand):
     stand.project.members.add("grace")
     stand.server.world.add_token("glcbt-64_of-a-job", "grace").is_of_job = True
-    fleet = GitLabFleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)
+    fleet = open_gitlab_fleet(stand.server.url, JobToken("glcbt-64_of-a-job"), selected=[stand.name], pause=no_pause)
     assert problems(fleet, aim(RunLevel.REPORT)) == {}
     for level in (RunLevel.PUSH, RunLevel.PROPOSE):
         (found,) = problems(fleet, aim(level)).values()

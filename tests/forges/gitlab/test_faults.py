@@ -8,7 +8,7 @@ from support.forges.gitlab.stand import TOKEN, GitLabStand
 from support.forges.watched import Watched
 
 from bot.forges.gitlab.errors import DEFAULT_WAIT
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 
@@ -34,7 +34,7 @@ def test_a_limit_that_says_nothing_is_waited_for_a_minute(gitlab):
 
 def test_writes_wait_for_each_other_as_long_as_was_asked_for(gitlab):
     server = gitlab.server
-    fleet = GitLabFleet(
+    fleet = open_gitlab_fleet(
         server.url, TOKEN, selected=[gitlab.stand.name], seconds_between_writes=30.0, pause=gitlab.pauses.append
     )
     (repository,) = fleet.list_repositories(frozenset())

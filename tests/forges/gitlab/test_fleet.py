@@ -15,7 +15,7 @@ from support.listener import Listener, Reply
 
 from bot.forges.gitlab import connection as gitlab_connection
 from bot.forges.gitlab import tree as gitlab_tree
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import TreeError
 from bot.model.forge import GitRepository
 
@@ -29,7 +29,7 @@ def server(tmp_path):
 
 
 def _fleet(server, *names, token=TOKEN):
-    return GitLabFleet(server.url, token, selected=names, pause=no_pause)
+    return open_gitlab_fleet(server.url, token, selected=names, pause=no_pause)
 
 
 def _names(server, *names, only=(), token=TOKEN):
@@ -118,7 +118,7 @@ def test_a_file_that_is_larger_than_an_answer_may_be_costs_no_other(gitlab, monk
 @responses.activate
 def test_gitlab_com_is_asked_at_its_own_address():
     responses.get("https://gitlab.com/api/v4/projects/acme%2Fshop%2Fweb", status=404, json={"message": "Not Found"})
-    (failed,) = GitLabFleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
+    (failed,) = open_gitlab_fleet(token=TOKEN, selected=["acme/shop/web"]).list_repositories(frozenset())
     assert failed.subject == "acme/shop/web"
     (call,) = responses.calls
     assert call.request.headers["PRIVATE-TOKEN"] == TOKEN
@@ -170,7 +170,7 @@ def test_a_link_to_another_host_is_not_followed_there(gitlab):
 def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
     ca = tmp_path / "ca.pem"
-    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).list_repositories(frozenset()))
+    list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"], ca=ca).list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == str(ca)
 
@@ -179,13 +179,13 @@ def test_the_certificates_of_a_gitlab_can_be_named(tmp_path):
 def test_the_certificates_of_the_environment_count_where_none_are_named(monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", "/etc/ssl/company.pem")
     responses.get("https://gitlab.example/api/v4/projects/a%2Fb", body=json.dumps({"message": "No"}), status=404)
-    list(GitLabFleet("https://gitlab.example", TOKEN, selected=["a/b"]).list_repositories(frozenset()))
+    list(open_gitlab_fleet("https://gitlab.example", TOKEN, selected=["a/b"]).list_repositories(frozenset()))
     (call,) = responses.calls
     assert call.request.req_kwargs["verify"] == "/etc/ssl/company.pem"
 
 
 def test_an_address_that_nobody_can_ask_is_a_failure():
-    (failed,) = GitLabFleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).list_repositories(
+    (failed,) = open_gitlab_fleet("https://git lab.example", TOKEN, selected=["a/b"], pause=no_pause).list_repositories(
         frozenset()
     )
     assert "plain ASCII" in failed.error

@@ -24,7 +24,7 @@ from support.forges.gitlab.stand import TOKEN
 from support.git import EXECUTABLE, File
 
 from bot.core.proposal.lifecycle import next_step
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.model.errors import ForgeError
 from bot.model.proposal import NoChange, NoChangeReason, RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -38,7 +38,7 @@ class Hurried:
 
     def __init__(self, stand, happens):
         self._happens = happens
-        fleet = GitLabFleet(
+        fleet = open_gitlab_fleet(
             stand.server.url, TOKEN, selected=[stand.name], seconds_between_writes=60.0, pause=lambda _: happens()
         )
         (repository,) = fleet.list_repositories(frozenset())
@@ -92,12 +92,12 @@ def test_a_text_with_cr_lf_is_refused_before_anything_is_written(gitlab):
 @pytest.mark.parametrize("encoding", ["text", "base64"])
 def test_this_gitlab_stores_texts_with_lf_whatever_they_have_and_however_they_are_sent(gitlab, encoding):
     """The trap that the claim above is about: Gitaly has `core.autocrlf` on."""
-    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
+    fleet = open_gitlab_fleet(gitlab.server.url, TOKEN, selected=[gitlab.name])
     body = {"branch": "main", "commit_message": "Windows"}
     text = "FROM node:23\r\n"
     content = text if encoding == "text" else base64.b64encode(text.encode()).decode()
     action = {"action": "update", "file_path": "app/Dockerfile", "content": content, "encoding": encoding}
-    fleet._connection.write(
+    fleet.server.connection.write(
         "commit", lambda client: client.projects.get(gitlab.project.id).commits.create(body | {"actions": [action]})
     )
     assert gitlab.files("main")["app/Dockerfile"].content == b"FROM node:23\n"

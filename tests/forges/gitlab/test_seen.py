@@ -23,7 +23,7 @@ from support.forges.gitlab.state import Milestone
 from support.git import ADA, Person
 
 from bot.forges.gitlab import heads as gitlab_heads
-from bot.forges.gitlab.fleet import GitLabFleet
+from bot.forges.gitlab.fleet import open_gitlab_fleet
 from bot.forges.gitlab.merging import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -58,7 +58,7 @@ def test_a_request_whose_base_moved_is_asked_whether_it_conflicts_until_gitlab_k
     propose(gitlab)
     gitlab.commit("main", {"Dockerfile": "FROM python:3.13\n"})
     pauses = []
-    fleet = GitLabFleet(gitlab.server.url, TOKEN, selected=[gitlab.name], pause=pauses.append)
+    fleet = open_gitlab_fleet(gitlab.server.url, TOKEN, selected=[gitlab.name], pause=pauses.append)
     (repository,) = fleet.list_repositories(frozenset())
     with gitlab.server.watched() as lines:
         (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset({BRANCH}))
@@ -236,7 +236,7 @@ def test_a_commit_of_an_address_that_is_not_the_accounts_is_not_ours(gitlab, ema
 
 def test_without_a_token_nothing_is_ours(gitlab):
     propose(gitlab)
-    fleet = GitLabFleet(gitlab.server.url, selected=[gitlab.name])
+    fleet = open_gitlab_fleet(gitlab.server.url, selected=[gitlab.name])
     (repository,) = fleet.list_repositories(frozenset())
     (seen,) = fleet.get_forge(repository).list_requests(PREFIX, frozenset())
     assert (seen.state, seen.intent) == (RequestState.OPEN, None)

@@ -14,7 +14,7 @@ from support.forges.server import Mortal
 from support.forges.stands import Request
 from support.git import Content, Person
 
-from bot.forges.github.fleet import KIND, AppKey, GitHubFleet
+from bot.forges.github.fleet import KIND, AppKey, open_github_fleet
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet
@@ -55,10 +55,10 @@ class GitHubStand(HostedStand):
 
     def _fleet(self, credential: str | AppKey) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(GitHubFleet(self.server.url, credential, **words), self.server)
+        return Mortal(open_github_fleet(self.server.url, credential, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
-        return GitHubFleet(url, TOKEN, selected=names, pause=pause)
+        return open_github_fleet(url, TOKEN, selected=names, pause=pause)
 
     def propose_by_hand(self, branch: str, target: str = "main") -> None:
         world = self.server.world

@@ -12,7 +12,7 @@ from support.forges.server import Mortal
 from support.forges.stands import Request
 from support.git import Content, Person
 
-from bot.forges.gitlab.fleet import KIND, GitLabFleet
+from bot.forges.gitlab.fleet import KIND, open_gitlab_fleet
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import CommitStatus, StatusState
 from bot.ports import Fleet
@@ -36,10 +36,10 @@ class GitLabStand(HostedStand):
 
     def fleet(self) -> Fleet:
         words = {"selected": [self.name], "base_branches": self.base_branches, "pause": no_pause}
-        return Mortal(GitLabFleet(self.server.url, TOKEN, **words), self.server)
+        return Mortal(open_gitlab_fleet(self.server.url, TOKEN, **words), self.server)
 
     def client(self, url: str, names: Sequence[str], pause: Callable[[float], None] = no_pause) -> Fleet:
-        return GitLabFleet(url, TOKEN, selected=names, pause=pause)
+        return open_gitlab_fleet(url, TOKEN, selected=names, pause=pause)
 
     def propose_by_hand(self, branch: str, target: str = "main") -> None:
         world = self.server.world
