@@ -47,7 +47,7 @@ def test_what_a_wheel_holds_is_found_from_any_folder(built, tmp_path):
     program = (
         f"import sys; sys.path.insert(0, {str(installed)!r})\n"
         "from bot import resources\n"
-        "sys.stdout.write(resources.__file__ + chr(10) + resources.config('default.yaml'))"
+        "sys.stdout.write(resources.__file__ + chr(10) + resources.read_config('default.yaml'))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=True)
     where, _, text = done.stdout.decode().partition("\n")
