@@ -10,9 +10,8 @@ from github import Github
 from github.PaginatedList import PaginatedList
 from github.Repository import Repository
 
-from bot.forges.github.connection import GitHubConnection
+from bot.forges.github.connection import GitHubConnection, run_query
 from bot.forges.github.errors import METADATA_READ, translate_errors
-from bot.forges.github.graphql import run_query
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 

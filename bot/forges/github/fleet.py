@@ -12,9 +12,9 @@ from bot.forges.github.app import AppKey, AppTokens, InvalidKeyError
 from bot.forges.github.branches import GitHubBranches
 from bot.forges.github.catalogue import GitHubCatalogue
 from bot.forges.github.connection import GitHubConnection, GitHubRemote, StaticToken, TokenSource
-from bot.forges.github.dashboard import GitHubDashboard
 from bot.forges.github.examination import GitHubExamination
 from bot.forges.github.forge import GitHubForge
+from bot.forges.github.records import GitHubDashboard
 from bot.forges.github.tree import open_tree
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.examination import examine_repositories

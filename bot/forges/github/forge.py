@@ -11,12 +11,11 @@ from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import get_labels
 from bot.forges.github.attributes import GitHubAttributesWriter
 from bot.forges.github.automerge import GitHubAutomerge
-from bot.forges.github.branches import GitHubBranches
-from bot.forges.github.commit import WORKFLOWS_FOLDER, create_commit, get_push_permission
+from bot.forges.github.branches import WORKFLOWS_FOLDER, GitHubBranches, create_commit, get_push_permission
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_WRITE, translate_errors
 from bot.forges.github.pull_requests import GitHubRequests
-from bot.forges.github.status import build_status_writer
+from bot.forges.github.records import build_status_writer
 from bot.forges.github.workflows import WorkflowStarter, WorkflowStartResult, has_notice
 from bot.forges.hosted.preconditions import (
     build_request_ended_error,

@@ -15,12 +15,18 @@ from bot.core.proposal.base_branches import BaseBranch
 from bot.core.proposal.lifecycle import can_be_declined
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import parse_labels
-from bot.forges.github.branch_deletion import find_closed_by_branch_deletion
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
 from bot.forges.github.heads import GitHubHead, GitHubHeadReader
-from bot.forges.github.merging import BEHIND, CONFLICTED, is_current_branch_required, read_merge_states
-from bot.forges.github.review_state import ReviewState, read_review_states
+from bot.forges.github.request_state import (
+    BEHIND,
+    CONFLICTED,
+    ReviewState,
+    find_closed_by_branch_deletion,
+    is_current_branch_required,
+    read_merge_states,
+    read_review_states,
+)
 from bot.forges.hosted.requests import can_conflict, is_request_of_base, select_branches_to_read
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from github.Repository import Repository
 
 from bot.core.proposal.markers import parse_marker, record_started_commit
-from bot.forges.github.commit import WORKFLOWS_FOLDER
-from bot.forges.github.connection import PER_PAGE, GitHubConnection, GitHubRemote
+from bot.forges.github.branches import WORKFLOWS_FOLDER
+from bot.forges.github.connection import PER_PAGE, GitHubConnection, GitHubRemote, run_query
 from bot.forges.github.errors import ACTIONS_WRITE
-from bot.forges.github.graphql import run_query
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_permanent_refusal
 
 _NOT_BY_ITSELF_PREFIX, _NOT_RUN_PREFIX = "> **CI does not run here by itself:**", "> **CI has not run on this:**"

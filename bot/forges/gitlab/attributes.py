@@ -9,8 +9,7 @@ from itertools import islice
 from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.history import read_ever_set
-from bot.forges.gitlab.merge_request_data import MergeRequestData
+from bot.forges.gitlab.request_state import MergeRequestData, read_ever_set
 from bot.forges.hosted.refusal import RefusedError
 from bot.model.request_attributes import NO_ATTRIBUTES, TEAM_PREFIX, RequestAttributes
 

@@ -15,9 +15,8 @@ from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.history import is_automerge_cancelled
-from bot.forges.gitlab.merge_request_data import MergeRequestData, read_merge_request
-from bot.forges.gitlab.status import EXTERNAL_SOURCE, has_other_statuses
+from bot.forges.gitlab.records import EXTERNAL_SOURCE, has_other_statuses
+from bot.forges.gitlab.request_state import MergeRequestData, is_automerge_cancelled, read_merge_request
 from bot.forges.hosted.refusal import CONFLICT, NOT_ACCEPTABLE, NOT_ALLOWED, UNAUTHORIZED, RefusedError
 
 _RUNNING = frozenset({

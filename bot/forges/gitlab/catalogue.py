@@ -9,9 +9,8 @@ from typing import Any
 
 from gitlab import Gitlab
 
-from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection
+from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.graphql import run_query
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 

@@ -1,8 +1,14 @@
-"""The connection of one token to a GitLab server: one client for each thread, and the delay between writes."""
+"""The connection of one token to a GitLab server: one client for each thread, and the delay between writes.
+
+GraphQL queries read many things in one request, within the complexity that the server allows:
+https://docs.gitlab.com/api/graphql/#limits
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -14,12 +20,22 @@ from typing import Any
 from urllib.parse import quote
 
 from gitlab import Gitlab
-from gitlab.exceptions import GitlabError
+from gitlab.exceptions import GitlabError, GitlabHttpError
 from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.errors import MALFORMED_ANSWER_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
-from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNAUTHORIZED, Answer, RefusedError, send_read, send_write
+from bot.forges.hosted.refusal import (
+    FORBIDDEN,
+    NOT_FOUND,
+    UNAUTHORIZED,
+    UNKNOWN_NAME_MESSAGE,
+    Answer,
+    RefusedError,
+    UnsupportedQueryError,
+    send_read,
+    send_write,
+)
 from bot.net import ApiSession, HttpError
 
 PER_PAGE = 100
@@ -290,3 +306,49 @@ class GitLabRemote:
 def explain_job_token_limit(action: str, permission: str = WRITE_ACCESS) -> str:
     """Return the message for an action that the token of a job cannot do."""
     return f"a job token cannot {action}; hint: set `token_env` to an access token with {permission}"
+
+
+_TOO_LARGE_MESSAGE = re.compile(r"which exceeds max complexity|timeout", re.IGNORECASE)
+_GATEWAY_TIMEOUT = 504
+
+
+def run_query(connection: GitLabConnection, action: str, text: str, variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Send a query once; after a refusal the caller sends a smaller one or uses REST.
+
+    An answer with any error counts as refused: GitLab silently leaves out what it does not show. Raises RefusedError,
+    and `UnsupportedQueryError` if the server cannot answer such queries.
+    """
+    if not connection.has_graphql or text in connection.unsupported_queries:
+        raise UnsupportedQueryError
+    body = {"query": text, "variables": dict(variables)}
+
+    def post(client: Gitlab) -> Mapping[str, Any]:
+        try:
+            answer = client.http_post(connection.graphql_url, post_data=body)
+        except GitlabHttpError as error:
+            if error.response_code == NOT_FOUND:
+                connection.has_graphql = False
+                raise UnsupportedQueryError from error
+            raise
+        return _parse_answer(answer)
+
+    try:
+        return connection.try_once(action, post)
+    except UnsupportedQueryError:
+        connection.unsupported_queries.add(text)
+        raise
+
+
+def _parse_answer(answer: Any) -> Mapping[str, Any]:
+    """Parse an answer; an answer with errors is raised as python-gitlab would raise it."""
+    problems = answer.get("errors") or ()
+    messages = "; ".join(str(each["message"]) for each in problems)
+    if UNKNOWN_NAME_MESSAGE.search(messages):
+        raise UnsupportedQueryError
+    if problems:
+        status = _GATEWAY_TIMEOUT if _TOO_LARGE_MESSAGE.search(messages) else 200
+        raise GitlabHttpError(messages, status, json.dumps({"message": messages}).encode())
+    data = answer["data"]
+    if not isinstance(data, Mapping):
+        raise TypeError("the answer has no data")
+    return data

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 from bot.forges.gitlab.branches import GitLabBranches
 from bot.forges.gitlab.catalogue import GitLabCatalogue
 from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, JobToken
-from bot.forges.gitlab.dashboard import GitLabDashboard
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.examination import GitLabExamination
 from bot.forges.gitlab.forge import GitLabForge
+from bot.forges.gitlab.records import GitLabDashboard
 from bot.forges.gitlab.tree import open_tree
 from bot.forges.hosted.catalogue import ListedRepository
 from bot.forges.hosted.examination import examine_repositories

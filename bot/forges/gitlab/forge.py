@@ -11,13 +11,12 @@ from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import get_labels
 from bot.forges.gitlab.attributes import GitLabAttributesWriter, describe_left_out
 from bot.forges.gitlab.automerge import GitLabAutomerge
-from bot.forges.gitlab.branches import GitLabBranches
-from bot.forges.gitlab.commit import push_commit
+from bot.forges.gitlab.branches import GitLabBranches, push_commit
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.gitlab.merge_request_data import MergeRequestData, read_merge_request
 from bot.forges.gitlab.merge_requests import DRAFT_PREFIX, OPEN_STATES, GitLabRequests
-from bot.forges.gitlab.status import build_status_writer
+from bot.forges.gitlab.records import build_status_writer
+from bot.forges.gitlab.request_state import MergeRequestData, read_merge_request
 from bot.forges.hosted.preconditions import (
     build_request_ended_error,
     require_base_branch,

@@ -18,8 +18,12 @@ from bot.forges.gitlab.attributes import parse_attributes
 from bot.forges.gitlab.branches import BranchTip
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.gitlab.heads import GitLabHead, GitLabHeadReader
-from bot.forges.gitlab.history import is_closed_by_branch_deletion
-from bot.forges.gitlab.merging import MergeState, is_current_branch_required, read_merge_states
+from bot.forges.gitlab.request_state import (
+    MergeState,
+    is_closed_by_branch_deletion,
+    is_current_branch_required,
+    read_merge_states,
+)
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
 from bot.forges.hosted.requests import can_conflict, is_request_of_base, select_branches_to_read
 from bot.model.forge import GitRepository

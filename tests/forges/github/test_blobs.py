@@ -10,7 +10,7 @@ from support.forges.github.stand import GitHubAppStand, GitHubStand
 from support.forges.server import Reply
 from support.git import LINK, File
 
-from bot.forges.github import blobs as github_blobs
+from bot.forges.github import tree as github_tree
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
@@ -80,10 +80,10 @@ def test_the_same_content_is_asked_for_once(make):
 
 
 def test_a_query_has_no_more_files_and_bytes_than_a_server_gets_done(make, monkeypatch):
-    monkeypatch.setattr(github_blobs, "MAX_FILES", 4)
+    monkeypatch.setattr(github_tree, "MAX_FILES", 4)
     contents, lines = _read(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 2)
-    monkeypatch.setattr(github_blobs, "MAX_BYTES", 30)
+    monkeypatch.setattr(github_tree, "MAX_BYTES", 30)
     contents, lines = _read(make(FILES))
     assert (len(contents), lines) == (6, ["POST /graphql"] * 3)
 

@@ -10,8 +10,8 @@ from support.forges.github.stand import PERMISSIONS, TOKEN, GitHubAppStand, GitH
 from support.forges.hosted_stand import no_pause
 from support.parts import ROOT
 
+from bot.forges.github.examination import NEEDS_BY_LEVEL
 from bot.forges.github.fleet import AppKey, open_github_fleet
-from bot.forges.github.permissions import NEEDS_BY_LEVEL
 from bot.forges.selection import RepositorySelection
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError

@@ -7,7 +7,7 @@ from support.forges.github.graphql import GraphQL
 from support.forges.github.scene import BRANCH, CHANGE, MESSAGE, PREFIX, look, proposal, propose
 from support.forges.github.stand import BOT
 
-from bot.forges.github.pull_request_query import BATCH
+from bot.forges.github.request_state import BATCH
 from bot.model.errors import ForgeError
 from bot.model.request_attributes import RequestAttributes
 

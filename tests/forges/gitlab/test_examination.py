@@ -8,8 +8,8 @@ from support.forges.hosted_stand import no_pause
 from support.forges.server import Reply
 
 from bot.forges.gitlab.errors import READ_ACCESS, WRITE_ACCESS
+from bot.forges.gitlab.examination import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.forges.gitlab.fleet import JobToken, open_gitlab_fleet
-from bot.forges.gitlab.permissions import ACCESS_BY_LEVEL, is_rule_for_prefix
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.errors import ForgeError
 from bot.model.vocabulary import RunLevel

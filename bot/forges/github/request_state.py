@@ -1,0 +1,271 @@
+"""Read the state of pull requests: reviews, attributes that were ever set, conflicts, and who closed them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from github.NamedUser import NamedUser
+from github.PullRequestReview import PullRequestReview
+from github.Repository import Repository
+
+from bot.forges.github.connection import GitHubRemote
+from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
+from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNKNOWN_NAME_MESSAGE, RefusedError
+from bot.forges.hosted.requests import is_closed_by_deletion
+from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
+
+MAX_REVIEWS = 100
+"""Reviews of one request that are read, one page; basebump's requests have far fewer."""
+
+_APPROVED, _CHANGES_REQUESTED, _DISMISSED = "APPROVED", "CHANGES_REQUESTED", "DISMISSED"
+_OPINIONS = frozenset({_APPROVED, _CHANGES_REQUESTED, _DISMISSED})
+"""Reviews that replace an earlier one of the same person; a comment does not."""
+_WRITERS = frozenset({"OWNER", "MEMBER", "COLLABORATOR"})
+"""Authors whose approval counts in REST: https://docs.github.com/en/graphql/reference/enums#commentauthorassociation."""
+
+_REVIEW_FIELDS = """
+  latestOpinionatedReviews(first: 100, writersOnly: true) { nodes { state } }
+  mergeQueueEntry { __typename }
+  timelineItems(
+    first: 100
+    itemTypes: [
+      LABELED_EVENT, REVIEW_REQUESTED_EVENT, ASSIGNED_EVENT, MILESTONED_EVENT
+      AUTO_MERGE_ENABLED_EVENT, AUTO_REBASE_ENABLED_EVENT, AUTO_SQUASH_ENABLED_EVENT
+    ]
+  ) {
+    nodes {
+      __typename
+      ... on LabeledEvent { label { name } }
+      ... on ReviewRequestedEvent {
+        requestedReviewer { ... on User { login } ... on Bot { login } ... on Team { slug } }
+      }
+      ... on AssignedEvent { assignee { ... on User { login } ... on Bot { login } } }
+      ... on MilestonedEvent { milestoneTitle }
+    }
+  }
+"""
+"""https://docs.github.com/en/graphql/reference/objects#pullrequest; the oldest events come first, so ours are early."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewState:
+    """What people did with one open request."""
+
+    is_accepted: bool
+    """True if somebody with write access approved it, or added it to the merge queue."""
+    ever_set: RequestAttributes | None
+    """All attributes that anybody ever set on it, though they may be removed; None if GitHub does not report them."""
+
+
+def read_review_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
+    """Return the review states of open requests, by number. Raises RefusedError.
+
+    It takes one GraphQL request for each `BATCH` of them; if the server or the token does not allow that, one REST
+    request for each.
+    """
+    states: dict[int, ReviewState] = {}
+    for start in range(0, len(numbers), BATCH):
+        states |= _read_batch(remote, numbers[start : start + BATCH])
+    return states
+
+
+def _read_batch(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, ReviewState]:
+    if remote.connection.can_query_reviews:
+        try:
+            pulls = query_pull_requests(remote, "read the reviews", numbers, "Standings", _REVIEW_FIELDS)
+        except RefusedError as refusal:
+            if not is_query_unavailable(refusal):
+                raise
+            remote.connection.can_query_reviews = False
+        else:
+            return {number: _parse_review_state(pull) for number, pull in pulls.items()}
+    return {number: ReviewState(_is_approved(remote, number), None) for number in numbers}
+
+
+def _parse_review_state(pull: Mapping[str, Any]) -> ReviewState:
+    reviews = pull["latestOpinionatedReviews"] or {"nodes": []}
+    is_approved = any(each["state"] == _APPROVED for each in reviews["nodes"])
+    return ReviewState(
+        is_approved or pull["mergeQueueEntry"] is not None, _collect_ever_set(pull["timelineItems"]["nodes"])
+    )
+
+
+def _collect_ever_set(events: Sequence[Mapping[str, Any]]) -> RequestAttributes:
+    """Return all attributes that events set; values whose name GitHub does not report any more are left out."""
+
+    def select_values(kind: str, key: str) -> Iterator[Mapping[str, Any]]:
+        return (each[key] for each in events if each["__typename"] == kind and each[key])
+
+    reviewers = select_values("ReviewRequestedEvent", "requestedReviewer")
+    milestones = (each["milestoneTitle"] for each in events if each["__typename"] == "MilestonedEvent")
+    return RequestAttributes(
+        labels=tuple(each["name"] for each in select_values("LabeledEvent", "label")),
+        reviewers=tuple(f"{TEAM_PREFIX}{each['slug']}" if "slug" in each else each["login"] for each in reviewers),
+        assignees=tuple(each["login"] for each in select_values("AssignedEvent", "assignee")),
+        milestone=next(milestones, None),
+        automerge=True if any(each["__typename"].startswith("Auto") for each in events) else None,
+    )
+
+
+def _is_approved(remote: GitHubRemote, number: int) -> bool:
+    """Return True if somebody with write access approved: https://docs.github.com/en/rest/pulls/reviews."""
+
+    def fetch(repository: Repository) -> bool:
+        return (
+            _APPROVED in _keep_latest_opinions(islice(repository.get_pull(number).get_reviews(), MAX_REVIEWS)).values()
+        )
+
+    return remote.read(f"read the reviews of pull request #{number}", fetch, PULLS_READ)
+
+
+def _keep_latest_opinions(reviews: Iterable[PullRequestReview]) -> Mapping[str, str]:
+    """Return the last opinion of each person; GitHub lists reviews in chronological order."""
+    counted = (each for each in reviews if each.state in _OPINIONS and each.author_association in _WRITERS)
+    opinions: Iterable[tuple[NamedUser | None, str]] = ((each.user, each.state) for each in counted)
+    return {user.login: state for user, state in opinions if user is not None}
+
+
+BATCH = 20
+"""Pull requests in one query; each is about a hundred nodes of the 500,000 that GitHub allows:
+https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the-graphql-api."""
+
+
+def query_pull_requests(
+    remote: GitHubRemote, action: str, numbers: Sequence[int], name: str, fields: str
+) -> Mapping[int, Mapping[str, Any]]:
+    """Return fields of up to `BATCH` pull requests, by number; `name` names the query. Raises RefusedError."""
+    selections = "\n".join(f"    r{number}: pullRequest(number: {number}) {{ ...{name} }}" for number in numbers)
+    query = (
+        f"query {name}($owner: String!, $name: String!) {{\n"
+        f"  repository(owner: $owner, name: $name) {{\n{selections}\n  }}\n}}\n"
+        f"fragment {name} on PullRequest {{{fields}}}\n"
+    )
+
+    def fetch(repository: Repository) -> Mapping[int, Mapping[str, Any]]:
+        _, answer = repository.requester.graphql_query(query, {"owner": remote.owner, "name": remote.short_name})
+        return {number: answer["data"]["repository"][f"r{number}"] for number in numbers}
+
+    return remote.read(action, fetch, PULLS_READ)
+
+
+def is_query_unavailable(refusal: RefusedError) -> bool:
+    """Return True if the server does not support the query, or the token may not send it."""
+    is_refused = refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND)
+    return is_refused or UNKNOWN_NAME_MESSAGE.search(refusal.server_message) is not None
+
+
+_DELETION_FIELDS = """
+  timelineItems(last: 20, itemTypes: [HEAD_REF_DELETED_EVENT]) { nodes { ... on HeadRefDeletedEvent { createdAt } } }
+"""
+"""https://docs.github.com/en/graphql/reference/objects#headrefdeletedevent"""
+
+
+def find_closed_by_branch_deletion(remote: GitHubRemote, closing_times: Mapping[int, datetime]) -> frozenset[int]:
+    """Return the numbers of the requests that were closed because their branch was deleted. Raises RefusedError.
+
+    `closing_times` has the time at which each was closed. It takes one GraphQL request for each `BATCH` of them. If
+    GitHub does not answer such queries, the result is empty, so that all requests count as closed by people.
+    """
+    numbers, closed_by_deletion = sorted(closing_times), set[int]()
+    for start in range(0, len(numbers), BATCH):
+        batch = numbers[start : start + BATCH]
+        try:
+            pulls = query_pull_requests(remote, "read who closed", batch, "Vanished", _DELETION_FIELDS)
+        except RefusedError as refusal:
+            if not is_query_unavailable(refusal):
+                raise
+            return frozenset()
+        closed_by_deletion |= {
+            number for number in batch if _is_closed_by_branch_deletion(pulls[number], closing_times[number])
+        }
+    return frozenset(closed_by_deletion)
+
+
+def _is_closed_by_branch_deletion(pull: Mapping[str, Any], closed_at: datetime) -> bool:
+    """Return True if its branch was deleted just before it was closed."""
+    return is_closed_by_deletion(
+        closed_at, (datetime.fromisoformat(each["createdAt"]) for each in pull["timelineItems"]["nodes"])
+    )
+
+
+MERGE_CHECK_SECONDS = 2.0
+"""Seconds in which GitHub computes the merge state of a pull request, which it does only when it is requested."""
+CONFLICTED, BEHIND = "dirty", "behind"
+"""https://docs.github.com/en/graphql/reference/enums#mergestatestatus; a conflict takes precedence over a block."""
+
+_UNKNOWN = ""
+_STATUS_CHECKS = "required_status_checks"
+
+
+def read_merge_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, str]:
+    """Return the merge state of each pull request.
+
+    The first request makes GitHub compute the state, so unknown ones are requested again. Raises RefusedError.
+    """
+    states = {number: _read_merge_state(remote, number) for number in numbers}
+    unknown = [number for number, state in states.items() if state == _UNKNOWN]
+    if unknown:
+        remote.connection.pause(MERGE_CHECK_SECONDS)
+        states |= {number: _read_merge_state(remote, number) for number in unknown}
+    return states
+
+
+def _read_merge_state(remote: GitHubRemote, number: int) -> str:
+    def fetch(repository: Repository) -> str:
+        pull = repository.get_pull(number)
+        mergeable: bool | None = pull.mergeable
+        return _UNKNOWN if mergeable is None else pull.mergeable_state
+
+    return remote.read(f"read pull request #{number}", fetch, PULLS_READ)
+
+
+def is_current_branch_required(remote: GitHubRemote, branch: str) -> bool:
+    """Return True if a ruleset or a branch protection allows merging only what is up to date with the branch.
+
+    Rules that the token may not read count as absent; GitHub then reports the state `behind`, but only for pull
+    requests that nothing else blocks. Raises RefusedError.
+    """
+    return _check_if_visible(lambda: _has_strict_ruleset(remote, branch)) or _check_if_visible(
+        lambda: _has_strict_protection(remote, branch)
+    )
+
+
+def _check_if_visible(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except RefusedError as refusal:
+        if refusal.retry_after is None and refusal.status in (FORBIDDEN, NOT_FOUND):
+            return False
+        raise
+
+
+def _has_strict_ruleset(remote: GitHubRemote, branch: str) -> bool:
+    """Check the rulesets: https://docs.github.com/en/rest/repos/rules#get-rules-for-a-branch."""
+
+    def fetch(repository: Repository) -> bool:
+        rules = _get_json(repository, f"rules/branches/{quote(branch, safe='')}")
+        checks = (each["parameters"] for each in rules if each["type"] == _STATUS_CHECKS)
+        return any(each["strict_required_status_checks_policy"] for each in checks)
+
+    return remote.read(f"read the rules for {branch}", fetch, METADATA_READ)
+
+
+def _has_strict_protection(remote: GitHubRemote, branch: str) -> bool:
+    """Check the protection, which takes a permission: https://docs.github.com/en/rest/branches/branch-protection."""
+    path = f"branches/{quote(branch, safe='')}/protection/required_status_checks"
+    return remote.read(
+        f"read the protection of {branch}",
+        lambda repository: bool(_get_json(repository, path)["strict"]),
+        ADMINISTRATION_READ,
+    )
+
+
+def _get_json(repository: Repository, path: str) -> Any:
+    """Send a request that PyGithub has no method for, or only one that sends another request before."""
+    _, answer = repository.requester.requestJsonAndCheck("GET", f"{repository.url}/{path}")
+    return answer
