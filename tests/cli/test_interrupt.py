@@ -88,8 +88,8 @@ def test_a_scanner_is_ended_with_it(tmp_path, config, loopback, hanging):
 
 def test_so_are_all_children_that_threads_wait_for_and_no_more_are_started(tmp_path, hanging):
     program = (
-        "from bot import process\nfrom bot.pipeline.worker_pool import Pool\n"
-        f"Pool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
+        "from bot import process\nfrom bot.pipeline.worker_pool import WorkerPool\n"
+        f"WorkerPool(2).map(lambda _: process.run([{str(hanging)!r}]), range(4))"
     )
     code, errors = _interrupted([sys.executable, "-c", program], lambda: len(list(tmp_path.glob("*.pid"))) == 2)
     assert code != 0
