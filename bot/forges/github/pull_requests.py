@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 from github.NamedUser import NamedUser
@@ -17,17 +18,23 @@ from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import parse_labels
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import PULLS_READ
-from bot.forges.github.heads import GitHubHead, GitHubHeadReader
+from bot.forges.github.heads import GitHubCommits
 from bot.forges.github.request_state import (
-    BEHIND,
-    CONFLICTED,
     ReviewState,
     find_closed_by_branch_deletion,
     is_current_branch_required,
-    read_merge_states,
+    read_merge_state,
     read_review_states,
 )
-from bot.forges.hosted.requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.hosted.heads import BranchHead, HeadReader
+from bot.forges.hosted.requests import (
+    MergeState,
+    build_branch_requests,
+    can_conflict,
+    is_request_of_base,
+    read_merge_states,
+    select_branches_to_read,
+)
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 
@@ -64,8 +71,8 @@ class _GitHubRequestContext:
 
     base: BaseBranch
     tips: Mapping[str, str]
-    heads: Mapping[str, GitHubHead]
-    merge_states: Mapping[int, str]
+    heads: Mapping[str, BranchHead]
+    merge_states: Mapping[int, MergeState]
     """The merge states of the requests whose base has new commits."""
     must_be_current: bool
     """True if only branches that are up to date may be merged; read only if some branch is not."""
@@ -92,9 +99,10 @@ class GitHubRequests:
         requests = [each for each in self._list_open() if each.branch in tips] if tips else []
         base = BaseBranch(repository.base_branch, repository.non_default_base)
         with_request = {each.branch for each in requests}
-        read_head = GitHubHeadReader(self.remote, repository.commit).read_head
+        commits = GitHubCommits(self.remote)
+        read_head = HeadReader(commits, repository.commit).read_head
         heads = {
-            branch: read_head(tips[branch])
+            branch: read_head(commits.read_commit(tips[branch]))
             for branch in select_branches_to_read(tips, requests, base, desired_branches)
         }
         requests = [each for each in requests if is_request_of_base(base, each, heads, desired_branches)]
@@ -108,7 +116,7 @@ class GitHubRequests:
             base=base,
             tips=tips,
             heads=heads,
-            merge_states=read_merge_states(self.remote, behind),
+            merge_states=self._read_merge_states(behind),
             must_be_current=bool(behind)
             and base.name is not None
             and is_current_branch_required(self.remote, base.name),
@@ -125,14 +133,7 @@ class GitHubRequests:
         newest_first = sorted([*requests, *ended], key=lambda each: each.number, reverse=True)
         return (
             *(self._build_remote_request(each, context) for each in newest_first),
-            *(
-                _build_branch_request(branch, tips[branch], head)
-                for branch, head in heads.items()
-                if branch not in with_request
-                and base.is_base_of_branch(
-                    is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base
-                )
-            ),
+            *build_branch_requests(heads, with_request, base, desired_branches),
         )
 
     def find_open_number(self, branch: str) -> int | None:
@@ -168,6 +169,9 @@ class GitHubRequests:
         own_login = self.remote.connection.get_account().login or request.opened_by_bot
         return own_login is not None and login.lower() == own_login.lower()
 
+    def _read_merge_states(self, numbers: list[int]) -> Mapping[int, MergeState]:
+        return read_merge_states(numbers, partial(read_merge_state, self.remote), self.remote.connection.pause)
+
     def _has_own_comment(self, number: int) -> bool:
         def fetch(repository: Repository) -> bool:
             comments = repository.get_issue(number).get_comments()
@@ -193,7 +197,7 @@ class GitHubRequests:
             url=request.url,
             title=request.title,
             body=request.body,
-            has_conflicts=merge_state == CONFLICTED,
+            has_conflicts=merge_state is not None and merge_state.has_conflicts,
             has_commented=is_open and is_foreign and self._has_own_comment(request.number),
             is_accepted=(request.automerge_by is not None and not is_own_automerge)
             or (review_state is not None and review_state.is_accepted),
@@ -201,18 +205,12 @@ class GitHubRequests:
             ever_set=review_state.ever_set if review_state is not None else None,
             committed_at=head.committed_at if head else None,
             is_behind=head is not None and head.is_behind,
-            must_be_current=merge_state is not None and (context.must_be_current or merge_state == BEHIND),
+            must_be_current=merge_state is not None and (context.must_be_current or merge_state.is_outdated),
             user_requests=parse_labels(request.labels),
             opened_at=request.opened_at,
             closed_at=request.closed_at,
             is_closed_by_branch_deletion=request.number in context.closed_by_deletion,
         )
-
-
-def _build_branch_request(branch: str, commit: str, head: GitHubHead) -> RemoteRequest:
-    return RemoteRequest(
-        branch, RequestState.BRANCH, commit, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
-    )
 
 
 def _is_from_own_branch(pull: PullRequest) -> bool:

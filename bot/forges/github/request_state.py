@@ -16,7 +16,7 @@ from github.Repository import Repository
 from bot.forges.github.connection import GitHubRemote
 from bot.forges.github.errors import ADMINISTRATION_READ, METADATA_READ, PULLS_READ
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, UNKNOWN_NAME_MESSAGE, RefusedError
-from bot.forges.hosted.requests import is_closed_by_deletion
+from bot.forges.hosted.requests import MergeState, is_closed_by_deletion
 from bot.model.request_attributes import TEAM_PREFIX, RequestAttributes
 
 MAX_REVIEWS = 100
@@ -193,33 +193,22 @@ def _is_closed_by_branch_deletion(pull: Mapping[str, Any], closed_at: datetime) 
     )
 
 
-MERGE_CHECK_SECONDS = 2.0
-"""Seconds in which GitHub computes the merge state of a pull request, which it does only when it is requested."""
-CONFLICTED, BEHIND = "dirty", "behind"
+_CONFLICTED, _BEHIND = "dirty", "behind"
 """https://docs.github.com/en/graphql/reference/enums#mergestatestatus; a conflict takes precedence over a block."""
 
-_UNKNOWN = ""
 _STATUS_CHECKS = "required_status_checks"
 
 
-def read_merge_states(remote: GitHubRemote, numbers: Sequence[int]) -> Mapping[int, str]:
-    """Return the merge state of each pull request.
+def read_merge_state(remote: GitHubRemote, number: int) -> MergeState:
+    """Return the merge state of a pull request. Raises RefusedError."""
 
-    The first request makes GitHub compute the state, so unknown ones are requested again. Raises RefusedError.
-    """
-    states = {number: _read_merge_state(remote, number) for number in numbers}
-    unknown = [number for number, state in states.items() if state == _UNKNOWN]
-    if unknown:
-        remote.connection.pause(MERGE_CHECK_SECONDS)
-        states |= {number: _read_merge_state(remote, number) for number in unknown}
-    return states
-
-
-def _read_merge_state(remote: GitHubRemote, number: int) -> str:
-    def fetch(repository: Repository) -> str:
+    def fetch(repository: Repository) -> MergeState:
         pull = repository.get_pull(number)
         mergeable: bool | None = pull.mergeable
-        return _UNKNOWN if mergeable is None else pull.mergeable_state
+        if mergeable is None:
+            return MergeState(is_known=False, has_conflicts=False, is_outdated=False)
+        state = pull.mergeable_state
+        return MergeState(is_known=True, has_conflicts=state == _CONFLICTED, is_outdated=state == _BEHIND)
 
     return remote.read(f"read pull request #{number}", fetch, PULLS_READ)
 

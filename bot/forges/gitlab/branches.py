@@ -22,7 +22,7 @@ from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.gitlab.connection import GitLabAccount, GitLabRemote
 from bot.forges.gitlab.tree import list_files
 from bot.forges.hosted.files import build_expected_files, decode_text
-from bot.forges.hosted.heads import MAX_DATE_DIFFERENCE
+from bot.forges.hosted.heads import MAX_DATE_DIFFERENCE, BranchTip
 from bot.forges.hosted.preconditions import build_branch_moved_error
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, read_after_refusal
 from bot.model.errors import ForgeError
@@ -33,20 +33,6 @@ SIGNER_NAME = "noreply"
 
 https://docs.gitlab.com/administration/gitaly/configure_gitaly/#configure-commit-signing-for-gitlab-ui-commits
 """
-
-
-@dataclass(frozen=True, slots=True)
-class BranchTip:
-    """The commit that a branch points to."""
-
-    commit: str
-    parents: tuple[str, ...]
-    message: str
-    intent: str | None
-    """The intent in the commit's trailer; None if basebump did not make the commit."""
-    stated_base: str | None
-    """The base branch that the commit names in its trailer; None for the default branch."""
-    committed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -15,17 +16,23 @@ from bot.core.proposal.lifecycle import can_be_declined
 from bot.core.proposal.markers import COMMENT_MARKER
 from bot.core.proposal.user_requests import parse_labels
 from bot.forges.gitlab.attributes import parse_attributes
-from bot.forges.gitlab.branches import BranchTip
 from bot.forges.gitlab.connection import GitLabRemote
-from bot.forges.gitlab.heads import GitLabHead, GitLabHeadReader
+from bot.forges.gitlab.heads import GitLabCommits
 from bot.forges.gitlab.request_state import (
-    MergeState,
     is_closed_by_branch_deletion,
     is_current_branch_required,
-    read_merge_states,
+    read_merge_state,
 )
+from bot.forges.hosted.heads import BranchHead, BranchTip, HeadReader
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.requests import can_conflict, is_request_of_base, select_branches_to_read
+from bot.forges.hosted.requests import (
+    MergeState,
+    build_branch_requests,
+    can_conflict,
+    is_request_of_base,
+    read_merge_states,
+    select_branches_to_read,
+)
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState
 from bot.model.request_attributes import RequestAttributes
@@ -75,7 +82,7 @@ class _GitLabRequestContext:
     """Everything that was read about branches and open requests."""
 
     base: BaseBranch
-    heads: Mapping[str, GitLabHead]
+    heads: Mapping[str, BranchHead]
     merge_states: Mapping[int, MergeState]
     """The merge states of the requests whose base has new commits."""
     must_be_current: bool
@@ -100,7 +107,7 @@ class GitLabRequests:
         requests = [each for each in self._list_open() if each.branch in tips] if tips else []
         base = BaseBranch(repository.base_branch, repository.non_default_base)
         with_request = {each.branch for each in requests}
-        read_head = GitLabHeadReader(self.remote, repository.commit).read_head
+        read_head = HeadReader(GitLabCommits(self.remote), repository.commit).read_head
         heads = {
             branch: read_head(tips[branch])
             for branch in select_branches_to_read(tips, requests, base, desired_branches)
@@ -115,20 +122,13 @@ class GitLabRequests:
         context = _GitLabRequestContext(
             base=base,
             heads=heads,
-            merge_states=read_merge_states(self.remote, behind),
+            merge_states=self._read_merge_states(behind),
             must_be_current=bool(behind) and is_current_branch_required(self.remote),
         )
         open_branches = {each.branch for each in open_requests}
         return (
             *(self._build_remote_request(each, context) for each in newest_first),
-            *(
-                _build_branch_request(branch, head)
-                for branch, head in heads.items()
-                if branch not in with_request | open_branches
-                and base.is_base_of_branch(
-                    is_desired=branch in desired_branches, is_ours=head.intent is not None, stated_base=head.stated_base
-                )
-            ),
+            *build_branch_requests(heads, with_request | open_branches, base, desired_branches),
         )
 
     def find_open_number(self, branch: str, target_branch: str) -> int | None:
@@ -175,6 +175,9 @@ class GitLabRequests:
                 return False
             raise
 
+    def _read_merge_states(self, numbers: list[int]) -> Mapping[int, MergeState]:
+        return read_merge_states(numbers, partial(read_merge_state, self.remote), self.remote.connection.pause)
+
     def _has_own_comment(self, number: int) -> bool:
         def fetch(project: Project) -> bool:
             merge_request = project.mergerequests.get(number, lazy=True)
@@ -213,7 +216,7 @@ class GitLabRequests:
             ever_set=request.attributes if is_open else None,
             committed_at=head.committed_at if head else None,
             is_behind=head is not None and head.is_behind,
-            must_be_current=merge_state is not None and (context.must_be_current or merge_state.needs_rebase),
+            must_be_current=merge_state is not None and (context.must_be_current or merge_state.is_outdated),
             user_requests=parse_labels(request.attributes.labels),
             opened_at=request.opened_at,
             closed_at=request.closed_at,
@@ -224,12 +227,6 @@ class GitLabRequests:
         if request.closed_at is None or not can_be_declined(request.state, request.body):
             return False
         return is_closed_by_branch_deletion(self.remote, request.number, request.branch, request.closed_at)
-
-
-def _build_branch_request(branch: str, head: GitLabHead) -> RemoteRequest:
-    return RemoteRequest(
-        branch, RequestState.BRANCH, head.commit, head.intent, committed_at=head.committed_at, is_behind=head.is_behind
-    )
 
 
 def _is_from_own_branch(data: Mapping[str, Any]) -> bool:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -14,7 +13,7 @@ from gitlab.v4.objects import Project
 
 from bot.forges.gitlab.connection import GitLabRemote
 from bot.forges.hosted.refusal import FORBIDDEN, NOT_FOUND, RefusedError
-from bot.forges.hosted.requests import is_closed_by_deletion
+from bot.forges.hosted.requests import MergeState, is_closed_by_deletion
 from bot.model.request_attributes import RequestAttributes
 
 MAX_EVENTS = 500
@@ -110,9 +109,6 @@ def _find_mentions(notes: tuple[str, ...], pattern: re.Pattern[str]) -> Iterator
             yield from _MENTION.findall(note)
 
 
-MERGE_CHECK_SECONDS = 2.0
-"""Seconds in which GitLab computes the merge state of a merge request, which it does only when it is requested."""
-
 _UNKNOWN = frozenset({"unchecked", "checking", "preparing", "approvals_syncing"})
 _CONFLICT, _NEED_REBASE = "conflict", "need_rebase"
 """Merge statuses: https://docs.gitlab.com/api/merge_requests/#merge-status. GitLab reports only one of several, so a
@@ -120,28 +116,6 @@ needed rebase may be hidden behind another reason."""
 LINEAR_METHODS = {"ff": "only by fast-forward", "rebase_merge": "with a semi-linear history"}
 """Merge methods that accept only branches that stand on their base, with descriptions:
 https://docs.gitlab.com/user/project/merge_requests/methods/."""
-
-
-@dataclass(frozen=True, slots=True)
-class MergeState:
-    """The merge state of one request."""
-
-    is_known: bool
-    has_conflicts: bool
-    needs_rebase: bool
-
-
-def read_merge_states(remote: GitLabRemote, numbers: Sequence[int]) -> Mapping[int, MergeState]:
-    """Return the merge state of each merge request.
-
-    The first request makes GitLab compute the state, so unknown ones are requested again. Raises RefusedError.
-    """
-    states = {number: _read_merge_state(remote, number) for number in numbers}
-    unknown = [number for number, state in states.items() if not state.is_known]
-    if unknown:
-        remote.connection.pause(MERGE_CHECK_SECONDS)
-        states |= {number: _read_merge_state(remote, number) for number in unknown}
-    return states
 
 
 def is_current_branch_required(remote: GitLabRemote) -> bool:
@@ -156,13 +130,14 @@ def is_current_branch_required(remote: GitLabRemote) -> bool:
     return remote.connection.read(f"read the merge method of {remote.name}", fetch)
 
 
-def _read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
+def read_merge_state(remote: GitLabRemote, number: int) -> MergeState:
+    """Return the merge state of a merge request. Raises RefusedError."""
     data = read_merge_request(remote, number)
     status = data.get("detailed_merge_status")
     return MergeState(
         is_known=status not in _UNKNOWN,
         has_conflicts=bool(data["has_conflicts"]) or status == _CONFLICT,
-        needs_rebase=status == _NEED_REBASE,
+        is_outdated=status == _NEED_REBASE,
     )
 
 

@@ -24,7 +24,7 @@ from support.git import ADA, Person
 
 from bot.forges.gitlab import heads as gitlab_heads
 from bot.forges.gitlab.fleet import open_gitlab_fleet
-from bot.forges.gitlab.request_state import MERGE_CHECK_SECONDS
+from bot.forges.hosted.requests import MERGE_CHECK_SECONDS
 from bot.model.proposal import RequestState
 from bot.model.request_attributes import RequestAttributes
 
