@@ -12,17 +12,10 @@ from github.Repository import Repository
 
 from bot.forges.github.connection import GitHubConnection, run_query
 from bot.forges.github.errors import METADATA_READ, translate_errors
-from bot.forges.hosted.catalogue import ListedRepository
+from bot.forges.hosted.catalogue import MIN_PAGE, PAGE, CataloguePage, ListedRepository, list_by_pages
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 
 Item = TypeVar("Item")
-
-PAGE = 100
-"""The largest page that GitHub returns, and the largest number of nodes in a query by ids."""
-MIN_PAGE = 10
-"""The smallest page; a server that is too slow for it is read by REST."""
-MAX_PAGES = 1_000
-"""Pages of one owner's repositories, which are a hundred thousand repositories."""
 
 _REPOSITORY_FIELDS = """fragment Found on Repository {
   id nameWithOwner isArchived isDisabled isFork isPrivate
@@ -107,32 +100,21 @@ class GitHubCatalogue:
             return self._list_by_rest(owner)
 
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
-        """List repositories page by page, with smaller pages if the server is slow. May raise UnsupportedQueryError."""
-        repositories: list[ListedRepository] = []
-        cursor: str | None = None
-        size = PAGE
-        for _ in range(MAX_PAGES):
-            try:
-                page = self._query_page(owner, size, cursor)
-            except RefusedError as refusal:
-                if not is_query_too_large(refusal) or size // 2 < MIN_PAGE:
-                    raise
-                size //= 2
-                continue
-            with translate_errors(owner):
-                repositories += [_parse_graphql(each) for each in page["nodes"] if each is not None]
-                if not page["pageInfo"]["hasNextPage"]:
-                    break
-                cursor = page["pageInfo"]["endCursor"]
-        return repositories
+        """List repositories page by page. May raise UnsupportedQueryError."""
+        return list_by_pages(lambda size, cursor: self._query_page(owner, size, cursor))
 
-    def _query_page(self, owner: str, size: int, cursor: str | None) -> Mapping[str, Any]:
+    def _query_page(self, owner: str, size: int, cursor: str | None) -> CataloguePage:
         variables = {"owner": owner, "first": size, "after": cursor}
         answer = run_query(self.connection, f"list the repositories of {owner}", _OWNED_QUERY, variables, owner)
         page = (answer.data.get("repositoryOwner") or {}).get("repositories")
         if not isinstance(page, Mapping):
             raise RefusedError(f"GitHub has no owner '{owner}'; hint: check the name", status=NOT_FOUND)
-        return page
+        with translate_errors(owner):
+            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            position = page["pageInfo"]
+            return CataloguePage(
+                repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
+            )
 
     def _list_installed(self, owner: str, is_selected: Callable[[ListedRepository], bool]) -> list[ListedRepository]:
         """List the repositories of an installation by REST, and look up the commits of the selected ones by GraphQL."""

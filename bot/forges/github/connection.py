@@ -147,7 +147,7 @@ class GitHubConnection:
     def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
         """Make a call that changes something. Raises RefusedError.
 
-        It is repeated only after a short rate limit, which means that nothing was done.
+        It is repeated only after a short rate limit, because a rate-limited call is known to have had no effect.
         """
         token = self._tokens.get_token(about, permission)
         return send_write(lambda: self._call(action, call, permission, token), self.pause)

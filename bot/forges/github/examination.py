@@ -28,9 +28,9 @@ from bot.forges.github.errors import (
     translate_errors,
 )
 from bot.forges.github.records import GitHubDashboard
+from bot.forges.hosted.examination import check_read
 from bot.forges.hosted.refusal import FORBIDDEN, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
-from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
 
@@ -166,12 +166,12 @@ class GitHubExamination:
         files, requests = NEEDS_BY_LEVEL[RunLevel.REPORT]
         branch = repository.base_branch
         if branch is not None:
-            yield _check_read(remote, files, lambda: GitHubBranches(remote).read_tip(branch))
-        yield _check_read(
-            remote, requests, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ)
+            yield check_read(remote.name, files.action, lambda: GitHubBranches(remote).read_tip(branch))
+        yield check_read(
+            remote.name, requests.action, lambda: remote.read("list the pull requests", _list_first_request, PULLS_READ)
         )
         if target.has_dashboards:
-            yield _check_read(remote, PermissionNeed("read the dashboard", ""), GitHubDashboard(remote).read)
+            yield check_read(remote.name, "read the dashboard", GitHubDashboard(remote).read)
         if target.level >= RunLevel.PUSH:
             yield from self._check_writing(credential, remote, target)
 
@@ -277,15 +277,6 @@ def _check_workflows(credential: Credential, name: str) -> Check:
         case NoToken():
             return report_unknown(name, action, _LEFT_OUT_HINT)
     assert_never(credential)
-
-
-def _check_read(remote: GitHubRemote, need: PermissionNeed, call: Callable[[], object]) -> Check:
-    """Check whether a read request is answered."""
-    try:
-        call()
-    except ForgeError as error:
-        return report_problem(remote.name, need.action, str(error))
-    return report_ok(remote.name, need.action, "the request was answered")
 
 
 def _fetch_login_and_scopes(client: Github) -> tuple[str, frozenset[str] | None]:

@@ -135,7 +135,10 @@ class GitHubBlobs:
 
 
 def _hash_texts(blobs: dict[str, Any]) -> dict[str, bytes]:
-    """Return the texts by blob name; a text that was truncated or is not UTF-8 has a name that nobody requested."""
+    """Return the texts by the blob name computed from their content.
+
+    A text that was truncated or is not UTF-8 gets a name that nobody requested, and is therefore ignored.
+    """
     texts = [each["text"] for each in blobs.values() if each is not None and each.get("text") is not None]
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
     return {hash_blob(content): content for content in contents}

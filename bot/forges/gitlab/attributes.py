@@ -36,7 +36,7 @@ class PreparedAttributes:
 
 
 class GitLabAttributesWriter:
-    """Converts attributes to API parameters, for one project and one run. No method raises."""
+    """Converts attributes of merge requests (such as labels) to API parameters, for one project. No method raises."""
 
     def __init__(self, remote: GitLabRemote) -> None:
         self._remote = remote

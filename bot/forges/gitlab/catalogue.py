@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -11,13 +12,8 @@ from gitlab import Gitlab
 
 from bot.forges.gitlab.connection import PER_PAGE, GitLabConnection, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.hosted.catalogue import ListedRepository
-from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
-
-MIN_PAGE = 10
-"""The smallest page; a server that is too slow for it is read by REST."""
-MAX_PAGES = 1_000
-"""Pages of one group's projects, which are a hundred thousand projects."""
+from bot.forges.hosted.catalogue import MAX_PAGES, CataloguePage, ListedRepository, list_by_pages
+from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError
 
 _OWNER_KINDS = ("group", "namespace")
 """The kinds of owners: groups, as far as the token may see them, and the namespace of a person."""
@@ -30,6 +26,10 @@ _OWNED_QUERY = """query($owner: ID!, $first: Int!, $after: String) {
   }
 }"""
 """A page of a hundred costs about sixty of the 250 points that a query may have."""
+
+
+class _UnknownOwnerError(Exception):
+    """There is no owner of this kind with this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,34 +60,25 @@ class GitLabCatalogue:
     def _list_by_graphql(self, owner: str) -> list[ListedRepository]:
         """List projects by GraphQL. May raise UnsupportedQueryError."""
         for kind in _OWNER_KINDS:
-            projects = self._query_pages(owner, _OWNED_QUERY % kind)
-            if projects is not None:
-                return projects
+            query_page = partial(self._query_page, owner, _OWNED_QUERY % kind)
+            try:
+                return list_by_pages(query_page)
+            except _UnknownOwnerError:
+                continue
         raise RefusedError(f"GitLab shows no group or user '{owner}'; hint: check the name", status=NOT_FOUND)
 
-    def _query_pages(self, owner: str, text: str) -> list[ListedRepository] | None:
-        """List projects page by page, with smaller pages if the server is slow; None if there is no such owner."""
-        projects: list[ListedRepository] = []
-        cursor: str | None = None
-        size = PER_PAGE
-        for _ in range(MAX_PAGES):
-            try:
-                variables = {"owner": owner, "first": size, "after": cursor}
-                answer = run_query(self.connection, f"list the projects of {owner}", text, variables)
-            except RefusedError as refusal:
-                if not is_query_too_large(refusal) or size // 2 < MIN_PAGE:
-                    raise
-                size //= 2
-                continue
-            with translate_errors(owner):
-                if answer["owner"] is None:
-                    return None
-                page = answer["owner"]["projects"]
-                projects += [_parse_graphql(each) for each in page["nodes"] if each is not None]
-                if not page["pageInfo"]["hasNextPage"]:
-                    break
-                cursor = page["pageInfo"]["endCursor"]
-        return projects
+    def _query_page(self, owner: str, text: str, size: int, cursor: str | None) -> CataloguePage:
+        variables = {"owner": owner, "first": size, "after": cursor}
+        answer = run_query(self.connection, f"list the projects of {owner}", text, variables)
+        with translate_errors(owner):
+            if answer["owner"] is None:
+                raise _UnknownOwnerError
+            page = answer["owner"]["projects"]
+            repositories = [_parse_graphql(each) for each in page["nodes"] if each is not None]
+            position = page["pageInfo"]
+            return CataloguePage(
+                repositories, position["hasNextPage"], position["endCursor"] if position["hasNextPage"] else None
+            )
 
     def _list_by_rest(self, owner: str) -> list[ListedRepository]:
         """List the projects of a group, or of a person if there is no such group.

@@ -180,8 +180,8 @@ class GitLabConnection:
     def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
         """Make a call that changes something. Raises RefusedError.
 
-        It is repeated only after a short rate limit, which means that nothing was done. Writes of all threads are made
-        one after another, with the configured delay between them.
+        It is repeated only after a short rate limit, because a rate-limited call is known to have had no effect. Writes
+        of all threads are made one after another, with the configured delay between them.
         """
         self.refuse_job_token(action, permission)
 

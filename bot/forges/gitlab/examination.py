@@ -6,7 +6,7 @@ For each level of a run, a token needs a scope of its own, and its account a rol
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import islice
@@ -21,9 +21,9 @@ from bot.forges.gitlab.connection import GitLabConnection, GitLabRemote, explain
 from bot.forges.gitlab.errors import translate_errors
 from bot.forges.gitlab.records import GitLabDashboard
 from bot.forges.gitlab.request_state import LINEAR_METHODS
+from bot.forges.hosted.examination import check_read
 from bot.forges.hosted.refusal import NOT_FOUND, UNAUTHORIZED, RefusedError
 from bot.model.diagnosis import Check, DiagnosisTarget, report_ok, report_problem, report_unknown
-from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.vocabulary import RunLevel
 
@@ -130,12 +130,12 @@ class GitLabExamination:
         remote = GitLabRemote(self.connection, repository.name)
         branch = repository.base_branch
         if branch is not None and not self.connection.has_job_token:  # git has read the projects of a job already
-            yield _check_read(remote, "read files", lambda: GitLabBranches(remote).read_tip(branch))
-        yield _check_read(
-            remote, "read merge requests", lambda: remote.read("list the merge requests", _list_first_request)
+            yield check_read(remote.name, "read files", lambda: GitLabBranches(remote).read_tip(branch))
+        yield check_read(
+            remote.name, "read merge requests", lambda: remote.read("list the merge requests", _list_first_request)
         )
         if target.has_dashboards and not self.connection.has_job_token:
-            yield _check_read(remote, "read the dashboard", GitLabDashboard(remote).read)
+            yield check_read(remote.name, "read the dashboard", GitLabDashboard(remote).read)
         if target.level > RunLevel.REPORT and self.has_token and not self.connection.has_job_token:
             yield from self._check_writing(remote, target)
 
@@ -249,15 +249,6 @@ def _check_merge_settings(name: str, project_data: Mapping[str, Any]) -> Check:
     return report_ok(
         name, action, f"it merges {description}, so basebump rebuilds its branches when the base has new commits"
     )
-
-
-def _check_read(remote: GitLabRemote, action: str, call: Callable[[], object]) -> Check:
-    """Check whether a read request is answered."""
-    try:
-        call()
-    except ForgeError as error:
-        return report_problem(remote.name, action, str(error))
-    return report_ok(remote.name, action, "the request was answered")
 
 
 def _list_first_request(project: Project) -> list[Any]:

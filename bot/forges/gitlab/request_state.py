@@ -30,9 +30,9 @@ _AUTOMATIC = re.compile(r"\bautomatic (?:merge|add)\b|\bmerge train\b")
 
 
 def read_ever_set(remote: GitLabRemote, number: int, attributes: RequestAttributes) -> RequestAttributes:
-    """Return the attributes that were ever set on a request, of the kinds that `attributes` has. Raises RefusedError.
+    """Return all values that were ever set on a request, for the kinds that `attributes` has. Raises RefusedError.
 
-    It takes one request for each kind; reviewers and assignees share one. Labels and milestones have events
+    It takes one API call for each kind; reviewers and assignees share one. Labels and milestones have events
     (https://docs.gitlab.com/api/resource_label_events/, https://docs.gitlab.com/api/resource_milestone_events/). For
     people there are only GitLab's own notes; whoever such a note mentions was requested, or removed, at some time.
     """

@@ -173,7 +173,10 @@ class GitLabBlobs:
 
 
 def _hash_texts(nodes: Sequence[Mapping[str, Any]], paths: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the texts by blob name; a text that changed on its way has a name that nobody requested."""
+    """Return the texts by the blob name computed from their content.
+
+    A text that was altered in transit gets a name that nobody requested, and is therefore ignored.
+    """
     texts = [each["rawTextBlob"] for each in nodes if each["rawTextBlob"] is not None]
     contents = [text.encode("utf-8", "surrogatepass") for text in texts]
     return {hash_blob(content, like=next(iter(paths))): content for content in contents}

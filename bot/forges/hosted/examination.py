@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from bot.forges.selection import check_selection
-from bot.model.diagnosis import Check, report_ok
+from bot.model.diagnosis import Check, report_ok, report_problem
+from bot.model.errors import ForgeError
 from bot.model.forge import GitRepository
 from bot.model.report import RunFailure
 
@@ -37,6 +38,15 @@ def examine_repositories(
         )
     for repository in sample:
         yield from check_repository(repository)
+
+
+def check_read(name: str, action: str, call: Callable[[], object]) -> Check:
+    """Check whether a read request about a repository is answered."""
+    try:
+        call()
+    except ForgeError as error:
+        return report_problem(name, action, str(error))
+    return report_ok(name, action, "the request was answered")
 
 
 def _choose_sample(repositories: Sequence[GitRepository]) -> Sequence[GitRepository]:

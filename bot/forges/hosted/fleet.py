@@ -27,9 +27,10 @@ class HostedRepository(Protocol):
         ...
 
     def read_default_tip(self, default_branch: str | None) -> tuple[str, str] | None:
-        """Return the default branch and its commit, which the list of repositories lacks. Raises RefusedError.
+        """Return the name of the default branch and its head commit. Raises RefusedError.
 
-        `default_branch` is None if the list does not name it. Returns None if the repository has no commit.
+        The list of repositories does not include the commit; `default_branch` is None if it does not include the name
+        either. Returns None if the repository has no commits.
         """
         ...
 

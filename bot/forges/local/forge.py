@@ -229,7 +229,10 @@ class LocalForge:
         )
 
     def _close_proposal(self, branch: str, delete: str | None) -> None:
-        """Close the open proposal and delete its branch if that points to `delete`, in one transaction."""
+        """Close the open proposal and delete its branch, in one transaction.
+
+        `delete` is the commit that the branch must point to; None if it does not exist.
+        """
         proposal = self._require_open_proposal(branch)
         stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
         self._git.update_refs(
