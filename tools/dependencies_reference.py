@@ -56,7 +56,7 @@ def _row(named: str, reason: str, lock: dict[str, Locked], others: set[str]) -> 
     package = named.partition(" ")[0]
     own = brought(lock, {package}) - brought(lock, others)
     along = ", ".join(sorted(own - {package})) or "none"
-    return f"| {named} | {reason} | {along if own else 'none; other packages require it, too'} | {size(own):.1f} |"
+    return f"| {named} | {reason} | {along if own else 'none; others require this package, too'} | {size(own):.1f} |"
 
 
 if __name__ == "__main__":

@@ -145,11 +145,11 @@ def parse_scores(content: bytes) -> EpssScores:
     header, _, rows = rest.partition(b"\n")
     date_match = _DAY.match(first)
     if date_match is None or header.strip() != _HEADER:
-        raise MalformedError("is not a list as FIRST publishes it: it lacks `score_date` or the expected columns")
+        raise MalformedError("is not a score list as published by FIRST: `score_date` or an expected column is missing")
     try:
         return EpssScores(date.fromisoformat(date_match[1].decode()), rows)
     except ValueError:
-        raise MalformedError("is not a list as FIRST publishes it: its `score_date` is not a date") from None
+        raise MalformedError("is not a score list as published by FIRST: its `score_date` is not a date") from None
 
 
 def _parse_probability(text: bytes) -> float:
@@ -158,5 +158,5 @@ def _parse_probability(text: bytes) -> float:
     except ValueError:
         probability = -1.0
     if not 0 <= probability <= 1:
-        raise MalformedError("is not a list as FIRST publishes it: a score is not a number from 0 to 1")
+        raise MalformedError("is not a score list as published by FIRST: a score is not a number from 0 to 1")
     return probability

@@ -22,7 +22,10 @@ class UnreadableSourceError(Exception):
 
 
 class MalformedError(ValueError):
-    """The content is not in the expected format; the text says why, and needs the source's name as its subject."""
+    """The content is not in the expected format.
+
+    The text gives the reason as a predicate; it becomes a sentence with the name of the source in front.
+    """
 
 
 class DocumentSource:

@@ -181,7 +181,7 @@ class Policy:
     )
     replace_ended: bool = _key(
         False,  # noqa: FBT003 - the value of a key
-        "Whether the successor of a superseded tag is proposed. Default: `false`, and it is only reported.",
+        "Whether the successor of a superseded tag is proposed. Default: `false`: it is only reported.",
     )
     group: str | None = _key(
         None,

@@ -43,7 +43,7 @@ class RunScope:
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
-        """Return True if an image reference puts its repository into the scope."""
+        """Return True if the run includes a git repository because it contains this image reference."""
         image = self.image
         if image is None:
             return True

@@ -45,7 +45,7 @@ class DependabotUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpdateTypeSettings:
-    """Renovate's settings for kinds of updates at one level of its config; None if that level sets nothing."""
+    """Renovate's settings per kind of update at one level of its config; None for what that level does not set."""
 
     enabled: bool | None = None
     pin_digests: bool | None = None

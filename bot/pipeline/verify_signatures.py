@@ -20,7 +20,7 @@ from bot.ports import ProgressReporter, SignatureVerifier
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The signatures of transitions that a `trust` entry matches, and the failures."""
+    """The results of verifying the transitions that match a `trust` entry, and the failures."""
 
     signatures: Mapping[Transition, TransitionSignatures]
     failures: tuple[RunFailure, ...] = ()

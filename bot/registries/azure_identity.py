@@ -199,7 +199,7 @@ class EntraIdentity:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
     def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
-        """Return the options of every credential; requests go to `endpoint` if given, else to Entra."""
+        """Return the options of all kinds of credentials; tokens come from `endpoint` if given, else from Entra."""
         from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {

@@ -97,7 +97,10 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
-    """Return the base image of the first source that names one; name and digest of two sources may not match."""
+    """Return the base image from the first source that has its name or digest.
+
+    Sources are never combined, because the name from one might not belong to the digest from another.
+    """
     for annotation_map in sources:
         name, digest = (
             get_first_value("base.name", [annotation_map]),

@@ -10,10 +10,11 @@ JsonValue = str | int | float | bool | None | Sequence["JsonValue"] | Mapping[st
 
 
 def render_json(document: JsonValue) -> str:
-    """Return a document as ASCII text.
+    """Return a document as JSON in ASCII.
 
-    In ASCII, no character can control a terminal, and a path that is not valid UTF-8 keeps its bytes. An entry of a
-    table takes one line, which makes the text searchable and is much faster to write than indented values.
+    ASCII output contains no terminal control characters, and bytes of a path that are not UTF-8 are preserved as
+    escapes. Each entry of a table is on one line, which makes the output searchable and is much faster than indented
+    JSON.
     """
     return _format_value(document, "")
 

@@ -86,7 +86,7 @@ class FailureFacts:
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One run, or several runs that shared a fleet."""
+    """The facts about one run, or about several runs that shared a fleet."""
 
     levels: tuple[str, ...]
     """Empty for the document of a scan."""

@@ -93,7 +93,7 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
                 raise UnreadableReportError(f"the inventory has more than {MAX_PACKAGES} packages")
             return tuple(packages)
         current = _unwrap(current, image_digests)
-    raise UnreadableReportError("the inventory is wrapped too deep")
+    raise UnreadableReportError("the inventory is nested in too many envelopes")
 
 
 def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportObject:

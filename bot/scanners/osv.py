@@ -98,7 +98,7 @@ class OsvScanner:
             yield report_ok(NAME, action, f"{self._identity.version} answers")
 
     def get_identity(self) -> ScannerIdentity:
-        """Return the API, with the start of this run in place of a database."""
+        """Return the identity of the API; it has no database version, so the start of this run takes its place."""
         return self._identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:

@@ -222,7 +222,10 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_plain_http(document: Document) -> Problems:
-    """Yield a problem if a cloud's token would go over plain http: to its own host, or to that host as a mirror."""
+    """Yield a problem for each `insecure` registry whose requests go to a host with a cloud login.
+
+    A cloud's token would be sent over plain http, either to its own host or to a mirror that is such a host.
+    """
     registries = tuple(iterate_entries(document, "registries"))
     clouds = {
         _parse_address(registry.get("host")): registry["auth"]

@@ -64,9 +64,9 @@ def _validate_image_glob(value: str) -> str:
         return value
     if not slash:
         full_name = f"{DOCKER_HUB}/library/{first}" if first.strip("*?") else "**"
-        raise ValueError(f"matches no image, as globs apply to names with their registry; hint: write `{full_name}`")
+        raise ValueError(f"matches no image: globs are compared with full names; hint: write `{full_name}`")
     if ":" in rest or "@" in rest:
-        raise ValueError("matches no image, as globs apply to names without tag and digest; hint: remove both")
+        raise ValueError("matches no image: globs are compared with names without tag and digest; hint: remove both")
     is_host = "." in first or ":" in first or first == "localhost" or "*" in first or "?" in first
     if not is_host:
         raise ValueError(f"matches no image, as `{first}` is not a registry; hint: write `{DOCKER_HUB}/{value}`")

@@ -121,7 +121,7 @@ class LocalForgeEntry(ConfigSection):
     repositories: NonEmptyList[fields.InnerPath] | None = None
     """Paths of repositories inside the folder. Default: every git repository in it."""
     base_branches: OneOrMore[fields.Glob] | None = None
-    """Globs over the branches that proposals are made to. Default: the branch that HEAD names."""
+    """Globs over the branches that proposals are made to. Default: the branch that HEAD points to."""
 
 
 ForgeEntry = Annotated[
@@ -296,7 +296,7 @@ class ConfigFile(ConfigSection):
     policy: tuple[RuleEntry, ...] = ()
     """Rules, the most specific first."""
     end_of_life: fields.Text | None = None
-    """A file with the end of support of images; relative to this file."""
+    """A file that lists when support for images ends; the path is relative to this config file."""
     trust: tuple[TrustConfigEntry, ...] = ()
     """Signers of images; for an image the first entry that matches it applies."""
     scanners: tuple[ScannerEntry, ...] = ()

@@ -124,7 +124,7 @@ class LocalSettings:
     repositories: tuple[str, ...] | None = None
     """Paths inside the folder; None for every git repository in it."""
     base_branches: tuple[str, ...] = ()
-    """Globs; empty for the branch that HEAD names."""
+    """Globs; empty for the branch that HEAD points to."""
 
 
 ForgeSettings = GithubSettings | GitlabSettings | LocalSettings
@@ -233,7 +233,7 @@ class DefenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """The scanner kind `report`: reports of somebody's pipeline."""
+    """Settings of the scanner kind `report`, which reads reports that another pipeline has written."""
 
     path: Path
     """A report, or a folder of reports."""

@@ -100,7 +100,7 @@ class Database:
 
     @property
     def display_name(self) -> str:
-        """The file or URL in messages, without a password."""
+        """The file name or URL as shown in messages, without its password."""
         return self._display_name
 
     def migrate(self) -> Database:

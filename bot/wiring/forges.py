@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def build_fleets(settings: Settings, forge: ForgeSettings) -> Iterator[Fleet]:
-    """Yield the fleets of a forge's named and selected repositories. Raises ConfigError if its secret is not set."""
+    """Yield the fleets of a forge: one of the repositories named in the config, one of those selected by owner.
+
+    The local forge has a single fleet. Raises ConfigError if the token or key of the forge is not set.
+    """
     from bot.settings import GithubSettings, GitlabSettings, LocalSettings
 
     match forge:

@@ -136,7 +136,7 @@ def test_a_catalogue_that_could_be_incomplete_is_none(document):
     ],
 )
 def test_scores_without_their_day_or_their_columns_are_none(content):
-    with pytest.raises(MalformedError, match="as FIRST publishes it"):
+    with pytest.raises(MalformedError, match="as published by FIRST"):
         parse_scores(content)
 
 

@@ -61,7 +61,7 @@ class TestQuestions:
         scene.graph.reply = Reply(200, json.dumps(page).encode())
         assert "one page again" in scene.scan().detail
         scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
-        assert "more rows than it returns" in scene.scan().detail
+        assert "more rows than it returned" in scene.scan().detail
 
     def test_whoever_is_to_wait_waits_before_asking_again(self, scene):
         scene.graph.left = 1

@@ -57,6 +57,6 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return the number of observations before the current one; the last counts unless it is of `current`."""
+    """Return how many observations precede the current one; the last entry is left out if it already has `current`."""
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

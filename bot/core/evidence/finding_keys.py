@@ -43,7 +43,10 @@ def get_finding_key(finding: Finding) -> FindingKey:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, with its worst severity: scanners report a source package for each binary package."""
+    """Return each finding once, with its worst severity.
+
+    Findings occur several times because scanners report a source package once for each of its binary packages.
+    """
     return tuple(next(same) for _, same in groupby(sorted(findings, key=_get_sort_key), key=get_finding_key))
 
 

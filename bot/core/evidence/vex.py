@@ -135,10 +135,10 @@ def _is_same_architecture(architecture: str, platform: str) -> bool:
 
 
 def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str) -> bool:
-    """Return True if package URLs name the package of a finding.
+    """Return True if package URLs cover the package of a finding.
 
-    Scanners report an operating system package by its source package, if they know it. Then the package URLs must name
-    the source, or all binary packages that the image has of it, as far as the scan lists packages.
+    Scanners report a package of the operating system under its source package, if they know it. Then the URLs must name
+    either the source package, or every binary package built from it that the scan lists in the image.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
     if any(

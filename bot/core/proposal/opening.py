@@ -27,7 +27,7 @@ _TEMPORARY_REASONS = frozenset(
 
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
-    """Return when opening a proposal becomes worthwhile, by the earliest of its updates; None for now."""
+    """Return the earliest time at which an update makes the proposal worth opening; None if it can be opened now."""
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
         key=_get_time_or_minimum,

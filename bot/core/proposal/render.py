@@ -46,7 +46,7 @@ class _TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: object, argument: object) -> object:
         if _is_rendered(obj):
-            raise SecurityError("text can only be shown completely")
+            raise SecurityError("text cannot be sliced or indexed; a template can only show all of it")
         return super().getitem(obj, argument)
 
 
@@ -66,7 +66,7 @@ def compile_template(source: str) -> Template:
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
-        raise SecurityError("text can only be shown completely")
+        raise SecurityError("text cannot be sliced or indexed; a template can only show all of it")
     return sandbox.from_string(source)
 
 

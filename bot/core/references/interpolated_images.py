@@ -65,7 +65,10 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
-    """Return the variables that `images` use for anything but the end of one image."""
+    """Return the variables that cannot be changed for one image alone.
+
+    Several different images use them, or they are used anywhere but at the end of an image reference.
+    """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)
     for image in images:

@@ -101,7 +101,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
-    """Yield the image of a service without a build, else the images among its build contexts. Raises TooDeepError."""
+    """Yield the image of a service, or the images in its build contexts if it has a build. Raises TooDeepError."""
     if service.build is None:
         platform = read_platform(service.platform)
         yield from (_ServiceImage(*place, Role.THIRD_PARTY, platform) for place in service.walk("image"))

@@ -63,7 +63,7 @@ class ResourceGraph:
                 raise ResourceGraphError(f"{self.manager} answered something that is not a list of rows") from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} has more rows than it returns, and no further page")
+                raise ResourceGraphError(f"{self.manager} reports more rows than it returned, but no further page")
             if not skip_token:
                 return
             if skip_token in used_tokens or len(used_tokens) >= MAX_PAGES:

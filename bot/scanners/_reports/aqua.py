@@ -29,7 +29,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the image of a report. Raises UnreadableReportError."""
+    """Read the images of a report: always one for Aqua. Raises UnreadableReportError."""
     resources = read_objects(report.get("resources"))
     metadata = read_object(report.get("metadata"))
     family, release = read_text(report.get("os")), read_text(report.get("version"))

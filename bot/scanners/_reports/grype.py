@@ -45,7 +45,7 @@ def parse_report(content: bytes) -> ReportImage:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the image of a report. Raises UnreadableReportError."""
+    """Read the images of a report: always one for Grype. Raises UnreadableReportError."""
     descriptor, distro = read_object(report.get("descriptor")), read_object(report.get("distro"))
     target = read_object(report.get("source")).get("target")
     image = read_object(target) if isinstance(target, dict) else {}

@@ -20,7 +20,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the image of a report. Raises UnreadableReportError."""
+    """Read the images of a report: always one for Trivy. Raises UnreadableReportError."""
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))

@@ -41,10 +41,11 @@ def can_be_superseded(tag: str) -> bool:
 
 
 def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None:
-    """Return why `tag` is superseded; None if tag names do not show it, as for each tag that is still rebuilt.
+    """Return why `tag` is superseded; None if tag names alone do not show it, as for every tag that is still rebuilt.
 
-    Names do not show the end of a whole release (`postgres:9.6`, `node:16-alpine`), nor of a tag with two numbers.
-    If the registry has the times at which tags were changed, compare those of `tag` and of its successor.
+    Names do not show that a whole release has ended (`postgres:9.6`, `node:16-alpine`), or that a tag with two numbers
+    has. If the registry has the times at which tags were changed, callers should compare those of `tag` and of its
+    successor.
     """
     tags = tuple(available_tags)
     written, versions = parse_tag_among(tag, tags)

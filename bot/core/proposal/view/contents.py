@@ -61,7 +61,7 @@ class PackagesView:
 class AspectView:
     """One property that differs: removed and added items of lists, complete values of other properties.
 
-    A long list is cut and ends with the count of the others.
+    A long list is shortened, and ends with the number of items that were left out.
     """
 
     aspect: ImageAspect

@@ -123,7 +123,7 @@ class DockerfileInstruction:
         return first if last - first == len(word.value) - 1 else None
 
     def iterate_pieces(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the bytes of the text from `start` to `end`, each run with its file offset and its line."""
+        """Yield the bytes from `start` to `end` in contiguous pieces, each with its file offset and line number."""
         index = self._find_piece_index(start)
         while start < end:
             piece = self.pieces[index]

@@ -154,7 +154,7 @@ def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
 
 
 def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
-    """Return True if overriding an empty argument may extend the tag at either end."""
+    """Return True if an empty argument is in the tag or in its place, so that setting it may extend the tag."""
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(

@@ -269,7 +269,7 @@ def _make_interpolation(content: bytes, start: int, end: int) -> HclInterpolatio
 
 
 def _find_interpolation_end(content: bytes, start: int) -> int:
-    """Return where the `${…}` at `start` ends; it may contain templates, and these further interpolations."""
+    """Return the end of the `${…}` at `start`; it may contain templates, which may contain further interpolations."""
     enclosing = [_IN_BRACES]
     at = start + 2
     while match := enclosing[-1].search(content, at):

@@ -100,7 +100,7 @@ class ImageCandidate(NamedTuple):
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
     """Yield the candidates for images below `root`, the mapping of values. Raises TooDeepError.
 
-    Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
+    Read them only after every path of the document has been walked: only then is it known which scalars are shared.
     """
     return find_images(document, list(walk_values(document, root)), locator)
 

@@ -72,7 +72,7 @@ class ImageEntry(NamedTuple):
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
     """Yield the entries of the list `node`, or of a list that is merged into it. Raises TooDeepError.
 
-    Read them only after all paths of the document have been walked: only then are the scalars known that are shared.
+    Read them only after every path of the document has been walked: only then is it known which scalars are shared.
     """
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):

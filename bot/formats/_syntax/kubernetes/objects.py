@@ -240,9 +240,10 @@ class _ObjectSearch:
         reason: Reason | None = None,
         list_item: YamlNode = None,
     ) -> None:
-        """Find the fields in the tree `image_paths`, not editable because of `reason` if given. Raises TooDeepError.
+        """Find the image fields that the tree `image_paths` describes. Raises TooDeepError.
 
-        `list_item` is the list item that `node` is, or is directly in; for an image this is its container.
+        If `reason` is given, they are not editable for that reason. `list_item` is the list item that `node` itself is,
+        or that directly contains it; for an image, this is its container.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)

@@ -144,8 +144,9 @@ class YamlDocument:
     def list_entries(self, node: YamlNode) -> Iterator[tuple[str, YamlNode]]:
         """Yield the entries of a collection: by key, including merged ones, or by the number of the item.
 
-        This does not count as a walked path. Raises TooDeepError as `walk` does, but the first look at a collection is
-        free, since the file's bytes limit the number of these looks.
+        Unlike `walk`, this does not record its entries as walked, so it does not affect which scalars are shared. It
+        raises TooDeepError as `walk` does, but the first time that each collection is listed does not count towards the
+        limit, since the size of the file bounds that work.
         """
         is_new = id(node) not in self._listed_ids
         self._listed_ids.add(id(node))

@@ -17,9 +17,10 @@ MAX_SHOWN = 60
 
 
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that the Renovate config updates on this branch.
+    """Lock the references that Renovate already updates on this branch.
 
-    Renovate uses one of several configs. If that is invalid, Renovate updates nothing, and notes say so.
+    If there are several Renovate configs, Renovate uses only one. If that one is invalid, Renovate updates nothing, and
+    notes at the references say so.
     """
     config = min((remark for remark in facts if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
     branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
