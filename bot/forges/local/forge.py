@@ -231,7 +231,7 @@ class LocalForge:
     def _close_proposal(self, branch: str, delete: str | None) -> None:
         """Close the open proposal and delete its branch, in one transaction.
 
-        `delete` is the commit that the branch must point to; None if it does not exist.
+        `delete` is the commit that the branch must still point to; None if no branch is to be deleted.
         """
         proposal = self._require_open_proposal(branch)
         stored = self._refs.save_proposal(replace(proposal, state=StoredState.CLOSED))
