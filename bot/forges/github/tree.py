@@ -9,14 +9,13 @@ import base64
 import binascii
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from github.GitTree import GitTree
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, hash_blob, split_into_batches
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, split_into_batches
 from bot.forges.github.connection import GitHubRemote, run_query
 from bot.forges.github.errors import translate_errors
-from bot.forges.hosted.files import ListedTree, TreeListing, read_blob
+from bot.forges.hosted.files import ListedTree, TreeListing, hash_texts, read_blob
 from bot.forges.hosted.refusal import RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -107,7 +106,8 @@ class GitHubBlobs:
         try:
             answer = run_query(self.remote.connection, f"read files of {name}", text, variables, name)
             with translate_errors(name):
-                contents = _hash_texts(answer.data.get("repository") or {})
+                blobs = (answer.data.get("repository") or {}).values()
+                contents = hash_texts(each.get("text") for each in blobs if each is not None)
         except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:
@@ -132,13 +132,3 @@ class GitHubBlobs:
                     raise RefusedError(message, status=None) from error
 
         return read_blob(entry, fetch, "GitHub")
-
-
-def _hash_texts(blobs: dict[str, Any]) -> dict[str, bytes]:
-    """Return the texts by the blob name computed from their content.
-
-    A text that was truncated or is not UTF-8 gets a name that nobody requested, and is therefore ignored.
-    """
-    texts = [each["text"] for each in blobs.values() if each is not None and each.get("text") is not None]
-    contents = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return {hash_blob(content): content for content in contents}

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
 
 from gitlab.v4.objects import Project
 
-from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile, hash_blob
+from bot.forges._git_objects import EXECUTABLE, REGULAR, RegularFile
 from bot.forges.git.remote import GitOrigin
 from bot.forges.gitlab.connection import PER_PAGE, GitLabRemote, run_query
 from bot.forges.gitlab.errors import translate_errors
-from bot.forges.hosted.files import ListedTree, TreeListing, read_blob
+from bot.forges.hosted.files import ListedTree, TreeListing, hash_texts, read_blob
 from bot.forges.hosted.refusal import NOT_FOUND, RefusedError, UnsupportedQueryError, is_query_too_large
 from bot.model.errors import TreeError
 from bot.model.forge import TreeEntry
@@ -152,7 +151,8 @@ class GitLabBlobs:
             with translate_errors(remote.name):
                 complexity = answer["queryComplexity"]
                 batch_size.record_success(len(paths), int(complexity["score"]), int(complexity["limit"]))
-                return _hash_texts(answer["project"]["repository"]["blobs"]["nodes"], paths)
+                nodes = answer["project"]["repository"]["blobs"]["nodes"]
+                return hash_texts((each["rawTextBlob"] for each in nodes), like=next(iter(paths)))
         except UnsupportedQueryError:
             return {}
         except RefusedError as refusal:
@@ -170,13 +170,3 @@ class GitLabBlobs:
             return self.remote.read(f"read {entry.path}", lambda project: project.repository_raw_blob(oid))
 
         return read_blob(entry, fetch, "GitLab")
-
-
-def _hash_texts(nodes: Sequence[Mapping[str, Any]], paths: Mapping[str, str]) -> dict[str, bytes]:
-    """Return the texts by the blob name computed from their content.
-
-    A text that was altered in transit gets a name that nobody requested, and is therefore ignored.
-    """
-    texts = [each["rawTextBlob"] for each in nodes if each["rawTextBlob"] is not None]
-    contents = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return {hash_blob(content, like=next(iter(paths))): content for content in contents}

@@ -85,6 +85,15 @@ MAX_INLINE_BYTES = 256 * 1024
 """Largest file in bytes that is sent as text; larger files, and files that are not text, are sent in base64."""
 
 
+def hash_texts(texts: Iterable[str | None], like: str = "") -> dict[str, bytes]:
+    """Return the contents of texts by blob name; `like` is any object name of the repository.
+
+    A text that was truncated, changed on its way or is not UTF-8 has a name that nobody requested.
+    """
+    contents = [text.encode("utf-8", "surrogatepass") for text in texts if text is not None]
+    return {hash_blob(content, like=like): content for content in contents}
+
+
 def build_expected_files(
     changes: Sequence[FileChange], base_files: Mapping[FilePath, RegularFile], repository: str
 ) -> dict[FilePath, RegularFile]:
