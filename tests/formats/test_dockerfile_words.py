@@ -8,9 +8,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.formats._syntax.dockerfile.reader import build_global_scope
 from bot.formats._syntax.dockerfile.expansion import MAX_LENGTH, MAX_PARTS, MAX_STEPS, VariableEffect, WordError
 from bot.formats._syntax.dockerfile.lexer import read_instructions
+from bot.formats._syntax.dockerfile.reader import build_global_scope
 from bot.formats._syntax.dockerfile.words import MAX_NESTING, expand_word
 from bot.formats.dockerfile import FORMAT
 from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
