@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bot.core.evidence.gates import apply_gates
@@ -117,19 +117,7 @@ def decide_updates(
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
-    assessed = assess(
-        transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
-    )
-    inspection_result = inspect_images(
-        assessed.evidence, context.registry, context.state_store, REGISTRY_POOL, context.progress
-    )
-    verified = verify_signatures(transitions, policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
-    evidence = {
-        transition: replace(
-            inspected, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
-        )
-        for transition, inspected in inspection_result.evidence.items()
-    }
+    evidence, evidence_failures = _collect_evidence(transitions, policy_config, context)
     now = context.clock.now()
     gated_decisions = [
         reconcile_decisions(
@@ -142,8 +130,28 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    failures = (*lookup_result.failures, *assessed.failures, *inspection_result.failures, *verified.failures)
+    failures = (*lookup_result.failures, *evidence_failures)
     return DecisionResult(tuple(gated_decisions), evidence, lookup_result.resolutions, failures)
+
+
+def _collect_evidence(
+    transitions: Collection[Transition], policy_config: PolicyConfig, context: RunContext
+) -> tuple[Mapping[Transition, Evidence], tuple[RunFailure, ...]]:
+    """Scan, inspect and verify the images of all transitions; return the evidence and what failed."""
+    assessed = assess(
+        transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
+    )
+    inspected = inspect_images(
+        assessed.evidence, context.registry, context.state_store, REGISTRY_POOL, context.progress
+    )
+    verified = verify_signatures(transitions, policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
+    evidence = {
+        transition: replace(
+            found, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
+        )
+        for transition, found in inspected.evidence.items()
+    }
+    return evidence, (*assessed.failures, *inspected.failures, *verified.failures)
 
 
 def _select_images(
