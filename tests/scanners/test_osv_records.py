@@ -215,5 +215,5 @@ def test_an_inventory_that_wraps_itself_ends():
     nested: dict = {}
     for _ in range(50):
         nested = {"dsseEnvelope": nested}
-    with pytest.raises(UnreadableReportError, match="too deep"):
+    with pytest.raises(UnreadableReportError, match="too many envelopes"):
         parse_inventory(json.dumps(nested).encode(), frozenset())
