@@ -22,7 +22,7 @@ def main() -> int:
 
 
 def _discard_stderr() -> None:
-    """Discard buffered output if nobody reads stderr any more.
+    """Discard buffered output if the reader of stderr has closed it.
 
     Otherwise Python would exit with code 120; from version 3.13 on even if all earlier writes to stderr failed.
     """

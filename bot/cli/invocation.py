@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def get_own_command() -> str:
-    """Return what a user types to start this program again, from any folder.
+    """Return a command that starts this program again from any folder.
 
     The program may not be on PATH: `make demo` starts it as `.venv/bin/basebump`.
     """

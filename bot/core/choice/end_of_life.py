@@ -46,7 +46,7 @@ def replace_if_superseded(
 def determine_superseded(
     digest: Digest, tag_ending: TagEnding | None, announced_end: date | None, today: date
 ) -> SupersededTag | None:
-    """Return that a tag which points to `digest` is superseded, or None if there is no sign of it.
+    """Return why a tag that points to `digest` is superseded; None if nothing indicates that it is.
 
     `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is the
     successor that the other tags of the repository show.

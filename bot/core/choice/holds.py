@@ -34,7 +34,7 @@ def list_hold_reasons(selected: TrackedImage, resolved: ResolvedTag) -> Iterator
 
 
 def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
-    """Return a sentence on who accepts a hold today, and why; empty if nobody does.
+    """Return a sentence that names the owner who accepts a hold today, and why; empty if no owner does.
 
     `why` is the detail of the hold.
     """

@@ -83,7 +83,7 @@ def next_step(
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
-    """Return why a user's earlier refusal prevents the proposal; None if there is no such refusal."""
+    """Return a `NoChange` with the reason if a user declined the proposal earlier; None if no user did."""
     declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
     if declined_request is not None:
         return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)

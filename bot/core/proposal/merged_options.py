@@ -25,7 +25,7 @@ def collect_schedules(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule,
 
 
 def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
-    """Return what closing the proposal declines: all later digests only if every policy says so."""
+    """Return which updates closing the proposal declines: later digests too only if every policy says so."""
     return (
         OnClose.LINE
         if all(update.tracked_image.policy.on_close is OnClose.LINE for update in updates)

@@ -166,7 +166,7 @@ def match_build(
 
 
 def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, counts_builds: bool) -> bool:
-    """Tell the build in `8.0.4-1` from the version of another product in `1-22` and `1.1.5-22-bookworm`."""
+    """Return True if a number is a build, as in `8.0.4-1`, and not another product's version, as in `1-22`."""
     if tag[start - 1] == "_":
         return True
     if len(preceding_release.texts) == 1:
