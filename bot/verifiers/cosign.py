@@ -1,31 +1,39 @@
 """Verifies cosign signatures: the older form at a tag, and Sigstore bundles in the referrers.
 
 For signatures by keys, no transparency log is checked: a key that the operator lists is trusted without one.
+Bundles: https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bot.core.evidence.public_keys import PublicKey
 from bot.model.artifact import Artifact, Blob
 from bot.model.errors import UsageError
 from bot.model.reference import Digest
-from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature
+from bot.model.signature import BadSignature, SignatureDefect, SignatureOutcome, UnsupportedSignature, VerifiedSignature
 from bot.model.trust import TrustedKey, TrustEntry
 from bot.ports import ArtifactStore
 from bot.verifiers._attached_artifacts import AttachedArtifacts, combine_outcomes
-from bot.verifiers._bundle import BUNDLE_TYPES, PREDICATE_ANNOTATION, check_bundle, read_bundle
-from bot.verifiers._encoding import BrokenError
+from bot.verifiers._encoding import BrokenError, parse_json_object, require_object
 from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, check_payload
-from bot.verifiers._statement import STATEMENTS_BY_PREDICATE
+from bot.verifiers._statement import STATEMENTS_BY_PREDICATE, DsseEnvelope, read_envelope, read_statement
 
 if TYPE_CHECKING:  # it imports sigstore, which only runs that trust identities should wait for
     from bot.verifiers.keyless import KeylessVerifier
 
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+BUNDLE_TYPES = frozenset(
+    {BUNDLE_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))}
+)
+"""Bundles with the older names differ only in the certificates that they contain."""
+PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
+"""Annotation with the predicate type of a bundle, which can be read before the bundle is fetched."""
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
 """Artifact type of the older form if cosign attaches it as a referrer."""
 ARTIFACT_TYPES = frozenset({*BUNDLE_TYPES, SIGNATURE_ARTIFACT})
@@ -121,6 +129,44 @@ class _SignatureCheck:
         if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
             return keyless.check_payload(blob, content, self._trust)
         return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureBundle:
+    """A parsed, unverified bundle."""
+
+    envelope: DsseEnvelope
+    has_certificate: bool
+    """True if it contains the signer's certificate; without one, only a known key can verify it."""
+
+
+def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
+    """Parse a bundle. Raises BrokenError."""
+    document = parse_json_object(content)
+    if document.get("mediaType") not in BUNDLE_TYPES:
+        return UnsupportedSignature("a Sigstore bundle of a version that this release does not support")
+    if "dsseEnvelope" not in document:
+        return UnsupportedSignature("a Sigstore bundle that contains something other than a statement")
+    material: dict[str, Any] = require_object(document.get("verificationMaterial"))
+    has_certificate = "certificate" in material or "x509CertificateChain" in material
+    return SignatureBundle(read_envelope(require_object(document["dsseEnvelope"])), has_certificate)
+
+
+def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
+    """Return which of `keys` signed a statement about `digest`; None if the statement is not about an image's origin.
+
+    Raises BrokenError.
+    """
+    envelope = bundle.envelope
+    statement, is_about_digest = read_statement(envelope.payload, digest)
+    if statement is None:
+        return None
+    if not is_about_digest:
+        return BadSignature(SignatureDefect.OTHER_IMAGE)
+    for key in keys:
+        if any(key.has_signed(signature, envelope.signed_bytes) for signature in envelope.signatures):
+            return VerifiedSignature(key.signer, statement)
+    return BadSignature(SignatureDefect.OTHER_SIGNER)
 
 
 @cache
