@@ -14,7 +14,7 @@ from bot.model.advisory import AdvisoryList
 from bot.model.cloud_hosts import is_ecr, is_gar
 from bot.model.errors import ConfigProblem
 from bot.model.hosts import is_acr
-from bot.settings import age_checks, cache_checks, fields
+from bot.settings import address_fields, age_checks, cache_checks
 from bot.settings.document import Document
 from bot.settings.problems import EMPTY, Location, format_location
 from bot.settings.values import GITHUB_API, GITLAB, JOB_TOKEN
@@ -165,7 +165,7 @@ def _parse_address(value: object) -> str | None:
     return address
 
 
-_ADDRESS: TypeAdapter[str] = TypeAdapter(fields.RegistryAddress)
+_ADDRESS: TypeAdapter[str] = TypeAdapter(address_fields.RegistryAddress)
 
 
 def _parse_host(value: object) -> str | None:

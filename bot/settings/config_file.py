@@ -13,7 +13,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
-from bot.settings import age_checks, enrichment_section, fields, scanners, schema, values
+from bot.settings import address_fields, age_checks, scanner_settings, scanners, schema, values
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
@@ -210,34 +210,35 @@ def _merge_file_globs(entries: tuple[schema.FilesEntry, ...]) -> tuple[tuple[str
 
 def _convert_state(url: str, folder: Path) -> values.StateSettings:
     scheme, _, rest = url.partition("://")
-    return values.StateFile(folder / rest[1:]) if scheme == fields.SQLITE else values.StateServer(url)
+    return values.StateFile(folder / rest[1:]) if scheme == address_fields.SQLITE else values.StateServer(url)
 
 
-def _convert_scanner(scanner: scanners.ScannerEntry, folder: Path) -> values.ScannerSettings:
+def _convert_scanner(scanner: scanners.ScannerEntry, folder: Path) -> scanner_settings.ScannerSettings:
     images = scanner.match.image or ()
     match scanner:
         case scanners.AutoScannerEntry(database=database, timeout=timeout, private=private):
             osv, send = _parse_optional_service(scanner.osv), scanner.send or ()
-            return values.AutoSettings(images, database, timeout, osv, send, private)
+            return scanner_settings.AutoSettings(images, database, timeout, osv, send, private)
         case scanners.TrivyScannerEntry(database=database, timeout=timeout, private=private):
-            program = _resolve_program(scanner.binary, folder)
-            return values.TrivySettings(images, database, program, timeout, private, scanner.server, scanner.token_env)
+            program, server, token = _resolve_program(scanner.binary, folder), scanner.server, scanner.token_env
+            return scanner_settings.TrivySettings(images, database, program, timeout, private, server, token)
         case scanners.GrypeScannerEntry(database=database, timeout=timeout, private=private):
-            return values.GrypeSettings(images, database, _resolve_program(scanner.binary, folder), timeout, private)
+            program = _resolve_program(scanner.binary, folder)
+            return scanner_settings.GrypeSettings(images, database, program, timeout, private)
         case scanners.OsvScannerEntry(private=private):
-            return values.OsvSettings(scanner.url, images, scanner.send or (), private)
+            return scanner_settings.OsvSettings(scanner.url, images, scanner.send or (), private)
         case scanners.DefenderScannerEntry(max_age=max_age, private=private):
             subscriptions = scanner.subscriptions or ()
-            return values.DefenderSettings(images, subscriptions, max_age, scanner.pulled, private)
+            return scanner_settings.DefenderSettings(images, subscriptions, max_age, scanner.pulled, private)
         case scanners.ReportScannerEntry(platform=platform, max_age=max_age, private=private):
             path = folder / scanner.path
-            return values.ReportSettings(path, images, platform, scanner.one_run, max_age, private)
+            return scanner_settings.ReportSettings(path, images, platform, scanner.one_run, max_age, private)
         case scanners.NoScannerEntry():
-            return values.NoScannerSettings(images)
+            return scanner_settings.NoScannerSettings(images)
     assert_never(scanner)
 
 
-def _convert_enrichment(section: enrichment_section.EnrichmentSection, folder: Path) -> values.EnrichmentSettings:
+def _convert_enrichment(section: schema.EnrichmentSection, folder: Path) -> values.EnrichmentSettings:
     def resolve_location(location: str | None) -> Path | str | None:
         return location if location is None or "://" in location else folder / location
 
@@ -246,7 +247,7 @@ def _convert_enrichment(section: enrichment_section.EnrichmentSection, folder: P
 
 
 def _parse_optional_service(service: str) -> str | None:
-    return None if service == fields.NO_SERVICE else service
+    return None if service == address_fields.NO_SERVICE else service
 
 
 def _resolve_program(program: str | None, folder: Path) -> str | None:

@@ -1,15 +1,36 @@
-"""Types of config values that one pattern describes: logins, groups, trailers of commit messages, workflows."""
+"""Types of config values for names and IDs: of things on forges, in Azure, and in the environment."""
 
 from __future__ import annotations
 
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from bot.model.request_attributes import TEAM_PREFIX
-from bot.settings.patterns import build_pattern_schema, build_pattern_validator
+from bot.settings.fields import require_text
+from bot.settings.patterns import TextPattern
 
+MAX_LABEL = 50
+"""The maximum number of characters of a label; GitHub allows no more."""
+MAX_PREFIX = 100
+"""The maximum number of characters of a branch prefix.
+
+With this limit, a branch name (prefix, slug and hash) stays below 255 bytes, the limit for the file in which git stores
+the branch.
+"""
+
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*", re.ASCII)
+"""Only names in upper case, so that a secret that is written here by mistake is refused, and never shown."""
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*/[A-Za-z0-9._-]+", re.ASCII)
+_PATH_PART = r"(?!\.{1,2}(?:/|$))[A-Za-z0-9_.][A-Za-z0-9_.-]*"
+_PROJECT = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})+", re.ASCII)
+_GROUP_PATH = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*", re.ASCII)
+"""https://docs.gitlab.com/user/reserved_names/#limitations-on-usernames-project-and-group-names-and-slugs"""
+_OWNER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*", re.ASCII)
+_TOPIC = re.compile(r"[a-z0-9][a-z0-9-]{0,49}", re.ASCII)
+_NOT_IN_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.lock/")
+"""Text that git does not allow in the name of a branch: https://git-scm.com/docs/git-check-ref-format"""
 _WORKFLOW = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}\.ya?ml", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]{0,49}", re.ASCII)
 _TRAILER = re.compile(
@@ -17,35 +38,109 @@ _TRAILER = re.compile(
 )
 _LOGIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", re.ASCII)
 _REVIEWER = re.compile(rf"(?:{TEAM_PREFIX})?{_LOGIN.pattern}", re.ASCII)
+_GUID = r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+_SUBSCRIPTION = re.compile(_GUID, re.ASCII)
+_REGISTRY_RESOURCE = re.compile(
+    rf"/subscriptions/{_GUID}"
+    r"/resource[Gg]roups/[A-Za-z0-9._()-]{0,89}[A-Za-z0-9_()-]"
+    r"/providers/Microsoft\.ContainerRegistry/registries/[A-Za-z0-9]{5,50}",
+    re.ASCII,
+)
 
-WorkflowFile = Annotated[
+
+def _validate_label(value: str) -> str:
+    if len(require_text(value)) > MAX_LABEL:
+        raise ValueError(f"must not have more than {MAX_LABEL} characters, the limit of GitHub")
+    return value
+
+
+def _validate_app_id(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("must be the number that GitHub calls the App ID, without quotes")
+    return value
+
+
+def _normalise_inner_path(value: str) -> str:
+    """Return the path without a slash at the end. Raises ValueError if it may leave the folder."""
+    parts = require_text(value).rstrip("/").split("/")
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ValueError("must be the path of a repository inside the folder, without `..`")
+    return "/".join(parts)
+
+
+def _validate_branch_prefix(value: str) -> str:
+    if not value.endswith("/") or value == "/":
+        raise ValueError("must end in `/`, as in `basebump/`, so that none of your branches begins with it by chance")
+    if _NOT_IN_REF.search(value) or value.startswith(("/", ".", "-", "refs/")):
+        raise ValueError("is not valid in the name of a branch; hint: use letters, digits, `-` and `_`")
+    if len(value) > MAX_PREFIX:
+        raise ValueError(f"must not have more than {MAX_PREFIX} characters")
+    return value
+
+
+VariableName = Annotated[
     str,
-    AfterValidator(
-        build_pattern_validator(_WORKFLOW, "must be the name of a file in .github/workflows, such as `ci.yml`")
+    TextPattern(
+        _VARIABLE,
+        "variable",
+        "must be the name of an environment variable in upper case, such as `REGISTRY_TOKEN`, and never the secret "
+        "itself; hint: if it was one, it has leaked: replace it",
     ),
-    build_pattern_schema("workflow", _WORKFLOW),
 ]
+
+BranchPrefix = Annotated[str, AfterValidator(_validate_branch_prefix)]
+Label = Annotated[str, AfterValidator(_validate_label)]
 GroupName = Annotated[
     str,
-    AfterValidator(
-        build_pattern_validator(_GROUP, "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter")
-    ),
-    build_pattern_schema("group", _GROUP),
+    TextPattern(_GROUP, "group", "must be 1 to 50 letters, digits, spaces and `._-`, and begin with a letter"),
 ]
 CommitTrailer = Annotated[
-    str,
-    AfterValidator(build_pattern_validator(_TRAILER, "must be one line `Key: value`, and not basebump's own key")),
-    build_pattern_schema("trailer", _TRAILER),
+    str, TextPattern(_TRAILER, "trailer", "must be one line `Key: value`, and not basebump's own key")
 ]
-LoginName = Annotated[
-    str,
-    AfterValidator(build_pattern_validator(_LOGIN, "is not a login; hint: use letters, digits, `.`, `_` and `-`")),
-    build_pattern_schema("login", _LOGIN),
-]
+LoginName = Annotated[str, TextPattern(_LOGIN, "login", "is not a login; hint: use letters, digits, `.`, `_` and `-`")]
 ReviewerName = Annotated[
     str,
-    AfterValidator(
-        build_pattern_validator(_REVIEWER, "is not a reviewer; hint: write a login, or a team as `team:NAME`")
+    TextPattern(_REVIEWER, "login or team:NAME", "is not a reviewer; hint: write a login, or a team as `team:NAME`"),
+]
+
+RepositoryName = Annotated[
+    str,
+    TextPattern(_REPOSITORY, "owner/name", "must be `owner/name`; hint: for all of an owner write `{owner: NAME}`"),
+]
+Owner = Annotated[str, TextPattern(_OWNER, "owner", "must be the name of a user or an organisation")]
+Topic = Annotated[str, TextPattern(_TOPIC, "topic", "is not a topic; hint: use lower-case letters, digits and `-`")]
+AppId = Annotated[
+    int, BeforeValidator(_validate_app_id), WithJsonSchema({"title": "number", "type": "integer", "minimum": 1})
+]
+WorkflowFile = Annotated[
+    str, TextPattern(_WORKFLOW, "workflow", "must be the name of a file in .github/workflows, such as `ci.yml`")
+]
+
+ProjectPath = Annotated[
+    str,
+    TextPattern(
+        _PROJECT,
+        "group/project",
+        "must be the full path of a project; hint: for all of a group write `{owner: GROUP}`",
     ),
-    build_pattern_schema("login or team:NAME", _REVIEWER),
+]
+GroupPath = Annotated[
+    str, TextPattern(_GROUP_PATH, "group", "must be the full path of a group, such as `group/subgroup`, or a user")
+]
+InnerPath = Annotated[str, AfterValidator(_normalise_inner_path)]
+"""The path of a git repository below the folder of the local forge."""
+
+SubscriptionId = Annotated[
+    str,
+    TextPattern(
+        _SUBSCRIPTION, "subscription ID", "is not a subscription ID; hint: `az account show --query id` prints it"
+    ),
+]
+RegistryResourceId = Annotated[
+    str,
+    TextPattern(
+        _REGISTRY_RESOURCE,
+        "resource ID",
+        "is not the resource ID of a registry; hint: write all that `az acr show --name NAME --query id` prints",
+    ),
 ]

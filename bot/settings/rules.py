@@ -4,19 +4,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, runtime_checkable
 
-from pydantic import Field, StrictBool, create_model
+from pydantic import BeforeValidator, Field, StrictBool, WithJsonSchema, create_model
 
 from bot.model import rules
-from bot.model.evidence import Severity
+from bot.model.advisory import AdvisoryList
+from bot.model.evidence import Severity, Urgency
 from bot.model.limits import ProposalSchedule
 from bot.model.modes import OnClose, Rebase, SplitBy, UpdateMode, WhenUnknown
 from bot.model.policy import PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.rules import AcceptedHold, IntroducedLimit
 from bot.model.vocabulary import Role
-from bot.settings import fields, name_fields, time_fields, urgency_fields
+from bot.settings import fields, name_fields, time_fields
 from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore
+
+_URGENCIES: Mapping[str, Urgency] = {
+    AdvisoryList.KEV.value: AdvisoryList.KEV,
+    **{each.word: each for each in reversed(Severity)},
+}
+_FIXES: Mapping[str, Urgency] = {
+    **{word: each for word, each in _URGENCIES.items() if each is not Severity.UNKNOWN},
+    "any": Severity.UNKNOWN,
+}
+
+
+def _build_choice_validator(choices: Mapping[str, Urgency]) -> BeforeValidator:
+    def check(value: object) -> object:
+        if not isinstance(value, str) or value not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return choices[value]
+
+    return BeforeValidator(check)
+
+
+UrgencyName = Annotated[
+    Urgency, _build_choice_validator(_URGENCIES), WithJsonSchema({"type": "string", "enum": [*_URGENCIES]})
+]
+Fixes = Annotated[Urgency, _build_choice_validator(_FIXES), WithJsonSchema({"type": "string", "enum": [*_FIXES]})]
 
 
 class RefreshSection(ConfigSection):
@@ -33,7 +58,7 @@ class RefreshSection(ConfigSection):
 class OpenWhenSection(ConfigSection):
     """Conditions for opening a proposal; one of them is enough."""
 
-    fixes: urgency_fields.Fixes
+    fixes: Fixes
     """The least severity of a vulnerability that the update fixes; `any` for any, `kev` for an exploited one."""
     or_older_than: time_fields.Age | None = None
     """Also open a proposal if the image in use was built longer ago than this. Default: its age does not count."""
@@ -157,7 +182,7 @@ _TYPES: Mapping[str, Any] = {
     "pin": StrictBool,
     "tag": fields.Tag,
     "ignore": StrictBool,
-    "labels": tuple[fields.Label, ...],
+    "labels": tuple[name_fields.Label, ...],
     "reviewers": tuple[name_fields.ReviewerName, ...],
     "assignees": tuple[name_fields.LoginName, ...],
     "milestone": fields.Text,
@@ -167,7 +192,7 @@ _TYPES: Mapping[str, Any] = {
     "allow": tuple[fields.AllowableReason, ...],
     "accept": NonEmptyList[AcceptEntry],
     "min_age": time_fields.Age,
-    "bypass_min_age_for": NonEmptyList[urgency_fields.UrgencyName],
+    "bypass_min_age_for": NonEmptyList[UrgencyName],
     "platforms": NonEmptyList[fields.Platform],
     "os_variants": StrictBool,
     "replace_ended": StrictBool,

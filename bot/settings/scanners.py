@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Discriminator, StrictBool
 from pydantic import Tag as Variant
 
-from bot.settings import azure_fields, fields, time_fields, values
+from bot.settings import address_fields, fields, name_fields, scanner_settings, time_fields
 from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
 
 
@@ -27,11 +27,11 @@ class AutoScannerEntry(ConfigSection):
     """The images to scan. Default: all that no earlier entry matches."""
     database: fields.DatabaseReference | None = None
     """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
-    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    osv: fields.OptionalServiceUrl = values.OSV_API
+    osv: address_fields.OptionalServiceUrl = scanner_settings.OSV_API
     """The OSV API that is used if neither is installed, without `/v1`; `none`: no packages are sent anywhere."""
-    send: NonEmptyList[fields.Host] | None = None
+    send: NonEmptyList[address_fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
@@ -48,11 +48,11 @@ class TrivyScannerEntry(ConfigSection):
     """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
-    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
-    server: fields.TrivyServerUrl | None = None
+    server: address_fields.TrivyServerUrl | None = None
     """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Default: none."""
-    token_env: fields.VariableName | None = None
+    token_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the token for the server. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
@@ -65,11 +65,11 @@ class GrypeScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    database: fields.DownloadUrl | None = None
+    database: address_fields.DownloadUrl | None = None
     """The URL of the document that says where its database is: `.../v6/latest.json`. Default: Grype's own."""
     binary: fields.Text | None = None
     """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
-    timeout: time_fields.PositiveDuration = values.DEFAULT_SCAN_TIMEOUT
+    timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
@@ -82,9 +82,9 @@ class OsvScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    url: fields.ServiceUrl
+    url: address_fields.ServiceUrl
     """The URL of the API, without `/v1`: `https://api.osv.dev`."""
-    send: NonEmptyList[fields.Host] | None = None
+    send: NonEmptyList[address_fields.Host] | None = None
     """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""
@@ -97,9 +97,9 @@ class DefenderScannerEntry(ConfigSection):
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
     """The images to scan. Default: all that no earlier entry matches."""
-    subscriptions: NonEmptyList[azure_fields.SubscriptionId] | None = None
+    subscriptions: NonEmptyList[name_fields.SubscriptionId] | None = None
     """The IDs of the subscriptions to read. Default: all that the identity may read."""
-    max_age: time_fields.Age = values.DEFAULT_DEFENDER_AGE
+    max_age: time_fields.Age = scanner_settings.DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
     pulled: StrictBool = False
     """Whether you guarantee that these images are pulled every month; assessments without a date then count as new."""
@@ -116,11 +116,11 @@ class ReportScannerEntry(ConfigSection):
     """The images to scan. Default: all that no earlier entry matches."""
     path: fields.Text
     """The report, or a folder whose `.json` and `.sarif` files are reports; relative to this file."""
-    platform: fields.Platform = values.DEFAULT_REPORT_PLATFORM
+    platform: fields.Platform = scanner_settings.DEFAULT_REPORT_PLATFORM
     """The platform of the images in reports that do not name one."""
     one_run: StrictBool = False
     """Whether you guarantee that the reports in a folder used one database, if they do not name theirs."""
-    max_age: time_fields.Age = values.DEFAULT_REPORT_AGE
+    max_age: time_fields.Age = scanner_settings.DEFAULT_REPORT_AGE
     """The maximum age of a report, and of its database if the report has the date."""
     private: StrictBool = False
     """Whether its findings are left out of proposals to repositories that everybody can read."""

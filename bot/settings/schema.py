@@ -12,8 +12,7 @@ from pydantic import Tag as Variant
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from bot.settings import azure_fields, fields, name_fields, time_fields, values
-from bot.settings.enrichment_section import EnrichmentSection
+from bot.settings import address_fields, fields, name_fields, time_fields, values
 from bot.settings.rules import RepositoryRuleEntry, RuleEntry
 from bot.settings.scanners import KINDS as SCANNER_KINDS
 from bot.settings.scanners import ScannerEntry
@@ -25,13 +24,13 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 class OwnerEntry(ConfigSection):
     """Repositories of one owner."""
 
-    owner: fields.Owner
+    owner: name_fields.Owner
     """A user or an organisation."""
     include: OneOrMore[fields.Glob] | None = None
     """Globs over the repository's name without the owner; at least one must match. Default: all names match."""
     exclude: OneOrMore[fields.Glob] | None = None
     """Globs over the repository's name without the owner; none may match. Default: none."""
-    topics: NonEmptyList[fields.Topic] | None = None
+    topics: NonEmptyList[name_fields.Topic] | None = None
     """Topics, of which the repository must have at least one. Default: any or no topics."""
 
 
@@ -40,7 +39,7 @@ def _get_repository_variant(value: object) -> str:
 
 
 NameOrOwner = Annotated[
-    Annotated[fields.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
+    Annotated[name_fields.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -48,7 +47,7 @@ NameOrOwner = Annotated[
 class GroupEntry(ConfigSection):
     """Projects of a group and its subgroups, or of a user."""
 
-    owner: fields.GroupPath
+    owner: name_fields.GroupPath
     """The full path of a group (`group/subgroup`), or the name of a user."""
     include: OneOrMore[fields.Glob] | None = None
     """Globs over the project's path below the owner (`subgroup/project`); one must match. Default: all paths match."""
@@ -59,7 +58,7 @@ class GroupEntry(ConfigSection):
 
 
 ProjectOrGroup = Annotated[
-    Annotated[fields.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
+    Annotated[name_fields.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
     Discriminator(_get_repository_variant),
 ]
 
@@ -67,9 +66,9 @@ ProjectOrGroup = Annotated[
 class AppSection(ConfigSection):
     """A GitHub App, which authenticates with its private key."""
 
-    id: fields.AppId
+    id: name_fields.AppId
     """The App ID, as the page of the App's settings shows it."""
-    key_env: fields.VariableName
+    key_env: name_fields.VariableName
     """The name of the environment variable that holds the private key in PEM form; `\\n` may stand for line ends."""
 
 
@@ -78,9 +77,9 @@ class GithubForgeEntry(ConfigSection):
 
     kind: Literal["github"]
     """The kind of forge."""
-    url: fields.ApiUrl = values.GITHUB_API
+    url: address_fields.ApiUrl = values.GITHUB_API
     """The URL of the API; for an Enterprise Server `https://HOST/api/v3`."""
-    token_env: fields.VariableName | None = None
+    token_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the token. Needed for all but reading public repositories."""
     app: AppSection | None = None
     """A GitHub App to authenticate as, in place of a token."""
@@ -99,9 +98,9 @@ class GitlabForgeEntry(ConfigSection):
 
     kind: Literal["gitlab"]
     """The kind of forge."""
-    url: fields.SiteUrl = values.GITLAB
+    url: address_fields.SiteUrl = values.GITLAB
     """The URL of the web interface, without `/api/v4`; for a GitLab below a path, with that path."""
-    token_env: fields.VariableName | None = None
+    token_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the token; `CI_JOB_TOKEN`: a job's own, which can only report."""
     ca: fields.Text | None = None
     """A file with CA certificates to trust for this forge; relative to this file."""
@@ -118,7 +117,7 @@ class LocalForgeEntry(ConfigSection):
     """The kind of forge."""
     url: fields.Text
     """The folder; relative to this file."""
-    repositories: NonEmptyList[fields.InnerPath] | None = None
+    repositories: NonEmptyList[name_fields.InnerPath] | None = None
     """Paths of repositories inside the folder. Default: every git repository in it."""
     base_branches: OneOrMore[fields.Glob] | None = None
     """Globs over the branches that proposals are made to. Default: the branch that HEAD points to."""
@@ -138,25 +137,25 @@ VARIANTS = frozenset({"(name)", "(owner)", *(f"({kind})" for kind in (*FORGE_KIN
 class RegistryConfigEntry(ConfigSection):
     """One registry, which basebump may contact, and how it does that."""
 
-    host: fields.RegistryAddress
+    host: address_fields.RegistryAddress
     """`host[:port]` as in references; `docker.io` for Docker Hub. An entry with a path is only about `upstream`."""
-    mirror: fields.RegistryAddress | None = None
+    mirror: address_fields.RegistryAddress | None = None
     """`host[:port][/prefix]` to contact instead. Its credential is that of its own entry under `registries`."""
-    upstream: fields.RegistryAddress | None = None
+    upstream: address_fields.RegistryAddress | None = None
     """`host[:port][/prefix]` that this pull-through cache copies; tags are looked up there."""
     insecure: StrictBool = False
     """Whether to use plain http, for the mirror if there is one."""
-    username_env: fields.VariableName | None = None
+    username_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the user name; needs `password_env`."""
-    password_env: fields.VariableName | None = None
+    password_env: name_fields.VariableName | None = None
     """The name of the environment variable that holds the password or token; needs `username_env`."""
     auth: values.RegistryAuth = values.RegistryAuth.DOCKER_CONFIG
     """Where the credential comes from if no variables are named: login files, nowhere (`anonymous`), or a cloud."""
     ca: fields.Text | None = None
     """A file with CA certificates to trust, for the mirror if there is one; relative to this file."""
-    trusted_realms: tuple[fields.Host, ...] = ()
+    trusted_realms: tuple[address_fields.Host, ...] = ()
     """`host[:port]` of token servers on other hosts that may receive the credential."""
-    tasks: azure_fields.RegistryResourceId | None = None
+    tasks: name_fields.RegistryResourceId | None = None
     """The resource ID of this Azure registry (`az acr show --query id`), so that `run` can list its tasks."""
     purges_untagged: StrictBool | None = None
     """Whether the registry deletes untagged manifests. Default: what is known of well-known registries."""
@@ -196,7 +195,7 @@ class EndOfLifeFile(ConfigSection):
 class IdentityEntry(ConfigSection):
     """A signer without a key."""
 
-    issuer: fields.IssuerUrl
+    issuer: address_fields.IssuerUrl
     """The URL of the OIDC issuer: `https://token.actions.githubusercontent.com` for GitHub's workflows."""
     identity: fields.IdentityGlob
     """A glob over the identity that the issuer vouches for: an e-mail address, or the URL of a workflow and its ref."""
@@ -226,6 +225,28 @@ class TrustConfigEntry(ConfigSection):
     """Signers with Notation."""
 
 
+class VexEntry(ConfigSection):
+    """OpenVEX documents, and the authors whose statements count."""
+
+    path: fields.Text | None = None
+    """A document, or a folder whose `.json` files are documents; relative to this file. An entry has it or `url`."""
+    url: address_fields.DownloadUrl | None = None
+    """The https URL of a document. An entry has it or `path`."""
+    authors: NonEmptyList[fields.Glob]
+    """Globs over the `author` of a document; at least one must match."""
+
+
+class EnrichmentSection(ConfigSection):
+    """Lists and documents on vulnerabilities: files relative to this one, or https URLs. None is fetched by default."""
+
+    kev: address_fields.PathOrUrl | None = None
+    """CISA's catalogue of exploited vulnerabilities (KEV), in JSON. Default: none, and nothing counts as exploited."""
+    epss: address_fields.PathOrUrl | None = None
+    """FIRST's list of EPSS scores, in CSV, plain or packed with gzip. Default: no scores are shown."""
+    vex: tuple[VexEntry, ...] = ()
+    """Statements of authors on which vulnerabilities do not affect an image. Default: none, and all findings count."""
+
+
 class TemplatesSection(ConfigSection):
     """Files with your own templates, relative to this file; `docs/templates.md` lists what they may use."""
 
@@ -242,7 +263,7 @@ class TemplatesSection(ConfigSection):
 class ProposalsSection(ConfigSection):
     """Branches, texts and pace of proposals."""
 
-    branch_prefix: fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
+    branch_prefix: name_fields.BranchPrefix = values.DEFAULT_BRANCH_PREFIX
     """The prefix of the names of all basebump's branches. Changing it orphans open proposals."""
     templates: TemplatesSection = TemplatesSection()
     """Your own templates, in place of the shipped ones."""
@@ -309,7 +330,7 @@ class ConfigFile(ConfigSection):
     """How many proposals may be opened."""
     rollout: RolloutSection = RolloutSection()
     """How repositories are onboarded, and whether anything is proposed at all."""
-    state: fields.StateUrl | None = None
+    state: address_fields.StateUrl | None = None
     """The database with the state of runs: `sqlite:///PATH`, relative to this file, or PostgreSQL. Default: none."""
 
 

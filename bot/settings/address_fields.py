@@ -1,0 +1,188 @@
+"""Types of config values for network addresses: registries, forges, APIs, downloads and databases."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator
+
+from bot.model.errors import InvalidReferenceError
+from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.settings.fields import require_text
+from bot.settings.patterns import build_pattern_schema
+
+NO_SERVICE = "none"
+"""The value of a key for the URL of a service that means that no service is used."""
+SQLITE = "sqlite"
+POSTGRESQL = frozenset({"postgresql", "postgresql+psycopg"})
+SECRETS = frozenset({"password", "sslpassword"})
+"""https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS"""
+
+_HUB_SERVERS = frozenset({"registry-1.docker.io", "registry.hub.docker.com", "hub.docker.com"})
+"""Network addresses of Docker Hub that users write instead of `docker.io`."""
+_PATH_SEGMENT = re.compile(r"[a-z0-9]+(?:[._-]+[a-z0-9]+)*", re.ASCII)
+_ISSUER = re.compile(r"https://[!-~]{1,200}", re.ASCII)
+_STATE = re.compile(r"sqlite:///.+|postgresql(\+psycopg)?://([^:@/]*@)?[^@/]*/.+")
+
+
+def _normalise_host(value: str) -> str:
+    """Return `host[:port]` as in canonical image references: in lower case, and `docker.io` for Docker Hub."""
+    lowered = value.strip().lower()
+    if lowered.startswith("http://"):
+        raise ValueError("must be a host without a scheme; hint: set `insecure: true` for plain http")
+    lowered = lowered.removeprefix("https://").rstrip("/")
+    if lowered in _HUB_SERVERS:
+        return DOCKER_HUB
+    try:
+        reference = ImageReference.parse(f"{lowered}/any/any")
+    except InvalidReferenceError:
+        reference = None
+    if reference is None or "/" in lowered or reference.repository != f"{reference.host}/any/any":
+        raise ValueError("is not a registry; hint: write a host such as `registry.example.com` or `localhost:5000`")
+    return reference.host
+
+
+def _normalise_address(value: str) -> str:
+    """Return `host[:port][/prefix]`, with the host as `_normalise_host` returns it."""
+    scheme, separator, rest = value.strip().rpartition("://")
+    host, _, prefix = rest.strip("/").partition("/")
+    normalised = _normalise_host(scheme + separator + host)
+    if prefix and not all(_PATH_SEGMENT.fullmatch(segment) for segment in prefix.split("/")):
+        raise ValueError("has an invalid path; hint: write lower-case words, as in `host/proxy/dockerhub`")
+    return f"{normalised}/{prefix}" if prefix else normalised
+
+
+def _parse_web_address(value: str, reason: str = "because a token is sent to it") -> tuple[str, str]:
+    """Return a URL without a slash at its end, and its host.
+
+    Raises ValueError if it is not a plain https URL. Plain http is accepted only for loopback addresses; `reason`
+    says in the error message why https is required.
+    """
+    try:
+        parts = urlsplit(require_text(value))
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(host or "")):
+        raise ValueError(f"must begin with https://, {reason}")
+    if not host or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be a plain URL, with no user, no query and no fragment")
+    return value.rstrip("/"), host
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _normalise_api_url(value: str) -> str:
+    """Return the URL of a GitHub API without a slash at its end."""
+    url, host = _parse_web_address(value)
+    if host in {"github.com", "www.github.com"}:
+        raise ValueError("is the address of the web interface; hint: write that of the API, https://api.github.com")
+    return url
+
+
+def _normalise_site_url(value: str) -> str:
+    """Return the URL of a GitLab's web interface without a slash at its end."""
+    url, _ = _parse_web_address(value)
+    if "/api/" in f"{url}/":
+        raise ValueError("is the address of the API; hint: write what stands before `/api/`")
+    return url
+
+
+def _normalise_download_url(value: str) -> str:
+    """Return the URL of a file to download, without a slash at its end."""
+    return _parse_web_address(value, "so that the download cannot be changed in transit")[0]
+
+
+def _normalise_path_or_url(value: str) -> str:
+    """Return a path unchanged, or the URL of a file to download."""
+    return _normalise_download_url(value) if "://" in value else require_text(value)
+
+
+def _normalise_service_url(value: str) -> str:
+    """Return the URL of an OSV API, to which the packages of images are sent, without a slash at its end."""
+    url, _ = _parse_web_address(value, "so that requests can neither be read nor changed in transit")
+    if url.endswith("/v1"):
+        raise ValueError("must not end in `/v1`; hint: write what stands before `/v1`")
+    return url
+
+
+def _normalise_optional_service(value: str) -> str:
+    return value if value == NO_SERVICE else _normalise_service_url(value)
+
+
+def _normalise_trivy_server(value: str) -> str:
+    """Return the URL of a Trivy server without a slash at its end.
+
+    Plain http is accepted: the operator runs the server, which serves https only behind a proxy.
+    """
+    try:
+        parts = urlsplit(require_text(value))
+        is_web_address = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if not is_web_address or "@" in parts.netloc or parts.query or parts.fragment:
+        raise ValueError("must be a plain URL with http:// or https://, with no user, no query and no fragment")
+    return value.rstrip("/")
+
+
+def _validate_issuer(value: str) -> str:
+    if not _ISSUER.fullmatch(value):
+        raise ValueError("must be the URL of an OIDC issuer, such as `https://token.actions.githubusercontent.com`")
+    return value
+
+
+def _validate_state_url(value: str) -> str:
+    """Return the URL of a database unchanged. Raises ValueError if it is unusable or contains a password.
+
+    A password must not be in the config file, because people share the file.
+    """
+    scheme, separator, rest = require_text(value).partition("://")
+    if separator and scheme == SQLITE:
+        if not rest.strip("/"):
+            raise ValueError(
+                "names no file; hint: write `sqlite:///state.db`, or `sqlite:////var/lib/basebump/state.db`"
+            )
+        if not rest.startswith("/"):
+            raise ValueError(
+                "has two slashes instead of three; hint: write `sqlite:///PATH`, with a fourth for an absolute path"
+            )
+        return value
+    if not separator or scheme not in POSTGRESQL:
+        raise ValueError("must be `sqlite:///PATH` or `postgresql+psycopg://USER@HOST/DATABASE`")
+    try:
+        parts = urlsplit(value)
+        has_password = parts.password is not None or any(key in SECRETS for key, _ in parse_qsl(parts.query))
+        _ = parts.port
+    except ValueError:
+        raise ValueError("is not a URL") from None
+    if has_password:
+        raise ValueError(
+            "must not contain a password; hint: remove it, and set the environment variable PGPASSWORD, or PGPASSFILE "
+            "to a file of passwords"
+        )
+    if not parts.path.strip("/"):
+        raise ValueError("names no database; hint: write `postgresql+psycopg://USER@HOST/DATABASE`")
+    return value
+
+
+Host = Annotated[str, AfterValidator(_normalise_host)]
+"""A registry: `host[:port]`."""
+RegistryAddress = Annotated[str, AfterValidator(_normalise_address)]
+"""A registry, or a path on a registry: `host[:port][/prefix]`."""
+ApiUrl = Annotated[str, AfterValidator(_normalise_api_url)]
+SiteUrl = Annotated[str, AfterValidator(_normalise_site_url)]
+ServiceUrl = Annotated[str, AfterValidator(_normalise_service_url)]
+OptionalServiceUrl = Annotated[str, AfterValidator(_normalise_optional_service)]
+TrivyServerUrl = Annotated[str, AfterValidator(_normalise_trivy_server)]
+DownloadUrl = Annotated[str, AfterValidator(_normalise_download_url)]
+PathOrUrl = Annotated[str, AfterValidator(_normalise_path_or_url)]
+IssuerUrl = Annotated[str, AfterValidator(_validate_issuer)]
+StateUrl = Annotated[str, AfterValidator(_validate_state_url), build_pattern_schema("URL", _STATE)]
