@@ -9,7 +9,7 @@ from tools.checkout import ROOT, with_part
 
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
-MODULES = ("view/proposal", "view/transitions", "view/scans", "view/contents", "view/trust", "titles", "dashboard")
+MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "titles", "dashboard")
 FOLDER = ROOT / "bot" / "core" / "proposal"
 
 

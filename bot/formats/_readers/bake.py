@@ -9,8 +9,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import assert_never
 
-from bot.core.references.expansion import ExpandedText, ExpandedValues, expand_text
-from bot.core.references.interpolated_images import ResolvedInterpolation, find_shared_variables, resolve_interpolated
+from bot.core.references.expansion import (
+    ExpandedText,
+    ExpandedValues,
+    ResolvedInterpolation,
+    expand_text,
+    find_shared_variables,
+    resolve_interpolated,
+)
 from bot.core.references.locking import lock_occurrence
 from bot.formats._syntax.bake.bake_file import BakeFile, BakeTarget, BakeText, read_bake
 from bot.formats._syntax.bake.inheritance import list_arguments

@@ -12,8 +12,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import dirname
 
-from bot.core.references.expansion import ExpandedText, expand_text, list_variables
-from bot.core.references.interpolated_images import find_shared_variables, resolve_interpolated
+from bot.core.references.expansion import (
+    ExpandedText,
+    expand_text,
+    find_shared_variables,
+    list_variables,
+    resolve_interpolated,
+)
 from bot.core.references.locking import lock_occurrence
 from bot.model.cross_file import CrossFileFact, EnvironmentUse, EnvironmentVariable, InterpolatedImage
 from bot.model.extracted_item import ExtractedReferences

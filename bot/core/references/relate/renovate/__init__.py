@@ -1,19 +1,29 @@
-"""Images that a Renovate config updates: basebump leaves them to Renovate."""
+"""Images that a Renovate config updates, which basebump leaves to Renovate.
+
+If it is uncertain whether Renovate updates an image, basebump assumes that it does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from bot.core.notes import add_occurrence_notes
 from bot.core.references.locking import assign_to_other_bot
-from bot.core.references.relate.renovate.decisions import RenovateDecisions
-from bot.core.references.relate.renovate.managers import list_managers
+from bot.core.references.relate.bot_updates import list_digest_updates, list_version_updates
+from bot.core.references.relate.renovate.managers import CUSTOM_MANAGER, FileManager, list_managers
+from bot.core.references.relate.renovate.patterns import is_pattern_list_match, is_pattern_match
 from bot.model.cross_file import CrossFileFact, RenovateConfig, TreeBranch
 from bot.model.extracted_item import ExtractedReferences
-from bot.model.source import EditSlot, Occurrence, UnsupportedText
+from bot.model.reference import DOCKER_HUB, ImageReference
+from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
+from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_SHOWN = 60
 """Characters of a preset's name in a note."""
+_DATASOURCE = "docker"
+_DEFAULT_BRANCH = "$default"
+_OFFICIAL = "library/"
 
 
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
@@ -24,7 +34,7 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
     """
     config = min((remark for remark in facts if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
     branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
-    decisions = RenovateDecisions(config.settings, branch) if config.settings is not None else None
+    decisions = _RenovateDecisions(config.settings, branch) if config.settings is not None else None
     note = _format_note(config)
 
     def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
@@ -52,3 +62,192 @@ def _format_note(config: RenovateConfig) -> str:
     shown = presets[0] if len(presets[0]) <= MAX_SHOWN else f"{presets[0][:MAX_SHOWN]}…"
     more = f" and {len(presets) - 1} more" if len(presets) > 1 else ""
     return f"{config.path} extends `{shown}`{more}, which basebump does not read: Renovate may move it all the same"
+
+
+@dataclass(slots=True)
+class _EffectiveSettings:
+    """The result of the settings applied so far, in their order."""
+
+    is_enabled: bool
+    adds_digests: bool
+
+    def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
+        """Apply settings; of those that are not certain to match only what enables updates."""
+        if settings.enabled is not None and (is_certain or settings.enabled):
+            self.is_enabled = settings.enabled
+        if settings.pin_digests is not None and (is_certain or settings.pin_digests):
+            self.adds_digests = settings.pin_digests
+
+
+class _RenovateDecisions:
+    """Decisions on the references of one tree, by the Renovate config of the repository."""
+
+    def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
+        self._settings = settings
+        self._branch = branch
+        self._managers = {each.manager: each for each in settings.managers}
+        self._is_read_by_file: dict[tuple[str, FilePath], bool] = {}
+        self._is_disabled = settings.settings.enabled is False or not _is_branch_included(settings.branches, branch)
+
+    def can_update(self, occurrence: Occurrence) -> bool:
+        """Return True if Renovate may update an occurrence."""
+        if self._is_disabled:
+            return False
+        managers = [
+            manager
+            for manager in (*list_managers(occurrence), CUSTOM_MANAGER)
+            if self._is_read_by(manager, occurrence.path)
+        ]
+        return any(self._is_updated_by(manager, occurrence) for manager in managers)
+
+    def can_be_enabled_by_preset(self, occurrence: Occurrence) -> bool:
+        """Return True if an unread preset may enable an update of an occurrence that this config does not update."""
+        if not self._settings.unread_presets or self._is_disabled:
+            return False
+        return any(
+            self._is_enabled(manager.manager)
+            and self._is_path_included(occurrence.path, self._get_manager_settings(manager))
+            for manager in list_managers(occurrence)
+        )
+
+    def _get_manager_settings(self, manager: FileManager) -> ManagerSettings:
+        return self._managers.get(manager.manager, ManagerSettings(manager.manager))
+
+    def _is_read_by(self, manager: FileManager, path: FilePath) -> bool:
+        key = manager.manager, path
+        if key not in self._is_read_by_file:
+            manager_settings = self._get_manager_settings(manager)
+            self._is_read_by_file[key] = (
+                self._is_enabled(manager.manager)
+                and self._is_path_included(path, manager_settings)
+                and (
+                    self._can_get_files_from_preset(manager)
+                    or _can_match_any(path, self._list_file_patterns(manager, manager_settings))
+                )
+            )
+        return self._is_read_by_file[key]
+
+    def _list_file_patterns(self, manager: FileManager, manager_settings: ManagerSettings) -> Sequence[str]:
+        return (
+            self._settings.custom_manager_patterns
+            if manager is CUSTOM_MANAGER
+            else (*manager.files, *manager_settings.patterns)
+        )
+
+    def _can_get_files_from_preset(self, manager: FileManager) -> bool:
+        """Return True if an unread preset may define the files of a manager that the config mentions."""
+        is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
+        return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
+
+    def _is_enabled(self, manager: str) -> bool:
+        enabled = self._settings.enabled_managers
+        return not enabled or _can_match_any(manager, enabled)
+
+    def _is_path_included(self, path: FilePath, manager_settings: ManagerSettings) -> bool:
+        settings = self._settings
+        ignored = settings.ignored_paths if manager_settings.ignored_paths is None else manager_settings.ignored_paths
+        included = (
+            settings.included_paths if manager_settings.included_paths is None else manager_settings.included_paths
+        )
+        is_ignored = any(pattern in path or is_pattern_match(pattern, path) for pattern in ignored)
+        return not is_ignored and (not included or path in included or _can_match_any(path, included))
+
+    def _is_updated_by(self, manager: FileManager, occurrence: Occurrence) -> bool:
+        names = _list_names(occurrence.reference)
+        if not names.isdisjoint(self._settings.ignored_names):
+            return False
+        manager_settings = self._get_manager_settings(manager)
+        pins = manager.adds_digests and self._settings.settings.pin_digests is True
+        state = _EffectiveSettings(manager.is_enabled, pins)
+        state.apply(manager_settings.settings, is_certain=True)
+        matching_rules = list(self._list_matching_rules(manager, occurrence, names))
+        for rule, is_certain in matching_rules:
+            if rule.update_types is None:
+                state.apply(rule.settings, is_certain=is_certain)
+        if not state.is_enabled:
+            return False
+        possible = list_version_updates(occurrence.reference, knows_codenames=True)
+        possible |= list_digest_updates(occurrence.reference, adds_digests=state.adds_digests)
+        settings_by_update = (*self._settings.settings.by_update_type, *manager_settings.settings.by_update_type)
+        return any(_is_update_enabled(move, matching_rules, settings_by_update) for move in possible)
+
+    def _list_matching_rules(
+        self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
+    ) -> Iterator[tuple[PackageRule, bool]]:
+        """Yield the rules that match an occurrence read by a manager, each with whether the match is certain."""
+        branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
+        for rule in self._settings.rules:
+            matchers = (
+                (rule.managers, {manager.manager}),
+                (rule.datasources, {_DATASOURCE}),
+                (rule.names, names),
+                (rule.files, {occurrence.path}),
+                (rule.tags, {occurrence.reference.tag or ""}),
+                (rule.branches, branches),
+            )
+            is_certain = rule.is_certain
+            for patterns, values in matchers:
+                found = _match_all_spellings(patterns, values)
+                if found is False:
+                    break
+                is_certain = is_certain and found is True
+            else:
+                is_category_match = _match_any_value(rule.categories, manager.categories)
+                if is_category_match is not False:
+                    yield rule, is_certain and is_category_match is True
+
+
+def _is_update_enabled(
+    move: BotUpdateType,
+    matching_rules: Iterable[tuple[PackageRule, bool]],
+    settings_by_update: Sequence[tuple[BotUpdateType, bool]],
+) -> bool:
+    """Return True if an enabled image has updates of this kind enabled."""
+    state = _EffectiveSettings(is_enabled=True, adds_digests=False)
+    is_kind_enabled = dict(settings_by_update).get(move)
+    for rule, is_certain in matching_rules:
+        is_match = True if rule.update_types is None else is_pattern_list_match(rule.update_types, move)
+        if is_match is not False:
+            state.apply(rule.settings, is_certain=is_certain and is_match is True)
+            rule_setting = dict(rule.settings.by_update_type).get(move)
+            is_kind_enabled = (
+                is_kind_enabled if rule_setting is None or not (is_certain or rule_setting) else rule_setting
+            )
+    return state.is_enabled if is_kind_enabled is None else is_kind_enabled and state.is_enabled
+
+
+def _is_branch_included(patterns: Sequence[str], branch: TreeBranch | None) -> bool:
+    if branch is None:
+        return True
+    if not patterns or (branch.is_default and _DEFAULT_BRANCH in patterns):
+        return branch.is_default
+    return branch.branch in patterns or _can_match_any(branch.branch, patterns)
+
+
+def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
+    """Return True if one of the patterns may match a value."""
+    return any(is_pattern_list_match([pattern], value) is not False for pattern in patterns)
+
+
+def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
+    """Return True if the patterns match all spellings of a value, False if none; None if uncertain or not known."""
+    if patterns is None:
+        return True
+    answers = {is_pattern_list_match(patterns, value) for value in values}
+    return answers.pop() if len(answers) == 1 else None
+
+
+def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
+    """Return True if the patterns match one of several values, False if none; None if uncertain."""
+    if patterns is None:
+        return True
+    answers = {is_pattern_list_match(patterns, value) for value in values}
+    return True if True in answers else (None if None in answers else False)
+
+
+def _list_names(reference: ImageReference) -> frozenset[str]:
+    """Return the names that Renovate may use for an image."""
+    name = reference.name
+    is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
+    names = {name, name.partition("/")[2]} if is_written_out else {name}
+    return frozenset({*names, *(each.removeprefix(_OFFICIAL) for each in names)})

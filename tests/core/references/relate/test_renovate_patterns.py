@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.soon import soon
 
-from bot.core.references.patterns import MAX_LENGTH, is_pattern_list_match, is_pattern_match
+from bot.core.references.relate.renovate.patterns import MAX_LENGTH, is_pattern_list_match, is_pattern_match
 
 CHARACTERS = st.sampled_from("ab/.-")
 PARTS = st.one_of(CHARACTERS.map(re.escape), st.sampled_from([".", "[ab]", "[^a/]", "[a-z.]", r"\.", r"\w", r"\D"]))
