@@ -1,4 +1,8 @@
-"""The only module for HTTP requests that repository content can influence: guarded, bounded and rate-limited."""
+"""HTTP requests that repository content can influence.
+
+This package is the only one that may send such requests. It checks every URL and address, and it limits the size of
+responses and the rate of requests.
+"""
 
 from bot.net.causes import describe_cause
 from bot.net.client import HttpClient, Response

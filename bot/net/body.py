@@ -1,4 +1,4 @@
-"""Limits the size and the duration of response bodies."""
+"""Limits the size of response bodies, and the time that they may take."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from collections.abc import Iterable, Iterator
 from bot.net.errors import OversizedError, UnreachableError
 
 MAX_BODY_SECONDS = 120.0
-"""Limit for a whole body, so that a server that sends one byte at a time does not block a run forever."""
+"""Limit for a whole body. Without this limit, a server that sends one byte at a time could block a run forever."""
 
 
 def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[bytes]:
-    """Yield the chunks of a response body of at most `limit` bytes; `subject` is the URL for messages.
+    """Yield the chunks of a response body of at most `limit` bytes.
 
-    Raises OversizedError if the body is larger, UnreachableError if it takes too long.
+    `subject` is the URL of the response as shown in messages.
+
+    Raises OversizedError if the body is larger, UnreachableError if it takes longer than MAX_BODY_SECONDS.
     """
     deadline = time.monotonic() + MAX_BODY_SECONDS
     size = 0

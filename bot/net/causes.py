@@ -1,4 +1,4 @@
-"""Describes why a connection failed, without secrets."""
+"""Describes why a connection failed, without disclosing secrets."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from bot.net.text import sanitize_text
 
 
 def describe_cause(error: BaseException) -> tuple[str, bool]:
-    """Return a description of the failure, and True if it is permanent.
+    """Return a description of the failure, and whether the failure is permanent.
 
-    The HTTP library's own message is not used: it contains the query, and for an invalid header the header's value.
+    The HTTP library's own message is not used. It contains the query, and for an invalid header also the header's
+    value.
     """
     for link in _list_causes(error):
         if isinstance(link, ssl.SSLCertVerificationError):
@@ -28,7 +29,7 @@ def describe_cause(error: BaseException) -> tuple[str, bool]:
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and its causes, the innermost first: the operating system's error."""
+    """Yield the error and its causes, the innermost cause first, because that is the operating system's error."""
     links: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in links:

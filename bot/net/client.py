@@ -1,4 +1,8 @@
-"""HTTP client: one session per thread, redirects checked one by one, few retries, bounded bodies."""
+"""An HTTP client for URLs that repository content may have influenced.
+
+The client checks every redirect, retries failed requests a few times, limits the size of response bodies, and has one
+session per thread.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +30,15 @@ from bot.net.transport import GuardedAdapter
 from bot.net.url import Url
 
 CONNECT_TIMEOUT = 10.0
-"""Seconds; enough for two lost SYN packets (1 + 2 + 4)."""
+"""Seconds. Enough for two lost SYN packets, because TCP waits 1 + 2 + 4 seconds."""
 READ_TIMEOUT = 30.0
-"""Seconds without a byte; a registry that has to contact its upstream takes several seconds."""
+"""Seconds without a received byte. A registry that has to contact its upstream takes several seconds."""
 MAX_REDIRECTS = 5
-"""registry.k8s.io needs one redirect, blobs behind a mirror need two."""
+"""registry.k8s.io needs one redirect. Blobs behind a mirror need two."""
 MAX_TRIES = 3
-"""The same as in go-containerregistry."""
+"""Attempts per request, the same as in go-containerregistry."""
 RETRY_PAUSES = (1.0, 3.0)
-"""Seconds before the second and the third attempt, unless the server states another time."""
+"""Seconds before the second and the third attempt, unless the server asks for another pause."""
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 _CHUNK_SIZE = 64 * 1024
@@ -42,17 +46,17 @@ _CHUNK_SIZE = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A response with any status; `body` is within the limit of the request."""
+    """A response with any status. The body is not larger than the `limit` of the request."""
 
     status: int
     headers: Mapping[str, str]
-    """Names are in lower case; values of repeated headers are joined by `, `."""
+    """Header names are in lower case. The values of a repeated header are joined by `, `."""
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class _RequestParts:
-    """The parts of a request that stay the same over all redirects."""
+    """The parts of a request that redirects do not change."""
 
     method: str
     body: bytes | None
@@ -73,9 +77,12 @@ class HttpClient:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         resolve: ResolveHost = resolve_host,
     ) -> None:
-        """Take the hosts that the configuration lists, as `host[:port]`; only these may be private or insecure.
+        """Create a client. The keys of `listed_hosts` are the hosts that the configuration lists, as `host[:port]`.
 
-        HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read from `environment`. Raises ValueError if a host is invalid.
+        Only listed hosts may have private addresses, and plain http is allowed only for those with `is_insecure`.
+        HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are read from `environment`.
+
+        Raises ValueError if a listed host is invalid.
         """
         self._guard = RequestGuard(listed_hosts or {}, resolve)
         self._proxy = HttpsProxy.read_environment(environment)
@@ -85,7 +92,7 @@ class HttpClient:
         self._lock = threading.Lock()
         self._paces: dict[str, HostPace] = {}
         self._exhausted_hosts: set[str] = set()
-        """Hosts for which the last request failed on every attempt; until they answer again, they get one attempt."""
+        """Hosts whose last request failed after all attempts. Until they respond again, each request is tried once."""
 
     def request(
         self,
@@ -97,10 +104,12 @@ class HttpClient:
         body: bytes | None = None,
         max_redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """Send a request, with retries, and return the response; `limit` is the maximum size of its body in bytes.
+        """Send a request and return the response. Failed attempts are repeated, at most MAX_TRIES in total.
 
-        At most `max_redirects` redirects are followed; if that is 0, a redirect is returned like any other response.
-        The Authorization header is sent only to the origin of `url`.
+        `limit` is the maximum size of the response body in bytes. At most `max_redirects` redirects are followed. If
+        `max_redirects` is 0, a redirect is returned like any other response. The Authorization header is sent only to
+        the origin of `url`. If the last attempt gets an error status, that response is returned.
+
         Raises BlockedError, UnreachableError, OversizedError, RateLimitedError.
         """
         parts = _RequestParts(method, body, limit, max_redirects)
@@ -124,12 +133,11 @@ class HttpClient:
             is_complaint = response.status == HTTPStatus.TOO_MANY_REQUESTS or "retry-after" in response.headers
             if is_complaint:
                 self._get_pace(answering).pause_requests(requested_pause)
-            if (
-                pause is None or requested_pause > MAX_PAUSE
-            ):  # a retry before the time that the host asked for would fail again
+            # A retry before the time that the host asked for would fail again.
+            if pause is None or requested_pause > MAX_PAUSE:
                 self._exhausted_hosts.add(target.authority)
                 return response
-            if not is_complaint:  # otherwise the pace delays all requests to this host, the next attempt included
+            if not is_complaint:  # after a complaint, the pace delays all requests to this host, including the retry
                 self._sleep(requested_pause)
 
     def _get_pace(self, target: Url) -> HostPace:
@@ -137,7 +145,7 @@ class HttpClient:
             return self._paces.setdefault(target.authority, HostPace(target.authority, self._sleep, self._clock))
 
     def _parse_retry_after(self, response: Response, default: float) -> float:
-        """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), else the default."""
+        """Return the seconds that a valid Retry-After header asks for (RFC 9110, 10.2.3), or else `default`."""
         header = response.headers.get("retry-after", "").strip()
         if header.isascii() and header.isdigit():
             return float(header[:10])
@@ -149,7 +157,10 @@ class HttpClient:
         return max(seconds, 0.0)
 
     def _follow_redirects(self, parts: _RequestParts, target: Url, headers: Mapping[str, str]) -> tuple[Response, Url]:
-        """Return the response at the end of all redirects, and the URL that sent it."""
+        """Return the response at the end of all redirects, and the URL that sent it.
+
+        Raises BlockedRedirectError if a redirect is not allowed, or if there are too many.
+        """
         response, hops = self._send_guarded(parts, target, headers), 0
         while (
             parts.max_redirects
@@ -164,7 +175,7 @@ class HttpClient:
                 if next_url.origin != target.origin:
                     headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
                 response, target = self._send_guarded(parts, next_url, headers), next_url
-            except BlockedError as error:  # without its hint: a redirect must not suggest to list the host it names
+            except BlockedError as error:  # without its hint, because a redirect must not suggest listing a host
                 raise BlockedRedirectError(
                     f"{target.display_text} redirects to a blocked URL: {error.reason}"
                 ) from error
@@ -199,7 +210,7 @@ class HttpClient:
                 return Response(response.status_code, lower_headers, content)
         except HttpError:
             raise
-        except UnicodeError:  # through a proxy, Python 3.13 detects only here that a label is empty or too long
+        except UnicodeError:  # with a proxy, Python 3.13 detects only here that a label is empty or too long
             raise UnreachableError(
                 f"{target.display_text} did not answer: its host name is invalid", is_permanent=True
             ) from None
@@ -214,7 +225,7 @@ class HttpClient:
             # ~/.netrc would replace the Authorization header, and variables for other programs would select a proxy.
             session.trust_env = False
             session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-            # Digests are of the stored bytes, so no compression in transit is requested.
+            # Digests are computed from the stored bytes, so compression in transit is not requested.
             session.headers.update({"User-Agent": f"basebump/{__version__}", "Accept-Encoding": "identity"})
             adapter = GuardedAdapter(self._guard)
             session.mount("https://", adapter)
@@ -224,12 +235,12 @@ class HttpClient:
 
 
 def _is_quota_exhausted(response: Response) -> bool:
-    """Return True if a quota is used up: a pause does not help then, but requests that do not count still succeed."""
+    """Return True if a quota is used up. A pause does not help then, but requests that do not count still succeed."""
     remaining = response.headers.get("ratelimit-remaining", "").partition(";")[0].strip()
     return response.status == HTTPStatus.TOO_MANY_REQUESTS and remaining == "0"
 
 
 def _read_body(response: requests.Response, target: Url, limit: int) -> bytes:
-    """Return the body, read within the time limit. Raises OversizedError, UnreachableError."""
+    """Read the body, within the limits on size and time. Raises OversizedError, UnreachableError."""
     chunks = iter(lambda: response.raw.read1(_CHUNK_SIZE, decode_content=True), b"")
     return b"".join(limit_body(chunks, limit, target.display_text))

@@ -1,13 +1,13 @@
-"""Errors of requests that got no response; callers convert them to their own errors.
+"""Errors of requests that got no response. Callers convert them to their own errors.
 
 HttpError
 ├── BlockedError                the guard did not allow the request
-│   └── BlockedRedirectError    the same for the target of a redirect; says nothing about the host first contacted
+│   └── BlockedRedirectError    a redirect led to a URL that the guard does not allow, or there were too many redirects
 ├── UnreachableError            no connection, no TLS, or no complete response in time
 ├── OversizedError              the response is larger than the caller's limit
-└── RateLimitedError            the host asked for a longer pause than basebump waits, so no request was sent
+└── RateLimitedError            the host had asked for a longer pause than basebump waits, so no request was sent
 
-No message contains a query, a header or a body, because these may contain secrets.
+Messages never contain a query, a header or a body, because these may contain secrets.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.model.errors import BasebumpError
 
 
 class HttpError(BasebumpError):
-    """A request without a response."""
+    """A request that got no complete response."""
 
 
 class BlockedError(HttpError):
@@ -24,7 +24,7 @@ class BlockedError(HttpError):
 
     def __init__(self, reason: str, hint: str = "") -> None:
         self.reason = reason
-        """The reason without the hint, which is fit only for a host that the operator named, not for a redirect's."""
+        """The reason without the hint. The hint fits only hosts that the operator named, not targets of redirects."""
         super().__init__(f"{reason}; {hint}" if hint else reason)
 
 
@@ -33,7 +33,7 @@ class BlockedRedirectError(BlockedError):
 
 
 class UnreachableError(HttpError):
-    """A host that did not answer."""
+    """A host that did not send a complete response."""
 
     def __init__(self, message: str, *, is_permanent: bool = False) -> None:
         self.is_permanent = is_permanent
@@ -46,4 +46,4 @@ class OversizedError(HttpError):
 
 
 class RateLimitedError(HttpError):
-    """A host that asked for a long pause in the response to another request."""
+    """A request that was not sent, because the host asked for a long pause in an earlier response."""

@@ -1,8 +1,8 @@
 """Decides which URLs and addresses may be contacted.
 
-An address is checked when the connection is made, and the connection goes to the checked address. A host name that
-resolves to another address a moment later therefore changes nothing. `ipaddress.is_global` is not sufficient: it allows
-Azure's wire server and all forms of IPv4 addresses embedded in IPv6 addresses.
+An address is checked when the connection is made, and the connection uses the checked address. It has no effect if the
+host name resolves to another address a moment later. `ipaddress.is_global` is not sufficient, because it allows Azure's
+wire server and all forms of IPv4 addresses embedded in IPv6 addresses.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ MAX_ADDRESSES = 4
 """Addresses of one name that are tried: IPv4 and IPv6 of two machines. More would only add up the timeouts."""
 
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
-"""All IPv6 space that IANA has allocated; addresses outside (NAT64, IPv4-compatible, site-local) are special."""
+"""All IPv6 space that IANA has allocated. Addresses outside of it (NAT64, IPv4-compatible, site-local) are special."""
 _DENIED_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
-        "168.63.129.16/32",  # Azure's wire server, which serves secrets and appears to be public
+        "168.63.129.16/32",  # Azure's wire server, which serves secrets at an address that appears to be public
         "192.0.0.0/24",  # IETF protocol assignments, some of which are classified as global
         "192.88.99.0/24",  # 6to4 relays
         "2001::/23",  # IETF protocol assignments: Teredo and others
@@ -40,35 +40,35 @@ _MACHINE_NETWORKS = tuple(
         "fe80::/10",
         "168.63.129.16/32",  # Azure's wire server
         "100.100.100.200/32",  # Alibaba's metadata service
-        "192.0.0.192/32",  # Oracle's first one
+        "192.0.0.192/32",  # Oracle's first metadata service
         "fd00:ec2::/32",  # Amazon's services for the machine itself
-        "fd20:ce::254/128",  # Google's
+        "fd20:ce::254/128",  # Google's metadata service
     )
 )
-"""Addresses of the machine itself or its neighbours. No registry is there, and a request could disclose secrets."""
+"""Addresses of the machine itself or its neighbours. Registries do not have them, and requests could expose secrets."""
 _MACHINE_NAMES = frozenset({"metadata.google.internal", "metadata.azure.internal", "instance-data.ec2.internal"})
 _INTERNAL_NAMES = (".internal", ".local", ".localhost", ".home.arpa")
-"""Suffixes that never belong to a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
+"""Suffixes of names that never belong to a public host (RFC 6761, 6762, 8375; ICANN reserved `.internal`)."""
 
-NO_REGISTRY_NOTE = "no registry is there"
-"""Replaces the hint to list a host."""
+NO_REGISTRY_NOTE = "this is not the address of a registry"
+"""Shown instead of the hint to list a host under `registries:`, if it is a service of the machine."""
 
 ResolveHost = Callable[[str, int], Sequence[str]]
-"""Resolves a host name and a port to all addresses; raises OSError."""
+"""Resolves a host name and a port to all addresses of the host. Raises OSError if there are none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HostTrust:
-    """The exceptions that the configuration grants a listed host; any port and any address are always allowed."""
+    """Permissions of a listed host. Every listed host may have any port and any address."""
 
     is_insecure: bool = False
-    """True if plain http is allowed too."""
+    """True if the host may be contacted with plain http."""
     ca: str | None = None
-    """Path of a file of CA certificates, which replaces the system's for this host."""
+    """Path of a file of CA certificates, which are used for this host instead of the system's."""
 
 
 def is_public_address(address: str) -> bool:
-    """Return True if `address` is a public unicast address."""
+    """Return True if `address` is a public unicast address. An invalid address is not."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -83,9 +83,10 @@ def is_public_address(address: str) -> bool:
 
 
 def is_machine_service(host: str) -> bool:
-    """Return True if a host or an address, in any notation, is a metadata service or link-local.
+    """Return True if `host` is a metadata service or link-local. It can be a name, or an address in any notation.
 
-    No message suggests to list such a host: a response that names it may be an attempt to read its secrets.
+    Messages never suggest listing such a host. A response that names it may be an attempt to read the machine's
+    secrets.
     """
     if host in _MACHINE_NAMES:
         return True
@@ -94,7 +95,7 @@ def is_machine_service(host: str) -> bool:
     try:
         address = ipaddress.ip_address(text)
     except ValueError:
-        try:  # numeric forms that the system's resolver accepts: 2852039166, 0xa9fea9fe, 169.254.43518
+        try:  # numeric forms that the system's resolver also accepts: 2852039166, 0xa9fea9fe, 169.254.43518
             address = ipaddress.IPv4Address(socket.inet_aton(text))
         except (OSError, ValueError):
             return False
@@ -106,7 +107,7 @@ def is_machine_service(host: str) -> bool:
 
 
 def resolve_host(host: str, port: int) -> Sequence[str]:
-    """Return every address of `host`, in the order of the system's resolver. Raises OSError if there is none."""
+    """Return all addresses of `host`, in the order of the system's resolver. Raises OSError if there are none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:  # raised for a label that is empty or too long
@@ -115,10 +116,13 @@ def resolve_host(host: str, port: int) -> Sequence[str]:
 
 
 class RequestGuard:
-    """Allows requests to listed hosts, and otherwise only https on port 443 to public addresses."""
+    """Allows any request to listed hosts. Other hosts need https, port 443 and a public address."""
 
     def __init__(self, listed_hosts: Mapping[str, HostTrust], resolve: ResolveHost = resolve_host) -> None:
-        """Take the hosts that the configuration lists, as `host[:port]`. Raises ValueError if one is invalid."""
+        """Create a guard. The keys of `listed_hosts` are `host[:port]`; without a port, ports 80 and 443 are listed.
+
+        Raises ValueError if a listed host is invalid.
+        """
         self._resolve = resolve
         self._listed_hosts: dict[tuple[str, int], HostTrust] = {}
         for authority, trust in listed_hosts.items():
@@ -127,11 +131,11 @@ class RequestGuard:
                 self._listed_hosts[host, default] = trust
 
     def get_trust(self, url: Url) -> HostTrust | None:
-        """Return the exceptions for the URL's host and port, or None if it is not listed."""
+        """Return the permissions of the URL's host and port, or None if they are not listed."""
         return self._listed_hosts.get((url.host, url.port))
 
     def check_url(self, url: Url) -> None:
-        """Check a URL before anything is sent. Raises BlockedError."""
+        """Check the scheme and the port of a URL before a request is sent. Raises BlockedError."""
         trust = self.get_trust(url)
         if url.scheme != "https" and not (trust and trust.is_insecure):
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:` with `insecure: true`")
@@ -143,8 +147,8 @@ class RequestGuard:
     def resolve_addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
 
-        Raises BlockedError if any of its addresses is not public and the host is not listed, and OSError if it has no
-        address.
+        Raises BlockedError if the host is not listed and one of its addresses is not public. Raises OSError if the
+        host has no address.
         """
         host = host.lower().rstrip(".")
         found = self._resolve(host.strip("[]"), port)
@@ -157,9 +161,12 @@ class RequestGuard:
         return found[:MAX_ADDRESSES]
 
     def check_proxied_url(self, url: Url) -> None:
-        """Check the host of a URL that the proxy will resolve: its form, and its addresses if this machine has any.
+        """Check the host of a URL that the proxy will resolve.
 
-        Raises BlockedError.
+        The name must not be internal. If this machine can resolve the name too, the addresses must be public. Neither
+        applies to listed hosts.
+
+        Raises BlockedError if the host is not allowed.
         """
         is_internal = ("." not in url.host and ":" not in url.host) or url.host.endswith(_INTERNAL_NAMES)
         if is_internal and self.get_trust(url) is None:
@@ -168,10 +175,10 @@ class RequestGuard:
         try:
             self.resolve_addresses(url.host, url.port)
         except OSError:
-            return  # not resolvable here, as usual if only the proxy has access to the internet
+            return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
-        """Return the hint, unless the host is one that must not be listed, by its name or by its addresses."""
+        """Return `hint`, or NO_REGISTRY_NOTE if the name or an address of the host is that of a machine service."""
         if is_machine_service(url.host):
             return NO_REGISTRY_NOTE
         try:

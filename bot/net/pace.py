@@ -1,4 +1,4 @@
-"""Limits requests to a host: the number of concurrent ones, and none during a pause that the host asked for."""
+"""Limits the requests to each host: how many are sent at the same time, and none during a pause that it asked for."""
 
 from __future__ import annotations
 
@@ -9,29 +9,35 @@ from contextlib import contextmanager
 from bot.net.errors import RateLimitedError
 
 MAX_CONCURRENT_REQUESTS = 32
-"""Concurrent requests to one host. With fewer, 200 images take more than a second if a response takes 0.1 s."""
+"""Concurrent requests to one host. With fewer, 200 images take more than a second if each response takes 0.1 s."""
 MAX_PAUSE = 30.0
-"""Seconds; a longer pause is reported as a failure, not waited for."""
+"""Seconds. If a host asks for a longer pause, basebump does not wait but reports a failure."""
 REQUEST_SPACING = 0.2
-"""Seconds between requests after a host complained: 300 per minute, as in docker-library's own tools."""
+"""Seconds between requests after a host complained: 300 requests per minute, as in docker-library's own tools."""
 CALM_SECONDS = 60.0
-"""Seconds without a complaint after which a host is contacted at full speed again."""
+"""Seconds without a complaint, after which requests to a host are sent at full speed again."""
 
 
 class HostPace:
-    """The limits on requests to one host, shared by all threads."""
+    """The limits on requests to one host, shared by all threads.
+
+    A host complains by sending the status 429 or a Retry-After header.
+    """
 
     def __init__(self, host: str, sleep: Callable[[float], None], clock: Callable[[], float]) -> None:
         self._host, self._sleep, self._clock = host, sleep, clock
         self._slots = threading.BoundedSemaphore(MAX_CONCURRENT_REQUESTS)
         self._lock = threading.Lock()
         self._next_request_at = 0.0
-        """Earliest time of the next request."""
+        """Earliest time of the next request, according to `clock`."""
         self._strained_until = 0.0
 
     @contextmanager
     def wait_for_turn(self) -> Iterator[None]:
-        """Wait until a request may be sent. Raises RateLimitedError if that would take longer than MAX_PAUSE."""
+        """Wait until a request may be sent. The caller sends it within the `with` block.
+
+        Raises RateLimitedError if the wait would be longer than MAX_PAUSE.
+        """
         with self._slots:
             delay = self._reserve_turn()
             if delay > 0:
@@ -39,19 +45,23 @@ class HostPace:
             yield
 
     def pause_requests(self, seconds: float) -> None:
-        """Delay all requests to the host, because it complained."""
+        """Delay all requests to the host by `seconds`, because it complained, and space later ones for a while."""
         with self._lock:
             now = self._clock()
             self._next_request_at = max(self._next_request_at, now + seconds)
             self._strained_until = self._next_request_at + CALM_SECONDS
 
     def _reserve_turn(self) -> float:
-        """Reserve the next request for the caller, and return the seconds to wait before it."""
+        """Reserve the next request for the caller, and return the seconds to wait before it.
+
+        The result is zero or negative if the request may be sent at once. Raises RateLimitedError if the wait would be
+        longer than MAX_PAUSE.
+        """
         with self._lock:
             now = self._clock()
             delay = self._next_request_at - now
             if delay > MAX_PAUSE:
-                raise RateLimitedError(f"{self._host} asked for a pause of another {delay:.0f} seconds")
+                raise RateLimitedError(f"{self._host} asked for a pause that lasts another {delay:.0f} seconds")
             if now < self._strained_until:
                 self._next_request_at = max(self._next_request_at, now) + REQUEST_SPACING
             return delay

@@ -1,4 +1,7 @@
-"""The operator's proxy settings, read from the environment here, because the HTTP library's own reading is disabled."""
+"""The operator's proxy settings.
+
+They are read from the environment here, because the HTTP library's own reading is disabled.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +13,19 @@ from bot.net.url import Url, split_authority
 
 @dataclass(frozen=True, slots=True)
 class HttpsProxy:
-    """A proxy for https. Plain http is only used with listed hosts, which are contacted directly.
+    """A proxy for https requests. Plain http is used only for listed hosts, which are contacted directly.
 
     https://everything.curl.dev/usingcurl/proxies/env.html
     """
 
     url: str | None = field(default=None, repr=False)
-    """Not in `repr`, because it may contain a password."""
+    """None if no proxy is set. Not in `repr`, because the URL may contain a password."""
     no_proxy: tuple[str, ...] = ()
-    """Hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
+    """Exceptions from the proxy: hosts, domains (with or without a leading dot) or `*`, each with an optional port."""
 
     @classmethod
     def read_environment(cls, environment: Mapping[str, str]) -> HttpsProxy:
-        """Read `https_proxy` and `no_proxy` from the environment; like in curl, lower case takes precedence."""
+        """Read `https_proxy` and `no_proxy` from the environment. As in curl, the lower-case name takes precedence."""
 
         def read_variable(variable: str) -> str:
             return environment.get(variable) or environment.get(variable.upper()) or ""
@@ -31,14 +34,14 @@ class HttpsProxy:
         return cls(read_variable("https_proxy") or None, tuple(filter(None, exceptions)))
 
     def is_used_for(self, url: Url) -> bool:
-        """Return True if requests to `url` go through the proxy."""
+        """Return True if requests to `url` are sent through the proxy."""
         if self.url is None or url.scheme != "https":
             return False
         return not any(_is_exception_for(entry, url) for entry in self.no_proxy)
 
 
 def _is_exception_for(entry: str, url: Url) -> bool:
-    """Return True if an entry of NO_PROXY covers `url`."""
+    """Return True if `entry`, from NO_PROXY, covers `url`. An invalid entry covers nothing."""
     if entry == "*":
         return True
     try:

@@ -1,4 +1,4 @@
-"""A `requests` session for client libraries that use one API, whose URL the operator configured."""
+"""A `requests` session for the client library of an API whose URL the operator configured."""
 
 from __future__ import annotations
 
@@ -22,15 +22,16 @@ MAX_REDIRECTS = 3
 
 
 class ApiSession(requests.Session):
-    """Sends requests to one origin only, whatever redirects and links lead to.
+    """A session that sends requests to one origin only, even if redirects or links lead to others.
 
-    Uses no `.netrc` and no cookies; reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment. A request to
-    another origin raises BlockedError, a body larger than `limit` OversizedError, and a body that takes too long
-    UnreachableError. Other errors are those of `requests`.
+    The session uses no `.netrc` and no cookies. It reads HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE from the environment.
+
+    Requests raise BlockedError if they are to another origin, OversizedError if the body is larger than `limit`, and
+    UnreachableError if the body takes too long. All other errors are those of `requests`.
     """
 
     def __init__(self, url: str, *, limit: int, environment: Mapping[str, str] = os.environ) -> None:
-        """Restrict the session to the origin of `url`; `limit` is the maximum size of a body in bytes."""
+        """Create a session for the origin of `url`. `limit` is the maximum size of a response body in bytes."""
         super().__init__()
         self._origin = Url.parse(url)
         proxy = HttpsProxy.read_environment(environment)
@@ -46,7 +47,7 @@ class ApiSession(requests.Session):
             self.mount(scheme, _BoundedAdapter(limit))
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Send a request to the origin. `requests` calls this method for every redirect, too. Raises BlockedError."""
+        """Send a request; `requests` also calls this for every redirect. Raises BlockedError for other origins."""
         target = Url.parse(request.url or "")
         if target.origin != self._origin.origin:
             raise BlockedError(
@@ -57,7 +58,7 @@ class ApiSession(requests.Session):
 
 
 class _BoundedAdapter(HTTPAdapter):
-    """Limits the size of response bodies."""
+    """An adapter that limits the size of response bodies."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -70,7 +71,7 @@ class _BoundedAdapter(HTTPAdapter):
 
 
 class _BoundedBody:
-    """A response body of `urllib3` that can be read up to a limit."""
+    """A response body of `urllib3` with a limit on its size."""
 
     def __init__(self, raw: BaseHTTPResponse, limit: int, subject: str) -> None:
         self._raw = raw
@@ -78,7 +79,7 @@ class _BoundedBody:
         self._subject = subject
 
     def stream(self, amount: int, *, decode_content: bool) -> Iterator[bytes]:
-        """Yield the body in chunks, as `requests` reads it. Raises OversizedError, UnreachableError."""
+        """Yield the body in chunks. `requests` calls this method. Raises OversizedError, UnreachableError."""
         try:
             yield from limit_body(self._raw.stream(amount, decode_content=decode_content), self._limit, self._subject)
         except HttpError:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 MAX_QUOTED_LENGTH = 200
-"""Characters of a server's message that are quoted: a sentence, not a page."""
+"""Characters of a server's message that are quoted. Enough for a sentence, but not for a page."""
 HIDDEN = "[hidden]"
 
 
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
-    """Return `text` on one line, without unprintable characters, with `secrets` masked, cut to `limit` characters.
+    """Return `text` as one line of printable characters, at most `limit`, with all `secrets` masked.
 
-    Servers repeat parts of requests in their responses, so callers that quote a response pass the request's secrets.
+    Servers repeat parts of requests in their responses. Callers that quote a response therefore pass the secrets of
+    the request.
     """
-    spellings = {
-        spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])
-    }  # also as quoted by `repr`
+    # A secret may also occur in the form in which `repr` writes it.
+    spellings = {spelling for secret in secrets for spelling in (secret, repr(secret)[1:-1])}
     for secret in sorted(filter(None, spellings), key=len, reverse=True):
         text = text.replace(secret, HIDDEN)
     visible = "".join(character if character.isprintable() else " " for character in text)

@@ -1,4 +1,4 @@
-"""An adapter for `requests` that connects only to addresses which the guard allows."""
+"""An adapter for `requests` that connects only to addresses that the guard allows."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from bot.net.guard import RequestGuard
 class GuardedAdapter(HTTPAdapter):
     """An adapter that checks the addresses of direct connections.
 
-    Connections to the operator's proxy are not checked: the proxy is in the private network, and it resolves the host
-    names itself (see `bot.net.client`).
+    Connections to the operator's proxy are not checked, because the proxy is in the private network. The proxy resolves
+    the host names itself (see `bot.net.client`).
     """
 
     def __init__(self, guard: RequestGuard) -> None:
@@ -31,7 +31,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3 pools that use the guard. urllib3's own SOCKS support overrides `_new_conn`, too."""
+    """Return urllib3 pools whose connections are guarded. urllib3's own SOCKS support overrides `_new_conn`, too."""
 
     class GuardedConnection(HTTPConnection):
         def _new_conn(self) -> socket.socket:
@@ -51,7 +51,10 @@ def _make_guarded_pools(guard: RequestGuard) -> dict[str, type[HTTPConnectionPoo
 
 
 def _connect_guarded(connection: HTTPConnection, guard: RequestGuard) -> socket.socket:
-    """Connect to the first allowed address that answers. TLS and the Host header still use the host name."""
+    """Connect to the first address that answers. TLS and the Host header still use the host name.
+
+    Raises BlockedError if an address is not allowed, and an error of urllib3 if no address answers.
+    """
     try:
         addresses = guard.resolve_addresses(connection.host, connection.port)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Strictly parsed URLs. They are rebuilt from their parts, so that no other parser can find another host in them."""
+"""Strictly parsed URLs. Each is rebuilt from its parts, so that no other parser can read another host from it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.net.text import sanitize_text
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 MAX_URL_LENGTH = 8192
-"""Characters; signed storage URLs take about two thousand."""
+"""Characters. Signed storage URLs have about two thousand."""
 
 _HOST_GRAMMAR = r"[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?|\[[0-9a-f:.]+\]"
 _HOST = re.compile(_HOST_GRAMMAR)
@@ -22,18 +22,18 @@ _TARGET = re.compile(r"/[!-\[\]-~]*")
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """An absolute http or https URL without user and fragment."""
+    """An absolute http or https URL. It contains neither a user nor a fragment."""
 
     scheme: str
     host: str
     """In lower case; an IPv6 address is in brackets."""
     port: int
     target: str
-    """Path and query, as they are sent."""
+    """Path and query, in the form in which they are sent."""
 
     @classmethod
     def parse(cls, text: str, base: Url | None = None) -> Url:
-        """Parse `text`, relative to `base` if given. Raises BlockedError if it is not a valid http or https URL."""
+        """Parse `text`, relative to `base` if given. Raises BlockedError if `text` is not a valid http or https URL."""
         if len(text) > MAX_URL_LENGTH:
             raise BlockedError(f"a URL has more than {MAX_URL_LENGTH} characters; not followed")
         try:
@@ -54,12 +54,15 @@ class Url:
 
     @property
     def origin(self) -> tuple[str, str, int]:
-        """The scope of an Authorization header (https://fetch.spec.whatwg.org/#concept-http-redirect-fetch)."""
+        """The scheme, host and port that may receive the same Authorization header.
+
+        https://fetch.spec.whatwg.org/#concept-http-redirect-fetch
+        """
         return self.scheme, self.host, self.port
 
     @property
     def authority(self) -> str:
-        """`host`, and `:port` unless it is the scheme's default."""
+        """The host, followed by `:port` unless the port is the scheme's default."""
         return self.host if self.port == DEFAULT_PORTS[self.scheme] else f"{self.host}:{self.port}"
 
     @property
@@ -72,7 +75,10 @@ class Url:
 
 
 def split_authority(text: str) -> tuple[str, int | None]:
-    """Split `host[:port]` in any case into the host as in `Url` and the port. Raises ValueError if it is invalid."""
+    """Split `host[:port]` into the host, in lower case, and the port, which is None if it is missing.
+
+    Raises ValueError if `text` is invalid.
+    """
     found = _AUTHORITY.fullmatch(text.lower())
     if found is None:
         raise ValueError(f"{sanitize_text(text)!r} is not a valid host[:port]")
@@ -81,7 +87,7 @@ def split_authority(text: str) -> tuple[str, int | None]:
 
 
 def format_untrusted_url(text: str) -> str:
-    """Return an untrusted URL for messages: without user, query and fragment."""
+    """Return an untrusted URL for messages, in quotes and without user, query and fragment."""
     without_query = re.split(r"[?#]", text, maxsplit=1)[0]
     scheme, separator, rest = without_query.partition("://")
     return repr(sanitize_text(f"{scheme}{separator}{rest.rpartition('@')[2]}"))

@@ -117,7 +117,7 @@ MACHINES = [
 @pytest.mark.parametrize("host", MACHINES)
 @pytest.mark.parametrize("url", ["http://{}/token", "https://{}:8443/token"])
 def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
-    with pytest.raises(BlockedError, match="no registry is there") as caught:
+    with pytest.raises(BlockedError, match="this is not the address of a registry") as caught:
         guard([]).check_url(Url.parse(url.format(host)))
     assert "registries" not in str(caught.value)
     assert "insecure" not in str(caught.value)
@@ -127,14 +127,14 @@ def test_nobody_is_told_to_list_what_tells_a_machine_its_secrets(host, url):
     "address", ["169.254.169.254", "168.63.129.16", "fe80::1%eth0", "fd00:ec2::254", "64:ff9b::a9fe:a9fe"]
 )
 def test_nobody_is_told_to_list_a_name_that_leads_there(address):
-    with pytest.raises(BlockedError, match=r"ghcr\.io is at .* no registry is there$"):
+    with pytest.raises(BlockedError, match=r"ghcr\.io is at .* this is not the address of a registry$"):
         guard([address]).resolve_addresses("ghcr.io", 443)
-    with pytest.raises(BlockedError, match=r"is plain http; no registry is there$"):
+    with pytest.raises(BlockedError, match=r"is plain http; this is not the address of a registry$"):
         guard(["8.8.8.8", address]).check_url(Url.parse("http://ghcr.io/token"))
 
 
 def test_nobody_is_told_to_list_it_behind_a_proxy_either():
-    with pytest.raises(BlockedError, match=r"internal name; no registry is there"):
+    with pytest.raises(BlockedError, match=r"internal name; this is not the address of a registry"):
         guard([]).check_proxied_url(Url.parse("https://metadata.google.internal/"))
 
 

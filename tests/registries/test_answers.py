@@ -287,7 +287,7 @@ def test_a_registry_that_wants_to_be_left_alone_for_long_costs_its_other_images_
     left_alone = Reply(429, headers={"Retry-After": "3600"})
     with Listener(lambda received: left_alone) as server:
         oci = client(server.host)
-        for said in ("retry after 3600 seconds", "asked for a pause of another 3600 seconds"):
+        for said in ("retry after 3600 seconds", "asked for a pause that lasts another 3600 seconds"):
             with pytest.raises(RegistryError, match=said) as caught:
                 oci.fetch_descriptor(line(server))
             assert (caught.value.reason, caught.value.is_failure) == (Reason.RATE_LIMITED, True)
