@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import shutil
+import sys
 import tempfile
 from pathlib import Path
 
 import click
 
-from bot.cli.invocation import get_own_command
 from bot.cli.terminal import create_progress
 from bot.demo.story import run_demo
 from bot.model.errors import UsageError
@@ -48,3 +49,17 @@ def _describe_next_steps(folder: Path) -> str:
         f"To accept a proposal: `{git} merge BRANCH`.\n"
         f"To decline one: `{get_own_command()} close api BRANCH --config {config}`."
     )
+
+
+def get_own_command() -> str:
+    """Return a command that starts this program again from any folder.
+
+    The program may not be on PATH: `make demo` starts it as `.venv/bin/basebump`.
+    """
+    program = Path(sys.argv[0])
+    if program.name == "__main__.py":
+        return shlex.join([sys.executable, "-m", program.absolute().parent.name])
+    found = shutil.which(program.name)
+    if found is not None and Path(found).resolve() == program.resolve():
+        return program.name
+    return shlex.quote(str(program.absolute()))

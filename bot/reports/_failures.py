@@ -1,15 +1,17 @@
-"""Renders the failures of a run as plain text, one line each."""
+"""The failures of a run in text reports: their lines, and the removal of errors that repeat them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from bot.core.markdown import make_console_line
-from bot.model.report import RunFailure
+from bot.model.report import RepositoryReport, RunFailure, RunReport, Verdict
+from bot.model.vocabulary import Reason
 
 HEADING = "basebump could not do its work here:"
 MAX_ERROR_LENGTH = 400
-"""Characters of an error message, including the hint."""
+"""The maximum number of characters of an error message, including its hint."""
 
 
 def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
@@ -20,3 +22,23 @@ def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
             f"  {make_console_line(each.subject)} ({each.stage}): {make_console_line(each.error, MAX_ERROR_LENGTH)}"
             for each in failures
         )
+
+
+def drop_repeated_errors(report: RunReport) -> RunReport:
+    """Return the report without the details of verdicts that repeat a failure of the run.
+
+    If a host is unreachable, the run has one failure for it. The details of all image references on that host are
+    removed, whatever their text.
+    """
+    errors = frozenset(each.error for each in report.failed)
+    if not errors:
+        return report
+    return replace(report, repositories=tuple(_drop_repeated_details(tree, errors) for tree in report.repositories))
+
+
+def _drop_repeated_details(tree: RepositoryReport, errors: frozenset[str]) -> RepositoryReport:
+    def drop_detail(verdict: Verdict) -> Verdict:
+        is_repeated = verdict.reason is Reason.UNREACHABLE or verdict.detail in errors
+        return replace(verdict, detail="") if is_repeated else verdict
+
+    return replace(tree, verdicts=tuple(map(drop_detail, tree.verdicts)))

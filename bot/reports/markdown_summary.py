@@ -17,7 +17,7 @@ from bot.model.reference import ImageReference
 from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import OccurrenceStatus, Reason, RunLevel
 from bot.reports._effect import describe_effect
-from bot.reports._repeated_errors import drop_repeated_errors
+from bot.reports._failures import drop_repeated_errors
 from bot.reports.text import describe_unscanned, summarise_statuses
 
 MAX_BYTES = 1_000_000

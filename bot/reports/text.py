@@ -18,8 +18,7 @@ from bot.model.report import ProposalReport, RepositoryReport, RunReport, Verdic
 from bot.model.source import FilePath, UnsupportedText
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome, Reason, RunLevel
 from bot.reports._effect import describe_effect
-from bot.reports._failures import render_failures
-from bot.reports._repeated_errors import drop_repeated_errors
+from bot.reports._failures import drop_repeated_errors, render_failures
 from bot.reports.folds import Fold, render_unfolded
 from bot.reports.styled_lines import Line, Style, StyledLine, indent_line, join_lines
 

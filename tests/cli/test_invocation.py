@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.parts import ROOT
 
-from bot.cli.invocation import get_own_command
+from bot.cli.demo import get_own_command
 
 
 @pytest.fixture
