@@ -43,7 +43,6 @@ correctness: .venv/development
 docs: .venv/development
 	$(VENV)/basebump config schema > config/schema.json
 	$(VENV)/python -m tools.config_reference
-	$(VENV)/python -m tools.dependencies_reference
 	$(VENV)/python -m tools.kinds_reference
 	$(VENV)/python -m tools.man_page
 	$(VENV)/python -m tools.view_reference

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
+from support.packaging.dependencies import DEFAULT, locked, normalized, wanted
 from support.packaging.distributions import Built
 from support.packaging.pythons import VERSIONS, find_python
 from support.parts import ROOT
 
 from bot import __version__
-from tools.dependencies import DEFAULT, locked, normalized, wanted
 from tools.sbom import sbom
 
 pytestmark = pytest.mark.slow

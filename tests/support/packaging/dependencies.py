@@ -1,15 +1,14 @@
-"""The dependencies of basebump: requirements and reasons from `pyproject.toml`, packages of the locks, licences."""
+"""The dependencies of basebump: the requirements in `pyproject.toml`, the packages of the locks, and their licences."""
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from tools.checkout import ROOT
+from support.parts import ROOT
 
 PROJECT = ROOT / "pyproject.toml"
 DEFAULT, EVERYTHING = ROOT / "requirements.lock", ROOT / "deploy" / "image" / "everything.lock"
@@ -101,15 +100,6 @@ def locked(lock: Path) -> dict[str, Locked]:
     return found
 
 
-def brought(lock: dict[str, Locked], directs: Iterable[str]) -> set[str]:
-    """Return the given packages and everything that they require, directly or indirectly."""
-    reached, new = set(), set(directs)
-    while new:
-        reached |= new
-        new = {each.package for each in lock.values() if each.asked_by & new} - reached
-    return reached
-
-
 def licence(package: str) -> str:
     """Return the SPDX licence expression of an installed package, from its metadata."""
     if package in _READ:
@@ -125,9 +115,3 @@ def licence(package: str) -> str:
 
 def licences(expression: str) -> set[str]:
     return set(re.split(r" (?:AND|OR|WITH) ", expression))
-
-
-def size(packages: Iterable[str]) -> float:
-    """Return the size of the installed files of packages in megabytes, without compiled Python code."""
-    files = (file for package in packages for file in metadata.files(package) or ())
-    return sum(file.size or 0 for file in files if file.suffix != ".pyc") / 1e6
