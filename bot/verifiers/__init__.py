@@ -1,4 +1,4 @@
-"""Verifies image signatures; one module per kind of signature."""
+"""Verifies image signatures, with one module for each kind of signature."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.ports import ArtifactStore, SignatureVerifier
 def create_verifiers(
     trusts: Sequence[TrustEntry], artifacts: ArtifactStore, now: Callable[[], datetime]
 ) -> tuple[SignatureVerifier, ...]:
-    """Return the verifiers for the kinds of signatures that are trusted, importing only those.
+    """Return a verifier for each kind of signature that `trusts` accept. Modules for other kinds are not imported.
 
     Raises UsageError if a kind needs a library that is not installed.
     """

@@ -1,4 +1,4 @@
-"""Reads the artifacts attached to an image one by one, until one of them decides the outcome."""
+"""Fetches the artifacts attached to an image one after another, until one of them decides the outcome."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bot.model.signature import SignatureOutcome, SignatureUnknown, UnsupportedS
 from bot.ports import ArtifactStore
 
 GENERIC_TYPES = frozenset({"", "application/vnd.oci.empty.v1+json", "application/vnd.oci.image.config.v1+json"})
-"""Artifact types in referrers lists whose author did not set the type; the artifact itself then states it."""
+"""Artifact types in lists of referrers that the author did not choose. The artifact itself then states its type."""
 MAX_FETCHES = 64
-"""Artifacts and blobs that are fetched for one image; registries count them as pulls."""
+"""Limit of the artifacts and blobs that are fetched for one image, because registries count each of them as a pull."""
 
 
 class AttachedArtifacts:
-    """The artifacts attached to one image, fetched on demand; every blob is fetched once."""
+    """The artifacts attached to one image. They are fetched on demand, and every blob is fetched once."""
 
     def __init__(self, artifacts: ArtifactStore, repository: str, digest: Digest) -> None:
         self._artifacts, self._repository, self.digest = artifacts, repository, digest
@@ -26,16 +26,21 @@ class AttachedArtifacts:
         self._contents: dict[Digest, bytes] = {}
 
     def fetch_tagged(self, suffix: str) -> Iterator[Artifact]:
-        """Yield the artifact at the tag that consists of the digest and `suffix`, if it exists."""
+        """Yield the artifact at the tag that is made of the image's digest and `suffix`, if that tag exists.
+
+        Raises RegistryError.
+        """
         artifact = self._artifacts.fetch_tagged(self._repository, f"{self.digest.replace(':', '-')}{suffix}")
         if artifact is not None:
             yield artifact
 
     def fetch_referrers(self, types: frozenset[str]) -> Iterator[Artifact | SignatureOutcome]:
-        """Yield the artifacts that may be of one of `types`, beginning with those that the list declares as such.
+        """Yield the image's referrers that may have one of `types`, those with such a type in the list first.
 
-        An artifact that cannot be read becomes an outcome, so that it does not hide others; so does reaching the limit
-        of fetches. Raises RegistryError.
+        If an artifact cannot be fetched, an outcome is yielded in its place, so that the others are still checked. An
+        outcome is also yielded if the limit MAX_FETCHES is reached.
+
+        Raises RegistryError if the error is a failure, for instance because the registry could not be reached.
         """
         all_referrers = self._artifacts.list_referrers(self._repository, self.digest)
         declared_referrers = [each for each in all_referrers if each.type in types]
@@ -50,7 +55,10 @@ class AttachedArtifacts:
                 yield _make_unknown_outcome(error)
 
     def fetch_content(self, blob: Blob) -> bytes | SignatureOutcome:
-        """Return the bytes of a blob, or the outcome if they cannot be fetched. Raises RegistryError."""
+        """Return the bytes of a blob, or an outcome if the blob cannot be fetched.
+
+        Raises RegistryError if the error is a failure, for instance because the registry could not be reached.
+        """
         if blob.digest not in self._contents:
             if not self._remaining_fetches:
                 return _TOO_MANY_ARTIFACTS
@@ -66,16 +74,16 @@ _TOO_MANY_ARTIFACTS = UnsupportedSignature(f"more than {MAX_FETCHES} artifacts a
 
 
 def _make_unknown_outcome(error: RegistryError) -> SignatureOutcome:
-    """Return the outcome for an artifact that cannot be read; raise the error again if it is a failure."""
+    """Return the outcome for an artifact that cannot be fetched. Raises `error` again if it is a failure."""
     if error.is_failure:
         raise error
     return SignatureUnknown(error.reason, str(error), error.is_failure)
 
 
 def combine_outcomes(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return the overall outcome of all signatures; the first valid signature ends the search.
+    """Return one outcome for all signatures. The first valid signature ends the iteration.
 
-    A RegistryError of the iterator becomes an outcome, too.
+    A RegistryError that the iteration raises is converted to an outcome.
     """
     all_outcomes: list[SignatureOutcome] = []
     try:

@@ -1,4 +1,4 @@
-"""Verifies chains of code-signing certificates, and reads their subjects. Pure.
+"""Verifies chains of code-signing certificates, and reads the subjects of certificates. Does no I/O.
 
 https://github.com/notaryproject/specifications/blob/main/specs/signature-specification.md#certificate-requirements
 """
@@ -25,11 +25,11 @@ from bot.net import sanitize_text
 from bot.verifiers._encoding import BrokenError, require_list
 
 MAX_CHAIN_LENGTH = 8
-"""Certificates of one signature; authorities have one or two between a signer and their root."""
+"""Limit for one signature. Authorities use one or two certificates between a signer and their root."""
 
 
 def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
-    """Parse a chain of DER certificates, the signer's first. Raises BrokenError."""
+    """Parse a chain of DER certificates, the signer's first. Raises BrokenError if one is invalid or there are none."""
     chain = require_list(der_certificates, MAX_CHAIN_LENGTH)
     if not chain or not all(isinstance(each, bytes) for each in chain):
         raise BrokenError("it has no certificates")
@@ -42,9 +42,9 @@ def read_chain(der_certificates: object) -> tuple[x509.Certificate, ...]:
 
 
 def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...], now: datetime) -> str:
-    """Return why the first certificate is not trusted at the time `now`; an empty string if it is.
+    """Return why the first certificate of `chain` is not trusted at the time `now`, or an empty string if it is.
 
-    `roots` are the operator's, in PEM. Revocation is not checked.
+    `roots` are the operator's root certificates in PEM. Revocation is not checked.
     """
     try:
         verify_chain(chain, _load_store(roots), now)
@@ -54,13 +54,13 @@ def explain_distrust(chain: Sequence[x509.Certificate], roots: tuple[bytes, ...]
 
 
 class UntrustedError(Exception):
-    """A certificate without a chain to a trusted root; the text says why, and is fit for a message."""
+    """A certificate has no chain to a trusted root. The message gives the reason and may be shown to users."""
 
 
 def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime) -> Sequence[x509.Certificate]:
-    """Return the certificates from the first of `chain` to one of `roots`, verified for the time `now`.
+    """Return the chain from the first certificate of `chain` to one of `roots`, if it is valid at the time `now`.
 
-    Raises UntrustedError.
+    Raises UntrustedError if there is no such chain.
     """
     verifier = (
         PolicyBuilder()
@@ -77,7 +77,7 @@ def verify_chain(chain: Sequence[x509.Certificate], roots: Store, now: datetime)
 
 
 def get_attributes(name: x509.Name) -> frozenset[tuple[str, str | bytes]]:
-    """Return the attributes of a name as a set, because tools write them in different orders."""
+    """Return the attributes of a name as a set, because tools write the attributes in different orders."""
     return frozenset((attribute.oid.dotted_string, attribute.value) for attribute in name)
 
 

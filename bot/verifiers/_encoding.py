@@ -9,11 +9,11 @@ from typing import Any
 
 
 class BrokenError(Exception):
-    """Bytes in another format than declared; the text says why, and is fit for a message."""
+    """The bytes are not in the declared format. The message gives the reason and may be shown to users."""
 
 
 def decode_base64(text: object) -> bytes:
-    """Decode base64 text. Raises BrokenError."""
+    """Decode a base64 string. Raises BrokenError if `text` is not a string or not valid base64."""
     if not isinstance(text, str):
         raise BrokenError("a base64 value is not a string")
     try:
@@ -23,7 +23,7 @@ def decode_base64(text: object) -> bytes:
 
 
 def parse_json_object(content: bytes) -> dict[str, Any]:
-    """Parse a JSON object. Raises BrokenError."""
+    """Parse a JSON object. Raises BrokenError if `content` is not valid JSON or not an object."""
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -32,14 +32,14 @@ def parse_json_object(content: bytes) -> dict[str, Any]:
 
 
 def require_object(value: object) -> dict[str, Any]:
-    """Return the value, which must be an object. Raises BrokenError."""
+    """Return `value` if it is a JSON object. Raises BrokenError if it is not."""
     if not isinstance(value, dict):
-        raise BrokenError("a value that must be an object is not an object")
+        raise BrokenError("a value is not an object")
     return value
 
 
 def require_list(value: object, max_length: int) -> list[Any]:
-    """Return the value, which must be a list of at most `max_length` items. Raises BrokenError."""
+    """Return `value` if it is a list of at most `max_length` items. Raises BrokenError if it is not."""
     if not isinstance(value, list) or len(value) > max_length:
-        raise BrokenError(f"a value that must be a list of at most {max_length} items is not")
+        raise BrokenError(f"a value is not a list of at most {max_length} items")
     return value

@@ -1,4 +1,6 @@
-"""The transparency log entry in cosign's older keyless signatures: the signed data, and the time of the entry. Pure.
+"""Parses the transparency log entries in cosign's older keyless signatures. Does no I/O.
+
+An entry contains the data that the log signed, and the time at which the log added the entry.
 
 Annotation: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md#properties; entry:
 https://github.com/sigstore/rekor/blob/main/pkg/types/hashedrekord/v0.0.1/hashedrekord_v0_0_1_schema.json.
@@ -18,33 +20,35 @@ from bot.model.signature import UnsupportedSignature
 from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_object, require_object
 
 ENTRY_ANNOTATION = "dev.sigstore.cosign/bundle"
-"""Annotation that contains the entry."""
+"""Annotation of a signature that contains the log entry."""
 ENTRY_KIND = ("hashedrekord", "0.0.1")
-"""Kind and version of the entry: the only ones that cosign wrote for images."""
+"""Kind and version of entries. For images, cosign wrote no others."""
 MAX_NUMBER = 2**53
-"""From this number on, our JSON differs from the canonical form that logs sign (RFC 8785)."""
+"""From this number on, the JSON written here differs from the canonical form that logs sign (RFC 8785)."""
 MAX_TIME = 2**33
-"""Seconds since the epoch; later times are not valid."""
+"""Seconds since the epoch. Later times are not valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:
-    """A parsed, unverified entry."""
+    """A parsed entry, whose signature has not been verified."""
 
     log_id: bytes
-    """The log's ID as stated in the entry: the hash of its key."""
+    """The log's ID as stated in the entry, which is the hash of the log's key."""
     signed_bytes: bytes
     """The bytes that the log signed."""
     log_signature: bytes
-    """The log's signature of them."""
+    """The log's signature of `signed_bytes`."""
     integrated_at: datetime
     """Time at which the log added the entry."""
     body: bytes
 
     def explain_mismatch(self, payload: bytes, signature: bytes, certificate: x509.Certificate) -> str:
-        """Return why the entry is not about exactly this signature; an empty string if it is. Raises BrokenError.
+        """Return why the entry is not about exactly this signature, or an empty string if it is.
 
         Without this check, an entry for any other signature would prove every signature.
+
+        Raises BrokenError if the body of the entry is invalid.
         """
         specification = require_object(parse_json_object(self.body).get("spec"))
         payload_hash = require_object(require_object(specification.get("data")).get("hash"))
@@ -63,7 +67,10 @@ class LogEntry:
 
 
 def read_entry(text: str) -> LogEntry | UnsupportedSignature:
-    """Parse the annotation. Raises BrokenError."""
+    """Parse the annotation ENTRY_ANNOTATION. The result is an outcome if the entry is of another kind.
+
+    Raises BrokenError if the annotation is invalid.
+    """
     document = parse_json_object(text.encode())
     payload = require_object(document.get("Payload"))
     body = decode_base64(payload.get("body"))
@@ -85,7 +92,7 @@ def read_entry(text: str) -> LogEntry | UnsupportedSignature:
 
 
 def read_certificate(pem: bytes) -> x509.Certificate:
-    """Parse a PEM certificate. Raises BrokenError."""
+    """Parse a certificate in PEM. Raises BrokenError if it is invalid."""
     try:
         return x509.load_pem_x509_certificate(pem)
     except ValueError:

@@ -1,4 +1,6 @@
-"""The envelopes of Notation signatures, JWS and COSE: payload, key, and signed conditions. Pure.
+"""Parses the envelopes of Notation signatures, which are JWS or COSE. Does no I/O.
+
+An envelope contains the payload, the certificates, the signature and the signed conditions.
 
 https://github.com/notaryproject/specifications/tree/main/specs contains signature-envelope-jws.md and …-cose.md.
 """
@@ -26,9 +28,9 @@ SCHEME_CONDITION, X509_SCHEME = "io.cncf.notary.signingScheme", "notary.x509"
 EXPIRY_CONDITION = "io.cncf.notary.expiry"
 TIMESTAMP_HEADER = "io.cncf.notary.timestampSignature"
 SUPPORTED_CONDITIONS = frozenset({SCHEME_CONDITION, EXPIRY_CONDITION})
-"""Conditions that may be marked as critical; all others belong to plug-ins, or to another signing scheme."""
+"""Conditions that may be marked as critical. All others belong to plug-ins, or to another signing scheme."""
 MAX_CONDITIONS = 32
-"""Limit of the conditions that one signature marks as critical."""
+"""Limit of conditions that one signature marks as critical."""
 _SHA256, _SHA384, _SHA512 = hashes.SHA256(), hashes.SHA384(), hashes.SHA512()
 _RSA_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     2048: ("PS256", -37, _SHA256),
@@ -40,24 +42,24 @@ _EC_ALGORITHMS: dict[int, tuple[str, int, hashes.HashAlgorithm]] = {
     384: ("ES384", -35, _SHA384),
     521: ("ES512", -36, _SHA512),
 }
-"""By key size, which alone determines the algorithm: its names in JWS and COSE, and its hash."""
+"""The algorithm for each key size: its name in JWS, its number in COSE, and its hash. No other is allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotationEnvelope:
-    """A parsed, unverified envelope."""
+    """A parsed envelope, whose signature has not been verified."""
 
     payload: bytes
     signed_bytes: bytes
-    """The bytes that are signed."""
+    """The bytes that the signer signed."""
     signature: bytes
     algorithm: object
-    """As in the envelope: a name in JWS, a number in COSE."""
+    """The algorithm as stated in the envelope: a name in JWS, a number in COSE."""
     content_type: object
     chain: tuple[x509.Certificate, ...]
-    """The signer's certificate first."""
+    """The certificates, the signer's first."""
     conditions: Mapping[str, object]
-    """The signed conditions, by name."""
+    """The signed conditions, by their names."""
     critical_conditions: frozenset[object]
     has_timestamp: bool
 
@@ -67,7 +69,10 @@ class NotationEnvelope:
 
     @property
     def expiry(self) -> datetime | None:
-        """The time at which the signature expires according to the signer. Raises BrokenError."""
+        """The time at which the signature expires according to the signer; None if it does not expire.
+
+        Raises BrokenError if the time is invalid.
+        """
         value = self.conditions.get(EXPIRY_CONDITION)
         if value is None:
             return None
@@ -78,7 +83,10 @@ class NotationEnvelope:
         return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
 
     def has_valid_signature(self) -> bool:
-        """Return True if the first certificate's key made the signature, with the algorithm that its size requires."""
+        """Return True if the key of the first certificate made the signature.
+
+        The signature must use the algorithm that the size of the key requires.
+        """
         key = self.chain[0].public_key()
         if not isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             return False
@@ -103,7 +111,10 @@ class NotationEnvelope:
 
 
 def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | UnsupportedSignature:
-    """Parse an envelope of either kind. Raises BrokenError."""
+    """Parse an envelope. If it is of an unknown media type, return the outcome for it.
+
+    Raises BrokenError if the envelope is invalid.
+    """
     match media_type:
         case "application/jose+json":
             return _read_jws(content)
@@ -171,8 +182,8 @@ def _parse_cbor(content: bytes) -> Any:
 
 
 def _require_map(value: object) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):  # below a tag, the library returns immutable maps, and tuples for lists
-        raise BrokenError("a value that must be a map is not a map")
+    if not isinstance(value, Mapping):  # inside a tag, the library returns immutable maps, and tuples for lists
+        raise BrokenError("a value is not a map")
     return value
 
 
@@ -181,7 +192,7 @@ def _parse_critical(names: object) -> frozenset[object]:
 
 
 def _decode_base64url(text: object) -> bytes:
-    """Decode unpadded base64url text (RFC 7515). Raises BrokenError."""
+    """Decode base64url without padding (RFC 7515). Raises BrokenError if `text` is not a string or not valid."""
     if not isinstance(text, str):
         raise BrokenError("a base64url value is not a string")
     try:
@@ -191,7 +202,10 @@ def _decode_base64url(text: object) -> bytes:
 
 
 def _encode_der(signature: bytes, key_size: int) -> bytes:
-    """Convert a signature of two concatenated numbers to DER, the format of the cryptography library."""
+    """Convert a signature of two concatenated numbers to DER, the format of the cryptography library.
+
+    Return empty bytes, which are not a valid signature, if the length is wrong.
+    """
     half = (key_size + 7) // 8
     if len(signature) != 2 * half:
         return b""

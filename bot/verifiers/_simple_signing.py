@@ -1,4 +1,4 @@
-"""The older form of cosign signatures: a small signed payload that contains the digest. Pure.
+"""Checks the older form of cosign signatures, a small signed payload that contains the digest. Does no I/O.
 
 https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 """
@@ -16,14 +16,14 @@ from bot.verifiers._encoding import BrokenError, decode_base64, parse_json_objec
 PAYLOAD_TYPE = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
-"""Annotation with the signer's certificate, for signatures without a stored key."""
+"""Annotation with the signer's certificate, in keyless signatures."""
 SIGNATURE_TYPE = "cosign container image signature"
 
 
 def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome:
-    """Return which of `keys` signed `payload`, which must be about `digest`.
+    """Return the outcome of checking a signature against `keys`. Its payload must be about `digest`.
 
-    The signature is in the annotations of `blob`.
+    `blob` is the payload's blob, whose annotations contain the signature.
     """
     try:
         signature = decode_base64(blob.annotations.get(SIGNATURE_ANNOTATION))
@@ -39,7 +39,7 @@ def check_payload(blob: Blob, payload: bytes, digest: Digest, keys: Iterable[Pub
 
 
 def _parse_digest(payload: bytes) -> object:
-    """Return the digest in the payload. Raises BrokenError."""
+    """Return the digest in the payload. Raises BrokenError if the payload is not that of an image signature."""
     critical = require_object(parse_json_object(payload).get("critical"))
     if critical.get("type") != SIGNATURE_TYPE:
         raise BrokenError("its payload is not that of an image signature")

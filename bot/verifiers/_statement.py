@@ -1,4 +1,4 @@
-"""Parses in-toto statements in DSSE envelopes. Pure.
+"""Parses in-toto statements in DSSE envelopes. Does no I/O.
 
 https://github.com/secure-systems-lab/dsse/blob/master/protocol.md,
 https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md
@@ -20,26 +20,26 @@ STATEMENTS_BY_PREDICATE: dict[str, SignedStatement] = {
     "https://slsa.dev/provenance/v0.2": SignedStatement.PROVENANCE,
     "https://slsa.dev/provenance/v1": SignedStatement.PROVENANCE,
 }
-"""Predicate types of statements about the origin of a whole image. A signed SBOM, scan or test does not prove that the
-signer made the image."""
+"""Predicate types of statements about the origin of a whole image. Other statements, such as a signed SBOM, scan or
+test, do not prove that the signer made the image."""
 MAX_SIGNATURES = 16
-"""Limit for one envelope; every tool makes one signature."""
+"""Limit for one envelope. Every known tool makes a single signature."""
 MAX_SUBJECTS = 1024
-"""Limit for one statement; releases of many files have a few hundred."""
+"""Limit for one statement. Releases of many files have a few hundred subjects."""
 
 
 @dataclass(frozen=True, slots=True)
 class DsseEnvelope:
-    """A parsed, unverified DSSE envelope."""
+    """A parsed DSSE envelope, whose signatures have not been verified."""
 
     payload: bytes
     signatures: tuple[bytes, ...]
     signed_bytes: bytes
-    """The bytes that are signed: the type and the payload, each preceded by its length."""
+    """The bytes that the signers signed: the type and the payload, each preceded by its length."""
 
 
 def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
-    """Parse an envelope that contains an in-toto statement. Raises BrokenError."""
+    """Parse an envelope that contains an in-toto statement. Raises BrokenError if it is invalid or contains no such."""
     kind = document.get("payloadType")
     if kind != IN_TOTO_TYPE:
         raise BrokenError("its envelope does not contain an in-toto statement")
@@ -51,9 +51,11 @@ def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
 
 
 def read_statement(payload: bytes, digest: Digest) -> tuple[SignedStatement | None, bool]:
-    """Return the kind of a statement, and whether `digest` is one of its subjects. Raises BrokenError.
+    """Return the kind of a statement, and whether `digest` is one of its subjects.
 
-    The kind is None if its predicate type is not in STATEMENTS_BY_PREDICATE.
+    The kind is None if the predicate type of the statement is not in STATEMENTS_BY_PREDICATE.
+
+    Raises BrokenError if the statement is invalid.
     """
     document = parse_json_object(payload)
     if document.get("_type") not in STATEMENT_TYPES:

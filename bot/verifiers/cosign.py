@@ -1,6 +1,7 @@
-"""Verifies cosign signatures: the older form at a tag, and Sigstore bundles in the referrers.
+"""Verifies cosign signatures in both forms: the older form at a tag, and Sigstore bundles in the referrers.
 
-For signatures by keys, no transparency log is checked: a key that the operator lists is trusted without one.
+For signatures by keys, no transparency log is checked, because a key that the operator lists is trusted without a log.
+
 Bundles: https://github.com/sigstore/protobuf-specs/blob/main/protos/sigstore_bundle.proto
 """
 
@@ -24,31 +25,34 @@ from bot.verifiers._encoding import BrokenError, parse_json_object, require_obje
 from bot.verifiers._simple_signing import CERTIFICATE_ANNOTATION, PAYLOAD_TYPE, check_payload
 from bot.verifiers._statement import STATEMENTS_BY_PREDICATE, DsseEnvelope, read_envelope, read_statement
 
-if TYPE_CHECKING:  # it imports sigstore, which only runs that trust identities should wait for
+if TYPE_CHECKING:  # `keyless` imports sigstore, which is slow, so only runs that trust identities import it
     from bot.verifiers.keyless import KeylessVerifier
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 BUNDLE_TYPES = frozenset(
     {BUNDLE_TYPE, *(f"application/vnd.dev.sigstore.bundle+json;version=0.{minor}" for minor in (1, 2, 3))}
 )
-"""Bundles with the older names differ only in the certificates that they contain."""
+"""Bundles with the older names differ from others only in the certificates that they contain."""
 PREDICATE_ANNOTATION = "dev.sigstore.bundle.predicateType"
-"""Annotation with the predicate type of a bundle, which can be read before the bundle is fetched."""
+"""Annotation with the predicate type of a bundle. It can be read before the bundle is fetched."""
 SIGNATURE_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
-"""Artifact type of the older form if cosign attaches it as a referrer."""
+"""Artifact type of the older form, if cosign attaches the signature as a referrer."""
 ARTIFACT_TYPES = frozenset({*BUNDLE_TYPES, SIGNATURE_ARTIFACT})
 
 
 class CosignVerifier:
-    """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
+    """Verifies cosign signatures. Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: ArtifactStore, keyless: KeylessVerifier | None = None) -> None:
-        """Take the verifier of certificates; None if no identities are trusted."""
+        """Create a verifier. `keyless` verifies signatures by identities; None if no identities are trusted."""
         self._artifacts, self._keyless = artifacts, keyless
 
     @classmethod
     def create_for_trusts(cls, trusts: Iterable[TrustEntry], artifacts: ArtifactStore) -> CosignVerifier:
-        """Return a verifier for all trusted keys and identities. Raises UsageError if identities cannot be verified."""
+        """Return a verifier for the keys and identities in `trusts`.
+
+        Raises UsageError if `trusts` contain identities and these cannot be verified.
+        """
         roots = {trust.trusted_root for trust in trusts if trust.identities}
         if not roots:
             return cls(artifacts)
@@ -63,9 +67,11 @@ class CosignVerifier:
             raise UsageError(f"`trusted_root`: {error}") from None
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return which of the listed keys and identities signed `digest`; None if none is listed.
+        """Return the outcome for the cosign signatures of `digest`; None if `trust` lists no keys and no identities.
 
-        The signature must be of exactly this digest: the images of an index may be signed too, but the index is pinned.
+        The signature must be of exactly this digest. If `digest` is an index, signatures of its images do not count,
+        because the index is what files pin.
+
         Raises ValueError if a listed key is invalid, which settings have already excluded.
         """
         if not trust.keys and not trust.identities:
@@ -78,14 +84,17 @@ class CosignVerifier:
 
 
 class _SignatureCheck:
-    """The check of all signatures of one image, one by one."""
+    """Checks all signatures of one image, one by one."""
 
     def __init__(self, attached: AttachedArtifacts, keyless: KeylessVerifier | None, trust: TrustEntry) -> None:
         self._attached, self._keyless, self._trust = attached, keyless, trust
         self._keys = tuple(map(_load_key, trust.keys))
 
     def check_signatures(self) -> Iterator[SignatureOutcome]:
-        """Yield the outcome of each signature, the cheapest to fetch first. Raises RegistryError."""
+        """Yield the outcome of each signature, beginning with those that need the fewest requests.
+
+        Raises RegistryError.
+        """
         for artifact in chain(self._attached.fetch_tagged(".sig"), self._attached.fetch_referrers(ARTIFACT_TYPES)):
             if isinstance(artifact, Artifact):
                 yield from self._check_artifact(artifact)
@@ -102,7 +111,7 @@ class _SignatureCheck:
                 yield outcome
 
     def _check_blob(self, blob: Blob) -> SignatureOutcome | None:
-        """Return the outcome of one blob of an artifact; None if it is not a signature. Raises BrokenError."""
+        """Return the outcome for one blob of an artifact; None if it is not a signature. Raises BrokenError."""
         is_bundle = blob.media_type in BUNDLE_TYPES and blob.annotations.get(PREDICATE_ANNOTATION, "") in {
             "",
             *STATEMENTS_BY_PREDICATE,
@@ -123,7 +132,7 @@ class _SignatureCheck:
         return check_bundle(bundle, self._attached.digest, self._keys)
 
     def _check_payload(self, blob: Blob, content: bytes) -> SignatureOutcome:
-        """Return the outcome of a signature in the older form. Raises BrokenError."""
+        """Return the outcome for a signature in the older form. Raises BrokenError if an annotation is invalid."""
         outcome = check_payload(blob, content, self._attached.digest, self._keys)
         keyless = self._keyless if CERTIFICATE_ANNOTATION in blob.annotations and self._trust.identities else None
         if keyless is not None and outcome == BadSignature(SignatureDefect.OTHER_SIGNER):
@@ -133,15 +142,18 @@ class _SignatureCheck:
 
 @dataclass(frozen=True, slots=True)
 class SignatureBundle:
-    """A parsed, unverified bundle."""
+    """A parsed bundle, whose signatures have not been verified."""
 
     envelope: DsseEnvelope
     has_certificate: bool
-    """True if it contains the signer's certificate; without one, only a known key can verify it."""
+    """True if the bundle contains the signer's certificate. Without a certificate, only a listed key can verify it."""
 
 
 def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
-    """Parse a bundle. Raises BrokenError."""
+    """Parse a bundle. If it is of another version or content, return the outcome for it.
+
+    Raises BrokenError if the bundle is invalid.
+    """
     document = parse_json_object(content)
     if document.get("mediaType") not in BUNDLE_TYPES:
         return UnsupportedSignature("a Sigstore bundle of a version that this release does not support")
@@ -153,9 +165,9 @@ def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
 
 
 def check_bundle(bundle: SignatureBundle, digest: Digest, keys: Iterable[PublicKey]) -> SignatureOutcome | None:
-    """Return which of `keys` signed a statement about `digest`; None if the statement is not about an image's origin.
+    """Return the outcome of checking a bundle against `keys`; None if it is not about the origin of an image.
 
-    Raises BrokenError.
+    Raises BrokenError if the statement in the bundle cannot be parsed.
     """
     envelope = bundle.envelope
     statement, is_about_digest = read_statement(envelope.payload, digest)

@@ -1,8 +1,8 @@
 """Verifies keyless signatures: a certificate names the signer, and a log or a timestamp proves the time.
 
-sigstore-python verifies bundles. For cosign's older form, it provides the keys and the authorities, and this module
-does the rest. No network is used: the trusted root is the operator's file, or the one that sigstore-python contains.
-The import takes half a second, so this module is imported only if identities are trusted.
+sigstore-python verifies bundles. For cosign's older form, sigstore-python provides the keys and the authorities, and
+this module does the rest. No network is used. The trusted root is the operator's file, or the one that sigstore-python
+contains. The import takes half a second, so this module is imported only if identities are trusted.
 """
 
 from __future__ import annotations
@@ -46,18 +46,18 @@ from bot.verifiers._statement import IN_TOTO_TYPE, read_statement
 
 
 class UnusableRootError(Exception):
-    """A file of trusted roots that cannot be used; the text says which one and why."""
+    """A file of trusted roots cannot be used. The message names the file and gives the reason."""
 
 
 class _AnySigner:
-    """A policy that accepts every signer, so that messages can name the signer; identities are compared afterwards."""
+    """A policy that accepts every signer, so that messages can name the signer. Identities are compared afterwards."""
 
     def verify(self, cert: x509.Certificate) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
 class _VerificationRoot:
-    """The verifier, authorities and logs of one trusted root."""
+    """The verifier of one trusted root, with its authorities and logs."""
 
     verifier: Verifier
     authorities: Store
@@ -66,21 +66,24 @@ class _VerificationRoot:
 
     @classmethod
     def create(cls, root: TrustedRoot) -> _VerificationRoot:
-        """Load the keys of a trusted root. Raises SigstoreError if it is incomplete."""
+        """Load the keys of a trusted root. Raises SigstoreError if the root is incomplete."""
         purpose = KeyringPurpose.VERIFY
         authorities = Store(root.get_fulcio_certs())
         return cls(Verifier(trusted_root=root), authorities, root.rekor_keyring(purpose), root.ct_keyring(purpose))
 
 
 class KeylessVerifier:
-    """Verifies signatures that contain a certificate. Thread-safe."""
+    """Verifies signatures that contain a certificate, against the identities that the operator lists. Thread-safe."""
 
     def __init__(self, roots: Iterable[str | None]) -> None:
-        """Read the files of trusted roots; None is the root in sigstore-python. Raises UnusableRootError."""
+        """Read the files of trusted roots. None stands for the root that sigstore-python contains.
+
+        Raises UnusableRootError if a file cannot be used.
+        """
         self._roots: Mapping[str | None, _VerificationRoot] = {root: _load_root(root) for root in roots}
 
     def check_bundle(self, content: bytes, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return which listed identity signed a statement about `digest`; None if the statement is of another kind.
+        """Return the outcome for a bundle about `digest`; None if it is not a statement about an image's origin.
 
         Raises BrokenError if the statement cannot be parsed.
         """
@@ -100,10 +103,12 @@ class KeylessVerifier:
         return _match_identity(bundle.signing_certificate, trust, statement)
 
     def check_payload(self, blob: Blob, payload: bytes, trust: TrustEntry) -> SignatureOutcome:
-        """Return which listed identity made a signature of `payload` in the older form.
+        """Return the outcome for a signature of `payload` in the older form.
 
-        The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain beside
-        them is not used, because only known authorities are trusted. Raises BrokenError.
+        The annotations of `blob` contain the signature, a certificate and a log entry. The certificate chain in another
+        annotation is not used, because only known authorities are trusted.
+
+        Raises BrokenError if an annotation cannot be parsed.
         """
         if ENTRY_ANNOTATION not in blob.annotations:
             return UnsupportedSignature("an older cosign signature without a log entry")
@@ -124,7 +129,10 @@ class KeylessVerifier:
 
 
 def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _VerificationRoot) -> str:
-    """Return why the signer at the time of a log entry is not proven; an empty string if it is."""
+    """Return why the signer and the time are not proven; an empty string if they are.
+
+    A trusted log must contain the entry, and the certificate must have been valid when the log added the entry.
+    """
     try:
         root.transparency_logs.verify(
             key_id=KeyID(entry.log_id), signature=entry.log_signature, data=entry.signed_bytes
@@ -143,7 +151,7 @@ def _explain_unproved(entry: LogEntry, certificate: x509.Certificate, root: _Ver
 
 
 def _load_key(certificate: x509.Certificate) -> PublicKey:
-    """Return the key of a certificate. Raises BrokenError if it is of a kind that does not sign images."""
+    """Return the key of a certificate. Raises BrokenError if it is of a kind that is not used to sign images."""
     form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     try:
         return PublicKey.load(TrustedKey("", certificate.public_key().public_bytes(*form)))
@@ -152,7 +160,7 @@ def _load_key(certificate: x509.Certificate) -> PublicKey:
 
 
 def _match_identity(certificate: x509.Certificate, trust: TrustEntry, statement: SignedStatement) -> SignatureOutcome:
-    """Return the outcome for a valid certificate: the listed identity that it is for, if any."""
+    """Return the outcome for a valid certificate, which depends on whether `trust` lists its identity and issuer."""
     names = _list_names(certificate)
     for each in trust.identities:
         found = next((name for name in names if is_glob_match(each.identity, name)), None)
@@ -177,7 +185,7 @@ def _load_root(path: str | None) -> _VerificationRoot:
 
 
 def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
-    """Return the names in a certificate: email addresses of people, URLs of workflows."""
+    """Return the names in a certificate: email addresses of people, then URLs of workflows."""
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
@@ -187,7 +195,7 @@ def _list_names(certificate: x509.Certificate) -> tuple[str, ...]:
 
 
 def _has_issuer(certificate: x509.Certificate, issuer: str) -> bool:
-    """Return True if `issuer` authenticated the signer; older certificates have another extension for that."""
+    """Return True if `issuer` authenticated the signer. Older certificates use another extension for the issuer."""
     try:
         policy.AnyOf([policy.OIDCIssuerV2(issuer), policy.OIDCIssuer(issuer)]).verify(certificate)
     except SigstoreError:

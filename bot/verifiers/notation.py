@@ -1,6 +1,6 @@
-"""Verifies Notation signatures, by a certificate whose authority and subject the operator lists.
+"""Verifies Notation signatures. The operator lists the authorities and the subjects of trusted certificates.
 
-Revocation is not checked, and timestamps are not verified: a signature is valid as long as its certificate.
+Revocation is not checked. Timestamps are not verified either, so a signature is valid only as long as its certificate.
 https://notaryproject.dev/docs/
 """
 
@@ -42,13 +42,13 @@ SIGNATURE_TYPES = frozenset({SIGNATURE_TYPE})
 
 
 class NotationVerifier:
-    """Implements `bot.ports.SignatureVerifier`. Thread-safe."""
+    """Verifies Notation signatures. Implements `bot.ports.SignatureVerifier`. Thread-safe."""
 
     def __init__(self, artifacts: ArtifactStore, now: Callable[[], datetime]) -> None:
         self._artifacts, self._now = artifacts, now
 
     def verify(self, repository: str, digest: Digest, trust: TrustEntry) -> SignatureOutcome | None:
-        """Return which listed subject signed `digest`; None if none is listed."""
+        """Return the outcome for the Notation signatures of `digest`; None if `trust` lists no Notation subjects."""
         if trust.notation is None:
             return None
         return combine_outcomes(
@@ -80,7 +80,10 @@ class NotationVerifier:
 def check_envelope(
     media_type: str, content: bytes, digest: Digest, trust: NotationTrust, now: datetime
 ) -> SignatureOutcome:
-    """Return which subject of `trust` signed `digest`. Raises BrokenError."""
+    """Return the outcome for one Notation signature of `digest`.
+
+    Raises BrokenError if the envelope is invalid.
+    """
     envelope = read_envelope(media_type, content)
     if isinstance(envelope, UnsupportedSignature):
         return envelope
@@ -96,7 +99,10 @@ def check_envelope(
 
 
 def _check_signer(envelope: NotationEnvelope, trust: NotationTrust, now: datetime) -> SignatureOutcome:
-    """Return the outcome for a signature that the key of its certificate made. Raises BrokenError."""
+    """Return the outcome for a signature that the key of its certificate made, depending on who that signer is.
+
+    Raises BrokenError if the expiry time is invalid.
+    """
     expiry = envelope.expiry
     if expiry is not None and expiry <= now:
         return BadSignature(SignatureDefect.UNPROVED, f"it expired on {expiry:%Y-%m-%d}, according to its signer")
