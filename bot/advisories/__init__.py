@@ -1,1 +1,1 @@
-"""Vulnerability information from sources that the operator names: CISA's KEV, FIRST's EPSS and VEX documents."""
+"""Published vulnerability data from sources that the operator configures: CISA's KEV, FIRST's EPSS, VEX documents."""

@@ -1,4 +1,4 @@
-"""Parses OpenVEX documents (https://github.com/openvex/spec, 0.2.0 and the fields of earlier versions)."""
+"""Parses OpenVEX documents of version 0.2.0, and the fields of earlier versions (https://github.com/openvex/spec)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from bot.core.evidence.purl import parse_purl
 from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 MAX_DOCUMENT_SIZE = 16 * 1024 * 1024
-"""Bytes; a distribution's document about one image has a few hundred thousand."""
+"""Bytes. A distribution's document about one image has a few hundred thousand."""
 MAX_REASON_LENGTH = 120
-"""Characters of an author's reason that are kept; it is shown in a table cell."""
+"""Characters of an author's reason that are kept. The reason is shown in a table cell."""
 
 _CONTEXT = "https://openvex.dev/ns"
 _JUSTIFICATIONS = frozenset(
@@ -32,14 +32,17 @@ JsonObject = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class OpenVexDocument:
-    """A document with the statements of one author."""
+    """A parsed document. All statements are by the same author."""
 
     author: str
     statements: tuple[VexStatement, ...]
 
 
 def parse_document(content: bytes) -> OpenVexDocument:
-    """Parse a document. Raises MalformedError; a partial result might lack the statements that revoke others."""
+    """Parse a document. Raises MalformedError if any part is invalid.
+
+    A partial result is never returned, because it might lack the statements that revoke others.
+    """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -78,7 +81,10 @@ def _parse_names(vulnerability: object) -> Iterator[str]:
 
 
 def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
-    """Return the author's reason, which is mandatory for `not_affected`. Raises MalformedError."""
+    """Return the author's reason for the status; empty if there is none.
+
+    Raises MalformedError if the status is `not_affected` and there is no reason.
+    """
     justification, impact = entry.get("justification"), entry.get("impact_statement")
     if isinstance(justification, str) and justification in _JUSTIFICATIONS:
         return justification.replace("_", " ")
@@ -90,7 +96,10 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
 
 
 def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
-    """Yield the products that have package URLs; others cannot be matched, and omitting them suppresses nothing."""
+    """Yield the products that have package URLs.
+
+    Products without one cannot be matched. Omitting them is safe, because it suppresses no findings.
+    """
     for product in _get_list(entry, "products"):
         image = _parse_component(product)
         if image is not None:
@@ -118,7 +127,10 @@ def _get_list(entry: object, key: str) -> Sequence[object]:
 
 
 def _parse_time(entry: JsonObject, document: JsonObject) -> datetime:
-    """Return the time of the last change of a statement; without one, that of its document."""
+    """Return the time at which the statement was last changed. If it has no time, the document's time is used.
+
+    Raises MalformedError if neither has a valid time.
+    """
     text = entry.get("last_updated") or entry.get("timestamp") or document.get("timestamp")
     try:
         moment = datetime.fromisoformat(str(text))

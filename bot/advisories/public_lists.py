@@ -1,4 +1,6 @@
-"""Looks up vulnerabilities in CISA's list of exploited ones (KEV) and FIRST's exploitation probabilities (EPSS).
+"""Looks up vulnerabilities in two public lists: CISA's KEV and FIRST's EPSS.
+
+KEV lists vulnerabilities that are known to be exploited. EPSS gives the probability that a vulnerability is exploited.
 
 https://www.cisa.gov/known-exploited-vulnerabilities-catalog, https://www.first.org/epss/data_stats
 """
@@ -21,7 +23,7 @@ T = TypeVar("T")
 
 
 class PublicLists:
-    """Reads each list once, on the first lookup."""
+    """The KEV and EPSS lists that are configured. Each list is read once, on the first lookup."""
 
     def __init__(self, kev: DocumentSource | None = None, epss: DocumentSource | None = None) -> None:
         self._kev, self._epss = kev, epss
@@ -31,7 +33,10 @@ class PublicLists:
         self._errors: dict[AdvisoryList, str] = {}
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return the entries of the lists for `ids`."""
+        """Return what the lists contain about the vulnerabilities `ids`.
+
+        A list that cannot be read is reported in the result's `errors`.
+        """
         if not self._is_read:
             self._is_read = True
             self._catalogue = self._read_list(AdvisoryList.KEV, self._kev, MAX_CATALOGUE_SIZE, parse_catalogue)
@@ -52,7 +57,10 @@ class PublicLists:
     def _read_list(
         self, advisory_list: AdvisoryList, source: DocumentSource | None, limit: int, parse: Callable[[bytes], T]
     ) -> T | None:
-        """Return the list; None if it is not configured, or if it cannot be read, which is recorded as an error."""
+        """Return the parsed list. Return None if it is not configured.
+
+        If the list cannot be read, the error is recorded in `_errors`, and None is returned.
+        """
         if source is None:
             return None
         try:
@@ -74,20 +82,25 @@ class PublicLists:
         return None
 
 
+_NOT_KEV = "is not a KEV catalogue in the format published by CISA"
+
 MAX_CATALOGUE_SIZE = 32 * 1024 * 1024
-"""Bytes; in 2026 the catalogue has one and a half million, and grows by less than a fifth per year."""
+"""Bytes. In 2026 the catalogue has one and a half million, and it grows by less than a fifth per year."""
 
 
 @dataclass(frozen=True, slots=True)
 class KevCatalogue:
-    """All known exploited vulnerabilities, as of one day."""
+    """CISA's catalogue of vulnerabilities that are known to be exploited, as of one day."""
 
     day: date
     ids: frozenset[str]
 
 
 def parse_catalogue(content: bytes) -> KevCatalogue:
-    """Parse the catalogue. Raises MalformedError; a partial result would imply that the rest is not exploited."""
+    """Parse the catalogue. Raises MalformedError if any part is invalid.
+
+    A partial result is never returned, because it would imply that the other vulnerabilities are not exploited.
+    """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):
@@ -95,14 +108,14 @@ def parse_catalogue(content: bytes) -> KevCatalogue:
     match document:
         case {"dateReleased": str(released), "vulnerabilities": [_, *_] as entries}:
             return KevCatalogue(_parse_day(released), frozenset(_parse_ids(entries)))
-    raise MalformedError("is not a catalogue as CISA publishes it: it lacks `dateReleased`, or `vulnerabilities`")
+    raise MalformedError(f"{_NOT_KEV}: `dateReleased` or `vulnerabilities` is missing")
 
 
 def _parse_day(released: str) -> date:
     try:
         return date.fromisoformat(released[:10])
     except ValueError:
-        raise MalformedError("is not a catalogue as CISA publishes it: its `dateReleased` is not a date") from None
+        raise MalformedError(f"{_NOT_KEV}: `dateReleased` is not a date") from None
 
 
 def _parse_ids(entries: Sequence[object]) -> Iterator[str]:
@@ -111,25 +124,32 @@ def _parse_ids(entries: Sequence[object]) -> Iterator[str]:
             case {"cveID": str(identifier)} if is_cve(identifier):
                 yield identifier
             case _:
-                raise MalformedError("is not a catalogue as CISA publishes it: it has an entry without a `cveID`")
+                raise MalformedError(f"{_NOT_KEV}: an entry has no CVE ID in `cveID`")
 
 
 MAX_SCORES_SIZE = 128 * 1024 * 1024
-"""Bytes, unpacked; in 2026 the file has ten million for three hundred thousand vulnerabilities."""
+"""Bytes, unpacked. In 2026 the file has ten million, for three hundred thousand vulnerabilities."""
 
+_NOT_EPSS = "is not an EPSS score list in the format published by FIRST (first.org)"
 _DAY = re.compile(rb"#.*\bscore_date:(\d{4}-\d\d-\d\d)")
 _HEADER = b"cve,epss,percentile"
 
 
 @dataclass(frozen=True, slots=True)
 class EpssScores:
-    """All scores of one day, as unparsed rows: few are looked up, and parsing all of them would take much memory."""
+    """All EPSS scores of one day.
+
+    The rows stay unparsed, because few of them are looked up, and parsing all of them would take much memory.
+    """
 
     day: date
     _rows: bytes
 
     def get_scores(self, ids: Collection[str]) -> Mapping[str, float]:
-        """Return the probabilities of the `ids` that have one. Raises MalformedError."""
+        """Return the scores of `ids`, from 0 to 1. Ids without a score are left out.
+
+        Raises MalformedError if one of these scores is invalid.
+        """
         return dict(self._find_scores({identifier.encode() for identifier in ids}))
 
     def _find_scores(self, ids: Collection[bytes]) -> Iterator[tuple[str, float]]:
@@ -140,16 +160,16 @@ class EpssScores:
 
 
 def parse_scores(content: bytes) -> EpssScores:
-    """Parse the date and check the header; the rows stay unparsed. Raises MalformedError."""
+    """Parse the date and check the header, without parsing the rows. Raises MalformedError if either is invalid."""
     first, _, rest = content.partition(b"\n")
     header, _, rows = rest.partition(b"\n")
     date_match = _DAY.match(first)
     if date_match is None or header.strip() != _HEADER:
-        raise MalformedError("is not a score list as published by FIRST: `score_date` or an expected column is missing")
+        raise MalformedError(f"{_NOT_EPSS}: `score_date` or an expected column is missing")
     try:
         return EpssScores(date.fromisoformat(date_match[1].decode()), rows)
     except ValueError:
-        raise MalformedError("is not a score list as published by FIRST: its `score_date` is not a date") from None
+        raise MalformedError(f"{_NOT_EPSS}: `score_date` is not a date") from None
 
 
 def _parse_probability(text: bytes) -> float:
@@ -158,5 +178,5 @@ def _parse_probability(text: bytes) -> float:
     except ValueError:
         probability = -1.0
     if not 0 <= probability <= 1:
-        raise MalformedError("is not a score list as published by FIRST: a score is not a number from 0 to 1")
+        raise MalformedError(f"{_NOT_EPSS}: a score is not a number from 0 to 1")
     return probability

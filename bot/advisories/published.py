@@ -1,4 +1,4 @@
-"""All published vulnerability information, combined for the pipeline."""
+"""Combines the public lists and the VEX documents into one source of vulnerability data for the pipeline."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from bot.model.vex import VexStatements
 ListDigests = Callable[[ScanSubject], frozenset[Digest]]
 """Returns all digests of a subject's image: those of its index, manifest and config.
 
-Raises RegistryError.
+Raises RegistryError if the registry cannot be queried.
 """
 
 
 class PublishedAdvisories:
-    """Implements `bot.ports.AdvisorySource`."""
+    """All published vulnerability data that is configured. Implements `bot.ports.AdvisorySource`."""
 
     def __init__(self, lists: PublicLists, documents: VexDocuments, list_digests: ListDigests) -> None:
         self._lists, self._documents, self._list_digests = lists, documents, list_digests
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level read them
-        """Read the lists and the documents."""
+        """Read the configured lists and documents, and yield a check for each list and for the documents."""
         result = self._lists.query_lists(())
         for advisory_list, day in (
             (AdvisoryList.KEV, result.list_versions.kev_date),
@@ -47,24 +47,28 @@ class PublishedAdvisories:
             yield report_ok(AdvisoryList.VEX.value, "read its documents", f"{statements} by accepted authors")
 
     def load_statements(self) -> VexStatements:
-        """Return the statements of accepted authors about images."""
+        """Return the VEX statements of accepted authors, and the errors of documents that could not be read."""
         return self._documents.load_statements()
 
     def list_digests(self, subject: ScanSubject) -> frozenset[Digest]:
-        """Return the digests of an image. Its registry is contacted only if statements name digests other than its own.
+        """Return the digests by which VEX statements may name the subject's image, including its own digest.
 
-        Registry errors are ignored here; the image then has only its own digest.
+        The registry is contacted only if statements name other digests. If the registry cannot be queried, only the
+        subject's own digest is returned.
         """
         own_digests = frozenset({subject.digest})
         if self._documents.list_digests() <= own_digests:
             return own_digests
         try:
             return own_digests | self._list_digests(subject)
-        except RegistryError:  # findings then count as usual, and the inspection of the image reports the error
+        except RegistryError:  # the findings count as usual, and the inspection of the image reports the error
             return own_digests
 
     def query_lists(self, ids: Collection[str]) -> AdvisoryResult:
-        """Return the entries of public lists for `ids`."""
+        """Return what the public lists contain about the vulnerabilities `ids`.
+
+        If VEX documents could not be read, the result also names VEX among the lists that were not read.
+        """
         result = self._lists.query_lists(ids)
         if not self._documents.load_statements().errors:
             return result

@@ -1,4 +1,4 @@
-"""A file or a URL that the configuration names, and that is read completely or not at all."""
+"""Reads a file or a URL that the configuration names, either completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from pathlib import Path
 from bot.net import HostTrust, HttpClient, HttpError, Url
 
 _GZIP_MAGIC = b"\x1f\x8b"
-"""First bytes of every gzip file (RFC 1952)."""
+"""The first bytes of every gzip file (RFC 1952)."""
 _CHUNK_SIZE = 1024 * 1024
 """Bytes per read."""
 
 
 class UnreadableSourceError(Exception):
-    """The source could not be read; the text says which one, and why."""
+    """The source could not be read. The message names the source and gives the reason."""
 
 
 class MalformedError(ValueError):
     """The content is not in the expected format.
 
-    The text gives the reason as a predicate; it becomes a sentence with the name of the source in front.
+    The message gives the reason as a predicate. Put the name of the source in front of it to form a sentence.
     """
 
 
 class DocumentSource:
-    """A file, by its path or its URL."""
+    """A document at a path or a URL. `str()` returns its location for messages."""
 
     def __init__(self, location: Path | str, environment: Mapping[str, str]) -> None:
-        """Take a path or an absolute URL, and the environment with the proxy and CA settings."""
+        """Take the location, a path or an absolute URL, and the environment with the proxy and CA settings."""
         self._location = location
         self._environment = environment
 
@@ -40,9 +40,9 @@ class DocumentSource:
         return Url.parse(self._location).display_text if isinstance(self._location, str) else str(self._location)
 
     def read_content(self, limit: int) -> bytes:
-        """Return the content, unpacked if it is gzip; `limit` in bytes is for both forms.
+        """Return the content. If it is compressed with gzip, return it unpacked.
 
-        Raises UnreadableSourceError.
+        Raises UnreadableSourceError if it cannot be read, or if it has more than `limit` bytes in either form.
         """
         location = self._location
         content = self._fetch_url(location, limit) if isinstance(location, str) else self._read_file(location, limit)
@@ -76,7 +76,10 @@ class DocumentSource:
             raise UnreadableSourceError(f"{self} is damaged: it cannot be unpacked") from None
 
     def _read_all(self, read: Callable[[int], bytes], limit: int) -> bytes:
-        """Return all bytes of an open file, read in chunks: Python would allocate `limit` bytes for a single read."""
+        """Return all bytes of an open file, read in chunks, because Python would allocate `limit` bytes at once.
+
+        Raises UnreadableSourceError if the file has more than `limit` bytes.
+        """
         content = bytearray()
         while chunk := read(_CHUNK_SIZE):
             content += chunk

@@ -1,6 +1,7 @@
 """Reads VEX statements of accepted authors from the documents that the configuration names.
 
-A document is trusted because of its location: its author is a plain field in it, and documents are not signed.
+A document is trusted because of its location. Its author cannot be verified: the name is a plain field in the document,
+and documents are not signed.
 """
 
 from __future__ import annotations
@@ -15,25 +16,25 @@ from bot.core.globs import is_glob_match
 from bot.model.vex import VexStatement, VexStatements
 
 MAX_DOCUMENTS = 2000
-"""Limit of the documents in one folder and its subfolders; enough for one document per image of a large fleet."""
+"""Limit for one folder with its subfolders. It allows one document for each image of a large fleet."""
 MAX_STATEMENTS = 200_000
-"""Limit over all documents; so many statements take half a gigabyte of memory for the whole run."""
+"""Limit for all documents together. This many statements take half a gigabyte of memory during the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcceptedDocuments:
-    """A location of VEX documents, and the authors that are accepted there."""
+    """A location of VEX documents, and the authors whose statements are accepted from there."""
 
     config_key: str
-    """Key of its entry in the configuration: `enrichment.vex[0]`."""
+    """Key of this entry in the configuration, such as `enrichment.vex[0]`."""
     location: Path | str
     """A file, a folder whose `.json` files are documents, or an absolute URL."""
     authors: tuple[str, ...]
-    """Globs that are matched against the whole author; one must match."""
+    """Globs for the author's name. One of them must match the whole name."""
 
 
 class VexDocuments:
-    """Reads all documents once, when the first statement or digest is requested."""
+    """The statements in all configured documents, which are read once, when they are first needed."""
 
     def __init__(self, accepted: Sequence[AcceptedDocuments], environment: Mapping[str, str]) -> None:
         self._accepted, self._environment = accepted, environment
@@ -41,13 +42,13 @@ class VexDocuments:
         self._digests: frozenset[str] | None = None
 
     def load_statements(self) -> VexStatements:
-        """Return the statements of accepted authors, and errors for documents that could not be read."""
+        """Return the statements of accepted authors, and the errors of documents that could not be read."""
         if self._vex is None:
             self._vex = self._read_documents()
         return self._vex
 
     def list_digests(self) -> frozenset[str]:
-        """Return every image digest that a statement names."""
+        """Return every image digest that any of the statements names."""
         if self._digests is None:
             products = (product for each in self.load_statements().statements for product in each.products)
             self._digests = frozenset(product.image.version for product in products if product.image.version)
@@ -69,10 +70,10 @@ class VexDocuments:
         return VexStatements(tuple(statements), tuple(errors))
 
     def _read_statements(self, accepted: AcceptedDocuments, errors: list[str]) -> Iterator[VexStatement]:
-        """Yield the statements at one location.
+        """Yield the statements at one location, and append an error for each document that cannot be used.
 
-        A document by another author is ignored in a folder, and is an error if the configuration names the document
-        itself.
+        If the location is a folder, documents by other authors are ignored. If the configuration names the document
+        itself, another author is an error.
         """
         is_folder = isinstance(accepted.location, Path) and accepted.location.is_dir()
         for source in self._list_sources(accepted.location, errors):
@@ -89,7 +90,7 @@ class VexDocuments:
                     errors.append(f"{source} is by `{document.author[:100]}`, who is not listed in `authors`")
 
     def _list_sources(self, location: Path | str, errors: list[str]) -> Iterator[DocumentSource]:
-        """Yield the documents at one location, sorted by name."""
+        """Yield the documents at one location, sorted by name. If a folder has too many, append an error."""
         if isinstance(location, str) or not location.is_dir():
             yield DocumentSource(location, self._environment)
             return

@@ -121,7 +121,7 @@ def test_a_host_that_nobody_named_is_not_asked_though_a_redirect_says_so():
     ],
 )
 def test_a_catalogue_that_could_be_incomplete_is_none(document):
-    with pytest.raises(MalformedError, match="as CISA publishes it"):
+    with pytest.raises(MalformedError, match="in the format published by CISA"):
         parse_catalogue(json.dumps(document).encode())
 
 
@@ -136,7 +136,7 @@ def test_a_catalogue_that_could_be_incomplete_is_none(document):
     ],
 )
 def test_scores_without_their_day_or_their_columns_are_none(content):
-    with pytest.raises(MalformedError, match="as published by FIRST"):
+    with pytest.raises(MalformedError, match="in the format published by FIRST"):
         parse_scores(content)
 
 
