@@ -24,7 +24,7 @@ def _rungs():
     said = ""
     for level, cell in zip(RunLevel, row.split("|"), strict=True):
         said = said if "the same" in cell else cell
-        ((scope, role),) = re.findall(r"the scope `(\w+)`, the role (\w+)", said)
+        ((scope, role),) = re.findall(r"the scope `(\w+)` and the role (\w+)", said)
         yield level, (scope, role)
 
 

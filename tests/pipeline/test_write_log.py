@@ -59,20 +59,20 @@ class Story:
     def play(self) -> None:
         self.run("opens a request", "opened", lambda: self.moves("new"))
         self.run("finds nothing to do", "unchanged")
-        self.run("learns something new about the images", "refreshed", self.learns)
-        self.run("updates to a newer digest", "refreshed", lambda: self.moves("newer"))
-        self.run("finds its base merged into the branch", "refreshed", self.person_updates)
-        self.run("finds that merge again", "unchanged")
+        self.run("finds new information about the images", "refreshed", self.learns)
+        self.run("updates a request to a newer digest", "refreshed", lambda: self.moves("newer"))
+        self.run("finds the base branch merged into its branch", "refreshed", self.person_updates)
+        self.run("finds the same merge again", "unchanged")
         self.run("creates the dashboard", "unchanged", has_dashboards=True)
         self.run("finds the dashboard up to date", "unchanged", has_dashboards=True)
         self.run("withdraws a request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
-        self.run("opens one with a new label and a reviewer", "opened", self.asks_for_more)
+        self.run("opens a request with a new label and a reviewer", "opened", self.asks_for_more)
         self.run(
-            "finds a person's commit on its branch",
+            "finds a commit of another user on its branch",
             "left-alone",
             lambda: self.stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"}),
         )
-        self.run("finds that commit again", "left-alone")
+        self.run("finds the same commit again", "left-alone")
 
 
 @pytest.mark.parametrize("kind", STANDS)
