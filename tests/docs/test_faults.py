@@ -23,7 +23,7 @@ pytestmark = pytest.mark.real("git")
 TABLE = said(ROOT / "docs" / "operations.md").partition("## When something breaks")[2].partition("\n## ")[0]
 CODES = {row[0]: row[1] for row in re.findall(r"^\| ([^|]+) \| [^|]+ \| (\d*) ?\|$", TABLE, re.MULTILINE)}
 DOWN = "127.0.0.1:9"
-KILLED = "the run is killed, at any moment"
+KILLED = "The run is killed at any moment."
 """Tried at every write, in `tests/pipeline/test_killed_runs.py`."""
 
 

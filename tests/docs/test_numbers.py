@@ -58,7 +58,7 @@ NUMBERS = [
     ("forges", f"up to {github_tree.MAX_TREE_REQUESTS} requests"),
     ("github-action", f"cut after {github_action.MAX_OUTPUT:,} characters"),
     ("operations", f"{WORDS[REGISTRY_POOL.workers]} at a time"),
-    ("operations", f"forgets what it has not seen for {TAGS_KEPT.days} days"),
+    ("operations", f"data that it has not seen for {TAGS_KEPT.days} days"),
     ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
     ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
@@ -75,7 +75,7 @@ def test_a_number_on_a_page_is_that_of_the_program(page, words):
 def test_a_limit_of_a_forge_that_is_waited_for_is_a_minute():
     assert refusal.MAX_WAIT == 60
     assert all(
-        "up to a minute is waited for" in said(ROOT / "docs" / f"{page}.md") for page in ("forges", "operations")
+        "for up to a minute" in said(ROOT / "docs" / f"{page}.md") for page in ("forges", "operations")
     )
     assert grype.MAX_DATABASE_AGE == trivy.MAX_DATABASE_AGE
 
