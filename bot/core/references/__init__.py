@@ -1,1 +1,1 @@
-"""Image references in files: which there are, which of them may be updated, and how their bytes change."""
+"""Image references: which ones a tree contains, which ones may be updated, and how the bytes of their files change."""

@@ -1,4 +1,4 @@
-"""Image references that a change touches, by the changed lines of their files."""
+"""Image references that a change affects, determined from the changed lines of each file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 _CONTINUED_LINE = re.compile(rb"[\\`][ \t\r]*$|^\s*(?:#.*)?$")
-"""A line of a Dockerfile that may continue on the next one: it ends with an escape, is a comment or is empty."""
+"""Matches a Dockerfile line after which the instruction may go on: it ends with an escape, is a comment or is empty."""
 
 
 def _get_start(lines: range) -> int:
@@ -20,7 +20,7 @@ def _get_start(lines: range) -> int:
 
 
 class ChangedFile:
-    """One file, and its changed lines."""
+    """The content of one file, and the numbers of its changed lines."""
 
     def __init__(self, content: bytes, changed_lines: Sequence[range]) -> None:
         self._content = content
@@ -28,12 +28,15 @@ class ChangedFile:
         self._changed_lines = sorted(changed_lines, key=_get_start)
 
     def has_changed(self, line_numbers: Iterable[int]) -> bool:
-        """Return True if one of the lines was changed."""
+        """Return True if at least one of the lines was changed."""
         found = ((number, bisect_right(self._changed_lines, number, key=_get_start)) for number in line_numbers)
         return any(index and number in self._changed_lines[index - 1] for number, index in found)
 
     def list_lines(self, occurrence: Occurrence) -> set[int]:
-        """Return the lines of an occurrence: those of its text, tag and digest, and of the element that contains it."""
+        """Return the numbers of the lines that belong to an occurrence.
+
+        These are the lines of its text, tag and digest, and its related lines.
+        """
         line_numbers = {occurrence.line_number, *occurrence.related_lines}
         for slot in (occurrence.digest_slot, occurrence.tag_slot):
             if isinstance(slot, EditSlot):
@@ -42,10 +45,10 @@ class ChangedFile:
         return line_numbers
 
     def can_affect(self, occurrence: Occurrence) -> bool:
-        """Return True if a change may set a variable that determines the occurrence.
+        """Return True if the change may affect the value of a variable that the occurrence uses.
 
-        In a Dockerfile a changed instruction must name the variable. In other formats any change counts, because values
-        may be far from the variable's name.
+        In a Dockerfile, one of the changed instructions must contain the name of the variable. In other formats, any
+        change to the file counts, because a value can be many lines away from the name of its variable.
         """
         if not occurrence.variables or not self._changed_lines:
             return False
@@ -56,7 +59,7 @@ class ChangedFile:
 
     @cached_property
     def _changed_instructions(self) -> bytes:
-        """All instructions of a Dockerfile that have a changed line, in full."""
+        """All lines of those Dockerfile instructions that have at least one changed line."""
         changed_lines: list[bytes] = []
         instruction: list[bytes] = []
         is_changed = False
@@ -71,12 +74,15 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFiles:
-    """The files of a change; unchanged files are not in `files`."""
+    """The files of a change. Files that did not change are not in `files`."""
 
     files: Mapping[FilePath, ChangedFile]
 
     def is_touched(self, item: Occurrence | UnsupportedText) -> bool:
-        """Return True if an occurrence or unsupported text is on a changed line, or a change may determine it."""
+        """Return True if the change touches the item, or may change the reference that results from it.
+
+        An unsupported text that stands for a whole file is touched by any change to that file.
+        """
         file = self.files.get(item.path)
         if isinstance(item, UnsupportedText):
             return file is not None and (item.reason in WHOLE_FILE_REASONS or file.has_changed((item.line_number,)))

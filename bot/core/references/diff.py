@@ -1,4 +1,4 @@
-"""Parser of `git diff --unified=0`: the lines of each file that a patch adds or changes.
+"""Parser of `git diff --unified=0`: finds the lines that a patch adds to or changes in each file.
 
 https://git-scm.com/docs/diff-format#generate_patch_text_with_p
 """
@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 ALL_LINES = range(1, 1 << 31)
-"""The lines of a new file."""
+"""The lines of a new file, whose number is not known."""
 
 _HUNK = re.compile(rb"@@ -[0-9]+(?:,([0-9]+))? \+([0-9]+)(?:,([0-9]+))? @@", re.ASCII)
 _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
@@ -18,9 +18,9 @@ _NO_FILE = b"/dev/null"
 
 
 def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
-    """Return the new lines of each file in a patch, counted from 1.
+    """Return the added and changed lines of each file, as ranges of line numbers in the new file (from 1).
 
-    A deleted file has no lines. The patch must have the prefixes `a/` and `b/`, and no context lines.
+    A deleted file has an empty tuple. The patch must have the path prefixes `a/` and `b/`, and no context lines.
     """
     changed: dict[bytes, tuple[range, ...]] = {}
     old = path = b""
@@ -41,7 +41,10 @@ def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
 
 
 def _skip_hunk(lines: Iterator[bytes], count: int) -> None:
-    """Skip the lines of a hunk, which may look like headers; git's own remarks among them do not count."""
+    """Skip `count` lines of a hunk, because such lines may look like headers.
+
+    Remarks that git adds after a backslash (`No newline at end of file`) are skipped without being counted.
+    """
     while count and (line := next(lines, None)) is not None:
         count -= not line.startswith(b"\\")
 

@@ -1,4 +1,4 @@
-"""Locators of the images that `FROM` names in a Dockerfile."""
+"""Locators of the base images in a Dockerfile, which are the images that `FROM` instructions name."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ _BASE_LOCATOR = re.compile(r"stage\[\d+\]")
 
 
 def build_base_locator(stage: int) -> str:
-    """Return the locator of the image in the `FROM` of a stage; stages are counted from 0."""
+    """Return the locator of the base image of a stage. Stages are counted from 0."""
     return f"stage[{stage}]"
 
 
 def is_base_image(occurrence: Occurrence) -> bool:
-    """Return True if `FROM` names the image; False if the Dockerfile copies or mounts files from it."""
+    """Return True if a `FROM` instruction names the image.
+
+    False for images from which a Dockerfile copies or mounts files.
+    """
     return _BASE_LOCATOR.fullmatch(occurrence.locator) is not None

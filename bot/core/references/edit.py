@@ -1,4 +1,4 @@
-"""Byte edits, and the proof that they make the planned changes and no others."""
+"""Byte edits, and the check that they make the planned changes and no others."""
 
 from __future__ import annotations
 
@@ -19,17 +19,21 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def get_occurrence_key(occurrence: Occurrence) -> OccurrenceKey:
-    """Return the key of an occurrence that edits do not change: its path, format and locator."""
+    """Return the path, format and locator of an occurrence, which stay the same when its file is edited."""
     return occurrence.path, occurrence.format, occurrence.locator
 
 
 def build_edit(slot: EditSlot, value: str) -> ByteEdit:
-    """Return the edit that writes a digest or a tag into its `slot`."""
+    """Return the edit that writes `value` (a digest or a tag) into `slot`."""
     return ByteEdit(slot.span, slot.old, slot.prefix + value.encode())
 
 
 def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
-    """Yield the edits for an update to a candidate: its digest, and its tag if that changes."""
+    """Yield the edits that update an occurrence to a candidate.
+
+    One edit writes the digest, and another one the tag if the candidate changes it. A slot that is not editable gets no
+    edit.
+    """
     digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
     tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
     edits = [
@@ -45,7 +49,10 @@ def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[B
 
 
 def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
-    """Return True if YAML would read the new tag as a number of another spelling, as with `1.20`."""
+    """Return True if the new tag is unquoted and YAML would parse it as a number that prints differently.
+
+    For example, YAML reads `1.20` as the number 1.2.
+    """
     if not isinstance(occurrence.tag_slot, EditSlot) or candidate.tag is None or not _NUMBER.fullmatch(candidate.tag):
         return False
     before, after = content[: occurrence.tag_slot.span.start][-1:], content[occurrence.tag_slot.span.end :][:1]
@@ -53,10 +60,10 @@ def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: Upda
 
 
 def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
-    """Return `content` with all `edits` made; equal edits are made once.
+    """Return `content` with all `edits` applied. Edits that occur several times are applied once.
 
-    Raises EditError if two different edits touch the same byte (insertions at one position included), or if the
-    content differs from the bytes that an edit expects.
+    Raises EditError if two different edits touch the same byte, which includes insertions at the same position. Also
+    raises EditError if the content differs from the bytes that an edit expects.
     """
     pieces: list[bytes] = []
     copied = 0
@@ -73,7 +80,7 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
 
 
 def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
-    """Return True if two different edits, in the order of their spans, touch each other."""
+    """Return True if two different edits touch each other. `first` must not start after `second`."""
     if second.span.start < first.span.end:
         return True
     is_insertion = first.span.start == first.span.end or second.span.start == second.span.end
@@ -86,9 +93,11 @@ def has_only_planned_changes(
     planned_digests: Mapping[OccurrenceKey, Digest],
     planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
 ) -> bool:
-    """Return True if exactly the `planned_digests` references have new digests, and those in `planned_tags` new tags.
+    """Return True if an edit changed exactly the planned digests and tags.
 
-    `old_references` and `new_references` are the references extracted before and after the edit.
+    `old_references` and `new_references` are the references extracted before and after the edit. Each reference in
+    `planned_digests` must have its new digest, each one in `planned_tags` its new tag, and everything else must be
+    equal.
     """
     expected = _index_references(old_references)
     for identity, digest in planned_digests.items():
@@ -100,7 +109,10 @@ def has_only_planned_changes(
 
 
 def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
-    """Return references by key, and the count of each unsupported text by content, since edits may add lines."""
+    """Return all references by their key, and the number of equal unsupported texts by their content.
+
+    Unsupported texts have no key, and an edit may move them to another line.
+    """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()
     for place in items:

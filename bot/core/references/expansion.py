@@ -1,4 +1,4 @@
-"""Expansion of variables in image references, and the bytes from which the parts of the expanded reference come."""
+"""Expansion of variables in image references, which also records the bytes that each part of a reference comes from."""
 
 from __future__ import annotations
 
@@ -16,27 +16,28 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, 
 from bot.model.vocabulary import Reason
 
 MAX_RUNS = 100
-"""Runs in one value, and missing variables named for it; values that use earlier ones could double with every line."""
+"""Limit for the runs of one value, and for the missing variables that are named for it. Without a limit, values that
+use earlier values could double in size with every line."""
 MAX_LENGTH = 4096
-"""Characters of one value; a reference has at most about a thousand."""
+"""Limit for the characters of one value. An image reference has at most about a thousand."""
 MAX_VARIABLES = 20
-"""Variables named for one reference; more than any image consists of."""
+"""Limit for the variables that are named for one reference. No real image reference uses more."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A run of characters of an expanded text that come from one position in a file."""
+    """A run of characters in an expanded text that all come from one position in a file."""
 
     text: str
     span: Span | None
-    """The bytes that contain the text; None if no bytes are equal to it."""
+    """The bytes that contain the run. None if the characters are not written in the file in this form."""
     assignment: EnvironmentVariable | None
-    """The assignment whose value contains the run; None for the expanded text itself and its defaults."""
+    """The assignment whose value contains the run. None if the run is in the expanded text itself or in a default."""
 
 
 @dataclass(frozen=True, slots=True)
 class VariableRun:
-    """The characters of an expanded text that replaced a variable, by its value or default."""
+    """The range of characters in an expanded text that replaced a variable."""
 
     start: int
     end: int
@@ -47,14 +48,14 @@ class VariableRun:
 
 @dataclass(frozen=True, slots=True)
 class ExpandedText:
-    """A text with all variables replaced."""
+    """A text in which all variables are replaced by their values or defaults."""
 
     runs: tuple[TextRun, ...] = ()
-    """Never empty runs."""
+    """The runs of the text, in order. No run is empty."""
     variable_runs: tuple[VariableRun, ...] = ()
-    """Variables of the text, and of the values and defaults in it."""
+    """The ranges of all replaced variables, including variables inside of values and defaults."""
     missing_variables: tuple[str, ...] = ()
-    """Variables without a value; if there are any, the text cannot be expanded."""
+    """Variables without a value. If there are any, the text could not be expanded."""
 
     @property
     def text(self) -> str:
@@ -66,13 +67,17 @@ class ExpandedText:
 
 
 ExpandedValues = Mapping[str, ExpandedText]
-"""Expanded values by variable."""
+"""Expanded values by the name of their variable."""
 
 
 def expand_text(
     text: InterpolatedText, values: ExpandedValues, assignment: EnvironmentVariable | None = None
 ) -> ExpandedText:
-    """Replace the variables of `text`, the value of `assignment`, as Docker Compose does (template/template.go)."""
+    """Replace the variables in `text`, as Docker Compose does (template/template.go).
+
+    `text` is the value of `assignment`, or is not the value of a variable if `assignment` is None. If the result
+    exceeds a limit, its variables count as missing.
+    """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
     missing: dict[str, None] = {}
@@ -100,7 +105,7 @@ def expand_text(
 
 
 def list_variables(text: InterpolatedText) -> Iterator[str]:
-    """Yield each used variable of `text`, those in defaults included."""
+    """Yield each variable that `text` uses, once for each use. Variables in defaults are included."""
     for part in text:
         if isinstance(part, VariableUse):
             yield part.variable
@@ -123,24 +128,28 @@ def _replace_variable(use: VariableUse, values: ExpandedValues, assignment: Envi
 
 @dataclass(frozen=True, slots=True)
 class WrittenReference:
-    """The bytes of a reference that results from an expanded text."""
+    """An image reference that results from an expanded text, with the bytes of its digest and tag."""
 
     path: FilePath
-    """The file with the text."""
+    """The file that contains the text."""
     expanded: ExpandedText
     reference: ImageReference
 
     @property
     def assignment(self) -> EnvironmentVariable | None:
-        """The assignment whose value has the end of the reference; None if the text itself has it."""
+        """The assignment whose value contains the end of the reference.
+
+        None if the end is in the text itself or in a default.
+        """
         return self.expanded.runs[-1].assignment
 
     @property
     def digest(self) -> EditSlot | NotEditable:
-        """The slot of the digest: its bytes, or the position after the end of the reference.
+        """The slot of the digest.
 
-        It is not editable if a variable before the end affects the tag, because the digest would stay the same when a
-        user overrides that variable.
+        If there is no digest, the slot is the position after the end of the reference. The digest is not editable if
+        the tag depends on a variable that does not supply the end of the reference. Such a digest would stay the same
+        when a user overrides the variable.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -156,7 +165,7 @@ class WrittenReference:
 
     @property
     def tag(self) -> EditSlot | NotEditable:
-        """The slot of the tag, in the same file as that of the digest."""
+        """The slot of the tag. It is only editable if it is in the same file as the end of the reference."""
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.variable_runs):
@@ -164,7 +173,10 @@ class WrittenReference:
         return self._find_slot(start + 1, end) if self.reference.tag else self._find_slot(start, end, b":")
 
     def _is_tag_frozen_by_digest(self, length: int) -> bool:
-        """Return True if a variable affects the tag, and its value does not contain the end of the reference."""
+        """Return True if a variable affects the tag without supplying the end of the reference.
+
+        This includes an empty variable at the end, because a value for it would lengthen the tag.
+        """
         name_end = len(self.reference.name)
         return any(
             use.start == use.end == length if use.end == length else use.end > name_end
@@ -172,7 +184,11 @@ class WrittenReference:
         )
 
     def _find_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the slot of a range of characters if it is in one run, in the file with the end of the reference."""
+        """Return the slot for a range of characters.
+
+        It is editable if a single run contains the range, and this run is in the file that has the end of the
+        reference.
+        """
         at = 0
         for piece in self.expanded.runs:
             length = len(piece.text)
@@ -191,21 +207,26 @@ class WrittenReference:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedInterpolation:
-    """An image written with variables, and its resolved reference."""
+    """An image that is written with variables, and the reference or unsupported text that it resolves to."""
 
     source: InterpolatedImage
     item: Occurrence | UnsupportedText
     assignment: EnvironmentVariable | None = None
-    """The assignment whose value has the end of the reference; None if the text itself or a default has it."""
+    """The assignment whose value contains the end of the reference. None if the end is in the text itself or a
+    default."""
 
     @property
     def tag_ref(self) -> TagRef | None:
-        """The tag that the image refers to; images of one repository without a tag are equal."""
+        """The tag that the image refers to, `latest` if it has none. None if the image could not be resolved."""
         return self.item.reference.to_tag_ref(default_tag="latest") if isinstance(self.item, Occurrence) else None
 
 
 def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> ResolvedInterpolation:
-    """Resolve an image with the given values; the occurrence keeps its path, with slots at the end of the reference."""
+    """Resolve an image with the given values.
+
+    The occurrence has the path of the image, but its slots are at the end of the reference, which can be in another
+    file. If a variable has no value or the result is not a valid reference, the image becomes an unsupported text.
+    """
     expanded = expand_text(source.text, values)
     variables = tuple(dict.fromkeys(islice(list_variables(source.text), MAX_VARIABLES)))
     if expanded.missing_variables or expanded.is_empty:
@@ -237,7 +258,7 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
     """Return the variables that cannot be changed for one image alone.
 
-    Several different images use them, or they are used anywhere but at the end of an image reference.
+    Such a variable is used by images with different tags, or somewhere other than at the end of an image reference.
     """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)

@@ -1,4 +1,4 @@
-"""URLs of git repositories as build contexts: `https://github.com/acme/web.git#main:folder`.
+"""Parser of build contexts that are URLs of git repositories: `https://github.com/acme/web.git#main:folder`.
 
 https://docs.docker.com/build/concepts/context/#git-repositories, and scan/git.go in
 https://github.com/Azure/acr-builder.
@@ -14,7 +14,7 @@ from urllib.parse import unquote
 from bot.model.source import FilePath
 
 MAX_CONTEXT_LENGTH = 4096
-"""Characters; longer texts are not plausible URLs."""
+"""Characters. A longer text is not treated as a URL."""
 
 _URL = re.compile(
     r"(?:(?P<scheme>https?|git|ssh)://)?(?:[^@/\s]*@)?(?P<host>[a-z0-9.-]+)(?::(?P<port>[0-9]{1,5}))?/(?P<path>[^\s?]+)",
@@ -22,32 +22,37 @@ _URL = re.compile(
 )
 _SCP = re.compile(r"[a-z0-9._-]+@(?P<host>[a-z0-9.-]+):(?P<path>[^\s?]+)", re.ASCII | re.IGNORECASE)
 _DEFAULT_PORTS = {None: ("443", "80"), "https": ("443",), "http": ("80",)}
-"""Default ports by scheme."""
+"""Ports that are omitted from the host, by scheme."""
 
 
 @dataclass(frozen=True, slots=True)
 class GitContext:
-    """A folder on a branch of a git repository."""
+    """A folder in a git repository, on a branch, tag or commit."""
 
     host: str
-    """`host[:port]`; without a default port, and without any port if the scheme is not HTTP or HTTPS."""
+    """`host[:port]`. The port is omitted if it is a default port, or if the scheme is neither HTTP nor HTTPS."""
     repository: str
     """The path on the host, without `.git`."""
     reference: str | None
-    """A branch, tag or commit of the repository; None for its default branch."""
+    """A branch, tag or commit of the repository. None means the default branch."""
     folder: FilePath
 
     def get_folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
-        """Return the folder if it is on that branch of that repository, which must be its default branch; else None.
+        """Return the folder if the context is on the default branch of that repository, or None if it is not.
 
-        Forges ignore case in hosts and names.
+        `branch` is the default branch. Hosts and repository names are compared without regard to case, because forges
+        ignore it.
         """
         is_same_repository = (self.host, self.repository) == (host.lower(), repository.lower())
         return self.folder if is_same_repository and self.reference in {None, branch} else None
 
 
 def parse_context(text: str) -> GitContext | None:
-    """Parse the URL of a build context; None if it is not a git repository, or its folder is outside of it."""
+    """Parse the URL of a build context.
+
+    Return None if the text is too long or not the URL of a git repository, or if its folder is outside of the
+    repository.
+    """
     if len(text) > MAX_CONTEXT_LENGTH:
         return None
     remote, _, fragment = text.strip().partition("#")

@@ -1,4 +1,4 @@
-"""Comments by which users exclude an image reference: `# basebump: ignore [until=DATE] [reason]`."""
+"""Comments with which users exclude an image reference from updates: `# basebump: ignore [until=DATE] [reason]`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import date
 from bot.model.source import IgnoreComment
 
 MAX_COMMENT_LINES = 100
-"""Comment lines above a reference to search; longer comment blocks do not occur in practice."""
+"""Number of comment lines above a reference that are searched. Longer comment blocks do not occur in practice."""
 MAX_REASON_LENGTH = 200
-"""Characters of a reason to keep."""
+"""Characters of a reason that are kept."""
 
 _COMMENT = re.compile(rb"\s*(?:#|//)")
 _IGNORE = re.compile(rb"(?:^|(?<=\s))(?:#|//)+[ \t]*basebump:[ \t]*ignore(?!\S)(.*)")
@@ -20,15 +20,16 @@ _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
 def split_commented_lines(content: bytes) -> Sequence[bytes] | None:
-    """Return the lines of a file that may have such a comment; None for all other files."""
+    """Return the lines of a file that may contain an ignore comment; None if the file contains none."""
     return content.split(b"\n") if b"basebump:" in content else None
 
 
 def find_comment(lines: Sequence[bytes], line_numbers: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
-    """Return the ignore comment in the comment block directly above one of the lines, counted from 1; else None.
+    """Return the ignore comment for a reference, or None if it has none.
 
-    With `at_line_end` the comment may also follow the reference on its line. Then a comment above the parent key
-    counts as well if the line is the first below that key, like `image:` below the name of a service.
+    `line_numbers` are the lines of the reference, counted from 1. The comment must be in the comment block directly
+    above one of the lines. With `at_line_end`, it may also be at the end of the line itself. It may then also be above
+    the parent key, if the line is the first one below that key (`image:` below the name of a service).
     """
     for line_number in line_numbers:
         for number in _list_comment_lines(lines, line_number, at_line_end=at_line_end):
@@ -52,7 +53,7 @@ def _list_comment_lines(lines: Sequence[bytes], line_number: int, *, at_line_end
 
 
 def _is_first_below(above: bytes, line: bytes) -> bool:
-    """Return True if a line is indented below the line above, which has nothing but a key."""
+    """Return True if `above` contains only a key, and `line` is indented more than it."""
     return _KEY.fullmatch(above) is not None and _get_indentation(line) > _get_indentation(above)
 
 
@@ -61,7 +62,10 @@ def _get_indentation(line: bytes) -> int:
 
 
 def _parse_comment(line_number: int, text: str) -> IgnoreComment:
-    """Parse the text after `ignore`; with an invalid date the comment never expires, and its reason shows the date."""
+    """Parse the text after `ignore`.
+
+    If its date is invalid, the comment never expires, and the date remains part of the reason.
+    """
     match = _UNTIL.match(text)
     if match is not None:
         try:

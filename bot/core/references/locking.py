@@ -1,4 +1,7 @@
-"""Locking and unlocking of edit slots, by facts from other files and by rules."""
+"""Locking and unlocking of edit slots.
+
+Facts from other files lock the slots of a reference. A rule can unlock a slot again if its reason is only a warning.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,18 @@ from bot.model.source import EditSlot, NotEditable, Occurrence
 from bot.model.vocabulary import ALLOWABLE_REASONS, Reason
 
 _WARNINGS = frozenset(ALLOWABLE_REASONS) - {Reason.OTHER_WRITER}
-"""Reasons that a rule can override. `other-writer` is not among them, because a tool that a file names as the writer of
-a reference keeps writing it. Only bots that search a repository on their own can be told to skip a reference; for those
-see `assign_to_other_bot`."""
+"""Reasons that `lock_occurrence` treats as warnings, so that a rule can override them.
+
+`other-writer` is not a warning here, because a tool that a file names as the writer of a reference continues to write
+that reference. It is a warning only for bots that search a repository on their own, because those can be configured to
+skip a reference (see `assign_to_other_bot`)."""
 
 
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Return `occurrence` with locked slots; if `reason` is a warning, a rule can unlock them.
+    """Return `occurrence` with both slots locked for `reason`.
 
-    A slot that no rule can unlock keeps its reason.
+    If `reason` is a warning, a rule can unlock the slots again. A slot that is already locked for a reason that no rule
+    can override keeps that reason.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -26,23 +32,25 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
     return replace(occurrence, digest_slot=digest, tag_slot=tag)
 
 
-def assign_to_other_bot(occurrence: Occurrence, bot: str, told_by: str) -> Occurrence:
-    """Return `occurrence` as one that another bot updates, unless a rule allows `other-writer`.
+def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
+    """Lock `occurrence` because another bot updates it.
 
-    This reason precedes all other warnings that a rule has to allow. Slots that no rule can unlock stay unchanged.
-    `told_by` is the config file that makes `bot` update the reference.
+    A rule can override this with `allow: [other-writer]`. The new reason takes precedence over the warnings that a slot
+    already has, and a rule has to allow those as well. Slots that no rule can unlock stay unchanged. If both slots are
+    such slots, the occurrence is returned unchanged. `config_location` names the config that makes `bot` update the
+    reference, for a note.
     """
     digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
         return occurrence
-    note = f"{told_by} has {bot} move it; with `allow: [other-writer]` basebump may, too"
+    note = f"{config_location} has {bot} move it; with `allow: [other-writer]` basebump may, too"
     return replace(occurrence, digest_slot=digest, tag_slot=tag, notes=(*occurrence.notes, note))
 
 
-def lock_where(
+def lock_references_if(
     references: ExtractedReferences, reason: Reason, should_lock: Callable[[Occurrence], bool]
 ) -> ExtractedReferences:
-    """Return `references` with all occurrences locked for which `should_lock` is true."""
+    """Return `references` with those occurrences locked for which `should_lock` returns True."""
     return tuple(
         lock_occurrence(place, reason) if isinstance(place, Occurrence) and should_lock(place) else place
         for place in references
@@ -50,7 +58,7 @@ def lock_where(
 
 
 def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Return `occurrence` with its slots unlocked if `reasons` cover all their warnings."""
+    """Return `occurrence` with each slot unlocked whose warnings are all in `reasons`."""
     return replace(
         occurrence,
         digest_slot=_unlock_slot(occurrence.digest_slot, reasons),

@@ -1,4 +1,4 @@
-"""Evaluation of the policy: for each key, the first rule that matches the image reference and sets the key."""
+"""Evaluation of the policy: the value of each key comes from the first matching rule that sets the key."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, RequiredEvi
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
-if TYPE_CHECKING:  # a start pays only for what it uses
+if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.model.evidence import Severity
     from bot.model.rules import IntroducedLimit
 
 _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR)
-"""Update modes by ascending range."""
+"""Update modes from the narrowest to the widest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,10 @@ class RuleTarget:
 
 
 def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Policy:
-    """Return the policy of an image reference; keys that no rule sets have their defaults.
+    """Return the policy for an image reference. Keys that no matching rule sets have their defaults.
 
-    The rules in the repository's own file are evaluated the same way, and the two results are merged.
+    The rules in the repository's own file are evaluated in the same way, starting from the operator's result. The two
+    results are then merged.
     """
     policy = _evaluate_rules(
         [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
@@ -43,7 +44,7 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
 
 
 def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
-    """Return the policy in which each key is that of the first rule that sets it, or that of `default`."""
+    """Return a policy with each key from the first rule that sets it, or from `default` if no rule does."""
     keys: dict[str, Any] = {}
     for rule in reversed(rules):
         keys |= rule.keys
@@ -51,9 +52,10 @@ def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
 
 
 def _meet_policies(policy: Policy, repository_policy: Policy) -> Policy:
-    """Combine a policy with that of the repository's own file, key by key, so that it gets stricter only.
+    """Combine the operator's policy with that of the repository's own file, key by key.
 
-    If the policy is mandatory, the repository decides how the update is proposed, and not whether and when.
+    The result is never less strict than the operator's policy. If the policy is mandatory, the repository can only
+    influence how an update is proposed, not whether or when.
     """
     met = {
         name: _meet_values(key.meet, getattr(policy, name), getattr(repository_policy, name))
@@ -83,7 +85,7 @@ def _meet_values(meet: Meet, operator: Any, repository: Any) -> Any:
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return the lowest allowance for each severity."""
+    """Return the lowest limit for each severity."""
     strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)
@@ -91,7 +93,11 @@ def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[Introduced
 
 
 def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
-    """Return the role of an image reference: that of its format, or own if it matches the operator's `own` globs."""
+    """Return the role of an image reference.
+
+    The role is `own` if one of the operator's `own` globs matches the repository. Otherwise it is the role that the
+    format of the file implies.
+    """
     if occurrence.role is Role.THIRD_PARTY and _is_any_match(
         policy_config.own_globs or (), occurrence.reference.repository
     ):
@@ -111,7 +117,7 @@ def _is_rule_match(match: RuleMatch, rule_target: RuleTarget) -> bool:
 
 
 def _is_accepted(globs: tuple[str, ...], value: str) -> bool:
-    """Return True if one of the globs matches, or there are none."""
+    """Return True if one of the globs matches `value`, or if `globs` is empty."""
     return not globs or _is_any_match(globs, value)
 
 
@@ -120,9 +126,10 @@ def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
 
 
 def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
-    """Return True if a canonical repository is an `own` one, or a rule about images alone ignores it.
+    """Return True if a canonical repository is one of the operator's own, or if a rule ignores it.
 
-    The first such rule that matches the image and sets `ignore`, to true or false, decides.
+    Only rules that match by image and nothing else are considered. The first one that matches `repository` and sets
+    `ignore` decides, even if it sets `ignore: false`.
     """
     if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
         return True

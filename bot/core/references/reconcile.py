@@ -1,4 +1,4 @@
-"""Conflicts between image references that share bytes: such references are updated together or not at all."""
+"""Conflicts between image references that share the bytes of a digest, so that they can only be updated together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ _DigestBytes = tuple[FilePath, Span]
 
 
 def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Skip each update whose bytes another reference has to keep, or has to update to another digest."""
+    """Replace conflicting updates by `SkippedReference` decisions.
+
+    An update conflicts if another reference shares its digest's bytes, and is not updated or is updated to another
+    digest.
+    """
     digests_by_bytes: dict[_DigestBytes, set[Digest | None]] = defaultdict(set)
     for decision in decisions:
         digest_bytes = _get_digest_bytes(decision.occurrence)
@@ -26,7 +30,10 @@ def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def find_sharing_with_skipped(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
-    """Return the references whose bytes a skipped reference keeps, independent of any registry's answer."""
+    """Return the references that share the bytes of their digest with a skipped reference.
+
+    They cannot be updated, whatever the registry returns for them.
+    """
     skipped_bytes = {_get_digest_bytes(each.occurrence) for each in decisions if isinstance(each, SkippedReference)} - {
         None
     }

@@ -1,4 +1,4 @@
-"""Selection: which image references are looked up, and why the others are skipped, without any network access."""
+"""Selection of the image references to look up, and the reasons why others are skipped. Makes no requests."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from bot.model.source import IgnoreComment, NotEditable, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 _FOREIGN_IMAGE_REASONS = frozenset({Reason.NOT_AN_IMAGE, Reason.REPLACED_BY_KUSTOMIZE, Reason.OTHER_WRITER})
-"""The written image does not run, or another tool writes it; these reasons precede all others."""
+"""Reasons that take precedence over all others: the written image is not the one that runs, or another tool writes
+it."""
 _UNPARSED_UNTIL = re.compile(r"\buntil\s*[=:]", re.IGNORECASE)
-"""An `until` in a comment that could not be parsed as a date."""
+"""Matches an `until` in a comment whose date could not be parsed."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryBranch:
-    """The repository and base branch that contain image references."""
+    """The repository and the base branch in which image references were found."""
 
     repository: str
     base_branch: str
@@ -33,9 +34,9 @@ class RepositoryBranch:
 def select_reference(
     policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
 ) -> TrackedImage | SkippedReference:
-    """Return the tag and policy of an image reference, or the first reason to skip it.
+    """Return the tag and the policy of an image reference, or the first reason to skip it.
 
-    `skip_unknown_registry` checks separately whether its registry may be contacted.
+    Whether its registry may be contacted is not checked here, but by `skip_unknown_registry`.
     """
     role = determine_role(policy_config, occurrence)
     policy = evaluate_policy(
@@ -60,14 +61,14 @@ def select_reference(
 
 
 def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:
-    """Return True if a registry is a built-in public one or is listed by the operator."""
+    """Return True if a registry is a well-known public one, or if the operator's config lists it."""
     return host in PUBLIC_HOSTS or host in policy_config.listed_hosts
 
 
 def skip_unknown_registry(
     policy_config: PolicyConfig, selection: TrackedImage | SkippedReference
 ) -> TrackedImage | SkippedReference:
-    """Skip a selected reference if its registry is unknown, and so must not be contacted."""
+    """Skip a selected reference if its registry is unknown, because basebump must not contact it."""
     if isinstance(selection, TrackedImage) and not is_known_registry(policy_config, selection.tag_ref.host):
         return SkippedReference(selection.occurrence, Reason.UNKNOWN_REGISTRY, selection)
     return selection

@@ -1,4 +1,4 @@
-"""Application of cross-file facts: what one file says about image references in other files."""
+"""Application of cross-file facts, which are statements in one file about image references in other files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bot.model.extracted_item import ExtractedReferences
 
-if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up must not import their module
+if TYPE_CHECKING:  # not imported at run time, because most small trees have no cross-file facts
     from bot.model.cross_file import CrossFileFact
 
     Relation = Callable[[ExtractedReferences, Sequence[CrossFileFact]], ExtractedReferences]
@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # most small trees have no cross-file facts, and start-up mus
 def apply_cross_file_facts(
     references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
 ) -> ExtractedReferences:
-    """Return the references of a tree after all cross-file facts are applied, ordered by path and line."""
+    """Apply all cross-file facts to the references of a tree. Return these sorted by path and line."""
     references: ExtractedReferences = tuple(
         place for file_references in references_by_file for place in file_references
     )
@@ -26,7 +26,7 @@ def apply_cross_file_facts(
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the relations for these types of facts, in the order in which they are applied."""
+    """Yield the functions that apply facts of these types, in the order in which they must run."""
     from bot.model import cross_file
 
     if cross_file.InterpolatedImage in fact_types:
@@ -67,7 +67,10 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
 
 
 def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the relations to other bots. They come last, because they take precedence over all other reasons."""
+    """Yield the functions for facts about other bots.
+
+    They run last, because they take precedence over all other reasons.
+    """
     from bot.model import cross_file
 
     if cross_file.RenovateConfig in fact_types:

@@ -1,6 +1,7 @@
-"""Dockerfiles that ACR tasks build. A task runs again when the tag of a base image changes, but not if it is pinned.
+"""Dockerfiles that tasks of Azure Container Registry (ACR) build.
 
-https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images; base images are
+Such a task runs again when the tag of a base image changes, but not if the Dockerfile pins the base image to a digest:
+https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images. Base images are
 determined as in scan/dependencies.go of https://github.com/Azure/acr-builder.
 """
 
@@ -21,30 +22,32 @@ from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
 _WATCHED_HOSTS = frozenset({"docker.io", "mcr.microsoft.com"})
-"""Hosts that tasks watch in addition to Azure's registries."""
+"""Registry hosts that tasks watch in addition to Azure's own registries."""
 
 
 @dataclass(frozen=True, slots=True)
 class _TaskDockerfile:
-    """A Dockerfile that a task builds."""
+    """A Dockerfile that an ACR task builds."""
 
     dockerfile: FilePath
     task: str
-    """The task, for notes: `acb.yaml:3`."""
+    """The file and line of the task, for notes: `acb.yaml:3`. A task that is defined in a registry has a name
+    instead."""
     arguments: tuple[str, ...]
 
 
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock unpinned base images in Dockerfiles that tasks build, and add notes to pinned ones.
+    """Lock base images without a digest in Dockerfiles that ACR tasks build.
 
-    Azure's settings determine whether a task watches the last stage or all stages, so all that it may watch are locked.
-    References that tasks may build are locked as well, as long as basebump cannot find out.
+    Base images with a digest get a note. Whether a task watches the last stage or all stages is set in Azure, so the
+    base images of all stages are locked. If basebump cannot find out whether a task builds a Dockerfile, its base
+    images are locked as well.
     """
     dockerfiles = list(_list_dockerfiles(facts, {place.path for place in references}))
     doubts = [remark for remark in facts if isinstance(remark, PossibleTaskBuild)]
     if not dockerfiles and not doubts:
         return references
-    dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # one task suffices as the reason
+    dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # the first task is the reason
     settings = [
         ArgumentSetting(each.task, each.dockerfile, argument) for each in dockerfiles for argument in each.arguments
     ]
@@ -75,9 +78,10 @@ def _list_dockerfiles(
 
 
 def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:
-    """Return the Dockerfile that a task builds, by the nearest parent folder that has it; None if there is none.
+    """Return the Dockerfile that a task builds, or None if no parent folder of the task contains it.
 
-    The folder in which a task runs is set when it is started, and contains the task's file.
+    The folder in which a task runs is set when the task is started, and contains the task's file. The nearest parent
+    folder that contains the Dockerfile is assumed.
     """
     folders = reversed(tuple(list_folders_and_path(build.path)))
     return next(
@@ -86,7 +90,10 @@ def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath])
 
 
 def _can_start_task(occurrence: Occurrence) -> bool:
-    """Return True if a task may watch an occurrence; images that are copied from or mounted start no task."""
+    """Return True if a task may watch the occurrence.
+
+    Tasks do not watch images from which a Dockerfile only copies or mounts files.
+    """
     host = occurrence.reference.host
     return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))
 

@@ -1,4 +1,4 @@
-"""Build arguments that a build file sets, which overrides the default in the Dockerfile."""
+"""Build arguments that a build file sets, so that the defaults in the Dockerfile are not used."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bot.model.source import FilePath
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSetting:
-    """The setting of a Dockerfile's build argument."""
+    """A build file's setting of a build argument for one Dockerfile."""
 
     origin: str
-    """The origin, for notes: `acb.yaml:3`."""
+    """The file and line of the setting, for notes: `acb.yaml:3`."""
     dockerfile: FilePath
     argument: str
 
 
 def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Add a note to each reference in a Dockerfile that depends on a build argument which a build file sets."""
+    """Add a note to each reference in a Dockerfile that uses a build argument which a build file sets."""
     return add_setting_notes(
         references,
         (
@@ -34,7 +34,7 @@ def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
-    """Add a note to each reference in a Dockerfile that depends on an argument with a setting."""
+    """Add a note to each reference in a Dockerfile that uses one of the build arguments in `settings`."""
     settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
     for setting in settings:
         settings_by_argument[setting.dockerfile, setting.argument].append(setting)

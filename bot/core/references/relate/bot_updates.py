@@ -1,4 +1,4 @@
-"""Kinds of updates that another bot can find for an image, by its tag and digest."""
+"""The types of updates that another bot can find for an image, derived from the image's tag and digest."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from bot.model.updater import BotUpdateType
 _VERSION = re.compile(r"[vV]?(\d+(?:\.\d+)*)(?![\d.])")
 _PARTS = (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)
 _BY_CODENAME = frozenset({"debian", "ubuntu"})
-"""Images whose releases have codenames as tags."""
+"""Images whose releases have codenames for tags."""
 _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "sid", "rolling", "devel"})
 
 
 def list_version_updates(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
-    """Return the kinds of updates from a tag to another; none if the tag has no version.
+    """Return the types of updates from the tag of `reference` to another tag.
 
-    An update keeps the number of version parts, so `3.12` has no patch updates. If a tag has digits elsewhere, all
-    kinds are possible.
+    The result is empty if the tag has no version. An update keeps the number of version parts, so `3.12` has no patch
+    updates. If the tag contains digits but does not begin with a version, all types are possible. `knows_codenames`
+    says whether the bot can order the codenames of Debian and Ubuntu.
     """
     tag = reference.tag or ""
     match = _VERSION.match(tag)
@@ -33,7 +34,10 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
 
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
-    """Return the possible updates of a digest; `adds_digests` says whether the bot adds a missing digest."""
+    """Return the types of digest updates that are possible for `reference`.
+
+    The result is empty if `reference` has no digest and the bot does not add one (`adds_digests`).
+    """
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})
     return frozenset({BotUpdateType.PIN_DIGEST}) if adds_digests else frozenset()

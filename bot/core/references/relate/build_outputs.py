@@ -1,4 +1,4 @@
-"""Images that a build tool builds, so that no registry has an update for them."""
+"""Images that a build tool builds itself. No registry has updates for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from posixpath import dirname
 
-from bot.core.references.locking import lock_where
+from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import list_folders_and_path
 from bot.model.cross_file import BuildOutput, CrossFileFact
 from bot.model.extracted_item import ExtractedReferences
@@ -16,9 +16,9 @@ from bot.model.vocabulary import Reason
 
 
 def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each reference that names the output of a build tool, in the files which that tool deploys.
+    """Lock each reference to an image that a build tool builds, in the files that this tool deploys.
 
-    Elsewhere in the tree the name is an ordinary image: an example may build its own `nginx`.
+    In other files the same name is an ordinary image: an example elsewhere in the tree may build its own `nginx`.
     """
     outputs = [remark for remark in facts if isinstance(remark, BuildOutput)]
     if not outputs:
@@ -37,11 +37,11 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
             or names.is_output(occurrence)
         )
 
-    return lock_where(references, Reason.OTHER_WRITER, is_built)
+    return lock_references_if(references, Reason.OTHER_WRITER, is_built)
 
 
 class _OutputNames:
-    """Names of build outputs, by the paths in which they are valid."""
+    """The names of the built images, by the paths in which the names stand for these images."""
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)
@@ -51,7 +51,7 @@ class _OutputNames:
         self._all_names = built_in.get(FilePath(""), set())
         self._names_by_path: dict[FilePath, list[set[str]]] = defaultdict(list)
         for deploys in {output.deployed_paths for output in outputs}:
-            # Another configuration below the same path deploys its own outputs as well.
+            # Images of other configurations below the same path count as deployed from this path as well.
             built: set[str] = set().union(*(built_in.get(path, ()) for path in deploys))
             for path in deploys:
                 self._names_by_path[path].append(built)

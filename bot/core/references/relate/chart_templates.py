@@ -1,4 +1,4 @@
-"""Tags in Helm values: the templates of a chart determine whether a digest may follow them."""
+"""Tags in Helm values. The templates of a chart determine whether a digest may be appended to such a tag."""
 
 from __future__ import annotations
 
@@ -15,39 +15,40 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span
 from bot.model.vocabulary import Reason
 
 MAX_INCLUSIONS = 20_000
-"""Templates to follow for one chart, once for each input; large charts need some hundreds. Beyond this limit the use of
-the chart's values is unknown."""
+"""Limit for the templates that are followed for one chart, once for each distinct input. Large charts need some
+hundreds. Beyond the limit, the use of the chart's values counts as unknown."""
 MAX_VALUE_PATHS = 200
-"""Value paths in the input of one template."""
+"""Limit for the value paths in the input of one template."""
 MAX_KEYS = 40
-"""Keys from the top of a chart to the input of a template."""
+"""Limit for the keys on the path from the top of a chart to the input of a template."""
 MAX_SUBCHARTS = 20
-"""Nesting depth of subcharts."""
+"""Limit for the nesting depth of subcharts."""
 
 _FORMAT = "helm"
 _TEMPLATES = "/templates/"
 _SUBCHARTS = "charts"
 _ALL_CHARTS = "/"
-"""The key of the templates of all charts; it is not the folder of any chart."""
+"""A key for the templates of all charts. No chart folder has this name."""
 _VALUES = "Values"
 _ITEM = "*"
 _OTHER_USES = {ValueUse.OTHER, ValueUse.BEHIND_ALGORITHM}
 _GLOBAL = "global"
-"""The key of values that a chart shares with its subcharts."""
+"""The key of the values that a chart shares with its subcharts."""
 _LIBRARY = "common."
-"""Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates name
-the values that they pass to it in addition to the context (https://github.com/bitnami/charts/tree/main/bitnami/common)."""
+"""Prefix of a template library that most charts by Bitnami, and many others, include as a dependency. Templates pass
+the values to it as named arguments, next to the context
+(https://github.com/bitnami/charts/tree/main/bitnami/common)."""
 _LIBRARY_IMAGE = "common.images.image"
 _ValuePathUse = tuple[ValuePath, ValueUse]
 _UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
 
 
 def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Unlock each digest after a tag that templates of its chart use at the end of image references only.
+    """Unlock each digest whose tag the chart's templates use only at the end of image references.
 
-    If they use the tag otherwise as well, the reason becomes `tag-is-label`. If they do not use it, or its use cannot
-    be followed, the reason stays. A digest that templates write after `sha256:` is locked, because its value has no
-    algorithm, and no registry uses such digests.
+    If the templates also use the tag in other places, the reason becomes `tag-is-label`. If they do not use the tag, or
+    if its use cannot be followed, the reason stays the same. A digest that templates write after `sha256:` is locked,
+    because its value does not contain the algorithm, and no registry uses such digests.
     """
     templates = [remark for remark in facts if isinstance(remark, ChartTemplate)]
     if not templates:
@@ -69,13 +70,16 @@ _ChartDigestBytes = tuple[FilePath, Span | None]
 
 
 def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
-    """Return the bytes of the digest; the values of a YAML anchor and its aliases share them."""
+    """Return the file and the bytes of the digest. A YAML anchor and its aliases share these bytes."""
     slot = occurrence.digest_slot.slot if isinstance(occurrence.digest_slot, NotEditable) else occurrence.digest_slot
     return occurrence.path, slot.span if slot is not None else None
 
 
 def _is_decided_by_chart(occurrence: Occurrence) -> bool:
-    """Return True if the chart decides on the digest: it has a value for it, and no other reason locks it."""
+    """Return True if the templates of the chart decide whether the digest is editable.
+
+    This is the case if the digest has a path in the chart's values, and no other reason locks it.
+    """
     can_be_decided = (
         isinstance(occurrence.digest_slot, EditSlot) or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
     )
@@ -83,7 +87,11 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 
 
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
-    """Lock or unlock an occurrence whose bytes are shared by all `values`."""
+    """Lock or unlock an occurrence, depending on the uses of all `values` that share its bytes.
+
+    `values` are paths in the values of the occurrence's chart. The occurrence stays unchanged if it belongs to no
+    chart.
+    """
     chart = charts.find_chart(occurrence.path)
     if chart is None:
         return occurrence
@@ -105,13 +113,14 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
 
 
 class _TemplateIndex:
-    """The templates of all charts in a tree, by the folder of the chart."""
+    """The templates of all charts in a tree, by the folder of their chart."""
 
     def __init__(self, templates: Sequence[ChartTemplate]) -> None:
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
-        """Top-level templates by chart."""
+        """Templates that are not named, by chart."""
         self._named_templates: dict[tuple[str, str], list[ChartTemplate]] = defaultdict(list)
-        """Named templates by chart and name; and by name alone, for charts that include them from elsewhere."""
+        """Named templates by chart and name. `_ALL_CHARTS` has those of all charts, for charts that include them from
+        others."""
         self._subcharts: dict[str, list[str]] = defaultdict(list)
         self._value_uses: dict[str, _ValueUses] = {}
         for template in templates:
@@ -124,11 +133,14 @@ class _TemplateIndex:
                 self._subcharts[dirname(dirname(folder))].append(folder)
         for template in templates:
             chart = None if _TEMPLATES in f"/{template.path}" else self.find_chart(template.path)
-            if chart is not None:  # values that contain templates
+            if chart is not None:  # a values file whose values contain templates
                 self._templates[chart].append(template)
 
     def find_chart(self, path: FilePath) -> str | None:
-        """Return the chart of a values file: the nearest parent folder with templates, not beyond `charts/`."""
+        """Return the folder of the chart that a values file belongs to; None if it belongs to no chart.
+
+        This is the nearest parent folder with templates. The search does not go beyond a `charts` folder.
+        """
         folder = dirname(path)
         while folder not in self._templates:
             if not folder or basename(folder) == _SUBCHARTS:
@@ -140,7 +152,7 @@ class _TemplateIndex:
         return self._named_templates.get((chart, name), ()) or self._named_templates.get((_ALL_CHARTS, name), ())
 
     def get_uses(self, chart: str, value: str) -> set[ValueUse]:
-        """Return the uses of a value in a chart and its subcharts."""
+        """Return all uses of a value by the templates of a chart and of its subcharts."""
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
             for way, use in self._list_uses(chart, 0):
@@ -159,7 +171,7 @@ class _TemplateIndex:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder that has a `templates/` folder around the file."""
+    """Yield each folder that contains a `templates/` folder in which the file is, at any depth."""
     whole = f"/{path}"
     at = whole.find(_TEMPLATES)
     while at >= 0:
@@ -169,34 +181,34 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _ValueUses:
-    """The uses of a chart's values, as a tree of keys."""
+    """The uses of the values of a chart, as a tree of keys."""
 
     children: dict[str, _ValueUses] = field(default_factory=dict)
     direct_uses: set[ValueUse] = field(default_factory=set)
 
     def add_use(self, value_path: ValuePath, use: ValueUse) -> None:
         if value_path[:1] not in {(), (_VALUES,)} or use is ValueUse.CONDITION:
-            return  # not a value but metadata of chart, release or cluster; or only a condition
+            return  # the path is metadata of the chart, release or cluster, or the value is only tested
         values = self
         for key in value_path[1:]:
             values = values.children.setdefault(key, _ValueUses())
         values.direct_uses.add(use)
 
     def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
-        """Return the uses of the value under `keys`, direct ones and those of its parents."""
+        """Return the uses of the value under `keys`: its own uses and those of all its parents."""
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
         nodes = [self]
         for number, key in enumerate(keys, start=1):
             nodes = [values.children[each] for values in nodes for each in (key, _ITEM) if each in values.children]
             uses = {use for values in nodes for use in values.direct_uses}
-            is_parent_image = number < len(keys) and ValueUse.IMAGE in uses  # a mapping cannot be a reference
+            is_parent_image = number < len(keys) and ValueUse.IMAGE in uses  # a mapping cannot be an image reference
             found |= uses - {ValueUse.IMAGE} | {ValueUse.UNKNOWN} if is_parent_image else uses
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class _TemplateInput:
-    """The input of a template, as paths from the top of the chart's context."""
+    """The input of a template, as value paths from the top of the chart's context."""
 
     value_paths: frozenset[ValuePath] = frozenset({()})
     named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
@@ -207,7 +219,7 @@ class _TemplateInput:
         return len(ways) > MAX_VALUE_PATHS or any(len(way) > MAX_KEYS for way in ways)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Return the paths that a path in the template leads to, from the top of the chart."""
+        """Return the paths, from the top of the chart, that a path inside the template stands for."""
         named = {key: ways for key, ways in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
         inside = frozenset[ValuePath]().union(*named.values())
         return frozenset(
@@ -215,7 +227,7 @@ class _TemplateInput:
         )
 
     def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
-        """Return the input of an included template."""
+        """Return the input that a template passes to another template which it includes."""
         named = tuple((key, self._resolve_paths(ways)) for key, ways in inclusion.named_arguments)
         return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
 
@@ -226,7 +238,10 @@ class _TemplateInput:
 def _collect_uses(
     templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
 ) -> frozenset[_ValuePathUse]:
-    """Return the uses of the chart's context by `templates` and all templates that they include."""
+    """Return how `templates` use the chart's context, including all templates that they include.
+
+    The use is unknown if the templates exceed a limit.
+    """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
     visited: set[tuple[int, _TemplateInput, ValueUse]] = set()
@@ -249,7 +264,11 @@ def _collect_uses(
 
 
 def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[_ValuePathUse]:
-    """Return the uses by a template that is not in this tree."""
+    """Return the assumed uses of the input by a template that is not in this tree.
+
+    A template of the library `common.` is assumed not to use its input in image references, except for `imageRoot` in
+    `common.images.image`. The uses by any other template are unknown.
+    """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:
         return frozenset(((*way, "tag"), effect) for way in named_paths.get("imageRoot", ()))

@@ -1,7 +1,7 @@
-"""Images that a Dependabot config updates: basebump leaves them to Dependabot.
+"""Images that a Dependabot config updates, which basebump leaves to Dependabot.
 
-The files that Dependabot reads are defined in docker/, helm/ and common/ of
-https://github.com/dependabot/dependabot-core.
+The folders docker/, helm/ and common/ of https://github.com/dependabot/dependabot-core define which files Dependabot
+reads.
 """
 
 from __future__ import annotations
@@ -26,15 +26,17 @@ _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _COMPOSE = re.compile(r"(?:docker-)?compose(?:-\w+)?(?:\.[\w-]+)?\.ya?ml", re.IGNORECASE)
 _VALUES = re.compile(r"values\.ya?ml\Z", re.IGNORECASE)
 _IMAGE_KEY = re.compile(r"(?:[^>]*/)?image(?:#\d+)?")
-"""The locator of a value under the key `image`, outside of embedded documents."""
+"""Matches the locator of a value under the key `image`, outside of embedded documents."""
 _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
-"""A folder and all folders below."""
+"""Matches a pattern for a folder and all folders below it. The group is the folder; it is unset for the whole tree."""
 
 
 def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that a Dependabot config updates on this branch.
 
-    A config is valid on the default branch unless it names another. If the branch is unknown, each config counts.
+    An entry of a config applies to the default branch unless it names another branch. If it is unknown which branch
+    this is, all entries apply. If a config is invalid, a note at each reference that Dependabot does not update says
+    so.
     """
     configs = [remark for remark in facts if isinstance(remark, DependabotConfig)]
     branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
@@ -44,19 +46,19 @@ def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossF
     def assign_reference(reference: Occurrence | UnsupportedText) -> Occurrence | UnsupportedText:
         if isinstance(reference, UnsupportedText) or not (ecosystems := _list_ecosystems(reference)):
             return reference
-        told_by = update_index.find_config_entry(reference, ecosystems)
-        if told_by:
-            return assign_to_other_bot(reference, "Dependabot", told_by)
+        config_location = update_index.find_config_entry(reference, ecosystems)
+        if config_location:
+            return assign_to_other_bot(reference, "Dependabot", config_location)
         return add_occurrence_notes(reference, problem) if isinstance(reference.digest_slot, EditSlot) else reference
 
     return tuple(map(assign_reference, references))
 
 
 def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
-    """Return the ecosystems that may read an occurrence, if a config lists its folder."""
+    """Return the ecosystems whose updates may read an occurrence, provided that a config lists its folder."""
     name = basename(occurrence.path)
     match occurrence.format:
-        case "dockerfile":  # it reads `FROM` only, and does not resolve arguments
+        case "dockerfile":  # Dependabot reads only `FROM`, and does not resolve arguments
             is_read = _DOCKERFILE.search(name) and is_base_image(occurrence) and not occurrence.variables
             return ("docker",) if is_read else ()
         case "compose":
@@ -71,7 +73,7 @@ def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
 
 
 class _UpdateIndex:
-    """The updates that Dependabot is configured for."""
+    """The updates that the Dependabot configs of a tree define for this branch, by ecosystem."""
 
     def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
@@ -82,7 +84,7 @@ class _UpdateIndex:
         self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
     def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
-        """Return path and line of the config entry that updates an occurrence; empty if there is none."""
+        """Return the path and line of the config entry that updates an occurrence; empty if no entry does."""
         for ecosystem in ecosystems:
             for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
                 if _can_update(update, occurrence):
@@ -127,7 +129,7 @@ def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
 
 
 def _is_name_match(name: str, pattern: str) -> bool:
-    """Return True if a name matches a pattern in which `*` means any text; both are case-insensitive."""
+    """Return True if `name` matches `pattern`, in which `*` stands for any text. Case is ignored."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()
     if not parts:

@@ -1,8 +1,9 @@
-"""Images with variables in compose files, resolved with the `.env` file that sets the variables.
+"""Images with variables in compose files, resolved with the `.env` file that sets these variables.
 
-By default Compose reads the `.env` file in the folder of the compose file
-(https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/); its values precede the defaults
-in the compose file. Variables of the user's shell precede both, and are not known here.
+By default, Compose reads the `.env` file in the folder of the compose file
+(https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/). Its values take precedence over
+the defaults in the compose file. Variables in the user's shell take precedence over both, but basebump cannot know
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ from bot.model.vocabulary import Reason
 
 
 def add_interpolated_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Add the images with variables; if an `.env` value has the end of a reference, at that value."""
+    """Add the images that are written with variables.
+
+    An image whose reference ends in the value of an `.env` variable is added at that value, in the `.env` file.
+    """
     folders: dict[str, _ComposeFolder] = defaultdict(_ComposeFolder)
     for remark in facts:
         match remark:
@@ -44,20 +48,23 @@ def add_interpolated_images(references: ExtractedReferences, facts: Sequence[Cro
 
 @dataclass(slots=True)
 class _ComposeFolder:
-    """The compose files of one folder, and its `.env` file."""
+    """The images in the compose files of one folder, and the values in its `.env` file."""
 
     images: list[InterpolatedImage] = field(default_factory=list)
     otherwise_used: set[str | None] = field(default_factory=set)
-    """Variables used for anything but images; None stands for all variables."""
+    """Variables that are used for something other than images. If it contains None, all variables are."""
     values: dict[str, ExpandedText] = field(default_factory=dict)
 
     def assign_variable(self, assignment: EnvironmentVariable) -> None:
-        """Expand and store a value; variables that are set further down are not known to it."""
+        """Expand and store the value of a variable, which can only use variables that were assigned before it."""
         self.values[assignment.variable] = expand_text(assignment.value, self.values, assignment)
         self.otherwise_used |= set(list_variables(assignment.value))
 
     def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the resolved images; those that end in an `.env` variable once for each written form."""
+        """Yield the resolved images of the folder.
+
+        Images that end in the same `.env` variable and are written in the same form are yielded only once.
+        """
         images = [resolve_interpolated(image, self.values) for image in self.images]
         shared = self.otherwise_used | find_shared_variables(images)
         occurrences_by_variable: dict[str, dict[_WrittenForm, Occurrence]] = defaultdict(dict)
@@ -91,7 +98,7 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
 
 
 def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
-    """Return the occurrence at the `.env` value that has the end of the reference."""
+    """Return the occurrence, moved to the `.env` value that contains the end of its reference."""
     return replace(
         occurrence,
         path=assignment.path,

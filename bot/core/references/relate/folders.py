@@ -1,4 +1,4 @@
-"""Parent folders of files, and the file names of kustomizations."""
+"""Parent folders of files, and the possible file names of a kustomization."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 
 
 def list_folders_and_path(path: FilePath) -> Iterator[FilePath]:
-    """Yield all parent folders of a file, then its path; the top of the tree is the empty path."""
+    """Yield all parent folders of a file from the top down, then its own path.
+
+    The top of the tree is the empty path.
+    """
     yield FilePath("")
     yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))

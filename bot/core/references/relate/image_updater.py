@@ -1,6 +1,6 @@
-"""Images that Argo CD Image Updater writes: basebump leaves them alone, or both would overwrite each other.
+"""Images that Argo CD Image Updater writes. They are locked, because it and basebump would overwrite each other.
 
-Image Updater's targets are defined in pkg/argocd/{argocd,update}.go of github.com/argoproj-labs/argocd-image-updater.
+pkg/argocd/argocd.go and pkg/argocd/update.go of github.com/argoproj-labs/argocd-image-updater define what it writes.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from fnmatch import translate
 from itertools import islice
 from posixpath import join, normpath
 
-from bot.core.references.locking import lock_where
+from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
 from bot.model.cross_file import ArgoApplication, CrossFileFact, ImageUpdaterConfig
 from bot.model.extracted_item import ExtractedReferences
@@ -21,27 +21,27 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_PATTERNS = 100
-"""Name patterns to match against all applications; an installation has a handful."""
+"""Limit for the name patterns that are matched against all applications. An installation has a handful."""
 MAX_PAIRS = 20_000
-"""Pairs of an application and a writer to process; an installation has thousands of applications, each with one
+"""Limit for the pairs of a writer and an application. An installation has thousands of applications, each with one
 writer."""
 
 _WILDCARD = re.compile(r"[*?\[]")
 
 
 def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Image Updater writes, or overrides by other values.
+    """Lock the references that Image Updater writes or overrides.
 
-    These are all references in the files that it writes, all in an Application that it updates, and the images that it
-    follows in the folders which this Application deploys. It is not known whether these folders are in this repository.
-    Labels that narrow the selection of applications are not evaluated.
+    These are all references in the files that it writes, and all references in each Application that it updates. In the
+    folders that such an Application deploys, they are the images that Image Updater tracks. The folders may belong to
+    another repository, which basebump cannot tell. Labels that narrow the selection of applications are ignored.
     """
     write_targets = _WriteTargets()
     for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
         write_targets.add_application(writer, application)
     if not write_targets.applications:
         return references
-    return lock_where(references, Reason.OTHER_WRITER, write_targets.is_written)
+    return lock_references_if(references, Reason.OTHER_WRITER, write_targets.is_written)
 
 
 def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
@@ -64,13 +64,13 @@ def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterCo
 
 @dataclass(slots=True)
 class _WriteTargets:
-    """The files, folders and applications that are written."""
+    """The files, folders and applications to which Image Updater writes."""
 
     applications: set[tuple[FilePath, str]] = field(default_factory=set)
-    """File and locator of each application."""
+    """The file and the locator of each application."""
     files: set[str] = field(default_factory=set)
     folders: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
-    """Overridden repositories by folder."""
+    """Overridden repositories, by the folder in which they are overridden."""
 
     def add_application(self, writer: ImageUpdaterConfig, application: ArgoApplication) -> None:
         self.applications.add((application.path, application.locator))
@@ -84,17 +84,17 @@ class _WriteTargets:
             or (occurrence.path, occurrence.locator.partition("/spec/")[0]) in self.applications
         ):
             return True
-        if occurrence.role is not Role.THIRD_PARTY:  # it writes deployed images, never base images
+        if occurrence.role is not Role.THIRD_PARTY:  # Image Updater writes deployed images, never base images
             return False
         repository = occurrence.reference.repository
         return any(repository in self.folders.get(folder, ()) for folder in list_folders_and_path(occurrence.path))
 
 
 def _list_target_files(target: str, folder: str) -> Iterator[str]:
-    """Yield the files of a write-back target for an application that deploys `folder`.
+    """Yield the files that a write-back target stands for, for an application that deploys `folder`.
 
-    As in `parseKustomizeBase` and `parseTarget`, a path is relative to that folder, or with a leading `/` to the
-    repository.
+    As in `parseKustomizeBase` and `parseTarget`, a path is relative to `folder`. A path with a leading `/` is relative
+    to the repository.
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
@@ -106,7 +106,7 @@ def _list_target_files(target: str, folder: str) -> Iterator[str]:
 
 
 def _normalize_path(folder: str, path: str) -> str:
-    """Return `path` in `folder`, normalised as paths in the tree; the top of the tree is the empty path."""
+    """Return `path` in `folder` in the form of paths in the tree. The top of the tree is the empty path."""
     whole = path if path.startswith("/") else join(folder, path)
     normal = normpath(whole.lstrip("/") or ".")
     return "" if normal == "." else normal

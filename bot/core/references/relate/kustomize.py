@@ -1,4 +1,4 @@
-"""Images that a kustomization replaces, so that the references in manifests and other kustomizations have no effect."""
+"""Images that a kustomization replaces, so that references to them in other files have no effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from posixpath import basename, dirname
 
-from bot.core.references.locking import lock_where
+from bot.core.references.locking import lock_references_if
 from bot.core.references.relate.folders import KUSTOMIZATION_NAMES, list_folders_and_path
 from bot.model.cross_file import CrossFileFact, Kustomization
 from bot.model.extracted_item import ExtractedReferences
@@ -18,20 +18,22 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 MAX_STEPS = 1_000_000
-"""Paths to visit, summed over all names: enough for a thousand overlays that each gather ten paths and replace a
-hundred names, and about a second of work. Beyond this limit all names count as replaced everywhere."""
+"""Limit for the visited paths, summed over all names. It is enough for a thousand overlays that each gather ten paths
+and replace a hundred names, and takes about a second. Beyond the limit, all names count as replaced everywhere."""
 
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
-"""The locator of image overrides in objects of Flux and Argo CD."""
+"""Matches the locator of an image override in an object of Flux or Argo CD."""
 
 
 def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each image in a manifest whose written name is replaced by a kustomization that gathers the manifest.
+    """Lock each image in a manifest whose name is replaced by a kustomization that gathers the manifest.
 
-    If no kustomization in the tree gathers the manifest, an image without a registry is locked if any kustomization
-    renames it: who deploys the manifest is unknown, and a private name must not be looked up on Docker Hub. The entry
-    in the kustomization is updated instead, unless its result is replaced again by a kustomization that gathers it, or
-    by the components of such a kustomization.
+    If no kustomization in the tree gathers the manifest, it is unknown who deploys the manifest. In this case an image
+    without a registry is locked if any kustomization renames it, because a private name must not be looked up on Docker
+    Hub.
+
+    The `images` entry in the kustomization is updated instead. It is locked as well if its result is replaced again, by
+    a kustomization that gathers this one or by a component of such a kustomization.
     """
     kustomizations = [remark for remark in facts if isinstance(remark, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -58,42 +60,43 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
             return name in renamed and occurrence.reference.host == DOCKER_HUB
         return not replaced[name].manifests.isdisjoint(list_folders_and_path(occurrence.path))
 
-    return lock_where(references, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
+    return lock_references_if(references, Reason.REPLACED_BY_KUSTOMIZE, is_replaced)
 
 
 def _is_in_manifest(occurrence: Occurrence) -> bool:
-    """Return True if an occurrence is in a manifest, or in a patch or a chart's values inside a kustomization."""
+    """Return True if an occurrence is in a manifest, or is a patch or chart values in a kustomization."""
     if occurrence.format == "kustomize":
         return not _is_images_entry(occurrence)
     return occurrence.format == "kubernetes" and _OVERRIDE.search(occurrence.locator) is None
 
 
 def _is_images_entry(occurrence: Occurrence) -> bool:
-    """Return True if an occurrence is an entry in the `images` of a kustomization."""
+    """Return True if an occurrence is an entry of the `images` list in a kustomization."""
     return occurrence.format == "kustomize" and occurrence.locator.split("/")[1:2] == ["images"]
 
 
 @dataclass(frozen=True, slots=True)
 class _ReplacedPaths:
-    """The paths in which one name is replaced."""
+    """The paths in which one image name is replaced."""
 
     manifests: frozenset[str]
-    """Files, and folders without a kustomization. Includes files of kustomizations, for references in them other than
-    `images` entries."""
+    """Manifests, and folders without a kustomization. Also contains the files of kustomizations, for references in them
+    that are not `images` entries."""
     kustomizations: frozenset[str]
-    """Kustomizations whose `images` entries have results that are replaced."""
+    """Kustomizations in which the results of `images` entries are replaced by another kustomization."""
 
 
 class _KustomizationGraph:
-    """The relations between kustomizations, and the paths that they gather."""
+    """The kustomizations of a tree, and the paths and other kustomizations that each of them gathers."""
 
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
         self._in_folder: dict[str, list[int]] = defaultdict(list)
         self._below_folder: dict[str, list[int]] = defaultdict(list)
-        """Topmost kustomizations below a folder without one, for which Flux generates one that gathers them."""
+        """By folder without a kustomization: the topmost kustomizations below it. Flux generates a kustomization for
+        such a folder, which gathers them."""
         self._listed_by: dict[int, list[int]] = defaultdict(list)
-        """By component: the kustomizations that list it."""
+        """By component: the kustomizations that list it under `components`."""
         self._steps = 0
         for number, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
@@ -109,7 +112,7 @@ class _KustomizationGraph:
         }
 
     def find_replaced_paths(self, names: Iterable[str]) -> dict[str, _ReplacedPaths] | None:
-        """Return the paths in which each name is replaced; None if the tree exceeds the limit."""
+        """Return the paths in which each name is replaced; None if the tree exceeds MAX_STEPS."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
         for number, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
@@ -123,12 +126,15 @@ class _KustomizationGraph:
         return None if self._steps > MAX_STEPS else found
 
     def is_gathered(self, path: FilePath) -> bool:
-        """Return True if a kustomization gathers the file, or the file is a kustomization."""
+        """Return True if a kustomization gathers the file, or if the file is a kustomization itself."""
         is_kustomization = basename(path) in KUSTOMIZATION_NAMES and dirname(path) in self._in_folder
         return is_kustomization or not self._gathered_paths.isdisjoint(list_folders_and_path(path))
 
     def _add_listing_kustomizations(self, numbers: Iterable[int]) -> set[int]:
-        """Add the kustomizations that list a component: it also replaces names in all that they gather."""
+        """Return `numbers` and the kustomizations that list them as components, directly or indirectly.
+
+        A component also replaces names in everything that such a kustomization gathers.
+        """
         return self._find_reachable(numbers, lambda number: self._listed_by.get(number, ()))
 
     def _list_manifests(self, numbers: Iterable[int]) -> frozenset[str]:
@@ -138,10 +144,11 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, numbers: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the kustomizations that are complete before `numbers` apply, directly or as components.
+        """Return the kustomizations whose output is complete when those in `numbers` replace names in it.
 
-        Kustomize applies the components of a kustomization one after another, and then its own entries
-        (accumulateTarget in api/internal/target/kusttarget.go).
+        `applied` are the kustomizations in `numbers` and those that list them as components. Kustomize applies the
+        components of a kustomization one after another, and then its own entries (accumulateTarget in
+        api/internal/target/kusttarget.go).
         """
         earlier: set[int] = set()
         for number in applied:
@@ -155,7 +162,7 @@ class _KustomizationGraph:
         )
 
     def _list_paths_before(self, number: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization has gathered before the last of its components in `applied` applies."""
+        """Return the paths that a kustomization gathers before it applies its last component in `applied`."""
         kustomization = self._kustomizations[number]
         last = max(
             at
@@ -168,7 +175,7 @@ class _KustomizationGraph:
         return self._find_in_folders(self._list_paths(number))
 
     def _find_reachable(self, numbers: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return all that is reachable from `numbers`, cycles included; the step limit ends the search early."""
+        """Return everything that can be reached from `numbers`. Handles cycles, and stops early at MAX_STEPS."""
         reached: set[int] = set()
         pending = list(numbers)
         while pending and self._steps <= MAX_STEPS:

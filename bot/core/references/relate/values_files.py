@@ -1,4 +1,4 @@
-"""Merge of Helm values files: an overlay sets some parts of an image, and the chart's own values have the others."""
+"""Merge of Helm values files: the chart's own values supply the parts of an image that an overlay does not set."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from bot.model.source import FilePath, NotEditable, Occurrence
 from bot.model.vocabulary import Reason, Role
 
 MAX_NOTES = 3
-"""Files named in the notes of one reference; charts may have dozens of values files for tests."""
+"""Limit for the files that the notes of one reference name. Charts may have dozens of values files for tests."""
 
 _FORMAT = "helm"
 _MAIN_VALUES_FILES = ("values.yaml", "values.yml")
 _OVERLAY_FOLDERS = {"ci", "values"}
-"""Folders of a chart with overlays for its own values."""
+"""Folders of a chart that contain overlays for the chart's own values."""
 _SUBCHARTS = "charts"
 _NOT_EDITABLE = NotEditable(Reason.CONFLICTING_EDITS)
 _ValuePosition = tuple[FilePath, str]
-"""A file and a locator in it."""
+"""A file, and a locator in this file."""
 
 
 def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Complete the images in overlays with the chart's own values, and add those that have no repository of their own.
+    """Complete the images in overlays with parts from the chart's own values.
 
-    Without the registry from the chart they would mean images on Docker Hub. A digest belongs to all parts of an image:
-    if an overlay changes another part but keeps the digest of a lower file, neither reference is editable.
+    Images of which an overlay sets only parts other than the repository are added. Without the chart's registry, the
+    images would be looked up on Docker Hub. A digest belongs to all parts of an image, so neither reference is editable
+    if an overlay changes another part but keeps the digest of a lower file.
     """
     images = [remark for remark in facts if isinstance(remark, ChartImage)]
     if not images:
@@ -67,12 +68,12 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
 
 @dataclass(frozen=True, slots=True)
 class _ValuesLayer:
-    """The parts of an image that one file has."""
+    """The parts of an image that one values file sets."""
 
     path: FilePath
     values: Mapping[ImagePart, ChartValue]
     image: ChartImage | None
-    """The complete image, if the file is a chart's own values file and has all of it."""
+    """The complete image, if the file is the chart's own values file and sets the whole image."""
 
     @property
     def registry(self) -> str:
@@ -83,11 +84,11 @@ class _ValuesLayer:
 
 @dataclass(frozen=True, slots=True)
 class _ValuesOverlay:
-    """A values file that sets parts of a chart's image."""
+    """A values file that sets some parts of an image in a chart."""
 
     position: _ValuePosition
     layers: tuple[_ValuesLayer, ...]
-    """The files from the overlay down to the chart's own values."""
+    """The files from the overlay down to the chart's own values; a file overrides the files after it."""
     pinned_in: ImagePart
 
     @property
@@ -95,35 +96,44 @@ class _ValuesOverlay:
         return self.layers[0].values
 
     def get_inherited(self, part: ImagePart) -> str:
-        """Return the value of a part in the lower files."""
+        """Return the value of a part from the nearest lower file that sets it; empty if none does."""
         texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
         return next(texts, "")
 
     def get_missing(self, part: ImagePart) -> str:
-        """Return the value of a part in the lower files if the overlay does not set it."""
+        """Return the value of a part from the lower files; empty if the overlay sets the part itself."""
         return "" if part in self.own_values else self.get_inherited(part)
 
     def get_registry(self) -> tuple[str, bool]:
-        """Return the registry for a name without one, and whether the chart is certain to use it."""
+        """Return the registry for a name that has none, and whether the chart is certain to prepend it.
+
+        The registry is empty if no file sets one.
+        """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
             return "", True
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def list_tag_sources(self) -> Iterator[_ValuePosition]:
-        """Yield the lower images whose tag the overlay may use: an update of their tag would change its image."""
+        """Yield the lower images whose tag the overlay may use.
+
+        An update of their tag would also change the overlay's image.
+        """
         if self.get_missing(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
     def list_kept_digest_notes(self) -> Iterator[str]:
-        """Yield a note on the parts that the overlay sets, if it keeps the digest of the chart's own values."""
+        """Yield a note that names the parts which the overlay sets, if it keeps the digest of a lower file.
+
+        Yield nothing if the overlay has its own digest or sets no other part.
+        """
         if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
             parts = [part for part, value in self.own_values.items() if value.text or part is not ImagePart.DIGEST]
             if parts:
                 yield f"{self.position[0]} sets its {_join_parts(parts)}, and would keep this digest"
 
     def list_inherited_notes(self) -> Iterator[str]:
-        """Yield a note for each file with parts that the overlay does not set."""
+        """Yield a note for each lower file that supplies parts of the image."""
         known = set(self.own_values)
         for layer in self.layers[1:]:
             parts = [part for part, value in layer.values.items() if part not in known and value.text]
@@ -139,7 +149,7 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the overlays by position, and the notes about kept digests by the position of the digest."""
+    """Return the overlays by their position, and notes about kept digests by the position of the digest."""
     charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
     kept_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
@@ -152,11 +162,12 @@ def _find_overlays(
 
 
 _LayerFiles = tuple[tuple[FilePath, str], ...]
-"""The files from an overlay down, each with a prefix of keys for the values of the lowest file."""
+"""The files from an overlay down to the chart's own values, each with the prefix that keys of this chart's values have
+in the file."""
 
 
 class _ChartValues:
-    """The images in charts' own values, and the values of all files."""
+    """The images in the charts' own values files, and the individual values of all values files."""
 
     def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
         self._images = {(image.path, image.locator): image for image in images}
@@ -168,7 +179,10 @@ class _ChartValues:
         self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
 
     def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
-        """Yield the images of which a value overrides a part: those of its chart and the subcharts."""
+        """Yield each image of which `value` overrides a part, with the files from the overlay down to it.
+
+        These are images in the values of the file's chart and of its subcharts.
+        """
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
             chart = top
@@ -202,7 +216,11 @@ class _ChartValues:
 def _list_files(
     overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
 ) -> Iterator[tuple[FilePath, str]]:
-    """Yield the files from an overlay of chart `top` down to the values of the subchart at `subchart_names`."""
+    """Yield the files from `overlay` down to `main_values`, each with its key prefix.
+
+    `top` is the folder of the chart that `overlay` belongs to. `subchart_names` leads from there to the subchart of
+    `main_values`.
+    """
     yield overlay, "".join(f"{key}/" for key in subchart_names)
     chart = top
     for number, key in enumerate(subchart_names):
@@ -215,13 +233,17 @@ def _list_files(
 
 
 def _add_key_prefix(locator: str, keys: str) -> str:
-    """Return the locator that a value has in the values of the parent chart."""
+    """Return the locator of a value in the values of a parent chart, where `keys` are put before it."""
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
 
 
 def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
-    """Return the image of an overlay, completed with the parts from lower files."""
+    """Return the image of an overlay, completed with parts from lower files.
+
+    It is locked if the result is not a valid reference, or if the chart may not prepend the registry. It is also locked
+    if the tag or digest comes from a lower file and the overlay does not set the part that contains the digest.
+    """
     reference = occurrence.reference
     registry, is_certain = ("", True) if reference.has_registry_host else overlay.get_registry()
     tag = "" if reference.tag else overlay.get_missing(ImagePart.TAG)
@@ -241,7 +263,10 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
 
 
 def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
-    """Return the image of an overlay that sets only some of its parts; None if it cannot be parsed."""
+    """Return the image of an overlay that sets only some of its parts. The image is not editable.
+
+    Return None if the parts do not result in a valid reference.
+    """
     texts = {
         part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_inherited(part)
         for part in ImagePart
@@ -284,7 +309,7 @@ def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageRe
 
 
 def _lock_kept_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Lock an occurrence whose digest would stay although an overlay changes the image."""
+    """Lock an occurrence whose digest an overlay keeps although it changes other parts of the image."""
     closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
     if closed == occurrence:
         return occurrence

@@ -20,7 +20,7 @@ from bot.model.source import EditSlot, FilePath, Occurrence, UnsupportedText
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_SHOWN = 60
-"""Characters of a preset's name in a note."""
+"""Limit for the characters of a preset's name in a note."""
 _DATASOURCE = "docker"
 _DEFAULT_BRANCH = "$default"
 _OFFICIAL = "library/"
@@ -29,8 +29,8 @@ _OFFICIAL = "library/"
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Lock the references that Renovate already updates on this branch.
 
-    If there are several Renovate configs, Renovate uses only one. If that one is invalid, Renovate updates nothing, and
-    notes at the references say so.
+    If there are several Renovate configs, Renovate uses only one of them. If that one is invalid, Renovate updates
+    nothing, and a note at each reference says so.
     """
     config = min((remark for remark in facts if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
     branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
@@ -53,7 +53,10 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def _format_note(config: RenovateConfig) -> str:
-    """Return the note for references that are not left to Renovate; empty if its whole config could be read."""
+    """Return a note for references that Renovate does not update; empty if the whole config could be read.
+
+    The note says that the config is invalid, or that it extends a preset which basebump cannot read.
+    """
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
     presets = config.settings.unread_presets
@@ -66,13 +69,13 @@ def _format_note(config: RenovateConfig) -> str:
 
 @dataclass(slots=True)
 class _EffectiveSettings:
-    """The result of the settings applied so far, in their order."""
+    """The settings that result from all settings applied so far. Later settings override earlier ones."""
 
     is_enabled: bool
     adds_digests: bool
 
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
-        """Apply settings; of those that are not certain to match only what enables updates."""
+        """Apply `settings`. If they are not certain to match, apply only the parts that enable updates."""
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
         if settings.pin_digests is not None and (is_certain or settings.pin_digests):
@@ -80,7 +83,7 @@ class _EffectiveSettings:
 
 
 class _RenovateDecisions:
-    """Decisions on the references of one tree, by the Renovate config of the repository."""
+    """Decides which references of a tree Renovate updates, according to the repository's config."""
 
     def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
         self._settings = settings
@@ -101,7 +104,10 @@ class _RenovateDecisions:
         return any(self._is_updated_by(manager, occurrence) for manager in managers)
 
     def can_be_enabled_by_preset(self, occurrence: Occurrence) -> bool:
-        """Return True if an unread preset may enable an update of an occurrence that this config does not update."""
+        """Return True if a preset that basebump cannot read may enable updates of an occurrence.
+
+        This is only useful for occurrences that the rest of the config does not update.
+        """
         if not self._settings.unread_presets or self._is_disabled:
             return False
         return any(
@@ -135,7 +141,7 @@ class _RenovateDecisions:
         )
 
     def _can_get_files_from_preset(self, manager: FileManager) -> bool:
-        """Return True if an unread preset may define the files of a manager that the config mentions."""
+        """Return True if an unread preset may define the files of a manager, and a rule names this manager."""
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
 
@@ -174,7 +180,10 @@ class _RenovateDecisions:
     def _list_matching_rules(
         self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
-        """Yield the rules that match an occurrence read by a manager, each with whether the match is certain."""
+        """Yield the rules that match or may match an occurrence, each with whether the match is certain.
+
+        `manager` is the manager that reads the occurrence.
+        """
         branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
             matchers = (
@@ -202,7 +211,7 @@ def _is_update_enabled(
     matching_rules: Iterable[tuple[PackageRule, bool]],
     settings_by_update: Sequence[tuple[BotUpdateType, bool]],
 ) -> bool:
-    """Return True if an enabled image has updates of this kind enabled."""
+    """Return True if updates of type `move` are enabled for an image that Renovate updates."""
     state = _EffectiveSettings(is_enabled=True, adds_digests=False)
     is_kind_enabled = dict(settings_by_update).get(move)
     for rule, is_certain in matching_rules:
@@ -225,12 +234,16 @@ def _is_branch_included(patterns: Sequence[str], branch: TreeBranch | None) -> b
 
 
 def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
-    """Return True if one of the patterns may match a value."""
+    """Return True if a pattern matches `value`, or may match it because the pattern is not supported."""
     return any(is_pattern_list_match([pattern], value) is not False for pattern in patterns)
 
 
 def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Return True if the patterns match all spellings of a value, False if none; None if uncertain or not known."""
+    """Match each of `values`, which are spellings of the same thing, against `patterns`.
+
+    Return True if all of them match or `patterns` is None, False if none of them matches, and None if the results
+    differ or are uncertain, or if `values` is empty.
+    """
     if patterns is None:
         return True
     answers = {is_pattern_list_match(patterns, value) for value in values}
@@ -238,7 +251,10 @@ def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) 
 
 
 def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Return True if the patterns match one of several values, False if none; None if uncertain."""
+    """Return True if `patterns` match at least one of `values`, or if `patterns` is None.
+
+    Return False if they match no value, and None if this is uncertain.
+    """
     if patterns is None:
         return True
     answers = {is_pattern_list_match(patterns, value) for value in values}
@@ -246,7 +262,7 @@ def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> b
 
 
 def _list_names(reference: ImageReference) -> frozenset[str]:
-    """Return the names that Renovate may use for an image."""
+    """Return all names that Renovate may use for an image."""
     name = reference.name
     is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}

@@ -1,6 +1,6 @@
-"""Renovate's managers that read images, and the formats and locators that correspond to them.
+"""The managers of Renovate that read images, with the basebump formats and locators that correspond to them.
 
-https://docs.renovatebot.com/modules/manager/ lists the files that each reads by default.
+https://docs.renovatebot.com/modules/manager/ lists the files that each manager reads by default.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ _ALL = "**"
 
 @dataclass(frozen=True, slots=True)
 class FileManager:
-    """A manager of Renovate, which reads files of one kind."""
+    """A manager of Renovate: the part of Renovate that reads one kind of file."""
 
     manager: str
     files: tuple[str, ...] = ()
-    """Patterns of the files that it reads by default; empty if a config has to name the files."""
+    """Patterns of the files that the manager reads by default. Empty if it only reads files that a config names."""
     categories: tuple[str, ...] = ()
     locator_pattern: re.Pattern[str] | None = None
-    """The locators that it reads; None for all."""
+    """Matches the locators of the references that the manager reads. None if it reads all references."""
     is_enabled: bool = True
-    """Whether it is enabled by default."""
+    """Whether the manager is enabled by default."""
     adds_digests: bool = True
-    """Whether it adds digests if a config enables `pinDigests` globally."""
+    """Whether the manager adds missing digests if a config enables `pinDigests` for all managers."""
 
 
 CUSTOM_MANAGER = FileManager("custom.regex")
-"""Expressions of the repository's own; their files are part of the settings."""
+"""The manager for regular expressions in the repository's own config. The settings name its files."""
 _KUBERNETES = ("kubernetes",)
 _HELM = ("helm", "kubernetes")
 _IN_VALUES = re.compile(r"\d+/spec/values/.*")
@@ -85,7 +85,7 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
             re.compile(r"\d+/(?!runs/image).*"),
         ),
     ),
-    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads the files that these include
+    "gitlab-ci": (FileManager("gitlabci", (_ALL,), ("ci",)),),  # it also reads files that `.gitlab-ci.yml` includes
     "azure-pipelines": (
         FileManager(
             "azure-pipelines",
@@ -110,11 +110,11 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
     "quadlet": (FileManager("quadlet", ("/.+\\.(container|image|volume)$/",), ("docker",)),),
     "terraform": (FileManager("terraform", ("**/*.tf", "**/*.tofu"), ("iac", "terraform"), adds_digests=False),),
 }
-"""By format of the same references."""
+"""Managers by the basebump format that reads the same references."""
 
 
 def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
-    """Return the managers that may read an occurrence, if they read its file."""
+    """Return the managers that read an occurrence, provided that they read the file that contains it."""
     managers = _MANAGERS.get(occurrence.format, ())
     return [
         each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)

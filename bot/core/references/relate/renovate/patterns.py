@@ -1,7 +1,7 @@
-"""Renovate's string patterns: globs as minimatch reads them, and RE2 expressions between slashes.
+"""Renovate's string patterns: globs in the syntax of minimatch, and RE2 expressions between slashes.
 
-https://docs.renovatebot.com/string-pattern-matching/. Renovate itself compiles the expressions with RE2. If a pattern
-uses something that is not supported here, the result is None (unknown) and not an error.
+https://docs.renovatebot.com/string-pattern-matching/. Renovate compiles the expressions with RE2 as well. If a pattern
+uses syntax that is not supported here, the result of a match is None (unknown); no error is raised.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import re2
 
 MAX_LENGTH = 1_000
-"""Characters of a pattern; patterns in public configs have some dozens."""
+"""Limit for the characters of a pattern. Patterns in public configs have a few dozen."""
 MAX_GLOBS = 100
-"""Globs that one glob with braces expands to."""
+"""Limit for the globs to which the braces of one glob expand."""
 
 _LITERAL_GLOB = re.compile(r"\w[\w./-]*")
 _GLOB_PART = re.compile(
@@ -33,13 +33,14 @@ _GLOB_PART = re.compile(
 
 
 class _UnsupportedPatternError(Exception):
-    """A glob uses syntax that is not translated here."""
+    """A glob uses syntax that cannot be translated here."""
 
 
 def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
-    """Return True if `value` matches a positive pattern (if there are any) and no pattern that begins with `!`.
+    """Match `value` against a list of patterns, in which a leading `!` negates a pattern.
 
-    Return None if that depends on a pattern that is not supported.
+    Return True if no negated pattern matches, and at least one of the others matches or there are no others. Return
+    False if the list is empty. Return None if the result depends on a pattern that is not supported.
     """
     positive_results: list[bool | None] = []
     negative_results: list[bool | None] = []
@@ -61,7 +62,8 @@ def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
 def is_pattern_match(pattern: str, value: str) -> bool | None:
     """Return True if `value` matches `pattern`; None if the pattern is not supported.
 
-    A glob has to match the whole value, in any case; an expression between slashes has to match a part of it.
+    A glob has to match the whole value, and ignores case. An expression between slashes has to match a part of the
+    value.
     """
     if pattern == "*":
         return True
@@ -75,7 +77,7 @@ def is_pattern_match(pattern: str, value: str) -> bool | None:
 
 @lru_cache(maxsize=2_048)
 def _compile_pattern(pattern: str) -> Any:  # google-re2 has no types
-    """Compile a pattern; None if it is too long, not translated here, or refused by RE2."""
+    """Compile a pattern. Return None if it is too long, cannot be translated, or is rejected by RE2."""
     if len(pattern) > MAX_LENGTH:
         return None
     options = re2.Options()
@@ -118,7 +120,7 @@ def _translate_part(part: re.Match[str]) -> str:
 
 
 def _expand_braces(glob: str) -> list[str]:
-    """Return the globs that a glob with braces stands for. Raises _UnsupportedPatternError."""
+    """Return the globs that result from expanding all braces. Raises _UnsupportedPatternError."""
     expanded: list[str] = []
     pending = [glob]
     while pending:
@@ -135,7 +137,10 @@ def _expand_braces(glob: str) -> list[str]:
 
 
 def _split_options(glob: str, start: int) -> tuple[list[str], int]:
-    """Return the options of the brace at `start`, and the index after its end. Raises _UnsupportedPatternError."""
+    """Return the options of the brace at `start`, and the index after its closing brace.
+
+    Raises _UnsupportedPatternError.
+    """
     options, depth, begin = [], 0, start + 1
     for index in range(start, len(glob)):
         match glob[index]:
@@ -152,4 +157,4 @@ def _split_options(glob: str, start: int) -> tuple[list[str], int]:
                     break
             case "\\":
                 break
-    raise _UnsupportedPatternError  # a range of numbers, or a brace that is literal
+    raise _UnsupportedPatternError  # the brace is a range of numbers, or is literal
