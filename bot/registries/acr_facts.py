@@ -22,7 +22,7 @@ from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net import Response, sanitize_text
 from bot.registries.auth import RegistryAuthenticator, RegistryRequest
-from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normalize_account
+from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normalize_host
 from bot.registries.manifest import OCI_INDEX, parse_media_type
 from bot.registries.response_errors import METADATA_READ, make_refusal_error
 
@@ -100,9 +100,9 @@ class AcrFacts:
 
     def _is_direct_azure_registry(self, host: str, endpoint: RegistryEndpoint) -> bool:
         """Return True if a host is a configured Azure registry that is contacted directly, not through a mirror."""
-        account = normalize_account(host)
-        is_listed = self._endpoints.get_entry(account) is not None
-        return is_listed and endpoint.account == account and self._endpoints.is_azure_registry(account)
+        own_host = normalize_host(host)
+        is_listed = self._endpoints.get_entry(own_host) is not None
+        return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 
     def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
         """Fetch the metadata with the library.

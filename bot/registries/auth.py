@@ -205,7 +205,7 @@ class RegistryAuthenticator:
     def _authorize_request(
         self, endpoint: RegistryEndpoint, request: RegistryRequest, challenge: AuthChallenge
     ) -> _RequestAuthorization | None:
-        credential = self._keychain.get_credential(endpoint.account, request.repository)
+        credential = self._keychain.get_credential(endpoint.credential_host, request.repository)
         if challenge.scheme == "bearer":
             return self._get_bearer_authorization(endpoint, request, challenge, credential)
         match credential:
@@ -214,7 +214,7 @@ class RegistryAuthenticator:
             case PasswordLogin():
                 return _RequestAuthorization(_encode_basic(credential), credential)
             case IdentityToken():
-                advice = f"list {endpoint.account} with `username_env` and `password_env`"
+                advice = f"list {endpoint.credential_host} with `username_env` and `password_env`"
                 message = (
                     f"{endpoint.host} requires a password, but `docker login` stored an identity token; hint: {advice}"
                 )
@@ -299,11 +299,12 @@ class RegistryAuthenticator:
     ) -> RegistryError:
         if authorization and authorization.distrusted_realm:
             message = (
-                f"{endpoint.host} requires a token of {authorization.distrusted_realm}, which is not trusted with "
-                f"{endpoint.account}'s credential; hint: list it under `trusted_realms` if it is its token server"
+                f"{endpoint.host} requires a token of {authorization.distrusted_realm}, which is not trusted with the "
+                f"credential of {endpoint.credential_host}; hint: list {authorization.distrusted_realm} under "
+                "`trusted_realms` if it is the registry's token server"
             )
             return RegistryError(endpoint.registry, Reason.DENIED, message, is_failure=True)
-        credential = self._keychain.get_credential(endpoint.account, request.repository)
+        credential = self._keychain.get_credential(endpoint.credential_host, request.repository)
         secrets = (*(authorization.secrets if authorization else ()), *_list_secrets(credential))
         has_credential, actions = credential is not None, request.actions
         return make_refusal_error(

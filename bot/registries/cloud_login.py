@@ -23,8 +23,8 @@ FAILURE_LIFETIME = 300.0
 class CloudLogin:
     """The login for one registry. One thread fetches it while the others wait."""
 
-    def __init__(self, cloud: CloudProvider, account: str, now: Callable[[], float] = time.time) -> None:
-        self._cloud, self._account, self._now = cloud, account, now
+    def __init__(self, cloud: CloudProvider, host: str, now: Callable[[], float] = time.time) -> None:
+        self._cloud, self._host, self._now = cloud, host, now
         self._lock = threading.Lock()
         self._token: CloudToken | None = None
         self._failure = ""
@@ -45,19 +45,19 @@ class CloudLogin:
         if self._failure and now < self._retry_at:
             return
         try:
-            self._token = _fetch_token(self._cloud, self._account)
+            self._token = _fetch_token(self._cloud, self._host)
         except CloudError as error:
             self._failure, self._retry_at = str(error), now + FAILURE_LIFETIME
 
     def _make_error(self) -> RegistryError:
-        message = f"no credential for {self._account}, which is listed with `auth: {self._cloud}`: {self._failure}"
-        return RegistryError(self._account, Reason.DENIED, message, is_failure=True)
+        message = f"no credential for {self._host}, which is listed with `auth: {self._cloud}`: {self._failure}"
+        return RegistryError(self._host, Reason.DENIED, message, is_failure=True)
 
 
-def _fetch_token(cloud: CloudProvider, account: str) -> CloudToken:
+def _fetch_token(cloud: CloudProvider, host: str) -> CloudToken:
     match cloud:
         case CloudProvider.ECR:
-            return ecr.fetch_ecr_token(account)
+            return ecr.fetch_ecr_token(host)
         case CloudProvider.GAR:
             return gar.fetch_gar_token()
     assert_never(cloud)

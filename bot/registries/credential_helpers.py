@@ -41,28 +41,28 @@ class CredentialHelpers:
         self._environment = environment
         self._answers: dict[tuple[str, str], Credential | RegistryError | None] = {}
 
-    def get_credential(self, helper_name: str, account: str) -> Credential | None:
+    def get_credential(self, helper_name: str, host: str) -> Credential | None:
         """Return the credential that `docker-credential-<helper> get` returns for a host. Raises RegistryError."""
-        if (helper_name, account) not in self._answers:
+        if (helper_name, host) not in self._answers:
             try:
-                self._answers[helper_name, account] = self._run_helper(helper_name, account)
+                self._answers[helper_name, host] = self._run_helper(helper_name, host)
             except RegistryError as error:
-                self._answers[helper_name, account] = error
-        answer = self._answers[helper_name, account]
+                self._answers[helper_name, host] = error
+        answer = self._answers[helper_name, host]
         if isinstance(answer, RegistryError):
             raise answer.copy_for_raising()
         return answer
 
-    def _run_helper(self, helper_name: str, account: str) -> Credential | None:
+    def _run_helper(self, helper_name: str, host: str) -> Credential | None:
         if not _NAME.fullmatch(helper_name):
             raise make_unusable_error(
-                account, f"{sanitize_text(helper_name)!r} is not a valid name of a credential helper"
+                host, f"{sanitize_text(helper_name)!r} is not a valid name of a credential helper"
             )
         program = f"docker-credential-{helper_name}"
         helper_environment = {
             name: value for name, value in self._environment.items() if HELPER_VARIABLES.fullmatch(name)
         }
-        server = HUB_KEY if account == DOCKER_HUB else account
+        server = HUB_KEY if host == DOCKER_HUB else host
         try:
             result = process.run(
                 [program, "get"],
@@ -72,14 +72,14 @@ class CredentialHelpers:
                 max_output=MAX_HELPER_OUTPUT,
             )
         except ProcessError as error:
-            raise make_unusable_error(account, str(error)) from error
+            raise make_unusable_error(host, str(error)) from error
         if result.status != 0:
             if NOT_FOUND_MESSAGE in result.output.decode(errors="replace"):
                 return None
-            raise make_unusable_error(account, f"{program} failed with status {result.status}")
+            raise make_unusable_error(host, f"{program} failed with status {result.status}")
         try:
             answer = json.loads(result.output)
             username, secret = answer["Username"], answer["Secret"]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise make_unusable_error(account, f"{program} did not return a credential") from error
+            raise make_unusable_error(host, f"{program} did not return a credential") from error
         return IdentityToken(str(secret)) if username == "<token>" else PasswordLogin(str(username), str(secret))

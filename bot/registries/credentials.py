@@ -26,7 +26,7 @@ class IdentityToken:
 Credential = PasswordLogin | IdentityToken
 
 
-def make_unusable_error(account: str, reason: str) -> RegistryError:
+def make_unusable_error(host: str, reason: str) -> RegistryError:
     """Return the error for a configured credential that cannot be used; `reason` must not contain a secret."""
-    message = f"no credential for {account}: {reason}; hint: log in again, or list {account} with `auth: anonymous`"
-    return RegistryError(account, Reason.DENIED, message, is_failure=True)
+    message = f"no credential for {host}: {reason}; hint: log in again, or list {host} with `auth: anonymous`"
+    return RegistryError(host, Reason.DENIED, message, is_failure=True)

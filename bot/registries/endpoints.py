@@ -53,7 +53,7 @@ class RegistryEndpoint:
 
     registry: str
     """Host of the registry, as in canonical references."""
-    account: str
+    credential_host: str
     """Host whose credential is used: the registry itself, or its mirror."""
     host: str
     """`host[:port]` that connections are made to."""
@@ -73,23 +73,23 @@ class EndpointDirectory:
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
         all_entries = tuple(entries)
-        self._entries = {normalize_account(entry.host): entry for entry in all_entries if not entry.path}
+        self._entries = {normalize_host(entry.host): entry for entry in all_entries if not entry.path}
         for entry in all_entries:
-            self._entries.setdefault(normalize_account(entry.host), RegistryEntry(entry.host))
+            self._entries.setdefault(normalize_host(entry.host), RegistryEntry(entry.host))
         self._caches = tuple(
-            PullThroughCache(normalize_account(entry.host), entry.path, entry.upstream)
+            PullThroughCache(normalize_host(entry.host), entry.path, entry.upstream)
             for entry in all_entries
             if entry.upstream
         )
 
-    def get_entry(self, account: str) -> RegistryEntry | None:
+    def get_entry(self, host: str) -> RegistryEntry | None:
         """Return the configuration entry for exactly this host, or None."""
-        return self._entries.get(account)
+        return self._entries.get(host)
 
-    def is_azure_registry(self, account: str) -> bool:
+    def is_azure_registry(self, host: str) -> bool:
         """Return True if a host is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
-        entry = self.get_entry(account)
-        return is_acr(account) or (entry is not None and entry.uses_entra)
+        entry = self.get_entry(host)
+        return is_acr(host) or (entry is not None and entry.uses_entra)
 
     def find_origin(self, repository: str) -> str:
         """Return the canonical repository to look up tags in: the upstream's if `repository` is in a cache."""
@@ -97,18 +97,18 @@ class EndpointDirectory:
 
     def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
         """Return the endpoint of `registry`, or None if that host must not be contacted."""
-        entry = self._entries.get(normalize_account(registry))
+        entry = self._entries.get(normalize_host(registry))
         if entry is not None:
             return self._build_listed_endpoint(registry, entry)
         return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
 
     def get_named_endpoint(self, host: str) -> RegistryEndpoint:
         """Return the endpoint of a host that the operator named anywhere in the configuration."""
-        trust = self.list_trusted_hosts().get(_get_api_host(normalize_account(host)), HostTrust())
+        trust = self.list_trusted_hosts().get(_get_api_host(normalize_host(host)), HostTrust())
         unlisted_endpoint = RegistryEndpoint(
             host,
-            normalize_account(host),
-            _get_api_host(normalize_account(host)),
+            normalize_host(host),
+            _get_api_host(normalize_host(host)),
             is_insecure=trust.is_insecure,
             ca=trust.ca,
         )
@@ -116,19 +116,19 @@ class EndpointDirectory:
 
     def _build_listed_endpoint(self, registry: str, entry: RegistryEntry) -> RegistryEndpoint:
         if entry.mirror is None:
-            account, prefix = normalize_account(registry), ""
+            host, prefix = normalize_host(registry), ""
         else:
-            host, _, path = entry.mirror.partition("/")
-            account, prefix = normalize_account(host), f"{path.strip('/')}/" if path.strip("/") else ""
-        account_entry = self._entries.get(account, entry)
+            mirror_host, _, path = entry.mirror.partition("/")
+            host, prefix = normalize_host(mirror_host), f"{path.strip('/')}/" if path.strip("/") else ""
+        host_entry = self._entries.get(host, entry)
         return RegistryEndpoint(
             registry=registry,
-            account=account,
-            host=_get_api_host(account),
+            credential_host=host,
+            host=_get_api_host(host),
             prefix=prefix,
-            is_insecure=entry.is_insecure or account_entry.is_insecure,
-            ca=account_entry.ca or entry.ca,
-            trusted_realms=tuple(dict.fromkeys((*account_entry.trusted_realms, *entry.trusted_realms))),
+            is_insecure=entry.is_insecure or host_entry.is_insecure,
+            ca=host_entry.ca or entry.ca,
+            trusted_realms=tuple(dict.fromkeys((*host_entry.trusted_realms, *entry.trusted_realms))),
         )
 
     def list_trusted_hosts(self) -> Mapping[str, HostTrust]:
@@ -142,21 +142,21 @@ class EndpointDirectory:
         return trust_by_host
 
 
-def normalize_account(host: str) -> str:
+def normalize_host(host: str) -> str:
     """Return the canonical host under which a registry's credential is stored; Docker Hub's aliases become one."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered
 
 
-def _get_api_host(account: str) -> str:
-    return HUB_API if account == DOCKER_HUB else account
+def _get_api_host(host: str) -> str:
+    return HUB_API if host == DOCKER_HUB else host
 
 
 @dataclass(frozen=True, slots=True)
 class PullThroughCache:
     """A registry, or the part of it below a path, that is a pull-through cache of another registry."""
 
-    account: str
+    host: str
     """Host, as in canonical references."""
     path: str
     """Whole path segments; empty if the whole registry is a cache."""
@@ -165,7 +165,7 @@ class PullThroughCache:
 
     def find_origin(self, repository: str) -> str | None:
         """Return the canonical upstream repository, or None if `repository` is not in this cache."""
-        cached_part = f"{self.account}/{self.path}" if self.path else self.account
+        cached_part = f"{self.host}/{self.path}" if self.path else self.host
         if not f"{repository}/".startswith(f"{cached_part}/"):
             return None
         upstream_name = self.upstream + repository.removeprefix(cached_part)

@@ -35,10 +35,10 @@ class LoginExamination:
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask it
         """Request `/v2/` with the configured credential. Raises RegistryError if the credential cannot be obtained."""
-        subject, account = self.endpoint.registry, self.endpoint.account
-        mirror_note = "" if account == subject else f" at its mirror {account}"
+        subject, host = self.endpoint.registry, self.endpoint.credential_host
+        mirror_note = "" if host == subject else f" at its mirror {host}"
         action = f"log in{mirror_note}" + (", by plain http" if self.endpoint.is_insecure else "")
-        credential = self.keychain.get_credential(account)
+        credential = self.keychain.get_credential(host)
         if self.uses_entra and credential is not None:
             yield report_ok(subject, action, "the registry accepts the identity's Microsoft Entra token")
             return

@@ -57,45 +57,45 @@ class Keychain:
         self._helpers = CredentialHelpers(environment)
         self._clouds: dict[str, CloudLogin] = {}
 
-    def get_credential(self, account: str, path: str = "") -> Credential | None:
+    def get_credential(self, host: str, path: str = "") -> Credential | None:
         """Return the credential for a repository of a host, or None if none is configured.
 
         Raises RegistryError if a credential is configured and cannot be obtained.
         """
-        entry = self._endpoints.get_entry(account)
+        entry = self._endpoints.get_entry(host)
         if entry and entry.username is not None and entry.password is not None:
             return PasswordLogin(entry.username, entry.password)
         if entry and entry.is_anonymous:
             return None
         if entry and entry.uses_entra:
-            return IdentityToken(self._entra.get_refresh_token(account)) if self._entra else None
+            return IdentityToken(self._entra.get_refresh_token(host)) if self._entra else None
         if entry and entry.cloud:
             with self._lock:
-                login = self._clouds.setdefault(account, CloudLogin(entry.cloud, account))
+                login = self._clouds.setdefault(host, CloudLogin(entry.cloud, host))
             return login.get_credential()
         with self._lock:
             for source in self._sources:
-                found = self._find_in_source(source, account, path)
+                found = self._find_in_source(source, host, path)
                 if found is not None:
                     return found
         return None
 
-    def get_login(self, account: str, path: str = "") -> PasswordLogin | None:
+    def get_login(self, host: str, path: str = "") -> PasswordLogin | None:
         """Return the credential for programs that accept only a username and a password, or None if there is none.
 
         Only Azure accepts an identity token as a password. Raises RegistryError as `get_credential` does.
         """
-        credential = self.get_credential(account, path)
-        entry = self._endpoints.get_entry(account)
+        credential = self.get_credential(host, path)
+        entry = self._endpoints.get_entry(host)
         if isinstance(credential, IdentityToken):
             return PasswordLogin(TOKEN_USER, credential.token) if entry and entry.uses_entra else None
         return credential
 
-    def _find_in_source(self, source: _LoginSource, account: str, path: str) -> Credential | None:
-        login_file = source.load_logins(account)
-        helper = login_file.get_helper(account)
-        helper_credential = self._helpers.get_credential(helper, account) if helper else None
-        return helper_credential or login_file.find_login(account, path)
+    def _find_in_source(self, source: _LoginSource, host: str, path: str) -> Credential | None:
+        login_file = source.load_logins(host)
+        helper = login_file.get_helper(host)
+        helper_credential = self._helpers.get_credential(helper, host) if helper else None
+        return helper_credential or login_file.find_login(host, path)
 
 
 @dataclass(slots=True)
@@ -106,13 +106,13 @@ class _LoginSource:
     """Raises ValueError; its text contains nothing of the file's content."""
     login_file: LoginFile | None = None
 
-    def load_logins(self, account: str) -> LoginFile:
-        """Return the logins of the source. Raises RegistryError, whose message names `account`."""
+    def load_logins(self, host: str) -> LoginFile:
+        """Return the logins of the source. Raises RegistryError, whose message names `host`."""
         if self.login_file is None:
             try:
                 self.login_file = self.read_file()
             except ValueError as error:
-                raise make_unusable_error(account, str(error)) from error
+                raise make_unusable_error(host, str(error)) from error
         return self.login_file
 
 

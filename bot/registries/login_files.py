@@ -18,7 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
-from bot.registries.endpoints import normalize_account
+from bot.registries.endpoints import normalize_host
 
 MAX_LOGINS_SIZE = 1024 * 1024
 """Bytes; a file for a hundred registries takes about twenty thousand."""
@@ -53,11 +53,11 @@ class LoginKey:
     path: str = ""
     """Whole segments at the beginning of a repository's path."""
 
-    def is_for_repository(self, account: str, path: str, *, allows_globs: bool) -> bool:
+    def is_for_repository(self, host: str, path: str, *, allows_globs: bool) -> bool:
         """Return True if the login is for the repository `path` of a host."""
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
-        return self.host == account or (allows_globs and _is_host_match(self.host, account))
+        return self.host == host or (allows_globs and _is_host_match(self.host, host))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +72,14 @@ class LoginFile:
     """The helper for all other hosts."""
     allows_globs: bool = False
 
-    def get_helper(self, account: str) -> str | None:
+    def get_helper(self, host: str) -> str | None:
         """Return the helper for a host, which takes precedence over the logins of the file."""
-        return self.helpers.get(account) or self.default_helper
+        return self.helpers.get(host) or self.default_helper
 
-    def find_login(self, account: str, path: str) -> Credential | None:
+    def find_login(self, host: str, path: str) -> Credential | None:
         """Return the login with the most specific key that covers the repository."""
         matching_logins = (
-            login for key, login in self.logins if key.is_for_repository(account, path, allows_globs=self.allows_globs)
+            login for key, login in self.logins if key.is_for_repository(host, path, allows_globs=self.allows_globs)
         )
         return next(matching_logins, None)
 
@@ -123,7 +123,7 @@ def _parse_key(text: str) -> LoginKey:
     """Parse `[http[s]://]host[:port][/v1|/v2][/path]`."""
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
     return LoginKey(
-        normalize_account(host),
+        normalize_host(host),
         _API_VERSION.sub("", path, count=1).strip("/") if _API_VERSION.match(path) else path.strip("/"),
     )
 
@@ -132,10 +132,10 @@ def _split_path(path: str) -> list[str]:
     return path.split("/") if path else []
 
 
-def _is_host_match(pattern: str, account: str) -> bool:
+def _is_host_match(pattern: str, host: str) -> bool:
     """Return True if each label matches, as for the kubelet: `*` stops at a dot, and the ports are equal."""
-    pattern_labels, account_labels = _split_host(pattern), _split_host(account)
-    return len(pattern_labels) == len(account_labels) and all(map(fnmatchcase, account_labels, pattern_labels))
+    pattern_labels, host_labels = _split_host(pattern), _split_host(host)
+    return len(pattern_labels) == len(host_labels) and all(map(fnmatchcase, host_labels, pattern_labels))
 
 
 def _split_host(host: str) -> tuple[str, ...]:

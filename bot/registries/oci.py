@@ -123,7 +123,9 @@ class OciRegistry:
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(TagRef(repository, "")))
-        actions = METADATA_READ if self._endpoints.is_azure_registry(repository_endpoint.endpoint.account) else "pull"
+        actions = (
+            METADATA_READ if self._endpoints.is_azure_registry(repository_endpoint.endpoint.credential_host) else "pull"
+        )
         tags: dict[str, None] = {}
         requested_queries: set[str] = set()
         query: str | None = f"n={PAGE_SIZE}"
@@ -266,7 +268,7 @@ class OciRegistry:
     def create_login_examination(self, host: str) -> LoginExamination:
         """Return the login test of a registry, which is listed or public."""
         endpoint = self._endpoints.get_named_endpoint(host)
-        entry = self._endpoints.get_entry(endpoint.account)
+        entry = self._endpoints.get_entry(endpoint.credential_host)
         uses_entra = entry is not None and entry.uses_entra
         return LoginExamination(endpoint, self._authenticator, self._keychain, uses_entra=uses_entra)
 
@@ -279,9 +281,11 @@ class OciRegistry:
         return OciArtifacts(self._endpoints, self._authenticator)
 
     def _build_address(self, endpoint: RegistryEndpoint, path: str, version: str) -> PullAddress:
-        login = self._keychain.get_login(endpoint.account, path)
+        login = self._keychain.get_login(endpoint.credential_host, path)
         username, password = (login.username, login.password) if login else (None, None)
-        return PullAddress(f"{endpoint.account}/{path}{version}", endpoint.is_insecure, username, password, endpoint.ca)
+        return PullAddress(
+            f"{endpoint.credential_host}/{path}{version}", endpoint.is_insecure, username, password, endpoint.ca
+        )
 
     def _get_document(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> ManifestDocument:
         with self._lock:

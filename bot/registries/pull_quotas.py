@@ -79,7 +79,7 @@ def _make_quota_error(endpoint: RegistryEndpoint, quota: _HostQuota) -> Registry
         f"and the last {quota.reserved_pulls} are reserved for other users; "
         f"the quota is renewed within {_format_duration(quota.window_seconds)}; "
         "hint: run again then, or configure a credential for "
-        f"{endpoint.account} with a higher quota"
+        f"{endpoint.credential_host} with a higher quota"
     )
     return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
 

@@ -41,7 +41,7 @@ def make_refusal_error(
     match response.status:
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN if has_credential:
             reason, is_failure = Reason.DENIED, True
-            credential_name = f"the credential configured for {endpoint.account}"
+            credential_name = f"the credential configured for {endpoint.credential_host}"
             advice = f"{credential_name} was refused; hint: check the credential and its permissions{permission_note}"
         case HTTPStatus.NOT_FOUND | HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             reason, is_failure = Reason.NOT_FOUND_OR_DENIED, False
@@ -50,7 +50,7 @@ def make_refusal_error(
             reason, is_failure = Reason.RATE_LIMITED, True
             wait = sanitize_text(response.headers.get("retry-after", ""))
             wait_note = f"retry after {wait}{' seconds' if wait.isdigit() else ''}" if wait else "too many requests"
-            advice = f"{wait_note}; hint: configure a credential for {endpoint.account}, or run less often"
+            advice = f"{wait_note}; hint: configure a credential for {endpoint.credential_host}, or run less often"
         case _:
             reason, is_failure = Reason.REGISTRY_ERROR, True
             advice = "unexpected response; hint: try again later, or contact the registry's operator"

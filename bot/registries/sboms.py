@@ -74,24 +74,24 @@ class SbomFinder:
         The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
         manifest. Raises RegistryError, also during the iteration.
         """
-        place = find_repository_endpoint(self._endpoints, tag_ref)
-        question = place.make_manifest_request(quote(digest, safe=":"))
-        response = self._authenticator.send_request(place.endpoint, question)
+        repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
+        request = repository_endpoint.make_manifest_request(quote(digest, safe=":"))
+        response = self._authenticator.send_request(repository_endpoint.endpoint, request)
         if response.status != HTTPStatus.OK:
-            raise place.make_refusal_error(response, question)
-        verify_digest(place, question, response, digest)
+            raise repository_endpoint.make_refusal_error(response, request)
+        verify_digest(repository_endpoint, request, response, digest)
         try:
             manifest = parse_document(digest, response.body, response.headers.get("content-type", "")).manifest
         except NotAnImageError as error:
-            raise place.make_not_an_image_error(question, error) from error
+            raise repository_endpoint.make_not_an_image_error(request, error) from error
         if manifest.kind is ManifestKind.MANIFEST:
             return frozenset({digest}), self._fetch_contents(tag_ref.repository, (), [digest])
         child = find_platform_image(manifest, platform)
         if child is None:
             return frozenset({digest}), iter(())
-        beside = tuple(_list_attestations(_parse_object(response.body), child.digest))
+        attestations = tuple(_list_attestations(_parse_object(response.body), child.digest))
         return frozenset({digest, child.digest}), self._fetch_contents(
-            tag_ref.repository, beside, [child.digest, digest]
+            tag_ref.repository, attestations, [child.digest, digest]
         )
 
     def _fetch_contents(
