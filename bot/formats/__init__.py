@@ -1,4 +1,7 @@
-"""File formats, one module each, which selects the files; `_readers` has the readers and `_syntax` the parsers."""
+"""File formats, one per module, which select files by name.
+
+`_readers` contains the code that extracts image references, and `_syntax` the parsers that formats share.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ def load_all_formats() -> tuple[FileFormat, ...]:
 
 
 def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
-    """Return all formats; a format named in `globs` also reads the files that its globs match."""
+    """Return all formats. A format that `globs` names also selects the files that match its globs."""
     return tuple(
         _FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format
         for file_format in load_all_formats()
@@ -32,7 +35,7 @@ def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileF
 
 @dataclass(frozen=True, slots=True)
 class _FormatWithGlobs:
-    """A format that also selects files by globs of the config, whatever their names."""
+    """Wraps a format so that it also selects the files that match globs from the config, whatever their names are."""
 
     file_format: FileFormat
     globs: tuple[str, ...]
@@ -46,7 +49,7 @@ class _FormatWithGlobs:
         return self.file_format.has_line_end_comments
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return the files that the format selects, and those that a glob matches."""
+        """Return the files that the wrapped format selects or that match one of the globs."""
         chosen = dict.fromkeys(self.file_format.select_paths(paths))
         return [path for path in paths if path in chosen or any(is_glob_match(glob, path) for glob in self.globs)]
 

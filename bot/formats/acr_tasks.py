@@ -1,8 +1,7 @@
-"""ACR Tasks: the images that a task's commands run in, and the Dockerfiles that the task builds.
+"""ACR Tasks: the images in which the commands of a task run, and the Dockerfiles that the task builds.
 
-Any YAML file may be a task, whatever its name
-(https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml), so the content
-decides.
+A task file may have any name that ends in `.yaml` or `.yml`, so tasks are recognised by their content
+(https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
     from bot.model.build_task import StepBuild
 
 _TASK_MARK = re.compile(
-    rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # a version of the task language
+    rb""":[ \t]+["']?(?:1\.0-preview-1|v1\.[01]\.0)["']?\s"""  # the `version` of a task file
     rb"""|\$Registry|\{\{-?\s*\.Run\b"""  # variables that ACR sets for each run
 )
 
@@ -46,14 +45,17 @@ class _AcrTasksFormat:
 
 
 def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a file that is known to be a task; None if the file cannot be read as a whole."""
+    """Return the builds of a task file, or None if a part of it cannot be parsed.
+
+    The caller must already know that the file is a task.
+    """
     from bot.formats._readers.acr_tasks import read_builds
 
     return read_builds(content)
 
 
 def _may_be_task(content: bytes) -> bool:
-    """Return False if these bytes are certainly not a task."""
+    """Return False if `content` is certainly not a task, True if it has to be parsed to find out."""
     has_keys = b"steps" in content and (b"cmd" in content or b"build" in content)
     return (has_keys or may_be_escaped(content)) and _TASK_MARK.search(content) is not None
 

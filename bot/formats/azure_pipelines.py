@@ -1,4 +1,4 @@
-"""Azure Pipelines: the images of container resources, and those that jobs name directly as containers or services."""
+"""Azure Pipelines: the images of container resources, and the images that jobs use as containers or services."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ _FILES = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-"""Any file may be a pipeline; these are common names of pipelines and their templates."""
+"""Common file names of pipelines and their templates; a pipeline may have any name."""
 
 _JOB_PATHS: tuple[KeyPath, ...] = (
-    (),  # a pipeline of one job
+    (),  # a pipeline with a single job has the keys of a job at the top level
     ("jobs", ALL_ITEMS),
     ("stages", ALL_ITEMS, "jobs", ALL_ITEMS),
     ("extends", "parameters", "jobs", ALL_ITEMS),
     ("extends", "parameters", "stages", ALL_ITEMS, "jobs", ALL_ITEMS),
 )
-"""Paths of jobs (https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs); the last two are template
-parameters."""
+"""Paths of jobs (https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/jobs). The last two are paths of jobs
+that are passed to a template as parameters."""
 
 _find_image = find_self_or_key("image")
 
 
 def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return the image of a container resource; None if the agent built the image itself.
+    """Return the image of a container resource. Return None if it has none, or if the agent built the image locally.
 
-    A resource of `type: ACR` may have no image: the tag is then chosen when the run is started.
+    A resource of `type: ACR` may have no image, because its tag is then chosen when a run starts.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
     from bot.formats._syntax.yaml.nodes import YamlMapping, YamlScalar
@@ -51,10 +51,10 @@ def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
 
 
 def _find_image_unless_alias(document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return the image of a job's container or service; None if the text is the alias of a container resource.
+    """Return the image of a job's container or service, or None if the text is the alias of a resource.
 
-    A text without a colon is an alias (Phase.ResolveContainerResource of
-    Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource may be in the file that includes this one.
+    A text without a colon is the alias of a container resource (Phase.ResolveContainerResource of
+    Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource may be in the file that includes this file.
     """
     from bot.formats._syntax.yaml.nodes import YamlScalar
 

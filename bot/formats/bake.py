@@ -1,4 +1,4 @@
-"""Bake files: the images that targets use as build contexts, and the images of inline Dockerfiles."""
+"""Bake files: the images that targets use as build contexts, and the images in inline Dockerfiles."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?docker-bake[^/]*\.(?:hcl|json)", re.DOTALL)
 _KEYWORDS = (b"docker-image", b"dockerfile-inline", b"args")
-"""A file without any of these has no image and no build argument, unless escapes spell their letters."""
+"""A file without any of these words contains no image and no build argument, unless escapes spell some of their
+letters."""
 _ESCAPE = re.compile(rb"\\[uU]")
-"""Escapes that can produce a letter."""
+"""Escapes that can represent a letter."""
 
 
 class _BakeFormat:
@@ -32,7 +33,7 @@ class _BakeFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if these bytes certainly hold neither an image nor a build argument."""
+    """Return False if `content` certainly contains neither an image nor a build argument."""
     return any(word in content for word in _KEYWORDS) or _ESCAPE.search(content) is not None
 
 

@@ -1,4 +1,4 @@
-"""Bitbucket Pipelines: the images of the file, its steps and its services, and pipes that are images."""
+"""Bitbucket Pipelines: the default image, the images of steps and services, and pipes that are given as images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CircleCI: the Docker images of jobs and executors, including those of orbs that are written in the file."""
+"""CircleCI: the Docker images of jobs and executors, including those in inline orbs."""
 
 from __future__ import annotations
 

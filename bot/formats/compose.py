@@ -1,4 +1,4 @@
-"""Compose files: the images of services, of inline Dockerfiles, and of additional build contexts."""
+"""Compose files: the images of services, inline Dockerfiles and additional build contexts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dependabot: the updates that a repository's `dependabot.yml` configures."""
+"""Dependabot: the image updates that `dependabot.yml` configures, so that basebump does not make them as well."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Development containers: the image of a `devcontainer.json`, and the build arguments that it sets."""
+"""Development containers: the image in a `devcontainer.json`, and the build arguments that the file sets."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ class _DevcontainerFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if these bytes certainly hold neither an image nor a build with arguments.
+    """Return False if `content` certainly contains neither an image nor a build with arguments.
 
-    The letters of a key stand in the file one after another, unless an escape writes some of them.
+    The letters of a key are contiguous in the file, unless some of them are written as escapes.
     """
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 

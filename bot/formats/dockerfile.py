@@ -1,4 +1,4 @@
-"""Dockerfiles: the images of `FROM`, `COPY --from=` and `RUN --mount=from=`, read as BuildKit reads them."""
+"""Dockerfiles: the images in `FROM`, `COPY --from=` and `RUN --mount=from=`, parsed as BuildKit parses them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from bot.model.vocabulary import Reason
 from bot.ports import FileFormat
 
 MAX_LINES = 100_000
-"""Longer files are reported as too deep; the longest generated Dockerfiles have some thousand lines."""
+"""Limit on the lines of a Dockerfile. A longer file is reported as `too-deep`; the longest generated Dockerfiles have a
+few thousand lines."""
 
 _FILE_NAME = re.compile(r"Dockerfile(?:\..+)?|.+\.[Dd]ockerfile|Containerfile.*", re.DOTALL)
 _OTHER_SUFFIXES = (
-    # Files that belong to a Dockerfile and carry its name.
+    # Files that accompany a Dockerfile and start with its name.
     *(".dockerignore", ".containerignore", ".md", ".rst", ".adoc", ".txt", ".json", ".yaml", ".yml", ".sh", ".py"),
-    # Input of template engines; only their output is built. (`.template` is not listed: balena and others build it.)
+    # Input of template engines, which is not built itself. `.template` is missing, because balena and others build it.
     *(".j2", ".jinja", ".jinja2", ".tpl", ".tmpl", ".gotmpl", ".erb", ".ejs", ".hbs", ".mustache"),
     # Left behind by editors and patches.
     *(".bak", ".orig", ".rej", ".swp", ".patch", ".diff", "~"),

@@ -1,4 +1,4 @@
-"""Drone: the images of steps and services, in the syntax of version 1 and of the versions before it."""
+"""Drone: the images of steps and services, in the syntax of version 1 and of earlier versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`.env` files beside compose files: the variables that compose puts into image references."""
+"""`.env` files next to compose files: the variables that compose substitutes in image references."""
 
 from __future__ import annotations
 

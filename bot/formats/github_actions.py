@@ -1,4 +1,4 @@
-"""GitHub Actions: the containers, services and `docker://` actions of workflows, and the images of actions."""
+"""GitHub Actions: the container, service and `docker://` step images of workflows, and the images of actions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ _FILES = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-"""Gitea's and Forgejo's runners read the same files. An action's metadata file is `action.yml` in any folder."""
+"""Workflows and the metadata files of actions. The runners of Gitea and Forgejo read the same files. The metadata file
+of an action is named `action.yml` and may be in any folder."""
 _DOCKER = "docker://"
 
 FORMAT: FileFormat = YamlPathFormat(

@@ -1,4 +1,4 @@
-"""Helm charts: the images among their values, and how their templates use those values."""
+"""Helm charts: the images in values files, and how the chart's templates use the values."""
 
 from __future__ import annotations
 

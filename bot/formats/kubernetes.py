@@ -1,4 +1,4 @@
-"""Kubernetes manifests: the images of built-in kinds and of custom resources, in YAML and JSON."""
+"""Kubernetes manifests in YAML and JSON: the images of built-in kinds and of custom resources."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(
     r"(?:.*/)?(?:[^/]*\.ya?ml|(?!(?:"
-    # Files of other tools, by their whole names; many repositories have large ones.
+    # Files of other tools, listed by their full names because many repositories contain large ones.
     r"package(?:-lock)?|npm-shrinkwrap|composer|bower|lerna|nx|turbo|angular|deno|renovate|global|tslint|"
     r"launch|settings|tasks|[jt]sconfig[^/]*|appsettings[^/]*|[^/]*\.(?:schema|lock|min|map|nls)"
     r")\.json\Z)[^/]*\.json)",
     re.IGNORECASE | re.DOTALL,
 )
 _PARAMETERS = re.compile(r"(?:.*/)?\.argocd-source(-[^/]*)?\.yaml", re.DOTALL)
-"""Parameter overrides of an Argo CD Application, for all Applications of a folder or for one of them
-(docs/user-guide/parameters.md of argoproj/argo-cd). The file for one Application is the default write target of Argo CD
-Image Updater."""
+"""Files with parameter overrides for all Argo CD Applications of a folder, or for a single Application (described in
+docs/user-guide/parameters.md of argoproj/argo-cd). Argo CD Image Updater writes to the file of a single Application by
+default."""
 _UTF_16_WORD = b"i\0m\0a\0g\0e"
 
 

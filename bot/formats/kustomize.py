@@ -1,4 +1,4 @@
-"""Kustomizations: the images that replace those of manifests, and the files that a kustomization gathers."""
+"""Kustomizations: the images that replace images in manifests, and the files that a kustomization includes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quadlet units of Podman: the `Image=` of containers, images and volumes."""
+"""Quadlet units of Podman: the `Image=` setting of container, image and volume units."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renovate: the updates that a repository's Renovate config switches on or off."""
+"""Renovate: the image updates that the repository's Renovate config enables or disables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILES = (
     *(f".renovaterc{kind}" for kind in ("", ".json", ".jsonc", ".json5")),
     _PACKAGE_FILE,
 )
-"""In the order in which Renovate looks for them; the first file that exists counts
+"""Config files in the order in which Renovate searches for them. Renovate uses only the first one that exists
 (https://docs.renovatebot.com/configuration-options/#locations-for-configuration-filenames)."""
 
 
@@ -32,7 +32,7 @@ class _RenovateFormat:
             return iter(())
         from bot.formats._readers.renovate import read
 
-        # A file that only basebump's config names (`files:`) takes the first rank, as it does for Renovate.
+        # A file with another name is selected by `files:` in basebump's config. It ranks first, as it does in Renovate.
         return read(file, _FILES.index(file.path) if file.path in _FILES else -1, is_package=is_package)
 
 

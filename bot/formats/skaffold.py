@@ -1,4 +1,4 @@
-"""Skaffold: the images that it builds from and tests with, and the names of the images that it builds."""
+"""Skaffold: the images that Skaffold builds from and tests with, and the names of the images that it builds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terraform: the literal images of Docker, Kubernetes, Cloud Run, Container Apps and ECS resources."""
+"""Terraform: the literal images in resources for Docker, Kubernetes, Cloud Run, Container Apps and ECS."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class _TerraformFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if these bytes certainly hold no image.
+    """Return False if `content` certainly contains no image.
 
-    Every resource type, block or attribute with images has `image` in its name, unless escapes write some of the
-    letters.
+    The name of every resource type, block or attribute that holds images contains `image`, unless some of its letters
+    are written as escapes.
     """
     return b"image" in content or b"\\u" in content or b"\\U" in content or is_utf_16(content)
 

@@ -1,4 +1,4 @@
-"""Any text file that the operator names: references with a tag that are already pinned by a digest."""
+"""Any text file that the config selects: references with a tag that are already pinned by a digest."""
 
 from __future__ import annotations
 

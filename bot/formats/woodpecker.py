@@ -1,4 +1,4 @@
-"""Woodpecker: the images of steps, services and clone steps, each written as a list or as a mapping by name."""
+"""Woodpecker: the images of steps, services and clone steps. Each may be a list, or a mapping by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat
 from bot.ports import FileFormat
 
 _STEP_KEYS = ("steps", "services", "clone", "pipeline")
-"""https://woodpecker-ci.org/docs/usage/workflow-syntax; `pipeline` was the name of `steps` before version 1."""
+"""Keys that contain steps (https://woodpecker-ci.org/docs/usage/workflow-syntax). Before version 1, `steps` was named
+`pipeline`."""
 
 FORMAT: FileFormat = YamlPathFormat(
     name="woodpecker",

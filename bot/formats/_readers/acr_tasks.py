@@ -1,7 +1,7 @@
-"""Read ACR tasks: the images that their commands run in, and the Dockerfiles that they build.
+"""Read ACR tasks: the images in which their commands run, and the Dockerfiles that they build.
 
-https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml, and `builder/` and
-`graph/` of https://github.com/Azure/acr-builder.
+See https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-reference-yaml, and the folders
+`builder/` and `graph/` of https://github.com/Azure/acr-builder.
 """
 
 from __future__ import annotations
@@ -27,31 +27,34 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "acr-tasks"
 _VERSIONS = frozenset({"1.0-preview-1", "v1.0.0", "v1.1.0"})
 _STEP_KEYS = ("cmd", "build", "push")
-"""A step has exactly one of these keys."""
+"""The kinds of steps. Each step has exactly one of these keys."""
 _TEMPLATE = re.compile(rb"\{\{-?\s*(\.Run\b)?[^{}\n]*\}\}")
 _RUN_VARIABLE = re.compile(r"\$Registry|\$Run_")
-"""Variables of a run, as they appear after `_fill_templates`."""
+"""Variables that ACR sets for a run, in the form that `_fill_templates` gives them."""
 _ACR_ALIASES = frozenset({"acr", "az", "bash", "buildx", "cssc", "curl", "docker"})
-"""Names without registry and tag for which ACR provides images of its own."""
+"""Names without a registry and a tag that ACR replaces by images of its own."""
 _BEFORE_FIRST_WORD = re.compile(r"""(?:[&!]\S*\s+)*(?:[|>][^\n]*\n\s*|["']?\s*)""")
-"""Everything before the first word of a scalar: anchors, tags, a block header, a quote."""
+"""Everything before the first word of a scalar: anchors, tags, a block header and a quote."""
 _SWITCHES = frozenset(
     {"--no-cache", "--pull", "--quiet", "-q", "--rm", "--force-rm", "--squash", "--compress", "--load", "--push"}
 )
-"""Options of `docker build` that take no value; every other option takes the next word as its value."""
+"""Options of `docker build` that take no value. Every other option takes the next word as its value."""
 _TREE_ROOT = FilePath("")
 _DOCKERFILE = "Dockerfile"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a task, and the Dockerfiles that it builds."""
+    """Yield the images of a task, and a `TaskFileBuild` for each Dockerfile that the task builds.
+
+    Yield nothing if the file is not a task.
+    """
     return read_file(_fill_templates(file), lambda _: True, lambda document: _read_task(document, file))
 
 
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task's steps, in this tree or another; None if the content cannot be read as a whole.
+    """Return the builds of a task file, including builds in other trees, or None if a part of it cannot be parsed.
 
-    The caller has to know that the content is a task; unlike `read`, this does not check it.
+    The caller must already know that `content` is a task; unlike `read`, this function does not check that.
     """
     builds: list[StepBuild] = []
 
@@ -73,12 +76,15 @@ def _fill_templates(file: SourceFile) -> SourceFile:
 
 
 def _fill_template(template: re.Match[bytes]) -> bytes:
-    """Return a placeholder of the same length for a template: templates are filled in before the file is YAML."""
+    """Return a placeholder with the length of `template`, so that all other bytes keep their offsets.
+
+    ACR fills in templates before it parses the file, so the templates themselves need not be valid YAML.
+    """
     return (b"$Run" if template[1] else b"$").ljust(len(template[0]), b"_")
 
 
 def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images and builds of a document if it is a task. Raises TooDeepError."""
+    """Yield the images and builds of `document`, or nothing if it is not a task. Raises TooDeepError."""
     steps = _list_steps(document)
     if not _is_task(document, steps):
         return
@@ -93,20 +99,21 @@ def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedIt
                 yield TaskFileBuild(
                     file.path, build.line_number, dockerfile, tuple(_list_argument_names(build.options))
                 )
-    for locator, node in commands:  # after the walk, which finds shared scalars and the names of images built here
+    # Read the commands only after the walk, which finds shared scalars and the names of images that the task builds.
+    for locator, node in commands:
         if isinstance(node, YamlScalar) and node.tag == STRING and node.value.strip():
             yield from _read_command(document, file, locator, node, local_names)
 
 
 @dataclass(frozen=True, slots=True)
 class _BuildStep:
-    """The build of one step."""
+    """The parsed `docker build` command of one step."""
 
     line_number: int
     options: tuple[tuple[str, str], ...]
-    """Options and their values, in order; the build context has an empty option name."""
+    """Options and their values, in the order of the command. The build context has an empty option name."""
     working_directory: str
-    """The step's working directory, relative to the task's."""
+    """The step's working directory, relative to the working directory of the task."""
 
 
 def _list_steps(document: YamlDocument) -> Sequence[YamlNode]:
@@ -123,7 +130,7 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
 
 
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
-    """Return the build of a step; None if the Dockerfile cannot be in any repository."""
+    """Return the build that a step runs, or None if its Dockerfile is certainly outside every repository."""
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")
     arguments = tuple(_list_argument_names(build_step.options))
@@ -136,7 +143,12 @@ def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
 
 
 def _is_task(document: YamlDocument, steps: Sequence[YamlNode]) -> bool:
-    """Return True if all steps are task steps and a version or a variable shows a task; other files have steps, too."""
+    """Return True if `document` is a task.
+
+    The key `steps` alone is not enough, because files of other tools have it, too. Every step must have exactly one of
+    the step keys. In addition, the document must state a version of the task format, or a step must use a variable that
+    ACR sets for each run.
+    """
     if not steps or any(len(set(_STEP_KEYS) & set(document.list_keys(step))) != 1 for step in steps):
         return False
     if document.get_string(document.root, "version") in _VERSIONS:
@@ -148,7 +160,11 @@ def _is_task(document: YamlDocument, steps: Sequence[YamlNode]) -> bool:
 def _read_command(
     document: YamlDocument, file: SourceFile, locator: str, node: YamlScalar, local_names: Collection[str]
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image that a command runs in: its first word, unless that is an option or one of `local_names`."""
+    """Yield the image in which a command runs, which is the first word of the command.
+
+    Yield nothing if that word is an option, or one of `local_names`, which are the names of images that the task builds
+    and of aliases.
+    """
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in local_names:
         return
@@ -170,7 +186,7 @@ def _read_command(
 
 
 def _parse_options(command: str) -> Iterator[tuple[str, str]]:
-    """Yield the options of a `docker build` command with their values; the context has an empty option name."""
+    """Yield each option of a `docker build` command with its value. The build context has an empty option name."""
     try:
         words = iter(shlex.split(command))
     except ValueError:
@@ -186,9 +202,10 @@ def _parse_options(command: str) -> Iterator[tuple[str, str]]:
 
 
 def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
-    """Return the Dockerfile of a build, relative to the folder that the task runs in; None if it is not in that tree.
+    """Return the path of a build's Dockerfile, relative to the folder in which the task runs.
 
-    Unlike compose, docker resolves the path of a Dockerfile from the folder where docker runs, not from the context.
+    Return None if the Dockerfile or the build context is outside that folder. Unlike compose, `docker build` resolves
+    the path of the Dockerfile from the working directory `folder`, not from the context.
     """
     option_values = {option: value for option, value in options if option in ("", "-f", "--file")}
     in_context = resolve_dockerfile(_TREE_ROOT, join(folder, option_values.get("", ".")), None)

@@ -1,6 +1,6 @@
-"""Read bake files: the images that targets use as build contexts, and the images of inline Dockerfiles.
+"""Read bake files: the images that targets use as build contexts, and the images in inline Dockerfiles.
 
-https://docs.docker.com/build/bake/reference/
+See https://docs.docker.com/build/bake/reference/.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from bot.core.references.expansion import (
     resolve_interpolated,
 )
 from bot.core.references.locking import lock_occurrence
-from bot.formats._syntax.bake.bake_file import BakeFile, BakeTarget, BakeText, read_bake
-from bot.formats._syntax.bake.inheritance import list_arguments
+from bot.formats._syntax.bake_file import BakeFile, BakeTarget, BakeText, list_arguments, read_bake
 from bot.formats._syntax.broken import BrokenFile
 from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.hcl.json_syntax import read_hcl_json
@@ -40,12 +39,12 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "bake"
 _LABEL_COUNTS = {"target": 1, "variable": 1, "group": 1, "function": 1}
-"""The block types of a bake file, and how many labels each has."""
+"""The block types of a bake file, with the number of labels that a block of each type has."""
 _IMAGE_SCHEME = "docker-image://"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a bake file, and the build arguments that it sets."""
+    """Yield the images in a bake file, and the build arguments that the file sets."""
     content = file.content
     hcl = read_hcl_json(content, _LABEL_COUNTS) if file.path.endswith(".json") else read_hcl(content)
     match hcl:
@@ -73,13 +72,16 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
-    """Yield targets with unique locators, since several targets may have the same name."""
+    """Yield each target with a unique locator, because several targets may have the same name."""
     locators = UniqueLocators()
     return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)
 
 
 def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images among the contexts; the default of a variable takes the digest if an image ends in it."""
+    """Yield the images among the build contexts of all targets.
+
+    If an image ends in a variable, its digest is written into the default of that variable.
+    """
     values = _expand_variables(path, hcl, bake)
     images: list[ResolvedInterpolation] = []
     locators = UniqueLocators()
@@ -101,7 +103,7 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
 
 
 def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str, ExpandedText]:
-    """Return the expanded defaults of the variables; a variable that is defined further down counts as unset."""
+    """Return the expanded defaults of the variables. A variable that is defined further down counts as unset."""
     values: dict[str, ExpandedText] = {}
     for name, default in bake.variables:
         variable = EnvironmentVariable(path, hcl.get_line_number(default.start), name, default.text)
@@ -112,7 +114,10 @@ def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str,
 def _read_context(
     path: FilePath, hcl: HclFile, locator: str, text: BakeText, values: ExpandedValues
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
-    """Return the image of a context; None for a context that is not an image."""
+    """Return the image in a build context, or None if the context is not an image.
+
+    If the image is written with variables, the result is an `InterpolatedImage`.
+    """
     position = ReferencePosition(path, _FORMAT, Role.BASE, hcl.get_line_number(text.start), locator)
     image_text = _remove_scheme(text.text) if text.is_template else None
     if image_text is None:
@@ -138,7 +143,7 @@ def _read_context(
 
 
 def _remove_scheme(text: InterpolatedText) -> InterpolatedText | None:
-    """Return the text behind `docker-image://`; None if the text does not begin with it."""
+    """Return `text` without its prefix `docker-image://`, or None if it does not start with that prefix."""
     match text:
         case (cross_file.LiteralText(first, span), *rest) if first.startswith(_IMAGE_SCHEME):
             length = len(_IMAGE_SCHEME)

@@ -1,16 +1,16 @@
-"""Read compose files: the images of services, of inline Dockerfiles, and of additional build contexts.
+"""Read compose files: the images of services, inline Dockerfiles and additional build contexts.
 
-https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables becomes a
-cross-file fact, because the `.env` file beside the compose file can set the variables.
+See https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables becomes a
+cross-file fact, because the `.env` file in the folder of the compose file may set the variables.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
-from bot.formats._syntax.compose.inline_dockerfiles import read_inline
 from bot.formats._syntax.compose.interpolation import InvalidInterpolationError, parse_text
 from bot.formats._syntax.compose.services import (
     ComposeService,
@@ -18,6 +18,7 @@ from bot.formats._syntax.compose.services import (
     list_environment_uses,
     list_services,
 )
+from bot.formats._syntax.dockerfile.inline_dockerfile import InlineDockerfile
 from bot.formats._syntax.platforms import read_platform
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition, format_for_display
 from bot.formats._syntax.tree_paths import resolve_dockerfile
@@ -46,23 +47,25 @@ from bot.model.vocabulary import Reason, Role
 
 _FORMAT = "compose"
 _KEYWORDS = (b"image", b"dockerfile_inline", b"args", b"$", b"environment", b"env_file")
-"""A file without any of these has no image, no build argument and no variable."""
+"""A file without any of these words contains no image, no build argument and no variable."""
 _CONTEXT_SCHEME = "docker-image://"
 _TEMPLATE_OPENERS = ("{{", "<%", "<<")
+_ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
+"""Characters that YAML treats as line breaks and other tools treat as ordinary characters."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a file, and the facts about build arguments and variables."""
+    """Yield the images in a file, and the facts about its build arguments and variables."""
     return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if these bytes certainly hold nothing to extract."""
+    """Return False if `content` certainly contains nothing to extract."""
     return any(word in content for word in _KEYWORDS) or may_be_escaped(content)
 
 
 class _ServiceImage(NamedTuple):
-    """A node at a place where compose expects an image."""
+    """A node in a position where compose expects an image."""
 
     locator: str
     node: YamlNode
@@ -73,7 +76,10 @@ class _ServiceImage(NamedTuple):
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images of a document, and the facts about build arguments and variables. Raises TooDeepError."""
+    """Yield the images in a document, and the facts about its build arguments and variables.
+
+    Raises TooDeepError.
+    """
     services = list(list_services(document))
     images = [image for service in services for image in _list_images(service)]
     inline = {
@@ -86,13 +92,13 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output_image))
-    # Read images only after the whole walk: only then are the scalars known that also stand elsewhere by an alias.
+    # Read the images only after the whole walk, because an alias on a later path may use the same scalar elsewhere.
     found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
     for image in images:
         reference = _read_image(document, path, image)
         found += [reference] if reference is not None else []
-    for locator, node in inline.values():  # once per Dockerfile, however many services name it by aliases
-        found += read_inline(document, node, path, _FORMAT, locator)
+    for locator, node in inline.values():  # once per Dockerfile, even if several services share it through aliases
+        found += _read_inline(document, node, path, locator)
     yield from sorted(found, key=lambda each: each.line_number)
     yield from arguments
     yield from (EnvironmentUse(path, variable) for variable in uses)
@@ -101,7 +107,10 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
-    """Yield the image of a service, or the images in its build contexts if it has a build. Raises TooDeepError."""
+    """Yield the image of a service, or the images in its build contexts if the service has a build.
+
+    Raises TooDeepError.
+    """
     if service.build is None:
         platform = read_platform(service.platform)
         yield from (_ServiceImage(*place, Role.THIRD_PARTY, platform) for place in service.walk("image"))
@@ -127,7 +136,10 @@ def _list_arguments(service: ComposeService, path: FilePath) -> Iterator[BuildAr
 def _read_image(
     document: YamlDocument, path: FilePath, image: _ServiceImage
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
-    """Return the image reference of a scalar, as an `InterpolatedImage` fact if variables decide it."""
+    """Return the image reference in a node, or None if the node has no text.
+
+    If variables determine the image, the result is an `InterpolatedImage`.
+    """
     node = image.node
     found: Occurrence | UnsupportedText | InterpolatedImage | None = None
     if isinstance(node, YamlScalar) and "$" in node.value and not any(mark in node.value for mark in _TEMPLATE_OPENERS):
@@ -143,7 +155,10 @@ def _read_image(
 def _read_interpolated(
     document: YamlDocument, path: FilePath, image: _ServiceImage, node: YamlScalar
 ) -> InterpolatedImage | UnsupportedText | None:
-    """Return an image that is written with variables; None if the text turns out to contain no variable."""
+    """Return an image that is written with variables, or None if its text contains no variable after all.
+
+    The result is an `UnsupportedText` if the text is not a valid image, or is not in the file literally.
+    """
     written = node.text.removeprefix(image.scheme)
     start = document.find_literal_start(node) if node.tag == STRING else None
     first = document.get_start(node) if start is None else start + len(image.scheme.encode())
@@ -170,3 +185,58 @@ def _read_interpolated(
         platform=image.platform,
         is_shared=document.is_shared(node),
     )
+
+
+def _read_inline(
+    document: YamlDocument, node: YamlScalar, path: FilePath, locator: str
+) -> Iterator[Occurrence | UnsupportedText]:
+    """Yield the images of the Dockerfile in `node`.
+
+    They can be edited only if the lines of the Dockerfile are in the file literally, as they are in a block scalar with
+    `|`.
+    """
+    dockerfile = InlineDockerfile(document.get_line_number(node), document.source.get_line_number)
+    for line, offset in _split_lines(document, node):
+        _add_line(dockerfile, line, offset)
+        dockerfile.add_piece(b"\n", None)
+    yield from dockerfile.read_images(path, _FORMAT, locator)
+
+
+def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str, int | None]]:
+    """Yield each line of a scalar, with the byte offset at which it is in the file literally.
+
+    The offset is None if the line is not in the file literally.
+    """
+    source = document.get_source_text(node)
+    lines = node.value.split("\n")
+    header_end = source.find("\n", source.find("|"))
+    if node.style != "|" or header_end < 0 or _ODD_LINE_BREAK.search(source) or document.is_shared(node):
+        yield from ((line, None) for line in lines)
+        return
+    at = document.get_start(node) + len(source[: header_end + 1].encode())
+    for line, source_line in zip(lines, source[header_end + 1 :].split("\n"), strict=False):
+        length = len(source_line.encode())
+        is_literal = source_line.removesuffix("\r").endswith(line)
+        indent = len(source_line.removesuffix("\r").encode()) - len(line.encode())
+        yield line, at + indent if is_literal else None
+        at += length + 1
+
+
+def _add_line(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
+    """Add a line to `dockerfile` as compose passes it to the build.
+
+    `$$` becomes a dollar sign, and a variable becomes a template placeholder.
+    """
+    try:
+        parts = parse_text(line, offset)
+    except InvalidInterpolationError:
+        dockerfile.add_piece(line.encode(), None)
+        return
+    for part in parts:
+        match part:
+            case LiteralText(text, span):
+                dockerfile.add_piece(text.encode(), None if span is None else span.start)
+            case VariableUse(variable):
+                dockerfile.add_piece(b"{{%b}}" % variable.encode(), None)
+            case _:
+                assert_never(part)

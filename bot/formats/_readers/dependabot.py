@@ -1,6 +1,7 @@
-"""Read a `dependabot.yml`: which images Dependabot is configured to update. The file names no image itself.
+"""Read a `dependabot.yml`, which configures the images that Dependabot updates.
 
-https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference
+The file itself names no image. See
+https://docs.github.com/en/code-security/reference/supply-chain-security/dependabot-options-reference.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from bot.model.source import SourceFile
 from bot.model.updater import BotUpdateType, DependabotUpdate, IgnoredImages
 
 MAX_UPDATES = 1_000
-"""Limit on updates of image ecosystems in one file; the largest that people write have some hundreds."""
+"""Limit on the updates of image ecosystems in one file. The largest files that people write have a few hundred."""
 MAX_ENTRIES = 200
-"""Limit on the folders and on the ignored images of one update; people write some dozens."""
+"""Limit on the folders, and on the ignored images, of one update. People write a few dozen."""
 _VERSION = "2"
 _ECOSYSTEMS = frozenset({"docker", "docker-compose", "helm"})
-"""Ecosystems with images: `terraform` reads modules, `devcontainers` features, and `github-actions` no images."""
+"""The ecosystems with images. `terraform` reads modules, `devcontainers` reads features, and `github-actions` reads no
+images."""
 _UPDATE_TYPE_PREFIX = "version-update:semver-"
 _UPDATE_TYPES = {
     f"{_UPDATE_TYPE_PREFIX}{move}": move for move in (BotUpdateType.MAJOR, BotUpdateType.MINOR, BotUpdateType.PATCH)
@@ -28,7 +30,11 @@ _UPDATE_TYPES = {
 
 
 def read(file: SourceFile) -> Iterator[DependabotConfig]:
-    """Yield the file's updates of images, or why the file cannot be read; nothing if no update is about images."""
+    """Yield a `DependabotConfig` with the image updates that the file configures.
+
+    If the file cannot be read, the result contains the reason instead. If the file configures no image updates, nothing
+    is yielded.
+    """
     document = next(read_documents(file.content, lambda _: True), None)
     if not isinstance(document, YamlDocument):
         yield DependabotConfig(file.path, (), "cannot be read")
@@ -73,7 +79,10 @@ def _normalize_folder(folder: str) -> str:
 
 
 def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
-    """Return the allowed names; empty if any `allow` entry has no name, since it may allow every image."""
+    """Return the names of the images that `allow` lists. An empty result means that all images are allowed.
+
+    The result is also empty if any entry has no name, because such an entry may allow every image.
+    """
     entries = [node for _, node in document.walk(entry, ("allow", ALL_ITEMS), "")]
     names = [_list_scalars(document, each, ("dependency-name",)) for each in entries]
     return tuple(name for found in names for name in found)[:MAX_ENTRIES] if all(names) else ()
@@ -88,7 +97,7 @@ def _list_ignored(document: YamlDocument, entry: YamlNode) -> Iterator[IgnoredIm
         for name in _list_scalars(document, ignore_entry, ("dependency-name",)) or ["*"] * bool(types):
             if types:
                 yield IgnoredImages(name, frozenset(_UPDATE_TYPES[each] for each in types if each in _UPDATE_TYPES))
-            elif not has_versions:  # with `versions`, only some updates are ignored, and which ones is unknown
+            elif not has_versions:  # with `versions`, only some updates are ignored, and it is unknown which
                 yield IgnoredImages(name)
 
 

@@ -1,6 +1,6 @@
-"""Read development containers: the image of a `devcontainer.json`, and the build arguments that it sets.
+"""Read development containers: the image in a `devcontainer.json`, and the build arguments that it sets.
 
-The entries of `features` are OCI artifacts that look like images; their digests go into a lock file.
+The entries of `features` look like images, but are OCI artifacts that are pinned in a lock file. They are not read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FORMAT = "devcontainer"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the image of a file, and the build arguments that it sets."""
+    """Yield the image in a file, and the build arguments that the file sets."""
     match read_json(file.content):
         case JsonFile(root=JsonObject() as root) as json:
             yield from _read_images(json, root, file.path)
@@ -35,7 +35,10 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _read_images(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the value of the key `image` (https://containers.dev/implementors/json_reference/#image-specific)."""
+    """Yield the image under the key `image`. If the key occurs several times, yield the image of each.
+
+    See https://containers.dev/implementors/json_reference/#image-specific.
+    """
     locators = UniqueLocators()
     for value in root.list_values("image"):
         position = ReferencePosition(
@@ -67,7 +70,10 @@ def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | Un
 
 
 def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments of a Dockerfile (image-specific properties of the same page)."""
+    """Yield the build arguments that the file sets for its Dockerfile.
+
+    See the section on image-specific properties of the same page.
+    """
     builds = [build for build in root.list_values("build") if isinstance(build, JsonObject)][-1:]
     for build in builds:
         dockerfile_values = [*root.list_values("dockerFile"), *build.list_values("dockerfile")][-1:]

@@ -1,6 +1,6 @@
-"""Read `.env` files beside compose files: the variables that compose puts into image references.
+"""Read `.env` files next to compose files: the variables that compose substitutes in image references.
 
-Rules: dotenv/parser.go of https://github.com/compose-spec/compose-go.
+The rules are those of dotenv/parser.go in https://github.com/compose-spec/compose-go.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _BLANK = rb"[\t\v\f\r ]"
 _SKIPPED = re.compile(rb"(?:\s|#[^\n]*)*")
 _EXPORT = re.compile(rb"export\s%b*" % _BLANK)
 _KEY = re.compile(rb"([^\s=:#'\"$%%&*,;<>?@\\^`{|}~()+!/]*)%b*([=:\n]|\Z)%b*" % (_BLANK, _BLANK))
-"""A name and the character that ends it; a name may contain `[`, `]`, `.`, `-`, and letters of any alphabet."""
+"""A name and the character that ends the name. A name may contain `[`, `]`, `.`, `-`, and letters of any alphabet."""
 _UNQUOTED = re.compile(rb"[^\n]*")
 _COMMENT = b" #"
 _QUOTED = re.compile(rb"(['\"])((?:\\.|(?!\1)[^\\])*+)\1", re.DOTALL)
@@ -33,15 +33,15 @@ class EnvAssignment(NamedTuple):
 
     name: str
     value: bytes
-    """The source text, without its quotes."""
+    """The source text of the value, without its quotes."""
     start: int
-    """The byte of the file at which `value` stands."""
+    """The byte offset of `value` in the file."""
     quote: str
-    """`'`, `"` or empty; a value in `'` is not interpolated."""
+    """`'`, `"` or empty. Variables in a value with `'` are not expanded."""
 
 
 def read_assignments(content: bytes) -> Iterator[EnvAssignment]:
-    """Yield the assignments in order. Raises BrokenAtError where compose would refuse the file."""
+    """Yield the assignments in the order of the file. Raises BrokenAtError if compose would reject the file."""
     at = find_text_start(content)
     while (at := _match_end(_SKIPPED, content, at)) < len(content):
         at = _match_end(_EXPORT, content, at)
@@ -71,11 +71,14 @@ def _match_end(pattern: re.Pattern[bytes], content: bytes, at: int) -> int:
 
 
 MAX_LINES = 100_000
-"""Longer files are reported as too deep; people write some hundred lines."""
+"""Limit on the lines of a file. A longer file is reported as `too-deep`; people write a few hundred lines."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield every variable; nothing but the error if any line is invalid, as compose then refuses the whole file."""
+    """Yield every variable that the file assigns.
+
+    If any line is invalid, yield only an `UnsupportedText`, because compose then rejects the whole file.
+    """
     if file.content.count(b"\n") > MAX_LINES:
         yield UnsupportedText(file.path, 1, "", Reason.TOO_DEEP)
         return
@@ -86,17 +89,17 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             for each in read_assignments(file.content)
         ]
     except BrokenAtError as error:
-        # The text of the line is left out: it may hold a secret.
+        # The text of the line is left out, because it may contain a secret.
         yield UnsupportedText(file.path, lines.get_line_number(error.offset), "", Reason.UNPARSABLE)
 
 
 def _parse_value(assignment: EnvAssignment) -> InterpolatedText:
-    """Return the value as literals and uses of variables. Raises BrokenAtError."""
+    """Return the value of `assignment`, split into literals and uses of variables. Raises BrokenAtError."""
     try:
         text = assignment.value.decode()
     except UnicodeDecodeError:
         return (LiteralText(assignment.value.decode(errors="replace"), None),)
-    if "\\" in text and assignment.quote:  # an escape; no reference has one
+    if "\\" in text and assignment.quote:  # the value contains an escape, which no image reference does
         return (LiteralText(text, None),)
     if assignment.quote == "'":
         return (LiteralText(text, Span(assignment.start, assignment.start + len(assignment.value))),)

@@ -1,4 +1,4 @@
-"""Read the values of Helm charts: the images among them, and how template texts in them use other values."""
+"""Read the values files of Helm charts: their images, and how texts among the values use other values."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ from bot.model.source import FilePath, SourceFile
 
 _FORMAT = "helm"
 _CHART_VALUES_PREFIX = "values.y"
-"""Prefix of the file name of a chart's own values; all other values files are merged over them."""
+"""Prefix of the name of a chart's own values file. All other values files are merged over that file."""
 
 _PARTS = r"registry|repository|tag|version|digest"
 _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("latin-1"), re.IGNORECASE)
-"""A word that the keys of every image or of its parts contain, or an escape that can spell its letters."""
+"""Words that occur in the keys of every image or of its parts, and escapes that can represent their letters."""
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
-"""Keys of the parts of images, and keys that stand beside the key `image`."""
+"""The keys of the parts of an image, and keys that accompany the key `image`."""
 _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images, the values that may be parts of an image, and the uses of values in template texts."""
+    """Yield the images in a values file, the values that may be parts of images, and uses of values in texts."""
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
-    """Yield how template texts among the values use other values, since a chart may render such a text with `tpl`.
+    """Yield how template texts among the values use other values. A chart may render such a text with `tpl`.
 
-    The file is read line by line. If a line is not a complete template, the use of the values that it names is unknown.
+    The file is read line by line. If a line is not a complete template, every value that the line names gets the use
+    `UNKNOWN`.
     """
     if b".Values" not in file.content:
         return
@@ -50,12 +51,15 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if there is certainly no image among these values."""
+    """Return False if `content` certainly contains no image."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images among the values of a document, and all values that may be parts of one. Raises TooDeepError."""
+    """Yield the images among the values of a document, and all values that may be parts of an image.
+
+    Raises TooDeepError.
+    """
     locator = str(document.index)
     values = list(walk_values(document, document.root))
     images = list(find_images(document, values, locator))

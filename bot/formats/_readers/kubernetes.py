@@ -1,4 +1,4 @@
-"""Read Kubernetes manifests: the images of built-in kinds and of custom resources, in YAML and JSON."""
+"""Read Kubernetes manifests in YAML and JSON: the images of built-in kinds and of custom resources."""
 
 from __future__ import annotations
 
@@ -18,13 +18,16 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a file of objects, and the cross-file facts of those objects."""
+    """Yield the images of the objects in a file, and the cross-file facts that the objects state."""
     content = _convert_json_to_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)
 
 
 def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator[ExtractedItem]:
-    """Yield the images of an Argo CD parameter file; not editable if Image Updater writes the file."""
+    """Yield the images in a file with parameter overrides of Argo CD.
+
+    With `is_image_updater_file`, Argo CD Image Updater writes the file, and so the images are not editable.
+    """
     reader = ObjectReader(file.path, _FORMAT, image_paths=SOURCE_PATHS)
     for found in reader.read(file.content, is_relevant=bool):
         yield (
@@ -35,10 +38,10 @@ def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator
 
 
 def _convert_json_to_yaml(content: bytes) -> bytes:
-    r"""Return JSON content with the same values at the same bytes, in a form that a YAML parser accepts.
+    r"""Convert JSON to a form that a YAML parser accepts. All values keep their byte offsets.
 
-    JSON allows tabs only between tokens, but PyYAML's own parser refuses them, so they become spaces. An escaped
-    surrogate (`\ud83d`) is not a character in YAML and becomes U+FFFD; no image reference contains one.
+    Tabs become spaces, because PyYAML's own parser rejects tabs between tokens; JSON allows them nowhere else. An
+    escaped surrogate (`\ud83d`) is not a character in YAML and becomes U+FFFD. No image reference contains a surrogate.
     """
     content = content.replace(b"\t", b" ")
     if _SURROGATE.search(content) is None:

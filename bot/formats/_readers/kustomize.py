@@ -1,6 +1,6 @@
-"""Read kustomizations: the images that replace those of manifests, and the files that are gathered.
+"""Read kustomizations: the images that replace images in manifests, and the files that they include.
 
-https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ has the fields.
+See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ for the fields.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 _FORMAT = "kustomize"
 _API_GROUP_PREFIX = "kustomize.config.k8s.io/"
-"""Prefix of the apiVersion, which may be left out; other groups have kinds of the same name (Flux)."""
+"""Prefix of the apiVersion of a kustomization, which may be omitted. In other groups, such as Flux's, the kind
+`Kustomization` is something else."""
 
 _RESOURCE_PATHS: tuple[KeyPath, ...] = (
     ("resources", ALL_ITEMS),
@@ -30,12 +31,12 @@ _RESOURCE_PATHS: tuple[KeyPath, ...] = (
     ("patchesStrategicMerge", ALL_ITEMS),
     ("patchesJson6902", ALL_ITEMS, "path"),
 )
-"""Fields that name files and folders whose images the kustomization replaces."""
+"""Fields that name the files and folders in which the kustomization replaces images."""
 _PATCH_PATHS: tuple[KeyPath, ...] = (("patches", ALL_ITEMS, "patch"), ("patchesStrategicMerge", ALL_ITEMS))
-"""Fields that may hold parts of manifests as texts."""
+"""Fields that may contain parts of manifests as texts."""
 _COMPONENT_PATH: KeyPath = ("components", ALL_ITEMS)
 _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|io|net)/|.*\?(?:.*&)?(?:ref|version)=")
-"""Beginnings of paths that are not in this tree (api/internal/git/repospec.go of kustomize)."""
+"""Recognises paths that are not in this tree by their beginning (api/internal/git/repospec.go of kustomize)."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
@@ -48,28 +49,32 @@ def _is_kustomization(document: YamlDocument) -> bool:
 
 
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images of a kustomization, and the fact about the images that it replaces. Raises TooDeepError."""
+    """Yield the images of a kustomization, and the fact about the images that it replaces.
+
+    Yield nothing if the document is not a kustomization. Raises TooDeepError.
+    """
     if not _is_kustomization(document):
         return
     kustomization = _KustomizationNodes.collect(document)
-    fact = _make_fact(document, path, kustomization.entries)  # before reading: this walk completes the shared scalars
+    # Make the fact before the images are read, because its walk finds the last shared scalars.
+    fact = _make_fact(document, path, kustomization.entries)
     yield from sorted(kustomization.read_images(path), key=lambda each: each.line_number)
     yield fact
 
 
 @dataclass(frozen=True, slots=True)
 class _KustomizationNodes:
-    """The nodes of a kustomization that name images, collected before its document has been walked to the end."""
+    """The nodes of a kustomization that name images, collected before the whole document has been walked."""
 
     document: YamlDocument
     entries: list[ImageEntry]
     values: list[ImageCandidate]
-    """Values of the charts that it renders; the templates of these charts are unknown."""
+    """Images in the values of the charts that the kustomization renders. The templates of these charts are unknown."""
     patches: list[tuple[str, YamlScalar]]
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
-        """Collect the nodes. Raises TooDeepError."""
+        """Find the nodes of `document`. Raises TooDeepError."""
 
         def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:
             return list(document.walk(document.root, key_path, str(document.index)))
@@ -111,7 +116,7 @@ def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEn
 
 
 def _list_paths(document: YamlDocument, key_path: KeyPath, path: FilePath) -> Iterator[FilePath]:
-    """Yield the files and folders of this tree that a field names; remote ones are left out."""
+    """Yield the files and folders of this tree that a field names. Paths outside this tree are left out."""
     for _, node in document.walk(document.root, key_path, ""):
         if not isinstance(node, YamlScalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
             continue

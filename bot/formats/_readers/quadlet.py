@@ -1,6 +1,6 @@
-"""Read Quadlet units of Podman: the `Image=` of containers, images and volumes.
+"""Read Quadlet units of Podman: the `Image=` setting of container, image and volume units.
 
-https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html
+See https://docs.podman.io/en/latest/markdown/podman-systemd.unit.5.html.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "quadlet"
 _IMAGE_KEY = "Image"
 _UNIT_SUFFIXES = (".image", ".build")
-"""Suffixes of values that name another unit, which provides the image."""
+"""Suffixes of values that name another unit, from which the image is taken."""
 _OTHER_TRANSPORT = re.compile(
     r"docker://.*|(?:docker-archive|docker-daemon|oci|oci-archive|dir|ostree|containers-storage|sif)(?::.*)?", re.DOTALL
 )
-"""Values that are not an image in a registry (containers-transports(5)), and `docker://`, which takes no digest beside
-a tag."""
+"""Values that are not images in a registry (containers-transports(5)), and values with `docker://`, because such a
+value cannot have both a tag and a digest."""
 
 _AUTO_UPDATE_KEY = "AutoUpdate"
 _REGISTRY_POLICY = "registry"
 _AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image)\b")
-"""The label with which `podman auto-update` pulls the tag again, as with `AutoUpdate=` (podman-auto-update(1))."""
+"""The label that, like `AutoUpdate=`, makes `podman auto-update` pull the tag again (podman-auto-update(1))."""
 
 
 def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
-    """Yield the image of a unit's main section."""
+    """Yield the image in the main section of a unit, or nothing if the section names no image."""
     try:
         settings = [each for each in read_settings(file.content) if each.section == section]
     except BrokenUnitError as error:
@@ -50,7 +50,10 @@ def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
 
 
 def _is_updated_by_podman(settings: Iterable[UnitSetting]) -> bool:
-    """Return True if `podman auto-update` follows the tag; it fails for a reference with a digest beside its tag."""
+    """Return True if `podman auto-update` updates the image whenever its tag changes.
+
+    `podman auto-update` fails for a reference that has both a tag and a digest, so such an image must not be pinned.
+    """
     policy = ""
     for setting in settings:
         if setting.key == _AUTO_UPDATE_KEY:
@@ -61,7 +64,7 @@ def _is_updated_by_podman(settings: Iterable[UnitSetting]) -> bool:
 
 
 def _get_platform(settings: dict[str, UnitSetting]) -> str | None:
-    """Return the platform that an image unit requests; None without `Arch=`."""
+    """Return the platform that an image unit requests, or None if the unit has no `Arch=`."""
     system, architecture, variant = (
         settings[key].value if key in settings else default
         for key, default in (("OS", "linux"), ("Arch", ""), ("Variant", ""))

@@ -1,4 +1,4 @@
-"""Read a Renovate config: which images Renovate is configured to update. The file names no image itself."""
+"""Read a Renovate config, which configures the images that Renovate updates. It names no image itself."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ _BOOLEANS = {"true": True, "false": False}
 
 
 def read(file: SourceFile, rank: int, *, is_package: bool) -> Iterator[RenovateConfig]:
-    """Yield the Renovate settings of a file; nothing for a `package.json` without the key `renovate`."""
+    """Yield the Renovate settings of a config file with this `rank` in Renovate's search order.
+
+    With `is_package`, the settings are those under the key `renovate` of a `package.json`. Yield nothing if it has no
+    such key.
+    """
     parsed = read_json5(file.content)
     config = None if isinstance(parsed, BrokenFile) else _convert_value(parsed.root)
     if is_package:

@@ -1,7 +1,7 @@
-"""Read Skaffold files: the images that Skaffold builds from and tests with, and the names of the images that it builds.
+"""Read Skaffold files: the images that Skaffold uses, and the names of the images that it builds.
 
-https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
-https://github.com/GoogleContainerTools/skaffold. A profile has the fields of the top level, or patches them.
+See https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
+https://github.com/GoogleContainerTools/skaffold. A profile has the same fields as the top level, or patches them.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ _IMAGE_PATHS: tuple[KeyPath, ...] = (
     ("verify", ALL_ITEMS, "container", "image"),
     ("customActions", ALL_ITEMS, "containers", ALL_ITEMS, "image"),
 )
-"""Paths in a pipeline to images that Skaffold does not build."""
+"""Paths in a pipeline to images that Skaffold uses but does not build."""
 _BUILDERS = ("docker", "kaniko")
-"""Builders that use Dockerfiles."""
+"""The builders that use Dockerfiles."""
 _PATCH_PATH: KeyPath = ("profiles", ALL_ITEMS, "patches", ALL_ITEMS)
 _MANIFEST_PATHS: tuple[KeyPath, ...] = (
     ("manifests", "rawYaml", ALL_ITEMS),
@@ -56,9 +56,9 @@ _MANIFEST_PATHS: tuple[KeyPath, ...] = (
     ("deploy", "kustomize", "paths", ALL_ITEMS),
     ("deploy", "helm", "releases", ALL_ITEMS, "chartPath"),
 )
-"""Paths in a pipeline to the manifests into which Skaffold writes the images that it builds."""
+"""Paths in a pipeline to the manifests in which Skaffold replaces the names of the images that it builds."""
 _REQUIRED_PATH: KeyPath = ("requires", ALL_ITEMS, "path")
-"""Path to other configurations, which are built and deployed together with this one."""
+"""Path to other Skaffold files, which are built and deployed together with this file."""
 _WILDCARDS = frozenset("*?[{")
 _API_GROUP_PREFIX = "skaffold/"
 _IMAGE_FORMAT = YamlPathFormat(
@@ -69,7 +69,7 @@ _IMAGE_FORMAT = YamlPathFormat(
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a file, the images that it builds, and the build arguments that it sets."""
+    """Yield the images in a file, the names of the images that it builds, and the build arguments it sets."""
     documents = [each for each in read_documents(file.content, lambda _: True) if _is_skaffold(each)]
     if not documents:
         return
@@ -87,7 +87,10 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
 
 
 def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
-    """Yield the built images of a document and its build arguments; nothing if the document is nested too deeply."""
+    """Yield the images that a document builds, and the build arguments that it sets.
+
+    Yield nothing if the document is nested too deeply.
+    """
     try:
         artifacts = [
             artifact for pipeline in _PIPELINE_PATHS for artifact in _find_nodes(document, (*pipeline, *_ARTIFACT_PATH))
@@ -107,14 +110,14 @@ def _find_nodes(document: YamlDocument, path: KeyPath) -> list[YamlNode]:
 
 
 def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
-    """Yield the artifacts that JSON patches of profiles add."""
+    """Yield the artifacts that the JSON patches of profiles add."""
     for patch in _find_nodes(document, _PATCH_PATH):
         if (document.get_string(patch, "path") or "").startswith("/build/artifacts/"):
             yield from document.get_values(patch, "value")
 
 
 def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[FilePath]:
-    """Yield the file's own folder, where most manifests are, and the paths outside it that Skaffold deploys."""
+    """Yield the folder of `file`, where most manifests are, and the other paths that Skaffold deploys."""
     yield FilePath(posixpath.dirname(file))
     for path in (*((*pipeline, *path) for pipeline in _PIPELINE_PATHS for path in _MANIFEST_PATHS), _REQUIRED_PATH):
         for node in _find_nodes(document, path):
@@ -126,7 +129,11 @@ def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[Fil
 
 
 def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments of an artifact, including those that hold the images of required artifacts."""
+    """Yield the build arguments of an artifact.
+
+    The names of required artifacts are included, because Skaffold passes the images of these artifacts as build
+    arguments.
+    """
     context = document.get_string(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]
     for _, builder in builders or [("", None)]:

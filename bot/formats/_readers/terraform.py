@@ -1,6 +1,6 @@
-"""Read Terraform: the literal images of resources of Docker, Kubernetes and cloud providers.
+"""Read Terraform: the literal images in resources for Docker, Kubernetes and cloud providers.
 
-An image that an expression computes is not read: its parts stand elsewhere.
+Images that an expression computes are not read, because their parts are elsewhere.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from bot.model.vocabulary import Reason, Role
 _FORMAT = "terraform"
 _JSONENCODE = re.compile(rb"jsonencode[ \t]*\((?P<argument>.*)\)", re.DOTALL)
 _ATTRIBUTE_PREFIX = b"v = "
-"""Prefix that makes an HCL file of an expression."""
+"""Prefix that turns an expression into an HCL file with one attribute."""
 _CONTAINER_BLOCKS = frozenset({"container", "init_container"})
 _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
-"""Keys of a PodSpec that hold containers."""
+"""Keys of a PodSpec whose values are lists of containers."""
 
 
 class _ResourceRule(NamedTuple):
-    """Where resources of some types name images."""
+    """The attributes and blocks in which certain types of resources name images."""
 
     types: re.Pattern[str]
     kinds: frozenset[str] = frozenset({"resource"})
     attribute: str = ""
-    """Name of an attribute of the resource that is an image."""
+    """Name of an attribute of the resource whose value is an image."""
     block_types: frozenset[str] = frozenset()
-    """Types of blocks, at any depth, whose attribute `image` is an image."""
+    """Types of blocks, nested at any depth, whose attribute `image` is an image."""
     json_attribute: str = ""
-    """Name of an attribute that holds a list of containers as JSON."""
+    """Name of an attribute whose value is a list of containers as JSON."""
     manifest_attribute: str = ""
-    """Name of an attribute that holds a Kubernetes object, with lists of containers at any depth."""
+    """Name of an attribute whose value is a Kubernetes object, which may contain lists of containers at any depth."""
 
 
 _RESOURCE_RULES = (
@@ -73,7 +73,7 @@ _RESOURCE_RULES = (
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a file."""
+    """Yield the images in a file, in the order of their lines."""
     match read_hcl(file.content):
         case HclFile() as hcl:
             yield from sorted(_TerraformReader(hcl, file.path).read_images(), key=lambda found: found.line_number)
@@ -85,7 +85,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 @dataclass(slots=True)
 class _TerraformReader:
-    """Reads the images of one file."""
+    """Reads the images of one Terraform file."""
 
     file: HclFile
     path: FilePath
@@ -100,7 +100,7 @@ class _TerraformReader:
     def _read_resource(self, rule: _ResourceRule, block: HclBlock) -> Iterator[Occurrence | UnsupportedText]:
         locator = ".".join((block.type, *block.labels))
         body = block.body
-        is_built = any(body.list_blocks("build"))  # then the image name is the output of the build
+        is_built = any(body.list_blocks("build"))  # then the image name is that of the build's output
         if rule.attribute and not is_built:
             platform = read_platform(_get_text(body.get_value("platform")))
             yield from self._read_image(f"{locator}.{rule.attribute}", body.get_value(rule.attribute), platform)
@@ -134,14 +134,14 @@ class _TerraformReader:
     def _read_containers(
         self, locator: str, value: HclExpression | None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of a list of container objects."""
+        """Yield the images in a list of container objects. `shift` has the meaning described in `_read_image`."""
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
                 if item.name == "image":
                     yield from self._read_image(f"{locator}[{index}].image", item.value, shift=shift)
 
     def _read_encoded(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of `jsonencode([{ image = "…" }])`, or of the same JSON in a heredoc."""
+        """Yield the images in `jsonencode([{ image = "…" }])`, or in a heredoc with the same list as JSON."""
         if isinstance(value, HclTemplate):
             yield from self._read_json(locator, value)
         if not isinstance(value, ComputedExpression):
@@ -155,7 +155,10 @@ class _TerraformReader:
             yield from self._read_containers(locator, argument.body.attributes[0].value, shift)
 
     def _read_json(self, locator: str, value: HclTemplate) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of a list of containers that a heredoc holds as JSON without escapes."""
+        """Yield the images in a list of containers that is written as JSON in a heredoc.
+
+        Yield nothing if `value` is not a heredoc whose text is in the file literally.
+        """
         lines = [
             (part.start, part.value) for part in value.parts if isinstance(part, HclLiteral) and part.start is not None
         ]
@@ -180,7 +183,11 @@ class _TerraformReader:
     def _read_image(
         self, locator: str, value: HclExpression | None, platform: str | None = None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the image that `value` is; its bytes stand `shift` bytes later in the file than its spans say."""
+        """Yield the image that is the value of an expression, or nothing if `value` is not a string.
+
+        `shift` is added to the offsets of `value` to get offsets in the file. It is not zero for an expression that was
+        parsed separately from the file.
+        """
         if not isinstance(value, HclTemplate):
             return
         unique = self._locators.make_unique(locator)
@@ -191,7 +198,8 @@ class _TerraformReader:
         source = self.file.content[start : value.end + shift].decode().strip('"')
         text = _get_text(value)
         if text is None:
-            if any(isinstance(part, HclLiteral) for part in value.parts):  # otherwise it is a bare expression in quotes
+            # A string without literal parts is only an expression in quotes, which is not read.
+            if any(isinstance(part, HclLiteral) for part in value.parts):
                 yield position.make_unsupported(source, Reason.TEMPLATED)
         elif TEMPLATE_MARKS.search(text):
             yield position.make_unsupported(source, Reason.TEMPLATED)
@@ -202,19 +210,22 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if an object is a Job, whose containers cannot be changed while it exists."""
+    """Return True if a Kubernetes object is a Job. The containers of an existing Job cannot be changed."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 
 
 def _get_text(value: HclExpression | None) -> str | None:
-    """Return the text of an expression; None if it is not a template or has an interpolation."""
+    """Return the text of a string, or None if `value` is not a string or contains an interpolation."""
     text = value.value if isinstance(value, HclTemplate) else None
     return None if text is None else text.decode(errors="replace")
 
 
 def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator[tuple[str, HclBody]]:
-    """Yield the bodies of blocks of `types` at any depth, including those that `dynamic` blocks generate."""
+    """Yield the body of each block of one of the `types`, at any depth, with its locator.
+
+    Blocks that `dynamic` blocks generate are included.
+    """
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"
         kind = block.labels[0] if is_dynamic and block.labels else block.type

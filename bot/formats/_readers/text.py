@@ -1,4 +1,4 @@
-"""Read any text: references with a tag that are already pinned by a digest, in files that the operator names."""
+"""Read any text file that the config selects: references with a tag that are already pinned by a digest."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FORMAT = "text"
 _DIGEST = re.compile(rb"@sha256:[0-9a-f]{64}(?![0-9A-Za-z])")
 _NAME_AND_TAG = re.compile(
     rb"""
-    # Not inside a word, nor behind a variable or an escape; but behind a shell default (`:-`) or one of two schemes.
+    # Not inside a word, and not after a variable or an escape. A shell default (`:-`) or a scheme may come before it.
     (?: (?<![0-9A-Za-z_./@%$}{:\\-]) | (?<=:-) | (?<=docker://) | (?<=docker-image://) )
     (?P<name>
         (?: [0-9A-Za-z][0-9A-Za-z.-]*+ (?: :[0-9]++ )? / )?
@@ -28,11 +28,11 @@ _NAME_AND_TAG = re.compile(
     """,
     re.VERBOSE,
 )
-"""The grammar of references (bot/model/reference.py) with a tag, up to the beginning of a digest."""
+"""The grammar of references with a tag (bot/model/reference.py), up to the start of the digest."""
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the references of a file."""
+    """Yield the references in a file that have a tag and a digest."""
     content = file.content
     lines = LineOffsets(content)
     name_counts: Counter[bytes] = Counter()
@@ -45,9 +45,8 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
             continue
         start = mention.start()
         name_counts[mention["name"]] += 1
-        locator = (
-            f"{mention['name'].decode()}#{name_counts[mention['name']]}"  # without the tag, since that may change, too
-        )
+        # The locator does not contain the tag, because an edit may change the tag.
+        locator = f"{mention['name'].decode()}#{name_counts[mention['name']]}"
         position = ReferencePosition(file.path, _FORMAT, Role.BASE, lines.get_line_number(start), locator)
         found = position.read_reference(content[start : digest.end()].decode(), start)
         if isinstance(found, Occurrence):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, assert_never
 
@@ -19,12 +19,18 @@ from bot.formats._syntax.hcl.reader import (
 )
 from bot.formats._syntax.hcl.tokens import HclInterpolation, HclLiteral, HclTemplate
 from bot.formats._syntax.reference_positions import format_for_display
+from bot.formats._syntax.tree_paths import resolve_dockerfile
 from bot.model import cross_file
 from bot.model.cross_file import InterpolatedText
-from bot.model.source import Span
+from bot.model.source import FilePath, Span
 
 UNKNOWN_TEXT = "${}"
 """Stands for a computed part of a path."""
+
+_MAX_VISITS = 50_000
+"""Limit on the steps of inheritance in one file, so that a hostile file cannot exhaust the processor. A step is a target, one
+of its arguments, or one of its `inherits`; it counts again for every target that inherits it. The largest files need
+hundreds of steps."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
@@ -167,3 +173,37 @@ def _list_in_item(hcl: HclFile, item: HclAttribute, excluded_starts: Collection[
 
 def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iterator[str]:
     return (part.expression.decode(errors="replace") for part in parts if isinstance(part, HclInterpolation))
+
+
+def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
+    """Yield Dockerfile, name and offset of every argument that a target has; none for inline Dockerfiles."""
+    by_name = {target.name: target for target in targets}
+    visits = 0
+    for target in targets:
+        context: str | None = None
+        dockerfile: str | None = None
+        arguments: dict[str, int] = {}
+        is_inline = False
+        for each in _resolve_inheritance(target, by_name):
+            visits += 1 + len(each.arguments) + len(each.inherits)
+            if visits > _MAX_VISITS:
+                return
+            context = each.context if context is None else context
+            dockerfile = each.dockerfile if dockerfile is None else dockerfile
+            is_inline = is_inline or each.inline_dockerfile is not None
+            arguments |= {name: start for name, start in each.arguments if name not in arguments}
+        built_dockerfile = None if is_inline else resolve_dockerfile(path, context, dockerfile)
+        if built_dockerfile is not None:
+            yield from ((built_dockerfile, name, start) for name, start in arguments.items())
+
+
+def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
+    """Yield a target and the targets that it inherits from, each before those that it overrides."""
+    visited_names: set[str] = set()
+    pending = [target]
+    while pending:
+        each = pending.pop()
+        if each.name not in visited_names:
+            visited_names.add(each.name)
+            yield each
+            pending += [by_name[name] for name in each.inherits if name in by_name]

@@ -1,1 +1,0 @@
-"""Bake files: their targets, variables and builds."""
