@@ -7,8 +7,9 @@ VENV := .venv/bin
 LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes
 MISFIT := error: .venv: packages do not fit together; hint: run 'make clean' and try again
 # -rs lists every skipped test with the reason. At most eight processes: each collects all tests and uses half a
-# gigabyte.
-PYTEST := $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
+# gigabyte. Compiled modules are kept even where the environment says otherwise: the tests start hundreds of processes,
+# and each would compile all of basebump.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(VENV)/python -m pytest -rs --numprocesses auto --maxprocesses 8 --dist worksteal
 
 .PHONY: demo test claims coverage lint bench correctness docs pictures sbom lock clean
 
