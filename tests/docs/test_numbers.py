@@ -16,7 +16,7 @@ from bot.cli import github_action
 from bot.core.markdown import MAX_TEXT_LENGTH
 from bot.core.proposal import missing_attributes
 from bot.forges.github import tree as github_tree
-from bot.forges.hosted import examination, refusal
+from bot.forges.hosted import connection, examination
 from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN
 from bot.model.modes import REFRESH_EVERY
 from bot.net.pace import MAX_PAUSE
@@ -46,7 +46,7 @@ NUMBERS = [
             f"open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}"
         ),
     ),
-    ("doctor", f"up to {examination.MAX_EXAMINED_REPOSITORIES} of a forge"),
+    ("doctor", f"up to {examination.MAX_EXAMINED_REPOSITORIES} repositories of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     (
         "evidence",
@@ -73,7 +73,7 @@ def test_a_number_on_a_page_is_that_of_the_program(page, words):
 
 
 def test_a_limit_of_a_forge_that_is_waited_for_is_a_minute():
-    assert refusal.MAX_WAIT == 60
+    assert connection.MAX_WAIT == 60
     assert all(
         "for up to a minute" in said(ROOT / "docs" / f"{page}.md") for page in ("forges", "operations")
     )
