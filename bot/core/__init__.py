@@ -1,1 +1,1 @@
-"""The decisions of basebump: pure functions over the values of `bot.model`, without I/O."""
+"""The decisions of basebump, as pure functions over the values of `bot.model`. They do no I/O."""

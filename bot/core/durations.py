@@ -6,12 +6,15 @@ import re
 from datetime import timedelta
 
 MAX_DURATION = timedelta(days=365)
-"""Upper limit: an image that has to be older has been replaced long before."""
+"""Upper limit. An image that has to be older than this was replaced long before."""
 DURATION_PATTERN = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 
 
 def parse_duration(text: str) -> timedelta:
-    """Parse a duration. Raises ValueError with the expected notation."""
+    """Parse a duration such as `12h` or `30d`.
+
+    Raises ValueError if the notation is wrong or the duration exceeds MAX_DURATION. The message names what is expected.
+    """
     match = DURATION_PATTERN.fullmatch(text)
     if match is None:
         raise ValueError("must be a whole number of hours or days, such as `12h` or `3d`")

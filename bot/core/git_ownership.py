@@ -1,4 +1,4 @@
-"""Git's refusal to read a repository that belongs to another user, and its remedy."""
+"""Git refuses to read a repository that belongs to another user. This module explains the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 import shlex
 
 _REFUSAL = re.compile(r"dubious ownership in repository at '(.+)'")
-"""https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory, as git prints it with LC_ALL=C."""
+"""The message that git prints with LC_ALL=C:
+https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory"""
 
 
 def explain_refusal(git_error: str) -> str | None:

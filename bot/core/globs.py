@@ -1,4 +1,7 @@
-"""Globs that match a whole value: `*` stops at `/`, `**` does not, `?` is one character, the rest is literal."""
+"""Globs that match a whole value.
+
+`*` and `?` do not match `/`, `**` does, and all other characters are literal.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ _EXPRESSIONS = {
     "*": rb"[^/]*",
     "?": rb"(?:[\x00-\x2e\x30-\x7f]|[\xc0-\xff][\x80-\xbf]*)",
 }
-"""RE2 expressions over the bytes of UTF-8. `?` is one encoded character, a lone surrogate included."""
+"""RE2 expressions over UTF-8 bytes. `?` matches one encoded character, which can be a lone surrogate."""
 _FOLDERS = rb"(?:.*/)?"
 _ANYTHING = rb".*"
 
 
 def is_glob_match(glob: str, value: str) -> bool:
-    """Return True if `glob` matches all of `value`.
+    """Return True if `glob` matches the whole of `value`.
 
-    `*` matches any run of characters without `/`, `**` any run of characters, and `?` one character except `/`.
-    `**/` at the beginning or after a `/` matches any number of whole folders, also none: `**/x` matches `x`.
-    There are no character classes and no escapes: brackets, braces and backslashes are literal, because they can
-    occur in paths. Matching is case-sensitive. It takes time linear in the length of `value` (RE2 does not backtrack).
+    `*` matches any number of characters except `/`, `**` any number of characters, and `?` one character except `/`.
+    `**/` at the beginning or after a `/` matches any number of whole folders, including none, so `**/x` matches `x`.
+    There are no character classes or escapes. Brackets, braces and backslashes are literal, because they can occur in
+    paths. Matching is case-sensitive, and takes time linear in the length of `value` because RE2 does not backtrack.
     """
     if "*" not in glob and "?" not in glob:
         return glob == value
@@ -32,7 +35,7 @@ def is_glob_match(glob: str, value: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _compile_glob(glob: str) -> Any:  # google-re2 has no types
-    import re2  # an offline scan without rules compiles no glob
+    import re2  # not at the top, because an offline scan without rules compiles no globs
 
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
@@ -52,5 +55,5 @@ def _translate(glob: str) -> Iterator[bytes]:
 
 
 def _encode(text: str) -> bytes:
-    """Encode to UTF-8; paths that are not UTF-8 hold surrogates, which get three bytes each."""
+    """Encode `text` as UTF-8. Lone surrogates, from paths that are not UTF-8, become three bytes each."""
     return text.encode("utf-8", "surrogatepass")

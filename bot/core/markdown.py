@@ -1,7 +1,8 @@
-"""Escaping of untrusted text for Markdown: all such text is rendered as a code span.
+"""Safe rendering of untrusted text in Markdown.
 
-In a code span GitHub and GitLab interpret no mentions, references, links, HTML, quick actions or emphasis
-(https://github.github.com/gfm/#code-spans), so texts from images, registries or file names cannot trigger anything.
+Untrusted text is rendered as a code span. In a code span, GitHub and GitLab interpret no mentions, references, links,
+HTML, quick actions or emphasis (https://github.github.com/gfm/#code-spans), so texts from images, registries or file
+names cannot trigger anything.
 """
 
 from __future__ import annotations
@@ -12,15 +13,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MAX_TEXT_LENGTH = 200
-"""Characters of one text that are shown; a longer text is cut and ends with an ellipsis."""
+"""Number of characters that are shown of one text. A longer text is cut and ends with an ellipsis."""
 
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-"""Unicode categories that are not shown: control, format (bidi included), surrogate, private use, unassigned."""
+"""Unicode categories of characters that are not shown: control, format (which includes bidirectional controls),
+surrogate, private use, unassigned, and line and paragraph separators."""
 _BACKTICKS = re.compile(r"`+")
 
 
 def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as one line of visible characters, at most `limit` of them."""
+    """Return `text` as a single line of at most `limit` visible characters.
+
+    Invisible characters become spaces, and runs of spaces become one space. A longer text ends with an ellipsis.
+    """
     head = text[: 4 * limit]
     visible = "".join(" " if unicodedata.category(character) in _INVISIBLE else character for character in head)
     line = " ".join(visible.split())
@@ -29,21 +34,26 @@ def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 
 def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as one line for a terminal or a log, without commands that CI services execute.
+    """Return `text` as a single line for a terminal or a log.
 
-    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and Azure's `##[command]`.
+    The line contains no commands that CI services execute:
+    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and `##[command]` of Azure
+    Pipelines.
     """
     line = make_one_line(text, limit)
     return strip_ci_commands(f": {line[1:]}" if line.startswith("::") else line)
 
 
 def strip_ci_commands(text: str) -> str:
-    """Return a text of any number of lines without commands of Azure Pipelines; GitHub's are at line starts only."""
+    """Return a text of one or more lines without commands of Azure Pipelines.
+
+    Commands of GitHub Actions are not removed, because they only work at the start of a line.
+    """
     return text.replace("##[", "## [").replace("##vso[", "## vso[")
 
 
 def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as a Markdown code span that its content cannot end, safe in a table cell."""
+    """Return `text` as a Markdown code span that `text` cannot close. It is safe in a table cell."""
     content = make_one_line(text, limit).replace("|", "¦") or "-"
     longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
     fence = "`" * (longest + 1)
@@ -53,7 +63,7 @@ def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Untrusted text for templates: it can be counted and compared, and each rendering is a code span."""
+    """Untrusted text for templates, which can count and compare it and always render it as a code span."""
 
     _raw: str
     _limit: int = MAX_TEXT_LENGTH
@@ -78,14 +88,17 @@ class Text:
 
 
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9 ,;.'_/:()@-]*", re.ASCII)
-"""Letters, digits and marks without a meaning on any forge; an `@` only before a digest."""
+"""Letters, digits, and punctuation that no forge gives a meaning. An `@` is only safe before a digest."""
 _ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
 """Mentions, and texts that forges turn into links."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Text that is shown unchanged if it is harmless: references, digests and our own words; else a code span."""
+    """Text that is shown unchanged if it is harmless, and as a code span if not.
+
+    It is used for references, digests, and basebump's own words.
+    """
 
     _raw: str
 
@@ -101,22 +114,22 @@ class Plain:
 
 
 def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:
-    """Return the first `max_items` items of an untrusted list, then the count of the others."""
+    """Return the first `max_items` items (at least one), followed by the number of the others."""
     shown, hidden_count = items[: max(max_items, 1)], len(items) - max(max_items, 1)
     return (*map(Text, shown), *([Plain(f"and {hidden_count} more")] if hidden_count > 0 else []))
 
 
 _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+-]*)?(?:#[A-Za-z0-9_-]*)?", re.ASCII)
-"""A URL that cannot end a Markdown link or contain another: without user, query and brackets."""
+"""Matches a URL that can neither close a Markdown link nor contain another one: without user, query and brackets."""
 
 
 def build_link(label: str, url: str | None) -> Link | Text:
-    """Return a link to `url`, or `label` as text if there is no safe address."""
+    """Return a link to `url`, or only the label if `url` is None or not safe."""
     return Link(Text(label), url) if url is not None and is_safe_url(url) else Text(label)
 
 
 def is_safe_url(text: str) -> bool:
-    """Return True if a text is a web address that no surrounding markup can be ended with."""
+    """Return True if `text` is a web address that cannot close the Markdown around it."""
     return _SAFE_URL.fullmatch(text) is not None
 
 
@@ -126,7 +139,7 @@ _GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A Markdown link to a validated address, never to an untrusted one."""
+    """A Markdown link. Create it only with a validated address, never with an untrusted one."""
 
     _label: Text | Plain
     _address: str
@@ -157,6 +170,6 @@ def get_advisory_url(identifier: str) -> str | None:
 
 
 def link_vulnerability(identifier: str) -> Link | Text:
-    """Return a link to the public page of a CVE or GHSA; other identifiers as text."""
+    """Return a link to the public page of a CVE or GHSA, or the identifier as a text if it is neither."""
     url = get_advisory_url(identifier)
     return Link(Text(identifier), url) if url is not None else Text(identifier)

@@ -1,4 +1,4 @@
-"""Notes: sentences about an image reference that reports and pull requests show."""
+"""Notes: sentences about an image reference that are shown in reports and pull requests."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from bot.model.decision import TrackedImage
 from bot.model.source import Occurrence
 
 MAX_NOTE_LENGTH = 300
-"""Characters of a note that are shown: enough for a path and a sentence."""
+"""Number of characters that are shown of a note, which is enough for a path and a sentence."""
 
 
 def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
-    """Return the image reference with additional notes; empty ones are left out."""
+    """Return `occurrence` with additional notes. Empty notes are left out."""
     more = tuple(filter(None, notes))
     return replace(occurrence, notes=(*occurrence.notes, *more)) if more else occurrence
 
 
 def add_image_note(selected: TrackedImage, note: str) -> TrackedImage:
-    """Return the selected reference with an additional note about its image, unless the note is empty."""
+    """Return `selected` with an additional note about its image. An empty note is not added."""
     return replace(selected, notes=(*selected.notes, note)) if note else selected

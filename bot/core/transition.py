@@ -1,4 +1,4 @@
-"""The transition of an update: its old and new digest, and the short form of digests."""
+"""The transition of an update from its old digest to its new one, and the short form of a digest."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from bot.model.decision import ImageUpdate, Transition, UpdateCandidate
 from bot.model.reference import Digest
 
 SHORT_DIGEST_LENGTH = 12
-"""Hexadecimal digits of a short digest, as many as `docker images` shows."""
+"""Hexadecimal digits of a short digest. `docker images` shows as many."""
 DEFAULT_PLATFORM = "linux/amd64"
 
 
 def get_first_transition(update: ImageUpdate) -> Transition:
-    """Return the transition of an update to its first candidate."""
+    """Return the transition of `update` to its first candidate."""
     return build_transition(update, update.candidates[0])
 
 
 def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
-    """Return the transition to a candidate.
+    """Return the transition of `update` to `candidate`, with the platforms for which images are scanned.
 
-    Its platforms come from the file, else from the policy. Without both the image is scanned on linux/amd64, or on its
-    first platform if it is not built for linux/amd64.
+    The platforms come from the file, or from the policy if the file names none. If neither names a platform, the images
+    are scanned on linux/amd64. If the candidate is not built for linux/amd64, they are scanned on its first platform.
     """
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:
@@ -34,5 +34,5 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
 
 
 def shorten_digest(digest: Digest) -> str:
-    """Return the first digits of a digest, without its algorithm."""
+    """Return the first hexadecimal digits of `digest`, without its algorithm."""
     return digest.partition(":")[2][:SHORT_DIGEST_LENGTH]

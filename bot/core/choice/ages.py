@@ -1,4 +1,4 @@
-"""How long digests are known, and which earlier digests of a tag are old enough to be proposed instead."""
+"""How long a digest has been known, and which earlier digests of a tag are old enough to be proposed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from bot.model.reference import Digest
 def determine_known_since(
     digest: Digest, history: Sequence[TagObservation], registry_records: Mapping[Digest, RegistryRecord], now: datetime
 ) -> datetime:
-    """Return when a digest became known: its push time in the registry, else its first observation, else `now`.
+    """Return the time at which a digest became known.
 
-    The creation date in the image does not count, because whoever builds the image can write any date.
+    This is the time of its push to the registry, or of its first observation if the registry does not state the push
+    time, or `now` if it was never observed. The creation date in the image is not used, because the builder of the
+    image can set it to any date.
     """
     record = registry_records.get(digest)
     if record is not None and record.pushed_at is not None:
@@ -24,14 +26,14 @@ def determine_known_since(
 
 
 def has_rolled_back(history: Sequence[TagObservation], current: Digest) -> bool:
-    """Return True if the tag points again to a digest that it had left for another one."""
+    """Return True if the tag points to a digest again that it had already left for another digest."""
     return any(history[index].digest == current for index in range(_count_past_observations(history, current)))
 
 
 def find_withdrawn_digests(history: Sequence[TagObservation], current: Digest) -> frozenset[Digest]:
-    """Return the digests that the tag left in a rollback.
+    """Return the digests that the tag left in a rollback to `current`; empty if there was no rollback.
 
-    These are the digests that it pointed to after it first pointed to `current`.
+    These are all digests that the tag pointed to after it first pointed to `current`.
     """
     digests = [sighting.digest for sighting in history]
     if current not in digests:
@@ -42,11 +44,11 @@ def find_withdrawn_digests(history: Sequence[TagObservation], current: Digest) -
 def find_matured_digests(
     history: Sequence[TagObservation], current: Digest, pinned_digest: Digest | None, min_age: timedelta, now: datetime
 ) -> tuple[Digest, ...]:
-    """Return earlier digests of the tag that are known for at least `min_age`, newest first.
+    """Return earlier digests of the tag that have been known for at least `min_age`, newest first.
 
-    They can be proposed while the current digest is too young. Digests from before the pinned digest are left out.
-    The result is empty if the pinned digest was never observed, so that its position in the history is not known. It
-    is also empty if the tag was rolled back, because the publisher withdrew the later digests.
+    They can be proposed while the current digest is too young. Digests that are older than the pinned digest are left
+    out. The result is empty if the pinned digest was never observed, because its position in the history is then
+    unknown. It is also empty if the tag was rolled back, because the publisher withdrew the digests after `current`.
     """
     digests = [sighting.digest for sighting in history if sighting.digest != current]
     if has_rolled_back(history, current) or (pinned_digest is not None and pinned_digest not in digests):
@@ -57,6 +59,6 @@ def find_matured_digests(
 
 
 def _count_past_observations(history: Sequence[TagObservation], current: Digest) -> int:
-    """Return how many observations precede the current one; the last entry is left out if it already has `current`."""
+    """Return the number of observations, without the last one if it has the digest `current`."""
     is_current = bool(history) and history[-1].digest == current
     return len(history) - 1 if is_current else len(history)

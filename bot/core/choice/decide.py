@@ -1,4 +1,4 @@
-"""Decide whether an image reference is updated, once the registry has resolved its tag."""
+"""Decides whether an image reference is updated, after its tags were looked up in the registry."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ from bot.model.vocabulary import Reason
 def decide(selected: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
     """Decide on an image reference by comparing its digest with the tags that it may be updated to.
 
-    If the update to one tag is held, or that tag has no image, an update to a nearer tag may still be an improvement.
-    A pinned digest that the registry no longer has is replaced by a digest of the written tag, because such a
-    replacement ignores age and holds, which an update to another tag must respect.
+    `resolutions` are the lookups of these tags, the farthest update first. The last one is for the tag in the file. If
+    the update to a tag is held, or the tag has no image, an update to a nearer tag may still be an improvement.
 
-    `resolutions` has the resolved tags, the farthest update first; the last is the tag written in the file.
+    A pinned digest that the registry no longer has is replaced by a digest of the tag in the file. Such a replacement
+    ignores minimum age and holds, which an update to another tag must respect.
     """
     written_tag_decision = _decide_for_tag(selected, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
@@ -72,9 +72,10 @@ def decide(selected: TrackedImage, resolutions: Sequence[Resolution], now: datet
 
 
 def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: ImageUpdate) -> ImageUpdate:
-    """Add the candidates of `waiting_update` before those of `update`, unless `update` replaces a withdrawn digest.
+    """Add the candidates of `waiting_update` before those of `update`.
 
-    The waiting candidates are too young, and are taken only if the vulnerabilities that they fix allow this.
+    The waiting candidates are too young, and are used only if they fix vulnerabilities for which the policy lifts the
+    minimum age. They are not added if there are none, or if `update` replaces a digest that is withdrawn or gone.
     """
     if waiting_update is None or update.cause is not UpdateCause.MOVED:
         return update
@@ -88,9 +89,9 @@ def _add_notes(selected: TrackedImage, notes: Iterable[str]) -> TrackedImage:
 
 
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
-    """Yield the resolutions without patch builds that are older than the last push of the tag that they patch.
+    """Yield the resolutions without patches that are older than the last push of the tag that they patch.
 
-    A base tag that was pushed again later has the newer packages.
+    If the original tag was pushed again after the patch, the original has the newer packages.
     """
     resolved = [each for each in resolutions if isinstance(each, ResolvedTag)]
     push_times = {digest: record.pushed_at for each in resolved for digest, record in each.registry_records.items()}
@@ -103,7 +104,7 @@ def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolutio
 
 
 def _decide_for_tag(selected: TrackedImage, resolution: Resolution, now: datetime) -> Decision:
-    """Decide on an image reference for one tag, by the current digest of the tag and its earlier ones."""
+    """Decide on an image reference for one tag, from the tag's current digest and its earlier digests."""
     match resolution:
         case UnresolvedTag(reason=reason, detail=detail):
             return UnresolvedReference(selected, reason, detail)
@@ -154,14 +155,20 @@ def _compare_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetim
 
 
 def _get_target_manifest(selected: TrackedImage, resolved: ResolvedTag) -> Manifest | None:
-    """Return the manifest to update to: the index, or its image for the platform if the file pins one platform."""
+    """Return the manifest to update to; None if it was not fetched.
+
+    If the file pins the image of one platform, this is the image for this platform in the new index.
+    """
     pinned_digest = selected.occurrence.reference.digest
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     return platform_manifest if isinstance(platform_manifest, Manifest) else resolved.manifest
 
 
 def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime) -> Decision:
-    """Propose the newest digests that satisfy `min_age`; `notes` are about the current digest of the tag."""
+    """Propose the newest digests that reach the minimum age, or hold the update if there are none.
+
+    `notes` are about the current digest of the tag.
+    """
     candidates = tuple(_list_candidates(selected, resolved, notes, now))
     if candidates:
         return ImageUpdate(selected, candidates)
@@ -183,7 +190,11 @@ def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[s
 def _list_candidates(
     selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield the possible digests, newest first; one that is too young only if its fixes may lift the minimum age."""
+    """Yield the candidates, newest first.
+
+    The tag's current digest is a candidate if it reaches the minimum age, or if the vulnerabilities that it fixes may
+    lift the minimum age. If it is too young, earlier digests are candidates as well.
+    """
     policy, target_manifest = selected.policy, _get_target_manifest(selected, resolved)
     matures_at = (
         determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now) + policy.min_age
@@ -199,7 +210,7 @@ def _list_candidates(
 def _list_earlier_candidates(
     selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
-    """Yield the earlier digests of the tag that are old enough and not held, newest first, each with `notes`."""
+    """Yield earlier digests of the tag that are old enough and not held, newest first, with `notes`."""
     old_enough = _list_matured_digests(selected, resolved, now)
     for manifest in resolved.earlier_manifests:
         earlier_resolved = resolved.rewind_to(manifest)
@@ -214,7 +225,7 @@ def _list_earlier_candidates(
 def _list_matured_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> tuple[Digest, ...]:
     """Return the earlier digests of the tag that are old enough for an image reference, newest first."""
     if _get_target_manifest(selected, resolved) is not resolved.manifest:
-        return ()  # earlier digests are indexes, and this reference pins the manifest of one platform
+        return ()  # earlier digests are indexes, but this reference pins the image of one platform
     pinned_digest = selected.occurrence.reference.digest if resolved.tag_ref == selected.tag_ref else None
     return find_matured_digests(resolved.observations, resolved.digest, pinned_digest, selected.policy.min_age, now)
 

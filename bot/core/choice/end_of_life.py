@@ -1,4 +1,4 @@
-"""End of life and superseded tags: an up-to-date reference to a tag that gets no more updates is `superseded`."""
+"""End of life: a reference that is up to date becomes `superseded` if its tag receives no further updates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.history import SupersededTag
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 
-if TYPE_CHECKING:  # signatures name these, and nothing here makes one: a start pays only for what it uses
+if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.core.choice.tags import TagEnding
     from bot.model.rules import ConfiguredEndOfLife
 
@@ -23,10 +23,10 @@ def replace_if_superseded(
     superseded_tag: SupersededTag | None,
     today: date,
 ) -> UpToDate | SupersededReference:
-    """Return `decision`, or `Superseded` if the tag is end of life or superseded; the config takes precedence.
+    """Return `decision`, or a `SupersededReference` if the tag is past its end of life or superseded.
 
-    `configured_ends` are the `end_of_life` entries of the operator's config. `superseded_tag` is the result of the last
-    check of the tag; None if the tag was not found to be superseded.
+    `configured_ends` are the `end_of_life` entries of the operator's config, which take precedence. `superseded_tag` is
+    the result of the last check of the tag, and None if the check did not find the tag to be superseded.
     """
     configured_end = find_configured_eol(decision.tracked_image.tag_ref, configured_ends, today)
     if configured_end is not None:
@@ -48,8 +48,8 @@ def determine_superseded(
 ) -> SupersededTag | None:
     """Return why a tag that points to `digest` is superseded; None if nothing indicates that it is.
 
-    `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is the
-    successor that the other tags of the repository show.
+    `announced_end` is the last day of support according to the publisher, and takes precedence. `tag_ending` is what
+    the other tags of the repository show about the tag.
     """
     if announced_end is not None and announced_end < today:
         successor = tag_ending.successor if tag_ending is not None else None
@@ -60,7 +60,7 @@ def determine_superseded(
 
 
 def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
-    """Describe an end of life that the config states, as the detail of a decision."""
+    """Describe an end of life that the config states, for the detail of a decision."""
     instead = f"; `{configured_end.successor}` comes after it" if configured_end.successor else ""
     return f"it is over since {configured_end.date}{instead}"
 
@@ -68,7 +68,10 @@ def describe_configured_eol(configured_end: ConfiguredEndOfLife) -> str:
 def find_configured_eol(
     tag_ref: TagRef, configured_ends: Iterable[ConfiguredEndOfLife], today: date
 ) -> ConfiguredEndOfLife | None:
-    """Return the first `end_of_life` entry of the config that matches `tag_ref`, or None if its date has not passed."""
+    """Return the first `end_of_life` entry that matches `tag_ref`.
+
+    Return None if no entry matches, or if the date of the first one that matches has not passed yet.
+    """
     for entry in configured_ends:
         if is_glob_match(entry.image, tag_ref.repository) and is_glob_match(entry.tag, tag_ref.tag):
             return entry if entry.date < today else None

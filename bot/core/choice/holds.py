@@ -1,4 +1,4 @@
-"""Holds: reasons why a newer image is not clearly better than the one in the file."""
+"""Holds: the reasons why a newer image is not clearly better than the image in the file."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ VERSION_ANNOTATION = "org.opencontainers.image.version"
 _VERSION_PATTERN = re.compile(r"v?(\d{1,9}(?:\.\d{1,9})*)(?![\w.])")
 
 HoldRule = Callable[[TrackedImage, ResolvedTag, Manifest | None], str]
-"""Returns why the new image is not clearly better than the pinned one; empty if the rule has no objection."""
+"""A check that returns why the new image is not clearly better than the pinned image.
+
+It returns an empty string if it has no objection."""
 
 
 def list_hold_reasons(selected: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
-    """Yield each reason to hold the update to the current digest of the tag, with its sentence."""
+    """Yield each reason to hold the update to the tag's current digest, with an explanation."""
     pinned_digest = selected.occurrence.reference.digest
     pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
     for reason, check in _HOLD_RULES.items():
@@ -34,9 +36,9 @@ def list_hold_reasons(selected: TrackedImage, resolved: ResolvedTag) -> Iterator
 
 
 def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
-    """Return a sentence that names the owner who accepts a hold today, and why; empty if no owner does.
+    """Return a sentence that says who accepts a hold today, and why; empty if nobody does.
 
-    `why` is the detail of the hold.
+    The policy lists owners who accept a hold until a certain date. `why` is the detail of the hold.
     """
     for accepted_hold in selected.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
@@ -48,14 +50,18 @@ def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: d
 
 
 def is_held(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
-    """Return True if the update to the current digest of the tag has a hold that nobody accepts today."""
+    """Return True if the update to the tag's current digest has a hold that no owner accepts today."""
     return not all(
         describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, resolved)
     )
 
 
 def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
-    """Return the platforms from the policy or the file, else all platforms of the pinned image, if known."""
+    """Return the platforms that are in use.
+
+    They come from the policy, or else from the file. If neither names any, all platforms of the pinned image count. The
+    result is empty if these are unknown as well.
+    """
     if selected.policy.platforms:
         return selected.policy.platforms
     if selected.occurrence.platform is not None:
@@ -66,14 +72,17 @@ def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | Non
 def _get_required_platforms(
     selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
 ) -> tuple[str, ...]:
-    """Return the platforms in use, without those that the pinned image never had."""
+    """Return the platforms that the new image must have: those in use that the pinned image has.
+
+    The result is empty for a reference without a digest to the same tag, because it already uses the new image.
+    """
     used = get_platforms_in_use(selected, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
     if pinned_manifest is not None and pinned_manifest.digest in resolved.pinned_platforms:
         pinned_platforms = (resolved.pinned_platforms[pinned_manifest.digest],)
     reference = selected.occurrence.reference
     if reference.digest is None and reference.tag == resolved.tag_ref.tag:
-        return ()  # an unpinned reference already uses the image that the tag points to
+        return ()  # a reference without a digest already uses the image that the tag points to
     return tuple(
         wanted
         for wanted in used
@@ -82,7 +91,10 @@ def _get_required_platforms(
 
 
 def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Hold if all platforms in use have the same image as before: attestations alone change an index."""
+    """Object if the images for all platforms in use are the same as before.
+
+    An index also changes if only its attestations are replaced.
+    """
     current_manifest = resolved.manifest
     if (
         current_manifest is None
@@ -103,7 +115,7 @@ def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_man
 
 
 def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
-    """Return the digests of an index for one platform, or all of them if `platform` is empty."""
+    """Return the digests in an index for a platform, or all of them if `platform` is empty."""
     return frozenset(
         child.digest
         for child in index.children
@@ -142,17 +154,17 @@ def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_man
     if not has_rolled_back(resolved.observations, resolved.digest) or pinned_digest is None:
         return ""
     withdrawn_digests = find_withdrawn_digests(resolved.observations, resolved.digest)
-    if pinned_digest in withdrawn_digests:  # the publisher withdrew the pinned digest, so the update is the remedy
+    if pinned_digest in withdrawn_digests:  # the publisher withdrew the pinned digest, so the update must not be held
         return ""
     withdrawn = _join_words(sorted(shorten_digest(each) for each in withdrawn_digests))
     return f"the tag went back to {shorten_digest(resolved.digest)} from {withdrawn}"
 
 
 def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Hold if the new image was pushed earlier, or states a lower version.
+    """Object if the new image was pushed before the pinned one, or states a lower version.
 
-    Push times come from the registry; the dates in images do not count. Push times are compared only for the same
-    tag, because an old release that is rebuilt today is not newer than the release after it.
+    Push times come from the registry; dates in the images are not used. Push times are compared only if the tag stays
+    the same, because an old release that is rebuilt today is not newer than the release after it.
     """
     is_same_tag = resolved.tag_ref == selected.tag_ref
     pinned_digest = selected.occurrence.reference.digest
@@ -179,7 +191,10 @@ def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest:
 
 
 def is_lower_version(after: str, before: str) -> bool:
-    """Return True if both versions have the same count of numbers and nothing else, and `after` is lower."""
+    """Return True if version `after` is lower than version `before`.
+
+    Both must begin with the same count of numbers. Otherwise the result is False.
+    """
     numbers = [
         tuple(map(int, found[1].split("."))) if found else () for found in map(_VERSION_PATTERN.match, (after, before))
     ]
@@ -187,7 +202,10 @@ def is_lower_version(after: str, before: str) -> bool:
 
 
 def _get_stated_version(manifest: Manifest) -> str:
-    """Return the version annotation of the index or manifest, which needs no further request; empty if absent."""
+    """Return the version annotation of an index, or of a manifest in it; empty if there is none.
+
+    Labels in the image config are not read, because that would take another request.
+    """
     annotation_sets = [manifest.annotations, *(child.annotations for child in manifest.children)]
     return next(
         (value for annotation_pairs in annotation_sets for key, value in annotation_pairs if key == VERSION_ANNOTATION),
@@ -219,13 +237,13 @@ _HOLD_RULES: dict[Reason, HoldRule] = {
     Reason.OLDER: _check_older,
     Reason.LOCKED: _check_locked,
 }
-"""In the order in which the reasons are reported."""
+"""The checks, in the order in which their reasons are reported."""
 
 
 def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> str:
-    """Return a note if a retention policy of the registry may delete the pinned image; else empty.
+    """Return a note if a retention policy of the registry may delete the pinned image; otherwise empty.
 
-    Azure's retention deletes manifests that have no tag, are not locked, and have a Docker media type:
+    Azure's retention policy deletes manifests that have no tag, are not locked, and have a Docker media type:
     https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
     pinned_digest = selected.occurrence.reference.digest
@@ -245,10 +263,10 @@ def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> st
 
 
 def describe_ownership_change(resolved: ResolvedTag) -> str:
-    """Return why the replacement of a digest that is gone may have another owner; empty without a sign of it.
+    """Return a note if the tag that replaces a missing digest may have a new owner; otherwise empty.
 
     Anyone can claim the name of a deleted registry or namespace. A new owner cannot backdate its tags, so a tag that
-    was created after basebump first observed it shows the change.
+    was created after basebump first observed it indicates a new owner.
     """
     record = resolved.registry_records.get(resolved.digest)
     if record is None or record.tag_created_at is None or not resolved.observations:

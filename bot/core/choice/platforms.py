@@ -1,4 +1,4 @@
-"""Comparison of platforms, `os/architecture[/variant]`."""
+"""Comparison of platforms in the form `os/architecture[/variant]`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from bot.model.image import ChildManifest, Manifest
 
 
 def is_same_platform(one: str, other: str) -> bool:
-    """Return True if operating system and architecture are equal, and the variants, if both have one."""
+    """Return True if operating system and architecture are equal, and also the variants if both have one."""
     return "/" in one and all(mine == theirs for mine, theirs in zip(one.split("/"), other.split("/"), strict=False))
 
 
 def find_platform_image(index: Manifest, platform: str) -> ChildManifest | None:
-    """Return the first image of an index for a platform, or None."""
+    """Return the first image in an index for `platform`; None if there is none."""
     return next((each for each in index.children if each.platform and is_same_platform(each.platform, platform)), None)

@@ -1,4 +1,4 @@
-"""Update targets: the tags that an image reference may be updated to, chosen from the tags of its repository."""
+"""Update targets: the tags of a repository that an image reference may be updated to."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.model.reference import TagRef
 from bot.model.source import EditSlot
 
 MAX_FALLBACK_TAGS = 20
-"""Fallback tags to consider before the farthest tag: a month of a product with a release on each working day."""
+"""Limit for the tags to try before giving up. A product with a release on each working day has about 20 in a month."""
 
 _BEYOND_DIGEST = frozenset({UpdateMode.PATCH, UpdateMode.MINOR, UpdateMode.MAJOR})
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRange:
-    """How far a tag may be updated; equal for all references to the tag whose policies agree on this."""
+    """How far a tag may be updated. Equal for all references to a tag whose policies agree on this."""
 
     tag_ref: TagRef
     update: UpdateMode
@@ -28,7 +28,10 @@ class UpdateRange:
 
 
 def get_update_range(selected: TrackedImage) -> UpdateRange | None:
-    """Return how far a reference may be updated; None if its policy keeps the tag, or the tag is not editable."""
+    """Return how far a reference may be updated.
+
+    Return None if its policy does not allow changing the tag, or if the tag is missing or not editable.
+    """
     policy, occurrence = selected.policy, selected.occurrence
     may_change_tag = policy.update in _BEYOND_DIGEST or policy.replace_ended
     if not may_change_tag or not isinstance(occurrence.tag_slot, EditSlot) or occurrence.reference.tag is None:
@@ -44,12 +47,13 @@ def list_target_tags(
     configured_successor: str | None = None,
     fallback_tags: Sequence[str] = (),
 ) -> tuple[TagRef, ...]:
-    """Return the tags that `update_range` allows, the farthest first; the tag written in the file is the last.
+    """Return the tags that `update_range` allows, the farthest update first and the tag in the file last.
 
-    `available_tags` are all tags of the repository, and `fallback_tags` those results of `list_fallback_tags` that are
-    wanted as well. `counts_patches` says whether bare numbers at the end of a tag count its patches.
-    `configured_successor` comes from an `end_of_life` entry of the config. An entry may match many tags, so its
-    successor counts only if it is available and of the same tag family.
+    Args: update_range: How far the tag may be updated. available_tags: All tags of the repository. counts_patches:
+    Whether a bare number at the end of a tag counts patches of the tag without this number. configured_successor: The
+    successor from an `end_of_life` entry of the config. An entry may match many tags, so the successor is used only if
+    it exists and is in the same tag family. fallback_tags: Those tags from `list_fallback_tags` that are to be tried as
+    well.
     """
     written_tag = update_range.tag_ref
     tags: list[str | None] = []
@@ -67,7 +71,10 @@ def list_target_tags(
 
 
 def list_fallback_tags(update_range: UpdateRange, available_tags: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags to try if the farthest tag has no usable image, the farthest first."""
+    """Return the tags to try if the farthest tag has no usable image, the farthest first.
+
+    The result is empty if the tag may not change.
+    """
     if update_range.update not in _BEYOND_DIGEST:
         return ()
     return find_successors(

@@ -1,4 +1,4 @@
-"""Conversion of decisions to the verdicts that reports show for each image reference."""
+"""Conversion of each decision to the verdict that reports show for an image reference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ WITHDRAWN_NOTE = "Its publisher took back what the file holds: the tag went back
 
 
 def build_verdict(decision: Decision) -> Verdict:
-    """Return the conclusion of a run about one image reference."""
+    """Return the verdict on one image reference, with the notes of its decision."""
     occurrence = _add_decision_notes(decision)
     match decision:
         case UpToDate():
@@ -61,7 +61,7 @@ def build_verdict(decision: Decision) -> Verdict:
 
 
 def _add_decision_notes(decision: Decision) -> Occurrence:
-    """Return the image reference with the notes of its decision."""
+    """Return the image reference with the notes of its decision, which are empty if no tag was selected."""
     selected = get_tracked_image(decision)
     return (
         decision.occurrence

@@ -1,4 +1,4 @@
-"""Violations: what `check` reports for an image reference, derived from the decision on it."""
+"""Violations that `check` reports for an image reference, derived from the decision on the reference."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from bot.model.decision import (
 from bot.model.reference import ImageReference
 from bot.model.vocabulary import Reason, ViolatedRule, ViolationKind
 
-if TYPE_CHECKING:  # a signature names it, and nothing here makes one
+if TYPE_CHECKING:  # not imported at run time, to keep start-up fast
     from bot.model.rules import ConfiguredEndOfLife
 
 
@@ -31,8 +31,8 @@ def find_violations(
 ) -> Iterator[Violation]:
     """Yield the violations of an image reference that follow from its decision.
 
-    `fix_command` is the command that writes the possible edits, for messages. `configured_ends` are the `end_of_life`
-    entries of the operator's config.
+    `fix_command` is the command that makes the possible edits, and is quoted in messages. `configured_ends` are the
+    `end_of_life` entries of the operator's config.
     """
     reference = decision.occurrence.reference
     if reference.digest is None:
@@ -60,7 +60,10 @@ def get_update_cause(decision: Decision) -> UpdateCause | None:
 def check_build_age(
     update: ImageUpdate, built_at: datetime, max_age: timedelta, now: datetime, fix_command: str
 ) -> Violation | None:
-    """Return a violation if an image that has an update was built longer ago than `max_age`, else None."""
+    """Return a violation if the image in the file was built longer ago than `max_age`; otherwise None.
+
+    `update` is the update that is available for the image.
+    """
     age = now - built_at
     if age <= max_age:
         return None
@@ -72,21 +75,21 @@ def check_build_age(
 
 
 def build_signature_violation(reference: ImageReference, why: str) -> Violation:
-    """Return the violation of a rule that requires a verified signature."""
+    """Return the violation for an image whose signature a rule requires and basebump could not verify."""
     whose = "" if reference.digest is not None else "what its tag points to "
     message = f"{format_short_reference(reference)}: {whose}is not verified, as a rule requires: {why}"
     return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
 
 
 def format_short_reference(reference: ImageReference) -> str:
-    """Return the reference with a shortened digest, for messages: `python:3.12-slim@4f9725d1120b`."""
+    """Return a reference with a shortened digest, for messages: `python:3.12-slim@4f9725d1120b`."""
     tag = f":{reference.tag}" if reference.tag is not None else ""
     digest = f"@{shorten_digest(reference.digest)}" if reference.digest is not None else ""
     return f"{reference.name}{tag}{digest}"
 
 
 def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
-    """Yield the violation of a reference without a digest, if it can be pinned or needs a tag."""
+    """Yield the violation for a reference without a digest, if it can be pinned or has no tag either."""
     name = format_short_reference(decision.occurrence.reference)
     if isinstance(decision, ImageUpdate | UncheckedReference):
         yield Violation(ViolationKind.UNPINNED, f"{name} has no digest; {fix_command} pins it")
@@ -97,7 +100,7 @@ def _find_unpinned(decision: Decision, fix_command: str) -> Iterator[Violation]:
 
 
 def _find_gone_or_withdrawn(decision: ImageUpdate | RefusedUpdate, fix_command: str) -> Iterator[Violation]:
-    """Yield the violation of an image that is gone or withdrawn, even if a gate refused the replacement."""
+    """Yield the violation for an image that is gone or withdrawn, even if a gate refused its replacement."""
     name, remedy = format_short_reference(decision.occurrence.reference), _describe_remedy(decision, fix_command)
     update = decision.update if isinstance(decision, RefusedUpdate) else decision
     match update.cause:
@@ -123,7 +126,7 @@ def _describe_remedy(decision: ImageUpdate | RefusedUpdate, fix_command: str) ->
 
 
 def _describe_end_of_life(decision: Decision, configured_ends: Iterable[ConfiguredEndOfLife], today: date) -> str:
-    """Return the detail of an end of life, also while the tag still gets updates; empty without one."""
+    """Return the detail of an end of life, even if the tag still receives updates; empty if there is none."""
     if isinstance(decision, SupersededReference):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
     selected = get_tracked_image(decision)

@@ -1,4 +1,4 @@
-"""Relations between tags: newer tags, tags of the same family, patches of a tag, and tags that are superseded."""
+"""Relations between the tags of a repository: newer tags, tag families, patches of a tag, and superseded tags."""
 
 from bot.core.choice.tags.families import is_same_family
 from bot.core.choice.tags.parsing import parse_tag

@@ -1,4 +1,4 @@
-"""Tag families: tags of a repository that differ in their version only."""
+"""Tag families: the tags of a repository that differ only in their version."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from bot.core.choice.tags.version import TagVersion, VersionScheme
 
 _FIRST_BUILDS = range(2)
 _MANY_BUILDS = 100
-"""Versions of other products are never so low or so high, so a family with such numbers counts builds."""
+"""A number below or above these limits is never the version of another product, so a family with such numbers counts
+builds."""
 
 
 def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
-    """Parse the tags, each once, in an order that does not depend on the registry.
+    """Parse each distinct tag, in an order that does not depend on the registry.
 
-    A number such as 18 in `3.2-18` counts builds only if other tags of the family show this. Otherwise it is treated
-    as the version of another product, which must stay equal.
+    Tags without a version are left out. A number such as 18 in `3.2-18` counts builds only if other tags of the family
+    show this. Otherwise it is treated as the version of another product, which must stay the same.
     """
     parsed_versions = [version for tag in sorted(set(available_tags)) if (version := parse_tag(tag)) is not None]
     build_counting_skeletons = {version.skeleton for version in parsed_versions if _has_certain_build_count(version)}
@@ -29,7 +30,10 @@ def parse_versions(available_tags: Iterable[str]) -> tuple[TagVersion, ...]:
 
 
 def parse_tag_among(tag: str, available_tags: Iterable[str]) -> tuple[TagVersion | None, tuple[TagVersion, ...]]:
-    """Parse `tag` and all available tags together; return None and no versions if `tag` has no version."""
+    """Parse `tag` together with all available tags.
+
+    Return the version of `tag` and all versions, or None and no versions if `tag` has no version.
+    """
     if parse_tag(tag) is None:
         return None, ()
     all_versions = parse_versions((*available_tags, tag))
@@ -48,17 +52,20 @@ def _resolve_ambiguous_build(version: TagVersion) -> TagVersion | None:
 
 
 def is_same_family(tag: str, other: str) -> bool:
-    """Return True if both tags have the same prefix, suffix and scheme, at any precision."""
+    """Return True if both tags have the same prefix, suffix and scheme. Their precision may differ."""
     version, other_version = parse_tag(tag), parse_tag(other)
     return version is not None and other_version is not None and version.skeleton == other_version.skeleton
 
 
 def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersion]) -> tuple[TagVersion, ...]:
-    """Return the versions with the prefix, suffix, scheme and precision of `written`; operating systems may differ.
+    """Return the versions that have the prefix, suffix, scheme and precision of `written`.
 
-    If some tags have numbers with leading zeros (`20.04`), tags of the same widths (`20.10`) are of the same scheme,
-    and `5.2.3` is of another: publishers leave tags of abandoned schemes in the repository. If other tags with the
-    same beginning have no zeros (`27.3` next to `19.03`), `20.10` belongs to those.
+    Their operating systems may differ.
+
+    Publishers leave tags of abandoned schemes in a repository, so numbers with leading zeros are a scheme of their own.
+    If `20.04` is a tag, then `20.10` has the same widths and is in the same scheme, but `5.2.3` is not. If the
+    repository also has tags with the same beginning and a shorter number (`27.3` next to `19.03`), widths alone prove
+    nothing, and `20.10` belongs to those.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
     zeros = {prefix: True for version in (*related_versions, written) if (prefix := _get_padded_widths(version))}
@@ -69,7 +76,10 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
 
 
 def _get_padded_widths(version: TagVersion) -> tuple[int, ...]:
-    """Return the widths of the numbers up to the last with a leading zero; empty for dates, which may all have them."""
+    """Return the widths of the numbers up to the last one with a leading zero.
+
+    Empty if no number has a leading zero, and for dates, in which any number may have one.
+    """
     if version.scheme not in {VersionScheme.NUMBERS, VersionScheme.YEAR}:
         return ()
     padded = [
@@ -86,9 +96,10 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
 
 
 def _get_padding_scheme(version: TagVersion, zeros: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
-    """Return the widths that make a version part of a scheme with leading zeros; empty if it belongs to none.
+    """Return the widths that place a version in a scheme with leading zeros; empty if it is in none.
 
-    The values of `zeros` say whether equal widths are enough, or the version needs leading zeros itself.
+    `zeros` says for each prefix of widths whether equal widths are enough. If not, the version itself must have the
+    leading zeros.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (

@@ -1,6 +1,6 @@
 """Operating systems in tags, in the order of their releases.
 
-An operating system that is not listed is never an update target; add its codename once it is released.
+A release that is not listed here is never an update target, so each new codename has to be added.
 """
 
 from __future__ import annotations
@@ -29,22 +29,22 @@ WINDOWS_RELEASES = {
     "ltsc2022": 2021_08,
     "ltsc2025": 2024_11,
 }
-"""Release dates; `ltsc2019` is 1809, which is the only name of that release for Nano Server."""
+"""Release dates of Windows. `ltsc2019` is release 1809, and 1809 is its only name for Nano Server."""
 WINDOWS_LONG_TERM = frozenset(word for word in WINDOWS_RELEASES if word.startswith("ltsc")) | {"1809"}
 WINDOWS_EDITIONS = ("nanoserver", "windowsservercore", "servercore", "windows")
 
 WINDOWS_BUILD = "windows-build"
-"""The Windows release in `10.0.17763.5329`, whose last number counts rebuilds."""
+"""The series for Windows releases in tags such as `10.0.17763.5329`, whose last number counts rebuilds."""
 
 NUMBERED_SYSTEMS = (
     *("debian", "ubi", "rockylinux", "rocky", "almalinux", "alma", "centos", "fedora", "oraclelinux", "amazonlinux"),
     *("azurelinux", "cbl-mariner", "mariner", "photon", "leap", "bci"),
 )
-"""With an optional hyphen before the number: `debian-12`, `ubi9`."""
+"""Names that may have a hyphen before the number: `debian-12`, `ubi9`."""
 NUMBERED_SYSTEMS_WITHOUT_HYPHEN = ("el", "fc", "ol", "al", "amzn", "rhel")
-"""Never with a hyphen, because these names are too short to be recognised then."""
+"""Names that never have a hyphen before the number, because they are too short to be recognised with one."""
 DOTTED_SYSTEMS = ("alpine", "ubuntu")
-"""Always with a dot (or four digits): `alpine-1` is a build of an image called alpine."""
+"""Names whose number always has a dot or four digits, because `alpine-1` is a build of an image called alpine."""
 
 _END = r"(?![A-Za-z0-9])"
 _CODENAME = re.compile(rf"({'|'.join((*DEBIAN, *UBUNTU))}){_END}")
@@ -58,7 +58,7 @@ _LONG_TERM_MONTH = 4
 
 
 def match_system(tag: str, position: int) -> TagOperatingSystem | None:
-    """Return the operating system whose name begins at `position`, or None."""
+    """Return the operating system whose name begins at `position` in the tag; None if there is none."""
     if match := _CODENAME.match(tag, position):
         return _get_system_by_codename(match[1])
     if match := _WINDOWS.match(tag, position):
@@ -87,6 +87,6 @@ def _get_system_by_codename(word: str) -> TagOperatingSystem:
 
 
 def _is_ubuntu_long_term(numbers: str) -> bool:
-    """Return True for a long-term release, from `22.04`, `22.04.1` or `2204`."""
+    """Return True if a number such as `22.04`, `22.04.1` or `2204` is a long-term release of Ubuntu."""
     year, month, *_ = numbers.split(".") if "." in numbers else (numbers[:2], numbers[2:])
     return int(year) % 2 == 0 and int(month) == _LONG_TERM_MONTH

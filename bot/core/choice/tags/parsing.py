@@ -1,4 +1,4 @@
-"""Parser of tags, word by word."""
+"""Parser of tags, which reads one word after the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.core.choice.tags.version import RELEASED, TagOperatingSystem, TagVersio
 from bot.model.reference import is_tag
 
 MAX_CACHED_TAGS = 16_384
-"""Parsed tags to cache, because several tags of one repository are looked up one after the other."""
+"""Number of parsed tags to cache, because several tags of one repository are looked up one after the other."""
 
 _SEPARATOR = re.compile(r"[-_.]*")
 _WORD = re.compile(r"[^-_]+")
@@ -27,10 +27,11 @@ _WORD = re.compile(r"[^-_]+")
 
 @lru_cache(maxsize=MAX_CACHED_TAGS)
 def parse_tag(tag: str, *, counts_builds: bool = True) -> TagVersion | None:
-    """Parse a tag; return None if it has no version, like `latest`, `edge`, a commit's hash or an invalid tag.
+    """Parse a tag. Return None if it has no version, or is not a valid tag.
 
-    `counts_builds` says whether 18 in `3.2-18` is a build number and not the version of another product; only other
-    tags of the repository can show this.
+    `latest`, `edge` and the hash of a commit are examples of tags without a version. `counts_builds` says whether 18 in
+    `3.2-18` is a build number. If not, it is the version of another product. Only the other tags of the repository can
+    show this.
     """
     if not is_tag(tag) or is_commit_or_change(tag):
         return None
@@ -45,7 +46,7 @@ class _TagParser:
     skeleton_without_builds: list[str] = field(default_factory=list)
     release: ReleaseNumbers | None = None
     preceding_release: ReleaseNumbers | None = None
-    """The release, until another word follows it."""
+    """The release, if the word before the current position was the release."""
     systems: list[TagOperatingSystem] = field(default_factory=list)
     pre_release: tuple[int, int] = RELEASED
     security_fix: int = 0
@@ -76,7 +77,7 @@ class _TagParser:
         )
 
     def _parse_word(self, start: int, separator: str) -> int:
-        """Parse the word at `start`; return its length."""
+        """Parse the word at `start` and return its length."""
         preceding_release, self.preceding_release = self.preceding_release, None
         if system := match_system(self.tag, start):
             self.systems.append(system)

@@ -1,4 +1,4 @@
-"""Tags that patch another tag: Azure's continuous patching and Copacetic push them in addition to the original.
+"""Tags that patch another tag. Azure's continuous patching and Copacetic push such tags next to the original.
 
 https://learn.microsoft.com/azure/container-registry/key-concept-continuous-patching (`3.11-1` to `3.11-999`, or
 `3.11-patched`) and https://project-copacetic.github.io/copacetic/website/ (`3.11-patched`, `3.11-patched-1`).
@@ -13,25 +13,26 @@ from dataclasses import dataclass
 _PATCH_PATTERN = re.compile(
     r"(?P<original>.+?)-(?:patched(?:-(?P<after_word>[1-9][0-9]{0,8}))?|(?P<number>[1-9][0-9]{0,2}))", re.ASCII
 )
-"""Numbers of four or more digits belong to the original tag: `jammy-20240530`."""
+"""Matches a patch tag. A number of four or more digits belongs to the original tag: `jammy-20240530`."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class _PatchTag:
     is_incremental: bool
-    """Whether it ends in a bare number. These win over `-patched`, because unlike that tag they never change."""
+    """Whether the tag ends in a bare number. Such a tag takes precedence over `-patched`, because it never changes."""
     number: int
-    """0 for `-patched`, which comes before `-patched-1`."""
+    """The number of the patch; 0 for `-patched`, which comes before `-patched-1`."""
     tag: str
     original: str
 
 
 def find_newest_patch(tag: str, available_tags: Iterable[str], *, counts_patches: bool) -> str | None:
-    """Return the newest patch of `tag`, or of the original that `tag` itself patches; None if none is newer.
+    """Return the newest patch of `tag`, or None if there is none that is newer than `tag`.
 
-    A patch may be older than its original, which then has the newer packages: the caller has to compare push times.
-    `counts_patches` says whether a bare number counts patches, as with Azure's continuous patching. Elsewhere `3.11-1`
-    may be a build number, and `1-22` may name the version of another product.
+    If `tag` is a patch itself, newer patches of its original are found. A patch may be older than a rebuild of its
+    original, which then has the newer packages, so the caller has to compare push times. `counts_patches` says whether
+    a bare number at the end counts patches, as with Azure's continuous patching. In other repositories, `3.11-1` may be
+    a build number, and `1-22` may contain the version of another product.
     """
     written_patch = _parse_patch(tag)
     parsed_tags = (_parse_patch(each) for each in sorted(set(available_tags)))
@@ -41,7 +42,7 @@ def find_newest_patch(tag: str, available_tags: Iterable[str], *, counts_patches
 
 
 def get_original_tag(tag: str) -> str | None:
-    """Return the tag that `tag` patches according to its name; None if it is not a patch."""
+    """Return the tag that `tag` is a patch of, according to its name; None if it is not a patch."""
     patch = _parse_patch(tag)
     return patch.original if patch is not None else None
 

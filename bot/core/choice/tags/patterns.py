@@ -1,4 +1,4 @@
-"""Patterns of releases, pre-releases and builds in tags, one for each notation of publishers."""
+"""Patterns for releases, pre-releases and builds in tags, for the notations that publishers use."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ _END = r"(?![A-Za-z0-9])"
 
 @dataclass(frozen=True, slots=True)
 class ReleaseNumbers:
-    """The numbers of a release in a tag."""
+    """The numbers of a release, as parsed from a tag."""
 
     scheme: VersionScheme
     texts: tuple[str, ...]
     length: int
-    """Characters of the tag that the release covers."""
+    """Number of characters of the tag that the release covers."""
     prefix: str = ""
-    """Text directly before the numbers."""
+    """The text directly before the numbers, such as `v`."""
     pre_release: tuple[int, int] | None = None
-    """Rank and number of a pre-release that directly follows the numbers."""
+    """Rank and number of a pre-release that directly follows the numbers; None if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class _SchemePattern:
     scheme: VersionScheme
     pattern: re.Pattern[str]
-    """Its groups are the numbers; an empty group is zero, and a group that did not take part is not a number."""
+    """Each group after the prefix is a number. An empty group is zero; a group that did not match is left out."""
 
 
 def _build_pattern(scheme: VersionScheme, pattern: str) -> _SchemePattern:
@@ -51,9 +51,9 @@ PRE_RELEASE_RANKS = {
     "cr": 6,
     "rc": 6,
 }
-"""Pre-release words and their ranks."""
+"""Rank of each pre-release word. A pre-release with a higher rank is later."""
 _NUMBERLESS_PRE_RELEASES = "alpha|beta|milestone|ea|preview|pre|snapshot|cr|rc"
-"""Words that mean a pre-release even without a number; `-dev` or `-b` without a number is an image variant."""
+"""Words that denote a pre-release even without a number. In contrast, `-dev` or `-b` without a number is a variant."""
 _PRE_RELEASE = re.compile(
     rf"(?:({_NUMBERLESS_PRE_RELEASES})(?:[.-]?([0-9]{{1,9}}))?|(m|dev)[.-]?([0-9]{{1,9}})){_END}", re.IGNORECASE
 )
@@ -71,20 +71,20 @@ _NUMBERS = re.compile(
     r"(?P<prefix>v|V|r)?(?P<numbers>[0-9]{1,6}(?:\.[0-9]{1,10})*+)"
     rf"(?:(?P<word>alpha|beta|rc|RC|a|b|c|dev)(?P<number>[0-9]{{1,9}}))?{_END}"
 )
-"""Numbers of seven or more digits are not releases: dates have their own pattern, others may be commit hashes."""
+"""Numbers of seven or more digits are not releases. Dates have a pattern of their own; others may be commit hashes."""
 
 BUILD_WORDS = ("r", "p", "k3s", "rke2r", "ls", "KB", "CU", "build", "rev", "eksbuild", "gke", "ce", "ee")
-"""Words before a number that counts builds of a release. `jdk17` or `pg16` does not, because it names a component."""
+"""Words before a number that counts builds. `jdk17` or `pg16` are not among them, because they name a component."""
 _BUILD = re.compile(rf"({'|'.join(BUILD_WORDS)})\.?([0-9]{{1,10}}){_END}")
 _BUILD_DATE = re.compile(rf"([0-9]{{4}})([0-9]{{2}})([0-9]{{2}})(?:[0-9]{{4}}|[0-9]{{6}})?{_END}")
 _BUILD_NUMBER = re.compile(rf"([0-9]{{1,5}})(?:\.([0-9]{{10}}))?{_END}")
-"""`17.0.9_9`, `8.0.4-1`, and for Red Hat `9.3-1610` and `8.9-1107.1705420509`."""
+"""Matches the build in `17.0.9_9` and `8.0.4-1`, and in Red Hat's `9.3-1610` and `8.9-1107.1705420509`."""
 _SECURITY_FIX = re.compile(rf"security-([0-9]{{1,3}}){_END}")
 
 _COMMIT = re.compile(
     r"(?:^|[-_.])(?=[0-9a-f]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,64}(?![A-Za-z0-9])|-[0-9]+-g[0-9a-f]{4,40}(?![A-Za-z0-9])"
 )
-"""Nearly every hash has a letter and a digit; digits alone are parsed as a date or ignored."""
+"""Nearly every hash contains a letter and a digit. A word of digits alone is parsed as a date or ignored."""
 _NUMBERED_CHANGE = re.compile(r"(?:sha|git|commit|pr|mr|pull|merge|issue)[-_.]?[0-9]", re.IGNORECASE)
 
 _YEARS = range(1990, 2100)
@@ -96,12 +96,15 @@ _FULL_PRECISION = 3
 
 
 def is_commit_or_change(tag: str) -> bool:
-    """Return True if a tag names a commit or an unmerged change: it never changes, and is never an update target."""
+    """Return True if a tag names a commit or an unmerged change.
+
+    Such a tag never changes, and is never an update target.
+    """
     return _COMMIT.search(tag) is not None or _NUMBERED_CHANGE.match(tag) is not None
 
 
 def match_release(tag: str, position: int) -> ReleaseNumbers | None:
-    """Return the release that begins at `position`, or None."""
+    """Return the release that begins at `position` in the tag; None if there is none."""
     for row in SCHEME_PATTERNS:
         match = row.pattern.match(tag, position)
         if match is None:
@@ -129,7 +132,7 @@ def _determine_scheme(first_number: str) -> VersionScheme:
 
 
 def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | None:
-    """Return rank and number of the pre-release that begins at `position`, and its length; else None."""
+    """Return rank and number of the pre-release at `position`, and its length; None if there is none."""
     match = _PRE_RELEASE.match(tag, position)
     if match is None:
         return None
@@ -138,7 +141,7 @@ def match_pre_release(tag: str, position: int) -> tuple[tuple[int, int], int] | 
 
 
 def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
-    """Return the number of the security fix that begins at `position`, and its length; else None."""
+    """Return the number of the security fix at `position`, and its length; None if there is none."""
     match = _SECURITY_FIX.match(tag, position)
     return (int(match[1]), len(match[0])) if match else None
 
@@ -146,10 +149,11 @@ def match_security_fix(tag: str, position: int) -> tuple[int, int] | None:
 def match_build(
     tag: str, position: int, preceding_release: ReleaseNumbers | None, *, counts_builds: bool
 ) -> tuple[str, tuple[int, ...], int] | None:
-    """Return word, numbers and length of the build that begins at `position`; else None.
+    """Return the word, numbers and length of the build that begins at `position`; None if there is none.
 
-    `preceding_release` is the release directly before `position`; a bare number can be a build only there.
-    `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not show.
+    `preceding_release` is the release directly before `position`, or None. A bare number can be a build only after a
+    release. `counts_builds` says whether the number in tags like `3.2-18` counts builds, which a single tag does not
+    show.
     """
     if match := _BUILD.match(tag, position):
         return match[1], (int(match[2]),), len(match[0])
@@ -166,7 +170,10 @@ def match_build(
 
 
 def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseNumbers, *, counts_builds: bool) -> bool:
-    """Return True if a number is a build, as in `8.0.4-1`, and not another product's version, as in `1-22`."""
+    """Return True if the number at `start` is a build, as in `8.0.4-1`.
+
+    False if it may be the version of another product, as in `1-22`.
+    """
     if tag[start - 1] == "_":
         return True
     if len(preceding_release.texts) == 1:
@@ -177,10 +184,13 @@ def _is_build_number(tag: str, start: int, end: int, preceding_release: ReleaseN
 
 
 def is_ambiguous_build(number_count: int, build: tuple[int, ...]) -> bool:
-    """Return True if the build after a release of `number_count` numbers may be the version of another product."""
+    """Return True if a build may be the version of another product.
+
+    `number_count` is the count of numbers in the release before the build.
+    """
     return number_count < _FULL_PRECISION and len(build) == 1 and build[0] in _AMBIGUOUS
 
 
 def is_date(year: str, month: str, day: str) -> bool:
-    """Return True if the three numbers are a date that a container image can have."""
+    """Return True if year, month and day form a date that a container image can have."""
     return len(year) == _YEAR_DIGITS and int(year) in _YEARS and int(month) in _MONTHS and int(day) in _DAYS

@@ -1,6 +1,7 @@
-"""Choice of the tag to update to.
+"""Selection of the tag to update to.
 
-An image on a long-term release is updated only to long-term releases, for the products whose schedules are listed here.
+For some products, this module lists the schedule of long-term releases. An image on a long-term release of such a
+product is updated only to other long-term releases.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bot.model.modes import UpdateMode
 def find_successor(
     tag: str, available_tags: Iterable[str], mode: UpdateMode, *, allow_os_variants: bool = False
 ) -> str | None:
-    """Return the newest tag that `tag` may be updated to within `mode`, or None."""
+    """Return the newest tag that `tag` may be updated to within `mode`; None if there is none."""
     return next(iter(find_successors(tag, available_tags, mode, allow_os_variants=allow_os_variants)), None)
 
 
@@ -26,10 +27,10 @@ def find_successors(
 ) -> tuple[str, ...]:
     """Return all tags that `tag` may be updated to within `mode`, newest first.
 
-    Each has the same prefix, suffix and precision. The operating system (`alpine3.19`, `bookworm`) changes only with
-    `allow_os_variants`, and then only to a later release of the same distribution. A pre-release is chosen only from
-    an earlier one of the same release. Numbers are read as major.minor.patch, whatever the publisher means by them.
-    Dates after the name of an operating system count rebuilds, which are patches.
+    All of them have the same prefix, suffix and precision as `tag`. The operating system (`alpine3.19`, `bookworm`)
+    changes only with `allow_os_variants`, and then only to a later release of the same distribution. A pre-release is
+    an update only for an earlier pre-release of the same release. Numbers are interpreted as major.minor.patch,
+    whatever the publisher means by them. Dates after the name of an operating system count rebuilds, which are patches.
     """
     fixed_count = _count_fixed_numbers(mode)
     if fixed_count is None:
@@ -62,7 +63,11 @@ def is_within_mode(tag: str, goal: str, mode: UpdateMode) -> bool:
 
 
 def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants: bool) -> bool:
-    """Return True if `candidate` is stable enough, and its operating systems may replace the written ones."""
+    """Return True if `candidate` is stable enough to follow `written`.
+
+    Its operating systems must be equal to the written ones, or with `allow_os_variants` be able to replace them. A
+    pre-release can only follow another pre-release of the same release.
+    """
     if candidate.is_pre_release and not (written.is_pre_release and candidate.numbers == written.numbers):
         return False
     if not allow_os_variants:
@@ -71,18 +76,18 @@ def can_follow(written: TagVersion, candidate: TagVersion, *, allow_os_variants:
 
 
 def find_newest_tag(candidates: Iterable[TagVersion]) -> str | None:
-    """Return the tag of the newest candidate, or None without candidates."""
+    """Return the tag of the newest candidate; None if there are no candidates."""
     newest_version = max(candidates, key=_get_sort_key, default=None)
     return newest_version.tag if newest_version is not None else None
 
 
 def _get_sort_key(version: TagVersion) -> tuple[object, ...]:
-    """Return the sort key: the version, then the tag, so that the order of equal versions is deterministic."""
+    """Return a sort key by version, then by tag, so that the order of equal versions is deterministic."""
     return (version.sort_key, version.tag)
 
 
 def _count_fixed_numbers(mode: UpdateMode) -> int | None:
-    """Return how many leading numbers must stay equal; None if the tag itself must."""
+    """Return how many leading numbers of a tag an update must keep; None if it must keep the whole tag."""
     match mode:
         case UpdateMode.NONE | UpdateMode.DIGEST:
             return None
@@ -99,18 +104,21 @@ def _count_fixed_numbers(mode: UpdateMode) -> int | None:
 class _LongTermSchedule:
     """The long-term releases of one product.
 
-    Neither a tag nor a list of tags names its product, so each schedule lists tags by which the product is recognised.
+    Neither a tag nor a list of tags names the product, so each schedule lists tags that identify it.
     """
 
     identifying_tags: tuple[frozenset[str], ...]
-    """Sets of tags; a repository that has all tags of one set belongs to the product."""
+    """Sets of tags. A repository that has all tags of at least one set belongs to the product."""
     depth: int
-    """How many leading numbers identify a release that has its own support period."""
+    """Number of leading numbers that identify a release with a support period of its own."""
     is_long_term: Callable[[tuple[int, ...]], bool]
-    """Called with `depth` numbers."""
+    """Returns whether the first `depth` numbers of a version are those of a long-term release."""
 
     def can_update(self, written: tuple[int, ...], candidate: tuple[int, ...]) -> bool:
-        """Return True if an image with the `written` numbers may be updated to the `candidate` ones."""
+        """Return True if an image may be updated from `written` to `candidate`.
+
+        False if this leaves a long-term release for a release that is not long-term.
+        """
         written_release, candidate_release = written[: self.depth], candidate[: self.depth]
         if len(written_release) < self.depth or written_release == candidate_release:
             return True
@@ -147,7 +155,7 @@ _LONG_TERM_SCHEDULES = (
 
 
 def _find_schedule(available_tags: Collection[str]) -> _LongTermSchedule | None:
-    """Return the schedule of the product that these tags identify, or None."""
+    """Return the schedule of the product to which these tags belong; None if no schedule lists them."""
     tags = frozenset(available_tags)
     return next(
         (schedule for schedule in _LONG_TERM_SCHEDULES if any(each <= tags for each in schedule.identifying_tags)), None

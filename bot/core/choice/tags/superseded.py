@@ -1,9 +1,9 @@
-"""Superseded tags, as far as tag names show it.
+"""Detection of superseded tags from tag names.
 
-Names prove little: the tag `3.13` does not show that `3.12`, which is rebuilt for years, is superseded. Only facts
-that publishers do not reverse count: a tag of full precision is not rebuilt once the next patch is out, and an
-operating system that the patches of a release no longer use does not return. Callers that have times from the registry
-should compare these as well.
+Names prove little: the tag `3.13` does not show that `3.12`, which is rebuilt for years, is superseded. This module
+uses only facts that publishers do not reverse. A tag of full precision is not rebuilt after the next patch was
+released, and an operating system that the patches of a release no longer use does not return. Callers that know times
+from the registry should compare these as well.
 """
 
 from __future__ import annotations
@@ -24,15 +24,18 @@ _DATE_WIDTH = len("20240530")
 
 @dataclass(frozen=True, slots=True)
 class TagEnding:
-    """The end of a tag that gets no better images, and the tag that continues in its place."""
+    """Why a tag receives no further updates, and the tag that continues in its place."""
 
     reason: Reason
-    """A reason of the status `superseded`."""
+    """One of the reasons of the status `superseded`."""
     successor: str
 
 
 def can_be_superseded(tag: str) -> bool:
-    """Return True if other tags could show that `tag` is superseded: it is precise, or names an operating system."""
+    """Return True if other tags could show that `tag` is superseded.
+
+    This requires that `tag` is precise, is a pre-release, or names an operating system.
+    """
     written = parse_tag(tag)
     if written is None:
         return False
@@ -41,11 +44,11 @@ def can_be_superseded(tag: str) -> bool:
 
 
 def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None:
-    """Return why `tag` is superseded; None if tag names alone do not show it, as for every tag that is still rebuilt.
+    """Return why `tag` is superseded, or None if tag names do not show this.
 
-    Names do not show that a whole release has ended (`postgres:9.6`, `node:16-alpine`), or that a tag with two numbers
-    has. If the registry has the times at which tags were changed, callers should compare those of `tag` and of its
-    successor.
+    The result is None for every tag that is still rebuilt. Names do not show that a whole release has reached its end
+    (`postgres:9.6`, `node:16-alpine`), or that a tag with two numbers has. If the registry states when tags were
+    changed, callers should compare the times of `tag` and of its successor.
     """
     tags = tuple(available_tags)
     written, versions = parse_tag_among(tag, tags)
@@ -74,7 +77,7 @@ def find_tag_ending(tag: str, available_tags: Iterable[str]) -> TagEnding | None
 
 
 def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) -> tuple[int, ...] | None:
-    """Return the numbers of the release that a precise tag is a patch of; None if the tag itself gets updates."""
+    """Return the numbers of the release that a precise tag is a patch of; None if the tag is still rebuilt."""
     numbers = written.numbers
     if written.is_stream or written.scheme is VersionScheme.DATE:
         return ()
@@ -84,7 +87,7 @@ def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) ->
         return numbers[: written.widths.index(_DATE_WIDTH, 1)]
     if len(numbers) < _FULL_PRECISION and (written.builds or _is_numbered_pre_release(written.pre_release)):
         return numbers
-    if len(numbers) < _FULL_PRECISION:  # `3.12` is updated, PostgreSQL's `16.1` is not; their names do not differ
+    if len(numbers) < _FULL_PRECISION:  # `3.12` is rebuilt, but PostgreSQL's `16.1` is not; their names do not show it
         return None
     has_longer_version = any(
         version.skeleton_without_builds == written.skeleton_without_builds
@@ -99,7 +102,7 @@ def _get_release_numbers(written: TagVersion, versions: Iterable[TagVersion]) ->
 def _find_patch_on_later_system(
     written: TagVersion, versions: Iterable[TagVersion], release_numbers: tuple[int, ...]
 ) -> str | None:
-    """Return the tag of the release's newest patch if that is available on later operating systems only."""
+    """Return the tag of the release's newest patch if it exists only on later operating systems; else None."""
     patches = [
         version
         for version in versions
@@ -111,7 +114,7 @@ def _find_patch_on_later_system(
     ]
     same_system_patches = [version for version in patches if version.system_words == written.system_words]
     if not same_system_patches:
-        return None  # floating tags alone do not show which release they point to
+        return None  # tags that are rebuilt do not show which release they point to
     precision = max(len(version.numbers) for version in same_system_patches)
     last_numbers = max(version.numbers for version in same_system_patches if len(version.numbers) == precision)
     return find_newest_tag(
@@ -124,5 +127,5 @@ def _find_patch_on_later_system(
 
 
 def _is_numbered_pre_release(pre_release: tuple[int, int]) -> bool:
-    """Return True for `17rc1`; False for `17-rc`, which is updated from one release candidate to the next."""
+    """Return True for `17rc1`. False for `17-rc`, which is rebuilt for each release candidate."""
     return pre_release[1] > 0

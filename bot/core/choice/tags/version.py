@@ -1,4 +1,4 @@
-"""The version that a tag names: the parts that are ordered, and the parts that are equal in the whole tag family."""
+"""The version in a tag: the parts that can be ordered, and the parts that are equal in the whole tag family."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 RELEASED = (99, 0)
-"""The pre-release rank of a final release, above all pre-releases."""
+"""Rank and number of a version that is not a pre-release. The rank is above that of every pre-release."""
 
 
 class VersionScheme(StrEnum):
-    """The meaning of the numbers in a tag; numbers of different schemes are not comparable."""
+    """The meaning of the numbers in a tag. Numbers of different schemes cannot be compared."""
 
     NUMBERS = "numbers"
     YEAR = "year"
     """Numbers that begin with a year: `2024.5.1`."""
     COUNT = "count"
-    """Numbers that begin with more than four digits: a build count, or a month (`202405`)."""
+    """Numbers of which the first has more than four digits: a build count, or a month (`202405`)."""
     DATE = "date"
     JAVA_UPDATE = "java-update"
-    """`8u402-b06`."""
+    """Java's notation for updates: `8u402-b06`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,17 @@ class TagOperatingSystem:
     """The operating system in a tag: `bookworm`, `alpine3.19`, `nanoserver-ltsc2022`."""
 
     series: str
-    """The distribution and its version notation; releases of one series are comparable."""
+    """The distribution and the notation of its version. Only releases of the same series can be compared."""
     word: str
-    """As written."""
+    """The operating system as written in the tag."""
     order: tuple[int, ...]
     is_long_term: bool = True
 
     def can_be_replaced_by(self, other: TagOperatingSystem) -> bool:
-        """Return True if `other`, of the same series, is equal or later, and has support for at least as long."""
+        """Return True if an image on this release may be updated to `other`, a release of the same series.
+
+        `other` must be equal or later. A later release must be a long-term release if this one is.
+        """
         if other.order == self.order:
             return True
         return other.order > self.order and (other.is_long_term or not self.is_long_term)
@@ -46,22 +49,23 @@ class TagVersion:
 
     tag: str
     skeleton: str
-    """The tag with placeholders for all ordered parts; equal for all tags of a family, at any precision."""
+    """The tag with placeholders for the parts that can be ordered. Equal for all tags of a family, at any precision."""
     skeleton_without_builds: str
-    """The skeleton without builds."""
+    """The skeleton without placeholders for builds."""
     scheme: VersionScheme | None = None
-    """None if only an operating system or a build number is ordered: `bookworm-slim`, `ltsc2019-KB5034127`."""
+    """None if the tag has no release numbers, but an operating system or a build: `bookworm-slim`,
+    `ltsc2019-KB5034127`."""
     numbers: tuple[int, ...] = ()
     widths: tuple[int, ...] = ()
-    """Number of digits of each number, because `04` differs from `4`."""
+    """The number of digits of each number, because `04` differs from `4`."""
     systems: tuple[TagOperatingSystem, ...] = ()
     pre_release: tuple[int, int] = RELEASED
-    """Rank of the pre-release word, and its number."""
+    """The rank of the pre-release word, and the number after the word."""
     security_fix: int = 0
-    """1 for `10.2.3-security-01`, which comes after `10.2.3` and before `10.2.4`."""
+    """The number of the security fix. It is 1 for `10.2.3-security-01`, which is between `10.2.3` and `10.2.4`."""
     builds: tuple[tuple[int, ...], ...] = ()
     is_stream: bool = False
-    """Whether the numbers count rebuilds of an operating system: `jammy-20240530`."""
+    """Whether the numbers count rebuilds of an operating system, as in `jammy-20240530`."""
 
     @property
     def is_pre_release(self) -> bool:
@@ -73,12 +77,15 @@ class TagVersion:
 
     @property
     def sort_key(self) -> tuple[object, ...]:
-        """Sort key within a tag family. The operating system precedes the builds, which start again with it."""
+        """The key by which versions of one tag family are sorted.
+
+        The operating system comes before the builds, because builds are counted anew for each operating system.
+        """
         orders = tuple(system.order for system in self.systems)
         return (self.numbers, self.pre_release, self.security_fix, orders, self.builds)
 
     def is_related(self, other: TagVersion) -> bool:
-        """Return True if both have the same prefix, suffix and scheme, and equally many numbers."""
+        """Return True if both have the same prefix, suffix and scheme, and the same count of numbers."""
         return self.skeleton == other.skeleton and len(self.numbers) == len(other.numbers)
 
     def has_leading_numbers(self, numbers: tuple[int, ...]) -> bool:
