@@ -63,7 +63,7 @@ NUMBERS = [
     ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
     ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
     ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} in a run"),
-    ("reviewing", f"it is left alone for {WORDS[REFRESH_EVERY.days]} days"),
+    ("reviewing", f"leaves the request alone for {WORDS[REFRESH_EVERY.days]} days"),
 ]
 
 
