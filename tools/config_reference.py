@@ -20,10 +20,18 @@ def page(text: str) -> str:
 def reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every mapping of the config file, in the order of the schema."""
     schema = build_json_schema()
-    yield from _mapping("", schema, schema["$defs"])
+    yield from _mapping("", schema, schema["$defs"], set())
 
 
-def _mapping(path: str, shape: dict, definitions: dict) -> Iterator[str]:
+def _mapping(path: str, shape: dict, definitions: dict, rendered: set[tuple[str, str]]) -> Iterator[str]:
+    """Yield the table of a mapping and those of the mappings in it, unless they are in `rendered`; add them there.
+
+    A mapping is identified by its path and the title of its schema, because entries of all kinds of scanners have the
+    same `match`.
+    """
+    if (path, shape["title"]) in rendered:
+        return
+    rendered.add((path, shape["title"]))
     yield from (f"### {_heading(path, shape)}", "", shape["description"], "")
     yield from ("| key | type | default | description |", "|---|---|---|---|")
     for key, value in shape["properties"].items():
@@ -32,7 +40,7 @@ def _mapping(path: str, shape: dict, definitions: dict) -> Iterator[str]:
     yield ""
     for key, value in shape["properties"].items():
         for inner_path, inner in _mappings_in(f"{path}.{key}".removeprefix("."), value, definitions):
-            yield from _mapping(inner_path, inner, definitions)
+            yield from _mapping(inner_path, inner, definitions, rendered)
 
 
 def _heading(path: str, shape: dict) -> str:

@@ -108,20 +108,29 @@ class Policy:
 
     update: UpdateMode = _key(
         UpdateMode.DIGEST,
-        "How far: `none`, to the tag's newest digest (`digest`), or to newer tags of its family. Default: `digest`.",
+        (
+            "How far an image may be updated: not at all (`none`), to the newest digest of its tag (`digest`), or "
+            "to newer tags of the same family (`patch`, `minor`, `major`). Default: `digest`."
+        ),
         meet=Meet.NEARER,
-        repository="How far images may be updated; of this and the operator's value the more restrictive one applies.",
+        repository=(
+            "How far an image may be updated. If the operator's policy has a different value, the more "
+            "restrictive of the two applies."
+        ),
         can_stop=True,
     )
     pin: bool = _key(
         True,  # noqa: FBT003 - the value of a key
-        "Whether a reference without a digest gets one. Default: `true`.",
+        "Whether basebump adds a digest to a reference that has none. Default: `true`.",
         meet=Meet.EITHER,
-        repository="Whether a reference without a digest gets one, even if the operator's policy does not ask for it.",
+        repository=(
+            "Whether basebump adds a digest to a reference that has none. `true` applies even if the operator's "
+            "policy says `false`."
+        ),
     )
     tag: str | None = _key(
         None,
-        "The tag that a reference without a tag follows. Default: none, and such a reference is left unchanged.",
+        "The tag that a reference without a tag follows. Default: none; such a reference is then left unchanged.",
     )
     ignore: bool = _key(
         False,  # noqa: FBT003 - the value of a key
@@ -138,107 +147,145 @@ class Policy:
     )
     reviewers: tuple[str, ...] = _key(
         (),
-        "Reviewers of the proposal: logins, and teams as `team:NAME`. Default: none.",
+        "Reviewers of the proposal: logins, or teams as `team:NAME`. Default: none.",
         meet=Meet.UNION,
         repository="Reviewers of the proposal, in addition to the operator's.",
     )
-    assignees: tuple[str, ...] = _key((), "Assignees of the proposal: logins. Default: none.")
+    assignees: tuple[str, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
     milestone: str | None = _key(None, "The title of the proposal's milestone. Default: none.")
     draft: bool = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether the proposal is opened as a draft. Default: `false`.",
     )
     automerge: AutomergeConditions | None = _key(
-        None, "When the forge may merge the proposal by itself. Default: never."
+        None, "When the forge may merge the proposal automatically. Default: never."
     )
     rebase: Rebase = _key(
         Rebase.AUTO,
-        "When an open proposal is rebuilt on a newer base branch. Default: `auto`, only if that is necessary.",
+        (
+            "When an open proposal is rebuilt on a newer base branch: only if that is necessary (`auto`), "
+            "`never`, or `always`. Default: `auto`."
+        ),
     )
     allow: tuple[Reason, ...] = _key(
         (),
-        "Reasons that do not apply here: references that would be skipped for them are updated. Default: none.",
+        "Reasons to ignore: a reference that would be skipped for one of these reasons is updated. Default: none.",
     )
-    accept: tuple[AcceptedHold, ...] = _key((), "Holds and refusals that somebody accepts. Default: none.")
+    accept: tuple[AcceptedHold, ...] = _key(
+        (), "Holds and refusals that somebody accepts for a limited time. Default: none."
+    )
     min_age: timedelta = _key(
         timedelta(),
-        "How long a digest must have been known to its registry or to `state`. Default: no minimum.",
+        (
+            "How long a digest must have been known, to its registry or to `state`, before it is proposed. "
+            "Default: no minimum."
+        ),
         meet=Meet.LONGER,
-        repository="The minimum age of a digest; of this and the operator's value the longer one applies.",
+        repository=(
+            "How long a digest must have been known before it is proposed. If the operator's policy has a "
+            "different value, the longer of the two applies."
+        ),
         can_stop=True,
     )
     bypass_min_age_for: tuple[Urgency, ...] = _key(
         (),
-        "Vulnerabilities (`kev`: exploited ones) for whose fix a younger digest is taken. Default: none.",
+        (
+            "Severities of vulnerabilities for whose fix a digest younger than `min_age` is taken. `kev` stands "
+            "for vulnerabilities that are known to be exploited. Default: none."
+        ),
     )
     platforms: tuple[str, ...] = _key(
         (),
-        "The platforms in use. Default: those that the reference names, else all of the image in the file.",
+        (
+            "The platforms that you use. Default: the platforms that the reference names, or else all platforms "
+            "of the image in the file."
+        ),
     )
     os_variants: bool = _key(
         False,  # noqa: FBT003 - the value of a key
-        "Whether a tag may be updated to the next release of the distribution that it names. Default: `false`.",
+        "Whether a tag may be updated to a newer release of the distribution that it names. Default: `false`.",
     )
     replace_ended: bool = _key(
         False,  # noqa: FBT003 - the value of a key
-        "Whether the successor of a superseded tag is proposed. Default: `false`: it is only reported.",
+        (
+            "Whether the successor of a superseded tag is proposed. Default: `false`, which means that it is only "
+            "reported."
+        ),
     )
     group: str | None = _key(
         None,
-        "The name of a proposal that contains all updates with this group. Default: one proposal for each tag.",
+        "The name of a group. One proposal has all updates of the group. Default: each tag has a proposal of its own.",
         meet=Meet.REPOSITORY,
-        repository="The name of a proposal that contains all updates with this group.",
+        repository="The name of a group. One proposal has all updates of the group.",
     )
     split_by: SplitBy = _key(
         SplitBy.NOTHING,
-        "`folder`: each folder has a proposal of its own. Default: `nothing`.",
+        "What updates are split by: with `folder`, each folder has a proposal of its own. Default: `nothing`.",
         meet=Meet.REPOSITORY,
-        repository="`folder`: each folder has a proposal of its own.",
+        repository="What updates are split by: with `folder`, each folder has a proposal of its own.",
     )
     refresh_every: timedelta = _key(
-        REFRESH_EVERY, "How often an open proposal may change. Default: every `7d`.", name="refresh"
+        REFRESH_EVERY, "How often an open proposal may change. Default: `{every: 7d}`.", name="refresh"
     )
     schedules: tuple[ProposalSchedule, ...] = _key(
         (),
         "When proposals may be opened. Default: always.",
         name="schedule",
         meet=Meet.UNION,
-        repository="When proposals may be opened; the operator's schedule must allow it as well.",
+        repository="When proposals may be opened. The operator's schedule must allow it, too.",
         can_stop=True,
     )
     on_close: OnClose = _key(
         OnClose.DIGEST,
-        "What closing a proposal declines: its digests, or all updates of its tags (`line`). Default: `digest`.",
+        (
+            "What people decline when they close a proposal: only its digests (`digest`), or also all later "
+            "digests of its tags (`line`). Default: `digest`."
+        ),
     )
     paused: bool = _key(
         False,  # noqa: FBT003 - the value of a key
-        "Whether nothing is proposed for now; open proposals stay as they are. Default: `false`.",
+        (
+            "Whether proposals are paused for now: nothing is proposed, and open proposals stay as they are. "
+            "Default: `false`."
+        ),
         meet=Meet.EITHER,
-        repository="Whether nothing is proposed for now; open proposals stay as they are.",
+        repository="Whether proposals are paused for now: nothing is proposed, and open proposals stay as they are.",
         can_stop=True,
     )
     require: RequiredEvidence = _key(
         RequiredEvidence(),
-        "Evidence required before an update is proposed. Default: none.",
+        "The evidence that is required before an update is proposed. Default: none.",
         meet=Meet.STRICTER,
-        repository="Evidence required before an update is proposed.",
+        repository=(
+            "The evidence that is required before an update is proposed, in addition to what the operator's "
+            "policy requires."
+        ),
     )
     allow_introduced: tuple[IntroducedLimit, ...] = _key(
         (),
-        "How many new vulnerabilities an update may have. Default: any number.",
+        "How many new vulnerabilities an update may introduce. Default: any number.",
         meet=Meet.FEWER,
-        repository="How many new vulnerabilities an update may have; "
-        "of this and the operator's limits the lower one applies.",
+        repository=(
+            "How many new vulnerabilities an update may introduce. If the operator's policy has limits, too, the "
+            "lower limit of each severity applies."
+        ),
     )
     open_when: OpenCondition | None = _key(
-        None, "Conditions for opening a proposal. Default: none, and every update is proposed."
+        None, "Conditions for opening a proposal. Default: none; a proposal is then opened for every update."
     )
     when_unknown: WhenUnknown | None = _key(
-        None, "Whether to open a proposal without scan results. Default: not while the next run may get them."
+        None,
+        (
+            "Whether a proposal without scan results is opened (`open`), or waits until there are results "
+            "(`hold`). Default: it waits only if the next run may get results."
+        ),
     )
     mandatory: bool = _key(
         False,  # noqa: FBT003 - the value of a key
-        "Whether a repository's own file and comments can neither ignore nor delay its updates. Default: `false`.",
+        (
+            "Whether updates are mandatory: neither a repository's own file nor a comment can skip or delay them. "
+            "Default: `false`."
+        ),
     )
     has_own_role_rule: bool = False
     """True if a matching rule has `role: own`; otherwise own images are skipped. Not a key."""

@@ -13,7 +13,7 @@ from bot.model.hosts import PURGING_HOSTS
 from bot.model.limits import ProposalLimits, RolloutOptions
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import ConfiguredEndOfLife
-from bot.settings import address_fields, age_checks, scanner_settings, scanners, schema, values
+from bot.settings import address_fields, age_checks, forge_entries, scanner_settings, scanners, schema, values
 from bot.settings.checks import check_config, iterate_entries, list_age_registries
 from bot.settings.document import Document, parse_document, parse_document_file
 from bot.settings.named_file import UnreadableFileError, read_bounded
@@ -120,14 +120,14 @@ def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping
 
 
 def _convert_forge(
-    forge: schema.GithubForgeEntry | schema.GitlabForgeEntry | schema.LocalForgeEntry, folder: Path
+    forge: forge_entries.GithubForgeEntry | forge_entries.GitlabForgeEntry | forge_entries.LocalForgeEntry, folder: Path
 ) -> values.ForgeSettings:
-    if isinstance(forge, schema.LocalForgeEntry):
+    if isinstance(forge, forge_entries.LocalForgeEntry):
         return values.LocalSettings(folder / forge.url, forge.repositories, forge.base_branches or ())
     ca = folder / forge.ca if forge.ca else None
     repositories = tuple(each for each in forge.repositories or () if isinstance(each, str))
     owners = tuple(_convert_owner(each) for each in forge.repositories or () if not isinstance(each, str))
-    if isinstance(forge, schema.GitlabForgeEntry):
+    if isinstance(forge, forge_entries.GitlabForgeEntry):
         return values.GitlabSettings(forge.url, forge.token_env, ca, repositories, owners, forge.base_branches or ())
     return values.GithubSettings(
         url=forge.url,
@@ -141,7 +141,7 @@ def _convert_forge(
     )
 
 
-def _convert_owner(owner: schema.OwnerEntry | schema.GroupEntry) -> values.OwnerSelection:
+def _convert_owner(owner: forge_entries.OwnerEntry | forge_entries.GroupEntry) -> values.OwnerSelection:
     return values.OwnerSelection(owner.owner, owner.include or (), owner.exclude or (), owner.topics or ())
 
 

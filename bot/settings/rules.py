@@ -48,7 +48,9 @@ class RefreshSection(ConfigSection):
     """How often an open proposal may change while people review it."""
 
     every: time_fields.Age
-    """How long an accepted proposal stays unchanged, and one for which a newer digest merely became old enough."""
+    """How long an accepted proposal stays unchanged after its last commit. The same delay applies if a newer digest has
+    merely become as old as `min_age` requires.
+    """
 
     def to_policy(self) -> timedelta:
         """Return the value of the policy key."""
@@ -56,12 +58,16 @@ class RefreshSection(ConfigSection):
 
 
 class OpenWhenSection(ConfigSection):
-    """Conditions for opening a proposal; one of them is enough."""
+    """Conditions for opening a proposal. One of them is sufficient."""
 
     fixes: Fixes
-    """The least severity of a vulnerability that the update fixes; `any` for any, `kev` for an exploited one."""
+    """The lowest severity of a vulnerability that the update must fix. `any` means a vulnerability of any severity,
+    `kev` one that is known to be exploited.
+    """
     or_older_than: time_fields.Age | None = None
-    """Also open a proposal if the image in use was built longer ago than this. Default: its age does not count."""
+    """A proposal is also opened if the image in use was built longer ago than this. Default: the age of the image does
+    not matter.
+    """
 
     def to_policy(self) -> rules.OpenCondition:
         """Return the value of the policy key."""
@@ -69,27 +75,34 @@ class OpenWhenSection(ConfigSection):
 
 
 class ScheduleSection(ConfigSection):
-    """When proposals may be opened; open ones are updated and closed at any time."""
+    """When proposals may be opened. Open proposals are updated and closed at any time."""
 
     cron: time_fields.Cron
-    """A crontab expression of five fields, the first of them `*`: `* 6-9 * * MON` is every Monday from 6:00 to 9:59."""
+    """A crontab expression of five fields, the first of which must be `*`. For example, `* 6-9 * * MON` means every
+    Monday from 6:00 to 9:59.
+    """
     timezone: time_fields.Timezone = "UTC"
-    """The time zone of the schedule: a name of the IANA time zone database."""
+    """The time zone of the schedule: a name from the IANA time zone database, such as `Europe/Berlin`."""
 
     def to_policy(self) -> tuple[ProposalSchedule, ...]:
-        """Return the value of the policy key, which has room for several schedules."""
+        """Return the value of the policy key, which can hold several schedules."""
         return (ProposalSchedule(self.cron, self.timezone),)
 
 
 class AutomergeSection(ConfigSection):
-    """When the forge may merge a proposal by itself: all conditions must hold, and it must not be a draft."""
+    """When the forge may merge a proposal automatically.
+
+    All conditions must hold, and the proposal must not be a draft.
+    """
 
     max_update: UpdateMode
-    """How far its images may be updated: only along their tags (`digest`), or to newer tags; `none` means never."""
+    """How far the images of the proposal may be updated: to the newest digest of their tags (`digest`), or to newer
+    tags (`patch`, `minor`, `major`). With `none`, the proposal is never merged automatically.
+    """
     require_scan: StrictBool = rules.AutomergeConditions(UpdateMode.NONE).require_scan
     """Whether the new image must have been scanned."""
     no_new: StrictBool = rules.AutomergeConditions(UpdateMode.NONE).forbids_introduced
-    """Whether the new image, compared with the old one, must have no new vulnerabilities."""
+    """Whether the update must not introduce vulnerabilities that the old image does not have."""
 
     def to_policy(self) -> rules.AutomergeConditions:
         """Return the value of the policy key."""
@@ -97,29 +110,34 @@ class AutomergeSection(ConfigSection):
 
 
 class MatchSection(ConfigSection):
-    """Which image references a rule applies to; all keys must match, and of a list at least one glob."""
+    """The image references to which a rule applies.
+
+    All keys must match. If a key has a list of globs, at least one of them must match.
+    """
 
     image: OneOrMore[fields.ImageGlob] | None = None
-    """Globs over the canonical repository: `docker.io/library/*`."""
+    """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
     path: OneOrMore[fields.PathGlob] | None = None
-    """Globs over the path of the file in its repository: `**/Dockerfile`."""
+    """Globs for the path of the file in its git repository, such as `**/Dockerfile`."""
     format: OneOrMore[fields.FormatGlob] | None = None
-    """Globs over the name of the file format: `dockerfile`."""
+    """Globs for the name of the file format, such as `dockerfile`."""
     role: Role | None = None
-    """`base`: used by Dockerfiles and CI; `third-party`: other people's software; `own`: your own builds."""
+    """The role of the image: `base` (used by Dockerfiles and CI), `third-party` (software of others) or `own` (your own
+    builds).
+    """
     repository: OneOrMore[fields.Glob] | None = None
-    """Globs over the name of the git repository: `acme/*`."""
+    """Globs for the name of the git repository, such as `acme/*`."""
     base_branch: OneOrMore[fields.Glob] | None = None
-    """Globs over the branch that proposals are made to."""
+    """Globs for the branch to which proposals are made."""
 
 
 class RequireSection(ConfigSection):
-    """Evidence required before an update is proposed."""
+    """The evidence that is required before an update is proposed."""
 
     scan: StrictBool = RequiredEvidence().scan
-    """Whether an image that could not be scanned is refused."""
+    """Whether an update is refused if the new image could not be scanned."""
     signature: StrictBool = RequiredEvidence().signature
-    """Whether an image is refused unless a signer listed under `trust` signed it."""
+    """Whether an update is refused if the new image is not signed by a signer that is listed under `trust`."""
 
     def to_policy(self) -> RequiredEvidence:
         """Return the value of the policy key."""
@@ -127,16 +145,19 @@ class RequireSection(ConfigSection):
 
 
 class AllowIntroducedSection(ConfigSection):
-    """How many new vulnerabilities an update may have, by severity; severities that are left out have no limit."""
+    """How many new vulnerabilities an update may introduce, by severity.
+
+    A severity that is left out has no limit.
+    """
 
     critical: fields.MaximumCount | None = None
-    """The limit for critical ones."""
+    """The limit for vulnerabilities of the severity `critical`."""
     high: fields.MaximumCount | None = None
-    """The limit for high ones."""
+    """The limit for vulnerabilities of the severity `high`."""
     medium: fields.MaximumCount | None = None
-    """The limit for medium ones."""
+    """The limit for vulnerabilities of the severity `medium`."""
     low: fields.MaximumCount | None = None
-    """The limit for low ones."""
+    """The limit for vulnerabilities of the severity `low`."""
 
     def to_policy(self) -> tuple[IntroducedLimit, ...]:
         """Return the value of the policy key: one limit for each severity that has one."""
@@ -150,16 +171,16 @@ class AllowIntroducedSection(ConfigSection):
 
 
 class AcceptEntry(ConfigSection):
-    """A hold, or a refusal because of scan results, that is accepted for some time."""
+    """A hold, or a refusal because of scan results, that somebody accepts for a limited time."""
 
     hold: fields.AcceptableReason
-    """The reason that is accepted."""
+    """The reason of the hold or refusal."""
     owner: fields.Text
-    """The person or team that answers for it."""
+    """The person or team that is responsible for this decision."""
     reason: fields.Text
-    """Why it is acceptable."""
+    """Why the hold or refusal does not matter here."""
     until: time_fields.Day
-    """The last day on which it is accepted."""
+    """The last day on which the decision applies."""
 
     def to_policy(self) -> AcceptedHold:
         """Return one item of the policy key."""
@@ -167,14 +188,17 @@ class AcceptEntry(ConfigSection):
 
 
 class RepositoryMatchSection(ConfigSection):
-    """Which of its image references a rule applies to; all keys must match, and of a list at least one glob."""
+    """The image references of the repository to which a rule applies.
+
+    All keys must match. If a key has a list of globs, at least one of them must match.
+    """
 
     image: OneOrMore[fields.ImageGlob] | None = None
-    """Globs over the canonical repository: `docker.io/library/*`."""
+    """Globs for the canonical repository of the image, such as `docker.io/library/*`."""
     path: OneOrMore[fields.PathGlob] | None = None
-    """Globs over the path of the file: `**/Dockerfile`."""
+    """Globs for the path of the file, such as `**/Dockerfile`."""
     format: OneOrMore[fields.FormatGlob] | None = None
-    """Globs over the name of the file format: `dockerfile`."""
+    """Globs for the name of the file format, such as `dockerfile`."""
 
 
 _TYPES: Mapping[str, Any] = {
@@ -208,7 +232,7 @@ _TYPES: Mapping[str, Any] = {
     "when_unknown": WhenUnknown,
     "mandatory": StrictBool,
 }
-"""The type of each policy key in a config file; the key itself is declared in `bot.model.policy`."""
+"""The type of each policy key in a config file. The keys themselves are declared in `bot.model.policy`."""
 
 
 @runtime_checkable
@@ -219,12 +243,12 @@ class PolicyValue(Protocol):
 
 
 class RuleSection(ConfigSection):
-    """A rule of a config file: policy keys for the references that `match` matches."""
+    """A rule of a config file: policy keys for the image references that `match` selects."""
 
     match: Any
 
     def to_policy(self) -> PolicyRule:
-        """Return the rule with the keys that it sets."""
+        """Return the rule with only those keys that the file sets."""
         named = {key: getattr(self, policy_keys()[key].name, None) for key in policy_keys()}
         keys = {key: _to_policy(value) for key, value in named.items() if value is not None}
         match = {key: value for key, value in self.match if value is not None}
@@ -255,15 +279,16 @@ if TYPE_CHECKING:
 else:
     RuleEntry = _build_rule(
         "Rule",
-        "What applies to references that `match` matches; each key is that of the first matching rule that sets it.",
+        "Policy keys for the image references that `match` selects. For each key, the first matching rule that sets it "
+        "decides.",
         MatchSection,
-        "The image references that this rule applies to. Default: all.",
+        "The image references to which this rule applies. Default: all.",
         {name: key.description for name, key in policy_keys().items()},
     )
     RepositoryRuleEntry = _build_rule(
         "InnerRule",
-        "What a repository sets where `match` matches: it can make the operator's policy stricter, and never laxer.",
+        "Policy keys for image references of this repository. They can only make the operator's policy stricter.",
         RepositoryMatchSection,
-        "The image references that this rule applies to. Default: all.",
+        "The image references to which this rule applies. Default: all.",
         {name: key.repository_description for name, key in policy_keys().items() if key.meet is not None},
     )

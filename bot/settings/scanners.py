@@ -12,29 +12,38 @@ from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_var
 
 
 class ScannerMatchSection(ConfigSection):
-    """Which images a scanner scans; all keys must match, and of a list at least one glob."""
+    """The images to which an entry applies."""
 
     image: OneOrMore[fields.ImageGlob] | None = None
-    """Globs over the canonical repository: `docker.io/library/*`."""
+    """Globs for the canonical repository, such as `docker.io/library/*`. At least one of them must match."""
 
 
 class AutoScannerEntry(ConfigSection):
-    """Trivy if installed, else Grype if installed, else an OSV API, to which the packages of images are sent."""
+    """Trivy if it is installed, or else Grype if it is installed, or else an OSV API.
+
+    basebump sends the packages of images to the OSV API.
+    """
 
     kind: Literal["auto"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     database: fields.DatabaseReference | None = None
-    """The reference of Trivy's vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
+    """The image reference of Trivy's vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
+    database that Trivy uses by default.
+    """
     timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     osv: address_fields.OptionalServiceUrl = scanner_settings.OSV_API
-    """The OSV API that is used if neither is installed, without `/v1`; `none`: no packages are sent anywhere."""
+    """The URL of the OSV API to use if neither Trivy nor Grype is installed, without `/v1`. With `none`, no packages
+    are sent anywhere.
+    """
     send: NonEmptyList[address_fields.Host] | None = None
-    """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
+    """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
+    Default: none.
+    """
     private: StrictBool = False
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class TrivyScannerEntry(ConfigSection):
@@ -43,19 +52,25 @@ class TrivyScannerEntry(ConfigSection):
     kind: Literal["trivy"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     database: fields.DatabaseReference | None = None
-    """The reference of the vulnerability database: `registry.example.com/trivy-db:2`. Default: Trivy's own."""
+    """The image reference of the vulnerability database, such as `registry.example.com/trivy-db:2`. Default: the
+    database that Trivy uses by default.
+    """
     binary: fields.Text | None = None
-    """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
+    """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
+    name.
+    """
     timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     server: address_fields.TrivyServerUrl | None = None
-    """The URL of a Trivy server, which then has the database: `http://trivy.security:4954`. Default: none."""
+    """The URL of a Trivy server, such as `http://trivy.security:4954`, which then provides the database. Default: no
+    server is used.
+    """
     token_env: name_fields.VariableName | None = None
-    """The name of the environment variable that holds the token for the server. Default: none."""
+    """The name of the environment variable that holds the token for the server. Default: no token is sent."""
     private: StrictBool = False
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class GrypeScannerEntry(ConfigSection):
@@ -64,75 +79,96 @@ class GrypeScannerEntry(ConfigSection):
     kind: Literal["grype"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     database: address_fields.DownloadUrl | None = None
-    """The URL of the document that says where its database is: `.../v6/latest.json`. Default: Grype's own."""
+    """The URL of the document that names the current database, such as `.../v6/latest.json`. Default: the URL that
+    Grype uses by default.
+    """
     binary: fields.Text | None = None
-    """The program: a name to look up on PATH, or a path relative to this file. Default: its usual name."""
+    """The program: a name to look up on PATH, or a path relative to this config file. Default: the scanner's usual
+    name.
+    """
     timeout: time_fields.PositiveDuration = scanner_settings.DEFAULT_SCAN_TIMEOUT
     """The time limit for scanning one image."""
     private: StrictBool = False
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class OsvScannerEntry(ConfigSection):
-    """An OSV API, queried for the packages in the SBOM that is attached to an image."""
+    """An OSV API.
+
+    basebump queries it for the packages in the SBOM that is attached to an image.
+    """
 
     kind: Literal["osv"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     url: address_fields.ServiceUrl
-    """The URL of the API, without `/v1`: `https://api.osv.dev`."""
+    """The URL of the API without `/v1`, such as `https://api.osv.dev`."""
     send: NonEmptyList[address_fields.Host] | None = None
-    """Registries besides the well-known public ones whose images' packages may be sent there. Default: none."""
+    """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API.
+    Default: none.
+    """
     private: StrictBool = False
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class DefenderScannerEntry(ConfigSection):
-    """Microsoft Defender for Cloud, which scans Azure's registries by itself; the login is that of Microsoft Entra."""
+    """Microsoft Defender for Cloud, which scans Azure registries by itself.
+
+    basebump logs in with Microsoft Entra.
+    """
 
     kind: Literal["defender"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     subscriptions: NonEmptyList[name_fields.SubscriptionId] | None = None
-    """The IDs of the subscriptions to read. Default: all that the identity may read."""
+    """The IDs of the subscriptions to read. Default: all subscriptions that the identity may read."""
     max_age: time_fields.Age = scanner_settings.DEFAULT_DEFENDER_AGE
     """The maximum age of an assessment that has a date."""
     pulled: StrictBool = False
-    """Whether you guarantee that these images are pulled every month; assessments without a date then count as new."""
+    """Whether you guarantee that these images are pulled every month. Assessments without a date then count as recent.
+    """
     private: StrictBool = True
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class ReportScannerEntry(ConfigSection):
-    """Reports of your own pipeline, matched by digest: of Trivy, Grype, twistcli or Aqua, or in SARIF."""
+    """Reports that your own pipeline creates with Trivy, Grype, twistcli or Aqua, or in SARIF.
+
+    basebump assigns a report to an image by the image's digest.
+    """
 
     kind: Literal["report"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images to scan. Default: all that no earlier entry matches."""
+    """The images to scan. Default: all images that no earlier entry matches."""
     path: fields.Text
-    """The report, or a folder whose `.json` and `.sarif` files are reports; relative to this file."""
+    """The report, or a folder whose `.json` and `.sarif` files are reports. The path is relative to this config file.
+    """
     platform: fields.Platform = scanner_settings.DEFAULT_REPORT_PLATFORM
-    """The platform of the images in reports that do not name one."""
+    """The platform of images in reports that do not name a platform."""
     one_run: StrictBool = False
-    """Whether you guarantee that the reports in a folder used one database, if they do not name theirs."""
+    """Whether you guarantee that all reports in a folder are based on the same database. This matters only for reports
+    that do not name their database.
+    """
     max_age: time_fields.Age = scanner_settings.DEFAULT_REPORT_AGE
-    """The maximum age of a report, and of its database if the report has the date."""
+    """The maximum age of a report. If the report contains the date of its database, this is also the maximum age of the
+    database.
+    """
     private: StrictBool = False
-    """Whether its findings are left out of proposals to repositories that everybody can read."""
+    """Whether the scanner's findings are left out of proposals in public repositories."""
 
 
 class NoScannerEntry(ConfigSection):
-    """No scanner: these images are not scanned."""
+    """No scanner: the images that match are not scanned."""
 
     kind: Literal["none"]
     """The kind of scanner."""
     match: ScannerMatchSection = ScannerMatchSection()
-    """The images that are not scanned. Default: all that no earlier entry matches."""
+    """The images that are not scanned. Default: all images that no earlier entry matches."""
 
 
 KINDS = ("auto", "trivy", "grype", "osv", "defender", "report", "none")

@@ -1,0 +1,138 @@
+"""The entries of `forges` in the config file: one class for each kind."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Discriminator
+from pydantic import Tag as Variant
+
+from bot.settings import address_fields, fields, name_fields, values
+from bot.settings.section import ConfigSection, NonEmptyList, OneOrMore, get_variant_by_kind
+
+
+class OwnerEntry(ConfigSection):
+    """The repositories of one owner: all of them, or only some."""
+
+    owner: name_fields.Owner
+    """The name of a user or an organisation."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the owner. A repository is selected only if at least one glob matches.
+    Default: all names match.
+    """
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs for the repository name without the owner. A repository is not selected if one of them matches. Default:
+    none.
+    """
+    topics: NonEmptyList[name_fields.Topic] | None = None
+    """A repository is selected only if it has at least one of these topics. Default: topics do not matter."""
+
+
+def _get_repository_variant(value: object) -> str:
+    return "(owner)" if isinstance(value, dict) else "(name)"
+
+
+NameOrOwner = Annotated[
+    Annotated[name_fields.RepositoryName, Variant("(name)")] | Annotated[OwnerEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
+]
+
+
+class GroupEntry(ConfigSection):
+    """The projects of a group and its subgroups, or of a user: all of them, or only some."""
+
+    owner: name_fields.GroupPath
+    """The full path of a group (`group/subgroup`), or the name of a user."""
+    include: OneOrMore[fields.Glob] | None = None
+    """Globs for the project path below the owner, such as `subgroup/project`. A project is selected only if at least
+    one glob matches. Default: all paths match.
+    """
+    exclude: OneOrMore[fields.Glob] | None = None
+    """Globs for the project path below the owner. A project is not selected if one of them matches. Default: none."""
+    topics: NonEmptyList[fields.Text] | None = None
+    """A project is selected only if it has at least one of these topics. Default: topics do not matter."""
+
+
+ProjectOrGroup = Annotated[
+    Annotated[name_fields.ProjectPath, Variant("(name)")] | Annotated[GroupEntry, Variant("(owner)")],
+    Discriminator(_get_repository_variant),
+]
+
+
+class AppSection(ConfigSection):
+    """A GitHub App, which authenticates with its private key."""
+
+    id: name_fields.AppId
+    """The App ID, which is shown on the settings page of the App."""
+    key_env: name_fields.VariableName
+    """The name of the environment variable that holds the private key in PEM format. `\\n` may stand for a line break
+    in it.
+    """
+
+
+class GithubForgeEntry(ConfigSection):
+    """Repositories on github.com or on a GitHub Enterprise Server."""
+
+    kind: Literal["github"]
+    """The kind of forge."""
+    url: address_fields.ApiUrl = values.GITHUB_API
+    """The URL of the API. For a GitHub Enterprise Server, it is `https://HOST/api/v3`."""
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds the token. Only public repositories can be read without a token
+    or an App.
+    """
+    app: AppSection | None = None
+    """The GitHub App as which basebump authenticates, instead of using a token."""
+    ca: fields.Text | None = None
+    """A file with CA certificates to trust for this forge. The path is relative to this config file."""
+    repositories: NonEmptyList[NameOrOwner] | None = None
+    """Repositories as `owner/name`, or the repositories of an owner as a mapping. Required without `app`. Default with
+    `app`: all repositories in which the App is installed.
+    """
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
+    dispatch: NonEmptyList[name_fields.WorkflowFile] | None = None
+    """File names of workflows to start for each proposal. Needed with the token of a GitHub Actions job, because its
+    pushes do not start workflows.
+    """
+
+
+class GitlabForgeEntry(ConfigSection):
+    """Projects on gitlab.com or on a self-managed GitLab."""
+
+    kind: Literal["gitlab"]
+    """The kind of forge."""
+    url: address_fields.SiteUrl = values.GITLAB
+    """The URL of the web interface, without `/api/v4`. If GitLab is installed below a path, include the path."""
+    token_env: name_fields.VariableName | None = None
+    """The name of the environment variable that holds the token. `CI_JOB_TOKEN` is the token of the CI job itself, with
+    which basebump can only report.
+    """
+    ca: fields.Text | None = None
+    """A file with CA certificates to trust for this forge. The path is relative to this config file."""
+    repositories: NonEmptyList[ProjectOrGroup]
+    """Projects by full path (`group/subgroup/project`), or the projects of a group or a user as a mapping."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs for the branches to which proposals are made. Default: the default branch of each repository."""
+
+
+class LocalForgeEntry(ConfigSection):
+    """Git repositories in a folder on this machine."""
+
+    kind: Literal["local"]
+    """The kind of forge."""
+    url: fields.Text
+    """The folder. The path is relative to this config file."""
+    repositories: NonEmptyList[name_fields.InnerPath] | None = None
+    """Paths of git repositories inside the folder. Default: every git repository in the folder."""
+    base_branches: OneOrMore[fields.Glob] | None = None
+    """Globs for the branches to which proposals are made. Default: the branch that HEAD points to."""
+
+
+ForgeEntry = Annotated[
+    Annotated[GithubForgeEntry, Variant("(github)")]
+    | Annotated[GitlabForgeEntry, Variant("(gitlab)")]
+    | Annotated[LocalForgeEntry, Variant("(local)")],
+    Discriminator(get_variant_by_kind),
+]
+FORGE_KINDS = ("github", "gitlab", "local")
