@@ -1,4 +1,4 @@
-"""Base images that images name in their annotations, and whether these have a newer version."""
+"""Base images that images name in their annotations, and whether a base image was updated since."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ ANNOTATION_PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 
 _SAFE_SOURCE = re.compile(r"https://[A-Za-z0-9.-]{1,100}(?:/[A-Za-z0-9._~#:-]{1,100}){1,8}", re.ASCII)
-"""A URL that is harmless in any text; other values of the source annotation are not repeated."""
+"""Matches a URL that is harmless in any text. Other values of the `source` annotation are not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class StatedBase:
-    """The base image that an image claims to be built on."""
+    """The base image from which an image was built, according to the image's own annotations."""
 
     tag_ref: TagRef
     digest: Digest
-    """The digest of the index or of a single platform's image, depending on the builder."""
+    """The digest of an index or of the image for one platform, depending on the tool that built the image."""
     source: str
-    """The source of the image that was built on the base; empty if not stated."""
+    """The source repository of the image that was built on the base; empty if it is not stated or not safe to show."""
 
 
 def get_stated_base(manifest: Manifest) -> StatedBase | None:
-    """Return the base image in the annotations of an index or of its images; it needs name, tag and digest."""
+    """Return the base image that an index or one of its images names.
+
+    Return None if the annotations do not state its name with a tag, and its digest.
+    """
     for annotation_pairs in (manifest.annotations, *(child.annotations for child in manifest.children)):
         annotation_values = dict(annotation_pairs)
         digest = parse_sha256(annotation_values.get(f"{ANNOTATION_PREFIX}base.digest", ""))
@@ -40,14 +43,17 @@ def get_stated_base(manifest: Manifest) -> StatedBase | None:
 
 
 def is_base_outdated(base: StatedBase, resolved: ResolvedTag) -> bool:
-    """Return True if the tag of the base no longer points to the base, nor to an index that contains it."""
+    """Return True if the tag of the base no longer points to the base, or to an index that contains it.
+
+    False if the manifest that the tag points to is unknown.
+    """
     if resolved.digest == base.digest:
         return False
     return resolved.manifest is not None and not resolved.manifest.has_child(base.digest)
 
 
 def describe_outdated_base(base: StatedBase) -> str:
-    """Return a sentence that an image was not rebuilt after an update of its base, with the image's source."""
+    """Return a sentence that says that an image was not rebuilt after an update of its base."""
     whose = f"; it comes from {base.source}" if base.source else ""
     return f"It was not rebuilt since its own base, {base.tag_ref}, moved{whose}."
 

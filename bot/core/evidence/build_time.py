@@ -1,17 +1,21 @@
-"""Build times that images claim."""
+"""Build times as stated in images."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
 FIRST_YEAR = 2013
-"""The first year with container images. Reproducible builds write 1970 and buildpacks 1980: neither is a real time."""
+"""The first year in which container images existed. Reproducible builds write 1970 and buildpacks 1980; both are not
+real build times."""
 LAST_YEAR = 2999
-"""A builder can write any date, and dates end with the year 9999; durations that are added to it must fit."""
+"""A builder can write any date. Python's dates end with the year 9999, and adding a duration must not exceed that."""
 
 
 def parse_build_time(text: object) -> datetime | None:
-    """Parse an RFC 3339 time to UTC; None if it is missing, malformed or outside of the plausible years."""
+    """Parse a time in RFC 3339 format and convert it to UTC.
+
+    Return None if it is missing, malformed or not within the plausible years.
+    """
     if not isinstance(text, str):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Comparison of two scans: the vulnerabilities that an update fixes, adds and keeps."""
+"""Comparison of two scans: which vulnerabilities an update fixes, introduces and keeps."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ from bot.model.evidence import (
 
 
 def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
-    """Combine two scans to evidence; the delta is set only if one scanner with one database made both.
+    """Combine the scans of the old and the new image into evidence.
 
-    Packages do not depend on a database, so they are compared if the same scanner lists them for both images.
+    `old` is None if the file has no digest. The vulnerabilities are compared only if the same scanner scanned both
+    images with the same database; otherwise the delta is None. The package lists do not depend on a database, so they
+    are compared if the same scanner made both of them.
     """
     packages = _compare_package_lists(old, new)
     if not isinstance(old, Scan) or not isinstance(new, Scan):
@@ -52,7 +54,7 @@ def compare_scans(old: ScanOutcome | None, new: ScanOutcome) -> Evidence:
 
 
 def _compare_package_lists(old: ScanOutcome | None, new: ScanOutcome) -> tuple[PackageChange, ...] | None:
-    """Return the package changes; None if packages are missing, or the scanners have different names for them."""
+    """Return the package changes; None if a list is missing, or different scanners made the two lists."""
     if old is None or old.packages is None or new.packages is None:
         return None
     if isinstance(old, Scan) and isinstance(new, Scan) and old.scanner.name != new.scanner.name:
@@ -66,7 +68,10 @@ def is_urgent_fix(evidence: Evidence) -> bool:
 
 
 def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
-    """Return True if the update fixes a vulnerability of at least this severity, or a known exploited one."""
+    """Return True if the update fixes a vulnerability of this severity or a higher one.
+
+    If `urgency` is the list KEV, return True if the update fixes a vulnerability that is known to be exploited.
+    """
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     if urgency is AdvisoryList.KEV:
         return bool(filter_exploited(fixed, evidence.exploited_ids))
@@ -74,23 +79,23 @@ def has_fix_for(evidence: Evidence, urgency: Urgency) -> bool:
 
 
 def filter_exploited(findings: Iterable[Finding], known_ids: Collection[str] | None) -> tuple[Finding, ...]:
-    """Return the findings that are known to be exploited; none if `known_ids` is None, because no list was read."""
+    """Return the findings that are known to be exploited; empty if no list was read (`known_ids` is None)."""
     return tuple(finding for finding in findings if known_ids is not None and finding.id in known_ids)
 
 
 def collect_exploited_ids(evidence: Iterable[Evidence]) -> frozenset[str]:
-    """Return the ids of all known exploited vulnerabilities in several transitions."""
+    """Return the ids of all vulnerabilities in several pieces of evidence that are known to be exploited."""
     return frozenset().union(*(each.exploited_ids or frozenset() for each in evidence))
 
 
 def get_scanner(evidence: Evidence) -> ScannerIdentity | None:
-    """Return the scanner of either image; None if neither was scanned."""
+    """Return the scanner that scanned the new image, or else the old image; None if neither was scanned."""
     scans = (each for each in (evidence.new, evidence.old) if isinstance(each, Scan))
     return next((scan.scanner for scan in scans), None)
 
 
 def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
-    """Count distinct vulnerabilities, each at its worst severity."""
+    """Count distinct vulnerabilities by severity, worst first. Each counts at its worst severity."""
     worst_severities: dict[str, Severity] = {}
     for finding in findings:
         worst_severities[finding.id] = max(finding.severity, worst_severities.get(finding.id, Severity.UNKNOWN))
@@ -99,15 +104,15 @@ def count_by_severity(findings: Iterable[Finding]) -> dict[Severity, int]:
 
 
 def count_distinct(findings: Iterable[Finding]) -> int:
-    """Count distinct vulnerabilities."""
+    """Count distinct vulnerabilities, even if several packages have the same one."""
     return len({finding.id for finding in findings})
 
 
 def _has_identified_database(scanner: ScannerIdentity) -> bool:
-    """Return True if two scans by equal scanners are certain to have used the same database."""
+    """Return True if it is certain that two scans by equal scanners used the same database."""
     return scanner.database is not None or scanner.run is not None
 
 
 def sort_worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return the findings by descending severity."""
+    """Return the findings sorted by descending severity."""
     return tuple(sorted(findings, key=lambda finding: (-finding.severity, *get_finding_key(finding))))

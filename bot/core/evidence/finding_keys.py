@@ -1,4 +1,4 @@
-"""Deduplication: one id for each vulnerability (its CVE), and one finding for each package that has it."""
+"""Deduplication of findings: each vulnerability has one id (its CVE), and one finding for each affected package."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ _CVE = re.compile(r"CVE-[0-9]{4}-[0-9]{4,19}", re.ASCII)
 _GHSA = re.compile(r"GHSA(?:-[0-9a-z]{4}){3}", re.ASCII)
 
 FindingKey = tuple[str, str, str]
-"""Canonical id, package type and package name. The version is left out, because the same vulnerability in a newer
-version of the package is the same finding."""
+"""Canonical id, package type and package name. The version is not part of the key, because a vulnerability that a newer
+version of the package still has is the same finding."""
 
 
 def is_cve(text: str) -> bool:
-    """Return True if a text is a CVE id."""
+    """Return True if `text` is the id of a CVE."""
     return _CVE.fullmatch(text) is not None
 
 
 def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tuple[str, ...]:
-    """Return the ids that a vulnerability is counted under, in order; never empty.
+    """Return the ids under which a vulnerability is counted, in a fixed order; never empty.
 
-    A CVE counts under its own id, and an advisory under each CVE that it names. An advisory without a CVE counts under
-    its GHSA id if it has one, else under the id from the scanner.
+    A CVE is counted under its own id. An advisory is counted under each CVE that its aliases name. An advisory without
+    a CVE is counted under its GHSA id if it has one, and otherwise under the id that the scanner reported.
     """
     if is_cve(vulnerability_id):
         return (vulnerability_id,)
@@ -38,14 +38,14 @@ def get_canonical_ids(vulnerability_id: str, aliases: Iterable[str] = ()) -> tup
 
 
 def get_finding_key(finding: Finding) -> FindingKey:
-    """Return the key by which two findings are equal."""
+    """Return the key of a finding. Findings with equal keys are the same finding."""
     return finding.id, finding.package_type, finding.package
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, with its worst severity.
+    """Return each distinct finding once, with its worst severity.
 
-    Findings occur several times because scanners report a source package once for each of its binary packages.
+    Duplicates occur because scanners report a source package once for each of its binary packages.
     """
     return tuple(next(same) for _, same in groupby(sorted(findings, key=_get_sort_key), key=get_finding_key))
 

@@ -1,4 +1,4 @@
-"""Gates: the evidence that an update requires before it is proposed."""
+"""Gates: checks of the evidence that an update must pass before it is proposed."""
 
 from __future__ import annotations
 
@@ -32,11 +32,12 @@ from bot.model.vocabulary import Reason
 def apply_gates(
     update: ImageUpdate, evidence: Mapping[Transition, Evidence], now: datetime, *, is_public: bool = False
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
-    """Return the update to its first candidate that passes, or why the newest candidate that is old enough fails.
+    """Return the update to the first candidate that passes all gates.
 
-    If a registry could not say whether a candidate is signed, or a list whether it is urgent, the result is `Unknown`
-    and no earlier candidate is used instead. `is_public` says whether everyone can read the reasons, which then contain
-    no details of private evidence.
+    If no candidate passes, return why the newest candidate that is old enough fails, or a hold if all are too young. If
+    it is unknown whether a candidate is signed or urgent, because a registry or a list could not be read, return an
+    `UnresolvedReference`; no earlier candidate is used instead. With `is_public` everyone can read the reasons, so they
+    contain no details of private evidence.
     """
     first_failure: HeldUpdate | RefusedUpdate | None = None
     for candidate in update.candidates:
@@ -60,7 +61,11 @@ def apply_gates(
 def _check_candidate(
     update: ImageUpdate, evidence: Evidence, now: datetime, *, can_show_details: bool
 ) -> ImageUpdate | HeldUpdate | RefusedUpdate | UnresolvedReference:
-    """Check the only candidate of an update; unknown evidence alone neither passes nor fails it."""
+    """Check the only candidate of an update.
+
+    Return the update if it passes, possibly with notes or a reason to review it. Otherwise return why it does not. If
+    the result depends on evidence that could not be read, return an `UnresolvedReference`.
+    """
     policy = update.tracked_image.policy
     rejection = check_signatures(evidence.signatures, is_required=policy.require.signature)
     if rejection is not None and rejection.is_unknown:
@@ -99,10 +104,10 @@ _PUBLIC_DETAILS = {
     Reason.INTRODUCED: "it brings more vulnerabilities than a rule allows",
     Reason.DOWNGRADE: "packages in it are older than in the one in the file",
 }
-"""Details of these reasons that contain no private evidence."""
+"""For reasons whose details may be private: a detail that contains no private evidence."""
 _ALWAYS_REFUSED = frozenset({Reason.NOT_SCANNED, Reason.INTRODUCED})
-"""Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern age do not,
-because such a replacement is expected to be older."""
+"""Reasons that refuse even the replacement of a digest that is gone or withdrawn. Reasons that concern the age of an
+image are not among them, because such a replacement is expected to be older."""
 
 
 def _describe_without_numbers(reason: Reason) -> str:
@@ -112,11 +117,11 @@ def _describe_without_numbers(reason: Reason) -> str:
 def _list_objections(
     evidence: Evidence, policy: Policy, limit_exceeded: LimitExceeded | None
 ) -> Iterator[tuple[Reason, str]]:
-    """Yield the reasons against an update that an operator can accept."""
+    """Yield the reasons against an update, with their details. The config can accept each of them."""
     if policy.require.scan and isinstance(evidence.new, NotScanned):
         yield Reason.NOT_SCANNED, evidence.new.reason.sentence
     rollback_detail = describe_rollback(evidence)
-    if rollback_detail:  # before the vulnerabilities that the rollback adds, because it explains them
+    if rollback_detail:  # the rollback comes first, because it explains the vulnerabilities that it introduces
         yield Reason.DOWNGRADE, rollback_detail
     if limit_exceeded is not None and not limit_exceeded.is_old_image_worse:
         yield Reason.INTRODUCED, str(limit_exceeded)
@@ -126,7 +131,7 @@ def _list_objections(
 
 
 def _add_candidate_note(update: ImageUpdate, note: str) -> ImageUpdate:
-    """Return the update with an additional note on its candidate, unless the candidate has the note already."""
+    """Return the update with an additional note on its first candidate. Each note is added only once."""
     first, *others = update.candidates
     notes = tuple(dict.fromkeys((*first.notes, note)))
     return replace(update, candidates=(replace(first, notes=notes), *others))
@@ -137,7 +142,7 @@ def _set_initial_capital(sentence: str) -> str:
 
 
 def _add_doubt(update: ImageUpdate, why: str) -> ImageUpdate:
-    """Return the update with a doubt that a maintainer has to review; each doubt is added once."""
+    """Return the update with `why` as a reason to review it. Each reason is added only once."""
     return (
         update
         if why in update.review_reason
@@ -146,7 +151,10 @@ def _add_doubt(update: ImageUpdate, why: str) -> ImageUpdate:
 
 
 def _describe_older_version(evidence: Evidence) -> str:
-    """Return the detail if the newer image states a lower version in its labels, as scanned; else empty."""
+    """Return a detail if the labels of the newer image state a lower version; otherwise empty.
+
+    The labels are those that the scanner reported.
+    """
     if not isinstance(evidence.old, Scan) or not isinstance(evidence.new, Scan):
         return ""
     before, after = evidence.old.version or "", evidence.new.version or ""
@@ -157,7 +165,7 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the urgency of a candidate depends on a list that could not be read."""
+    """Return True if a candidate may be urgent, which a list that could not be read would show."""
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence
     )
@@ -169,7 +177,7 @@ def _is_list_unread(listing: AdvisoryList, evidence: Evidence) -> bool:
 
 
 def _is_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if a candidate fixes a vulnerability for which the policy skips the minimum age."""
+    """Return True if a candidate fixes a vulnerability for which the policy lifts the minimum age."""
     fixed = evidence.delta.fixed if evidence.delta is not None else ()
     urgent = update.tracked_image.policy.bypass_min_age_for
     if AdvisoryList.KEV in urgent and has_fix_for(evidence, AdvisoryList.KEV):

@@ -1,4 +1,4 @@
-"""Differences of two images other than their packages: configuration, platforms and source."""
+"""Differences between two images apart from their packages: configuration, platforms and source."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.contents import ImageConfig, ImageContents, TransitionContents
 
 
 class ImageAspect(StrEnum):
-    """A property of an image that can differ."""
+    """A property of an image that is compared."""
 
     USER = "user"
     ENTRYPOINT = "entrypoint"
@@ -27,7 +27,10 @@ class ImageAspect(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AspectChange:
-    """A property that differs: removed and added items of lists, complete values of other properties."""
+    """A property that differs.
+
+    If the property is a list, `old` and `new` are the removed and the added items. Otherwise they are the whole values.
+    """
 
     aspect: ImageAspect
     old: tuple[str, ...]
@@ -35,27 +38,27 @@ class AspectChange:
 
 
 class SourceOrigin(StrEnum):
-    """Relation of the sources that two images claim to be built from."""
+    """The relation between the sources from which two images were built, according to their labels."""
 
     REBUILT = "rebuilt"
-    """The same revision of the same source: only installed packages changed."""
+    """Both were built from the same revision of the same source, so only installed packages changed."""
     CHANGED = "changed"
-    """Another revision of the same source."""
+    """They were built from different revisions of the same source."""
     MOVED = "moved"
-    """Another source."""
+    """They were built from different sources."""
     UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class SourceComparison:
-    """The page that compares two revisions of a source; only for forges and revisions with a safe URL."""
+    """The web page of a forge that compares two revisions of a source."""
 
     host: str
     repository: str
     """`owner/name`."""
     old: str
     new: str
-    """Full commit hashes."""
+    """`old` and `new` are full commit hashes."""
 
     @property
     def url(self) -> str:
@@ -70,7 +73,7 @@ _SOURCE = re.compile(
     r"(?:\.git)?/?(?:#(?P<commit>[0-9a-f]{40})(?::\S*)?)?",
     re.ASCII,
 )
-"""The form of `org.opencontainers.image.source`; Docker's official images append the commit and a folder."""
+"""Matches `org.opencontainers.image.source`. Docker's official images append the commit and a folder."""
 _COMMIT = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
 _WHOLE_VALUE_ASPECTS: dict[ImageAspect, Callable[[ImageConfig], tuple[str, ...]]] = {
@@ -90,7 +93,7 @@ _ROOT_USERS = frozenset({"", "0", ROOT})
 
 
 def list_aspect_changes(contents: TransitionContents | None) -> tuple[AspectChange, ...] | None:
-    """Return the properties in which two images differ; None if the contents of either are not known."""
+    """Return the properties in which two images differ; None if the contents of either image are unknown."""
     both_contents = _get_both_contents(contents)
     if both_contents is None:
         return None
@@ -111,7 +114,7 @@ def _compare_lists(aspect: ImageAspect, old: Sequence[str], new: Iterable[str]) 
 
 
 def has_become_root(contents: TransitionContents | None) -> bool:
-    """Return True if only the newer image starts as root; Kubernetes may then refuse to run it."""
+    """Return True if only the newer image starts as root. Kubernetes may then refuse to run it."""
     both = _get_both_contents(contents)
     if both is None:
         return False
@@ -120,14 +123,14 @@ def has_become_root(contents: TransitionContents | None) -> bool:
 
 
 def _get_user(contents: ImageContents) -> str:
-    """Return the user of an image, without the group."""
+    """Return the user that an image starts as, without the group."""
     return contents.config.user.partition(":")[0]
 
 
 def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
-    """Return whether the newer image is a mere rebuild of the older one, by the source and revision of both labels.
+    """Return the relation between the sources of two images, from the source and revision in their labels.
 
-    `FROM` inherits labels, so an image without its own shows those of its base. The result is only a hint.
+    An image inherits the labels of its base image, so it may show the labels of its base. The result is only a hint.
     """
     both = _get_both_contents(contents)
     if both is None:
@@ -141,7 +144,10 @@ def determine_origin(contents: TransitionContents | None) -> SourceOrigin:
 
 
 def build_source_comparison(contents: TransitionContents | None) -> SourceComparison | None:
-    """Return the page that compares the revisions of both images; None if its URL cannot be built safely."""
+    """Return the web page that compares the source revisions of both images.
+
+    Return None if the sources differ, if both images are from the same revision, or if the URL cannot be built safely.
+    """
     both = _get_both_contents(contents)
     if both is None:
         return None
@@ -153,7 +159,7 @@ def build_source_comparison(contents: TransitionContents | None) -> SourceCompar
 
 
 def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
-    """Return source and revision of an image, or None if either is not stated."""
+    """Return the source and the revision of an image; None if either is not stated."""
     address = _parse_source(contents)
     if address is not None:
         return "/".join(address[0]), address[1]
@@ -163,7 +169,7 @@ def _get_source_state(contents: ImageContents) -> tuple[str, str] | None:
 
 
 def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None:
-    """Return host, repository and commit of the source; None if any of them has an unknown form."""
+    """Return host, repository and commit of the source; None if one is missing or has an unknown form."""
     match = _SOURCE.fullmatch(contents.source or "")
     if match is None:
         return None
@@ -174,7 +180,7 @@ def _parse_source(contents: ImageContents) -> tuple[tuple[str, str], str] | None
 
 
 def _get_both_contents(contents: TransitionContents | None) -> tuple[ImageContents, ImageContents] | None:
-    """Return both images; None if the contents of either are not known."""
+    """Return the contents of both images; None if those of either image are unknown."""
     if contents is None or contents.old is None or contents.new is None:
         return None
     return contents.old, contents.new

@@ -1,4 +1,4 @@
-"""Order of package versions, by the rules of each package ecosystem."""
+"""Comparison of package versions by the rules of their package ecosystem."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 MAX_VERSION_LENGTH = 128
-"""Maximum length of a compared version. The longest in distributions are below a hundred characters, and the time to
-compare hostile ones grows with the square of their length."""
+"""Maximum length of a version that is compared. The longest versions in distributions have below a hundred characters,
+and the time to compare hostile versions grows with the square of their length."""
 
 _VERSION_CLASSES: dict[str, str] = {
     **dict.fromkeys(("deb", "debian", "ubuntu"), "DebianVersion"),
@@ -27,7 +27,7 @@ _VERSION_CLASSES: dict[str, str] = {
     **dict.fromkeys(("bundler", "gem", "gemspec"), "RubygemsVersion"),
     **dict.fromkeys(("dotnet", "dotnet-core", "nuget"), "NugetVersion"),
 }
-"""Classes of the `univers` library by package type, as Trivy, Grype and package URLs name it."""
+"""Class of the library `univers` for each package type, by the names that Trivy, Grype and package URLs use."""
 OS_PACKAGE_TYPES = frozenset(
     kind for kind, scheme in _VERSION_CLASSES.items() if scheme in {"DebianVersion", "AlpineLinuxVersion", "RpmVersion"}
 )
@@ -35,16 +35,19 @@ OS_PACKAGE_TYPES = frozenset(
 
 
 _PARSE_ERROR = Exception
-"""`univers` raises different errors for invalid versions in each scheme, not only its own."""
+"""`univers` raises many types of exceptions for invalid versions, depending on the ecosystem."""
 
 
 def is_same_package_type(one: str, other: str) -> bool:
-    """Return True if both package types mean the same ecosystem: `deb` and `debian`."""
+    """Return True if both package types stand for the same ecosystem, such as `deb` and `debian`."""
     return one == other or (one in _VERSION_CLASSES and _VERSION_CLASSES[one] == _VERSION_CLASSES.get(other))
 
 
 def is_later_version(package_type: str, version: str, other: str) -> bool | None:
-    """Return True if `version` is later, False if `other` is; None if they are equal or cannot be compared."""
+    """Return True if `version` is later than `other`, and False if it is earlier.
+
+    Return None if both are equal or cannot be compared.
+    """
     parse_version = _get_version_parser(package_type)
     with contextlib.suppress(_PARSE_ERROR):
         one, two = parse_version(version), parse_version(other)
@@ -62,7 +65,10 @@ def sort_versions(package_type: str, versions: Iterable[str]) -> tuple[str, ...]
 
 
 def _get_version_parser(package_type: str) -> Callable[[str], Any]:
-    """Return a function that parses a version for comparison. Only here the library is imported, on first use."""
+    """Return a function that parses a version for comparison, and raises an exception if it cannot.
+
+    `univers` is imported here because it is slow to import and often not needed.
+    """
     from univers import versions
 
     version_class = _VERSION_CLASSES.get(package_type)

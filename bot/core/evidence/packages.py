@@ -15,14 +15,14 @@ _PackageKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class _PackageVersions:
-    """One package of one image, in all its installed versions."""
+    """One package in one image, with all of its installed versions."""
 
     versions: tuple[str, ...] = ()
     source: str = ""
 
 
 def compare_packages(old: Iterable[InstalledPackage], new: Iterable[InstalledPackage]) -> tuple[PackageChange, ...]:
-    """Return the packages that differ between two images, by type and name."""
+    """Return the packages that differ between two images, sorted by type and name."""
     old_packages, new_packages = _group_packages(old), _group_packages(new)
     absent = _PackageVersions()
     keys = sorted(
@@ -54,7 +54,7 @@ def _build_change(key: _PackageKey, before: _PackageVersions, after: _PackageVer
 
 
 def _determine_change(package_type: str, old: Sequence[str], new: Sequence[str]) -> PackageChangeKind:
-    """Return how a package changed; of several versions the latest counts."""
+    """Return how a package changed. If several versions are installed, the latest one counts."""
     if not old:
         return PackageChangeKind.ADDED
     if not new:
@@ -69,9 +69,10 @@ VersionLookup = Callable[[Finding], tuple[str, ...] | None]
 
 
 def build_version_lookup(outcome: Scan) -> VersionLookup:
-    """Return a function from a finding to the versions that this image has of its package; None if not known.
+    """Return a function that looks up which versions of a finding's package the scanned image contains.
 
-    The package list is indexed once, because there may be as many findings as packages.
+    It returns None if the scan lists no packages. The list is indexed once, because there may be as many findings as
+    packages.
     """
     if outcome.packages is None:
         return lambda _: None

@@ -1,4 +1,4 @@
-"""Removal of private evidence from publicly readable texts."""
+"""Removal of private evidence from texts that everyone can read."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ WITHHELD_SCAN = NotScanned(UnscannedReason.WITHHELD)
 
 
 def remove_private_evidence(evidence: Evidence) -> Evidence:
-    """Return the evidence that everyone may read: if it is private, without results of its scanner and the lists.
+    """Return the evidence that everyone may read.
 
-    Even the success of the scan is removed, so that a text does not change because of evidence that it does not show.
-    The details of registry errors are removed as well, because they may name a mirror that only the operator knows.
+    If the evidence is private, the results of its scanner and of the lists of vulnerabilities are removed. Even the
+    fact that a scan succeeded is removed, so that a text does not change because of evidence that it does not show. The
+    details of registry errors are always removed, because they may name a mirror that only the operator knows.
     """
     signatures = evidence.signatures
     if signatures is not None:
@@ -42,5 +43,5 @@ def _remove_hosts(outcome: SignatureOutcome) -> SignatureOutcome:
 
 
 def has_registry_detail(status: OccurrenceStatus, reason: Reason | None) -> bool:
-    """Return True if the detail of a decision is an answer of a registry, which names the host."""
+    """Return True if the detail of a decision comes from a registry and may name the registry's host."""
     return status is OccurrenceStatus.UNRESOLVED or reason is Reason.NOT_PULLABLE

@@ -1,4 +1,4 @@
-"""Verification of signatures with public keys in PEM form."""
+"""Public keys in PEM format that verify signatures."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from bot.model.signature import SignatureScheme, Signer
 from bot.model.trust import TrustedKey
 
 SHOWN_FINGERPRINT_DIGITS = 16
-"""Hexadecimal digits of a key's fingerprint that are shown to users."""
+"""Number of hexadecimal digits of a key's fingerprint that are shown to users."""
 MIN_RSA_BITS = 2048
-"""Bits; shorter keys can be broken."""
+"""Bits. Shorter keys can be broken."""
 _CURVE_HASHES: dict[str, tuple[hashes.HashAlgorithm, ...]] = {
     "secp256r1": (hashes.SHA256(),),
     "secp384r1": (hashes.SHA256(), hashes.SHA384()),
     "secp521r1": (hashes.SHA256(), hashes.SHA512()),
 }
-"""Before version 3, cosign used SHA-256 for all keys; since then the hash depends on the curve."""
+"""Hash algorithms by elliptic curve. Before version 3, cosign used SHA-256 for all keys. Since then, the algorithm
+depends on the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,10 @@ class PublicKey:
 
     @classmethod
     def load(cls, trusted_key: TrustedKey) -> PublicKey:
-        """Parse a key. Raises ValueError if it cannot sign images; its text is suitable for a message."""
+        """Load a trusted key.
+
+        Raises ValueError if it is not a public key that can sign images; the message is a predicate about the file.
+        """
         try:
             key = serialization.load_pem_public_key(trusted_key.pem)
         except Exception as error:  # the library raises many exception types, some its own
@@ -50,7 +54,7 @@ class PublicKey:
         return cls(Signer(SignatureScheme.COSIGN_KEY, f"{trusted_key.name} (sha256 {fingerprint})"), key)
 
     def has_signed(self, signature: bytes, message: bytes) -> bool:
-        """Return True if `signature` is a signature of `message` by this key."""
+        """Return True if `signature` is a valid signature of `message` by this key."""
         return any(self._is_valid(signature, message, algorithm) for algorithm in self._hash_algorithms)
 
     @property

@@ -1,4 +1,4 @@
-"""Strict parser of package URLs, the package names in SBOMs and VEX statements.
+"""Strict parser of package URLs, with which SBOMs and VEX statements name packages.
 
 https://github.com/package-url/purl-spec/blob/main/PURL-SPECIFICATION.rst
 """
@@ -11,14 +11,14 @@ from urllib.parse import unquote
 from bot.model.vex import Purl
 
 MAX_PURL_LENGTH = 4096
-"""Characters; a package URL with a digest and the URL of its repository has about two hundred."""
+"""Characters. A package URL with a digest and the URL of its repository has about two hundred."""
 
 _TYPE = re.compile(r"[a-z][a-z0-9.+-]*", re.ASCII)
 _KEY = re.compile(r"[a-z][a-z0-9._-]*", re.ASCII)
 
 
 def parse_purl(text: str) -> Purl | None:
-    """Parse a package URL; None if it is invalid, or names a part of a package (`#subpath`)."""
+    """Parse a package URL. Return None if it is invalid, or names only a part of a package (`#subpath`)."""
     scheme, _, rest = text.partition(":")
     path, _, query = rest.partition("?")
     if len(text) > MAX_PURL_LENGTH or scheme.lower() != "pkg" or "#" in rest:
@@ -36,7 +36,7 @@ def parse_purl(text: str) -> Purl | None:
 
 
 def _parse_qualifiers(query: str) -> tuple[tuple[str, str], ...] | None:
-    """Parse the qualifiers; None if a key is invalid or occurs twice."""
+    """Parse the qualifiers. Return None if a key is invalid or occurs more than once."""
     parts = (part.partition("=") for part in query.split("&") if part)
     pairs = [(key.lower(), unquote(value)) for key, _, value in parts]
     values = {key: value for key, value in pairs if value}

@@ -1,4 +1,4 @@
-"""Rollbacks: packages that are older in the newer image."""
+"""Detection of rollbacks: packages that have an older version in the newer image."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from bot.model.contents import PackageChange, PackageChangeKind
 from bot.model.evidence import Evidence, Finding
 
 _FindingsByPackage = Mapping[tuple[str, str], Sequence[Finding]]
-"""Introduced findings by type and name of their package."""
+"""Introduced findings by the type and name of their package."""
 
 
 def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
-    """Return the downgraded packages that indicate a rollback, worst introduced vulnerability first.
+    """Return the downgraded packages that indicate a rollback.
 
-    Each downgraded package of a Linux distribution counts, because its repositories never return to older versions. A
-    downgraded library counts only if it adds a vulnerability, because each build chooses library versions again. A
+    Those with the worst introduced vulnerability come first. A downgraded package of a Linux distribution always
+    counts, because the repositories of distributions never return to older versions. A downgraded library counts only
+    if the downgrade introduces a vulnerability, because every build chooses the versions of libraries again. A
     downgrade on one platform is enough.
     """
     introduced = _group_introduced_findings(evidence)
@@ -35,7 +36,10 @@ def find_downgrades(evidence: Evidence) -> tuple[PackageChange, ...]:
 
 
 def describe_rollback(evidence: Evidence) -> str:
-    """Return a phrase that names the downgraded packages and their new vulnerabilities; empty without downgrades."""
+    """Return a phrase that names the downgraded packages and their introduced vulnerabilities.
+
+    It is empty if there are no downgrades that indicate a rollback.
+    """
     downgrades = find_downgrades(evidence)
     if not downgrades:
         return ""

@@ -1,4 +1,4 @@
-"""Merge of the evidence for several platforms: the union keeps each finding of any platform."""
+"""Merge of the evidence for several platforms. The merged evidence contains every finding of any platform."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ _FindingsByKey = Mapping[FindingKey, Finding]
 
 
 def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
-    """Merge the evidence of all platforms; if the scan of one platform is missing, the merged scan is, too.
+    """Merge the evidence for several platforms.
 
-    Platforms that neither image has are left out.
+    If the scan of an image is missing for any platform, the merged scan is missing as well. Platforms that neither
+    image has are left out. Evidence for a single platform is returned unchanged.
     """
     evidence_in_use = {
         platform: found for platform, found in by_platform.items() if not _is_platform_missing(found)
@@ -44,9 +45,10 @@ def merge_platforms(by_platform: Mapping[str, Evidence]) -> Evidence:
 
 
 def list_checked_evidence(evidence: Evidence) -> tuple[Evidence, ...]:
-    """Return the evidence that gates check: the merged one and, if parts of it are missing, that of each platform.
+    """Return the evidence that gates have to check.
 
-    Missing evidence for one platform must not hide the vulnerabilities that an update adds on another.
+    This is the merged evidence. If parts of it are missing, the evidence for each platform is added, because missing
+    evidence for one platform must not hide vulnerabilities that an update introduces on another platform.
     """
     is_whole = evidence.delta is not None and evidence.package_changes is not None
     return (evidence,) if is_whole else (evidence, *evidence.by_platform.values())
@@ -58,7 +60,10 @@ def _is_platform_missing(evidence: Evidence) -> bool:
 
 
 def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
-    """Merge the scans of an image; if a platform was not scanned, return the first such outcome."""
+    """Merge the scans of an image on several platforms.
+
+    If it was not scanned on a platform, return the reason for the first such platform.
+    """
     scans: dict[str, Scan] = {}
     for platform, outcome in outcomes.items():
         if isinstance(outcome, NotScanned):
@@ -80,7 +85,10 @@ def _merge_scans(outcomes: Mapping[str, ScanOutcome | None]) -> ScanOutcome:
 
 
 def _merge_deltas(by_platform: Mapping[str, Evidence]) -> VulnerabilityDelta | None:
-    """Merge the deltas. A finding that is fixed on one platform only remains, unless it is suppressed elsewhere."""
+    """Merge the vulnerability changes; None if those of any platform are missing.
+
+    A finding that is fixed on one platform does not count as fixed if another platform still has it, even suppressed.
+    """
     deltas = {platform: found.delta for platform, found in by_platform.items() if found.delta is not None}
     if len(deltas) < len(by_platform):
         return None
@@ -103,7 +111,7 @@ def _get_suppressed(outcome: ScanOutcome) -> Sequence[SuppressedFinding]:
 
 
 def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey:
-    """Return each finding once, with its platforms unless all of them have it."""
+    """Return each distinct finding once. Its platforms are listed unless all of them have the finding."""
     platforms_by_key: dict[FindingKey, list[str]] = defaultdict(list)
     worst: dict[FindingKey, Finding] = {}
     for platform, platform_findings in findings.items():
@@ -120,7 +128,7 @@ def _merge_findings(findings: Mapping[str, Sequence[Finding]]) -> _FindingsByKey
 
 
 def _merge_package_changes(by_platform: Mapping[str, Evidence]) -> tuple[PackageChange, ...] | None:
-    """Return the package changes of all platforms, each once; None if a platform has no list."""
+    """Return the distinct package changes of all platforms; None if those of any platform are missing."""
     lists: list[Iterable[PackageChange] | None] = [found.package_changes for found in by_platform.values()]
     if None in lists:
         return None

@@ -1,4 +1,4 @@
-"""Combination of several signatures of one image."""
+"""Combination of the results for several signatures of one image."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ _DEFECT_ORDER = (
     SignatureDefect.OTHER_SIGNER,
     SignatureDefect.UNPROVED,
 )
-"""The order in which defects are reported: a copied signature is an attack, an unlisted signer may be harmless."""
+"""The order in which defects are reported. A copied signature is an attack, but an unlisted signer may be harmless."""
 
 
 def combine_signatures(outcomes: Iterable[SignatureOutcome]) -> SignatureOutcome:
-    """Return one outcome for all signatures of an image: a verified signature wins over all others.
+    """Return a single outcome for all signatures of an image. If there are none, the image is not signed.
 
-    A signature that could not be fetched comes next, because it may have been valid; then come defective ones.
+    A verified signature takes precedence. A signature that could not be fetched comes next, because it may be valid,
+    and defective signatures follow.
     """
     return min(outcomes, key=_rank, default=NoSignature())
 

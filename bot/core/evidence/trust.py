@@ -1,4 +1,4 @@
-"""Signature requirements: the trusted signers of an image, and the effect of changed signatures on an update."""
+"""Requirements for signatures: the trusted signers of an image, and how a change of its signature affects an update."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ from bot.model.trust import TrustEntry
 from bot.model.vocabulary import Reason
 
 UNLISTED_SIGNER_DEFECTS = frozenset({SignatureDefect.OTHER_SIGNER, SignatureDefect.UNPROVED})
-"""Defects that the signature of any unlisted signer has, and that are not suspicious."""
+"""Defects that a signature by any unlisted signer has. They are not suspicious."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureRejection:
-    """Why the signatures of an update do not pass."""
+    """Why the signatures of an update are not accepted."""
 
     reason: Reason
-    """A reason of the status `refused`, or of `unresolved` if the registry gave no answer."""
+    """One of the reasons of the status `refused`, or of `unresolved` if the registry did not answer."""
     detail: str
     is_unknown: bool = False
-    """Whether the signatures could not be checked, so that the update is neither refused nor passed."""
+    """Whether the signatures could not be checked. The update is then neither refused nor accepted."""
 
 
 def find_trust(trust_entries: Iterable[TrustEntry], repository: str) -> TrustEntry | None:
-    """Return the first `trust` entry that matches a canonical repository, or None."""
+    """Return the first `trust` entry that matches a canonical repository; None if no entry does."""
     return next(
         (each for each in trust_entries if any(is_glob_match(glob, repository) for glob in each.image_globs)), None
     )
 
 
 def check_signatures(signatures: TransitionSignatures | None, *, is_required: bool) -> SignatureRejection | None:
-    """Return why the signatures of an update do not pass, or None if they pass.
+    """Return why the signatures of an update are not accepted; None if they are accepted.
 
-    If the signature of the old image was verified, that of the new one must be, even if no rule requires it.
-    `signatures` is None if no `trust` entry matches the image.
+    If the signature of the old image was verified, the new image must have a verified signature as well, even if no
+    rule requires one. `signatures` is None if no `trust` entry matches the image.
     """
     if signatures is None:
         return SignatureRejection(Reason.UNSIGNED, "no entry of `trust` is about this image") if is_required else None
@@ -74,7 +74,7 @@ def check_signatures(signatures: TransitionSignatures | None, *, is_required: bo
 
 
 def describe_signature(outcome: SignatureOutcome | None) -> str:
-    """Describe the signature of an image, as a part of a sentence."""
+    """Describe the signature of an image in a phrase that can be part of a sentence."""
     match outcome:
         case VerifiedSignature(signer=signer, statement=SignedStatement.PROVENANCE):
             return f"its provenance is signed by {signer.identity}"
@@ -91,7 +91,7 @@ def describe_signature(outcome: SignatureOutcome | None) -> str:
 
 
 def describe_both_signatures(signatures: TransitionSignatures) -> str:
-    """Describe the signatures of both images of an update, for a terminal."""
+    """Describe the signatures of the old and the new image of an update, for a terminal."""
     if signatures.old is None:
         return describe_signature(signatures.new)
     is_unchanged = signatures.old == signatures.new

@@ -1,4 +1,4 @@
-"""Suppression of findings by the VEX statements of accepted authors."""
+"""Suppression of findings according to VEX statements by authors that the config accepts."""
 
 from __future__ import annotations
 
@@ -16,21 +16,24 @@ from bot.model.vex import Purl, VexProduct, VexStatement, VexStatus
 
 @dataclass(frozen=True, slots=True)
 class ProductStatement:
-    """A VEX statement on one of its products."""
+    """A VEX statement, together with one of the products that it is about."""
 
     product: VexProduct
     statement: VexStatement
 
 
 StatementsByImage = Mapping[str, Sequence[ProductStatement]]
-"""Statements by digest or repository of their image, because few of many documents are about one image."""
+"""Statements by the digest or repository of their image. There can be many documents, of which only a few are about the
+same image."""
 
 _IMAGE_QUALIFIERS = frozenset({"repository_url", "tag", "arch"})
-"""Supported qualifiers of image package URLs. Another qualifier may narrow the meaning, so such a URL never matches."""
+"""Supported qualifiers in the package URL of an image. Any other qualifier may narrow the meaning of the URL, so a URL
+with one never matches."""
 _PACKAGE_QUALIFIERS = frozenset(
     {"arch", "checksum", "distro", "download_url", "epoch", "repository_url", "upstream", "vcs_url"}
 )
-"""Supported qualifiers of packages. The distribution is not compared, because the image determines it."""
+"""Supported qualifiers in the package URL of a package. The distribution is not compared, because the image determines
+it."""
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "aarch64": "arm64",
@@ -40,14 +43,14 @@ _ARCHITECTURES = {
     "armv7": "arm",
     "ppc64el": "ppc64le",
 }
-"""Architecture names of distributions that differ from those of images."""
+"""Names of architectures in distributions that differ from the names in images."""
 _ANY_ARCHITECTURE = frozenset({"", "all", "noarch", "any"})
 _SOURCE_ARCHITECTURES = frozenset({"source", "src"})
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def group_by_image(statements: Iterable[VexStatement]) -> StatementsByImage:
-    """Group statements by the digest or repository of their products; products that are not images are left out."""
+    """Group statements by the digest or repository of their products, without products that are not images."""
     grouped: dict[str, list[ProductStatement]] = defaultdict(list)
     for statement in statements:
         for product in statement.products:
@@ -62,9 +65,10 @@ def suppress_findings(
     statements_by_image: StatementsByImage,
     other_digests: Collection[Digest] = (),
 ) -> ScanOutcome:
-    """Return the scan without the findings that the latest statement about each declares not affected or fixed.
+    """Return the scan with those findings suppressed that VEX statements declare not affected or fixed.
 
-    `other_digests` are digests of the image other than that of `subject`.
+    If there are several statements about a finding, the latest one counts. `other_digests` are further digests of the
+    same image. If the image was not scanned, `outcome` is returned unchanged.
     """
     if not isinstance(outcome, Scan):
         return outcome
@@ -87,7 +91,10 @@ def suppress_findings(
 def _find_suppression(
     finding: Finding, scan: Scan, platform: str, statements_by_id: Mapping[str, Sequence[ProductStatement]]
 ) -> SuppressedFinding | None:
-    """Return the suppression of a finding, or None; of statements of the same time one that does not suppress wins."""
+    """Return the suppression of a finding, or None if it is not suppressed.
+
+    If several statements have the same time, a statement that does not suppress the finding takes precedence.
+    """
     applicable = (
         claim.statement
         for claim in statements_by_id.get(finding.id, ())
@@ -106,7 +113,7 @@ def _find_suppression(
 
 
 def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str]) -> bool:
-    """Return True if a package URL names the image, by one of its digests or by its repository."""
+    """Return True if a package URL names the scanned image, by one of its digests or by its repository."""
     if purl.type != "oci" or purl.namespace or not {key for key, _ in purl.qualifiers} <= _IMAGE_QUALIFIERS:
         return False
     if not _is_same_architecture(purl.get_qualifier("arch"), subject.platform):
@@ -120,7 +127,7 @@ def is_purl_of_image(purl: Purl, subject: ScanSubject, digests: Collection[str])
 
 
 def _get_repository(purl: Purl) -> str | None:
-    """Return the canonical repository in the URL of an image; None if it has none."""
+    """Return the canonical repository that the package URL of an image names; None if it names none."""
     try:
         reference = ImageReference.parse(purl.get_qualifier("repository_url"))
     except InvalidReferenceError:
@@ -135,10 +142,10 @@ def _is_same_architecture(architecture: str, platform: str) -> bool:
 
 
 def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, platform: str) -> bool:
-    """Return True if package URLs cover the package of a finding.
+    """Return True if the package URLs cover the package of a finding.
 
-    Scanners report a package of the operating system under its source package, if they know it. Then the URLs must name
-    either the source package, or every binary package built from it that the scan lists in the image.
+    Scanners report a package of the operating system under its source package if they know it. In this case the URLs
+    must name the source package, or all of its binary packages that the scan lists for the image.
     """
     matching_purls = [each for each in packages if _can_be_package(each, finding, platform)]
     if any(
@@ -159,7 +166,7 @@ def _is_package_named(packages: Iterable[Purl], finding: Finding, scan: Scan, pl
 
 
 def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
-    """Return True if a package URL matches type, version and architecture of a finding's package."""
+    """Return True if a package URL matches the type, version and architecture of a finding's package."""
     if (
         not is_same_package_type(purl.type, finding.package_type)
         or not {key for key, _ in purl.qualifiers} <= _PACKAGE_QUALIFIERS
@@ -175,7 +182,10 @@ def _can_be_package(purl: Purl, finding: Finding, platform: str) -> bool:
 
 
 def _get_scanner_name(purl: Purl) -> str:
-    """Return the name that scanners use; operating system packages have none for their distribution's namespace."""
+    """Return the name that scanners use for a package.
+
+    It includes the namespace of the package URL, except for packages of a Linux distribution.
+    """
     if purl.type in OS_PACKAGE_TYPES or not purl.namespace:
         return _normalize_name(purl.name, purl.type)
     between = ":" if purl.type == "maven" else "/"
@@ -183,7 +193,10 @@ def _get_scanner_name(purl: Purl) -> str:
 
 
 def _normalize_name(name: str, package_type: str) -> str:
-    """Normalise a name for comparison: libraries ignore case, and Python packages also treat `-`, `_`, `.` as equal."""
+    """Normalise a package name for comparison.
+
+    Names of libraries are compared without regard to case, and for Python packages `-`, `_` and `.` are equal.
+    """
     if package_type in OS_PACKAGE_TYPES:
         return name
     return _SEPARATORS.sub("-", name.lower()) if is_same_package_type(package_type, "pypi") else name.lower()
