@@ -61,8 +61,8 @@ NUMBERS = [
     ("operations", f"data that it has not seen for {TAGS_KEPT.days} days"),
     ("output", f"stays below {html.MAX_BYTES // 10**6} MB"),
     ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
-    ("policies", f"{WORDS[REFRESH_EVERY.days].title()} days are built in"),
-    ("policies", f"{WORDS[DEFAULT_REPOSITORIES_PER_RUN]} in a run"),
+    ("policies", f"The default is {WORDS[REFRESH_EVERY.days]} days"),
+    ("policies", f"at most {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} repositories"),
     ("reviewing", f"leaves the request alone for {WORDS[REFRESH_EVERY.days]} days"),
 ]
 

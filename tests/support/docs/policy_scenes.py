@@ -163,7 +163,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Open a request only if the update fixes something")
+@scene("Open a pull request only if the update fixes something")
 def _(stage):
     young = build_image([build_layer(build_debian_root("12.7", []))], created=datetime.now(UTC))
     old, _ = stage.tag(PYTHON, build_index([young]), "new")
@@ -180,7 +180,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Open a request only for exploited vulnerabilities")
+@scene("Open a pull request only for exploited vulnerabilities")
 def _(stage):
     stage.tag("redis:7", "other", "next")
     exploited, low = {"CVE-2026-0001": "Low"}, {"CVE-2026-0002": "Low"}
@@ -203,13 +203,13 @@ def _(stage):
 # ---- what requests look like -----------------------------------------------------------------------------------------
 
 
-@scene("One request for several images")
+@scene("One pull request for several images")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"})
     stage.run()
 
 
-@scene("One request per folder")
+@scene("One pull request per folder")
 def _(stage):
     line = f"FROM {stage.behind(PYTHON)}\n"
     stage.repository({f"services/{name}/Dockerfile": line for name in ("cart", "search")})
@@ -244,7 +244,7 @@ def _(stage):
 # ---- when requests are opened and updated ----------------------------------------------------------------------------
 
 
-@scene("Open requests on a schedule")
+@scene("Open pull requests on a schedule")
 def _(stage):
     schedule = stage.policies[0]["policy"][0]["schedule"]
     assert schedule["cron"].endswith(" MON")
@@ -254,13 +254,13 @@ def _(stage):
     stage.run()
 
 
-@scene("Limit the number of requests")
+@scene("Limit the number of pull requests")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\nFROM {stage.behind('redis:7')}\n"})
     stage.run()
 
 
-@scene("Keep approved requests stable")
+@scene("Keep approved pull requests stable")
 def _(stage):
     github = _on_github(stage, {"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
@@ -279,7 +279,7 @@ def _(stage):
     stage.run()
 
 
-@scene("Decline later updates, too, when a request is closed")
+@scene("Decline later updates, too, when a pull request is closed")
 def _(stage):
     stage.repository({"Dockerfile": f"FROM {stage.behind(PYTHON)}\n"})
     stage.run()
