@@ -36,7 +36,7 @@ def _fields(shape: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, str]]:
     for node, after in zip(shape.body, following, strict=True):
         if isinstance(node, ast.AnnAssign):
             is_documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-            yield node, after.value.value if is_documented else ""
+            yield node, " ".join(after.value.value.split()) if is_documented else ""
 
 
 if __name__ == "__main__":

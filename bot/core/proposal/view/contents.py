@@ -33,7 +33,7 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """Its versions, of which an image may have several; a long list begins with the count of earlier ones."""
+    """The versions in the old image, which can be several. A long list begins with the number of omitted versions."""
     new: tuple[Text | Plain, ...]
 
 
@@ -47,21 +47,21 @@ class ChangeCountView:
 
 @dataclass(frozen=True, slots=True)
 class PackagesView:
-    """The packages that differ."""
+    """The packages that differ between both images."""
 
     counts: tuple[ChangeCountView, ...]
-    """Only kinds of changes that occur."""
+    """The number of packages for each kind of change that occurs."""
     rows: tuple[PackageView, ...]
-    """Downgraded packages come first; may have been cut to fit."""
+    """The packages that differ, with downgraded packages first. The list may have been truncated."""
     cut: int
-    """Number of omitted rows."""
+    """The number of rows that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class AspectView:
-    """One property that differs: removed and added items of lists, complete values of other properties.
+    """One property that differs. For lists, `old` has the removed items and `new` the added items.
 
-    A long list is shortened, and ends with the number of items that were left out.
+    A long list is truncated and ends with the number of omitted items.
     """
 
     aspect: ImageAspect
@@ -71,18 +71,18 @@ class AspectView:
 
 @dataclass(frozen=True, slots=True)
 class ContentsView:
-    """The differences of the contents of both images."""
+    """The differences between the contents of both images."""
 
     aspects: tuple[AspectView, ...]
     becomes_root: bool
-    """Whether only the newer image starts as root, so that clusters which forbid this do not run it."""
+    """True if only the newer image starts as root. Clusters that forbid root do not run such an image."""
     old_size: Plain
-    """Download size: all layers, compressed."""
+    """The download size of the old image (all layers, compressed)."""
     new_size: Plain
     origin: SourceOrigin
-    """`rebuilt` from the same source revision, from a `changed` revision, from a `moved` source, or `unknown`."""
+    """`rebuilt` from the same source revision, `changed` revision, `moved` to another source, or `unknown`."""
     comparison: Link | None
-    """A link to the comparison of both source revisions."""
+    """A link to a comparison of both source revisions; None if there is no such comparison."""
 
 
 _CHANGE_ORDER = (

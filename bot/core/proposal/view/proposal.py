@@ -45,64 +45,64 @@ class FileView:
 
     path: Text
     line_numbers: tuple[int, ...]
-    """At most the first 20."""
+    """The numbers of the changed lines; the list has at most 20 numbers."""
     deploys: bool
-    """Whether the file deploys something, which then restarts; otherwise it builds something."""
+    """True if the file deploys a workload that then restarts; False if the file builds an image."""
 
 
 @dataclass(frozen=True, slots=True)
 class TotalView:
-    """The vulnerability changes of all images together; a vulnerability counts once, even if several images have it."""
+    """The vulnerability changes of all images. A vulnerability counts once, even if several images have it."""
 
     fixed_count: int
-    """Distinct vulnerabilities that are fixed in any image; others may still have them."""
+    """The number of distinct vulnerabilities that are fixed in at least one image; other images may still have them."""
     fixed_critical: int
     fixed_exploited: int
-    """Fixed vulnerabilities that are known to be exploited."""
+    """The number of fixed vulnerabilities that are known to be exploited."""
     introduced_count: int
     introduced_exploited: int
     is_partial: bool
-    """Whether the changes of some images are not known."""
+    """True if the vulnerability changes of some images are unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProposalView:
-    """The content of a body."""
+    """The content of the body of a proposal."""
 
     version: int
     is_first: bool
-    """Whether this is the first proposal of the repository, with all its updates and an introduction."""
+    """True if this is the first proposal of the repository, which has all updates and an introduction."""
     mutes: bool
-    """Whether closing it also declines later digests."""
+    """True if closing the proposal also declines later digests."""
     update_type: UpdateType
-    """The widest update of its images."""
+    """The type of the largest update among the images of the proposal."""
     transitions: tuple[TransitionView, ...]
     transitions_cut: int
-    """Number of omitted transitions."""
+    """The number of transitions that were left out."""
     total: TotalView | None
-    """None unless the vulnerability changes of several images are known."""
+    """The totals of all images; None unless the vulnerability changes of several images are known."""
     files: tuple[FileView, ...]
     files_cut: int
-    """Number of omitted files."""
+    """The number of files that were left out."""
     left_out: tuple[Text, ...]
-    """Files that are not changed because the forge protects them from this token, like GitHub's workflows."""
+    """Files that are not changed because the token has no permission, such as workflow files on GitHub."""
     left_out_cut: int
-    """Number of omitted files of `left_out`."""
+    """The number of files that are missing in the list `left_out`."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
-    """The day on which the scanner's database was built."""
+    """The date on which the scanner's database was built."""
     exploited_list: Text | None
-    """The day of the list of exploited vulnerabilities; None if the list was not requested or could not be read."""
+    """The date of the list of exploited vulnerabilities; None if the list is not configured or could not be read."""
     is_exploited_unknown: bool
-    """Whether the list of exploited vulnerabilities was requested and could not be read."""
+    """True if the list of exploited vulnerabilities is configured but could not be read."""
     epss_list: Text | None
-    """The day of the list of exploit probabilities (EPSS); None if it was not read."""
+    """The date of the list of exploit probabilities (EPSS); None if the list was not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """The scans of both images on one of several platforms."""
+    """The scans of both images for one of several platforms."""
 
     platform: Text
     before: ScanView | None
@@ -115,37 +115,37 @@ class TransitionView:
 
     reference: Text
     new_tag: Text | None
-    """The new tag, if the tag changes."""
+    """The new tag; None if the tag does not change."""
     cause: UpdateCause
-    """Why it is updated: its tag `moved`, the pinned digest was `withdrawn`, or is `gone`."""
+    """The cause of the update: the tag `moved`, or the pinned digest was `withdrawn` or is `gone`."""
     doubt: Text | None
-    """Why a maintainer has to review the request before merging."""
+    """The reason why a maintainer must review the proposal before it is merged; None if there is no such reason."""
     notes: tuple[Text, ...]
-    """Further notes: on an outdated base image, or on an accepted hold; each is shown once for a tag."""
+    """Further notes, for example about an outdated base image or an accepted hold. Each note is shown once per tag."""
     notes_cut: int
-    """Number of omitted notes."""
+    """The number of notes that were left out."""
     old: Text | None
-    """Twelve hexadecimal digits; None if the file has no digest."""
+    """The first twelve hexadecimal digits of the old digest; None if the file has no digest."""
     new: Text
     old_digest: Text | None
     new_digest: Text
     platform: Text
-    """The first platform on which it was scanned."""
+    """The first platform for which the image was scanned."""
     scanned_on: tuple[Text, ...]
-    """All platforms on which it was scanned; the evidence combines all of them."""
+    """All platforms for which the image was scanned. The evidence combines all of them."""
     platforms: tuple[Text | Plain, ...]
-    """The platforms of the new index; a long list is cut and ends with the count of the others."""
+    """The platforms of the new index. A long list is truncated and ends with the number of omitted platforms."""
     on_platforms: tuple[PlatformView, ...]
-    """Scans by platform, if there are several; `before`, `after` and `delta` combine all of them."""
+    """The scans for each platform, if there are several. `before`, `after` and `delta` combine all platforms."""
     before: ScanView | None
     after: ScanView
     delta: DeltaView | None
     packages: PackagesView | None
-    """None if the packages of either image are not known."""
+    """The package changes; None if the packages of either image are unknown."""
     contents: ContentsView | None
-    """None if the contents of either image are not known."""
+    """The changed contents; None if the contents of either image are unknown."""
     trust: TrustView | None
-    """None if no `trust` entry matches the image."""
+    """The signatures of both images; None if no entry of `trust` matches the image."""
 
 
 def build_proposal_view(

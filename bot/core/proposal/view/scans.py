@@ -27,7 +27,7 @@ from bot.model.evidence import (
 
 @dataclass(frozen=True, slots=True)
 class CountView:
-    """Distinct vulnerabilities of one severity."""
+    """The number of distinct vulnerabilities with one severity."""
 
     severity: Severity
     count: int
@@ -41,22 +41,22 @@ class FindingView:
     package: Text
     installed: Text
     other: tuple[Text | Plain, ...] | None
-    """The versions of the package in the other image, as in a `PackageView`; empty if it does not have the package,
-    None if this is not known."""
+    """The versions of the package in the other image, in the format of `PackageView`. The list is empty if the other
+    image does not have the package. None if the versions are unknown."""
     fixed_in: Text | None
     severity: Severity
     title: Text | None
     platforms: tuple[Text, ...]
-    """The scanned platforms that have it; empty if all have it."""
+    """The scanned platforms on which the finding exists; empty if it exists on all of them."""
     is_exploited: bool
-    """Whether it is known to be exploited; also false if no list was requested."""
+    """True if the vulnerability is known to be exploited; False if it is not, or if no list is configured."""
     epss: float | None
-    """Probability of exploitation within thirty days, in per cent (EPSS); None if it is not known."""
+    """The probability of exploitation within thirty days, in per cent (EPSS); None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressedFindingView:
-    """One suppressed vulnerability, which is not counted anywhere."""
+    """One suppressed vulnerability. Suppressed vulnerabilities are not included in any count."""
 
     id: Text | Link
     package: Text
@@ -64,31 +64,31 @@ class SuppressedFindingView:
     severity: Severity
     why: Text
     by: Text
-    """The source of the suppression."""
+    """The person or organisation that suppressed the finding."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanView:
-    """One scanned image: counts of its vulnerabilities, or why there are none."""
+    """The scan of one image: the counts of its vulnerabilities, or the reason why there are no counts."""
 
     counts: tuple[CountView, ...] | None
-    """None means unknown, never zero."""
+    """The counts for each severity. None means that the counts are unknown, and never that they are zero."""
     total: int | None
     why_not: UnscannedReason | None
     os: Text | None
     built: Text | None
-    """The day of its build, according to the image."""
+    """The build date, according to the image."""
     set_aside: tuple[SuppressedFindingView, ...] = ()
-    """Suppressed vulnerabilities, worst first; may have been cut to fit."""
+    """The suppressed vulnerabilities, worst first. The list may have been truncated."""
     set_aside_count: int = 0
-    """Distinct suppressed vulnerabilities, before the list was cut."""
+    """The number of distinct suppressed vulnerabilities, before the list was truncated."""
     set_aside_cut: int = 0
-    """Number of omitted rows."""
+    """The number of rows that were left out."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeltaView:
-    """Vulnerability changes of an update; lists have exploited ones first, then the worst, and may have been cut."""
+    """The vulnerability changes of an update. Lists may be truncated, and start with exploited vulnerabilities."""
 
     fixed: tuple[FindingView, ...]
     introduced: tuple[FindingView, ...]
@@ -96,14 +96,14 @@ class DeltaView:
     fixed_count: int
     fixed_critical: int
     fixed_exploited: int
-    """Fixed vulnerabilities that are known to be exploited."""
+    """The number of fixed vulnerabilities that are known to be exploited."""
     introduced_count: int
     introduced_exploited: int
     remaining_count: int
     fixable_count: int
-    """Remaining vulnerabilities with a fix that the newer image does not have yet."""
+    """The number of remaining vulnerabilities for which a fix exists that the newer image does not contain yet."""
     cut: int
-    """Number of omitted rows of the three lists."""
+    """The number of rows that were left out of the three lists."""
 
 
 def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:

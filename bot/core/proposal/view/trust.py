@@ -50,16 +50,16 @@ _STATE_SENTENCES: dict[SignatureState, str] = {
 
 @dataclass(frozen=True, slots=True)
 class SignatureView:
-    """The signature of one image, or why there is no trusted one."""
+    """The signature of one image, or the reason why the image has no trusted signature."""
 
     state: SignatureState
     signer: Text | None
-    """A signer from `trust`; only set for `signed`."""
+    """A signer listed in `trust`; None unless the state is `signed`."""
     scheme: SignatureScheme | None
     statement: SignedStatement | None
-    """The signed content: the image (`signature`), or its build (`provenance`)."""
+    """The signed statement, which is about the image (`signature`) or about its build (`provenance`)."""
     detail: Text | None
-    """Further details if the state is not `signed`."""
+    """Further details about a state other than `signed`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class TrustView:
     """The signatures of both images of an update."""
 
     old: SignatureView | None
-    """None if the file has no digest."""
+    """The signature of the old image; None if the file has no digest."""
     new: SignatureView
     is_unchanged: bool
-    """Whether the results are equal: the same signer and content, or the same state without a signer."""
+    """True if both results are equal: the same signer and statement, or the same state without a signer."""
 
 
 def build_trust_view(signatures: TransitionSignatures) -> TrustView:
