@@ -1,4 +1,4 @@
-"""Automerge: whether the conditions of the policy are known to be met."""
+"""Automerge: whether an update is known to meet the conditions of the policy."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ from bot.model.rules import AutomergeConditions
 
 
 def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the forge may merge an update automatically; unknown evidence does not meet a condition."""
+    """Return True if the forge may merge an update automatically.
+
+    False if the policy does not allow automerge, or if it is unknown whether a condition is met.
+    """
     conditions = update.tracked_image.policy.automerge
     return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
 
 
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if only a missing scan prevents automerge."""
+    """Return True if an update would meet the conditions for automerge, but an image was not scanned."""
     conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))
     return conditions is not None and _is_within_max_update(update, conditions) and is_unknown

@@ -1,4 +1,4 @@
-"""The commit status of a proposal: a summary of its evidence in one line, without untrusted text."""
+"""The commit status of a proposal: one line that summarises its evidence, without untrusted text."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from bot.model.signature import SignatureUnknown, VerifiedSignature
 
 
 def build_status(evidence: Sequence[Evidence], *, needs_review: bool) -> CommitStatus | None:
-    """Return the status of a proposal; None if neither a scanner nor signature checks are configured.
+    """Return the commit status of a proposal.
 
-    `needs_review` says whether a maintainer has to review the request before merging. Unknown evidence is not a
-    failure, because the policy decides whether such updates are proposed.
+    Return None if neither a scanner nor signature checks are configured. `needs_review` says whether a maintainer has
+    to review the request before merging it. Unknown evidence is not a failure, because the policy has already decided
+    that such an update is proposed.
     """
     if not any(map(_has_evidence_source, evidence)):
         return None
@@ -50,7 +51,7 @@ def _find_unscanned_reason(evidence: Evidence) -> UnscannedReason | None:
 
 
 def _format_count(findings: Iterable[Finding]) -> str:
-    """Return the count of distinct vulnerabilities and of critical ones: `7 (1 critical)`."""
+    """Return the number of distinct vulnerabilities, and how many of them are critical: `7 (1 critical)`."""
     found = list(findings)
     critical = count_by_severity(found)[Severity.CRITICAL]
     return f"{count_distinct(found) or 'none'}{f' ({critical} critical)' if critical else ''}"

@@ -1,4 +1,4 @@
-"""Content of a repository's dashboard, and whether the dashboard issue is written, closed or left unchanged."""
+"""The dashboard of a repository: its content, and whether the dashboard issue is written, closed or left unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONFIG_ERROR_TITLE = "basebump: the file of this repository cannot be used"
 
 _MARKER = "<!-- basebump:dashboard:1 -->"
 _EMPTY_MARKER = "<!-- basebump:dashboard:1 empty -->"
-"""Marker of a dashboard that basebump closed because it was empty."""
+"""The marker of a dashboard issue that basebump closed because there was nothing to show."""
 EMPTY_BODY = f"{_EMPTY_MARKER}\nThere is nothing to show at the moment.\n"
 
 _WAITING = frozenset({ProposalOutcome.DEFERRED, ProposalOutcome.WOULD_OPEN})
@@ -31,7 +31,7 @@ _CURRENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One proposal."""
+    """One proposal in a list of the dashboard."""
 
     box: Box | None
     title: Plain | Link
@@ -40,7 +40,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class ReferencesView:
-    """Image references to one image that are not updated, for one reason."""
+    """The image references to one image that are not updated for the same reason."""
 
     image: Text
     reason: Reason | None
@@ -51,7 +51,7 @@ class ReferencesView:
 
 @dataclass(frozen=True, slots=True)
 class SkippedView:
-    """Image references that are skipped for one reason."""
+    """The image references that are skipped for the same reason."""
 
     reason: Reason
     sentence: str
@@ -64,11 +64,11 @@ class DashboardView:
 
     version: int
     trouble: tuple[Text, ...]
-    """Lines of the error that prevents processing the whole repository."""
+    """Lines of the error that prevents basebump from processing the repository."""
     waiting: tuple[EntryView, ...]
     current: tuple[EntryView, ...]
     left: tuple[EntryView, ...]
-    """Open requests that are left to users."""
+    """Open requests that basebump leaves to users."""
     declined: tuple[EntryView, ...]
     failed: tuple[EntryView, ...]
     held: tuple[ReferencesView, ...]
@@ -76,19 +76,20 @@ class DashboardView:
     unknown: tuple[ReferencesView, ...]
     skipped: tuple[SkippedView, ...]
     cut: int
-    """Number of omitted rows."""
+    """Number of rows that are left out."""
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing that users need to know; skipped references alone are not shown."""
+        """Whether there is nothing to show to users. Skipped references alone are not worth showing."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.held, self.superseded, self.unknown))
 
 
 def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
-    """Return the view of one repository; each list has at most `rows` rows.
+    """Return the dashboard of one repository. Each list has at most `rows` rows.
 
-    If everyone can read the repository (`is_public`), the view does not name the contacted hosts.
+    With `is_public`, everyone can read the repository, so the dashboard does not name the registries that were
+    contacted.
     """
     verdicts = [_remove_hosts(each) for each in report.verdicts] if is_public else report.verdicts
     waiting = _list_entries(report.proposals, _WAITING, UserRequest.OPEN)
@@ -152,19 +153,20 @@ def _group_references(verdicts: Iterable[Verdict], statuses: Iterable[Occurrence
 
 
 class DashboardStep(Enum):
-    """The next action for the dashboard issue."""
+    """What to do next with the dashboard issue."""
 
     LEAVE = auto()
     WRITE = auto()
-    """Create or update the issue; reopen it if it is closed."""
+    """Create or update the issue. Reopen the issue if it is closed."""
     CLOSE = auto()
-    """Replace its text by a note that there is nothing to show, and close it."""
+    """Replace the text of the issue by a note that there is nothing to show, and close the issue."""
 
 
 def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> DashboardStep:
-    """Return the next action for the issue; `body` is its desired text, None if there is nothing to show.
+    """Return what to do next with the dashboard issue.
 
-    An issue that a user closed stays closed.
+    `issue` is None if there is no issue yet. `body` is its desired text, and None if there is nothing to show. An issue
+    that a user closed stays closed.
     """
     if body is None:
         return DashboardStep.CLOSE if issue is not None and issue.is_open else DashboardStep.LEAVE
@@ -176,10 +178,10 @@ def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> Das
 
 
 def is_dashboard_body(body: str) -> bool:
-    """Return True if an issue by basebump's account is the dashboard."""
+    """Return True if the body of an issue, created by basebump's account, is that of a dashboard."""
     return body.startswith((_MARKER, _EMPTY_MARKER))
 
 
 def add_marker(text: str) -> str:
-    """Return `text` with the marker of a dashboard."""
+    """Return `text` with the marker by which basebump recognises its dashboard."""
     return f"{_MARKER}\n{text.strip()}\n"

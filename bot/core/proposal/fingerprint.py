@@ -1,10 +1,16 @@
-"""Fingerprints of proposals: whether the text of an open request differs from that of the current run.
+"""Fingerprints of proposals. They show whether the text of an open request differs from the text of this run.
 
-A report consists of 16 hexadecimal digits: 8 over the proposed changes, 6 over the evidence, one that counts images
-whose signatures could not be fetched, and one that counts other unknowns: images that were not scanned or whose
-contents could not be fetched, and lists and documents that could not be read. If a proposal has several transitions, a
-dash and a bit mask of the transitions with incomplete evidence follow, so that a text with evidence on one image is
-never replaced by a text with evidence on another image instead.
+A fingerprint consists of 16 hexadecimal digits:
+
+- 8 digits are a hash of the proposed changes.
+- 6 digits are a hash of the changes with their evidence.
+- 1 digit counts the images whose signatures could not be fetched.
+- 1 digit counts the other unknowns: images that were not scanned or whose contents could not be fetched, and lists and
+  documents that could not be read.
+
+If a proposal has several transitions, a dash and a bit mask follow. The mask marks the transitions with incomplete
+evidence, so that a text with evidence on one image is never replaced by a text that has evidence on another image
+instead.
 """
 
 from __future__ import annotations
@@ -22,11 +28,11 @@ from bot.model.evidence import Evidence, NotScanned
 from bot.model.signature import SignatureUnknown
 
 PROPOSED_DIGITS = 8
-"""Digits over the proposed changes."""
+"""Number of digits for the proposed changes."""
 _EVIDENCE_END = 14
 _MAX_UNKNOWN = 0xF
 MAX_TRANSITIONS = 256
-"""Transitions of one proposal with their own bit in the mask; further ones share the bits of the first."""
+"""Number of transitions with a bit of their own in the mask. Further transitions share the bits of the first ones."""
 
 _EVIDENCE_FIELDS = frozenset(
     {
@@ -41,11 +47,14 @@ _VOLATILE_FIELDS = frozenset(
         *("epss", "epss_list", "exploited_list"),
     }
 )
-"""Fields that may change without a new review. Of package lists and contents only their availability counts."""
+"""Fields that may change without a new review. For package lists and contents, only their availability counts."""
 
 
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the report of a view that was built from `evidence`, which has the order of the view's transitions."""
+    """Return the fingerprint of a view.
+
+    `evidence` is the evidence from which the view was built, in the order of the view's transitions.
+    """
     transition_evidence = list(evidence)
     unknown_signatures, other_unknowns = (
         [_count_unknown_signatures(each) for each in transition_evidence],
@@ -73,7 +82,7 @@ def _count_unknown_signatures(evidence: Evidence) -> int:
 
 
 def _count_other_unknowns(evidence: Evidence) -> int:
-    """Count other unknowns: scans, lists of exploited vulnerabilities, and image contents."""
+    """Count the other unknowns: missing scans, lists that could not be read, and unknown image contents."""
     scans = (evidence.old, evidence.new)
     unscanned = sum(isinstance(each, NotScanned) and each != WITHHELD_SCAN for each in scans)
     unread = len(evidence.list_versions.unread_lists - {AdvisoryList.EPSS}) if evidence.list_versions is not None else 0
@@ -81,7 +90,7 @@ def _count_other_unknowns(evidence: Evidence) -> int:
 
 
 def _count_unknown_contents(evidence: Evidence) -> int:
-    """Count the images whose contents were requested and could not be fetched."""
+    """Count the images whose contents were requested but could not be fetched."""
     if evidence.contents is None:
         return 0
     old = [evidence.contents.old] if evidence.old is not None else []
@@ -89,15 +98,15 @@ def _count_unknown_contents(evidence: Evidence) -> int:
 
 
 def is_outdated(report: str, desired_report: str) -> bool:
-    """Return True if the text with `report` has to be replaced by the text with `desired_report`.
+    """Return True if a text with the fingerprint `report` must be replaced by that with `desired_report`.
 
-    As long as both propose the same, a text with fewer scans or signatures never replaces one with more.
+    While both propose the same changes, a text with fewer scans or signatures never replaces a text with more of them.
     """
     return report != desired_report and not has_less_evidence(report, desired_report)
 
 
 def has_less_evidence(report: str, desired_report: str) -> bool:
-    """Return True if `desired_report` proposes the same as `report`, with less evidence."""
+    """Return True if `desired_report` proposes the same changes as `report`, but with less evidence."""
     before, after = _parse_report(report), _parse_report(desired_report)
     if before.proposed != after.proposed:
         return False
@@ -107,12 +116,12 @@ def has_less_evidence(report: str, desired_report: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _ReportParts:
-    """The parts of a report that measure the evidence."""
+    """The parts of a fingerprint that are compared separately."""
 
     proposed: str
     counts: str
     incomplete_mask: int
-    """A bit mask of the transitions with incomplete evidence; zero in a report of one transition."""
+    """A bit mask of the transitions with incomplete evidence. It is 0 if there is only one transition."""
 
 
 def _parse_report(report: str) -> _ReportParts:

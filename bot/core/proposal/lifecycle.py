@@ -1,4 +1,7 @@
-"""The lifecycle of a proposal as a pure function, from the desired proposal and the requests on the forge to a step."""
+"""The lifecycle of a proposal, as one pure function.
+
+It computes the next step from the desired proposal, and from the requests that exist on the forge.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,10 @@ from bot.model.request_attributes import NO_ATTRIBUTES
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
-    """Return `desired` without protected files if its branch was created without them.
+    """Return `desired` without its protected files if its branch was created without them.
 
-    If a user requests a rebuild of the branch, these files are tried again.
+    Protected files are those that the forge does not allow basebump to change. If a user requests a rebuild of the
+    branch, basebump tries to change them again.
     """
     current_requests = [each for each in requests if each.state in (RequestState.OPEN, RequestState.BRANCH)]
     reduced = desired.without_protected
@@ -51,10 +55,10 @@ def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -
 def next_step(
     desired: Proposal | NoProposal, requests: Sequence[RemoteRequest], *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep | None:
-    """Return the next step for one branch, or None if there is nothing to do or report.
+    """Return the next step for one branch; None if there is nothing to do and nothing to report.
 
     `requests` are the branch and its requests on the forge, newest request first. `is_fully_resolved` says whether all
-    data that the branch depends on was read in this run; if not, the branch and its request are never removed.
+    data that the branch depends on was read in this run. If not, the branch and its request are never removed.
     """
     open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
     if open_request is not None:
@@ -67,7 +71,7 @@ def next_step(
             return None
         return DeleteBranch(branch) if is_fully_resolved else NoChange(branch.branch, NoChangeReason.UNKNOWN, branch)
     closed_requests = [each for each in requests if each.state is RequestState.CLOSED]
-    if requests and requests[0] in closed_requests:  # labels on older requests were answered by later requests
+    if requests and requests[0] in closed_requests:  # labels on older requests were handled by later requests
         desired = replace(desired, user_requests=desired.user_requests | requests[0].user_requests)
     if (
         UserRequest.AGAIN not in desired.user_requests
@@ -83,7 +87,7 @@ def next_step(
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
-    """Return a `NoChange` with the reason if a user declined the proposal earlier; None if no user did."""
+    """Return a `NoChange` with the reason if users declined the proposal earlier; None if they did not."""
     declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
     if declined_request is not None:
         return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)
@@ -123,12 +127,12 @@ def _plan_open_request(
 
 
 def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
-    """Return the actions that users request in the dashboard, by labels, or in the body."""
+    """Return the actions that users request in the dashboard, by labels, or with checkboxes in the body."""
     return desired.user_requests | request.user_requests | {ask for ask, _ in parse_checkboxes(request.body)}
 
 
 def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a change of the base branch requires another commit."""
+    """Return True if the branch must be rebuilt because the base branch changed."""
     match desired.rebase:
         case Rebase.AUTO:
             return request.has_conflicts or (request.is_behind and request.must_be_current)
@@ -151,9 +155,10 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
-    """Return why an open request is not updated yet, because an update costs its approval or a CI run; None to update.
+    """Return why an open request is not updated yet; None if it is updated now.
 
-    A request with conflicts is useless, even if it is accepted, so it does not wait.
+    A request waits because an update costs its approval or another CI run. A request with conflicts does not wait,
+    because it cannot be merged even if it is approved.
     """
     if request.has_conflicts and desired.rebase is not Rebase.NEVER:
         return None
@@ -172,22 +177,25 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
 
 
 def can_be_declined(request_state: RequestState, body: str) -> bool:
-    """Return True if a user may have closed a request, so that the forge has to be asked who closed it."""
+    """Return True if a user may have closed a request, so that the forge must be asked who closed it."""
     return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
 
 
 def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
-    """Return True if a user closed a request; False if basebump withdrew it, or its branch was deleted."""
+    """Return True if a user closed a request.
+
+    False if basebump withdrew the request, or if it was closed because its branch was deleted.
+    """
     return not parse_marker(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request for the same tags, and the policy applies this to all later digests."""
+    """Return True if a user closed a request for the same tags and the policy extends it to later digests."""
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request with exactly these targets."""
+    """Return True if a user closed a request for exactly these targets."""
     declined_targets = set(parse_marker(closed_request.body).targets)
     return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

@@ -1,4 +1,4 @@
-"""Limits and schedules: which proposals are opened in this run, and why others wait."""
+"""Limits and schedules: which proposals are opened in this run, and why the others have to wait."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _IMMEDIATE_REQUESTS = frozenset({UserRequest.OPEN, UserRequest.AGAIN})
 
 @dataclass(frozen=True, slots=True)
 class OpenQueue:
-    """The proposals to open for one base branch of a repository, and their limits."""
+    """The proposals to open for one base branch of a repository, and the limits that apply to them."""
 
     repository: Hashable
-    """The key of the repository; all its base branches share its limits."""
+    """The key of the repository. All base branches of a repository share its limits."""
     limits: ProposalLimits
     open_steps: Sequence[OpenRequest]
     open_count: int
-    """Open requests of basebump for this base branch that stay open."""
+    """Number of basebump's open requests for this base branch that stay open."""
     repositories_per_run: int | None = None
-    """How many repositories a run may onboard; None if this repository does not count."""
+    """How many repositories a run may onboard. None if onboarding this repository does not count towards the limit."""
 
 
 @dataclass(slots=True)
 class _OpenCounts:
-    """Counts of open proposals, and of those that this run opens."""
+    """Counts of open proposals, and of the proposals that this run opens."""
 
     open_by_repository: Counter[Hashable]
     new_by_repository: Counter[Hashable] = field(default_factory=Counter)
     new_in_run: int = 0
-    """Opened proposals that count towards the limit per run."""
+    """Number of proposals opened in this run that count towards the limit per run."""
     onboarded: set[Hashable] = field(default_factory=set)
 
     def add(self, queue: OpenQueue, proposal: Proposal) -> None:
@@ -50,10 +50,10 @@ class _OpenCounts:
 
 
 def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str, DeferProposal]]:
-    """Return the deferred proposals of each queue by branch, in the order of the queues.
+    """Return the proposals of each queue that have to wait, by branch and in the order of the queues.
 
-    Proposals with the highest priority are opened first, across all repositories, so that a limit per run has the least
-    cost. A proposal that replaces a digest which is gone, or that a user requests, is never deferred.
+    Proposals are opened in the order of their priority, across all repositories, so that a limit per run delays the
+    least important ones. A proposal that replaces a missing digest or that a user requests never has to wait.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
@@ -94,13 +94,16 @@ def _is_reached(limit: int | None, count: int) -> bool:
 
 
 def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
-    """Return True if a schedule matches the minute of `now`, in its time zone."""
+    """Return True if a schedule matches the current minute (`now`), in the schedule's time zone."""
     minute = now.astimezone(ZoneInfo(schedule.timezone)).replace(second=0, microsecond=0)
     return next(CronSim(schedule.cron, minute - timedelta(seconds=1))) == minute
 
 
 def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, str]:
-    """Return the sort key: fixed vulnerabilities, then the age of images in use; unknown ages come last."""
+    """Return the sort key, by which the proposal with the highest priority comes first.
+
+    The number of fixed vulnerabilities counts first, then the age of the images in use. Unknown ages come last.
+    """
     priority = proposal.priority
     never = datetime.max.replace(tzinfo=UTC)
     return -priority.exploited_fixed, -priority.critical_fixed, priority.oldest_built_at or never, proposal.branch

@@ -1,7 +1,8 @@
-"""Data that basebump stores in commit messages and request bodies: intent trailers and body markers.
+"""Data that basebump stores in git and on the forge: trailers in commit messages, and markers in request bodies.
 
-Anyone with write access can change both, so they are parsed strictly, and trusted only in combination with the branch:
-the forge determines the author of a commit.
+A trailer contains the intent of a commit (a hash of the values that basebump wrote). A marker is an HTML comment.
+Anyone with write access can change both, so they are parsed strictly. They are trusted only in combination with the
+branch, because the forge determines the author of a commit.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from bot.model.proposal import Target
 from bot.model.request_attributes import MAX_STATUS_DESCRIPTION, CommitStatus, StatusState
 
 MAX_MARKER_LENGTH = 65_536
-"""Characters of a marker that is parsed; the maximum length of a body on GitHub."""
+"""Limit for the characters of a marker. GitHub's limit for a whole body is the same."""
 MAX_TARGET_LENGTH = 1_400
-"""Characters of one target; a reference has at most 1024, a digest 135."""
+"""Limit for the characters of one target. A reference has at most 1024, and a digest 135."""
 
 COMMENT_MARKER = "<!-- basebump:told -->"
-"""Hidden in basebump's only comment on a request, by which it is recognised."""
+"""Hidden in the only comment that basebump makes on a request. basebump recognises the comment by it."""
 
 _OPENING = "<!-- basebump:1 "
 _CLOSING = " -->"
@@ -32,38 +33,42 @@ _INTENT_TRAILER = "Basebump-Intent"
 _BASE_TRAILER = "Basebump-Base"
 _INTENT_PATTERN = re.compile(rf"{_INTENT_TRAILER}: 1 ([0-9a-f]{{16}})", re.ASCII)
 _ANY_TRAILER = re.compile(r"[A-Za-z0-9-]+: \S.*", re.ASCII)
-"""https://git-scm.com/docs/git-interpret-trailers, without support for folded lines and mixed paragraphs."""
+"""https://git-scm.com/docs/git-interpret-trailers. Folded lines and paragraphs that mix trailers with other lines are
+not supported."""
 
 
 def format_intent_trailer(intent: str) -> str:
-    """Return the trailer of a commit message with `intent`, 16 hexadecimal digits."""
+    """Return the trailer line that stores `intent`, which consists of 16 hexadecimal digits."""
     return f"{_INTENT_TRAILER}: 1 {intent}"
 
 
 def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
-    """Return a commit message that ends with a paragraph of `trailers` and the intent trailer.
+    """Return a commit message that ends with `trailers` and the intent trailer as its last paragraph.
 
-    `base` is the base branch if it is not the default branch.
+    `base` is the base branch, or None if it is the default branch.
     """
     base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
     return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
 
 
 def parse_intent(message: str) -> str | None:
-    """Return the intent of a commit message; None unless it occurs once, in a last paragraph of trailers only."""
+    """Return the intent that a commit message states.
+
+    Return None unless the last paragraph consists only of trailers, and exactly one of them is an intent trailer.
+    """
     trailers = _find_trailers(message, _INTENT_TRAILER)
     match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
     return match[1] if match else None
 
 
 def parse_base_branch(message: str) -> str | None:
-    """Return the base branch that a commit message states; None for the default branch."""
+    """Return the base branch that a commit message states; None stands for the default branch."""
     trailers = _find_trailers(message, _BASE_TRAILER)
     return trailers[0].removeprefix(f"{_BASE_TRAILER}: ") if len(trailers) == 1 else None
 
 
 def _find_trailers(message: str, key: str) -> list[str]:
-    """Return the trailers with this key, if the last paragraph consists of trailers only."""
+    """Return the trailers with this key. Empty if the last paragraph does not consist only of trailers."""
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
     if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
@@ -73,36 +78,36 @@ def _find_trailers(message: str, key: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class StatusAttempt:
-    """A commit status that was set, or that the forge refused."""
+    """A commit status that basebump set on a commit, or that the forge refused."""
 
     commit: str
-    """Shortened by `shorten_commit`."""
+    """The commit hash, shortened by `shorten_commit`."""
     status: CommitStatus
 
 
 @dataclass(frozen=True, slots=True)
 class BodyMarker:
-    """The content of the marker in a body; a marker that cannot be parsed has the defaults."""
+    """The content of the marker in a request's body; the defaults if the marker cannot be parsed."""
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
     is_withdrawn: bool = False
-    """Whether basebump withdrew the request, so that its closing is not a decline."""
+    """Whether basebump withdrew the request, so that closing it was not a decision of a user."""
     has_automerge: bool = False
-    """Whether basebump enabled automerge."""
+    """Whether basebump enabled automerge for the request."""
     status_attempt: StatusAttempt | None = None
-    """The last status and its commit."""
+    """The last commit status that basebump tried to set."""
     started_commit: str | None = None
-    """The commit for which workflows were started or refused, shortened by `shorten_commit`."""
+    """The commit for which basebump last started workflows or tried to, shortened by `shorten_commit`."""
 
 
 def shorten_commit(commit: str) -> str:
-    """Return the part of a commit hash that markers store, which suffices to tell commits of a branch apart."""
+    """Return the part of a commit hash that markers store. It tells the commits of a branch apart."""
     return commit[:12]
 
 
 def render_marker(marker: BodyMarker) -> str:
-    """Return an HTML comment, invisible in rendered Markdown, that `parse_marker` can parse."""
+    """Return the marker as an HTML comment, which is invisible in rendered Markdown."""
     document: dict[str, object] = {
         "targets": marker.targets,
         "report": marker.report,
@@ -126,13 +131,16 @@ def render_marker(marker: BodyMarker) -> str:
 
 
 def parse_marker(body: str) -> BodyMarker:
-    """Return the content of the last marker in a body; the defaults if there is none, or it is malformed."""
+    """Return the content of the last marker in a body; the defaults if it is malformed or there is none."""
     start = body.rfind(_OPENING)
     return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMarker()
 
 
 def mark_withdrawn(body: str) -> str:
-    """Return the body with a marker that basebump withdrew the request; adds a marker if none can be parsed."""
+    """Return the body with a marker that says that basebump withdrew the request.
+
+    If the body has no marker that can be parsed, a marker is appended.
+    """
     marker = parse_marker(body)
     if marker == BodyMarker():
         added = render_marker(BodyMarker(is_withdrawn=True))
@@ -141,7 +149,10 @@ def mark_withdrawn(body: str) -> str:
 
 
 def record_status(body: str, commit: str, status: CommitStatus) -> str:
-    """Return the body with the status and its commit in the marker; unchanged if no marker can be parsed."""
+    """Return the body with the status and its commit stored in the marker.
+
+    The body is returned unchanged if it has no marker that can be parsed.
+    """
     marker = parse_marker(body)
     if marker == BodyMarker():
         return body
@@ -149,7 +160,10 @@ def record_status(body: str, commit: str, status: CommitStatus) -> str:
 
 
 def record_started_commit(body: str, commit: str) -> str:
-    """Return the body with the commit of started workflows in the marker; unchanged if no marker can be parsed."""
+    """Return the body with the commit for which workflows were started stored in the marker.
+
+    The body is returned unchanged if it has no marker that can be parsed.
+    """
     marker = parse_marker(body)
     return (
         body
@@ -159,7 +173,7 @@ def record_started_commit(body: str, commit: str) -> str:
 
 
 def _replace_marker(body: str, marker: BodyMarker) -> str:
-    """Return the body with its last marker replaced."""
+    """Return the body with its last marker replaced by `marker`."""
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
     return body[:start] + render_marker(marker) + body[end:]

@@ -1,4 +1,4 @@
-"""Options of one proposal, merged from the policies of all its image references."""
+"""Options of a proposal, merged from the policies of all image references in it."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from bot.model.request_attributes import RequestAttributes
 
 
 def is_only_aged(update: ImageUpdate) -> bool:
-    """Return True if an update waited only for its minimum age, so that its publisher released it some time ago."""
+    """Return True if an update waited only for its minimum age.
+
+    Its image was then published some time ago.
+    """
     is_old_enough = update.candidates[0].matures_at is None
     return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough
 
 
 def collect_schedules(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule, ...]:
-    """Return all schedules, each of which must allow opening the proposal."""
+    """Return all schedules of the policies. The proposal is opened only while every schedule allows it."""
     return tuple(sorted({each for update in updates for each in update.tracked_image.policy.schedules}, key=repr))
 
 
 def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
-    """Return which updates closing the proposal declines: later digests too only if every policy says so."""
+    """Return which updates are declined when a user closes the proposal.
+
+    Later digests are declined as well only if every policy says so.
+    """
     return (
         OnClose.LINE
         if all(update.tracked_image.policy.on_close is OnClose.LINE for update in updates)
@@ -34,7 +40,7 @@ def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
 
 
 def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
-    """Return the labels, reviewers and assignees of all policies; of several milestones the first by name."""
+    """Return the labels, reviewers and assignees of all policies, and the first milestone by name."""
     policies = [update.tracked_image.policy for update in updates]
     return RequestAttributes(
         labels=_merge_names(policy.labels for policy in policies),
@@ -45,13 +51,16 @@ def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
 
 
 def determine_rebase(updates: Iterable[ImageUpdate]) -> Rebase:
-    """Return when the branch is rebuilt: `never` takes precedence, then `always`."""
+    """Return when the branch is rebuilt. `never` in any policy takes precedence, then `always`."""
     modes = {update.tracked_image.policy.rebase for update in updates}
     return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in modes), Rebase.AUTO)
 
 
 def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
-    """Return the priority by the fixed vulnerabilities and the age of the images in use, as far as known."""
+    """Return the priority of a proposal, from the fixed vulnerabilities and the age of the images in use.
+
+    Evidence that is unknown does not count.
+    """
     all_evidence = list(evidence)
     fixed = [finding for each in all_evidence if each.delta is not None for finding in each.delta.fixed]
     exploited_ids = collect_exploited_ids(all_evidence)

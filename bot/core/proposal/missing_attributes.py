@@ -1,4 +1,4 @@
-"""Attributes that an open request lacks or must lose."""
+"""Attributes of a request (labels, commit status, …) that an open request lacks, or that must be removed from it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ from bot.model.proposal import Proposal, RemoteRequest
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 
 RETRY_PERIOD = timedelta(days=2)
-"""How long after opening or after basebump's last commit attributes are set again. An interrupted run is followed by
-another within this time, and attributes that the forge refuses are not requested endlessly."""
+"""How long after opening a request, or after basebump's last commit, attributes are set again. If a run is interrupted,
+another run follows within this time. Attributes that the forge refuses are not requested endlessly."""
 
 
 def find_missing_attributes(
     request: RemoteRequest, desired: Proposal, now: datetime, *, is_changing: bool
 ) -> RequestAttributes:
-    """Return the attributes that were never set on a request; those that users removed are not set again.
+    """Return the attributes that must be set on a request.
 
-    `is_changing` says whether the request is updated now, because its desired attributes may have changed as well.
+    Attributes that users removed are not set again. `is_changing` says whether the request is updated now. Its desired
+    attributes may then have changed as well.
     """
     attributes = NO_ATTRIBUTES
     is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
@@ -37,7 +38,7 @@ def find_missing_attributes(
 
 
 def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if automerge stays enabled: the only objection is that this run has less evidence."""
+    """Return True if automerge stays enabled because only missing evidence in this run speaks against it."""
     marker = parse_marker(request.body)
     was_enabled = marker.has_automerge and request.intent == desired.intent and marker.report is not None
     return (
@@ -46,21 +47,29 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def is_accepted(request: RemoteRequest) -> bool:
-    """Return True if a user accepted the request, possibly by enabling automerge with the account of basebump."""
+    """Return True if a user accepted the request.
+
+    A user can also accept it by enabling automerge with basebump's account.
+    """
     return request.is_accepted or (request.has_automerge and not parse_marker(request.body).has_automerge)
 
 
 def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if no status was tried for the last commit, as after a merge of the base or an interrupted run.
+    """Return True if basebump has not tried to set a status on the last commit.
 
-    If the evidence differs from that in the text, the status waits for the text.
+    This happens after a merge of the base branch or an interrupted run. False if the text of the request has other
+    evidence, because the status is then set together with the text.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
 
 
 def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
-    """Return the attributes that an unchanged request lacks on its last commit: its earlier status, and workflows."""
+    """Return the attributes that the last commit of an unchanged request lacks.
+
+    These are the status of an earlier commit and the start of workflows. They are missing if the last commit is not the
+    commit for which basebump set them.
+    """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)
     return RequestAttributes(
@@ -76,7 +85,7 @@ def _has_status_attempt(request: RemoteRequest, marker: BodyMarker) -> bool:
 
 
 def _is_workflow_start_missing(request: RemoteRequest) -> bool:
-    """Return True if starting workflows was not tried for the last commit."""
+    """Return True if basebump has not tried to start workflows for the last commit."""
     return request.head is not None and parse_marker(request.body).started_commit != shorten_commit(request.head)
 
 

@@ -1,4 +1,4 @@
-"""Whether opening a proposal is worthwhile, now or later; proposals that are already open are not considered."""
+"""Whether a proposal is worth opening, now or later. Proposals that are already open are not considered here."""
 
 from __future__ import annotations
 
@@ -23,11 +23,14 @@ _TEMPORARY_REASONS = frozenset(
         UnscannedReason.DIFFERENT_DATABASE,
     }
 )
-"""Reasons that may not apply in the next run, unlike an operating system that a scanner does not support."""
+"""Reasons that may no longer apply in the next run, in contrast to an operating system that no scanner supports."""
 
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
-    """Return the earliest time at which an update makes the proposal worth opening; None if it can be opened now."""
+    """Return the earliest time at which one of the updates makes the proposal worth opening.
+
+    Return None if the proposal can be opened now.
+    """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
         key=_get_time_or_minimum,
@@ -36,7 +39,7 @@ def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> dat
 
 
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
-    """Return True if a proposal waits because the vulnerability changes of one of its updates are unknown."""
+    """Return True if a proposal must wait because the vulnerability changes of an update are unknown."""
     return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
 
@@ -45,7 +48,10 @@ def _get_time_or_minimum(at: datetime | None) -> datetime:
 
 
 def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> datetime | None:
-    """Return when opening becomes worthwhile; None for now, and without a comparison (see `when_unknown`)."""
+    """Return when an update makes its proposal worth opening; None if it already does.
+
+    The result is also None if the images were not compared, because `when_unknown` decides about that.
+    """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
         return None
@@ -57,7 +63,10 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
 
 
 def _compute_expiry(condition: OpenCondition, evidence: Evidence) -> datetime | None:
-    """Return when the image in use becomes too old regardless of fixes; None without a rule or a build time."""
+    """Return when the image in use becomes too old to wait any longer for fixes.
+
+    Return None if the policy has no such age, or if the build time of the image is unknown.
+    """
     built_at = evidence.old.created if isinstance(evidence.old, Scan) else None
     return built_at + condition.or_older_than if built_at is not None and condition.or_older_than is not None else None
 
@@ -80,7 +89,7 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if opening depends on whether a fixed vulnerability is exploited, and the list could not be read."""
+    """Return True if opening depends on the list of exploited vulnerabilities, which could not be read."""
     condition = update.tracked_image.policy.open_when
     if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:
         return False

@@ -1,4 +1,4 @@
-"""Reports on updates that gates refuse: the proposal that was not opened, and the reasons."""
+"""Reports on proposals that are not opened because gates refuse their updates."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.model.vocabulary import ProposalOutcome
 def report_refusals(
     decisions: Iterable[Decision], base: str | None, prefix: str, reported_branches: Collection[str]
 ) -> Iterator[ProposalReport]:
-    """Yield a report for each refused proposal whose branch has no other report.
+    """Yield a report for each proposal that gates refuse completely.
 
-    `reported_branches` are the branches with another report. If gates refuse only some updates of a branch, the others
-    are proposed, so that the branch is among them.
+    If gates refuse only some updates of a branch, the others are proposed. Such a branch already has a report, so it is
+    in `reported_branches`, and gets no other report here.
     """
     refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
     for bundle, updates in build_update_groups((each.update for each in refused), base, all_at_once=False).items():
@@ -34,6 +34,6 @@ def report_refusals(
 
 
 def _list_reasons(refused: Iterable[RefusedUpdate], bundle: UpdateGroup, base: str | None) -> tuple[str, ...]:
-    """Return why, each reason once, in the order of the places."""
+    """Return the distinct reasons for which updates of a group are refused, in the order of `refused`."""
     about = (each for each in refused if get_update_group(each.update.tracked_image, base) == bundle)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

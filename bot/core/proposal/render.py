@@ -1,4 +1,4 @@
-"""Rendering of templates: a sandbox that shows untrusted text only unchanged, and bodies that fit the forge's limit."""
+"""Rendering of templates. A sandbox keeps untrusted text intact, and bodies are shortened to the forge's limit."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from bot.model.errors import BasebumpError
 from bot.model.evidence import Severity
 
 ALLOWED_FILTERS = ("length", "join")
-"""Filters that show a value completely or not at all; filters that cut or rewrite text could open a code span."""
+"""Filters that show a value completely or not at all. Filters that cut or modify text could break out of a code
+span."""
 
 _ROWS = (200, 100, 50, 25, 10, 5, 2, 1, 0)
-"""Maximum rows of a list, tried in turn until the body fits."""
+"""Limits for the rows of a list, which are tried one after another until the body fits."""
 
 _TEMPLATES = 4
-"""Compiled templates to cache: a run uses the same for all of its proposals, and compiling takes 25 milliseconds."""
+"""Number of compiled templates to cache. A run uses the same ones for all proposals, and compiling takes 25 ms."""
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 
@@ -35,11 +36,11 @@ class BodyTooLongError(BasebumpError):
 
 
 class TemplateFailedError(BasebumpError):
-    """A template uses a forbidden operation or an unknown name."""
+    """A template uses a forbidden operation or an unknown name, or it renders nothing."""
 
 
 class _TemplateSandbox(ImmutableSandboxedEnvironment):
-    """A sandbox that keeps rendered text intact: no string methods, items or slices."""
+    """A sandbox in which templates can show a text, but cannot call its methods, slice it or index it."""
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         return not _is_rendered(obj) and super().is_safe_attribute(obj, attr, value)
@@ -56,9 +57,10 @@ def _is_rendered(value: object) -> bool:
 
 @lru_cache(_TEMPLATES)
 def compile_template(source: str) -> Template:
-    """Compile a template in the sandbox; undefined names are errors, and only ALLOWED_FILTERS exist.
+    """Compile a template in the sandbox. Undefined names are errors, and only ALLOWED_FILTERS exist.
 
-    Raises jinja2's TemplateError if the template uses a forbidden operation; rendering may raise it as well.
+    Raises jinja2's TemplateError if the template is invalid or uses a forbidden operation. Rendering the compiled
+    template may raise it as well.
     """
     sandbox = _TemplateSandbox(
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
@@ -71,30 +73,34 @@ def compile_template(source: str) -> Template:
 
 
 def render_body(source: str, view_builder: Callable[[int], ProposalView], limit: int) -> str:
-    """Render the body of a proposal with as many rows as fit into `limit` characters.
+    """Render the body of a proposal, with as many rows as fit into `limit` characters.
 
-    `view_builder` builds the view for a number of rows. Raises BodyTooLongError if it does not fit without rows.
+    `view_builder` builds the view for a given number of rows. Raises BodyTooLongError if the body does not fit even
+    without rows, and TemplateFailedError if the template fails.
     """
     return _render_within_limit(source, "proposal", view_builder, limit)
 
 
 def render_dashboard(source: str, view_builder: Callable[[int], DashboardView], limit: int) -> str:
-    """Render a dashboard, with the same limit and errors as `render_body`."""
+    """Render a dashboard. Limit and exceptions are those of `render_body`."""
     return _render_within_limit(source, "dashboard", view_builder, limit)
 
 
 def render_comparison(source: str, view_builder: Callable[[int], ComparisonView], limit: int) -> str:
-    """Render a comparison of two images, with the same limit and errors as `render_body`."""
+    """Render a comparison of two images. Limit and exceptions are those of `render_body`."""
     return _render_within_limit(source, "comparison", view_builder, limit)
 
 
 def render_title(source: str, head: HeadView) -> str:
-    """Render the title of a proposal. Raises TemplateFailedError."""
+    """Render the title of a proposal. Raises TemplateFailedError if the template fails."""
     return _render_template(source, {"proposal": head}).strip()
 
 
 def render_message(source: str, head: HeadView) -> str:
-    """Render a commit message without trailers. Raises TemplateFailedError if it is empty."""
+    """Render a commit message without trailers.
+
+    Raises TemplateFailedError if the template fails or the message is empty.
+    """
     message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": head})).strip()
     if not message:
         raise TemplateFailedError("the commit message template renders nothing; hint: describe the change in it")

@@ -1,4 +1,4 @@
-"""The content of titles and commit messages: plain text without markup, limited to harmless characters."""
+"""The content of titles and commit messages. It is plain text without markup, limited to harmless characters."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from bot.model.reference import TagRef
 VERSION = 1
 
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
-"""Folders and branches that may occur in titles and commit messages."""
+"""Matches folders and branches that may be shown in titles and commit messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagUpdateView:
-    """The update of one tag's digest."""
+    """The update of one tag."""
 
     line: Plain
-    """Canonical repository and tag."""
+    """The canonical repository and the tag."""
     old: Plain | None
-    """The replaced digest."""
+    """The replaced digest; None if the file has no digest."""
     new: Plain
-    """The new digest, with the tag if that changes."""
+    """The new digest. If the tag changes, the new tag comes before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """The content of titles and commit messages; names are added, and never renamed within one `version`."""
+    """The content of titles and commit messages. Within one `version`, names are only added, never renamed."""
 
     version: int
     headline: Plain
     fixed_count: int
-    """Distinct fixed vulnerabilities, as far as they are known."""
+    """Number of distinct vulnerabilities that are known to be fixed."""
     fixed_critical: int
     fixed_exploited: int
-    """Fixed vulnerabilities that are known to be exploited."""
+    """Number of fixed vulnerabilities that are known to be exploited."""
     moves: tuple[TagUpdateView, ...]
 
 
@@ -53,7 +53,10 @@ def build_head(
     deltas: Iterable[VulnerabilityDelta | None],
     exploited_ids: Collection[str] = (),
 ) -> HeadView:
-    """Return the view of one proposal; `exploited_ids` are the ids of known exploited vulnerabilities."""
+    """Return the view of one proposal for its title and commit message.
+
+    `exploited_ids` are the ids of vulnerabilities that are known to be exploited.
+    """
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
     moves = sorted(
         {_build_tag_update_view(update) for update in updates},
@@ -77,10 +80,10 @@ def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
 
 
 def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
-    """Return the title of a proposal: its images, and its folder and base branch if it has these.
+    """Return the title of a proposal. It names the images, and the folder and base branch if they are set.
 
-    `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update redis:7 and 3
-    more images (weekly)`.
+    Examples: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`,
+    `Update redis:7 and 3 more images (weekly)`.
     """
     if update_group.is_onboarding:
         base_suffix = f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else ""

@@ -1,6 +1,6 @@
-"""Grouping of updates to proposals: which updates belong together, their branch, targets and intent.
+"""Grouping of updates into proposals: which updates belong together, and the branch, targets and intent of a group.
 
-A branch name depends only on the tag or group, so that each run finds the branches of earlier runs.
+The name of a branch depends only on the tag or the named group, so that each run finds the branches of earlier runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.model.proposal import ProposedImage, Target
 from bot.model.reference import TagRef
 
 MAX_SLUG_LENGTH = 40
-"""Characters; enough to recognise an image, and short in branch lists. The hash makes the name unique."""
+"""Number of characters, which suffices to recognise an image and is short in lists. The hash makes names unique."""
 HASH_DIGITS = 8
 
 _INVALID_CHARACTER = re.compile(r"[^a-z0-9.-]")
@@ -28,23 +28,23 @@ _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
 
 def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str:
-    """Return the key of a branch for one tag.
+    """Return the text whose hash is part of the branch name for one tag.
 
-    `folder` is set if proposals are split by folder, `base` if the base branch is not the default branch.
+    `folder` is set if proposals are split by folder, and `base` if the base branch is not the default branch.
     """
     return _build_key(f"line:{tag_ref}", folder, base)
 
 
 def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
-    """Return the key of a branch for a named group; `folder` and `base` as in `build_tag_key`."""
+    """Return the same text for a named group. `folder` and `base` are as in `build_tag_key`."""
     return _build_key(f"group:{group}", folder, base)
 
 
 def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
-    """Return `<prefix><slug>-<hash8>`, or `<prefix><hash8>` if `source` has no characters for a slug.
+    """Return `<prefix><slug>-<hash>`, or `<prefix><hash>` if `source` has no characters for a slug.
 
-    `source` is a tag or the name of a group, by which users recognise the branch. The result is a valid branch name
-    (https://git-scm.com/docs/git-check-ref-format) if `prefix` followed by a letter is valid.
+    `source` is a tag or the name of a group. The slug is made from it, so that users recognise the branch. The result
+    is a valid branch name (https://git-scm.com/docs/git-check-ref-format) if `prefix` followed by a letter is one.
     """
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:HASH_DIGITS]
     slug = _build_slug(source if isinstance(source, str) else f"{source.repository.rpartition('/')[2]}-{source.tag}")
@@ -66,22 +66,22 @@ def _build_slug(text: str) -> str:
 
 
 MAX_TARGETS_LENGTH = 16_384
-"""Characters of targets that are listed individually, about 130 of them; the body needs the remaining space."""
+"""Limit for the characters of targets that are listed individually, about 130 of them. The body needs the rest."""
 
 _EVERYTHING = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateGroup:
-    """The subject of one proposal: a tag or a named group of tags, in one folder if proposals are split."""
+    """The subject of one proposal: a tag or a named group, and a folder if proposals are split by folder."""
 
     subject: TagRef | str
     folder: str | None = None
     base: str | None = None
-    """The base branch if it is not the default branch."""
+    """The base branch; None if it is the default branch."""
 
     def get_branch(self, prefix: str) -> str:
-        """Return the branch, which does not depend on digests, files or the order of rules."""
+        """Return the name of the branch, which does not depend on digests, files or the order of rules."""
         if isinstance(self.subject, str):
             source = "all-images" if self.is_onboarding else self.subject
             return build_branch_name(prefix, source, build_group_key(self.subject, self.folder, self.base))
@@ -89,17 +89,17 @@ class UpdateGroup:
 
     @property
     def is_onboarding(self) -> bool:
-        """Whether the proposal has all updates of a repository, as its first one."""
+        """Whether the group contains all updates of a repository, for its first proposal."""
         return self.subject == _EVERYTHING
 
 
 def build_onboarding_group(base: str | None) -> UpdateGroup:
-    """Return the group of all updates; groups in the config cannot have its name."""
+    """Return the group for all updates of a repository. A group in the config cannot have the same name."""
     return UpdateGroup(_EVERYTHING, base=base)
 
 
 def get_update_group(selected: TrackedImage, base: str | None) -> UpdateGroup:
-    """Return the group of a reference; `base` is the base branch if it is not the default branch."""
+    """Return the group of an image reference. `base` is None for the default branch."""
     policy = selected.policy
     match policy.split_by:
         case SplitBy.NOTHING:
@@ -114,7 +114,7 @@ def get_update_group(selected: TrackedImage, base: str | None) -> UpdateGroup:
 def build_update_groups(
     updates: Iterable[ImageUpdate], base: str | None, *, all_at_once: bool
 ) -> dict[UpdateGroup, tuple[ImageUpdate, ...]]:
-    """Return the updates by group, in an order that depends on the groups only; each group is one proposal."""
+    """Return the updates by group. Each group becomes one proposal. Their order is always the same."""
     groups: dict[UpdateGroup, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         groups[build_onboarding_group(base) if all_at_once else get_update_group(update.tracked_image, base)].append(
@@ -124,7 +124,10 @@ def build_update_groups(
 
 
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
-    """Return the targets as `line@digest`; if they are too long, a single target with a hash of all."""
+    """Return the targets as `repository:tag@digest`.
+
+    If they are too long for a body, return a single target with a hash of all of them.
+    """
     transitions = map(get_first_transition, updates)
     targets = sorted({f"{move.new_tag_ref}@{move.new}" for move in transitions})
     if sum(map(len, targets)) <= MAX_TARGETS_LENGTH:
@@ -133,7 +136,10 @@ def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
 
 
 def compute_intent(updates: Iterable[ImageUpdate]) -> str:
-    """Return 16 hexadecimal digits over the written values: (path, locator, value)."""
+    """Return the intent of a commit: 16 hexadecimal digits that are a hash of all written values.
+
+    The path and locator of each value are part of the hash.
+    """
     written_values = sorted(
         (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
     )
@@ -141,12 +147,12 @@ def compute_intent(updates: Iterable[ImageUpdate]) -> str:
 
 
 def format_value(candidate: UpdateCandidate) -> str:
-    """Return the written value: the digest, with its tag if that changes."""
+    """Return the written value: the digest, with its tag in front if the tag changes."""
     return candidate.digest if candidate.tag is None else f"{candidate.tag}@{candidate.digest}"
 
 
 def list_proposed_images(updates: Iterable[ImageUpdate]) -> tuple[ProposedImage, ...]:
-    """Return the updated images, once for each digest that is replaced."""
+    """Return the updated images. An image occurs once for each digest that is replaced."""
     images = {
         ProposedImage(
             reference=f"{update.occurrence.reference.name}:{update.tracked_image.tag_ref.tag}",

@@ -1,4 +1,4 @@
-"""Actions that users request: by ticking checkboxes in a body or the dashboard, and by labels on a request."""
+"""Actions that users request by ticking checkboxes in a request or the dashboard, or by adding labels to a request."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bot.model.dashboard import UserRequest
 
 MAX_BRANCH_LENGTH = 255
-"""Characters; git's limit for a name in a folder."""
+"""Characters. This is the limit of git for one part of a branch name."""
 
 _REQUEST_WORDS = "|".join(UserRequest)
 _TICKED_CHECKBOX = re.compile(
@@ -20,11 +20,11 @@ _TICKED_CHECKBOX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The start of a list item with an unticked checkbox; a description of the action follows."""
+    """The start of a list item with an unticked checkbox. A description of the action follows it."""
 
     ask: UserRequest
     branch: str = ""
-    """A branch of basebump, so its name is harmless; empty in the body of the proposal itself."""
+    """A branch of basebump, whose name is harmless. Empty in the body of the proposal itself."""
 
     def __str__(self) -> str:
         words = f"{self.ask} {self.branch}".strip()
@@ -32,19 +32,23 @@ class Box:
 
 
 REQUEST_LABELS = {f"basebump-{ask}": ask for ask in (UserRequest.REBASE, UserRequest.AGAIN)}
-"""Labels on a request that request an action. `open` has none, because a waiting proposal has no request yet."""
+"""The action that each label on a request stands for. `open` has no label, because a waiting proposal has no
+request."""
 
 
 def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
-    """Return the actions that the labels of a request ask for."""
+    """Return the actions that the labels of a request stand for. Other labels are ignored."""
     return frozenset(REQUEST_LABELS[label] for label in labels if label in REQUEST_LABELS)
 
 
 def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
-    """Return the labels for these actions."""
+    """Return the labels that stand for these actions. Actions without a label are left out."""
     return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
 
 
 def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
-    """Return the requested actions with their branches; the branch is empty in the body of a proposal."""
+    """Return the actions that users requested with checkboxes, each with its branch.
+
+    The branch is empty in the body of a proposal.
+    """
     return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))

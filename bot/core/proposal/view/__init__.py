@@ -1,4 +1,4 @@
-"""The data that templates can use: public, frozen and versioned; all untrusted text is a `Text`.
+"""The data that templates can use. The classes are public, frozen and versioned, and all untrusted text is a `Text`.
 
-Users' templates depend on these names, so names are added, and never renamed within one `version`.
+Templates of users depend on the names here, so names are only added, and never renamed within one `version`.
 """

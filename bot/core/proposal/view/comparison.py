@@ -20,17 +20,17 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ComparedImageView:
-    """One of the two images."""
+    """One of the two compared images."""
 
     reference: Text
-    """The reference as given by the user, without a digest."""
+    """The reference as the user wrote it, without a digest."""
     short: Text
-    """Twelve hexadecimal digits."""
+    """The first twelve hexadecimal digits of the digest."""
     digest: Text
     platforms: tuple[Text | Plain, ...]
-    """All platforms of an index; a long list is cut and ends with the count of the others."""
+    """All platforms of an index. A long list is cut, and ends with the number of the others."""
     built: Text | None
-    """The day of its build, according to the image."""
+    """The day on which the image was built, according to the image."""
     signature: SignatureView | None
     """None if no `trust` entry matches the image."""
     scan: ScanView
@@ -38,37 +38,37 @@ class ComparedImageView:
 
 @dataclass(frozen=True, slots=True)
 class ComparisonView:
-    """The content of a comparison."""
+    """The comparison of two images."""
 
     version: int
     old: ComparedImageView
     new: ComparedImageView
     is_same: bool
-    """Whether both references lead to the same image."""
+    """Whether both references point to the same image."""
     platform: Text
-    """The platform for which both were scanned."""
+    """The platform for which both images were scanned."""
     delta: DeltaView | None
     rollback: Text | None
-    """Packages that are older in the newer image, and the vulnerabilities that this adds; None if there are none or
-    this is not known."""
+    """Packages that are older in the newer image, and the vulnerabilities that this introduces. None if there are none,
+    or if this is unknown."""
     packages: PackagesView | None
-    """None if the packages of either image are not known."""
+    """None if the packages of either image are unknown."""
     contents: ContentsView | None
     """None if the contents of either image could not be fetched."""
     scanner: Text | None
     scanner_version: Text | None
     database: Text | None
-    """The day on which the scanner's database was built."""
+    """The day on which the database of the scanner was built."""
     exploited_list: Text | None
-    """As in `ProposalView`, like the next two."""
+    """Like the next two fields, as in `ProposalView`."""
     is_exploited_unknown: bool
     epss_list: Text | None
     failed: tuple[Text, ...]
-    """Operations of basebump that failed."""
+    """Failures that occurred while basebump compared the images."""
 
 
 def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
-    """Return the view of one comparison; each list has at most `rows` rows."""
+    """Return the view of a comparison. Each list has at most `rows` rows."""
     evidence, scanner = comparison.evidence, get_scanner(comparison.evidence)
     asked, back = evidence.list_versions or ListVersions(), describe_rollback(evidence)
     return ComparisonView(

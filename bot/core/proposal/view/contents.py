@@ -1,4 +1,4 @@
-"""Template data for the contents of two images: packages, configuration and source."""
+"""Template data for the differences in the contents of two images: packages, configuration and source."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bot.core.sizes import format_size
 from bot.model.contents import PackageChange, PackageChangeKind, TransitionContents
 
 MAX_LIST_ITEMS = 20
-"""Items of one list in an image's config that are shown, of the removed and of the added ones."""
+"""Limit for the removed and for the added items that are shown of one list in an image's config."""
 MAX_VERSIONS = 5
-"""Versions of one package that are shown."""
+"""Limit for the versions that are shown of one package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ _CHANGE_ORDER = (
 
 
 def build_packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
-    """Return the view of package changes, at most `rows` of them."""
+    """Return the view of package changes, with at most `rows` rows."""
     found = sorted(changes, key=lambda each: (_CHANGE_ORDER.index(each.kind), each.type, each.name))
     counted = Counter(each.kind for each in found)
     return PackagesView(
@@ -115,13 +115,19 @@ def build_packages_view(changes: Iterable[PackageChange], rows: int) -> Packages
 
 
 def list_latest_versions(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
-    """Return the latest versions of a package, which are last in the list, after the count of earlier ones."""
+    """Return the latest versions of a package, after the number of earlier ones if there are too many.
+
+    `versions` is sorted in ascending order.
+    """
     earlier = len(versions) - MAX_VERSIONS
     return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))
 
 
 def build_contents_view(contents: TransitionContents | None, rows: int) -> ContentsView | None:
-    """Return the view of two images, at most `rows` items of each list; None if contents of either are not known."""
+    """Return the view of the differences, with at most `rows` items in each list.
+
+    Return None if the contents of either image are unknown.
+    """
     changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None

@@ -23,20 +23,20 @@ from bot.model.vocabulary import Role
 
 VERSION = 1
 MIN_IMAGES_FOR_TOTAL = 2
-"""Minimum number of compared images for a total."""
+"""Minimum number of compared images for which a total is shown."""
 MAX_LINE_NUMBERS = 20
-"""Line numbers that are shown for one file."""
+"""Limit for the line numbers that are shown of one file."""
 
 
 class UpdateType(StrEnum):
     """How far an image is updated."""
 
     PIN = "pin"
-    """It gets a digest for its tag."""
+    """The image gets a digest for its tag."""
     DIGEST = "digest"
-    """It gets a new digest, and keeps its tag."""
+    """The image gets a new digest and keeps its tag."""
     TAG = "tag"
-    """It gets another tag."""
+    """The image gets another tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +156,7 @@ def build_proposal_view(
     is_first: bool = False,
     protected_files: Sequence[str] = (),
 ) -> ProposalView:
-    """Return the view of one proposal; each list has at most `rows` rows."""
+    """Return the view of one proposal. Each list has at most `rows` rows."""
     by_transition: dict[Transition, list[ImageUpdate]] = {}
     for update in updates:
         by_transition.setdefault(get_first_transition(update), []).append(update)
@@ -197,7 +197,7 @@ def build_proposal_view(
 def _list_transition_notes(
     transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
-    """Yield the notes of each transition from all its references; a note is not repeated for the same tag."""
+    """Yield each transition with the notes of all its references. A note is not repeated for the same tag."""
     said: set[tuple[TagRef, str]] = set()
     for each in transitions:
         known = [

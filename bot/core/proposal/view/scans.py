@@ -1,4 +1,4 @@
-"""Template data for scanned images, and for the vulnerability changes between them."""
+"""Template data for the scans of images, and for the vulnerability changes between two images."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class ScanView:
 
 @dataclass(frozen=True, slots=True)
 class DeltaView:
-    """The vulnerability changes of an update. Lists may be truncated, and start with exploited vulnerabilities."""
+    """The vulnerability changes of an update. Lists begin with the worst vulnerabilities, exploited ones first."""
 
     fixed: tuple[FindingView, ...]
     introduced: tuple[FindingView, ...]
@@ -107,7 +107,7 @@ class DeltaView:
 
 
 def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
-    """Return the view of one image; its contents supply the build time if its scanner does not."""
+    """Return the view of one scan. `contents` supply the build time if the scanner does not report it."""
     said = contents.created if contents is not None else None
     match outcome:
         case NotScanned(reason=why):
@@ -127,12 +127,15 @@ def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: 
 
 
 def format_day(moment: datetime | None) -> Text | None:
-    """Return the day of a time, which is precise enough for the age of images and databases."""
+    """Return the day of `moment`, or None. A day is precise enough for the age of images and databases."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
 def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
-    """Return the view of the changes between the two scans of `evidence`, at most `rows` rows of each list."""
+    """Return the view of the changes between the two scans. Each list has at most `rows` rows.
+
+    `delta` are the changes, and `evidence` contains both scans.
+    """
     lists = (delta.fixed, delta.introduced, delta.remaining)
     fixed, introduced, remaining = (_sort_exploited_first(each, evidence)[:rows] for each in lists)
     before, after = (_build_lookup(outcome) for outcome in (evidence.old, evidence.new))
@@ -168,7 +171,7 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
 
 
 def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Sort exploited vulnerabilities first; otherwise the order, worst first, is kept."""
+    """Sort exploited vulnerabilities first. Otherwise, the order (worst first) stays the same."""
     known = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in known)
 

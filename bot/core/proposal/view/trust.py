@@ -36,7 +36,7 @@ class SignatureState(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The state as a sentence."""
+        """A sentence that explains the state."""
         return _STATE_SENTENCES.get(self) or SignatureDefect(self).sentence
 
 
