@@ -9,7 +9,7 @@ from typing import Any
 from bot.model.errors import ConfigProblem
 
 RuleEntries = Sequence[tuple[str, dict[str, Any]]]
-"""Rules as the document has them, each with its location in the file."""
+"""Rules as parsed from the file, each after its location in the file."""
 
 NO_RECORDED_AGES = (
     "is never reached: without `state` basebump forgets when it first saw a digest; hint: set `state` to a database"
@@ -39,7 +39,10 @@ def check_min_ages(rules: RuleEntries, age_registries: Collection[str]) -> Itera
 
 
 def _is_limited_to_hosts(hosts: Collection[str], match: object) -> bool:
-    """Return True if a rule matches only images on `hosts`; globs of a wrong type are reported elsewhere."""
+    """Return True if a rule matches only images on `hosts`.
+
+    Return False if a glob is not a text; another check reports that problem.
+    """
     images = match.get("image") if isinstance(match, dict) else None
     globs = images if isinstance(images, list) else [images]
     return all(isinstance(glob, str) and _has_host_prefix(hosts, glob) for glob in globs)

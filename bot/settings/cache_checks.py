@@ -1,4 +1,4 @@
-"""Checks between entries of `registries`, one of which names another as the upstream of its pull-through cache."""
+"""Checks of `upstream`, the key with which an entry of `registries` names the source of its pull-through cache."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bot.model.errors import ConfigProblem
 from bot.model.hosts import PUBLIC_HOSTS
 
 KEYS_WITH_PATH = frozenset({"host", "upstream"})
-"""The keys of an entry with a path; all other keys are about the host that is connected to."""
+"""The keys that an entry with a path may have. All other keys are about the host to which basebump connects."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListedRegistry:
-    """One entry of `registries`; a value is None if it is absent or invalid."""
+    """An entry of `registries`. `mirror` and `upstream` are None if the key is missing or invalid."""
 
     where: str
     address: str
@@ -37,9 +37,10 @@ def extract_host(address: str) -> str:
 
 
 def check_upstreams(entries: Sequence[ListedRegistry]) -> Iterator[ConfigProblem]:
-    """Yield the problems of `upstream` keys.
+    """Yield a problem for each unusable `upstream`, and for each key that an entry with a path must not have.
 
-    basebump asks an upstream directly, so an upstream must not be a cache itself; this also rules out loops.
+    basebump queries an upstream directly, so an upstream must not be a pull-through cache itself. This also rules out
+    loops.
     """
     for entry in entries:
         if not entry.is_whole_host:
@@ -67,12 +68,12 @@ def _find_upstream_problem(cache: ListedRegistry, upstream: str, entries: Sequen
         return "is the cache itself; hint: write the registry that the cache copies from"
     host = extract_host(upstream)
     if host not in PUBLIC_HOSTS and not any(each.is_whole_host and each.address == host for each in entries):
-        return f"`{host}` is not a well-known registry; hint: add an entry with `host: {host}` to have it contacted"
+        return f"`{host}` is not a well-known registry; hint: add an entry with `host: {host}` to allow it"
     for each in entries:
         if each.upstream is not None and _is_below(upstream, each.address):
-            return f"is in a cache itself, by {each.where}; hint: write what that cache copies from"
+            return f"is itself a cache (see {each.where}); hint: write the registry that this cache copies from"
         if each.is_whole_host and each.address == host and each.mirror and extract_host(each.mirror) == cache.host:
-            return f"is asked at its mirror `{each.mirror}`, by {each.where}, and that is the host of the cache"
+            return f"is contacted at its mirror `{each.mirror}` (see {each.where}), which is the host of the cache"
     return None
 
 

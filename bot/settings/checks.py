@@ -1,6 +1,7 @@
-"""Checks between keys of a config file.
+"""Checks of keys in relation to other keys of a config file.
 
-They read the document itself, so that their problems are reported together with those of single values.
+They read the parsed document, not the validated config, so that their problems are reported together with those of
+single values.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ Problems = Iterator[ConfigProblem]
 
 
 def check_config(document: Document, *, requires_forges: bool) -> Problems:
-    """Yield the problems between keys whose values may each be valid."""
+    """Yield the problems of keys that do not fit together, even if each value is valid by itself."""
     yield from _check_empty_values(document, ())
     if isinstance(document.get("schema"), bool):  # Python counts True as the number 1
         yield ConfigProblem("schema", "must be 1, the only version that this release reads")
@@ -68,7 +69,10 @@ def check_config(document: Document, *, requires_forges: bool) -> Problems:
 
 
 def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each mapping in the list under `key`, after its location in the file."""
+    """Yield the location and the content of each mapping in the list under `key`.
+
+    Other items of the list are left out. Yield nothing if there is no such list.
+    """
     entries = document.get(key)
     for index, entry in enumerate(entries if isinstance(entries, list) else ()):
         if isinstance(entry, dict):
@@ -76,7 +80,7 @@ def iterate_entries(document: Document, key: str) -> Iterator[tuple[str, dict[st
 
 
 def _check_empty_values(value: object, location: Location) -> Problems:
-    """Yield every key without a value: it could mean nothing or everything."""
+    """Yield a problem for every key without a value, because it could mean nothing or everything."""
     match value:
         case dict():
             for key, inner in value.items():
@@ -116,13 +120,16 @@ def _check_gitlab(where: str, forge: dict[str, Any]) -> Problems:
 
 
 def _check_overlapping_forges(document: Document) -> Problems:
-    """Yield a problem for repositories that two entries of `forges` select: a run would propose to them twice."""
+    """Yield a problem if two entries of `forges` select the same repositories.
+
+    A run would propose every update to these repositories twice.
+    """
     first_entries: dict[tuple[str, str], str] = {}
     for where, forge in iterate_entries(document, "forges"):
         for key, description in _list_selections(forge):
             if first_entries.setdefault(key, where) != where:
                 yield ConfigProblem(
-                    where, f"selects {description}, as {first_entries[key]} does; hint: select them once"
+                    where, f"selects {description}, and so does {first_entries[key]}; hint: select them only once"
                 )
 
 
@@ -131,7 +138,10 @@ _DEFAULT_URLS = {"github": GITHUB_API, "gitlab": GITLAB}
 
 
 def _list_selections(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield what an entry of `forges` selects: a key to compare entries by, and a description for messages."""
+    """Yield each selection of an entry of `forges`: a key, and a description for messages.
+
+    Two entries that select the same repositories have a key in common.
+    """
     kind, repositories = str(forge.get("kind")), forge.get("repositories")
     url = str(forge.get("url", _DEFAULT_URLS.get(kind, "")))
     site = f"{kind} {url.rstrip('/')}"
@@ -142,7 +152,7 @@ def _list_selections(forge: dict[str, Any]) -> Iterator[tuple[tuple[str, str], s
         yield (site, ""), f"all of `{url}`"
     app = forge.get("app")
     if isinstance(app, dict) and repositories is None:
-        yield (site, str(app.get("id"))), f"all that the App {app.get('id')} is installed on"
+        yield (site, str(app.get("id"))), f"all repositories of the App {app.get('id')}"
 
 
 def _check_duplicate_hosts(document: Document) -> Problems:
@@ -151,7 +161,7 @@ def _check_duplicate_hosts(document: Document) -> Problems:
         host = _parse_address(registry.get("host"))
         if host in first_entries:
             yield ConfigProblem(
-                f"{where}.host", f"`{host}` is already listed, by {first_entries[host]}; hint: list it once"
+                f"{where}.host", f"`{host}` is already listed by {first_entries[host]}; hint: list it only once"
             )
         elif host is not None:
             first_entries[host] = where
@@ -169,7 +179,7 @@ _ADDRESS: TypeAdapter[str] = TypeAdapter(address_fields.RegistryAddress)
 
 
 def _parse_host(value: object) -> str | None:
-    """Return the host of a registry or of a path on it; None if `value` is neither."""
+    """Return the host of an address (`host[:port][/prefix]`); None if `value` is not a valid address."""
     address = _parse_address(value)
     return cache_checks.extract_host(address) if address is not None else None
 
@@ -184,7 +194,7 @@ def _check_credentials(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if Microsoft Entra's tokens would be sent to a host that is not known to be Azure's."""
+    """Yield a problem if tokens of Microsoft Entra would be sent to a host that is not known to belong to Azure."""
     if registry.get("auth") != "azure":
         return
     host, trusted_realms = _parse_host(registry.get("host")), registry.get("trusted_realms")
@@ -198,7 +208,7 @@ def _check_azure_login(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def _check_tasks(where: str, registry: dict[str, Any]) -> Problems:
-    """Yield a problem if tasks of another registry would be listed, or if the request would have no login."""
+    """Yield a problem if `tasks` is the ID of another registry, or if the entry has no login for listing tasks."""
     resource, host = registry.get("tasks"), _parse_address(registry.get("host"))
     if resource is None or host is None or "/" in host:  # `cache_checks` reports a path
         return
@@ -218,7 +228,7 @@ def _check_cloud_login(where: str, registry: dict[str, Any]) -> Problems:
         return
     if host is not None and not is_cloud_host(host):
         example = {"ecr": "ACCOUNT.dkr.ecr.REGION.amazonaws.com", "gar": "REGION-docker.pkg.dev"}[str(auth)]
-        yield ConfigProblem(f"{where}.auth", f"needs a host such as `{example}`, and `{host}` is not one")
+        yield ConfigProblem(f"{where}.auth", f"needs a host such as `{example}`; `{host}` is not one")
 
 
 def _check_plain_http(document: Document) -> Problems:
@@ -256,10 +266,10 @@ def _check_connection(where: str, registry: dict[str, Any]) -> Problems:
 
 
 def list_age_registries(document: Document) -> Iterator[str]:
-    """Yield the registries that record when a digest was pushed, and that basebump can ask for the record.
+    """Yield the registries that record when a digest was pushed, and whose records basebump can read.
 
-    These are Azure's registries if basebump asks them directly (no mirror) and with a login: anonymous clients see
-    images, but no records.
+    These are Azure registries that basebump contacts directly (without a mirror) and with a login. Anonymous clients
+    can read images, but not the records.
     """
     for _, registry in iterate_entries(document, "registries"):
         host, auth = _parse_host(registry.get("host")), registry.get("auth")
@@ -277,12 +287,14 @@ def _check_vex(document: Document) -> Problems:
 
 
 def _check_scanners(document: Document) -> Problems:
-    """Yield keys that are only for a Trivy server, or only for a Trivy that has its own database."""
+    """Yield a problem for each key that has no effect: some need a Trivy server, others exclude it."""
     for where, entry in iterate_entries(document, "scanners"):
         if "token_env" in entry and "server" not in entry:
-            yield ConfigProblem(f"{where}.token_env", "has no effect without `server`; hint: set it, or remove this")
+            yield ConfigProblem(
+                f"{where}.token_env", "has no effect without `server`; hint: set `server`, or remove `token_env`"
+            )
         if "database" in entry and "server" in entry:
-            message = "has no effect with `server`, which downloads its database itself; hint: remove this"
+            message = "has no effect with `server`: the server downloads its own database; hint: remove `database`"
             yield ConfigProblem(f"{where}.database", message)
 
 
@@ -297,7 +309,7 @@ def _check_policy(document: Document) -> Problems:
 
 def _check_rule(where: str, rule: dict[str, Any], *, has_own: bool) -> Problems:
     if not rule.keys() - {"match"}:
-        yield ConfigProblem(where, "sets nothing; hint: add a key that holds where it matches, or remove the rule")
+        yield ConfigProblem(where, "sets no policy key; hint: add a key, or remove the rule")
     match = rule.get("match")
     if isinstance(match, dict) and match.get("role") == "own" and not has_own:
         message = "matches nothing without `own`; hint: list under `own` which images are your own builds"
@@ -312,7 +324,10 @@ def _check_signature_requirement(where: str, rule: dict[str, Any], *, has_trust:
 
 
 def _check_exploited(where: str, rule: dict[str, Any]) -> Problems:
-    """Yield every key of a rule that depends on CISA's catalogue, which the config does not name."""
+    """Yield a problem for every key of a rule that needs CISA's catalogue of exploited vulnerabilities.
+
+    The caller has checked that the config does not name this catalogue.
+    """
     bypass_severities, open_when = rule.get("bypass_min_age_for"), rule.get("open_when")
     if isinstance(bypass_severities, list) and AdvisoryList.KEV in bypass_severities:
         yield ConfigProblem(f"{where}.bypass_min_age_for[{bypass_severities.index(AdvisoryList.KEV)}]", _NEEDS_KEV)

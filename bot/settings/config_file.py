@@ -21,11 +21,11 @@ from bot.settings.problems import convert_errors
 from bot.settings.trust_files import read_trust
 
 MAX_TEMPLATE = 256 * 1024
-"""Bytes; the largest template that ships has about seven thousand."""
+"""The maximum number of bytes of a template. The largest of basebump's own templates has about seven thousand."""
 
 
 def load(path: Path, *, requires_forges: bool) -> values.Settings:
-    """Read a config file, as `bot.settings.load` describes. Raises ConfigError with every problem of the file."""
+    """Read a config file, as `bot.settings.load` does. Raises ConfigError with all problems of the file."""
     document, duplicate_keys = parse_document_file(path)
     config, problems = validate_config(document, requires_forges=requires_forges)
     if config is None or duplicate_keys or problems:
@@ -39,7 +39,7 @@ def validate_config(
     """Validate a document.
 
     Returns:
-        The config, or None if a key has an invalid value, and all problems of the document.
+        The config, and all problems of the document. The config is None if a key has an invalid value.
     """
     config: schema.ConfigFile | None = None
     invalid_values: tuple[ConfigProblem, ...] = ()
@@ -55,7 +55,7 @@ def validate_config(
 
 
 def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -> values.Settings:
-    folder = path.absolute().parent  # not resolved: a mounted config is a link into another folder
+    folder = path.absolute().parent  # links are not resolved: a mounted config is a link into another folder
     registries = tuple(_convert_registry(each, folder) for each in config.registries)
     return values.Settings(
         forges=tuple(_convert_forge(each, folder) for each in config.forges),
@@ -93,7 +93,10 @@ def _convert_config(document: Document, config: schema.ConfigFile, path: Path) -
 
 
 def _read_templates(templates: schema.TemplatesSection, config: Path) -> Mapping[str, str]:
-    """Read the operator's own templates. Raises ConfigError with the problems of all of them."""
+    """Return the sources of the operator's own templates by kind; empty if there are none.
+
+    Raises ConfigError with the problems of all templates.
+    """
     paths = templates.model_dump(exclude_none=True)
     if not paths:
         return {}
@@ -180,7 +183,7 @@ def load_repository_rules(content: bytes, source: str, age_registries: frozenset
 
 
 def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
-    """Read the file that `end_of_life` names. Raises ConfigError with every problem of that file."""
+    """Read the file that `end_of_life` names. Raises ConfigError with all problems of that file."""
     document, duplicate_keys = parse_document_file(path)
     try:
         end_of_life_file = schema.EndOfLifeFile.model_validate(document)
@@ -196,7 +199,11 @@ def _read_end_of_life(path: Path) -> tuple[ConfiguredEndOfLife, ...]:
 
 
 def _list_purging_hosts(registries: tuple[schema.RegistryConfigEntry, ...]) -> frozenset[str]:
-    """Return the registries that delete untagged manifests: well-known ones, as corrected by the operator."""
+    """Return the registries that delete untagged manifests.
+
+    For a registry with the key `purges_untagged`, its value decides. For others, basebump's list of well-known
+    registries does.
+    """
     declared = {each.host: each.purges_untagged for each in registries if each.purges_untagged is not None}
     return frozenset({host for host, purges in declared.items() if purges} | PURGING_HOSTS - declared.keys())
 
@@ -251,5 +258,8 @@ def _parse_optional_service(service: str) -> str | None:
 
 
 def _resolve_program(program: str | None, folder: Path) -> str | None:
-    """Resolve the name of a program against `folder`, unless it is a plain name, which is looked up on PATH."""
+    """Return the path of a program relative to `folder`; None if `program` is None.
+
+    A name without a slash is returned unchanged, because it is looked up on PATH.
+    """
     return str(folder / program) if program and "/" in program else program

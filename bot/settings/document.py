@@ -1,4 +1,4 @@
-"""Parses a config file into a tree of plain values: YAML of bounded size and depth, without duplicate keys."""
+"""Parses the YAML of a config file into plain values, with limits on its size and depth."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import yaml
 from bot.model.errors import ConfigError, ConfigProblem
 
 MAX_BYTES = 256 * 1024
-"""A rule takes about two hundred bytes, so there is room for a thousand of them."""
+"""The maximum size of a file. A rule has about two hundred bytes, so there is room for a thousand rules."""
 MAX_DEPTH = 20
-"""The deepest key of the schema is six levels down."""
+"""The maximum number of nested levels. The deepest key of the schema is six levels down."""
 MAX_VALUES = 50_000
-"""Values after all anchors are expanded; a thousand rules have about twenty each."""
+"""The maximum number of values after all anchors are expanded. A rule has about twenty values."""
 
 _UNPRINTABLE = yaml.reader.Reader.NON_PRINTABLE
-"""Characters that neither the file nor an escape in it may contain, such as NUL or a lone surrogate."""
+"""Characters that must not be in the file, not even as an escape, such as NUL or a lone surrogate."""
 _TEXT_TAG, _MERGE_TAG = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 Document = dict[str, Any]
@@ -28,7 +28,7 @@ def parse_document_file(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]
     """Read a config file and parse its YAML.
 
     Returns:
-        The mapping that the file holds, and the problems of its keys that do not stop the parsing.
+        The mapping in the file, and its problems that do not stop the parsing, such as duplicate keys.
 
     Raises:
         ConfigError: The file cannot be read, or is not a YAML mapping within the limits.
@@ -42,7 +42,10 @@ def parse_document_file(path: Path) -> tuple[Document, tuple[ConfigProblem, ...]
 
 
 def parse_document(content: bytes, source: str) -> tuple[Document, tuple[ConfigProblem, ...]]:
-    """Parse a config file from its bytes, as `parse_document_file` does; `source` is its name in messages."""
+    """Parse the bytes of a config file, as `parse_document_file` does.
+
+    `source` is the name of the file in messages.
+    """
     text = _decode_text(content, source)
     loader = _BoundedLoader(text)
     try:
@@ -90,7 +93,7 @@ def _build_config_error(source: str, message: str, line: int | None = None) -> C
 
 
 class _RefusedYamlError(yaml.YAMLError):
-    """YAML that is valid, but that basebump does not accept."""
+    """The YAML is valid, but basebump does not accept it."""
 
     def __init__(self, node: yaml.Node, message: str) -> None:
         self.line: int = node.start_mark.line + 1
@@ -98,7 +101,10 @@ class _RefusedYamlError(yaml.YAMLError):
 
 
 class _BoundedLoader(yaml.SafeLoader):
-    """A YAML loader that nests no deeper than MAX_DEPTH, and records duplicate keys and keys that are not text."""
+    """A YAML loader that limits the depth to MAX_DEPTH, and records duplicate keys as problems.
+
+    It refuses keys that YAML does not read as text.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -135,7 +141,7 @@ class _BoundedLoader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except ValueError as error:  # PyYAML does not catch the errors of int() and datetime()
             raise _RefusedYamlError(node, f"contains an invalid number or date: {error}") from None
-        except (LookupError, AttributeError):  # PyYAML fails so on `!!bool x`, `!!int ""` and `!!timestamp x`
+        except (LookupError, AttributeError):  # PyYAML fails like this on `!!bool x`, `!!int ""` and `!!timestamp x`
             raise _RefusedYamlError(node, f"contains an invalid {node.tag.rpartition(':')[2]}") from None
 
 
@@ -144,10 +150,10 @@ def _format_key(key: yaml.Node) -> str:
 
 
 def _check_expanded_size(root: yaml.Node) -> None:
-    """Raise _Refused if a document is too large or too deep once its anchors are expanded.
+    """Raise _RefusedYamlError if a document is too large or too deep once its anchors are expanded.
 
-    An alias is the same node object as its anchor, so every node is measured once. The recursion goes no deeper than
-    the text nests, because an anchor comes before its aliases.
+    An alias is the same node object as its anchor, so every node is measured only once. The recursion is never deeper
+    than the nesting of the text, because an anchor comes before its aliases.
     """
     measured: dict[int, tuple[int, int]] = {}
     nodes_in_progress: set[int] = set()
@@ -172,7 +178,7 @@ def _check_expanded_size(root: yaml.Node) -> None:
 
 
 def _check_escapes(node: yaml.Node) -> None:
-    """Raise _Refused if an escape writes a character that is refused in the file itself as well."""
+    """Raise _RefusedYamlError if an escape stands for a character that must not be in the file."""
     unprintable = _UNPRINTABLE.search(node.value) if isinstance(node, yaml.ScalarNode) else None
     if unprintable:
         raise _RefusedYamlError(

@@ -13,13 +13,16 @@ LOAD_ACTION, SECRETS_ACTION, TRUST_ACTION = "load it", "read its secrets", "read
 
 @dataclass(frozen=True, slots=True)
 class SettingsExamination:
-    """The check of a config that could be loaded; implements `bot.ports.Diagnosable`."""
+    """Checks a config that was loaded without errors; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
     environment: Mapping[str, str]
 
     def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
-        """Check that the variables that the config names are set; rules and templates were checked on loading."""
+        """Check that all environment variables that the config names are set.
+
+        The rules and templates were already checked when the config was loaded.
+        """
         source = self.settings.source
         yield report_ok(source, LOAD_ACTION, "it is valid, its templates included")
         unset = self.settings.list_unset_variables(self.environment)
@@ -31,12 +34,15 @@ class SettingsExamination:
 
 @dataclass(frozen=True, slots=True)
 class TrustExamination:
-    """The check of the entries of `trust`; implements `bot.ports.Diagnosable`."""
+    """Reports on the entries of `trust`; implements `bot.ports.Diagnosable`."""
 
     settings: Settings
 
     def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same at every level
-        """Report how many entries there are; keys and roots were read on loading, and no signature is fetched."""
+        """Report the number of entries.
+
+        Their keys and roots were already read when the config was loaded. No signature is fetched.
+        """
         count = len(self.settings.policy.trust)
         if count:
             entries = "1 entry" if count == 1 else f"{count} entries"

@@ -107,7 +107,10 @@ def _validate_database(value: str) -> str:
 
 
 def _build_number_validator(minimum: int, absent_meaning: str) -> BeforeValidator:
-    """Return a validator for counts; `absent_meaning` says in its message what a missing key means."""
+    """Return a validator for counts of at least `minimum`.
+
+    Its error message says that removing the key means `absent_meaning`.
+    """
 
     def check(value: object) -> object:
         if isinstance(value, bool) or not isinstance(value, int) or not minimum <= value <= MAX_COUNT:

@@ -1,4 +1,4 @@
-"""Reading of files that the config names: whole, or not at all."""
+"""Reads the files that a config names, each completely or not at all."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 class UnreadableFileError(Exception):
-    """A file cannot be read; the message has the reason and a hint, and its caller adds the subject."""
+    """A file cannot be read. The message has the reason and a hint; the caller adds the subject."""
 
 
 def read_bounded(path: Path, max_bytes: int) -> bytes:
-    """Return the content of a file of at most `max_bytes` bytes. Raises UnreadableError."""
+    """Return the content of a file. Raises UnreadableFileError, also if it has more than `max_bytes` bytes."""
     try:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)

@@ -18,7 +18,7 @@ def build_pattern_schema(title: str, pattern: re.Pattern[str]) -> WithJsonSchema
 
 @dataclass(frozen=True, slots=True)
 class TextPattern:
-    """An annotation for pydantic: the whole value must match a regular expression."""
+    """An annotation for pydantic that requires the whole value to match a regular expression."""
 
     pattern: re.Pattern[str]
     title: str

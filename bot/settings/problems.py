@@ -1,4 +1,4 @@
-"""Turns pydantic's validation errors into problems with the location in the file and a hint."""
+"""Converts pydantic's validation errors to problems: the location in the file, and a message with a hint."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bot.settings.section import ConfigSection
 from bot.settings.suggest import suggest_key
 
 MAX_QUOTED = 60
-"""Characters of a text from the file that a message repeats."""
+"""The maximum number of characters that a message quotes from the file."""
 OPERATOR_KEYS = frozenset({*ConfigFile.model_fields, *RuleEntry.model_fields, *MatchSection.model_fields})
 """Keys that the documentation lists, but that a repository's own file cannot set."""
 
@@ -30,7 +30,7 @@ JsonSchema = dict[str, Any]
 def convert_errors(
     document: Document, error: ValidationError, model: type[ConfigSection] = ConfigFile
 ) -> Iterator[ConfigProblem]:
-    """Yield a problem for every error that pydantic found in `document`, which was validated as a `model`."""
+    """Yield a problem for every error that pydantic found when it validated `document` as a `model`."""
     document_schema = DocumentSchema(document, build_json_schema(model))
     for detail in error.errors(include_url=False, include_input=False):
         location = _find_location(document, detail["loc"])
@@ -46,9 +46,10 @@ def format_location(location: Location) -> str:
 
 
 def _find_location(document: Document, steps: Location) -> Location:
-    """Return pydantic's location as a path in the file.
+    """Convert a location of pydantic to a location in the file.
 
-    Pydantic also names variants of a union, and the list around a single text; neither is in the file.
+    Pydantic's location has additional steps for the variant of a union, and for the list that may be written as a
+    single text. These steps are left out, because they are not in the file.
     """
     location: Location = ()
     for step in steps:
@@ -100,7 +101,7 @@ _EXPECTED = {
 
 
 def _describe_misreading(value: object) -> str:
-    """Describe what YAML made of an empty value, or of a word that was meant as text."""
+    """Describe how YAML reads a value that was meant as text; empty if it is a text, a list or a mapping."""
     match value:
         case None:
             return f", and {EMPTY}"
@@ -144,7 +145,7 @@ def _quote_text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True)
 class DocumentSchema:
-    """The parts of the JSON Schema that describe the locations of one document."""
+    """Finds the part of a JSON Schema that describes a location in a document."""
 
     document: Document
     schema: JsonSchema
@@ -155,7 +156,7 @@ class DocumentSchema:
         return "policy" in _get_properties(self.schema) and "forges" not in _get_properties(self.schema)
 
     def get_schema(self, location: Location) -> JsonSchema:
-        """Return the schema of a location."""
+        """Return the schema of a location; if the location accepts several kinds, that of the kind in the document."""
         schema = self.schema
         for depth, step in enumerate(location, start=1):
             schema = schema["items"] if isinstance(step, int) else _get_properties(schema)[step]
@@ -163,12 +164,15 @@ class DocumentSchema:
         return schema
 
     def list_kinds(self, location: Location) -> tuple[str, ...]:
-        """Return the kinds of mappings that a location accepts."""
+        """Return the kinds of mappings that a location accepts; empty if its mappings have no kind."""
         variants = map(self._resolve_reference, self.get_schema(location).get("oneOf", ()))
         return tuple(_get_properties(each)["kind"]["const"] for each in variants)
 
     def _choose_variant(self, schema: JsonSchema, value: object) -> JsonSchema:
-        """Return the schema, of several in `oneOf`, that fits a value: the one of its `kind`, or of a mapping."""
+        """Return the schema in `oneOf` that has the value's `kind`, or else the one of a mapping without kinds.
+
+        Return `schema` itself if there is none.
+        """
         kind = value.get("kind") if isinstance(value, dict) else None
         for each in map(self._resolve_reference, schema.get("oneOf", ())):
             kind_schema = _get_properties(each).get("kind")
@@ -177,7 +181,7 @@ class DocumentSchema:
         return schema
 
     def _resolve_reference(self, schema: JsonSchema) -> JsonSchema:
-        """Follow a `$ref` into the definitions."""
+        """Return the definition that a `$ref` names; a schema without `$ref` is returned unchanged."""
         definition = schema.get("$ref", "").rpartition("/")[2]
         resolved: JsonSchema = self.schema["$defs"][definition] if definition else schema
         return resolved

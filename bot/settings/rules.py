@@ -290,5 +290,5 @@ else:
         "Policy keys for image references of this repository. They can only make the operator's policy stricter.",
         RepositoryMatchSection,
         "The image references to which this rule applies. Default: all.",
-        {name: key.repository_description for name, key in policy_keys().items() if key.meet is not None},
+        {name: key.repository_description for name, key in policy_keys().items() if key.combine_mode is not None},
     )

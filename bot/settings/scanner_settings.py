@@ -7,14 +7,14 @@ from datetime import timedelta
 from pathlib import Path
 
 DEFAULT_SCAN_TIMEOUT = timedelta(minutes=10)
-"""Pulling and reading an image of several gigabytes takes minutes; a scan that takes longer hangs."""
+"""Pulling and scanning an image of several gigabytes takes minutes. A scan that takes longer than this hangs."""
 OSV_API = "https://api.osv.dev"
 DEFAULT_REPORT_PLATFORM = "linux/amd64"
-"""The platform that scanners use unless one is given."""
+"""The platform that scanners use by default."""
 DEFAULT_REPORT_AGE = timedelta(days=5)
-"""The same as for the databases of scanners, which are built several times a day."""
+"""The same limit as for the databases of scanners, which are built several times a day."""
 DEFAULT_DEFENDER_AGE = timedelta(days=3)
-"""Defender scans every day, and may be late."""
+"""Defender scans every day, but sometimes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,17 @@ class AutoSettings:
     """The scanner kind `auto`: the first scanner that is available."""
 
     images: tuple[str, ...] = ()
-    """Globs over canonical repositories, of which one must match; empty for all. The same for every other kind."""
+    """Globs for canonical repositories, one of which must match; empty for all images. All kinds have this field."""
     database: str | None = None
-    """The reference of Trivy's database; None for Trivy's own choice."""
+    """The image reference of Trivy's database; None for the database that Trivy uses by default."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """The limit for one image."""
+    """The time limit for scanning one image."""
     osv: str | None = OSV_API
-    """The OSV API that is used if no scanner is installed; None to send no packages anywhere."""
+    """The URL of the OSV API that is used if no scanner is installed; None if packages must not be sent anywhere."""
     send: tuple[str, ...] = ()
-    """Registries besides the well-known public ones whose images' packages may be sent there."""
+    """Registries, in addition to the well-known public ones, whose images' packages may be sent to the OSV API."""
     private: bool = False
-    """Whether findings are kept out of public repositories. The same for every other kind."""
+    """Whether findings are left out of proposals in public repositories. All kinds have this field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +41,16 @@ class TrivySettings:
 
     images: tuple[str, ...] = ()
     database: str | None = None
-    """The reference of its database; None for Trivy's own choice."""
+    """The image reference of the database; None for the database that Trivy uses by default."""
     binary: str | None = None
-    """An absolute path, or a name to look up on PATH; None for the usual name."""
+    """The absolute path of the program, or a name to look up on PATH; None for the usual name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """The limit for one image."""
+    """The time limit for scanning one image."""
     private: bool = False
     server: str | None = None
-    """The URL of a Trivy server that has the database; None if the program has its own."""
+    """The URL of a Trivy server that has the database; None if the installed Trivy uses its own database."""
     token_env: str | None = None
-    """The environment variable with the token for the server."""
+    """The environment variable with the token for the server; None if the server needs no token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,11 @@ class GrypeSettings:
 
     images: tuple[str, ...] = ()
     database: str | None = None
-    """The URL of the document that says where its database is; None for Grype's own choice."""
+    """The URL of the document that names the current database; None for the URL that Grype uses by default."""
     binary: str | None = None
-    """An absolute path, or a name to look up on PATH; None for the usual name."""
+    """The absolute path of the program, or a name to look up on PATH; None for the usual name."""
     timeout: timedelta = DEFAULT_SCAN_TIMEOUT
-    """The limit for one image."""
+    """The time limit for scanning one image."""
     private: bool = False
 
 
@@ -75,7 +75,7 @@ class OsvSettings:
     """The URL of the API, without a slash at the end."""
     images: tuple[str, ...] = ()
     send: tuple[str, ...] = ()
-    """Registries besides public ones whose images' packages may be sent to the API."""
+    """Registries, in addition to the well-known public ones, whose images' packages may be sent to the API."""
     private: bool = False
 
 
@@ -85,7 +85,7 @@ class DefenderSettings:
 
     images: tuple[str, ...] = ()
     subscriptions: tuple[str, ...] = ()
-    """The IDs of subscriptions; empty for all that the identity may read."""
+    """The IDs of the subscriptions to read; empty for all that the identity may read."""
     max_age: timedelta = DEFAULT_DEFENDER_AGE
     pulled: bool = False
     """Whether the operator guarantees that the images are pulled every month."""
@@ -94,7 +94,7 @@ class DefenderSettings:
 
 @dataclass(frozen=True, slots=True)
 class ReportSettings:
-    """Settings of the scanner kind `report`, which reads reports that another pipeline has written."""
+    """The scanner kind `report`, which reads reports that the user's own pipeline has created."""
 
     path: Path
     """A report, or a folder of reports."""
@@ -102,14 +102,17 @@ class ReportSettings:
     platform: str = DEFAULT_REPORT_PLATFORM
     """The platform of the images in reports that do not name one."""
     one_run: bool = False
-    """Whether the operator guarantees one database for the reports of each folder."""
+    """Whether the operator guarantees that all reports in a folder are based on the same database."""
     max_age: timedelta = DEFAULT_REPORT_AGE
     private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class NoScannerSettings:
-    """The scanner kind `none`: the images are not scanned, so there are no findings to keep private."""
+    """The scanner kind `none`: the images are not scanned.
+
+    `private` has no effect, because there are no findings.
+    """
 
     images: tuple[str, ...] = ()
     private: bool = False

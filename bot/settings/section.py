@@ -14,21 +14,24 @@ def _wrap_text(value: object) -> object:
 
 
 NonEmptyList = Annotated[tuple[Item, ...], Field(min_length=1)]
-"""A list with at least one item: an empty list of conditions would look like nothing and mean everything."""
+"""A list with at least one item. An empty list of conditions looks like nothing, but would match everything."""
 OneOrMore = Annotated[
     tuple[Item, ...],
     Field(min_length=1),
     BeforeValidator(_wrap_text, json_schema_input_type=str | NonEmptyList[str]),
 ]
-"""Like `NonEmptyList`, and a single text may stand in place of the list."""
+"""Like `NonEmptyList`, but a single text may be written instead of the list."""
 
 
 class ConfigSection(BaseModel):
-    """A mapping of the config file; the docstring below a key is its documentation."""
+    """A mapping of the config file. The docstring below each key is the documentation of the key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, hide_input_in_errors=True)
 
 
 def get_variant_by_kind(value: object) -> str | None:
-    """Return the name of a variant of a union by its `kind`; the brackets tell it from the keys of a mapping."""
+    """Return the name of the union's variant for a value: its `kind` in brackets; None if it is not a mapping.
+
+    The brackets distinguish the name from keys in pydantic's locations.
+    """
     return f"({value.get('kind')})" if isinstance(value, dict) else None

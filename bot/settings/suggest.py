@@ -6,13 +6,13 @@ from collections.abc import Collection
 from difflib import get_close_matches
 
 CLOSENESS = 0.6
-"""The share of common letters from which on a guess helps: `token` finds `token_env`, `labes` finds `labels`."""
+"""The minimum similarity of a suggestion, from 0 to 1: `token` finds `token_env`, and `labes` finds `labels`."""
 MAX_WORD = 60
-"""Characters; the time to compare grows with their square, and no key is longer."""
+"""The number of characters that are compared. No key is longer, and the time grows with the square of the length."""
 
 
 def suggest_key(word: str, choices: Collection[str]) -> str:
-    """Return a hint with the one of `choices` that is close to `word`, or an empty text."""
+    """Return a hint with the choice that is most similar to `word`; empty if no choice is similar enough."""
     plain = {each.replace("_", ""): each for each in choices}
     normalised = word[:MAX_WORD].lower().replace("-", "").replace("_", "").replace(" ", "")
     close = get_close_matches(normalised, plain, n=1, cutoff=CLOSENESS)

@@ -14,10 +14,10 @@ from bot.core.durations import DURATION_PATTERN, parse_duration
 from bot.settings.patterns import build_pattern_schema
 
 MAX_DURATION = timedelta(days=1)
-"""Longer waits within one run are mistakes."""
+"""The maximum of durations within one run; a longer wait is a mistake."""
 NO_DAY = "is not a date; hint: write it as 2027-01-31"
 MAX_CRON = 200
-"""Characters; real expressions have about thirty."""
+"""The maximum number of characters of a schedule; real expressions have about thirty."""
 CRON_FIELDS = 5
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h)", re.ASCII)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
@@ -58,7 +58,7 @@ def _parse_age(value: object) -> object:
 
 
 def _parse_day(value: object) -> object:
-    """Accept a date of YAML, and a date as text."""
+    """Return a date that YAML has already parsed, or parse it from a text."""
     if isinstance(value, datetime) or not isinstance(value, date | str):
         raise ValueError(NO_DAY)  # noqa: TRY004 - pydantic collects ValueErrors
     try:

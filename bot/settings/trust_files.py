@@ -11,11 +11,15 @@ from bot.settings import schema
 from bot.settings.named_file import UnreadableFileError, read_bounded
 
 MAX_FILE = 1024 * 1024
-"""Bytes; a public key has some hundred, and all certificate authorities of a browser have two hundred thousand."""
+"""The maximum number of bytes of a file.
+
+A public key has some hundred bytes. The certificates of all authorities that a browser trusts have two hundred
+thousand.
+"""
 
 
 def read_trust(entries: tuple[schema.TrustConfigEntry, ...], config: Path) -> tuple[TrustEntry, ...]:
-    """Read the files that `trust` names, relative to the config. Raises ConfigError with every problem of them."""
+    """Read the files that `trust` names, relative to the config. Raises ConfigError with all their problems."""
     problems: list[ConfigProblem] = []
     trust_entries = tuple(
         _read_trust_entry(each, config.absolute().parent, f"trust[{index}]", problems)
@@ -51,7 +55,7 @@ def _read_notation(
             except UnreadableFileError as error:
                 problems.append(ConfigProblem(f"{where}.certificates[{index}]", str(error)))
             except ValueError:
-                problems.append(ConfigProblem(f"{where}.certificates[{index}]", "holds no certificates in PEM form"))
+                problems.append(ConfigProblem(f"{where}.certificates[{index}]", "contains no certificates in PEM form"))
             else:
                 yield pem
 
@@ -68,7 +72,10 @@ def _read_notation(
 def _find_trusted_root(
     entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
 ) -> str | None:
-    """Return the path of the trusted root; the verifier reads its content."""
+    """Return the path of the trusted root; None if the entry names none. The verifier reads the file.
+
+    If there is no such file, a problem is added to `problems`.
+    """
     if entry.trusted_root is None:
         return None
     path = folder / entry.trusted_root
@@ -80,7 +87,7 @@ def _find_trusted_root(
 def _read_keys(
     entry: schema.TrustConfigEntry, folder: Path, where: str, problems: list[ConfigProblem]
 ) -> Iterator[TrustedKey]:
-    """Yield the usable public keys, and add the problems of the others to `problems`."""
+    """Yield the usable public keys, and add a problem to `problems` for each other key."""
     from bot.core.evidence.public_keys import PublicKey  # noqa: PLC0415 - imported only for configs with `trust`
 
     for index, path in enumerate(entry.keys or ()):

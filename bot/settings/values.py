@@ -22,8 +22,9 @@ JOB_TOKEN_PREFIX = "glcbt-"
 """https://docs.gitlab.com/security/tokens/#token-prefixes"""
 DEFAULT_BRANCH_PREFIX = "basebump/"
 OWNER_WRITE_DELAY = timedelta(seconds=1)
-"""Between writes to repositories that are selected by owner: GitHub asks for one second between writes.
+"""The default time between two writes to repositories that are selected by owner.
 
+GitHub asks clients to wait a second between writes:
 https://docs.github.com/en/rest/using-the-rest-api/best-practices-for-using-the-rest-api
 """
 _HEADER_WORD = re.compile(r"[!-~]+")
@@ -53,14 +54,14 @@ class RolloutMode(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OwnerSelection:
-    """Repositories of one owner; an empty condition matches all of them."""
+    """The repositories of one owner that fulfil all conditions. An empty condition is fulfilled by all of them."""
 
     owner: str
     """A user, an organisation, or a GitLab group, which includes its subgroups."""
     include: tuple[str, ...] = ()
-    """Globs over the name without the owner; at least one must match."""
+    """Globs for the name without the owner; at least one must match."""
     exclude: tuple[str, ...] = ()
-    """Globs over the name without the owner; none may match."""
+    """Globs for the name without the owner; none of them may match."""
     topics: tuple[str, ...] = ()
     """The repository must have at least one of these topics."""
 
@@ -81,10 +82,13 @@ class GithubSettings:
     """The URL of the API, without a slash at the end."""
     token_env: str | None = None
     app: AppSettings | None = None
-    """Used instead of a token. Without `repositories` and `owners`, all that the App is installed on are selected."""
+    """Used instead of a token.
+
+    If `repositories` and `owners` are empty, all repositories are selected in which the App is installed.
+    """
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
-    """Repositories named one by one: `owner/name`."""
+    """Repositories that are named one by one: `owner/name`."""
     owners: tuple[OwnerSelection, ...] = ()
     base_branches: tuple[str, ...] = ()
     """Globs; empty for the default branch."""
@@ -101,7 +105,7 @@ class GitlabSettings:
     token_env: str | None = None
     ca: Path | None = None
     repositories: tuple[str, ...] = ()
-    """Projects named one by one, by their full paths."""
+    """Projects that are named one by one, by their full paths."""
     owners: tuple[OwnerSelection, ...] = ()
     """Groups, each with its subgroups, and users."""
     base_branches: tuple[str, ...] = ()
@@ -129,23 +133,23 @@ class RegistrySettings:
     host: str
     """`host[:port]` as in canonical references."""
     path: str = ""
-    """The path on the host that `upstream` is about; empty for the whole host."""
+    """The path of the pull-through cache on the host; empty if the entry is for the whole host."""
     mirror: str | None = None
-    """`host[:port][/prefix]` that is contacted instead of `host`."""
+    """The mirror that is contacted instead of `host`: `host[:port][/prefix]`."""
     upstream: str | None = None
-    """`host[:port][/prefix]` that this pull-through cache copies."""
+    """The registry from which this pull-through cache copies: `host[:port][/prefix]`."""
     insecure: bool = False
-    """Plain http, for the mirror if there is one."""
+    """Whether to use plain http, for the mirror if there is one."""
     username_env: str | None = None
     password_env: str | None = None
     """Set if and only if `username_env` is set."""
     auth: RegistryAuth = RegistryAuth.DOCKER_CONFIG
-    """Used only if no variables are named."""
+    """Used only if `username_env` is not set."""
     ca: Path | None = None
     trusted_realms: tuple[str, ...] = ()
-    """`host[:port]` of token servers on other hosts that may receive the credential."""
+    """Token servers on other hosts that may receive the credential: `host[:port]`."""
     tasks: str | None = None
-    """The resource ID of the Azure registry whose tasks are listed; None to list none."""
+    """The resource ID of the Azure registry whose tasks are listed; None if no tasks are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,14 +157,14 @@ class VexSettings:
     """OpenVEX documents, and the authors whose statements count."""
 
     location: Path | str
-    """A file or a folder, or a URL as text."""
+    """The path of a file or folder, or a URL as a string."""
     authors: tuple[str, ...]
-    """Globs, of which one must match."""
+    """Globs for the author of a document, one of which must match."""
 
 
 @dataclass(frozen=True, slots=True)
 class EnrichmentSettings:
-    """Sources of lists and documents on vulnerabilities: paths, or URLs as text."""
+    """Sources of lists and documents about vulnerabilities. A path is a file; a string is a URL; None means no list."""
 
     kev: Path | str | None = None
     epss: Path | str | None = None
@@ -179,7 +183,7 @@ class StateServer:
     """State in a PostgreSQL database."""
 
     url: str
-    """Without a password, which libpq takes from the environment or from a password file."""
+    """The URL without a password. libpq takes the password from the environment or from a password file."""
 
 
 StateSettings = StateFile | StateServer
@@ -187,39 +191,42 @@ StateSettings = StateFile | StateServer
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of the operator; without a config file, the defaults."""
+    """All settings of the operator. Without a config file, every field has its default."""
 
     forges: tuple[ForgeSettings, ...] = ()
     registries: tuple[RegistrySettings, ...] = ()
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     files: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Names of formats, each with globs over the paths of more files that it reads."""
+    """Names of formats, each with globs for the paths of additional files in that format."""
     scanners: tuple[ScannerSettings, ...] = ()
     """Each image is scanned by the first entry that matches it."""
     enrichment: EnrichmentSettings = field(default_factory=EnrichmentSettings)
     branch_prefix: str = DEFAULT_BRANCH_PREFIX
     age_registries: frozenset[str] | None = frozenset()
-    """The registries that record the ages of digests; None if `state` records them for all."""
+    """The registries that record the ages of digests; None if `state` records the ages of all digests."""
     templates: Mapping[str, str] = field(default_factory=dict)
-    """The sources of the operator's own templates, by kind: `title`, `body`, `message`, `dashboard`."""
+    """The sources of the operator's own templates by kind: `title`, `body`, `message`, `dashboard`."""
     trailers: tuple[str, ...] = ()
-    """Trailers of every commit message, besides basebump's own."""
+    """Trailers of every commit message, in addition to basebump's own."""
     has_dashboards: bool = False
-    """Whether each repository has an issue that lists everything."""
+    """Whether each repository has a dashboard: an issue with an overview."""
     has_status: bool = True
-    """Whether a proposal's evidence is also a commit status."""
+    """Whether a proposal's evidence is also written to a commit status."""
     rollout: RolloutOptions = field(default_factory=RolloutOptions)
     limits: ProposalLimits | None = None
     """None if the config has no limits."""
     state: StateSettings | None = None
     """None if no state is kept."""
     write_delay: timedelta | None = None
-    """None if the config does not set it; `get_write_delay` has the default."""
+    """None if the config does not set it; `get_write_delay` then returns a default."""
     source: str = ""
     """The config file's name in messages."""
 
     def get_write_delay(self, *, is_selected_by_owner: bool) -> timedelta:
-        """Return the minimum time between two writes to repositories that are selected by owner, or one by one."""
+        """Return the minimum time between two writes.
+
+        If the config does not set it, it depends on how the repositories are selected: by owner, or one by one.
+        """
         if self.write_delay is not None:
             return self.write_delay
         return OWNER_WRITE_DELAY if is_selected_by_owner else timedelta()
@@ -227,7 +234,8 @@ class Settings:
     def get_secret(self, variable: str, environment: Mapping[str, str]) -> str:
         """Return the value of a variable that these settings name, without line breaks at its end.
 
-        Raises ConfigError if it is not set or empty; the error names the variable and every key that names it.
+        Raises ConfigError if the variable is empty or not set. The error names the variable and every key that refers
+        to it.
         """
         value = read_secret(environment, variable)
         if not value:
@@ -236,10 +244,10 @@ class Settings:
         return value
 
     def get_token(self, variable: str, environment: Mapping[str, str]) -> str:
-        """Return the value of a variable that is to be sent in a header.
+        """Return the token in a variable, which will be sent in an HTTP header.
 
-        Raises ConfigError if it is not set or cannot be sent in a header. It is checked here, because the error of an
-        HTTP library would show the value.
+        Raises ConfigError if the variable is not set, or if its value cannot be sent in a header. The value is checked
+        here, because the error message of an HTTP library would contain the value.
         """
         value = self.get_secret(variable, environment).strip()
         if not _HEADER_WORD.fullmatch(value):
@@ -249,14 +257,14 @@ class Settings:
         return value
 
     def build_variable_error(self, variable: str, message: str) -> ConfigError:
-        """Return the error for a variable that these settings name and whose value cannot be used."""
+        """Return an error for a variable whose value cannot be used, with the location of every key that names it."""
         locations = (where for where, name in self._list_variables() if name == variable)
         return ConfigError(self.source, tuple(ConfigProblem(where, message) for where in locations))
 
     def list_unset_variables(self, environment: Mapping[str, str]) -> tuple[ConfigProblem, ...]:
-        """Return a problem for every key that names a variable which is not set.
+        """Return a problem for every key that names a variable which is empty or not set.
 
-        That is not an error in the file: a command fails only when it needs the value.
+        This is not an error in the file: a command fails only when it needs the value.
         """
         variables = self._list_variables()
         return tuple(
@@ -266,7 +274,7 @@ class Settings:
         )
 
     def _list_variables(self) -> Iterator[tuple[str, str]]:
-        """Yield every variable that the settings name, after the location of its key."""
+        """Yield the location of every key that names a variable, and the name of the variable."""
         for index, forge in enumerate(self.forges):
             if isinstance(forge, GithubSettings | GitlabSettings) and forge.token_env is not None:
                 yield f"forges[{index}].token_env", forge.token_env
@@ -283,7 +291,10 @@ class Settings:
 
 
 def read_secret(environment: Mapping[str, str], variable: str) -> str:
-    """Return the value of a variable, without a line break at its end, as Secrets made from files have it."""
+    """Return the value of a variable without line breaks at its end; empty if it is not set.
+
+    Secrets that were created from files end in a line break.
+    """
     return environment.get(variable, "").rstrip("\r\n")
 
 

@@ -55,7 +55,7 @@ WRONG = [
     (
         "trust: [{image: '**', notation: {certificates: [basebump.yaml], subjects: [O=Acme]}}]",
         "trust[0].notation.certificates[0]",
-        "holds no certificates in PEM form",
+        "contains no certificates in PEM form",
     ),
     ("trust: [{image: '**', notation: {subjects: [O=Acme]}}]", "trust[0].notation.certificates", "is required"),
     ("trust: [{image: nginx, keys: [a.pub]}]", "trust[0].image", "write `docker.io/library/nginx`"),
@@ -122,13 +122,13 @@ WRONG = [
     (
         "forges: [{kind: gitlab, repositories: [a/b]}, {kind: gitlab, url: 'https://gitlab.com', repositories: [a/b]}]",
         "forges[1]",
-        "selects `a/b`, as forges[0] does",
+        "selects `a/b`, and so does forges[0]",
     ),
-    ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, as forges[0] does"),
+    ("forges: [{kind: local, url: x}, {kind: local, url: x/}]", "forges[1]", "all of `x/`, and so does forges[0]"),
     (
         "forges: [{kind: github, repositories: [a/b]}, {kind: github, repositories: [A/B]}]",
         "forges[1]",
-        "selects `A/B`, as forges[0] does",
+        "selects `A/B`, and so does forges[0]",
     ),
     ("registries: [{mirror: a.example.com}]", "registries[0].host", "is required"),
     # types
@@ -191,7 +191,7 @@ WRONG = [
     (
         "forges: [{kind: github, app: {id: 7, key_env: K}}, {kind: github, app: {id: 7, key_env: K}}]",
         "forges[1]",
-        "selects all that the App 7 is installed on, as forges[0] does",
+        "selects all repositories of the App 7 is installed on, and so does forges[0]",
     ),
     ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
     ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),
@@ -204,7 +204,7 @@ WRONG = [
     ("forges: [{kind: local, url: x, repositories: [../y]}]", "forges[0].repositories[0]", "without `..`"),
     ("forges: [{kind: local, url: x, repositories: [/y]}]", "forges[0].repositories[0]", "inside the folder"),
     # policy
-    ("policy: [{match: {image: '**'}}]", "policy[0]", "sets nothing"),
+    ("policy: [{match: {image: '**'}}]", "policy[0]", "sets no policy key"),
     ("policy: [{pin: true, match: {image: nginx}}]", "policy[0].match.image", "`docker.io/library/nginx`"),
     ("policy: [{pin: true, match: {image: '*'}}]", "policy[0].match.image", "write `**`"),
     ("policy: [{pin: true, match: {image: [a/b]}}]", "policy[0].match.image[0]", "write `docker.io/a/b`"),

@@ -13,7 +13,7 @@ WRONG = [
     ("registries: [{host: a b.example.com}]", "registries[0].host", "is not a registry"),
     ("registries: [{host: a.example.com/b}]", "registries[0].host", "is a path and not a host"),
     ("registries: [{host: 'http://a.example.com'}]", "registries[0].host", "`insecure: true`"),
-    ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed, by registries[0]"),
+    ("registries: [{host: ghcr.io}, {host: GHCR.io}]", "registries[1].host", "already listed by registries[0]"),
     ("registries: [{host: docker.io}, {host: index.docker.io}]", "registries[1].host", "already listed"),
     ("registries: [{host: docker.io}, {host: registry-1.docker.io}]", "registries[1].host", "already listed"),
     ("registries: [{host: ghcr.io, mirror: ghcr.io}]", "registries[0].mirror", "is the registry itself"),
@@ -44,7 +44,7 @@ WRONG = [
     (
         "registries: [{host: a.io/b, upstream: ghcr.io}, {host: a.io/b/, upstream: quay.io}]",
         "registries[1].host",
-        "`a.io/b` is already listed, by registries[0]",
+        "`a.io/b` is already listed by registries[0]",
     ),
     ("registries: [{host: a.io, upstream: docker.io/Library}]", "registries[0].upstream", "lower-case words"),
     ("registries: [{host: a.io/b, upstream: a.io/b}]", "registries[0].upstream", "is the cache itself"),
@@ -54,14 +54,14 @@ WRONG = [
     (
         "registries: [{host: a.io, upstream: c.io/d}, {host: c.io, upstream: docker.io}]",
         "registries[0].upstream",
-        "is in a cache itself, by registries[1]",
+        "is itself a cache (see registries[1])",
     ),
     (
         "registries: [{host: a.io/b, upstream: docker.io}, {host: docker.io, mirror: a.io/b}]",
         "registries[0].upstream",
-        "is asked at its mirror `a.io/b`, by registries[1]",
+        "is contacted at its mirror `a.io/b` (see registries[1])",
     ),
-    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "and `ghcr.io` is not one"),
+    ("registries: [{host: ghcr.io, auth: ecr}]", "registries[0].auth", "`ghcr.io` is not one"),
     (
         "registries: [{host: 123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.example, auth: ecr}]",
         "registries[0].auth",
