@@ -21,38 +21,76 @@ PAGE = ROOT / "docs" / "vocabulary.md"
 
 _STATUSES = {
     OccurrenceStatus.UP_TO_DATE: "The file contains the digest that the tag points to.",
-    OccurrenceStatus.UPDATE: "A newer digest is available, and is proposed (or written to the file by `scan --write`).",
-    OccurrenceStatus.HELD: "A newer digest is available, but it is not clearly better.",
+    OccurrenceStatus.UPDATE: (
+        "A newer digest is available. basebump proposes it, or `scan --write` writes it to the file."
+    ),
+    OccurrenceStatus.HELD: "A newer digest is available, but it is not clearly better than the digest in the file.",
     OccurrenceStatus.REFUSED: "A newer digest is available, but a rule refuses it.",
-    OccurrenceStatus.GONE: "The registry lost the digest in the file; the tag's current digest is proposed at once.",
-    OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and its last digest is outdated.",
-    OccurrenceStatus.SKIPPED: "It is left unchanged, because of your policy, the file itself, or a built-in rule.",
-    OccurrenceStatus.UNRESOLVED: "The tag could not be looked up in the registry.",
-    OccurrenceStatus.NOT_CHECKED: "No lookup was made.",
+    OccurrenceStatus.GONE: (
+        "The registry lost the digest in the file. basebump proposes the tag's current digest at once."
+    ),
+    OccurrenceStatus.SUPERSEDED: "The tag receives no further updates, and the last digest of the tag is outdated.",
+    OccurrenceStatus.SKIPPED: (
+        "basebump does not change the reference because of your policy, the file, or a built-in rule."
+    ),
+    OccurrenceStatus.UNRESOLVED: "basebump could not look up the tag in the registry.",
+    OccurrenceStatus.NOT_CHECKED: "basebump did not look up the tag.",
 }
 
 _OUTCOMES = {
-    ProposalOutcome.OPENED: "A new request was opened.",
-    ProposalOutcome.REFRESHED: "The open request was updated: its commit, its text, or attributes such as labels.",
-    ProposalOutcome.UNCHANGED: "The request is open and current; nothing was done.",
-    ProposalOutcome.CLOSED: "The update is no longer needed: the request was closed and its branch deleted.",
-    ProposalOutcome.LEFT_ALONE: "A user committed to it or accepted it, or some data could not be read.",
-    ProposalOutcome.DECLINED: "A user closed a request for it, or one whose closing declines all later updates.",
-    ProposalOutcome.DEFERRED: "A limit or a schedule postpones opening it to a later run.",
-    ProposalOutcome.REFUSED: "The gates refused all of its images, and there is no request: nothing was written.",
-    ProposalOutcome.SWEPT: "A branch of basebump without a request was no longer needed, and was deleted.",
-    ProposalOutcome.FAILED: "An error occurred, which `failed` describes.",
-    ProposalOutcome.WOULD_OPEN: "It would be `opened` at the level `propose`.",
-    ProposalOutcome.WOULD_REFRESH: "It would be `refreshed` at the level `propose`.",
-    ProposalOutcome.WOULD_CLOSE: "It would be `closed` or `swept` at a higher level.",
+    ProposalOutcome.OPENED: "basebump opened a new pull request.",
+    ProposalOutcome.REFRESHED: (
+        "basebump updated the open pull request: its commit, its text, or attributes such as labels."
+    ),
+    ProposalOutcome.UNCHANGED: "The open pull request is current, so basebump did nothing.",
+    ProposalOutcome.CLOSED: "The update is no longer needed. basebump closed the pull request and deleted its branch.",
+    ProposalOutcome.LEFT_ALONE: (
+        "A user committed to the branch or accepted the proposal, or some data could not be read."
+    ),
+    ProposalOutcome.DECLINED: (
+        "A user closed a pull request for this update, or one whose closing declines later updates."
+    ),
+    ProposalOutcome.DEFERRED: "Because of a limit or a schedule, basebump opens the proposal in a later run.",
+    ProposalOutcome.REFUSED: "The gates refused all images of the proposal, so basebump opened no pull request.",
+    ProposalOutcome.SWEPT: "basebump deleted one of its branches, which had no pull request and was no longer needed.",
+    ProposalOutcome.FAILED: "An error occurred. The entry in `failed` describes the error.",
+    ProposalOutcome.WOULD_OPEN: "At the level `propose`, the outcome would be `opened`.",
+    ProposalOutcome.WOULD_REFRESH: "At the level `propose`, the outcome would be `refreshed`.",
+    ProposalOutcome.WOULD_CLOSE: "At a higher level, the outcome would be `closed` or `swept`.",
+}
+
+_SCAN_STATES = {
+    UnscannedReason.NO_SCANNER: "No scanner is configured or installed.",
+    UnscannedReason.SCANNER_MISSING: "The scanner that the config names is not installed.",
+    UnscannedReason.FAILED: "The scanner failed.",
+    UnscannedReason.TIMED_OUT: "The scan took longer than `timeout`.",
+    UnscannedReason.OS_UNKNOWN: "The scanner did not recognise the operating system of the image.",
+    UnscannedReason.OS_UNSUPPORTED: "The scanner's database does not cover the release of the operating system.",
+    UnscannedReason.END_OF_LIFE: "The operating system is past its end of life, so no database covers it.",
+    UnscannedReason.DATABASE_STALE: "The scanner's database is too old.",
+    UnscannedReason.NOT_RESCANNED: "No scan of the image is recent enough.",
+    UnscannedReason.IMAGE_GONE: "The registry no longer has the image.",
+    UnscannedReason.PLATFORM_MISSING: "The image does not have the platform.",
+    UnscannedReason.DIFFERENT_DATABASE: (
+        "The other image was scanned by another scanner, or with another version of the database."
+    ),
+    UnscannedReason.DATABASE_UNKNOWN: (
+        "At least one image was scanned with an unknown database, so the images are not compared."
+    ),
+    UnscannedReason.NO_REPORT: "There is no report about the image.",
+    UnscannedReason.SBOM_ABSENT: "The image has no usable inventory of its packages (SBOM).",
+    UnscannedReason.NOT_SENT: (
+        "The config does not allow basebump to send the packages of the image to the scanning service."
+    ),
+    UnscannedReason.WITHHELD: "The findings are private, and everyone can read the proposal.",
 }
 
 _STAGES = {
-    FailureStage.SURVEY: "A repository, tree or file could not be read.",
-    FailureStage.RESOLVE: "A registry could not be queried.",
-    FailureStage.ASSESS: "An image could not be scanned.",
-    FailureStage.EDIT: "A file could not be written.",
-    FailureStage.PROPOSE: "A forge could not be read or written.",
+    FailureStage.SURVEY: "basebump could not read a repository, a tree or a file.",
+    FailureStage.RESOLVE: "basebump could not query a registry.",
+    FailureStage.ASSESS: "basebump could not scan an image.",
+    FailureStage.EDIT: "basebump could not write a file.",
+    FailureStage.PROPOSE: "basebump could not read from a forge or write to it.",
 }
 
 
@@ -62,23 +100,36 @@ def page() -> str:
 
 
 def _lines() -> Iterator[str]:
-    yield from ("# Vocabulary", "", "The terms that reports use. Releases add terms, and never rename them.", "")
+    yield from (
+        "# Vocabulary",
+        "",
+        "This page lists the terms that reports use. Releases can add terms, but never rename them.",
+        "",
+    )
     yield from ("## Status of an image reference", "")
     for status in OccurrenceStatus:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
         yield from _reasons(REASONS_BY_STATUS[status])
-    yield from ("## Unsupported texts", "", "Texts that are not readable image references (`unsupported`).", "")
+    yield from (
+        "## Unsupported texts",
+        "",
+        "The following texts are not readable image references (`unsupported`).",
+        "",
+    )
     yield from _reasons(UNSUPPORTED_REASONS)
     yield from ("## Violations that `check` finds", "")
     yield from _table("finding", {fault.value: fault.sentence for fault in ViolationKind})
-    yield from ("The rule that is violated (`policy`):", "")
+    yield from ("A finding of the type `policy` has one of the following reasons:", "")
     yield from _table("reason", {breach.value: breach.sentence for breach in ViolatedRule})
     yield from ("## Outcome of a proposal", "")
     yield from _table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
-    yield from ("## Scan states without findings", "", "In these states vulnerabilities are unknown, not zero.", "")
-    yield from _table(
-        "state", {state.value: f"{state.sentence[0].upper()}{state.sentence[1:]}." for state in UnscannedReason}
+    yield from (
+        "## Scan states without findings",
+        "",
+        "In these states, the vulnerabilities of an image are unknown, not zero.",
+        "",
     )
+    yield from _table("state", {state.value: _SCAN_STATES[state] for state in UnscannedReason})
     yield from ("## Stage of a failure", "")
     yield from _table("stage", {stage.value: _STAGES[stage] for stage in FailureStage})
 

@@ -99,63 +99,65 @@ class Reason(StrEnum):
 
 
 REASON_SENTENCES: dict[Reason, str] = {
-    Reason.INDEX_CHURN: "The index was rebuilt with the same images; an update would not change anything that runs.",
+    Reason.INDEX_CHURN: "The index was rebuilt with the same images. An update would not change anything that runs.",
     Reason.PLATFORM_LOST: "The newer image does not have a platform that is in use.",
     Reason.SEEN_BEFORE: "The tag was rolled back to an earlier digest.",
-    Reason.OLDER: "The image that the tag points to is older than the one in the file.",
-    Reason.LOCKED: "The image in the file is locked in its registry, and the newer one is not.",
+    Reason.OLDER: "The image that the tag points to is older than the image in the file.",
+    Reason.LOCKED: "The image in the file is locked in its registry, and the newer image is not.",
     Reason.TOO_YOUNG: "The newer image has not reached the minimum age that a rule requires.",
     Reason.NOT_PULLABLE: "The newer image cannot be pulled from the repository that the file names.",
-    Reason.RETENTION_RISK: "The image that is old enough has no tag any more, and its registry deletes such images.",
+    Reason.RETENTION_RISK: "The image that is old enough has no tag, and its registry deletes untagged images.",
     Reason.INTRODUCED: "The newer image introduces more vulnerabilities than a rule allows.",
-    Reason.DOWNGRADE: "The newer image contains older packages, as after a rollback.",
+    Reason.DOWNGRADE: "The newer image contains older packages than the image in the file.",
     Reason.NOT_SCANNED: "A rule requires a scan, and the image was not scanned.",
-    Reason.UNSIGNED: "No trusted signer signed it, and a rule requires a signature or the previous image had one.",
-    Reason.SIGNER_CHANGED: "Its signer is not the signer of the previous image, and is not listed under `trust`.",
-    Reason.SIGNATURE_FAILED: "Its signature is not valid, or cannot be verified.",
+    Reason.UNSIGNED: "The newer image has no trusted signature, but a rule requires one or the previous image had one.",
+    Reason.SIGNER_CHANGED: "The newer image has a different signer, who is not listed under `trust`.",
+    Reason.SIGNATURE_FAILED: "The signature of the newer image is not valid, or cannot be verified.",
     Reason.DIGEST_GONE: "The registry no longer has the digest that the file pins.",
-    Reason.TAG_STOPPED: "Its tag no longer receives updates, and newer releases have other tags.",
+    Reason.TAG_STOPPED: "The tag no longer receives updates, and newer releases have other tags.",
     Reason.VARIANT_DROPPED: "Newer releases are no longer published in this variant.",
-    Reason.END_OF_LIFE: "Its publisher no longer supports it.",
-    Reason.IGNORED: "A rule or a comment sets it to be ignored.",
-    Reason.NO_RULE: "The policy sets `update: none` for it.",
-    Reason.PIN_OFF: "It has no digest, and the policy sets `pin: false` for it.",
-    Reason.NO_TAG: "It has no tag, and no rule sets the tag that it tracks.",
-    Reason.CONFLICTING_EDITS: "It shares its bytes with an image reference that must not be updated in the same way.",
-    Reason.NOT_PROVED: "Parsing the edited file did not show exactly the planned change.",
-    Reason.OWN: "It is one of your own builds; those are updated only by a rule with `role: own`.",
-    Reason.MAYBE_OWN: "It may be one of your own builds: it is in no public registry, and `own:` is not set.",
-    Reason.UNKNOWN_REGISTRY: "Its registry is neither well known nor listed under `registries:`; it is not contacted.",
-    Reason.PAUSED: "The policy pauses new proposals; open proposals stay as they are.",
-    Reason.UNSUPPORTED_DIGEST: "It is pinned by a digest that is not sha256; basebump writes only sha256 digests.",
-    Reason.SHARED_ARGUMENT: "It ends with an argument that is also used for something else.",
+    Reason.END_OF_LIFE: "The publisher no longer supports the image.",
+    Reason.IGNORED: "A rule or a comment excludes the image reference from updates.",
+    Reason.NO_RULE: "The policy sets `update: none` for the image reference.",
+    Reason.PIN_OFF: "The image reference has no digest, and the policy sets `pin: false` for it.",
+    Reason.NO_TAG: "The image reference has no tag, and no rule sets a tag for it.",
+    Reason.CONFLICTING_EDITS: "The image reference shares bytes with a reference that must not get the same update.",
+    Reason.NOT_PROVED: "The edited file was parsed again, and did not contain exactly the planned change.",
+    Reason.OWN: "The image is one of your own builds, which are updated only by a rule with `role: own`.",
+    Reason.MAYBE_OWN: "The image may be your own build, because it is in no public registry and `own:` is not set.",
+    Reason.UNKNOWN_REGISTRY: "The registry is neither well known nor listed under `registries:`. It is not contacted.",
+    Reason.PAUSED: "The policy pauses new proposals. Open proposals stay as they are.",
+    Reason.UNSUPPORTED_DIGEST: "The digest in the file is not sha256, and basebump writes only sha256 digests.",
+    Reason.SHARED_ARGUMENT: "The image reference ends with an argument that is also used for something else.",
     Reason.COMPOSED_TAG: (
-        "Its tag contains an argument, whose changes a digest would silently override; "
-        "put the whole tag into the argument to have it updated."
+        "The tag contains an argument, and a digest would override every change of this argument. "
+        "Put the whole tag into the argument to enable updates."
     ),
-    Reason.TAG_IS_LABEL: "The chart also uses this tag outside of the image reference, where a digest is not allowed.",
-    Reason.CHART_UNKNOWN: "No template of its chart is available to show that this tag may contain a digest.",
-    Reason.EMBEDDED: "It is part of a text inside the file, and the program that reads that text is unknown.",
-    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository says to replace it.",
-    Reason.ACR_TASK: "An ACR task builds from it and runs when its tag is updated; once pinned, it would never run.",
-    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces it with another image.",
-    Reason.OTHER_WRITER: "Another tool writes this image, and the two would overwrite each other's changes.",
-    Reason.NOT_AN_IMAGE: "It uses a scheme that a build tool resolves, and is not an image in a registry.",
-    Reason.NOT_FOUND_OR_DENIED: "The registry does not have it, or does not show it without credentials.",
+    Reason.TAG_IS_LABEL: "The chart also uses this tag outside the image reference, where a digest is not allowed.",
+    Reason.CHART_UNKNOWN: "No template of the chart is available to show that this tag can contain a digest.",
+    Reason.EMBEDDED: (
+        "The reference is in a text block inside the file, and the program that reads the text is unknown."
+    ),
+    Reason.IMMUTABLE_JOB: "An existing Job cannot be changed, and nothing in the repository says to replace the Job.",
+    Reason.ACR_TASK: "An ACR task starts when this tag is updated. The task would never start for a pinned digest.",
+    Reason.REPLACED_BY_KUSTOMIZE: "A kustomization replaces the image with another image.",
+    Reason.OTHER_WRITER: "Another tool updates this image, and the two tools would overwrite each other's changes.",
+    Reason.NOT_AN_IMAGE: "The name has a scheme that a build tool resolves, and is not an image in a registry.",
+    Reason.NOT_FOUND_OR_DENIED: "The registry does not have the image, or does not show it without credentials.",
     Reason.DENIED: "The registry refused the configured credentials.",
     Reason.RATE_LIMITED: "The registry limited the rate of requests.",
     Reason.UNREACHABLE: "The registry could not be reached.",
     Reason.REGISTRY_ERROR: "The registry failed, or returned something that is not an image.",
     Reason.DIGEST_MISMATCH: "The registry returned bytes that do not match the digest that it stated.",
-    Reason.LISTS_UNREAD: "A rule depends on published data about its vulnerabilities, which could not be read.",
+    Reason.LISTS_UNREAD: "A rule depends on published vulnerability data, and this data could not be read.",
     Reason.OFFLINE: "No registry was queried.",
-    Reason.TEMPLATED: "A placeholder of a template is in place of an image reference.",
-    Reason.UNRESOLVED_ARGUMENT: "It depends on an argument or a variable that nothing in the repository sets.",
-    Reason.MALFORMED: "The text in place of an image reference is not a valid one.",
+    Reason.TEMPLATED: "The file contains a template placeholder instead of an image reference.",
+    Reason.UNRESOLVED_ARGUMENT: "The text depends on an argument or a variable that nothing in the repository sets.",
+    Reason.MALFORMED: "The text is not a valid image reference.",
     Reason.UNPARSABLE: "The file cannot be parsed as the format that its name indicates.",
     Reason.TOO_LARGE: "The file is larger than the 8 MiB that basebump reads.",
     Reason.UNDECODABLE: "The file is not UTF-8 text.",
-    Reason.TOO_DEEP: "The file has deeper nesting or more repetitions than basebump supports.",
+    Reason.TOO_DEEP: "The file is nested more deeply, or contains more repetitions, than basebump supports.",
 }
 
 REASONS_BY_STATUS: dict[OccurrenceStatus, tuple[Reason, ...]] = {
@@ -321,7 +323,9 @@ class ViolationKind(StrEnum):
 
 
 _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
-    ViolationKind.UNPINNED: "It has no digest, and the policy requires one; or it has neither digest nor tag.",
+    ViolationKind.UNPINNED: (
+        "The reference has no digest, but the policy requires one. Or it has neither digest nor tag."
+    ),
     ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
     ViolationKind.STALE: "A newer digest is available, and the image in the file is older than `--max-age` allows.",
@@ -342,9 +346,9 @@ class ViolatedRule(StrEnum):
 
 
 _RULE_SENTENCES: dict[ViolatedRule, str] = {
-    ViolatedRule.END_OF_LIFE: "It is past its end of life.",
-    ViolatedRule.TAKEN_BACK: "Its publisher withdrew it by rolling the tag back to an earlier digest.",
-    ViolatedRule.SIGNATURE: "A rule requires a signature, and no signature of a trusted signer could be verified.",
+    ViolatedRule.END_OF_LIFE: "The image is past its end of life.",
+    ViolatedRule.TAKEN_BACK: "The publisher withdrew the image by rolling the tag back to an earlier digest.",
+    ViolatedRule.SIGNATURE: "A rule requires a signature, but no signature by a trusted signer could be verified.",
 }
 
 

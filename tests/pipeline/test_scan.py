@@ -212,8 +212,8 @@ def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
         _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
     )
     assert text.endswith(
-        "\n\nno-tag               It has no tag, and no rule sets the tag that it tracks."
-        "\nunresolved-argument  It depends on an argument or a variable that nothing in the repository sets."
+        "\n\nno-tag               The image reference has no tag, and no rule sets a tag for it."
+        "\nunresolved-argument  The text depends on an argument or a variable that nothing in the repository sets."
     )
 
 
