@@ -19,7 +19,7 @@ from bot.ports import FileFormat
 
 @cache
 def load_all_formats() -> tuple[FileFormat, ...]:
-    """Return the `FORMAT` of every module of this package, sorted by name."""
+    """Import every public module of this package and return their `FORMAT` objects, sorted by name."""
     names = (module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_"))
     formats: list[FileFormat] = [import_module(f"{__name__}.{name}").FORMAT for name in names]
     return tuple(sorted(formats, key=lambda file_format: file_format.name))
@@ -54,5 +54,5 @@ class _FormatWithGlobs:
         return [path for path in paths if path in chosen or any(is_glob_match(glob, path) for glob in self.globs)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        """Yield the items that the wrapped format extracts."""
+        """Yield the items that the wrapped format extracts from `file`."""
         return self.file_format.extract(file)

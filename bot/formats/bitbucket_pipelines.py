@@ -15,8 +15,8 @@ _PIPELINE_PATHS: tuple[KeyPath, ...] = (
     ("pipelines", ALL_VALUES, ALL_VALUES, ALL_ITEMS),  # branches, tags, bookmarks, pull-requests, custom
     ("definitions", "pipelines", ALL_VALUES, ALL_ITEMS),
 )
-"""https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/; `definitions` has the pipelines that
-other repositories import."""
+"""Paths of pipelines (https://support.atlassian.com/bitbucket-cloud/docs/pipeline-start-conditions/). `definitions`
+contains the pipelines that other repositories import."""
 _STEP_PATHS: tuple[KeyPath, ...] = (
     ("step",),
     ("parallel", ALL_ITEMS, "step"),
@@ -25,14 +25,14 @@ _STEP_PATHS: tuple[KeyPath, ...] = (
 _STEP_AND_STAGE_PATHS: tuple[KeyPath, ...] = tuple(
     (*stage, *step) for stage in ((), ("stage", "steps", ALL_ITEMS)) for step in _STEP_PATHS
 )
-"""https://support.atlassian.com/bitbucket-cloud/docs/parallel-step-options/ and stage-options/."""
+"""See https://support.atlassian.com/bitbucket-cloud/docs/parallel-step-options/ and stage-options/."""
 
 
 def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations of a step's images.
+    """Return the locations of the images of a step.
 
-    A pipe without `docker://` is a version of a repository that holds a pipe, not an image.
-    https://support.atlassian.com/bitbucket-cloud/docs/step-options/
+    A pipe without `docker://` is not an image, but a version of a repository that contains a pipe. See
+    https://support.atlassian.com/bitbucket-cloud/docs/step-options/.
     """
     pipes = (
         ImageLocation((*path, script, ALL_ITEMS, "pipe"), scheme="docker://") for script in ("script", "after-script")

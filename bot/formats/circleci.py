@@ -12,10 +12,11 @@ _FILES = re.compile(r"(?:.*/)?\.circleci/.+\.ya?ml", re.DOTALL)
 _KEYWORDS = frozenset(
     {"commands", "executors", "experimental", "jobs", "orbs", "parameters", "setup", "version", "workflows"}
 )
-"""Top-level keys with a meaning; CircleCI ignores all others, so they may hold anchors:
-https://circleci.com/docs/reference/configuration-reference/"""
+"""Top-level keys with a meaning. CircleCI ignores all other keys, so these may contain anchors. See
+https://circleci.com/docs/reference/configuration-reference/."""
 _CONFIG_PATHS: tuple[KeyPath, ...] = ((), ("orbs", ALL_VALUES))
-"""An inline orb is a config inside a config: https://circleci.com/docs/orbs/author/create-an-orb/#inline-orbs"""
+"""Paths of configs. An inline orb is a config inside a config
+(https://circleci.com/docs/orbs/author/create-an-orb/#inline-orbs)."""
 
 FORMAT: FileFormat = YamlPathFormat(
     name="circleci",

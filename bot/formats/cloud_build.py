@@ -1,4 +1,4 @@
-"""Google Cloud Build: the builder images of steps; `images` and `artifacts` are build outputs and are ignored."""
+"""Google Cloud Build: the builder images of steps. `images` and `artifacts` are build outputs and are ignored."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """GitLab CI: the images and services of jobs, of hidden jobs, and of the defaults for all jobs.
 
-An image that contains a variable is `templated`, even if the file gives the variable a value: variables of the project,
-of the group and of whoever starts the pipeline take precedence over the file's
+An image that contains a variable is `templated`, even if the file gives the variable a value. Variables of the project,
+of the group and of the user who starts the pipeline take precedence over those of the file
 (https://docs.gitlab.com/ci/variables/#cicd-variable-precedence).
 """
 
@@ -14,18 +14,23 @@ from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat,
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)
-"""Any file may be included; these are the usual names and folders. The config of an agent is not a pipeline."""
+"""The usual names and folders of files that pipelines include; any file may be included. The config of an agent is not
+a pipeline."""
 _KEYWORDS = frozenset(
     {
         *("default", "include", "spec", "stages", "variables", "workflow"),
         *("after_script", "before_script", "cache", "image", "services", "types"),  # defaults from before `default`
     }
 )
-"""https://docs.gitlab.com/ci/yaml/#keywords; every other top-level key is a job, hidden if it begins with a dot."""
+"""Top-level keys that are not jobs (https://docs.gitlab.com/ci/yaml/#keywords). Every other top-level key is a job,
+which is hidden if its name starts with a dot."""
 
 
 def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations of a job's images: https://docs.gitlab.com/ci/yaml/#image and #services."""
+    """Return the locations of the images of a job.
+
+    See https://docs.gitlab.com/ci/yaml/#image and https://docs.gitlab.com/ci/yaml/#services.
+    """
     platform = ("docker", "platform")
     return (
         ImageLocation((*path, "image"), find_self_or_key("name"), platform=platform),

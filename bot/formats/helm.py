@@ -14,7 +14,7 @@ _TEMPLATE = re.compile(r"(?:.+/)?templates/.+\.(?:ya?ml|tpl|txt)", re.DOTALL)
 _TEMPLATES_FOLDER = re.compile(r"(?:(?<=/)|\A)templates/")
 _VALUES = re.compile(r"(?:.+/)?(?:[^/]*values[^/]*|values/[^/]+)\.ya?ml", re.DOTALL | re.IGNORECASE)
 _VALUES_FOLDER = re.compile(r"(?:(?<=/)|\A)(?:ci|values)/[^/]+\Z")
-"""Folders of values files below a Chart.yaml; chart-testing keeps its values in `ci/`."""
+"""Folders below a `Chart.yaml` that contain values files. chart-testing keeps its values in `ci/`."""
 
 
 class _HelmFormat:
@@ -36,7 +36,7 @@ class _HelmFormat:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield the chart folders, with their `/`, that a file may belong to according to its path."""
+    """Yield the folders of the charts to which a file may belong according to its path. Each ends with `/`."""
     if _TEMPLATE.fullmatch(path):
         yield from (path[: folder.start()] for folder in _TEMPLATES_FOLDER.finditer(path))
     elif _VALUES.fullmatch(path):

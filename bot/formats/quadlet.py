@@ -10,7 +10,7 @@ from bot.model.source import FilePath, SourceFile
 from bot.ports import FileFormat
 
 _FILE_NAME = re.compile(r"(?:.*/)?[^/]+\.(container|image|volume)(?:\.d/[^/]+\.conf)?", re.DOTALL)
-"""Units, and the drop-in files that change them."""
+"""Names of units, and of the drop-in files that modify units."""
 
 
 class _QuadletFormat:

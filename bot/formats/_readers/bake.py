@@ -58,12 +58,12 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
     bake = read_bake(hcl)
-    places: list[Occurrence | UnsupportedText] = []
+    references: list[Occurrence | UnsupportedText] = []
     for locator, target in _assign_locators(bake.targets):
         if target.inline_dockerfile is not None:
-            places += _read_inline(path, hcl, target.inline_dockerfile, f"{locator}/dockerfile-inline")
-    places += _read_contexts(path, hcl, bake)
-    yield from sorted(places, key=lambda place: place.line_number)
+            references += _read_inline(path, hcl, target.inline_dockerfile, f"{locator}/dockerfile-inline")
+    references += _read_contexts(path, hcl, bake)
+    yield from sorted(references, key=lambda reference: reference.line_number)
     arguments = dict.fromkeys(list_arguments(path, bake.targets))
     yield from (
         BuildArgumentSetting(path, hcl.get_line_number(start), dockerfile, name)
@@ -95,11 +95,11 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
     shared = bake.used_names | find_shared_variables(images)
     for image in images:
         holder = image.assignment
-        place = image.item
-        if holder is not None and isinstance(place, Occurrence):
-            place = replace(place, related_lines=(holder.line_number,))
-            place = lock_occurrence(place, Reason.SHARED_ARGUMENT) if holder.variable in shared else place
-        yield place
+        reference = image.item
+        if holder is not None and isinstance(reference, Occurrence):
+            reference = replace(reference, related_lines=(holder.line_number,))
+            reference = lock_occurrence(reference, Reason.SHARED_ARGUMENT) if holder.variable in shared else reference
+        yield reference
 
 
 def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str, ExpandedText]:

@@ -92,7 +92,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
     image_events = {id(image.node.event) for image in images if isinstance(image.node, YamlScalar)}
     uses = dict.fromkeys(list_environment_uses(document, services, image_events)) if services else {}
     outputs = frozenset(name for service in services if (name := service.output_image))
-    # Read the images only after the whole walk, because an alias on a later path may use the same scalar elsewhere.
+    # Read the images only after the whole walk, because only then is it known which scalars aliases use elsewhere.
     found: list[Occurrence | UnsupportedText | InterpolatedImage] = []
     for image in images:
         reference = _read_image(document, path, image)
@@ -113,7 +113,7 @@ def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
     """
     if service.build is None:
         platform = read_platform(service.platform)
-        yield from (_ServiceImage(*place, Role.THIRD_PARTY, platform) for place in service.walk("image"))
+        yield from (_ServiceImage(*located, Role.THIRD_PARTY, platform) for located in service.walk("image"))
         return
     for element in (ALL_VALUES, ALL_ITEMS):
         for locator, node in service.walk("build", "additional_contexts", element):
@@ -203,7 +203,7 @@ def _read_inline(
 
 
 def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str, int | None]]:
-    """Yield each line of a scalar, with the byte offset at which it is in the file literally.
+    """Yield each line of a scalar with its byte offset in the file.
 
     The offset is None if the line is not in the file literally.
     """

@@ -72,7 +72,7 @@ def _read_text(value: JsonValue, position: ReferencePosition) -> Occurrence | Un
 def _list_arguments(json: JsonFile, root: JsonObject, path: FilePath) -> Iterator[BuildArgumentSetting]:
     """Yield the build arguments that the file sets for its Dockerfile.
 
-    See the section on image-specific properties of the same page.
+    See the image-specific properties at https://containers.dev/implementors/json_reference/#image-specific.
     """
     builds = [build for build in root.list_values("build") if isinstance(build, JsonObject)][-1:]
     for build in builds:

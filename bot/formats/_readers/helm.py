@@ -46,7 +46,9 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
             value_paths = {(*each.decode().split("."),) for each in _VALUE_REFERENCE.findall(line)}
             templates = list(read_chart_template(file.path, line))
             is_whole = all(((), ValueUse.UNKNOWN) not in each.uses for each in templates) and b":=" not in line
-            unknown_template = ChartTemplate(file.path, "", frozenset((way, ValueUse.UNKNOWN) for way in value_paths))
+            unknown_template = ChartTemplate(
+                file.path, "", frozenset((value_path, ValueUse.UNKNOWN) for value_path in value_paths)
+            )
             yield from templates if is_whole else [unknown_template]
 
 

@@ -40,7 +40,7 @@ def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator
 def _convert_json_to_yaml(content: bytes) -> bytes:
     r"""Convert JSON to a form that a YAML parser accepts. All values keep their byte offsets.
 
-    Tabs become spaces, because PyYAML's own parser rejects tabs between tokens; JSON allows them nowhere else. An
+    Tabs become spaces, because PyYAML's own parser rejects tabs between tokens. JSON allows tabs nowhere else. An
     escaped surrogate (`\ud83d`) is not a character in YAML and becomes U+FFFD. No image reference contains a surrogate.
     """
     content = content.replace(b"\t", b" ")

@@ -89,8 +89,8 @@ class _KustomizationNodes:
             ],
             patches=[
                 (locator, node)
-                for way in _PATCH_PATHS
-                for locator, node in find_nodes(*way)
+                for key_path in _PATCH_PATHS
+                for locator, node in find_nodes(*key_path)
                 if isinstance(node, YamlScalar)
             ],
         )
@@ -105,7 +105,9 @@ class _KustomizationNodes:
 
 def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEntry]) -> Kustomization:
     changing_entries = [entry for entry in entries if entry.name and entry.replacement is not None]
-    resource_paths = dict.fromkeys(each for way in _RESOURCE_PATHS for each in _list_paths(document, way, path))
+    resource_paths = dict.fromkeys(
+        each for key_path in _RESOURCE_PATHS for each in _list_paths(document, key_path, path)
+    )
     return Kustomization(
         path,
         names=frozenset(entry.name for entry in changing_entries),

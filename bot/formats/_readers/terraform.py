@@ -110,11 +110,11 @@ class _TerraformReader:
             yield from self._read_encoded(f"{locator}.{rule.json_attribute}", body.get_value(rule.json_attribute))
         if rule.manifest_attribute:
             manifest = body.get_value(rule.manifest_attribute)
-            places = self._read_manifest(f"{locator}.{rule.manifest_attribute}", manifest)
+            references = self._read_manifest(f"{locator}.{rule.manifest_attribute}", manifest)
             is_job = _is_job(manifest)
             yield from (
                 lock_occurrence(each, Reason.IMMUTABLE_JOB) if is_job and isinstance(each, Occurrence) else each
-                for each in places
+                for each in references
             )
 
     def _read_manifest(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:

@@ -1,1 +1,1 @@
-"""Parsers that formats share: they turn bytes into tokens, nodes and image references with byte positions."""
+"""Parsers that several formats share. They return tokens, nodes and image references with byte offsets."""

@@ -1,4 +1,7 @@
-"""The targets and variables of a bake file (https://docs.docker.com/build/bake/reference/)."""
+"""Bake files: their targets and variables, and the build arguments that targets inherit.
+
+See https://docs.docker.com/build/bake/reference/.
+"""
 
 from __future__ import annotations
 
@@ -25,35 +28,39 @@ from bot.model.cross_file import InterpolatedText
 from bot.model.source import FilePath, Span
 
 UNKNOWN_TEXT = "${}"
-"""Stands for a computed part of a path."""
+"""Placeholder for a value that an expression computes."""
 
 _MAX_VISITS = 50_000
-"""Limit on the steps of inheritance in one file, so that a hostile file cannot exhaust the processor. A step is a target, one
-of its arguments, or one of its `inherits`; it counts again for every target that inherits it. The largest files need
-hundreds of steps."""
+"""Limit on the steps of inheritance in one file, so that a hostile file cannot use excessive time. A target, each of
+its arguments and each of its `inherits` are one step, and count again for every target that inherits from the target.
+The largest files need a few hundred steps."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 class BakeText(NamedTuple):
-    """A value of a bake file, split into literals and interpolations."""
+    """A value in a bake file, split into literals and interpolations."""
 
     start: int
-    """The byte of the file at which it begins."""
+    """The byte offset of the value in the file."""
     source: str
-    """The source text."""
+    """The source text of the value."""
     parts: tuple[HclLiteral | HclInterpolation, ...]
     is_template: bool = True
-    """Whether the value is a string; otherwise it is a computed expression, kept as one part."""
+    """True if the value is a string. Otherwise it is a computed expression, and `parts` contains only that
+    expression."""
 
     @property
     def text(self) -> InterpolatedText:
-        """The value as literals and uses of variables; an expression that is not a name becomes an unset variable."""
+        """The value as literals and uses of variables.
+
+        An expression that is not a plain name becomes a use of a variable that is never set.
+        """
         return tuple(map(_convert_part, self.parts))
 
     @property
     def value(self) -> str:
-        """The value as a string; UNKNOWN_TEXT if any part of it is computed."""
+        """The value as a string, or UNKNOWN_TEXT if any part of the value is computed."""
         if not all(isinstance(part, HclLiteral) for part in self.parts):
             return UNKNOWN_TEXT
         return b"".join(part.value for part in self.parts if isinstance(part, HclLiteral)).decode(errors="replace")
@@ -68,7 +75,7 @@ class BakeTarget:
     inline_dockerfile: BakeText | None = None
     """The value of `dockerfile-inline`."""
     arguments: list[tuple[str, int]] = field(default_factory=list)
-    """Names of the build arguments, and the bytes of the file at which they stand."""
+    """Names of the build arguments, with their byte offsets in the file."""
     context: str | None = None
     dockerfile: str | None = None
     inherits: list[str] = field(default_factory=list)
@@ -79,9 +86,9 @@ class BakeFile(NamedTuple):
 
     targets: tuple[BakeTarget, ...]
     variables: tuple[tuple[str, BakeText], ...]
-    """Variables whose default is a string."""
+    """The variables whose default is a string, with that default."""
     used_names: frozenset[str]
-    """Names that are used anywhere but in the contexts of targets."""
+    """Names that are used anywhere except in the contexts of targets."""
 
 
 def _convert_part(part: HclLiteral | HclInterpolation) -> cross_file.LiteralText | cross_file.VariableUse:
@@ -141,7 +148,10 @@ def _make_text(hcl: HclFile, value: HclExpression) -> BakeText:
 
 
 def _list_expressions(hcl: HclFile, body: HclBody, excluded_starts: Collection[int]) -> Iterator[str]:
-    """Yield every expression in `body` that may use variables, except strings that begin at `excluded_starts`."""
+    """Yield the source text of every expression in `body` that may use variables.
+
+    Strings that start at one of the offsets in `excluded_starts` are left out.
+    """
     for attribute in body.attributes:
         yield from _list_in_expression(hcl, attribute.value, excluded_starts)
     for block in body.blocks:
@@ -166,7 +176,7 @@ def _list_in_expression(hcl: HclFile, value: HclExpression, excluded_starts: Col
 
 
 def _list_in_item(hcl: HclFile, item: HclAttribute, excluded_starts: Collection[int]) -> Iterator[str]:
-    if item.name is None:  # its key is computed
+    if item.name is None:  # the key is computed
         yield hcl.content[item.start : item.value.start].decode(errors="replace")
     yield from _list_in_expression(hcl, item.value, excluded_starts)
 
@@ -176,7 +186,10 @@ def _list_interpolations(parts: Iterable[HclLiteral | HclInterpolation]) -> Iter
 
 
 def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tuple[FilePath, str, int]]:
-    """Yield Dockerfile, name and offset of every argument that a target has; none for inline Dockerfiles."""
+    """Yield each build argument that a target sets or inherits, as (Dockerfile, name, byte offset).
+
+    Targets with an inline Dockerfile, or with a Dockerfile outside the tree, are left out.
+    """
     by_name = {target.name: target for target in targets}
     visits = 0
     for target in targets:
@@ -198,7 +211,10 @@ def list_arguments(path: FilePath, targets: Sequence[BakeTarget]) -> Iterator[tu
 
 
 def _resolve_inheritance(target: BakeTarget, by_name: dict[str, BakeTarget]) -> Iterator[BakeTarget]:
-    """Yield a target and the targets that it inherits from, each before those that it overrides."""
+    """Yield `target` and the targets that it inherits from, directly or indirectly.
+
+    Each target comes before the targets whose values it overrides.
+    """
     visited_names: set[str] = set()
     pending = [target]
     while pending:

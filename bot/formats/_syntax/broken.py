@@ -1,4 +1,4 @@
-"""Files that a format cannot parse: where parsing failed, and how that is reported."""
+"""Files that a format cannot parse: where and why parsing failed, and the entry for the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.model.vocabulary import Reason
 
 
 class BrokenAtError(Exception):
-    """The bytes at `offset` are not valid in the file's language, or exceed a limit of the parser."""
+    """The bytes at `offset` are not valid in the language of the file, or they exceed a limit of the parser."""
 
     def __init__(self, offset: int, reason: Reason = Reason.UNPARSABLE) -> None:
         self.offset = offset
@@ -19,16 +19,16 @@ class BrokenAtError(Exception):
 
 
 class BrokenFile(NamedTuple):
-    """A file that is not valid in its language, or exceeds a limit of the parser."""
+    """The failure to parse a file that is not valid in its language, or that exceeds a limit of the parser."""
 
     reason: Reason
     line_number: int
     line: str
-    """The text of that line; bytes that are not UTF-8 are replaced."""
+    """The text of the line `line_number`. Bytes that are not UTF-8 are replaced."""
 
     @classmethod
     def create_from_error(cls, content: bytes, error: BrokenAtError | UnicodeDecodeError) -> BrokenFile:
-        """Return the description of an error in `content`."""
+        """Return a `BrokenFile` for an error in the bytes `content`."""
         if isinstance(error, BrokenAtError):
             offset, reason = error.offset, error.reason
         else:
@@ -39,5 +39,5 @@ class BrokenFile(NamedTuple):
         return cls(reason, content.count(b"\n", 0, offset) + 1, line)
 
     def make_unsupported(self, path: FilePath) -> UnsupportedText:
-        """Return the file as a report entry."""
+        """Return the report entry for the file."""
         return UnsupportedText(path, self.line_number, format_for_display(self.line), self.reason)

@@ -1,18 +1,18 @@
-"""Byte-order marks of UTF-8 and UTF-16 files."""
+"""Recognise UTF-8 and UTF-16 files by their byte-order marks."""
 
 from __future__ import annotations
 
 UTF_8_BOM = b"\xef\xbb\xbf"
-"""The byte-order mark of UTF-8, which is not part of the file's text."""
+"""The byte-order mark of UTF-8. It is not part of a file's text."""
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""Little-endian and big-endian."""
+"""The byte-order marks of UTF-16, little-endian and big-endian."""
 
 
 def find_text_start(content: bytes) -> int:
-    """Return the offset of a file's text: behind the byte-order mark of UTF-8, if there is one."""
+    """Return the offset at which the text of a file starts, after the UTF-8 byte-order mark if there is one."""
     return len(UTF_8_BOM) if content.startswith(UTF_8_BOM) else 0
 
 
 def is_utf_16(content: bytes) -> bool:
-    """Return True if a file begins with a byte-order mark of UTF-16."""
+    """Return True if a file starts with a byte-order mark of UTF-16."""
     return content.startswith(_UTF_16_MARKS)

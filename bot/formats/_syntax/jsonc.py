@@ -1,4 +1,4 @@
-"""Parse JSON with comments and trailing commas, as editors read it, and JSON5; strings have byte positions."""
+"""Parse JSON5, and JSON with comments and trailing commas as editors accept it. Strings have byte offsets."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from bot.formats._syntax.line_offsets import LineOffsets
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
-"""Limit on nested objects and arrays; the settings of editors nest some ten."""
+"""Limit on nested objects and arrays. The settings of editors nest about ten."""
 
 MAX_TOKENS = 500_000
-"""Limit for one file: eight megabytes that people have written have fewer, and so many take about a second."""
+"""Limit on the tokens of one file. Even the largest files that people write have fewer tokens, and this many take about
+a second."""
 
 _TOKEN = re.compile(
     rb"""
@@ -39,7 +40,8 @@ _JSON5_TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-"""The tokens of JSON5 (https://spec.json5.org): also strings in single quotes and over lines, and more words."""
+"""The tokens of JSON5 (https://spec.json5.org). Unlike those of JSON, strings may have single quotes and extend over
+several lines, and there are more words."""
 _STRING = "string"
 _WORD = "word"
 _END = "end"
@@ -54,9 +56,9 @@ class JsonString:
 
     value: str
     start: int
-    """The byte of the file after its opening quote."""
+    """The byte offset after the opening quote."""
     is_literal: bool
-    """Whether the value stands there literally, without escapes."""
+    """True if `value` is in the file literally at `start`, without escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class JsonWord:
 
 @dataclass(frozen=True, slots=True)
 class JsonArray:
-    """Values in order."""
+    """Values in the order of the file."""
 
     start: int
     items: tuple[JsonValue, ...]
@@ -77,13 +79,13 @@ class JsonArray:
 
 @dataclass(frozen=True, slots=True)
 class JsonObject:
-    """Values by key, in order."""
+    """Keys and values in the order of the file."""
 
     start: int
     items: tuple[tuple[JsonString, JsonValue], ...]
 
     def list_values(self, key: str) -> Iterator[JsonValue]:
-        """Yield the values of `key`; readers of JSON take the last."""
+        """Yield all values of `key`. If there are several, most readers of JSON use the last one."""
         return (value for name, value in self.items if name.value == key)
 
 
@@ -104,12 +106,12 @@ class JsonFile:
 
 
 def read_json(content: bytes) -> JsonFile | BrokenFile:
-    """Parse JSON with comments and trailing commas; never raises."""
+    """Parse JSON with comments and trailing commas. A file that cannot be parsed gives a `BrokenFile`."""
     return _parse_content(content, _JsonParser)
 
 
 def read_json5(content: bytes) -> JsonFile | BrokenFile:
-    """Parse JSON5, which includes JSON with comments; never raises."""
+    """Parse JSON5, which includes JSON with comments. A file that cannot be parsed gives a `BrokenFile`."""
     return _parse_content(content, _Json5Parser)
 
 
@@ -130,7 +132,7 @@ class _JsonToken:
 
 
 def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonToken]:
-    """Yield the tokens of a file, the last of them `end`. Raises BrokenAtError."""
+    """Yield the tokens of a file. The last token has the kind `end`. Raises BrokenAtError."""
     at = find_text_start(content)
     token_count = 0
     while at < len(content):
@@ -157,7 +159,7 @@ def _read_tokens(content: bytes, pattern: re.Pattern[bytes]) -> Iterator[_JsonTo
 
 
 class _JsonParser:
-    """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
+    """Parses the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     pattern = _TOKEN
 
@@ -207,7 +209,7 @@ class _JsonParser:
         return _parse_string_token(token)
 
     def _take_separator(self, closing: str) -> None:
-        """Take the comma between two items, or after the last one."""
+        """Consume the comma between two items or after the last item, unless the next token is `closing`."""
         if self._next.kind != closing:
             self._take(",")
 
@@ -239,7 +241,7 @@ class _Json5Parser(_JsonParser):
     pattern = _JSON5_TOKEN
 
     def _parse_key(self) -> JsonString:
-        """Return the key, a string or an unquoted word."""
+        """Return the key, which is a string or an unquoted word."""
         if self._next.kind != _WORD:
             return super()._parse_key()
         token = self._advance()

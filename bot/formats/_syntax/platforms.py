@@ -1,7 +1,7 @@
-"""Platforms as files write them, `linux/arm64` or `aarch64`, read as BuildKit and Compose read them.
+"""Platforms as files spell them (`linux/arm64`, `aarch64`), parsed as BuildKit and Compose parse them.
 
-https://github.com/containerd/platforms has the aliases. A single name is an architecture of Linux, the system that
-builds run on.
+The aliases are those of https://github.com/containerd/platforms. A single name is an architecture of Linux, because
+that is the system on which builds run.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _ARCHITECTURES = frozenset(
         *("ppc", "ppc64", "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm"),
     )
 )
-"""Architectures that are accepted without a system."""
+"""Architectures that may stand alone, without an operating system."""
 _ARCHITECTURE_ALIASES = {
     "i386": ("386", ""),
     "x86_64": ("amd64", None),
@@ -24,19 +24,20 @@ _ARCHITECTURE_ALIASES = {
     "armhf": ("arm", "v7"),
     "armel": ("arm", "v6"),
 }
-"""Aliases of architectures, with the variant that the alias implies; None keeps the stated variant."""
+"""Aliases of architectures, with the variant that each alias implies. With None, the variant that the file states is
+kept."""
 _CANONICAL_VARIANTS = {
     "amd64": {"v1": ""},
     "arm64": {"8": "v8"},
     "arm": {"": "v7", **{digit: f"v{digit}" for digit in "5678"}},
 }
-"""By architecture: the canonical form of a variant, empty for none."""
+"""The canonical form of each variant, by architecture. An empty string stands for no variant."""
 _SYSTEM_ALIASES = {"macos": "darwin"}
 _DEFAULT_SYSTEM = "linux"
 
 
 def read_platform(text: str | None) -> str | None:
-    """Return `text` as `os/architecture[/variant]`; None if it does not name a platform literally."""
+    """Return the platform `text` as `os/architecture[/variant]`, or None if it is not a literal platform."""
     parts = text.lower().split("/") if text is not None else []
     if not all(map(_PART.fullmatch, parts)):
         return None
@@ -61,6 +62,9 @@ def _resolve_architecture(name: str, stated_variant: str) -> tuple[str, str]:
 
 
 def _join_platform(system: str, architecture: str, variant: str) -> str:
-    """Return a platform without a stated variant; arm/v7 is shortened to arm, since v7 is its default."""
+    """Return the platform as a text, for a platform whose variant the file does not state.
+
+    arm/v7 is shortened to arm, because v7 is the default variant of arm.
+    """
     shown_variant = "" if (architecture, variant) == ("arm", "v7") else variant
     return "/".join(filter(None, (_SYSTEM_ALIASES.get(system, system), architecture, shown_variant)))

@@ -1,4 +1,4 @@
-"""Turn the text at a position of a file into an `Occurrence` or an `UnsupportedText`; all formats end here."""
+"""Turn the text at a position in a file into an `Occurrence` or an `UnsupportedText`, for all formats."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from bot.model.source import EditSlot, FilePath, NotEditable, Occurrence, Span, 
 from bot.model.vocabulary import Reason, Role
 
 MAX_SHOWN_TEXT = 200
-"""Characters of an unsupported text that are kept: more than any real reference, few enough for a table."""
+"""How many characters of an unsupported text are kept. No real reference is that long, and a table has room for that
+many."""
 
 _SPACES = re.compile(r"\s+")
 
 TEMPLATE_MARKS = re.compile(r"\{|\$|%|<<")
-"""Characters of template languages; a reference contains none of them."""
+"""Characters that template languages use and that no reference contains."""
 SCHEME = re.compile(r"[a-z][a-z0-9+.-]*://", re.ASCII)
 
 
 def format_for_display(text: str) -> str:
-    """Return `text` on one line and printable, cut to MAX_SHOWN_TEXT characters."""
+    """Return `text` on one line, with unprintable characters replaced, and cut to MAX_SHOWN_TEXT characters."""
     line = _SPACES.sub(" ", text[: 2 * MAX_SHOWN_TEXT])
     line = "".join(character if character.isprintable() else "\ufffd" for character in line)
     return line if len(line) <= MAX_SHOWN_TEXT else line[: MAX_SHOWN_TEXT - 1] + "…"
@@ -36,7 +37,7 @@ class UniqueLocators:
         self._counts: Counter[str] = Counter()
 
     def make_unique(self, locator: str) -> str:
-        """Return `locator`, with a number from its second use on."""
+        """Return `locator`. From its second use on, a number is appended to it."""
         number = self._counts[locator]
         self._counts[locator] += 1
         return f"{locator}{self._separator}{number}" if number else locator
@@ -54,7 +55,10 @@ class ReferencePosition(NamedTuple):
     related_lines: tuple[int, ...] = ()
 
     def read_reference(self, text: str, start: int) -> Occurrence | UnsupportedText:
-        """Return the image reference `text`, which stands in the file literally from byte `start` on."""
+        """Return `text` as an `Occurrence`, or as an `UnsupportedText` if it is not a valid image reference.
+
+        The text must be in the file literally, starting at the byte offset `start`.
+        """
         try:
             reference = ImageReference.parse(text)
         except InvalidReferenceError:
@@ -74,7 +78,10 @@ class ReferencePosition(NamedTuple):
         )
 
     def make_not_editable(self, text: str, reason: Reason) -> Occurrence:
-        """Return an occurrence that is not editable, for a text that is not an image or that basebump cannot edit."""
+        """Return an `Occurrence` that is not editable for the given reason.
+
+        This is for texts that are not images in a registry, and for images that basebump cannot edit.
+        """
         not_editable = NotEditable(reason)
         reference = ImageReference(text[:MAX_SHOWN_TEXT], None, None)
         return Occurrence(
@@ -96,7 +103,10 @@ class ReferencePosition(NamedTuple):
 
 
 def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEditable:
-    """Return the slot of the digest in a reference at byte `start`, or where one would go; references are ASCII."""
+    """Return the slot of the digest in a reference, or the slot for a new digest if it has none.
+
+    `start` is the byte offset of the reference, which is ASCII.
+    """
     digest = reference.digest
     end = start + len(str(reference))
     if digest is None:
@@ -107,7 +117,7 @@ def _make_digest_slot(reference: ImageReference, start: int) -> EditSlot | NotEd
 
 
 def _make_tag_slot(reference: ImageReference, start: int) -> EditSlot:
-    """Return the slot of the tag in a reference at byte `start`, or where one would go."""
+    """Return the slot of the tag in a reference, or the slot for a new tag if it has none."""
     end = start + len(reference.name)
     if reference.tag is None:
         return EditSlot(Span(end, end), b"", prefix=b":")

@@ -1,6 +1,6 @@
-"""Unit files as Podman reads them: sections of settings; backslashes join lines.
+"""Parse unit files as Podman parses them: sections with settings, in lines that backslashes can join.
 
-Rules: pkg/systemd/parser/unitfile.go of https://github.com/containers/podman.
+The rules are those of pkg/systemd/parser/unitfile.go in https://github.com/containers/podman.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bot.formats._syntax.encoding import find_text_start
 from bot.model.vocabulary import Reason
 
 MAX_LINES = 100_000
-"""Limit for one file, with joined lines counted as one; units have hundreds."""
+"""Limit on the lines of one file. Joined lines count as one line. Units have a few hundred lines."""
 
 _COMMENTS = (b"#", b";")
 _SECTION = re.compile(rb"\[([^\[\]]+)\][ \t]*")
@@ -22,23 +22,23 @@ _SETTING = re.compile(rb"([^=]*[^=\s])\s*=\s*(.*?)\s*", re.DOTALL)
 
 
 class UnitSetting(NamedTuple):
-    """A key of a section with its value."""
+    """A key in a section, with its value."""
 
     section: str
     key: str
     line_number: int
-    """Of the key, from 1."""
+    """Line number of the key, from 1."""
     value: str
-    """Without the double quotes around the value."""
+    """The value without the double quotes around it."""
     value_start: int | None
-    """The byte of the file at which `value` stands literally; None if a joined line breaks it."""
+    """The byte offset at which `value` is in the file literally, or None if it is split over joined lines."""
     value_line_number: int
 
 
 class BrokenUnitError(Exception):
-    """A line that is neither a section nor a setting nor a comment, for which Podman refuses the unit.
+    """A line is not a section, a setting or a comment, so that Podman rejects the unit.
 
-    Also raised for a unit with more than MAX_LINES lines.
+    The error is also raised for a unit with more than MAX_LINES lines.
     """
 
     def __init__(self, line_number: int, line: bytes, reason: Reason = Reason.UNPARSABLE) -> None:
@@ -49,7 +49,10 @@ class BrokenUnitError(Exception):
 
 
 def read_settings(content: bytes) -> Iterator[UnitSetting]:
-    """Yield the settings in order; of several with one key the last counts. Raises BrokenUnitError."""
+    """Yield the settings in the order of the file. Raises BrokenUnitError.
+
+    If a section contains a key several times, all its settings are yielded. The last one applies.
+    """
     section: str | None = None
     for count, line in enumerate(_join_lines(content), 1):
         text = line.text
@@ -72,13 +75,13 @@ def read_settings(content: bytes) -> Iterator[UnitSetting]:
 
 @dataclass(slots=True)
 class _JoinedLine:
-    """Lines of the file that backslashes join to one."""
+    """Lines of the file that backslashes join into one."""
 
     line_number: int
-    """Of the first joined line, from 1."""
+    """Number of the first of the joined lines, from 1."""
     _texts: list[bytes] = field(default_factory=list)
     _pieces: list[tuple[int, int, int]] = field(default_factory=list)
-    """For each joined line: its offset in the text, its offset in the file, and its number."""
+    """For each of the joined lines: its offset in the text, its offset in the file, and its number."""
     _length: int = 0
 
     def add_line(self, text: bytes, offset: int, line_number: int) -> None:
@@ -91,14 +94,20 @@ class _JoinedLine:
         return b"".join(self._texts)
 
     def find_position(self, start: int, end: int) -> tuple[int | None, int]:
-        """Return the file offset of a part of the text, None if it is split over lines, and the line it begins on."""
+        """Return the file offset of a part of the text, and the number of the line on which it starts.
+
+        The offset is None if the part is split over several lines.
+        """
         first = max(piece for piece in self._pieces if piece[0] <= start)
         last = max(piece for piece in self._pieces if piece[0] < max(end, 1))
         return (first[1] + start - first[0] if first >= last else None), first[2]
 
 
 def _join_lines(content: bytes) -> Iterator[_JoinedLine]:
-    """Yield the joined lines without blank lines and comments; comments may stand between lines that are joined."""
+    """Yield the joined lines, without blank lines and comments.
+
+    Comments may also be between lines that are joined.
+    """
     at = find_text_start(content)
     joined: _JoinedLine | None = None
     for line_number, line in enumerate(content[at:].split(b"\n"), 1):

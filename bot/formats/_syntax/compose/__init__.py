@@ -1,1 +1,1 @@
-"""Compose files: their services, variables and environments."""
+"""Compose files: their names and services, and the interpolation of variables."""

@@ -1,4 +1,4 @@
-"""Recognise compose files by their names."""
+"""Recognise compose files by their names. Both the formats `compose` and `env` need this."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Parse variables in the texts of compose and `.env` files: `$NAME`, `${NAME}`, `${NAME:-default}`, `$$`.
 
-Rules: template/template.go of https://github.com/compose-spec/compose-go.
+The rules are those of template/template.go in https://github.com/compose-spec/compose-go.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from bot.model.cross_file import InterpolatedText, LiteralText, VariableUse
 from bot.model.source import Span
 
 MAX_NESTING = 20
-"""Nesting limit for `${A:-${B:-…}}`; people nest fewer than four."""
+"""Limit on the nesting of `${A:-${B:-…}}`. People nest fewer than four."""
 
 MAX_LENGTH = 8192
-"""Longer texts, in characters, are not split; a reference with all its variables has at most a thousand."""
+"""Limit in characters. A longer text is not split. A reference with all its variables has at most about a thousand."""
 
 _VARIABLE_NAME = re.compile(r"\$(?:\$|\{?([a-z_][a-z0-9_]*))", re.ASCII | re.IGNORECASE)
 _DOLLAR = re.compile(r"\$(?:(\$)|([a-z_][a-z0-9_]*)|\{(?:([a-z_][a-z0-9_]*)(?=\}|:?[-+?]))?)", re.ASCII | re.IGNORECASE)
-"""An escaped dollar, a bare name, or an opening brace with its name; braces without a valid name match no group."""
+"""An escaped dollar sign, a plain name, or an opening brace with its name. Braces without a valid name match no
+group."""
 _OPERATOR = re.compile(r":?[-+?]")
 _BRACE = re.compile(r"\{.?|\}", re.DOTALL)
-"""An opening brace consumes the next character, because compose-go does not look at the second of `{}` and `{{`."""
+"""A brace. An opening brace includes the next character, because compose-go ignores the second brace of `{}` and
+`{{`."""
 
 
 class InvalidInterpolationError(Exception):
-    """Compose would refuse the text."""
+    """Compose would reject the text."""
 
 
 def parse_text(text: str, start: int | None) -> InterpolatedText:
@@ -36,10 +38,10 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
 
     Args:
         text: The text to split.
-        start: The byte of the file at which `text` stands literally; None if it does not: then no literal has a span.
+        start: The byte offset at which `text` is in the file literally. If it is None, no literal has a span.
 
     Raises:
-        InvalidInterpolationError: Compose would refuse the text.
+        InvalidInterpolationError: Compose would reject the text.
     """
     if "$" not in text:
         return tuple(_make_literal(text, start, 0, len(text)))
@@ -49,7 +51,7 @@ def parse_text(text: str, start: int | None) -> InterpolatedText:
 
 
 def list_variable_names(text: str) -> Iterator[str]:
-    """Yield the name of every variable that `text` may use, also for a long or invalid text."""
+    """Yield the name of every variable that `text` may use, even if the text is long or invalid."""
     return (match[1] for match in _VARIABLE_NAME.finditer(text) if match[1])
 
 
@@ -76,7 +78,7 @@ def _parse_parts(text: str, start: int | None, depth: int) -> InterpolatedText:
 
 
 def _parse_variable(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
-    """Parse the operator and operand between a variable's name and its closing brace."""
+    """Parse a variable whose name has been read, given the range between the name and the closing brace."""
     begin, end = rest
     operator = _OPERATOR.match(text, begin, end)
     if operator is None:
@@ -91,7 +93,10 @@ def _parse_variable(name: str, text: str, start: int | None, rest: tuple[int, in
 
 
 def _find_closing_brace(text: str, dollar: int) -> int:
-    """Return the position of the brace that closes the one behind `dollar` (getFirstBraceClosingIndex)."""
+    """Return the position of the brace that closes the brace after `dollar` (getFirstBraceClosingIndex).
+
+    Raises InvalidInterpolationError if there is no such brace.
+    """
     depth = 0
     for brace in _BRACE.finditer(text, dollar):
         depth += 1 if brace[0] != "}" else -1

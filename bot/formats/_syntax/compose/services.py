@@ -1,4 +1,4 @@
-"""The services of a compose document, their builds, and the variables that the document uses.
+"""The services in a compose document, their builds, and the variables that the document uses.
 
 The model is that of https://github.com/compose-spec/compose-spec/blob/main/spec.md.
 """
@@ -24,16 +24,17 @@ from bot.formats._syntax.yaml.trees import StoredNode, wrap_node
 
 _SERVICES = "services"
 _NON_SERVICE_KEYS = frozenset({"version", "name", "include", "networks", "volumes", "configs", "secrets", "models"})
-"""Top-level keys that are not services; in a file without `services`, as of 2014, every other key is a service."""
+"""Top-level keys that are not services. In a file without `services`, the format of 2014, every other key is a
+service."""
 _FRAGMENT_PREFIX = "x-"
 _RESET_TAG = "!reset"
-"""Removes a value of another file (https://docs.docker.com/reference/compose-file/merge/)."""
+"""The tag that removes the value from another file (https://docs.docker.com/reference/compose-file/merge/)."""
 _ENVIRONMENT_FILE_PATHS: tuple[KeyPath, ...] = (("env_file",), ("env_file", ALL_ITEMS), ("env_file", ALL_ITEMS, "path"))
 _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
 class ComposeService(NamedTuple):
-    """One service, with the mappings that are merged into it. Properties and methods may raise TooDeepError."""
+    """A service, including the mappings that are merged into it. Its properties and methods may raise TooDeepError."""
 
     document: YamlDocument
     locator: str
@@ -41,7 +42,7 @@ class ComposeService(NamedTuple):
 
     @property
     def build(self) -> YamlNode:
-        """The build section, a folder or a mapping; None if the service is not built."""
+        """The value of `build`, which is a folder or a mapping; None if the service is not built."""
         match self.document.get_values(self.node, "build")[-1:]:
             case [YamlScalar() as scalar] if not scalar.value or scalar.event.tag == _RESET_TAG or _is_null(scalar):
                 return None
@@ -52,7 +53,10 @@ class ComposeService(NamedTuple):
 
     @property
     def output_image(self) -> str | None:
-        """The image name that the build produces; None without a build. Reading it does not count as a walked path."""
+        """The name of the image that the build produces, or None without a build or a name.
+
+        Reading this property does not mark a path as walked.
+        """
         if self.build is None:
             return None
         image = dict(self.document.list_entries(self.node)).get("image")
@@ -63,7 +67,7 @@ class ComposeService(NamedTuple):
         return self.document.get_string(self.node, "platform")
 
     def walk(self, *path: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path`, with locators. Raises TooDeepError."""
+        """Yield the nodes at `path` below the service, with their locators. Raises TooDeepError."""
         return self.document.walk(self.node, path, self.locator)
 
 
@@ -73,11 +77,11 @@ class BuildArgument(NamedTuple):
     name: str
     line_number: int
     has_value: bool
-    """Whether the file has its value; otherwise the environment variable of the same name provides it."""
+    """True if the file contains the value. Otherwise the environment variable of the same name provides it."""
 
 
 def list_services(document: YamlDocument) -> Iterator[ComposeService]:
-    """Yield the services of a document; none if it is not a compose file. Raises TooDeepError."""
+    """Yield the services in a document, or nothing if it is not a compose file. Raises TooDeepError."""
     root = document.root
     keys = document.list_keys(root)
     if "apiVersion" in keys and "kind" in keys:
@@ -94,7 +98,7 @@ def list_services(document: YamlDocument) -> Iterator[ComposeService]:
 
 
 def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
-    """Yield the arguments of a service's build, which are a mapping or a list. Raises TooDeepError."""
+    """Yield the arguments of a service's build, given as a mapping or a list. Raises TooDeepError."""
     document = service.document
     yield from (
         BuildArgument(*each) for _, node in service.walk("build", "args") for each in _list_settings(document, node)
@@ -104,9 +108,10 @@ def list_build_arguments(service: ComposeService) -> Iterator[BuildArgument]:
 def list_environment_uses(
     document: YamlDocument, services: Collection[ComposeService], image_events: Collection[int]
 ) -> Iterator[str | None]:
-    """Yield every variable that the document uses; None for passing on the whole `.env`. Raises TooDeepError.
+    """Yield the name of every variable that the document uses. Raises TooDeepError.
 
-    `image_events` has the `id` of the events of image scalars, whose variables are left out.
+    None is yielded if the whole `.env` file is passed to a container. `image_events` contains the `id` of each event of
+    an image scalar. The variables in these scalars are left out.
     """
     for text in _list_texts(document.root, image_events):
         yield from list_variable_names(text)
@@ -127,7 +132,10 @@ def list_environment_uses(
 
 
 def _list_settings(document: YamlDocument, node: YamlNode) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, line and whether there is a value, for each `NAME=value` in a list or `NAME: value` in a mapping."""
+    """Yield (name, line number, whether there is a value) for each entry of a list or a mapping.
+
+    An entry of a list is `NAME=value` or `NAME`. An entry of a mapping is `NAME: value`.
+    """
     for key, value in document.list_entries(node):
         if not isinstance(node, YamlSequence):
             yield key, document.get_line_number(value), not _is_null(value)
@@ -141,7 +149,11 @@ def _is_null(node: YamlNode) -> bool:
 
 
 def _list_texts(root: YamlNode, excluded_events: Collection[int]) -> Iterator[str]:
-    """Yield every scalar value once, however many aliases name it; without keys, which are not interpolated."""
+    """Yield every scalar value below `root`. A scalar is yielded once, even if several aliases refer to it.
+
+    Keys are left out, because compose does not interpolate them. Scalars whose events are in `excluded_events` (by
+    `id`) are left out as well.
+    """
     visited_ids: set[int] = set()
     pending: list[Any] = [root.event if isinstance(root, YamlScalar) else root]
     while pending:

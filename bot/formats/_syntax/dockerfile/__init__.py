@@ -1,1 +1,1 @@
-"""Dockerfiles: lines, instructions, shell words, build arguments, and the images that they name."""
+"""Dockerfiles: their lines, instructions, shell words and build arguments, and the images that they name."""

@@ -1,8 +1,8 @@
-"""Find the frontend image of a Dockerfile: `# syntax=`, where BuildKit honours it.
+"""Find the `# syntax=` directive of a Dockerfile, which names the image of its frontend.
 
-See DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives stand at the very top, after a
-BOM and a `#!` line, and begin with `#`. If there are none, they may begin with `//`. If there are none of these either,
-the file may be a JSON object with the key `syntax`.
+The rules are those of DetectSyntax in frontend/dockerfile/parser/directives.go of moby/buildkit. Directives must be at
+the very top, after a byte-order mark and a `#!` line, and start with `#`. If there are no such directives, they may
+start with `//`. If there are none of these either, the file may be a JSON object with the key `syntax`.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _JSON_SYNTAX = re.compile(rb'"syntax"[\t\n\r ]*:[\t\n\r ]*"([^"\\]*)')
 
 
 class SyntaxDirective(NamedTuple):
-    """The value of a `syntax` directive."""
+    """A `syntax` directive."""
 
     text: bytes
     start: int
-    """The byte of the file at which it begins."""
+    """The byte offset of `text` in the file."""
     line_number: int
 
     @property
     def image(self) -> bytes:
-        """The image reference; arguments for the frontend may follow behind a space."""
+        """The image reference without the arguments for the frontend, which may follow after a space."""
         return self.text.partition(b" ")[0]
 
 
 def find_syntax(content: bytes) -> SyntaxDirective | None:
-    """Return the `syntax` directive of a Dockerfile; None if it has none that BuildKit honours."""
+    """Return the `syntax` directive of a Dockerfile, or None if it has no directive that BuildKit honours."""
     start = find_text_start(content)
     line_number = 1
     if content.startswith(b"#!", start):
@@ -51,7 +51,10 @@ def find_syntax(content: bytes) -> SyntaxDirective | None:
 
 
 def _find_in_directives(content: bytes, start: int, line_number: int, comment_mark: bytes) -> SyntaxDirective | None:
-    """Read the directives from `start` on, up to the first line that is not a directive or repeats one."""
+    """Return the `syntax` directive among the directives from `start` on, or None if there is none.
+
+    The directives end before the first line that is not a directive or repeats an earlier one.
+    """
     earlier_keys: set[bytes] = set()
     while content.startswith(comment_mark, start):
         end = content.find(b"\n", start)
@@ -79,7 +82,7 @@ def _find_in_json(content: bytes, start: int) -> SyntaxDirective | None:
         return None
     value = parsed.get("syntax") if isinstance(parsed, dict) else None
     spellings = list(_JSON_SYNTAX.finditer(content, start))
-    if not isinstance(value, str) or len(spellings) != 1:  # several spellings are not worth telling apart
+    if not isinstance(value, str) or len(spellings) != 1:  # with several spellings, the effective one is not determined
         return None
     match = spellings[0]
     if match[1].decode(errors="replace") != value:

@@ -1,4 +1,4 @@
-"""The result of expanding a shell word of a Dockerfile: its bytes, their file positions, and the variables used."""
+"""The result of expanding a shell word of a Dockerfile: its bytes, file offsets, and variables."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
 from bot.model.vocabulary import Reason
 
 MAX_LENGTH = 2048
-"""Limit on the bytes of a word's result: twice the longest reference."""
+"""Limit on the bytes of the result of one word. It is twice the length of the longest reference."""
 MAX_PARTS = 64
-"""Limit on the byte runs, and on the uses of variables, in one result; a reference made of ten arguments has some
-twenty."""
+"""Limit on the byte runs, and on the uses of variables, in one result. A reference that consists of ten arguments has
+about twenty."""
 MAX_STEPS = 1_000_000
-"""Budget of steps for the words of one file, so that none takes more than a second or two; the most expensive known
-file costs some two thousand."""
+"""Budget of steps for all words of one file, so that no file takes more than a second or two. The most expensive known
+file needs about two thousand steps."""
 _PART_STEPS = 8
-"""Steps that a part of a result costs; a byte of it costs one."""
+"""Steps that each part of a result costs. Each byte costs one step."""
 
 
 class WordError(Exception):
-    """A word that BuildKit refuses (`malformed`), or that exceeds a limit of the expansion (`unresolved-argument`)."""
+    """BuildKit rejects the word (`malformed`), or expanding it exceeds a limit (`unresolved-argument`)."""
 
     def __init__(self, reason: Reason) -> None:
         super().__init__(reason)
@@ -32,20 +32,20 @@ class WordError(Exception):
 
 
 class VariableEffect(Enum):
-    """The effect that a use of a variable has on a word."""
+    """The effect that the use of a variable has on the result of a word."""
 
     VALUE = auto()
     """The value of the variable is inserted."""
     CHOICE = auto()
-    """Whether the variable is set decides which text is inserted."""
+    """Whether the variable is set determines which text is inserted."""
     PATTERN = auto()
-    """A text computed from the value is inserted."""
+    """A text that is computed from the value is inserted."""
     UNCHOSEN = auto()
-    """The variable is named in a text that was not chosen."""
+    """The variable occurs in a text that is not inserted, such as an unused default."""
     UNSET = auto()
-    """The variable has no value here, and the user may set one when building."""
+    """The variable has no value in the file, but the user may set one for the build."""
     PREDEFINED = auto()
-    """The builder sets the variable, to a different value for each platform."""
+    """The builder sets the variable. Its value differs between platforms."""
 
 
 class ArgumentUse(NamedTuple):
@@ -53,25 +53,28 @@ class ArgumentUse(NamedTuple):
 
     name: bytes
     argument_index: int | None
-    """The index of the argument's default; None if the name has none."""
+    """The index of the variable's default, or None if the variable has no default."""
     effect: VariableEffect
     start: int
     end: int
 
     def is_around(self, position: int) -> bool:
-        """Return True if a text inserted at `position`, behind the byte before it, becomes part of this use."""
+        """Return True if a text that is inserted at `position` becomes part of this use.
+
+        An inserted text belongs to the byte before it.
+        """
         return self.start < position <= self.end
 
 
 class ByteRun(NamedTuple):
-    """Bytes of a result that stand side by side in the file."""
+    """Bytes of a result that are contiguous in the file."""
 
     text: bytes
     file_start: int | None
-    """None for computed bytes, which are not in the file."""
+    """The byte offset in the file, or None for computed bytes, which are not in the file."""
     line_number: int
     argument_index: int | None
-    """The argument whose default holds the bytes; None for the word itself."""
+    """The index of the argument whose default contains the bytes, or None if the word itself contains them."""
 
 
 @dataclass(frozen=True)
@@ -87,25 +90,25 @@ class WordExpansion:
 
     @property
     def cost(self) -> int:
-        """The steps that the expansion took from the budget."""
+        """The number of steps that the expansion uses from the budget."""
         return len(self.text) + _PART_STEPS * (len(self.runs) + len(self.uses))
 
     @cached_property
     def variables(self) -> tuple[str, ...]:
-        """The names that decide the result, in the order of their first use."""
+        """The names of the variables that determine the result, in the order of their first use."""
         names = [use.name.decode(errors="replace") for use in self.uses if use.effect is not VariableEffect.UNCHOSEN]
         return tuple(dict.fromkeys(names))
 
     @cached_property
     def unknown_uses(self) -> tuple[ArgumentUse, ...]:
-        """The uses of variables that have no single value."""
+        """The uses of variables that have no value, or a different value for each platform."""
         return tuple(use for use in self.uses if use.effect in (VariableEffect.UNSET, VariableEffect.PREDEFINED))
 
     def find_run(self, start: int, end: int) -> tuple[ByteRun, int] | None:
-        """Return the run that holds all bytes from `start` to `end`, and the file offset at which these begin.
+        """Return the run that contains all bytes from `start` to `end`, and the file offset of `start`.
 
-        An empty range belongs to the run that ends there. None if no single run holds the range, or if that run is
-        computed.
+        Return None if no single run contains the range, or if the run consists of computed bytes. An empty range
+        belongs to the run that ends there.
         """
         run_start = 0
         first = min(start, end - 1) if end > start else start - 1
@@ -120,31 +123,31 @@ class WordExpansion:
 
 @dataclass(frozen=True, slots=True)
 class ArgDefault:
-    """A variable with a value: one default from an `ARG`."""
+    """The default of a variable, set by an `ARG` instruction."""
 
     index: int
-    """Counts the defaults of a file, from 0."""
+    """Number of the default in the file, from 0."""
     expansion: WordExpansion
 
 
 @dataclass(slots=True)
 class ArgScope:
-    """The variables that the words of one file see, and the budget that is left for expanding words."""
+    """The variables that are visible to the words of one file, and the remaining budget of steps."""
 
     defaults: dict[bytes, ArgDefault] = field(default_factory=dict)
     first_lines: dict[int, int] = field(default_factory=dict)
-    """By argument index: the first line of its instruction."""
+    """The first line of each `ARG` instruction, by the index of its default."""
     remaining_steps: int = MAX_STEPS
 
     def spend_steps(self, steps: int) -> None:
-        """Take `steps` from the budget. Raises WordError if it is used up."""
+        """Subtract `steps` from the budget. Raises WordError if the budget is used up."""
         self.remaining_steps -= steps
         if self.remaining_steps <= 0:
             raise WordError(Reason.UNRESOLVED_ARGUMENT)
 
 
 class ExpansionBuilder:
-    """Builds a `WordExpansion`; every method raises WordError if the result gets too long."""
+    """Builds a `WordExpansion`. Methods that add something raise WordError if the result exceeds a limit."""
 
     def __init__(self) -> None:
         self._runs: list[ByteRun] = []
@@ -170,7 +173,7 @@ class ExpansionBuilder:
             self._add_run(ByteRun(text, None, 0, None), len(text))
 
     def put_expansion(self, expansion: WordExpansion, use: ArgumentUse) -> None:
-        """Add an expansion that `use` inserts."""
+        """Add the expansion that `use` inserts."""
         start = self.length
         for run in expansion.runs:
             self._add_run(run, len(run.text))
@@ -181,7 +184,7 @@ class ExpansionBuilder:
             )
 
     def record_unchosen(self, expansion: WordExpansion) -> None:
-        """Record the variables of a text that was not chosen."""
+        """Record the variables of an expansion that is not inserted."""
         for use in expansion.uses:
             self.record_use(use._replace(effect=VariableEffect.UNCHOSEN, start=self.length, end=self.length))
 
@@ -198,7 +201,7 @@ class ExpansionBuilder:
 
 
 def expand_literally(instruction: DockerfileInstruction, origins: Iterable[int]) -> WordExpansion:
-    """Return the bytes at `origins` of an instruction's text, without expansion. Raises WordError."""
+    """Return the bytes at the positions `origins` of the instruction's text as they are. Raises WordError."""
     builder = ExpansionBuilder()
     for origin in origins:
         builder.put_text(instruction, origin, origin + 1, None)

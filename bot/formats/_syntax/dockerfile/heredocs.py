@@ -1,8 +1,9 @@
-r"""Find the heredocs that an instruction of a Dockerfile opens, by as much of BuildKit's word splitting as that needs.
+r"""Find the heredocs that an instruction of a Dockerfile opens.
 
-Rules: `heredocsFromLine` in frontend/dockerfile/parser/parser.go and frontend/dockerfile/shell/lex.go of moby/buildkit.
-BuildKit splits the whole line into shell words, always with `\` as the escape character. Every word of the form
-`[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens none.
+The rules are those of `heredocsFromLine` in frontend/dockerfile/parser/parser.go and of
+frontend/dockerfile/shell/lex.go of moby/buildkit. BuildKit splits the whole line into shell words, always with `\` as
+the escape character. Every word of the form `[0-9]*<<[-]word` opens a heredoc. A line that cannot be split opens no
+heredoc. This module splits words only as far as needed for that.
 """
 
 from __future__ import annotations
@@ -11,33 +12,33 @@ import re
 from typing import NamedTuple
 
 MAX_NESTING = 50
-"""Nesting limit for `${a:-${b:-…}}` in one word; people nest fewer than three."""
+"""Limit on the nesting of `${a:-${b:-…}}` in one word. People nest fewer than three."""
 
 _HEREDOC = re.compile(r"[0-9]*<<(-?)([\t\n\f\r ]*)([^<]*)")
 _NAME = re.compile(r"[0-9]+|[@*#?$!-]|\w+")
 _SPACES = re.compile("[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]+")
-"""The characters that Go's unicode.IsSpace accepts."""
+"""The characters for which Go's unicode.IsSpace returns true."""
 _BLANKS = re.compile(r"[\t\r ]*")
 _ESCAPE = "\\"
 
 
 class Heredoc(NamedTuple):
-    """A heredoc that an instruction opens: the lines that follow, up to `terminator`."""
+    """A heredoc that an instruction opens. It contains the following lines, up to the line `terminator`."""
 
     terminator: bytes
     should_strip_tabs: bool
-    """Whether it is written `<<-`, so that tabs before the terminator are ignored."""
+    """True if the heredoc is written `<<-`, so that tabs before the terminator are ignored."""
     has_space: bool
-    """Whether it is written `<< word`. The shift in `$((1 << 3))` looks the same, and older releases of BuildKit do not
-    take this form for a heredoc."""
+    """True if the heredoc is written `<< word`. The shift in `$((1 << 3))` looks the same, and older releases of
+    BuildKit do not treat this form as a heredoc."""
 
     def is_terminator(self, line: bytes) -> bool:
-        """Return True if `line`, without its line break, is the last line of this heredoc."""
+        """Return True if `line`, given without its line break, is the last line of this heredoc."""
         return (line.lstrip(b"\t") if self.should_strip_tabs else line) == self.terminator
 
 
 def find_heredocs(instruction: bytes) -> tuple[Heredoc, ...]:
-    """Return the heredocs that the text of one instruction opens, in order."""
+    """Return the heredocs that the text of one instruction opens, in the order of the text."""
     text = instruction.decode(errors="surrogateescape")
     try:
         words = _ShellWordSplitter(text, should_keep_marks=True).split()
@@ -58,18 +59,18 @@ def _parse_heredoc(word: str) -> Heredoc | None:
 
 
 class _UnsplittableError(Exception):
-    """The text has an open quote or an invalid substitution."""
+    """The text contains an unclosed quote or an invalid substitution."""
 
 
 class _ShellWordSplitter:
-    """Splits a text into shell words; every variable is unset and stays as written."""
+    """Splits a text into shell words. No variable is set, so substitutions stay as they are written."""
 
     def __init__(self, text: str, *, should_keep_marks: bool) -> None:
         self._text = text
         self._at = 0
         self._open_braces = 0
         self._should_keep_marks = should_keep_marks
-        """Whether quotes and escapes stay in the words."""
+        """True if quotes and escapes are kept in the words."""
 
     def split(self) -> list[str]:
         words: list[str] = []
@@ -80,7 +81,7 @@ class _ShellWordSplitter:
                 words += [word] if word else []
                 word = ""
             elif character == "$":
-                # Spaces inside a substitution split words, too.
+                # Spaces inside a substitution also split words.
                 first, *more = _SPACES.split(self._take_substitution())
                 word += first
                 for piece in more:
@@ -99,7 +100,7 @@ class _ShellWordSplitter:
         return character
 
     def _take_piece(self) -> str:
-        """Take a quoted text, a `<<` with the blanks behind it, an escaped character, or a plain one."""
+        """Consume and return a quoted text, `<<` with the blanks after it, an escape, or a plain character."""
         match self._take():
             case "'":
                 return self._take_single_quoted()
@@ -140,7 +141,7 @@ class _ShellWordSplitter:
         raise _UnsplittableError
 
     def _take_substitution(self) -> str:
-        """Take `$name` or `${…}` and return it as written, since no variable is set."""
+        """Consume `$name` or `${…}` and return it as written, because no variable is set."""
         start = self._at
         self._at += 1
         if self._peek() != "{":

@@ -1,4 +1,4 @@
-"""Dockerfiles inside other files: read their text, and map the results to bytes and lines of the outer file."""
+"""Dockerfiles inside other files: read their images, and map the results to positions in the outer file."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from bot.model.vocabulary import Reason
 
 @dataclass(slots=True)
 class InlineDockerfile:
-    """The text of a Dockerfile, put together from pieces; most of them stand in the outer file literally."""
+    """The text of a Dockerfile, assembled from pieces. Most pieces are in the outer file literally."""
 
     line_number: int
-    """The line of the whole text, used for lines that do not stand in the file literally."""
+    """The line on which the whole text starts. It is used for lines that are not in the file literally."""
     get_line_number: Callable[[int], int]
-    """Returns the line number for a byte offset of the file."""
+    """Returns the line number for a byte offset in the file."""
     _text: bytearray = field(default_factory=bytearray)
     _starts: list[int] = field(default_factory=list)
-    """The offsets in the text at which the pieces begin."""
+    """The offset of each piece in the text."""
     _offsets: list[int | None] = field(default_factory=list)
-    """The file offset of each piece; None if it is not there literally."""
+    """The offset of each piece in the file, or None if the piece is not in the file literally."""
 
     def add_piece(self, piece: bytes, offset: int | None) -> None:
-        """Add a piece; `offset` is None if it does not stand in the file literally."""
+        """Append a piece. `offset` is its file offset, or None if the piece is not in the file literally."""
         if piece:
             self._starts.append(len(self._text))
             self._offsets.append(offset)
             self._text += piece
 
     def read_images(self, path: FilePath, format_name: str, locator: str) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images of the Dockerfile, with locators below `locator`."""
+        """Yield the images of the Dockerfile. Their locators start with `locator`."""
         content = bytes(self._text)
         lines = LineOffsets(content)
         for found in read_dockerfile(content, path, format_name):
@@ -56,13 +56,16 @@ class InlineDockerfile:
         return self.line_number if offset is None else self.get_line_number(offset)
 
     def _map_offset(self, position: int) -> int | None:
-        """Return the file offset of the byte `position` of the text; None if it is not in the file literally."""
+        """Return the file offset of the byte at `position` of the text.
+
+        Return None if the byte is not in the file literally.
+        """
         index = bisect_right(self._starts, position) - 1
         offset = self._offsets[index] if index >= 0 else None
         return None if offset is None else offset + position - self._starts[index]
 
     def _map_slot(self, slot: EditSlot | NotEditable) -> EditSlot | NotEditable:
-        """Return `slot` with file offsets; not editable if its bytes are not contiguous in the file."""
+        """Return `slot` with file offsets. If its bytes are not contiguous in the file, it is not editable."""
         if isinstance(slot, NotEditable):
             inner = self._map_slot(slot.slot) if slot.slot is not None else None
             return NotEditable(slot.reason, inner if isinstance(inner, EditSlot) else None)

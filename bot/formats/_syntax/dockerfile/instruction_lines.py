@@ -1,7 +1,7 @@
-"""Group the lines of a Dockerfile into instructions, and join the lines of each.
+"""Group the lines of a Dockerfile into instructions, and join the lines of each instruction.
 
-Lines, comments, continuations, directives and bodies of heredocs follow frontend/dockerfile/parser of moby/buildkit
-(parser.go, directives.go). The lines of an instruction are joined only when its text is used, since most instructions
+Lines, comments, continuations, directives and the bodies of heredocs follow frontend/dockerfile/parser of moby/buildkit
+(parser.go, directives.go). The lines of an instruction are joined only when its text is used, because most instructions
 are skipped.
 """
 
@@ -15,11 +15,11 @@ from bot.formats._syntax.dockerfile.heredocs import Heredoc
 from bot.formats._syntax.encoding import find_text_start
 
 MAX_SHIFTS = 20
-"""How often the rest of a file is searched in vain for the end of a possible heredoc; afterwards every `<< word` of the
-file counts as a shift."""
+"""How many times the rest of a file is searched in vain for the end of a possible heredoc. After that, every `<< word`
+in the file is treated as a shift."""
 
 SPACE = rb"(?:[\t-\r ]|\xc2[\x85\xa0]|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
-"""The characters of Go's unicode.IsSpace in UTF-8; an invalid byte is not a space."""
+"""The characters for which Go's unicode.IsSpace returns true, in UTF-8. An invalid byte is not a space."""
 DIRECTIVE_PATTERN = re.compile(rb"([a-zA-Z][a-zA-Z0-9]*)[\t\n\f\r ]*=[\t\n\f\r ]*(.+?)[\t\n\f\r ]*", re.DOTALL)
 DIRECTIVE_KEYS = frozenset({b"syntax", b"escape", b"check"})
 
@@ -30,11 +30,11 @@ _BLANK_OR_COMMENT = rb"%b(?:#[^\n]*+)?+\n" % _SPACES_IN_LINE
 _BETWEEN_INSTRUCTIONS = re.compile(rb"(?:%b)*+%b" % (_BLANK_OR_COMMENT, _SPACES_IN_LINE))
 _TRAILING_SPACES = re.compile(rb"%b+\Z" % SPACE)
 _NON_SPACE_BYTES = frozenset(range(0x21, 0x80))
-"""ASCII bytes that are not a space: nearly all that are looked at."""
+"""ASCII bytes that are not spaces. Nearly all bytes that are checked are in this set."""
 _ESCAPES = frozenset({b"\\", b"`"})
 _INSTRUCTION = {
     escape[0]: re.compile(
-        # A line continues if its last character is the escape and the one before is not; comments may come in between.
+        # A line continues if it ends with the escape character, and only one. Comments may come before the next line.
         rb"(?:[^\n%b]*+(?:%b(?![ \t]*+\r*+(?:\n|\Z))[^\n%b]*+)*+(?<!%b)%b[ \t]*+\r*+(?:\n|\Z)(?:%b)*+)*+[^\n]*+\n?"
         % (*[re.escape(escape)] * 5, _BLANK_OR_COMMENT)
     )
@@ -43,10 +43,10 @@ _INSTRUCTION = {
 
 
 class TextPiece(NamedTuple):
-    """A run of bytes of an instruction's text that stands in the file literally."""
+    """A run of bytes of an instruction's text that is contiguous in the file."""
 
     start: int
-    """The offset in the text."""
+    """The offset in the text of the instruction."""
     file_start: int
     line_number: int
 
@@ -61,14 +61,14 @@ class InstructionLines:
         self.start = start
         self.end = end
         self.line_number = line_number
-        """The number of the first line."""
+        """Number of the first line, from 1."""
         self.escape = escape
         """The escape character of the file."""
         self._joined: tuple[bytes, tuple[TextPiece, ...]] | None = None
 
     @property
     def joined(self) -> tuple[bytes, tuple[TextPiece, ...]]:
-        """The text without comments, line breaks and trailing space, and its pieces in the file."""
+        """The text without comments, line breaks and trailing space, and the pieces of which it consists."""
         if self._joined is None:
             text, pieces = self._join()
             self._joined = text[: _find_text_end(text)], pieces
@@ -95,7 +95,7 @@ class InstructionLines:
         return b"".join(texts), tuple(pieces)
 
     def _find_body_end(self, start: int, end: int) -> tuple[int, bool]:
-        """Return the end of a line's text, and whether the next line continues it."""
+        """Return the position at which the text of a line ends, and whether the next line continues it."""
         content = self.content
         while end > start and content[end - 1] in b"\r":
             end -= 1
@@ -114,7 +114,7 @@ class InstructionLines:
 
 
 class InstructionSplitter:
-    """Splits a file into instructions; the caller reports the heredocs that each instruction opens."""
+    """Splits a file into instructions. The caller passes the heredocs of each instruction to `skip_heredocs`."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -124,11 +124,11 @@ class InstructionSplitter:
         self._line_number = 1
         self._escape = ord("\\")
         self._shift_count = 0
-        """How many possible heredocs turned out to be shifts."""
+        """How many possible heredocs have turned out to be shifts."""
         self._read_directives()
 
     def iterate_spans(self) -> Iterator[tuple[int, int]]:
-        """Yield start and end of the lines of each instruction, from its first character on."""
+        """Yield the start and end of each instruction, from its first character to the end of its last line."""
         content = self._content
         instruction = _INSTRUCTION[self._escape]
         while True:
@@ -141,19 +141,23 @@ class InstructionSplitter:
             yield start, self._at
 
     def get_lines(self, start: int, end: int) -> InstructionLines:
-        """Return the lines of the instruction from `start` to `end`, which is the one yielded last."""
+        """Return the lines of an instruction, given the last span that `iterate_spans` has yielded."""
         self._line_number += self._content.count(b"\n", self._counted_up_to, start)
         self._counted_up_to = start
         return InstructionLines(self._content, start, end, self._line_number, self._escape)
 
     def skip_heredocs(self, heredocs: Iterable[Heredoc]) -> None:
-        """Skip the bodies of heredocs that the last instruction opens."""
+        """Skip the bodies of the heredocs that the last instruction opens."""
         for heredoc in heredocs:
             if not heredoc.has_space or self._shift_count < MAX_SHIFTS:
                 self._skip_heredoc(heredoc)
 
     def _skip_heredoc(self, heredoc: Heredoc) -> None:
-        """Skip one body. Without a terminator it extends to the end of the file, or a `<< word` is not a heredoc."""
+        """Skip the body of one heredoc.
+
+        If there is no terminator, `<<word` extends to the end of the file. `<< word` is then not a heredoc, and nothing
+        is skipped.
+        """
         content = self._content
         at = self._at
         while at < len(content):
@@ -170,7 +174,7 @@ class InstructionSplitter:
             self._at = len(content)
 
     def _read_directives(self) -> None:
-        """Read the directives at the top, up to the first line that is not one."""
+        """Read the directives at the top of the file, up to the first line that is not a directive."""
         earlier_keys: set[bytes] = set()
         content = self._content
         start = self._at
@@ -188,7 +192,7 @@ class InstructionSplitter:
                 return
 
     def _find_comment(self, start: int) -> tuple[int, int] | None:
-        """Return the range of a comment's text; None if the line that begins at `start` is not a comment."""
+        """Return the range of a comment's text, or None if the line that starts at `start` is not a comment."""
         end = self._content.find(b"\n", start)
         end = len(self._content) if end < 0 else end
         while end > start and self._content[end - 1] in b"\r":
@@ -200,7 +204,7 @@ class InstructionSplitter:
 
 
 def skip_space(text: bytes, start: int, end: int) -> int:
-    """Return the first position from `start` on at which `text` has no space."""
+    """Return the first position at or after `start` that does not contain a space; at most `end`."""
     if start < end and text[start] in _NON_SPACE_BYTES:
         return start
     spaces = _LEADING_SPACES.match(text, start, end)

@@ -1,7 +1,7 @@
-"""Split a Dockerfile into instructions as BuildKit does, and map the text of each back to the file's bytes.
+"""Split a Dockerfile into instructions as BuildKit does, and map their texts to the bytes of the file.
 
-Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. Text that BuildKit
-refuses to build is read as far as it makes sense, and is never an error here. Everything is bytes, since a Dockerfile
+Keywords, flags and words follow frontend/dockerfile/parser/split_command.go of moby/buildkit. A text that BuildKit
+rejects is never an error here. As much of it as possible is read. All texts are bytes, because a Dockerfile
 has no declared encoding.
 """
 
@@ -21,44 +21,45 @@ from bot.formats._syntax.dockerfile.instruction_lines import (
 )
 
 _WORD = re.compile(rb"[^\t\v\f\r ]+")
-"""Only these bytes separate the keyword and the words of an instruction, not all that Go takes for space
+"""A keyword or a word. Only these bytes separate words, and not all characters that Go treats as spaces
 (reWhitespace)."""
 _PLAIN_KEYWORD = re.compile(rb"[A-Za-z]++(?=[\t-\r ]|\Z)")
 """A keyword that is complete on the first line."""
 _NOT_FLAG = re.compile(rb"[\t\v\f\r ]*+[^\t-\r \\`\x80-\xff-]")
-"""Text behind the keyword on its line that certainly does not begin with a flag."""
+"""Text after the keyword, on the same line, that certainly does not start with a flag."""
 _FLAG_SPACE = frozenset(b"\t\n\v\f\r \x85\xa0")
-"""BuildKit reads flags byte by byte, so 0x85 and 0xA0 are spaces even inside other characters (extractBuilderFlags)."""
+"""The bytes that separate flags. BuildKit reads flags byte by byte, so 0x85 and 0xA0 are spaces even inside other
+characters (extractBuilderFlags)."""
 _PLAIN_FLAG = re.compile(rb"--[!#-&(-\[\]-_a-~]*(?=[\t-\r ]|\Z)")
-"""A flag without quotes and escapes, as nearly all are."""
+"""A flag without quotes and escapes. Nearly all flags are of this kind."""
 _QUOTES = frozenset(b"'\"")
 _HEREDOC_KEYWORDS = frozenset({"add", "copy", "run"})
 
 
 class InstructionWord(NamedTuple):
-    """A part of an instruction, without the quotes and escapes that were removed from it."""
+    """A part of an instruction. Quotes and escapes may have been removed from its value."""
 
     value: bytes
     origins: Sequence[int]
-    """For each byte of `value`: its position in the instruction's text."""
+    """For each byte of `value`, its position in the text of the instruction."""
 
     def slice_word(self, start: int, end: int | None = None) -> InstructionWord:
         return InstructionWord(self.value[start:end], self.origins[start:end])
 
 
 class DockerfileInstruction:
-    """One instruction, its lines joined without comments and line breaks."""
+    """One instruction. Its text consists of its lines without comments and line breaks."""
 
     __slots__ = ("_arguments_start", "_flags_and_end", "_is_plain", "_lines", "_words", "keyword")
 
     def __init__(self, lines: InstructionLines, keyword: str, arguments_start: int, *, is_plain: bool = False) -> None:
         self._lines = lines
         self.keyword = keyword
-        """In lower case; empty for an instruction without text."""
+        """The keyword in lower case; empty for an instruction without text."""
         self._arguments_start = arguments_start
-        """The position in the text at which the flags begin."""
+        """The position in the text at which the flags start."""
         self._is_plain = is_plain
-        """Whether the keyword stands unbroken at the beginning of the first line."""
+        """True if the first line starts with the whole keyword, which may also be split over several lines."""
         self._flags_and_end: tuple[tuple[InstructionWord, ...], int] | None = None
         self._words: tuple[InstructionWord, ...] | None = None
 
@@ -72,7 +73,7 @@ class DockerfileInstruction:
 
     @property
     def first_line_number(self) -> int:
-        """The number of its first line, from 1."""
+        """The number of the instruction's first line, from 1."""
         return self._lines.line_number
 
     @property
@@ -95,18 +96,18 @@ class DockerfileInstruction:
 
     @property
     def rest_span(self) -> tuple[int, int]:
-        """The range in the text behind the flags, without the space around it."""
+        """The range of the text after the flags, without the space around it."""
         text = self.text
         return skip_space(text, self._split()[1], len(text)), len(text)
 
     @property
     def rest(self) -> InstructionWord:
-        """The text behind the flags, with quotes and escapes."""
+        """The text after the flags, with its quotes and escapes."""
         return self._slice(*self.rest_span)
 
     @property
     def words(self) -> tuple[InstructionWord, ...]:
-        """The text behind the flags, split at blanks."""
+        """The text after the flags, split at blanks."""
         if self._words is None:
             text = self.text
             found = (match.span() for match in _WORD.finditer(text, *self.rest_span))
@@ -114,16 +115,16 @@ class DockerfileInstruction:
         return self._words
 
     def parse_onbuild(self) -> DockerfileInstruction:
-        """Return the instruction inside an ONBUILD."""
+        """Return the instruction inside an `ONBUILD` instruction."""
         return _parse_instruction(self._lines, self.rest_span[0])
 
     def find_file_start(self, word: InstructionWord) -> int | None:
-        """Return the file offset of `word`, which is not empty; None if the word is not contiguous in the file."""
+        """Return the file offset of a word that is not empty, or None if the word is not contiguous in the file."""
         first, last = (self._get_file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
 
     def iterate_pieces(self, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-        """Yield the bytes from `start` to `end` in contiguous pieces, each with its file offset and line number."""
+        """Yield the bytes from `start` to `end` as contiguous pieces, each with its file offset and line number."""
         index = self._find_piece_index(start)
         while start < end:
             piece = self.pieces[index]
@@ -135,7 +136,7 @@ class DockerfileInstruction:
             start = max(start, stop)
 
     def get_line_number(self, word: InstructionWord) -> int:
-        """Return the number of the line that `word` begins on, from 1."""
+        """Return the number of the line on which `word` starts, from 1."""
         return self.pieces[self._find_piece_index(word.origins[0] if word.value else self._arguments_start)].line_number
 
     def _slice(self, start: int, end: int) -> InstructionWord:
@@ -152,7 +153,10 @@ class DockerfileInstruction:
 
 
 def read_instructions(content: bytes, keywords: Container[str] | None = None) -> Iterator[DockerfileInstruction]:
-    """Yield the instructions of a Dockerfile in order, all or those with a keyword in `keywords`; never raises."""
+    """Yield the instructions of a Dockerfile in the order of the file. Never raises.
+
+    With `keywords`, only instructions with one of these keywords are yielded.
+    """
     splitter = InstructionSplitter(content)
     for start, end in splitter.iterate_spans():
         plain_keyword = _PLAIN_KEYWORD.match(content, start, end)
@@ -174,7 +178,7 @@ def read_instructions(content: bytes, keywords: Container[str] | None = None) ->
 
 
 def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruction:
-    """Return the instruction that begins at `start` of the text."""
+    """Return the instruction that starts at position `start` of the text."""
     text = lines.joined[0]
     match = _WORD.match(text, start)
     if match is None:
@@ -184,12 +188,12 @@ def _parse_instruction(lines: InstructionLines, start: int) -> DockerfileInstruc
 
 def _find_heredocs(instruction: DockerfileInstruction) -> tuple[Heredoc, ...]:
     inner_instruction = instruction.parse_onbuild() if instruction.keyword == "onbuild" else instruction
-    # BuildKit excludes arguments in the JSON form. That needs no check: all its strings are quoted and open no heredoc.
+    # BuildKit excludes arguments in JSON form. They need no check here, because quoted strings open no heredoc.
     return find_heredocs(instruction.text) if inner_instruction.keyword in _HEREDOC_KEYWORDS else ()
 
 
 def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[InstructionWord, ...], int]:
-    """Return the flags at `start` of `text`, and where they end."""
+    """Return the flags at position `start` of `text`, and the position at which they end."""
     flags: list[InstructionWord] = []
     while True:
         while start < len(text) and text[start] in _FLAG_SPACE:
@@ -203,7 +207,10 @@ def _split_flags(text: bytes, start: int, escape: int) -> tuple[tuple[Instructio
 
 
 def _read_flag(text: bytes, start: int, escape: int) -> tuple[InstructionWord, int]:
-    """Read the flag at `start`: quotes group, and the escape character takes the next byte literally."""
+    """Return the flag at position `start`, and the position at which it ends.
+
+    Spaces in quotes are part of the flag. The byte after an escape character is taken literally.
+    """
     plain = _PLAIN_FLAG.match(text, start)
     if plain is not None:
         return InstructionWord(plain[0], range(start, plain.end())), plain.end()

@@ -1,4 +1,4 @@
-"""Find the words of a Dockerfile's instructions that name an image or a stage."""
+"""Find the words in the instructions of a Dockerfile that name an image or a stage."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _CSV_FIELD = re.compile(rb'(?:"((?:[^"]|"")*)"|([^",]*))(?:,|\Z)')
 
 
 class BuildStages:
-    """The stages of one file; counts the instructions of the current stage to make locators."""
+    """The stages of one file. Counts the instructions of the current stage to build locators."""
 
     def __init__(self, instructions: Iterable[DockerfileInstruction]) -> None:
         froms = (each for each in instructions if each.keyword == "from")
         self.numbers_by_name: dict[str, int] = {}
-        """By lower-case name: the number of the first stage that has it."""
+        """The number of the first stage with each name, in lower case."""
         for number, instruction in enumerate(froms):
             name = _get_stage_name(instruction)
             if name is not None:
@@ -30,7 +30,7 @@ class BuildStages:
         self._keyword_counts: Counter[str] = Counter()
 
     def begin_stage(self) -> int:
-        """Begin the next stage and return its number."""
+        """Start the next stage and return its number."""
         self._count += 1
         self._keyword_counts.clear()
         return self._count - 1
@@ -50,16 +50,17 @@ class ImageMention(NamedTuple):
     word: InstructionWord
     locator: str
     stage: int | None = None
-    """The number of the stage that a FROM begins; only the names of earlier stages take precedence over images.
+    """The number of the stage that a `FROM` starts. In a `FROM`, only the names of earlier stages take precedence over
+    images.
 
     None for `COPY` and mounts, which may name any stage (findStateByName in dockerfile2llb/convert.go)."""
     platform: str | None = None
     is_broken: bool = False
-    """Whether BuildKit refuses the instruction; `word` is then all of its text."""
+    """True if BuildKit rejects the instruction. `word` is then the whole text after the flags."""
 
     @property
     def is_from(self) -> bool:
-        """Whether arguments are expanded; BuildKit expands none in other instructions (toCommand, parseMount)."""
+        """True for a `FROM`, the only instruction here in which BuildKit expands arguments (toCommand, parseMount)."""
         return self.stage is not None
 
 
@@ -73,7 +74,7 @@ def list_mentions(instruction: DockerfileInstruction, stages: BuildStages) -> It
         case "run":
             yield from _read_mounts(instruction, stages.build_locator("run"))
         case "onbuild":
-            # The stages of that later build are unknown, so the name of a stage here is taken for one of its stages.
+            # The stages of the later build are unknown. The name of a stage here is assumed to name one of them.
             locator = stages.build_locator("onbuild")
             inner = instruction.parse_onbuild()
             if inner.keyword == "copy":
@@ -104,10 +105,10 @@ def _read_mounts(instruction: DockerfileInstruction, locator: str) -> Iterator[I
 
 
 def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
-    """Return the value of the last `from` among the comma-separated options of a mount.
+    """Return the value of the last `from` among the comma-separated options of a mount, or None.
 
-    A mount that is not a valid list is returned whole if it contains `from=`; it is not a valid reference then.
-    BuildKit reads mounts in frontend/dockerfile/instructions/commands_runmount.go.
+    If the mount is not a valid list but contains `from=`, the whole mount is returned, which is not a valid reference.
+    BuildKit parses mounts in frontend/dockerfile/instructions/commands_runmount.go.
     """
     source = None
     at = 0
@@ -124,7 +125,10 @@ def _parse_mount_source(mount: InstructionWord) -> InstructionWord | None:
 
 
 def _get_stage_name(instruction: DockerfileInstruction) -> str | None:
-    """Return the name that a FROM gives its stage, in lower case; templates may leave many words before it."""
+    """Return the name that a `FROM` gives its stage, in lower case, or None if it gives no valid name.
+
+    There may be many words before the name if a template is not rendered yet.
+    """
     match instruction.words:
         case (_, *_, InstructionWord(b"as" | b"AS" | b"As" | b"aS"), name):
             lowered = name.value.lower()

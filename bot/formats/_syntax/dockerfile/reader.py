@@ -1,8 +1,8 @@
-"""Read the images of a Dockerfile's text as BuildKit understands it, in a file of its own or inside another file.
+"""Read the images in the text of a Dockerfile, a separate file or inside another one, as BuildKit does.
 
-Only arguments above the first `FROM` are visible in a `FROM`. The last default of a name counts, and an `ARG` without
-a default keeps the earlier one (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of moby/buildkit). The
-words of an instruction follow parseWords in frontend/dockerfile/parser/line_parsers.go.
+A `FROM` sees only the arguments above the first `FROM`. If an argument has several defaults, the last one applies, and
+an `ARG` without a default keeps the earlier default (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of
+moby/buildkit). The words of an instruction follow parseWords in frontend/dockerfile/parser/line_parsers.go.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ _WORDS = {
     )
     for escape, e in ((ord("\\"), rb"\\"), (ord("`"), rb"`"))
 }
-"""By the escape character of the file: a word between spaces, with its quotes and escapes."""
+"""A word between spaces, with its quotes and escapes, by the escape character of the file."""
 
 
 def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScope:
-    """Return the arguments that every `FROM` sees, from the `ARG` instructions above the first."""
+    """Return the arguments that every `FROM` sees, given the `ARG` instructions above the first `FROM`."""
     scope = ArgScope()
     for index, (instruction, name, value) in enumerate(_list_definitions(instructions)):
         if value is None:
             continue
         try:
             expansion = expand_word(instruction, *value, scope, index)
-        except WordError:  # BuildKit refuses the whole file; here only the words that use the argument are unresolved
+        except WordError:  # BuildKit rejects the whole file. Here, only words that use the argument are unresolved.
             expansion = WordExpansion((), (ArgumentUse(name, None, VariableEffect.UNSET, 0, 0),))
         scope.defaults[name] = ArgDefault(index, expansion)
         scope.first_lines[index] = instruction.first_line_number
@@ -56,14 +56,17 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
-    """Yield the names that stages take from above the first `FROM`: those of `ARG` instructions without a default."""
+    """Yield the names of the arguments without a default. A stage inherits these from above the first `FROM`."""
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
 
 def _list_definitions(
     instructions: Iterable[DockerfileInstruction],
 ) -> Iterator[tuple[DockerfileInstruction, bytes, tuple[int, int] | None]]:
-    """Yield each name of each instruction, and the range of its default in the text, None without a default."""
+    """Yield each argument of the `ARG` instructions, as (instruction, name, range of its default).
+
+    The range is None if the argument has no default. Otherwise it is a range in the text of the instruction.
+    """
     for instruction in instructions:
         start, end = instruction.rest_span
         for word in _WORDS[instruction.escape].finditer(instruction.text, start, end):
@@ -72,14 +75,15 @@ def _list_definitions(
 
 
 MAX_STAGES_COMPARED = 100
-"""Limit on stage names that are compared with a name that contains `TARGETARCH` or the like; no build has so many."""
+"""Limit on the stage names that are compared with a name that contains `TARGETARCH` or the like. No build has so many
+stages."""
 
 _KEYWORDS = frozenset({"arg", "from", "copy", "run", "onbuild"})
 _SCRATCH = "scratch"
-"""The name for an empty base; it is not an image."""
+"""The name of the empty base, which is not an image."""
 _STAGE_NUMBER = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _TEMPLATE_MARKS = re.compile(rb"\{\{|\{%|<%|\$\(|\$\{\w+:[A-Za-z]|(?<![\w}])%%\w|@[A-Za-z_]\w*@")
-"""Marks that template engines replace before the build; neither a reference nor an expansion contains them."""
+"""Placeholders that template engines replace before the build. Neither references nor expansions contain them."""
 _LITERAL_WORD = re.compile(rb"[A-Za-z0-9._/:@+\[\]-]*")
 """A word that expands to itself."""
 _VARIABLE_NAME = re.compile(rb"\$\{?([A-Za-z_][A-Za-z0-9_]*)")
@@ -87,9 +91,9 @@ _QUOTED = re.compile(rb"([\"'])([^\"']*)\1")
 
 
 def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield every image that the Dockerfile `content` names, in order; never raises.
+    """Yield every image that the Dockerfile `content` names, in the order of the file. Never raises.
 
-    Spans and line numbers count from the start of `content`, and every slot lies inside one line of it. Locators are
+    Spans and line numbers are relative to the start of `content`. Every slot is within one line, and locators are
     unique in `content`.
     """
     syntax = find_syntax(content)
@@ -103,7 +107,7 @@ def read_dockerfile(content: bytes, path: FilePath, format_name: str) -> Iterato
 
 
 class _DockerfileReader:
-    """Reads the instructions of one file."""
+    """Reads the images in the instructions of one file."""
 
     def __init__(self, instructions: Sequence[DockerfileInstruction], path: FilePath, format_name: str) -> None:
         self._instructions = instructions
@@ -137,7 +141,7 @@ class _DockerfileReader:
         return self._global_scope
 
     def _read_mention(self, mention: ImageMention) -> Occurrence | UnsupportedText | ComposedReference | None:
-        """Return the image that a word names; None for a stage and for an empty word."""
+        """Return the image that a word names, or None if the word is empty or names a stage or `scratch`."""
         word = mention.word
         if _TEMPLATE_MARKS.search(word.value):
             self._record_named_uses(word.value)
@@ -179,7 +183,11 @@ class _DockerfileReader:
     def _read_expansion(
         self, mention: ImageMention, expansion: WordExpansion
     ) -> UnsupportedText | ComposedReference | None:
-        """Return the image of a word that expansion changed, or that is not contiguous in the file."""
+        """Return the image that an expanded word names, or None if it is not an image.
+
+        This is for words that expansion has changed, or that are not contiguous in the file. A word is not an image if
+        it is empty, is `scratch`, or may be the name of a stage.
+        """
         text = _decode(expansion.text)
         if _TEMPLATE_MARKS.search(expansion.text):
             return self._make_unsupported(mention, Reason.TEMPLATED, expansion.variables)
@@ -199,12 +207,12 @@ class _DockerfileReader:
     def _is_not_image(self, text: str, mention: ImageMention) -> bool:
         if not text or text == _SCRATCH or (not mention.is_from and _STAGE_NUMBER.fullmatch(text)):
             return True
-        # BuildKit distinguishes upper case in FROM; no image has upper case, so nothing is lost by ignoring it.
+        # In a FROM, BuildKit distinguishes upper and lower case. No image name has upper case, so ignoring it is safe.
         number = self._stages.numbers_by_name.get(text.lower())
         return number is not None and (mention.stage is None or number < mention.stage)
 
     def _may_be_stage(self, mention: ImageMention, expansion: WordExpansion) -> bool:
-        """Return True if any value of the builder's variables would make the word the name of an existing stage."""
+        """Return True if the word is the name of an earlier stage for some values of the builder's variables."""
         if mention.stage is None or any(use.effect is not VariableEffect.PREDEFINED for use in expansion.unknown_uses):
             return False
         cuts = [0, *sorted(use.start for use in expansion.unknown_uses), len(expansion.text)]
@@ -229,7 +237,10 @@ class _DockerfileReader:
         return replace(found, variables=variables) if variables else found
 
     def _record_other_uses(self) -> None:
-        """Record uses of arguments outside references: in flags, by stages that take them, and by unused arguments."""
+        """Record the uses of arguments outside image references.
+
+        These are uses in flags, by stages that inherit an argument, and by the defaults of arguments that are not used.
+        """
         in_stages = dropwhile(lambda each: each.keyword != "from", self._instructions)
         for instruction in (each.parse_onbuild() if each.keyword == "onbuild" else each for each in in_stages):
             if instruction.keyword == "arg":
@@ -255,7 +266,7 @@ class _DockerfileReader:
 
 
 def _can_match(name: str, first: str, others: Sequence[str], last: str) -> bool:
-    """Return True if `name` is `first`, anything, each of `others` with anything behind it, and `last`."""
+    """Return True if `name` is `first`, the texts `others`, and `last`, with any text between them."""
     at = len(first)
     if not name.startswith(first) or len(name) < at + len(last) or not name.endswith(last):
         return False

@@ -1,8 +1,8 @@
-r"""Shell patterns of `${V#p}`, `${V%p}` and `${V/p/r}` in Dockerfiles: `*`, `?`, and `\` before either.
+r"""Shell patterns with `*`, `?` and `\`, as in `${V#p}`, `${V%p}` and `${V/p/r}` of Dockerfiles.
 
 Matching follows `convertShellPatternToRegex`, `trimPrefix` and `trimSuffix` in frontend/dockerfile/shell/lex.go of
-moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. Here it is a list of texts with anything
-between them, so that no pattern takes more than a few passes over the value.
+moby/buildkit. BuildKit converts a pattern to a regular expression of RE2. Here, a pattern is a list of texts with any
+characters between them, so that matching takes only a few passes over the value.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ _TOKEN = re.compile(r"\\(?P<bare>[}/])|\\(?P<escaped>[*?\\])|(?P<wrong>\\)|(?P<s
 
 
 class PatternError(ValueError):
-    """BuildKit refuses the pattern, or its result depends on an accident of Go's regular expressions."""
+    """BuildKit rejects the pattern, or its result depends on details of Go's regular expressions."""
 
 
 def trim_start(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without the match at its beginning. Raises PatternError."""
+    """Return `value` without a match of `pattern` at its start. Raises PatternError."""
     end = _ShellPattern(pattern).match_at(value, 0, longest=longest)
     return value if end is None else value[end:]
 
 
 def trim_end(pattern: str, value: str, *, longest: bool) -> str:
-    """Return `value` without the match at its end. Raises PatternError."""
+    """Return `value` without a match of `pattern` at its end. Raises PatternError."""
     backwards = "".join(reversed(_ESCAPE_OR_CHARACTER.findall(pattern)))
     return trim_start(backwards, value[::-1], longest=longest)[::-1]
 
 
 def replace_first(pattern: str, value: str, replacement: str) -> str:
-    """Return `value` with its first match replaced. Raises PatternError."""
+    """Return `value` with the first match of `pattern` replaced. Raises PatternError."""
     match_range = _ShellPattern(pattern).search(value, 0)
     return value if match_range is None else value[: match_range[0]] + replacement + value[match_range[1] :]
 
 
 def replace_all(pattern: str, value: str, replacement: str) -> str:
-    """Return `value` with all its matches replaced. Raises PatternError."""
+    """Return `value` with all matches of `pattern` replaced. Raises PatternError."""
     shell_pattern = _ShellPattern(pattern)
     if shell_pattern.can_match_empty or "$" in replacement:
         raise PatternError(pattern)
@@ -50,10 +50,10 @@ def replace_all(pattern: str, value: str, replacement: str) -> str:
 
 
 class _ShellPattern:
-    """The texts between the stars of a pattern; `None` in a text stands for any character."""
+    """The texts between the stars of a pattern. None in a text stands for any character."""
 
     def __init__(self, text: str) -> None:
-        r"""Parse a pattern. Raises PatternError if a backslash stands before anything but `* ? \ } /`."""
+        r"""Parse a pattern. Raises PatternError if a backslash is followed by anything except `* ? \ } /`."""
         self._texts: list[list[str | None]] = [[]]
         for token in _TOKEN.finditer(text):
             match token.lastgroup:
@@ -71,7 +71,7 @@ class _ShellPattern:
         return not any(self._texts)
 
     def match_at(self, value: str, start: int, *, longest: bool) -> int | None:
-        """Return the end of the match that begins at `start`; None if there is none."""
+        """Return the end of the match that starts at `start`, or None if there is no match."""
         first, *others = self._texts
         if not _is_match_at(first, value, start):
             return None
@@ -85,9 +85,10 @@ class _ShellPattern:
         return at
 
     def search(self, value: str, start: int) -> tuple[int, int] | None:
-        """Return start and end of the first match from `start` on, the longest of those that begin there.
+        """Return the start and end of the first match at or after `start`, or None if there is no match.
 
-        Only the first position of the first text is tried: further right there is less room for the texts behind it.
+        Of several matches with this start, the longest is returned. Only the first position of the first text is tried,
+        because a later position leaves less room for the remaining texts.
         """
         begin = _find_first(self._texts[0], value, start)
         if begin is None:

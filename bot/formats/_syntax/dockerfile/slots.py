@@ -1,9 +1,9 @@
-"""Find the slots for the digest and the tag of a reference that contains arguments, or why there are none.
+"""Find the slots for the digest and the tag of a reference that contains arguments.
 
-A value is written behind, or over, the bytes of the reference's text, wherever in the file these stand. It is written
-into the default of an argument only if everything that depends on the argument needs the same value at the same
-position. It is also written only if overriding an argument of the tag removes the digest as well; otherwise the digest
-would silently freeze the tag.
+A slot is the range of bytes in the file that is replaced, or after which a new value is written. It may be in the
+default of an argument. Then a value is written only if everything that depends on the argument needs the same value at
+the same position. A digest is also not written if it would stay in place when a user overrides an argument in the tag,
+because the digest would then silently freeze the image. If there is no slot, the result states the reason.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ class _OwnedSlot(NamedTuple):
     slot: EditSlot
     run: ByteRun
     key: _SlotKey
-    """Equal for references that need the same value at this slot."""
+    """Equal for references that need the same value in this slot."""
 
 
 class ComposedReference(NamedTuple):
     """A reference that contains arguments, before all other uses of these arguments are known."""
 
     occurrence: Occurrence
-    """Its slots count from the start of the reference's text."""
+    """The occurrence. Its slots are relative to the start of the reference's text."""
     expansion: WordExpansion
     written: str
     digest_slot: _OwnedSlot | NotEditable
@@ -41,7 +41,7 @@ class ComposedReference(NamedTuple):
 
 
 def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written: str) -> ComposedReference:
-    """Find the file positions for the slots of an occurrence that was read from an expansion's text."""
+    """Return a reference that was read from the text of `expansion`, with the file positions of its slots."""
     reference = occurrence.reference
     if reference.digest is None and _would_freeze_tag(reference, expansion, len(expansion.text)):
         digest: _OwnedSlot | NotEditable = NotEditable(Reason.COMPOSED_TAG)
@@ -55,7 +55,7 @@ def compose_reference(occurrence: Occurrence, expansion: WordExpansion, written:
 
 
 class SlotClaims:
-    """Collects the slots that all references of a file need in the defaults of its arguments."""
+    """Collects the slots that the references in a file need in the defaults of arguments."""
 
     def __init__(self) -> None:
         self._digest_keys: dict[int, _SlotKey | None] = {}
@@ -63,7 +63,7 @@ class SlotClaims:
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:
-        """Record the slots that a reference needs."""
+        """Record the slots that a reference needs in the defaults of arguments."""
         for use in reference.expansion.uses:
             if use.argument_index is not None:
                 is_value = use.effect is VariableEffect.VALUE
@@ -71,17 +71,23 @@ class SlotClaims:
                 _record_claim(self._tag_keys, use.argument_index, reference.tag_slot if is_value else None)
 
     def record_other_uses(self, uses: Iterable[ArgumentUse]) -> None:
-        """Record that arguments are used for something that is not a reference."""
+        """Record that arguments are used for something other than image references.
+
+        The defaults of these arguments then stay unchanged.
+        """
         for use in uses:
             if use.argument_index is not None:
                 self._digest_keys[use.argument_index] = self._tag_keys[use.argument_index] = None
 
     def is_used(self, argument_index: int) -> bool:
-        """Return True if anything depends on an argument."""
+        """Return True if anything that has been recorded depends on the argument."""
         return argument_index in self._digest_keys
 
     def build_occurrence(self, reference: ComposedReference, scope: ArgScope | None) -> Occurrence:
-        """Return the final occurrence of a reference, after all uses in its file have been recorded."""
+        """Return the final occurrence of a reference.
+
+        Call this only after all uses of arguments in the file have been recorded.
+        """
         digest, tag = (
             _resolve_slot(reference.digest_slot, self._digest_keys),
             _resolve_slot(reference.tag_slot, self._tag_keys),
@@ -125,7 +131,7 @@ def _resolve_slot(
 def _find_slot(
     text_slot: EditSlot | NotEditable, expansion: WordExpansion, repository: str, tag: str | None
 ) -> _OwnedSlot | NotEditable:
-    """Return the slot with file offsets, for a slot that counts from the start of the text."""
+    """Return the slot in the file for `text_slot`, which is relative to the start of the reference's text."""
     if isinstance(text_slot, NotEditable):
         return text_slot
     start, end = text_slot.span.start, text_slot.span.end
@@ -140,7 +146,7 @@ def _find_slot(
 
 
 def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: int) -> bool:
-    """Return True if a digest behind the text would stay when a user overrides an argument of the tag."""
+    """Return True if a digest at the end of the text would stay when a user overrides an argument in the tag."""
     name_end = len(reference.name)
     return any(
         use.effect is not VariableEffect.UNCHOSEN and _may_affect_tag(use, name_end, end) and not use.is_around(end)
@@ -149,12 +155,12 @@ def _would_freeze_tag(reference: ImageReference, expansion: WordExpansion, end: 
 
 
 def _may_affect_tag(use: ArgumentUse, name_end: int, end: int) -> bool:
-    """Return True if a part of the use may be in the tag; an empty use may become the tag or extend it."""
+    """Return True if a part of the use may be in the tag. An empty use may become or extend the tag."""
     return use.end > name_end or use.start == use.end == end
 
 
 def _has_open_end(reference: ImageReference, expansion: WordExpansion) -> bool:
-    """Return True if an empty argument is in the tag or in its place, so that setting it may extend the tag."""
+    """Return True if an argument in or next to the tag is empty. Setting the argument could extend the tag."""
     start = len(reference.name) + 1 if reference.tag else len(reference.name)
     end = len(reference.name) + len(f":{reference.tag}" if reference.tag else "")
     return any(

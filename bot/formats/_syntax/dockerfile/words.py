@@ -1,8 +1,8 @@
-"""Expand the shell words of a Dockerfile, and map each part of the result to file positions.
+"""Expand the shell words of a Dockerfile, and map each part of the result to file offsets.
 
 `$V`, `${V…}`, quotes and escapes are expanded like `Lex.ProcessWord` in frontend/dockerfile/shell/lex.go of
-moby/buildkit. BuildKit reads characters and this module reads bytes: any byte outside ASCII may be part of a variable's
-name here. No image has a name with such a character.
+moby/buildkit. BuildKit reads characters and this module reads bytes, so any byte outside ASCII may be part of a
+variable's name here. No image has a name with such a character.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bot.formats._syntax.dockerfile.shell_patterns import PatternError, replace_
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 50
-"""Nesting limit for `${a:-${b:-…}}` in one word; people nest fewer than three."""
+"""Limit on the nesting of `${a:-${b:-…}}` in one word. People nest fewer than three."""
 
 PREDEFINED = frozenset(
     {
@@ -31,7 +31,7 @@ PREDEFINED = frozenset(
         *(b"TARGETPLATFORM", b"TARGETOS", b"TARGETOSVERSION", b"TARGETARCH", b"TARGETVARIANT", b"TARGETSTAGE"),
     }
 )
-"""Variables that the builder sets by itself for the target platform (defaultArgs in dockerfile2llb/platform.go)."""
+"""Variables that the builder sets according to the platforms (defaultArgs in dockerfile2llb/platform.go)."""
 
 _NAME = re.compile(rb"[0-9]+|[@*#?$!-]|[A-Za-z_\x80-\xff][A-Za-z0-9_\x80-\xff]*")
 _PLAIN = re.compile(rb"[^$'\"\\`}/]+")
@@ -46,9 +46,9 @@ _DOUBLE_QUOTE = ord('"')
 def expand_word(
     instruction: DockerfileInstruction, start: int, end: int, scope: ArgScope, argument_index: int | None = None
 ) -> WordExpansion:
-    """Return the expansion of the word from `start` to `end` of an instruction's text.
+    """Return the expansion of the word from `start` to `end` of the instruction's text. Raises WordError.
 
-    `argument_index` is the index of the argument whose default the word is. Raises WordError.
+    If the word is the default of an argument, `argument_index` is the index of that argument.
     """
     scope.spend_steps(end - start)
     expansion = _WordExpander(instruction, start, end, scope, argument_index).expand()
@@ -75,7 +75,7 @@ class _WordExpander:
         return self._expand_until(None)
 
     def _expand_until(self, stop: int | None, *, should_keep_escapes: bool = False) -> WordExpansion:
-        """Read up to the byte `stop` and skip it, or to the end of the word."""
+        """Expand the text up to the byte `stop` and skip that byte. With None, expand the rest of the word."""
         result = ExpansionBuilder()
         while self._at < self._end:
             plain = _PLAIN.match(self._text, self._at, self._end)
@@ -101,12 +101,15 @@ class _WordExpander:
         return result.finish()
 
     def _put_literal(self, result: ExpansionBuilder, end: int) -> None:
-        """Add the bytes from here up to `end` literally."""
+        """Add the bytes from the current position up to `end` literally."""
         result.put_text(self._instruction, self._at, end, self._argument_index)
         self._at = end
 
     def _put_escaped(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
-        """Add the byte behind an escape literally; an escape at the end of the word adds nothing."""
+        """Add the byte after an escape character literally. At the end of the word, nothing is added.
+
+        With `should_keep_escapes`, the escape character is added as well.
+        """
         if should_keep_escapes:
             self._put_literal(result, self._at + 1)
         else:
@@ -142,9 +145,13 @@ class _WordExpander:
         raise WordError(Reason.MALFORMED)
 
     def _put_escaped_in_quotes(self, result: ExpansionBuilder, *, should_keep_escapes: bool) -> None:
-        """Read an escape in double quotes: before a quote, a dollar or an escape it escapes it, else it is literal."""
+        """Add the text of an escape character in double quotes.
+
+        Before a quote, a dollar sign or an escape character, it escapes that character. Otherwise it is a literal
+        character.
+        """
         following = self._text[self._at + 1] if self._at + 1 < self._end else None
-        if should_keep_escapes:  # a literal escape is then added twice
+        if should_keep_escapes:  # an escape character that is literal is then added twice
             result.put_text(self._instruction, self._at, self._at + 1, self._argument_index)
         if following == self._escape or following in _ESCAPED_IN_QUOTES:
             self._at += 1
@@ -209,7 +216,10 @@ class _WordExpander:
         result.record_use(ArgumentUse(name, None, effect, result.length, result.length))
 
     def _put_conditional(self, result: ExpansionBuilder, name: bytes, operator: bytes, *, is_empty_unset: bool) -> None:
-        """Read `${name-word}` and the like; with `is_empty_unset` an empty value counts as unset."""
+        """Add the result of `${name-word}`, `${name+word}` or `${name?word}`.
+
+        With `is_empty_unset`, a variable with an empty value counts as unset.
+        """
         if operator not in (b"-", b"+", b"?"):
             raise WordError(Reason.MALFORMED)
         word = self._expand_until(ord("}"))
@@ -241,7 +251,10 @@ class _WordExpander:
         result.record_unchosen(word)
 
     def _put_trimmed(self, result: ExpansionBuilder, name: bytes, operator: bytes) -> None:
-        """Read `${name#pattern}` and the like, which cut the match of a pattern off one end of the value."""
+        """Add the result of `${name#pattern}` or `${name%pattern}`, with one or two `#` or `%`.
+
+        These remove a match of the pattern from the start or the end of the value.
+        """
         word = self._expand_until(ord("}"), should_keep_escapes=True)
         longest = word.text.startswith(operator)
         pattern = _decode(word.text[longest:])
@@ -249,7 +262,7 @@ class _WordExpander:
         self._put_computed(result, name, (word,), lambda value: trim(pattern, value, longest=longest))
 
     def _put_replaced(self, result: ExpansionBuilder, name: bytes) -> None:
-        """Read `${name/pattern/replacement}`, and `${name//pattern/replacement}` for all matches."""
+        """Add the result of `${name/pattern/replacement}`, or of `${name//pattern/replacement}` for all matches."""
         is_for_all = self._peek() == b"/"
         self._at += is_for_all
         pattern = self._expand_until(ord("/"), should_keep_escapes=True)
@@ -267,7 +280,10 @@ class _WordExpander:
         operands: tuple[WordExpansion, ...],
         operation: Callable[[str], str],
     ) -> None:
-        """Add the result of `operation` on a value; `operands` are its other operands."""
+        """Add the result of applying `operation` to the value of a variable.
+
+        `operands` are the other texts that determine the result, such as the pattern.
+        """
         argument = self._scope.defaults.get(name)
         start = result.length
         if argument is None or argument.expansion.unknown_uses:

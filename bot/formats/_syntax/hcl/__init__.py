@@ -1,1 +1,1 @@
-"""HCL in both its syntaxes, with the byte positions of its strings."""
+"""HCL in its native syntax and as JSON, with the byte offsets of its strings."""

@@ -1,7 +1,7 @@
-"""Parse HCL written as JSON into the same tree as its native syntax.
+"""Parse HCL that is written as JSON into the same tree as its native syntax.
 
-https://github.com/hashicorp/hcl/blob/main/json/spec.md: objects under the name of a block type are blocks by their
-labels, and a string is a template.
+The rules are those of https://github.com/hashicorp/hcl/blob/main/json/spec.md. Objects under the name of a block type
+are blocks, whose labels are the keys. A string is a template.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _REST_OF_STRING = re.compile(rb'(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | BrokenFile:
-    """Parse a file; never raises.
+    """Parse a file. Return a `BrokenFile` if it cannot be parsed.
 
-    `label_counts` has the top-level keys that are block types, and how many labels each has.
+    `label_counts` contains the top-level keys that are block types, and the number of labels that each block type has.
     """
     parsed = read_json(content)
     if isinstance(parsed, BrokenFile):
@@ -48,7 +48,7 @@ def read_hcl_json(content: bytes, label_counts: Mapping[str, int]) -> HclFile | 
 
 
 def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
-    """Yield the object that `value` is, or the objects in the array that it is."""
+    """Yield `value` if it is an object, or the objects in `value` if it is an array."""
     match value:
         case jsonc.JsonObject():
             yield value

@@ -1,7 +1,7 @@
-"""Parse HCL into trees whose strings have byte positions; a computed expression stays its source bytes.
+"""Parse HCL into trees. Strings have byte offsets, and a computed expression is kept as its source bytes.
 
-The native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would refuse is read as
-far as it makes sense.
+This is the native syntax of https://github.com/hashicorp/hcl/blob/main/hclsyntax/spec.md. Text that HCL would reject is
+read as far as possible.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _ENDS_KEY = frozenset({"=", ":", END})
 
 @dataclass(frozen=True, slots=True)
 class ComputedExpression:
-    """An expression that is neither a string nor a literal collection, as its byte range in the file."""
+    """The byte range of an expression that is neither a string nor a literal collection."""
 
     start: int
     end: int
@@ -42,7 +42,7 @@ class ComputedExpression:
 
 @dataclass(frozen=True, slots=True)
 class HclTuple:
-    """Values in order: `[…]`."""
+    """A tuple `[…]`, with its values in order."""
 
     start: int
     end: int
@@ -51,7 +51,7 @@ class HclTuple:
 
 @dataclass(frozen=True, slots=True)
 class HclObject:
-    """Values by key: `{…}`."""
+    """An object `{…}`, with its values by key."""
 
     start: int
     end: int
@@ -65,7 +65,7 @@ class HclAttribute(NamedTuple):
     """`name = value` in a body or an object."""
 
     name: str | None
-    """None for a computed key."""
+    """The name, or None if the key is computed."""
     start: int
     value: HclExpression
 
@@ -80,17 +80,20 @@ class HclBlock(NamedTuple):
 
 
 class HclBody(NamedTuple):
-    """The attributes and blocks of a file or a block, in order."""
+    """The attributes and blocks of a file or of a block, in order."""
 
     attributes: tuple[HclAttribute, ...]
     blocks: tuple[HclBlock, ...]
 
     def get_value(self, name: str) -> HclExpression | None:
-        """Return the value of the attribute `name`; of several, the last."""
+        """Return the value of the attribute `name`, or None if there is no such attribute.
+
+        If there are several, the last one is returned.
+        """
         return next((each.value for each in reversed(self.attributes) if each.name == name), None)
 
     def list_blocks(self, kind: str) -> Iterator[HclBlock]:
-        """Yield the blocks of type `kind`."""
+        """Yield the blocks whose type is `kind`."""
         return (block for block in self.blocks if block.type == kind)
 
 
@@ -107,7 +110,7 @@ class HclFile:
         return LineOffsets(self.content)
 
     def get_line_number(self, offset: int) -> int:
-        """Return the number of the line that contains the byte `offset`, from 1."""
+        """Return the number of the line that contains the byte at `offset`. Lines are numbered from 1."""
         return self.line_offsets.get_line_number(offset)
 
     def get_source_text(self, expression: HclExpression) -> str:
@@ -116,7 +119,7 @@ class HclFile:
 
 
 def read_hcl(content: bytes) -> HclFile | BrokenFile:
-    """Parse a file; never raises."""
+    """Parse a file. Return a `BrokenFile` if it cannot be parsed."""
     try:
         content.decode()
         return HclFile(content, _HclParser(content).parse_body(END, 0))
@@ -125,7 +128,7 @@ def read_hcl(content: bytes) -> HclFile | BrokenFile:
 
 
 class _HclParser:
-    """Reads the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
+    """Parses the tokens of one file with one token of lookahead. Every method raises BrokenAtError."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content
@@ -134,7 +137,7 @@ class _HclParser:
         self._last_end = 0
 
     def parse_body(self, closing: str, depth: int) -> HclBody:
-        """Read attributes and blocks up to `closing`, which is not consumed."""
+        """Parse attributes and blocks up to the token `closing`, which is not consumed."""
         attributes: list[HclAttribute] = []
         blocks: list[HclBlock] = []
         while True:
@@ -160,7 +163,7 @@ class _HclParser:
         return HclBlock(self._get_text(first), tuple(labels), first.start, body)
 
     def _parse_expression(self, depth: int, *, should_stop_at_newline: bool) -> HclExpression:
-        """Read one expression up to the token that ends it, which is not consumed."""
+        """Parse one expression up to the token that ends it, which is not consumed."""
         self._check_depth(depth)
         start = self._next.start
         value: HclExpression | None = None
@@ -184,7 +187,7 @@ class _HclParser:
         return ComputedExpression(start, self._last_end)
 
     def _parse_tuple(self, depth: int) -> HclTuple | None:
-        """Read `[…]`; return None, with all of it skipped, if it is a `for` expression."""
+        """Parse `[…]`. If it is a `for` expression, skip it and return None."""
         start = self._advance().start
         items: list[HclExpression] = []
         self._skip_newlines()
@@ -199,7 +202,7 @@ class _HclParser:
         return HclTuple(start, self._advance().end, tuple(items))
 
     def _parse_object(self, depth: int) -> HclObject | None:
-        """Read `{…}`; return None, with all of it skipped, if it is a `for` expression."""
+        """Parse `{…}`. If it is a `for` expression, skip it and return None."""
         start = self._advance().start
         items: list[HclAttribute] = []
         self._skip_newlines()
@@ -233,7 +236,7 @@ class _HclParser:
         self._take(closing)
 
     def _skip_to(self, kinds: frozenset[str], depth: int) -> None:
-        """Skip to the next token of one of `kinds` outside brackets."""
+        """Skip to the next token that has one of the given kinds and is not inside brackets."""
         start = self._next.start
         enclosing: list[str] = []
         while enclosing or self._next.kind not in kinds:

@@ -1,4 +1,4 @@
-"""Split HCL into tokens as hclsyntax/scan_tokens.rl of hashicorp/hcl does; strings have byte positions."""
+"""Split HCL into tokens like hclsyntax/scan_tokens.rl of hashicorp/hcl. Strings have byte offsets."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.formats._syntax.encoding import find_text_start
 from bot.model.vocabulary import Reason
 
 MAX_NESTING = 100
-"""Limit on nested blocks, objects, tuples, and braces and quotes inside interpolations; Terraform's own modules nest
-some ten."""
+"""Limit on nested blocks, objects and tuples, and on nested braces and quotes in interpolations. Terraform's own
+modules nest about ten."""
 
 MAX_TOKENS = 500_000
-"""Limit for one file: eight megabytes of modules have fewer, and so many take about a second."""
+"""Limit on the tokens of one file. Even the largest modules have fewer tokens, and this many take about a second."""
 
 END = "end"
 IDENTIFIER = "identifier"
@@ -53,11 +53,11 @@ _INTERPOLATION_OPENERS = (b"${", b"%{")
 
 @dataclass(frozen=True, slots=True)
 class HclLiteral:
-    """A run of a template's text."""
+    """A run of literal text in a template."""
 
     value: bytes
     start: int | None
-    """The byte of the file at which `value` stands literally; None for an escape."""
+    """The byte offset at which `value` is in the file literally, or None for an escape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class HclInterpolation:
     start: int
     end: int
     expression: bytes
-    """The source between the braces, without the space around it."""
+    """The source text between the braces, without the space around it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,20 +75,21 @@ class HclTemplate:
     """A string, in quotes or as a heredoc."""
 
     start: int
-    """The byte of its quote, or of `<<`."""
+    """The byte offset of the opening quote, or of `<<`."""
     end: int
     parts: tuple[HclLiteral | HclInterpolation, ...]
-    """A heredoc has at least one part for each line, without the indentation that `<<-` removes."""
+    """Literals and interpolations. A heredoc has at least one part for each line, without the indentation that `<<-`
+    removes."""
 
     @property
     def value(self) -> bytes | None:
-        """The string; None if it has an interpolation."""
+        """The string, or None if it contains an interpolation."""
         literals = [part.value for part in self.parts if isinstance(part, HclLiteral)]
         return b"".join(literals) if len(literals) == len(self.parts) else None
 
     @property
     def value_start(self) -> int | None:
-        """The byte of the file at which all of `value` stands literally; None if it does not."""
+        """The byte offset at which the whole `value` is in the file literally, or None if it is not."""
         match self.parts:
             case (HclLiteral(_, start),):
                 return start
@@ -97,7 +98,7 @@ class HclTemplate:
 
 
 class HclToken(NamedTuple):
-    """One token other than space and comments. A tuple, since a large file has tens of thousands of tokens."""
+    """One token other than space and comments. A tuple, because a large file has tens of thousands of tokens."""
 
     kind: str
     """IDENTIFIER, NUMBER, NEWLINE, TEMPLATE, END, or the symbol itself."""
@@ -107,7 +108,7 @@ class HclToken(NamedTuple):
 
 
 def read_tokens(content: bytes) -> Iterator[HclToken]:
-    """Yield the tokens of a file, the last of them END. Raises BrokenAtError."""
+    """Yield the tokens of a file. The last token has the kind END. Raises BrokenAtError."""
     at = find_text_start(content)
     token_count = 0
     while match := _TOKEN.match(content, at):
@@ -146,7 +147,7 @@ def _skip_comment(content: bytes, start: int) -> int:
 
 
 def _read_quoted(content: bytes, start: int) -> HclTemplate:
-    """Read the template whose opening quote stands at `start`."""
+    """Read the template whose opening quote is at `start`."""
     parts: list[HclLiteral | HclInterpolation] = []
     at = start + 1
     while match := _IN_QUOTES.search(content, at):
@@ -170,7 +171,7 @@ def _read_quoted(content: bytes, start: int) -> HclTemplate:
 
 
 def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
-    """Return the bytes that the escape at `start` stands for, and where the escape ends."""
+    """Return the bytes that the escape at `start` represents, and the position at which the escape ends."""
     unicode = _UNICODE_ESCAPE.match(content, start)
     if unicode is not None:
         code_point = int(unicode[1] or unicode[2], 16)
@@ -184,7 +185,7 @@ def _decode_escape(content: bytes, start: int) -> tuple[bytes, int]:
 
 
 def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
-    """Read the heredoc whose first line follows `introducer`."""
+    """Read the heredoc that `introducer` opens. Its first line follows `introducer`."""
     lines: list[list[HclLiteral | HclInterpolation]] = []
     at = introducer.end()
     while (line_end := content.find(b"\n", at)) >= 0 or at < len(content):
@@ -198,9 +199,9 @@ def _read_heredoc(content: bytes, introducer: re.Match[bytes]) -> HclTemplate:
 
 
 def read_template(text: bytes, start: int | None) -> tuple[HclLiteral | HclInterpolation, ...]:
-    """Return the parts of a template without quotes and escapes, such as a string of HCL's JSON syntax.
+    """Return the parts of a template without quotes and escapes, such as a string in HCL's JSON syntax.
 
-    `start` is the byte of the file at which `text` stands literally, None if it does not. Raises BrokenAtError.
+    `start` is the byte offset at which `text` is in the file literally, or None if it is not. Raises BrokenAtError.
     """
     parts: list[HclLiteral | HclInterpolation] = []
     at = 0
@@ -221,7 +222,10 @@ def _shift_part(part: HclLiteral | HclInterpolation, shift: int | None) -> HclLi
 
 
 def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | HclInterpolation], int]:
-    """Read one line with its line break, and more lines if an interpolation goes on; return the next line's start."""
+    """Read one line of a heredoc with its line break. Return its parts, and the start of the next line.
+
+    If an interpolation continues on the following lines, these lines are read, too.
+    """
     parts: list[HclLiteral | HclInterpolation] = []
     at = start
     while match := _IN_HEREDOC.search(content, at):
@@ -243,7 +247,10 @@ def _read_heredoc_line(content: bytes, start: int) -> tuple[list[HclLiteral | Hc
 
 
 def _remove_indentation(lines: list[list[HclLiteral | HclInterpolation]]) -> list[list[HclLiteral | HclInterpolation]]:
-    """Remove the common indentation of lines that are not blank (flushHeredocTemplateParts in parser_template.go)."""
+    """Remove the common indentation of all lines that are not blank.
+
+    This follows flushHeredocTemplateParts in parser_template.go.
+    """
     indents = [_measure_indent(line[0]) for line in lines if not _is_blank(line)]
     indent = min(indents, default=0)
     return [line if _is_blank(line) else [*_cut_indent(line[0], indent), *line[1:]] for line in lines]
@@ -269,7 +276,10 @@ def _make_interpolation(content: bytes, start: int, end: int) -> HclInterpolatio
 
 
 def _find_interpolation_end(content: bytes, start: int) -> int:
-    """Return the end of the `${…}` at `start`; it may contain templates, which may contain further interpolations."""
+    """Return the end of the `${…}` that starts at `start`.
+
+    It may contain templates, which may in turn contain interpolations.
+    """
     enclosing = [_IN_BRACES]
     at = start + 2
     while match := enclosing[-1].search(content, at):

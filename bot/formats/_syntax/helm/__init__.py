@@ -1,1 +1,1 @@
-"""Helm charts: images among their values, and how templates use the values."""
+"""Helm charts: the images among their values, and how templates use the values."""

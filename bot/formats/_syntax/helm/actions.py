@@ -1,6 +1,6 @@
-"""Split Go templates, as Helm reads them, into texts and actions.
+"""Split Go templates, as used by Helm, into texts and actions.
 
-https://pkg.go.dev/text/template#hdr-Actions
+See https://pkg.go.dev/text/template#hdr-Actions.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ACTION = re.compile(
         (?P<trims_after>(?<=\s)-)?\}\}""",
     re.DOTALL | re.VERBOSE,
 )
-"""One action; a string in it may hold braces."""
+"""One action. A string in an action may contain braces."""
 _TOKEN = re.compile(
     r"""(?P<text>"(?:\\.|[^"\\\n])*"|`[^`]*`)
       | (?P<variable>\$\w*)
@@ -33,18 +33,18 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 class UnsupportedTemplateError(Exception):
-    """A template, or an expression in it, that this package cannot parse."""
+    """A template, or an expression in a template, is not supported by this package."""
 
 
 class ActionToken(NamedTuple):
-    """A token of an action. A tuple, since a large chart has tens of thousands of tokens."""
+    """A token in an action. A tuple, because a large chart has tens of thousands of tokens."""
 
     kind: str
-    """The name of its group in _TOKEN."""
+    """The name of the token's group in _TOKEN."""
     text: str
-    """The source text; for a string, its value."""
+    """The source text of the token. For a string, its value."""
     is_attached: bool
-    """Whether it follows the previous token without a space."""
+    """True if the token follows the previous one without a space."""
 
 
 class TemplateAction(NamedTuple):
@@ -52,13 +52,13 @@ class TemplateAction(NamedTuple):
 
     tokens: tuple[ActionToken, ...]
     keyword: str = ""
-    """The first token if that is a word, else empty."""
+    """The first token if it is a word, otherwise empty."""
 
 
 def read_actions(text: str) -> Iterator[str | TemplateAction]:
-    """Yield texts and actions in order, without comments and without the space that trim marks remove.
+    """Yield the texts and actions of a template in order. Raises UnsupportedTemplateError.
 
-    Raises UnsupportedTemplateError.
+    Comments are left out, and so is the space that trim marks remove.
     """
     at = 0
     trims = False
@@ -81,7 +81,10 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
 
 @lru_cache(maxsize=4096)
 def _parse_action(inside: str) -> TemplateAction:
-    """Parse the text between braces; cached, since three of four actions of a chart repeat an earlier one."""
+    """Parse the text between the braces of an action.
+
+    Results are cached, because three of four actions in a chart repeat an earlier action.
+    """
     tokens: list[ActionToken] = []
     at = 0
     while True:

@@ -1,4 +1,4 @@
-"""Parse Go templates into trees of texts, outputs, assignments, and the branches of `if`, `with` and `range`."""
+"""Parse Go templates into trees of texts, outputs, assignments, and `if`, `with` and `range` blocks."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from dataclasses import dataclass
 from bot.formats._syntax.helm.actions import ActionToken, TemplateAction, UnsupportedTemplateError, read_actions
 
 MAX_ACTIONS = 20_000
-"""Limit on the actions of a file; the longest templates of large charts have some thousand."""
+"""Limit on the actions of one file. The longest templates of large charts have a few thousand."""
 MAX_BLOCKS = 50
-"""Limit on nested blocks; people stop at ten."""
+"""Limit on nested blocks. People nest at most about ten."""
 
 
 @dataclass(frozen=True, slots=True)
 class TextNode:
-    """Text that is written literally; never empty."""
+    """Text that is output literally. It is never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutputNode:
-    """An expression whose value is written."""
+    """An expression whose value is output."""
 
     tokens: tuple[ActionToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateCall:
-    """A call of another template, whose result is written."""
+    """A call of another template, whose result is output."""
 
     template: str
     argument: tuple[ActionToken, ...]
@@ -37,7 +37,7 @@ class TemplateCall:
 
 @dataclass(frozen=True, slots=True)
 class VariableAssignment:
-    """An assignment of an expression to variables."""
+    """The assignment of an expression to variables."""
 
     variables: Sequence[str]
     tokens: tuple[ActionToken, ...]
@@ -45,10 +45,10 @@ class VariableAssignment:
 
 @dataclass(frozen=True, slots=True)
 class BlockBranch:
-    """One of the bodies of a block, with its condition."""
+    """One of the branches of a block, with its condition and its body."""
 
     keyword: str
-    """`if`, `with`, `range`, or `else` for the last branch."""
+    """`if`, `with` or `range`, or `else` for the last branch."""
     variables: Sequence[str]
     tokens: tuple[ActionToken, ...]
     body: TemplateBody
@@ -56,7 +56,7 @@ class BlockBranch:
 
 @dataclass(frozen=True, slots=True)
 class ControlBlock:
-    """A block from `if`, `with` or `range` to its `end`."""
+    """A block from `if`, `with` or `range` to the matching `end`."""
 
     branches: Sequence[BlockBranch]
 
@@ -70,7 +70,7 @@ TemplateBody = Sequence[TemplateNode]
 
 
 def read_blocks(text: str) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
-    """Return the nodes that a file renders, and the templates that it defines, by name.
+    """Return the nodes that a file renders, and the name and body of each template that the file defines.
 
     Raises UnsupportedTemplateError.
     """
@@ -88,10 +88,10 @@ class _BlockReader:
         self._pieces = pieces
         self.definitions: list[tuple[str, TemplateBody]] = []
         self._end_action = TemplateAction(())
-        """The `end` or `else` that ended the last body."""
+        """The `end` or `else` after the last body."""
 
     def read_body(self, depth: int) -> TemplateBody:
-        """Return the nodes up to the next `end` or `else`; at depth 0, up to the end of the file."""
+        """Return the nodes up to the next `end` or `else`, or at depth 0, up to the end of the file."""
         if depth > MAX_BLOCKS:
             raise UnsupportedTemplateError
         nodes: list[TemplateNode] = []
@@ -143,7 +143,10 @@ def _parse_template_call(action: TemplateAction) -> TemplateCall:
 
 
 def _split_assignment(tokens: tuple[ActionToken, ...]) -> tuple[list[str], tuple[ActionToken, ...]]:
-    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises UnsupportedTemplateError."""
+    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises UnsupportedTemplateError.
+
+    If the tokens are not an assignment, there are no variables.
+    """
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:
             variables = [each.text for each in tokens[:at] if each.text != ","]

@@ -1,7 +1,7 @@
-"""Evaluate expressions of Helm templates just enough to learn which values end the result, and which are changed.
+"""Evaluate expressions of Helm templates, only to find which values their results end with or contain.
 
-Functions: https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here is taken to
-change its arguments.
+The functions are those of https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here
+is assumed to change its arguments.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from bot.formats._syntax.helm.actions import ActionToken, UnsupportedTemplateErr
 from bot.model.cross_file import TemplateInclusion, ValuePath
 
 MAX_DEPTH = 30
-"""Limit on nested parentheses; people stop at five."""
+"""Limit on nested parentheses. People nest at most about five."""
 MAX_SOURCES = 50
-"""Limit on the sources of one expression; an expression with more is not evaluated."""
+"""Limit on the sources of one expression. An expression with more sources is not evaluated."""
 MAX_VALUE_PATH = 20
-"""Limit on the keys down to one value."""
+"""Limit on the number of keys in the path of one value."""
 
 ALGORITHM_PREFIX = "sha256:"
 ANY_ITEM = "*"
-"""In a key path: any item of a list or a mapping."""
+"""In a key path, any item of a list or of a mapping."""
 
 VALUE_PLACEHOLDER = "\0"
-"""Stands for an earlier value in the text before another value."""
+"""Represents an earlier value in the text before another value."""
 _WHOLE_NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
 
 _SourceSet = frozenset[ValuePath | TemplateInclusion]
@@ -34,16 +34,20 @@ _SourceSet = frozenset[ValuePath | TemplateInclusion]
 
 @dataclass(frozen=True, slots=True)
 class ExpressionValue:
-    """The possible results of an expression; a result with too many sources raises UnsupportedTemplateError."""
+    """The possible results of an expression, described by their sources.
+
+    A source is a chart value, or the output of an included template. `merge` raises UnsupportedTemplateError if a
+    result has too many sources.
+    """
 
     end_sources: _SourceSet = frozenset()
-    """Sources whose unchanged value ends the result."""
+    """Sources whose unchanged value is at the end of the result."""
     changed_sources: _SourceSet = frozenset()
-    """Sources that are otherwise in the result: cut, compared, or followed by something else."""
+    """All other sources of the result: they were cut or compared, or something else follows their value."""
     digest_sources: _SourceSet = frozenset()
-    """Sources whose unchanged value ends the result behind `sha256:`."""
+    """Sources whose unchanged value is at the end of the result, after `sha256:`."""
     entries: tuple[tuple[str, ExpressionValue], ...] = ()
-    """The entries of a collection made by `dict` or `list`."""
+    """The entries of a collection that `dict` or `list` made."""
     literal: str | None = None
 
     @property
@@ -58,21 +62,21 @@ class ExpressionValue:
 
     @property
     def as_changed(self) -> ExpressionValue:
-        """The value if it is used only as a whole: all its sources count as changed."""
+        """The value if it is used only as a whole. All its sources then count as changed."""
         return ExpressionValue(changed_sources=self.sources)
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """The value behind `sha256:`."""
+        """The value if it follows `sha256:`."""
         return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
     def as_condition(self) -> ExpressionValue:
-        """The value if only its emptiness is checked."""
+        """The value if it is only checked for being empty."""
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
-        """Return a value that is this one or `other`."""
+        """Return the value of an expression whose result is either this value or `other`."""
         if NO_VALUE in (self, other):
             given_value = self if other == NO_VALUE else other
             return given_value if given_value.literal is None else replace(given_value, literal=None)
@@ -90,38 +94,38 @@ class ExpressionValue:
         return merged
 
     def get_entry(self, key: str) -> ExpressionValue:
-        """Return the value under `key`; ANY_ITEM stands for any key."""
+        """Return the value under `key`. ANY_ITEM represents any key."""
         if not self.entries:
             return self.follow_keys((key,))
         matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
         return _merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
-        """Return the value under `keys`, taken one after another."""
+        """Return the value that the keys lead to, one after another."""
         if not self.entries:
             return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
         return reduce(ExpressionValue.get_entry, keys, self)
 
     def _extend_paths(self, keys: ValuePath) -> frozenset[ValuePath]:
-        ways = frozenset((*way, *keys) for way in self.value_paths)
-        if any(len(way) > MAX_VALUE_PATH for way in ways):
+        paths = frozenset((*path, *keys) for path in self.value_paths)
+        if any(len(path) > MAX_VALUE_PATH for path in paths):
             raise UnsupportedTemplateError
-        return ways
+        return paths
 
 
 NO_VALUE = ExpressionValue()
 ROOT_VALUE = ExpressionValue(end_sources=frozenset({()}))
-"""The argument of a template, its initial dot."""
+"""The argument of a template, which is its initial dot."""
 
 _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
 def is_whole_name(before: str) -> bool:
-    """Return True if a tag behind this text is the tag of the image whose values stand in the text.
+    """Return True if a tag after the text `before` is the tag of the image that the values in the text name.
 
-    That is so if the values are the whole name or none of it: `/app:` behind them makes another name, `:v` a longer
-    tag.
+    This is the case if the values are the whole image name, or if the text contains none. It is not the case if the
+    values are followed by more text, because `/app:` makes another name, and `:v` a longer tag.
     """
     return _WHOLE_NAME.fullmatch(before) is not None
 
@@ -139,7 +143,7 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the concatenation of all values."""
+    """Return the result of concatenating all values."""
     return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
 
 
@@ -155,7 +159,10 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return the result of a format verb: the value still ends it if nothing follows, or only a digest."""
+    """Return the contribution of a format verb to the result of `printf`.
+
+    The result still ends with the value if nothing or only a digest follows the verb.
+    """
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.as_changed
     if not is_whole_name(_VERB.sub(VALUE_PLACEHOLDER, verb.string[: verb.start()])):
@@ -176,12 +183,12 @@ def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
-    """Return a collection with `value` under `key`; nested collections are not followed."""
+    """Return a collection with `value` under `key`. Entries of `value` itself are not tracked."""
     return ExpressionValue(entries=((key, value.as_changed if value.entries else value),))
 
 
 def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of `index` or `get`."""
+    """Return the result of `index` or `get`, whose first argument is the collection."""
     whole, *keys = values or [NO_VALUE]
     for key in keys:
         whole = whole.get_entry(ANY_ITEM if key.literal is None else key.literal)
@@ -189,7 +196,7 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of a comparison; a comparison with an empty string only checks for emptiness."""
+    """Return the result of a comparison. Comparing with an empty string only checks whether a value is empty."""
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
 
@@ -214,23 +221,27 @@ _FUNCTIONS: dict[str, Callable[[list[ExpressionValue]], ExpressionValue]] = {
     "printf": _apply_printf,
     "ternary": _choose,
 }
-"""The result for given arguments, the piped one last; all other functions change their arguments."""
+"""For each function, how its result depends on its arguments. A piped argument is the last one. All other functions
+change their arguments."""
 
 
 class ExpressionEvaluator:
-    """Evaluates the expressions of one template, with its variables. Every method raises UnsupportedTemplateError."""
+    """Evaluates the expressions of one template with its variables.
+
+    Every method raises UnsupportedTemplateError.
+    """
 
     def __init__(self) -> None:
         self.variables: dict[str, ExpressionValue] = {}
         self.unknown_sources: set[ValuePath | TemplateInclusion] = set()
-        """Sources that are used in a way that is not followed."""
+        """Sources that are used in a path that is not tracked."""
 
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
-        """Add a possible value of a variable to its earlier ones; scopes are not distinguished."""
+        """Add `value` to the possible values of a variable. Scopes are not distinguished."""
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
     def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
-        """Return the possible results of an expression."""
+        """Return the possible results of an expression, where `dot` is the value of `.`."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.evaluate_uncached(tokens, dot)
         value, unknown = _evaluate_without_variables(tokens, dot)
@@ -246,7 +257,7 @@ class ExpressionEvaluator:
         return value
 
     def call_function(self, function: str, arguments: list[ExpressionValue]) -> ExpressionValue:
-        """Return the result of a function for its arguments."""
+        """Return the result of calling a function with the given arguments."""
         if function == "include":
             return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
         if function == "tpl":
@@ -260,12 +271,15 @@ class ExpressionEvaluator:
         return _FUNCTIONS.get(function, _change_all)(arguments)
 
     def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
-        """Return the result of another template."""
+        """Return the output of another template.
+
+        If the name of the template is computed, the use of `argument` is recorded as unknown, and the result is
+        NO_VALUE.
+        """
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
-            self.unknown_sources |= (
-                frozenset() if is_file else argument.sources
-            )  # the text of a whole file is only ever hashed
+            # The name of a template file is computed only to hash the text of the whole file.
+            self.unknown_sources |= frozenset() if is_file else argument.sources
             return NO_VALUE
         self.unknown_sources |= (
             argument.changed_sources | argument.digest_sources | (argument.end_sources - argument.value_paths)
@@ -281,16 +295,16 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     tokens: tuple[ActionToken, ...], dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Return the possible results of an expression without variables, and the sources whose use is not followed.
+    """Return the possible results of an expression without variables, and the sources whose use is unknown.
 
-    Cached, since templates repeat the same expressions.
+    Results are cached, because templates repeat the same expressions.
     """
     evaluator = ExpressionEvaluator()
     return evaluator.evaluate_uncached(tokens, dot), frozenset(evaluator.unknown_sources)
 
 
 class _ExpressionReader:
-    """Parses one expression while evaluating it. Every method raises UnsupportedTemplateError."""
+    """Parses and evaluates one expression. Every method raises UnsupportedTemplateError."""
 
     def __init__(self, evaluator: ExpressionEvaluator, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> None:
         self._evaluator = evaluator

@@ -1,7 +1,8 @@
-"""Read Helm templates: which values end an image reference in them, and which have other uses.
+"""Read Helm templates: how they use values, and whether an image reference ends with a value.
 
-Nothing is rendered. A template is followed as a text with branches: at each action it is determined whether the line
-is an image's, and what may follow. Uses that cannot be determined are reported as unknown, never as an image.
+Nothing is rendered. A template is treated as a text with branches. For each action, this module determines whether the
+line contains an image, and what may follow the action. A use that cannot be determined is reported as unknown, never as
+an image.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, Va
 from bot.model.source import FilePath
 
 MAX_LINE = 300
-"""Limit on the characters of a line that are looked at before an action: a key and a reference."""
+"""Limit on the characters of a line that are checked before an action. They contain a key and a reference."""
 
 _NOTES = "NOTES.txt"
-"""Shown to the user who installs the chart, and not part of any manifest."""
+"""The file that is shown to the user who installs the chart. It is not part of any manifest."""
 _IMAGE_VALUE = re.compile(
     r"(?:^|[\s{,\"'])[\w.-]*image[\"']?\s*:(?P<space>\s*)(?P<begun>[\"']?[^\s\"',{}]*)\Z", re.IGNORECASE
 )
@@ -48,23 +49,23 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
 class _FollowingText(Flag):
-    """The texts that may follow a point of a template."""
+    """The texts that may follow a position in a template."""
 
     LINE_END = auto()
-    """Nothing more on the line."""
+    """Nothing else follows on the line."""
     END = auto()
-    """Nothing more in the template."""
+    """Nothing else follows in the template."""
     DIGEST = auto()
-    """A digest, which begins with `@`."""
+    """A digest follows, starting with `@`."""
     OTHER = auto()
 
 
 class _LineState(Enum):
-    """The state of the current line up to a point of a template."""
+    """The state of the current line up to a position in a template."""
 
     BLANK = auto()
     IMAGE_KEY = auto()
-    """The line ends in an image's key; its value has not begun yet."""
+    """The line ends with the key of an image, without a value so far."""
     IMAGE = auto()
     OTHER = auto()
 
@@ -73,7 +74,10 @@ _IMAGE_STATES = frozenset({_LineState.IMAGE, _LineState.IMAGE_KEY})
 
 
 def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
-    """Yield the uses of values in a file of a chart's `templates/`, and in each template that the file defines."""
+    """Yield the uses of values in a file of a chart's `templates/`, and in each template that it defines.
+
+    If the file cannot be parsed, its uses are unknown.
+    """
     text = content.decode(errors="replace")
     if "{{" not in text:
         return
@@ -92,13 +96,16 @@ _UNKNOWN: _UseSet = frozenset({((), ValueUse.UNKNOWN)})
 
 
 _FollowingByOutput = dict[int, _FollowingText]
-"""For each output, by its `id`: the texts that may follow."""
+"""The texts that may follow each output, by the `id` of the output."""
 
 
 def _compute_following(
     body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput
 ) -> _FollowingText:
-    """Return the texts that may follow the point before `body`; fill in `following_by_output` for each output in it."""
+    """Return the texts that may follow the position before `body`, given those after it.
+
+    Also add the texts that may follow each output in `body` to `following_by_output`.
+    """
     for node in reversed(body):
         match node:
             case TextNode():
@@ -124,13 +131,13 @@ def _compute_following(
 
 
 def _has_leading_line_break(output: OutputNode) -> bool:
-    """Return True if an output begins with a line break, as `nindent` adds one."""
+    """Return True if an output starts with a line break, which `nindent` adds."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 
 
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
-    """Return the texts that may follow the end of a loop's body, if the body is rendered once more."""
+    """Return the texts that may follow a loop's body if the loop renders the body once more."""
     return (
         _get_following_before_text(body[0].text, _FollowingText.OTHER)
         if body and isinstance(body[0], TextNode)
@@ -148,7 +155,7 @@ def _get_following_before_text(text: str, following: _FollowingText) -> _Followi
 
 
 def _advance_line(text: str, line_state: _LineState) -> _LineState:
-    """Return the state of the line behind `text`, which follows a line in the state `line_state`."""
+    """Return the state of the line after `text`, given its state before `text`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
     line_state = _LineState.BLANK if line_break else line_state
@@ -170,7 +177,7 @@ def _find_uses(body: TemplateBody, *, is_defined: bool) -> _UseSet:
     walk = _TemplateWalk(following_by_output, is_defined=is_defined)
     try:
         walk.walk_body(body, ROOT_VALUE, _LineState.BLANK)
-        if walk.has_loop_assignment:  # a loop may use variables that are set further down in it
+        if walk.has_loop_assignment:  # a loop may use variables that are assigned further down in its body
             walk.walk_body(body, ROOT_VALUE, _LineState.BLANK)
     except UnsupportedTemplateError:
         return _UNKNOWN
@@ -189,11 +196,11 @@ class _TemplateWalk:
         """The number of loops around the current node."""
         self._is_behind_algorithm = False
         self._line_text = ""
-        """The text written so far on the current line."""
+        """The text that is output so far on the current line."""
         self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
-        """Walk through `body`, starting in the line state `line_state`; return the state behind it."""
+        """Walk through `body` and return the state of the line after it, given its state before `body`."""
         for node in body:
             match node:
                 case TextNode():

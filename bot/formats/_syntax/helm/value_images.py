@@ -1,14 +1,15 @@
-"""Find images among the values of a Helm chart: texts, and mappings of registry, repository, tag and digest.
+"""Find images among the values of a Helm chart: texts, and mappings of a repository, a tag and the like.
 
-Images in values follow conventions only (https://helm.sh/docs/chart_best_practices/values/), so they are recognised by
-their shape:
+Images in values only follow conventions (https://helm.sh/docs/chart_best_practices/values/). These are recognised as
+images:
 
-- a mapping with a `repository`: under a key that ends in `image`; with a tag or a digest, also inside such a key or one
-  that ends in `images`; with a tag or a digest and a key that only images have, anywhere;
-- a mapping without a `repository`, under a key that ends in `image`: if it has a `tag`, and a `name` or `repo` with a
-  slash in it;
-- a text with a tag or a digest: under a key that ends in `image`, or inside one that ends in `images`;
-- a text without either: under the key `image` itself, beside a key for its tag (`imageTag`), or if it names a host.
+- A mapping with a `repository` under a key that ends in `image`. If the mapping also has a tag or a digest, it may
+  instead be inside a key that ends in `image` or `images`, or contain another key that only images have.
+- A mapping without a `repository` under a key that ends in `image`, if it has a `tag`, and a `name` or `repo` whose
+  value contains a slash.
+- A text with a tag or a digest under a key that ends in `image`, or inside a key that ends in `images`.
+- A text without a tag and a digest under the key `image` itself, next to a key for its tag (`imageTag`), or under a key
+  that ends in `image` if the text contains a host.
 
 Names of pictures and disks, file paths and web addresses are not images.
 """
@@ -39,56 +40,59 @@ from bot.model.vocabulary import Reason, Role
 
 _TAG_KEYS = ("tag", "version")
 _HEX_DIGEST = "sha"
-"""The key of a digest without its algorithm, in the charts of Grafana and Prometheus."""
+"""The key of a digest without its algorithm, as used in the charts of Grafana and Prometheus."""
 _IMAGE_ONLY_KEYS = frozenset({"registry", "digest", "pullPolicy", "imagePullPolicy", "pullSecrets", "imagePullSecrets"})
 _GLOBAL_REGISTRY_KEYS = ("global", "imageRegistry")
-"""The registry of every image, which replaces its own, in charts with `common.images.image`
-(github.com/bitnami/charts); in other charts it applies only to some images."""
-_UNCERTAIN_REGISTRY_NOTE = "whether the chart puts global.imageRegistry before it is not known"
+"""Key path of a registry. In charts that use `common.images.image` (github.com/bitnami/charts), it replaces the
+registry of every image. In other charts it applies only to some images."""
+_UNCERTAIN_REGISTRY_NOTE = "it is unknown whether the chart puts global.imageRegistry before this image"
 _DEFAULT_REGISTRY_KEYS: tuple[tuple[str, ...], ...] = (("global", "image"), ("global",), ())
-"""Keys below which charts have the registry of images that name none; without it, a name would mean Docker Hub."""
+"""Key paths below which charts have a default registry for images that name no registry. Without it, such a name would
+refer to Docker Hub."""
 _REGISTRY_KEY = re.compile(r"(?:(?:image|docker|container)[-_]?)?registry(?:[-_]?(?:url|host))?", re.IGNORECASE)
-"""The name of the key there."""
+"""The key of the default registry."""
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 _HOST = re.compile(r"[^/]*[.:][^/]*/|localhost/")
-"""A beginning of an image name that is a host."""
+"""The start of an image name that contains a host."""
 _WEB_SCHEMES = frozenset({"http", "https", "ftp", "file", "s3", "gs", "git", "ssh"})
-"""Schemes of pictures, disks and sources; other schemes, such as `ko`, name images."""
+"""Schemes of pictures, disks and sources. Other schemes, such as `ko`, name images."""
 _NOT_REFERENCE = re.compile(
     r".*\.(?:png|jpe?g|gif|svg|webp|ico|bmp|tiff?|avif|iso|img|qcow2|vmdk|vhdx?|ova)(?:[?#].*)?|data:.*|[./#].*",
     re.IGNORECASE | re.DOTALL,
 )
 _SIBLING_KEYS = {"imageTag": "imageDigest", "image_tag": "image_digest", "tag": "digest"}
-"""Keys beside `image` that hold its tag, with the keys of the digest; `initImageTag` belongs to `initImage`."""
+"""Keys next to `image` that contain its tag, with the corresponding keys of its digest. Other keys have suffixes:
+`initImageTag` belongs to `initImage`."""
 _SUFFIXES = (("Tag", "Digest"), ("_tag", "_digest"))
 
 MAX_COMMENT_LINES = 100
-"""Limit on the lines between a key and its mapping that are looked at."""
+"""Limit on the lines between a key and its mapping that are checked."""
 
 
 class ImageCandidate(NamedTuple):
-    """A value or mapping that looks like an image, before its document has been walked to the end."""
+    """A value or mapping that looks like an image, found before the whole document has been walked."""
 
     locator: str
     line_number: int
     parts: SplitReference
     keys_by_part: dict[ImagePart, tuple[str, ...]]
-    """The keys down to each part from the mapping of values, including optional parts that are missing."""
+    """The key path of each part, from the mapping of all values, including optional parts that are missing."""
     is_in_list: bool
-    """Whether it is inside a list; values files that are merged over the chart's replace lists as a whole."""
+    """True if the image is inside a list. Values files that are merged over the chart's own replace a list as a
+    whole."""
     is_text: bool
-    """Whether a single text holds the whole reference."""
+    """True if a single text contains the whole reference."""
     is_certain: bool
-    """Whether a text that is not a valid reference is an error, not just another value."""
+    """True if a text that is not a valid reference is an error, and not just another value."""
     related_lines: tuple[int, ...]
     has_uncertain_registry: bool
-    """Whether it has a registry that some charts put before all images, and others only before some."""
+    """True if there is a registry that some charts put before all images, and other charts only before some images."""
     hex_digest: str = ""
 
     @property
     def digest_part(self) -> ImagePart:
-        """The part that holds its digest, or would hold it."""
+        """The part that contains the digest, or to which a digest would be added."""
         tag, digest = self.parts.tag, self.parts.digest
         if digest is not None and (
             digest.text or (digest.find_empty_slot() is not None and "@" not in self.parts.text)
@@ -98,15 +102,16 @@ class ImageCandidate(NamedTuple):
 
 
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
-    """Yield the candidates for images below `root`, the mapping of values. Raises TooDeepError.
+    """Yield the candidates for images below `root`, the mapping of all values. Raises TooDeepError.
 
-    Read them only after every path of the document has been walked: only then is it known which scalars are shared.
+    Read the candidates only after every path of the document has been walked, because only then is it known which
+    scalars are shared.
     """
     return find_images(document, list(walk_values(document, root)), locator)
 
 
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
-    """Yield the candidates for images among walked `values`. Raises TooDeepError."""
+    """Yield the candidates for images among `values`, the result of `walk_values`. Raises TooDeepError."""
     if not values:
         return
     first = values[0].collection
@@ -128,10 +133,11 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image references of one document's values.
+    """Yield the image references of the candidates of one document.
 
-    If a digest would go behind a tag, the slot is not editable (`chart-unknown`), since only the chart's templates show
-    whether that is allowed. `variables` then has the key path that the templates have to be checked for.
+    If a digest would be appended to a tag, the slot is not editable (`chart-unknown`), because only the templates of
+    the chart show whether that is allowed. `variables` then contains the key path of the tag, which has to be checked
+    in the templates.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -181,7 +187,10 @@ class _CandidateSearch:
     default_registry: str
 
     def find_in_mapping(self, parent: ValuesCollection, collection: ValuesCollection) -> ImageCandidate | None:
-        """Return the image in a mapping, which stands in the collection `parent`; None if it is not an image."""
+        """Return the image that a mapping describes, or None if it does not describe an image.
+
+        `parent` is the collection that contains the mapping.
+        """
         entries, value = collection.entries, collection.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(entries.get(each), YamlScalar)), None)
         name_key = _find_name_key(collection)
@@ -218,7 +227,7 @@ class _CandidateSearch:
         return (has_tag or "digest" in collection.entries) and (is_among_images or has_words)
 
     def find_in_text(self, collection: ValuesCollection, key: str, value: YamlScalar) -> ImageCandidate | None:
-        """Return the image in a text, which stands under `key` of `collection`; None if it is not an image."""
+        """Return the image in the text under `key` of `collection`, or None if the text is not an image."""
         is_named = isinstance(collection.node, YamlMapping) and key.lower().endswith("image")
         text = _get_string(value)
         if not (is_named or collection.context is KeyContext.IMAGES) or not text or _NOT_REFERENCE.fullmatch(text):
@@ -252,7 +261,10 @@ class _CandidateSearch:
         )
 
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
-        """Return the scalar under `key` of a mapping; this counts as a walked path."""
+        """Return the scalar under `key` of a mapping, or None if there is none.
+
+        The path of the scalar then counts as walked.
+        """
         if key is None:
             return None
         values = self.document.get_values(node, key)[-1:]
@@ -261,7 +273,7 @@ class _CandidateSearch:
         )
 
     def _get_registry(self, own_registry: str, name: str) -> str:
-        """Return the registry before a name; empty if the name has one or none is set."""
+        """Return the registry to put before a name. It is empty if the name has a registry, or if none is set."""
         if own_registry:
             return self.global_registry or own_registry
         return "" if _HOST.match(name) else self.default_registry
@@ -275,7 +287,13 @@ def _map_part_keys(parent_keys: tuple[str, ...], *keys: str | None) -> dict[Imag
 
 
 def _find_name_key(collection: ValuesCollection) -> str | None:
-    """Return the key of a mapping's image name; a key other than `repository` needs a slash in its value."""
+    """Return the key of the image name in a mapping, or None if there is none.
+
+    - In a mapping with a `repository`, it is that key.
+    - In a mapping with a `registry`, it is `name`.
+    - Under a key that ends in `image`, in a mapping with a `tag`, it is the key `name` or `repo` if its value contains
+      a slash.
+    """
     entries = collection.entries
     if _get_string(entries.get("repository")):
         return "repository"
@@ -287,7 +305,10 @@ def _find_name_key(collection: ValuesCollection) -> str | None:
 
 
 def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys beside `key` for the tag and the digest of an image without a tag; None if there are none."""
+    """Return the keys next to `key` for the tag and the digest of the image `text`.
+
+    Return None if the image has a tag or a digest of its own, or if no such key contains a tag.
+    """
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
     keys = _SIBLING_KEYS if key.lower() == "image" else {f"{key}{tag}": f"{key}{digest}" for tag, digest in _SUFFIXES}
@@ -321,7 +342,7 @@ def _find_registry_in(document: YamlDocument, root: ValuesCollection, keys: tupl
 
 
 def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[str]) -> dict[str, YamlNode]:
-    """Return the entries under `keys`, from the top of the values."""
+    """Return the entries of the mapping at the path `keys`, starting at the mapping of all values."""
     entries = root.entries
     for key in keys:
         entries = dict(document.list_entries(entries.get(key)))
@@ -329,17 +350,20 @@ def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[
 
 
 def _get_source_value(node: YamlNode) -> str:
-    """Return the source value of a scalar, whatever its YAML type; empty for a null."""
+    """Return the source value of a scalar of any YAML type. It is empty for a null and for collections."""
     return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
 
 
 def _get_string(node: YamlNode) -> str:
-    """Return the text of a string; empty for numbers, nulls and collections."""
+    """Return the text of a string. It is empty for numbers, nulls and collections."""
     return node.text if isinstance(node, YamlScalar) and node.tag == STRING else ""
 
 
 def _find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
-    """Return the line of the key of a mapping: the mapping's own, or the next above that is not a comment."""
+    """Return the number of the line that contains the key of a mapping.
+
+    This is the line on which the mapping starts, or the nearest line above it that is neither blank nor a comment.
+    """
     source, start = document.source, document.get_start(mapping)
     number = source.get_line_number(start)
     if get_text_before(source, start).strip(b" \t-"):

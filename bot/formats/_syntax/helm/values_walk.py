@@ -1,4 +1,4 @@
-"""Walk the values of a Helm chart, each with the keys down to it and what these keys mean."""
+"""Walk through the values of a Helm chart. Each value has its key path and the meaning of its keys."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bot.formats._syntax.yaml.nodes import TooDeepError, YamlDocument, YamlMappi
 from bot.formats._syntax.yaml.trees import MAX_NESTING
 
 MAX_KEYS_LENGTH = 4000
-"""Limit on the characters of the keys down to one value, since locators hold all of them."""
+"""Limit on the characters in the key path of one value, because locators contain the whole path."""
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
-"""Makes locators unique: two key paths of a document never have the same one."""
+"""Escapes that make locators unique: two key paths of a document never have the same locator."""
 
 
 class KeyContext(Enum):
-    """Whether the key around a value names an image, images, or neither."""
+    """Whether the key that contains a value names an image, several images, or neither."""
 
     NOTHING = auto()
     IMAGE = auto()
@@ -24,7 +24,7 @@ class KeyContext(Enum):
 
 
 class ValuesCollection(NamedTuple):
-    """A mapping or sequence that is entered on the walk through the values."""
+    """A mapping or sequence whose values are walked through."""
 
     node: YamlMapping | YamlSequence
     entries: dict[str, YamlNode]
@@ -44,17 +44,17 @@ class ValuesEntry(NamedTuple):
     key: str
     node: YamlNode
     own_collection: ValuesCollection | None
-    """The collection that the value is; None for a scalar."""
+    """The value as a collection, or None if it is a scalar."""
 
 
 def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]:
-    """Yield all values below `root`, the mapping of values. Raises TooDeepError."""
+    """Yield all values below `root`, the mapping of all values. Raises TooDeepError."""
     if not isinstance(root, YamlMapping | YamlSequence):
         return
     pending = [ValuesCollection(root, dict(document.list_entries(root)))]
     while pending:
         collection = pending.pop()
-        if collection.is_too_deep:  # in practice an alias to a collection that contains it
+        if collection.is_too_deep:  # in practice, an alias to a collection that contains the alias
             raise TooDeepError
         is_in_list = collection.is_in_list or isinstance(collection.node, YamlSequence)
         below: list[ValuesCollection] = []
@@ -69,12 +69,15 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
 
 
 def build_locator(locator: str, keys: tuple[str, ...]) -> str:
-    """Return the locator of the value under `keys`, below the locator of the mapping of values."""
+    """Return the locator of the value with the key path `keys`.
+
+    `locator` is the locator of the mapping of all values.
+    """
     return "/".join((locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
 def _get_context(collection: ValuesCollection, key: str) -> KeyContext:
-    """Return the context of a key; the items of a list have the context of the list."""
+    """Return the context of a key. The items of a list have the context of the list."""
     if isinstance(collection.node, YamlSequence):
         return collection.context
     word = key.lower()

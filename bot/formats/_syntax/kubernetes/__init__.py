@@ -1,1 +1,1 @@
-"""Kubernetes objects: their kinds, and the fields in which these name images."""
+"""Kubernetes objects: their kinds, and the fields in which they name images."""

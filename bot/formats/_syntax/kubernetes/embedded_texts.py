@@ -1,4 +1,4 @@
-"""Texts inside YAML that are YAML themselves: map what was read in them to bytes and lines of the outer file."""
+"""Texts in YAML files that contain YAML themselves: map positions in the text to positions in the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.model.source import EditSlot, NotEditable, Occurrence, Span, Unsupporte
 from bot.model.vocabulary import Reason
 
 MAX_TEXT_BYTES = 1024 * 1024
-"""Longer texts are not read; a ConfigMap cannot hold more
+"""Limit on the bytes of a text that is read. A ConfigMap cannot contain more
 (https://kubernetes.io/docs/concepts/configuration/configmap/)."""
 
 
@@ -21,13 +21,14 @@ class EmbeddedText(NamedTuple):
 
     content: bytes
     line_number: int
-    """The line of the first line of the text, or of the scalar if the file does not have the text's lines literally."""
+    """The line on which the text starts, or on which the scalar starts if the lines of the text are not in the file
+    literally."""
     line_starts: tuple[int, ...] | None
-    """The file offset at which each line of the text begins; None if escapes or folding change the lines."""
+    """The file offset of each line of the text, or None if escapes or folding change the lines."""
 
     @classmethod
     def create(cls, document: YamlDocument, scalar: YamlScalar) -> EmbeddedText | None:
-        """Return the text of `scalar`; None if it is too long."""
+        """Return the text of `scalar`, or None if it is too long."""
         content = scalar.value.encode(errors="replace")
         if len(content) > MAX_TEXT_BYTES:
             return None
@@ -39,9 +40,9 @@ class EmbeddedText(NamedTuple):
     def map_references(
         self, references: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield items found in `content` with positions in the file, not editable because they are `embedded`.
+        """Yield references found in `content`, with positions in the file. They are not editable (`embedded`).
 
-        A rule can allow editing what can be written there, unless another reason forbids it, too.
+        A rule can allow editing a slot that is in the file literally, unless another reason forbids that as well.
         """
         position_map = _PositionMap(self, is_shared=is_shared)
         for each in references:
@@ -60,7 +61,7 @@ class EmbeddedText(NamedTuple):
 
 
 class _PositionMap:
-    """Maps offsets and lines of a text to those of its file."""
+    """Maps offsets and lines of a text to offsets and lines of its file."""
 
     def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
         self._text = text
@@ -77,7 +78,7 @@ class _PositionMap:
         return NotEditable(Reason.EMBEDDED, slot)
 
     def _shift_slot(self, inner_slot: EditSlot) -> EditSlot | None:
-        """Return the slot in the file; None if the text is not there literally, or if a new line would be needed."""
+        """Return the slot in the file, or None if it is not in the file literally or if it would add a line."""
         starts = self._text.line_starts
         number = self._lines.get_line_number(inner_slot.span.start)
         if starts is None or number > len(starts) or b"\n" in inner_slot.prefix:
@@ -89,7 +90,7 @@ class _PositionMap:
 
 
 def _find_line_starts(document: YamlDocument, scalar: YamlScalar, content: bytes) -> tuple[int, ...] | None:
-    """Return the file offset of each line of the text; None if the source has other lines than the text."""
+    """Return the file offset of each line of the text, or None if the lines are not in the file literally."""
     if scalar.style != "|":
         return None
     source = document.get_source_text(scalar).encode()

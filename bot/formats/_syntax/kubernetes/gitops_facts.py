@@ -1,11 +1,11 @@
-"""Facts about other files in objects of Argo CD and Flux: which tool writes an image, and which images are replaced.
+"""Facts about other files in objects of Argo CD and Flux: tools that write images, and replaced images.
 
-Argo CD Image Updater writes images of applications. Since 1.0 its own resource configures that
-(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/), and before that annotations of an
-Application did; the resource can still refer to the annotations by `useAnnotations`.
+Argo CD Image Updater writes images of applications. Since version 1.0, it is configured by a resource of its own
+(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, it was configured by
+annotations of an Application. The resource can still refer to these annotations by `useAnnotations`.
 
-Applications, and Flux's Kustomizations, have kustomize replace images in the folders that they deploy. Whether those
-folders are in this repository is unknown here.
+Applications of Argo CD and Kustomizations of Flux make kustomize replace images in the folders that they deploy. It is
+unknown here whether these folders are in this repository.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from bot.model.reference import ImageReference
 from bot.model.source import FilePath
 
 MAX_IMAGES = 200
-"""Limit on the images of one application; most have one or two."""
+"""Limit on the images of one application. Most applications have one or two."""
 
 _ANNOTATION = "argocd-image-updater.argoproj.io/"
 _IMAGE_LIST = f"{_ANNOTATION}image-list"
 _TARGET = f"{_ANNOTATION}write-back-target"
 _KUSTOMIZE_NAME = ".kustomize.image-name"
-"""Suffix of the annotation with the name of an image where kustomize replaces it."""
+"""Suffix of the annotation with the name under which kustomize replaces the image."""
 _CONSTRAINT = re.compile(r":[^/]*\Z")
-"""A constraint on the tags to follow: `:1.x`, `:~1.2`."""
+"""A constraint on the tags to track: `:1.x`, `:~1.2`."""
 _TEMPLATE_OPENERS = ("{{", "{%", "${")
 _TREE_ROOT = FilePath("")
 _NameEntry = tuple[str, bool]
-"""A name that is replaced, and whether the image is renamed."""
+"""A name that is replaced, and whether the replacement has another name."""
 
 _APPLICATIONS = {"Application": (), "ApplicationSet": ("spec", "template")}
-"""By kind: the path of the Application in the object."""
+"""The path of the Application in an object, by the kind of the object."""
 _SOURCES = (("source",), ("sources", ALL_ITEMS), ("sourceHydrator", "drySource"))
 _KINDS_BY_GROUP = {
     "argoproj.io": _APPLICATIONS.keys(),
@@ -48,7 +48,7 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
-    """Yield the facts of an object about applications, writers of their images, and replaced images.
+    """Yield the facts that an object states about applications, writers of images, and replaced images.
 
     Raises TooDeepError.
     """
@@ -98,16 +98,19 @@ def _list_application_facts(
 
 
 def _list_entries(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
-    """Yield the entries of Flux's `spec.images` (https://fluxcd.io/flux/components/kustomize/kustomizations/#images)."""
+    """Yield the entries of `spec.images` of a Kustomization of Flux.
+
+    See https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
+    """
     for _, entry in document.walk(node, ("spec", "images", ALL_ITEMS), ""):
         name, new_name = _find_text(document, entry, ("name",)), _find_text(document, entry, ("newName",))
         yield name, new_name not in {"", name}
 
 
 def _parse_override(text: str) -> _NameEntry:
-    """Parse an image override of Argo CD, `[old=]name[:tag][@digest]`.
+    """Parse an image override of Argo CD, which has the form `[old=]name[:tag][@digest]`.
 
-    https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration
+    See https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration.
     """
     old, equals, new = text.partition("=")
     name = _CONSTRAINT.sub("", new or old).partition("@")[0]
@@ -117,7 +120,10 @@ def _parse_override(text: str) -> _NameEntry:
 def _list_replacements(
     path: FilePath, folders: Iterable[str], entries: Sequence[_NameEntry]
 ) -> Iterator[Kustomization]:
-    """Yield the images replaced in folders of the repository; nothing if the folders are unknown."""
+    """Yield a fact with the images that are replaced in folders of the repository.
+
+    Yield nothing if the folders are unknown or if no image is replaced.
+    """
     folder_paths = [
         folder.removeprefix("/")
         for folder in folders
@@ -139,7 +145,7 @@ def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) 
             *_find_texts(document, application, ("images", ALL_ITEMS, "imageName")),
             *_find_texts(document, application, ("images", ALL_ITEMS, "manifestTargets", "kustomize", "name")),
         ]
-        if image_texts:  # otherwise the annotations of the applications configure it
+        if image_texts:  # without images, the annotations of the applications are used
             yield ImageUpdaterConfig(
                 path,
                 pattern,
@@ -149,7 +155,10 @@ def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) 
 
 
 def _parse_repositories(image_texts: list[str]) -> frozenset[str]:
-    """Return the canonical repositories of images that Image Updater lists with a constraint in place of the tag."""
+    """Return the canonical repositories of images that Image Updater tracks.
+
+    In place of a tag, these texts have a constraint. Texts that are not valid image references are left out.
+    """
     repositories = set()
     for text in image_texts[:MAX_IMAGES]:
         try:

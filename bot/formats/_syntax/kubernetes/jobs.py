@@ -1,16 +1,16 @@
-"""Decide whether a Job is replaced when it is applied, since the template of an existing Job cannot be changed.
+"""Decide whether applying a Job replaces it, because the template of an existing Job cannot be changed.
 
-See https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). A Job is replaced by
-annotations, or because each apply creates a new one:
+See https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). A Job is replaced because
+of annotations, or because every apply creates a new Job:
 
-- Flux deletes and creates objects with `kustomize.toolkit.fluxcd.io/force: enabled`, as annotation or label and in any
-  case of letters (ssa/utils/meta.go of fluxcd/pkg);
+- Flux deletes and recreates objects with `kustomize.toolkit.fluxcd.io/force: enabled`, as an annotation or a label, in
+  upper or lower case (ssa/utils/meta.go of fluxcd/pkg).
 - Argo CD replaces objects with the options `Replace=true` and `Force=true` (docs/user-guide/sync-options.md of
-  argoproj/argo-cd);
-- hooks of Argo CD and Helm are deleted before their next run unless their policy says otherwise, and after success
-  with that policy (docs/user-guide/resource_hooks.md there;
-  https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies);
-- an object with `generateName` and no name is never applied again, only created.
+  argoproj/argo-cd).
+- Hooks of Argo CD and Helm are deleted before their next run, unless their policy states otherwise. With the policy for
+  it, they are deleted after they succeed (docs/user-guide/resource_hooks.md of argoproj/argo-cd;
+  https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies).
+- An object with `generateName` and without a name is always created, and never applied to an existing object.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def is_job(group: str, kind: str) -> bool:
 
 
 def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-    """Return True if applying the object replaces the existing Job."""
+    """Return True if applying the object replaces an existing Job."""
     if "generateName" in metadata and "name" not in metadata:
         return True
     if any(each.get(_FLUX_FORCE, "").lower() == "enabled" for each in (labels, annotations)):

@@ -1,7 +1,7 @@
-"""The fields in which each kind of Kubernetes object names images; a new kind is a new row of the table.
+"""The fields in which each kind of Kubernetes object names images. To add a kind, add a row to the table.
 
-A row holds for every version of its group: older versions had the same fields, and fields that a version does not have
-are in no file. Paths were taken from the types or the CRDs of each project; the comment above a row names the source.
+A row is valid for every version of its group. Older versions had the same fields, and a file does not contain fields
+that its version does not have. The comment above a row names the types or CRDs from which the paths were taken.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ class FieldShape(Enum):
     IMAGE = auto()
     """An image reference."""
     OVERRIDE = auto()
-    """`[old=]name[:tag][@digest]`, the argument of `kustomize edit set image`; tag and digest together since kustomize
-    5.2 (kustomize/commands/edit/set/setimage.go)."""
+    """`[old=]name[:tag][@digest]`, the argument of `kustomize edit set image`. A tag and a digest can be combined since
+    kustomize 5.2 (kustomize/commands/edit/set/setimage.go)."""
     ENTRIES = auto()
     """The list `images` of a kustomization."""
     VALUES = auto()
@@ -30,11 +30,11 @@ class FieldShape(Enum):
     VALUES_TEXT = auto()
     OBJECTS_TEXT = auto()
     FUNCTION_TEXT = auto()
-    """A text with the function that kustomize or kpt runs: `container: {image: …}`."""
+    """A text that describes a function for kustomize or kpt to run: `container: {image: …}`."""
 
 
 class ImageField(NamedTuple):
-    """A field of an object. A tuple, since thousands of them are created at start-up."""
+    """A field of an object. A tuple, because thousands of fields are created at start-up."""
 
     path: KeyPath
     shape: FieldShape
@@ -44,19 +44,19 @@ ImageFields = tuple[ImageField, ...]
 
 
 class ImagePaths(NamedTuple):
-    """The fields of an object as a tree, so that common prefixes of their paths are walked only once."""
+    """The fields of an object as a tree, so that the common prefixes of their paths are walked only once."""
 
     shapes: tuple[FieldShape, ...]
     children: dict[str, ImagePaths]
-    """By the next element of the path."""
+    """The subtrees, by the next element of the path."""
 
     @classmethod
     def build(cls, fields: ImageFields) -> ImagePaths:
         below: dict[str, list[ImageField]] = {}
-        for use in fields:
-            if use.path:
-                below.setdefault(use.path[0], []).append(ImageField(use.path[1:], use.shape))
-        here = tuple(use.shape for use in fields if not use.path)
+        for field in fields:
+            if field.path:
+                below.setdefault(field.path[0], []).append(ImageField(field.path[1:], field.shape))
+        here = tuple(field.shape for field in fields if not field.path)
         return cls(here, {key: cls.build(tuple(inner)) for key, inner in below.items()})
 
 
@@ -74,23 +74,22 @@ POD_FIELDS: ImageFields = _list_images(
     f"ephemeralContainers.{ALL_ITEMS}.image",
     f"volumes.{ALL_ITEMS}.image.reference",
 )
-"""The image fields of a PodSpec (`volumes[].rbd.image` is a disk of Ceph).
+"""The image fields of a PodSpec. `volumes[].rbd.image` is not one of them, because it is a disk of Ceph.
 
-https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec
-"""
+https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#PodSpec"""
 
 
 def _add_prefix(prefix: str, fields: ImageFields) -> ImageFields:
-    return tuple(ImageField((*prefix.split("."), *use.path), use.shape) for use in fields)
+    return tuple(ImageField((*prefix.split("."), *field.path), field.shape) for field in fields)
 
 
 def _list_pods(*paths: str) -> ImageFields:
     """Return the image fields of the PodSpecs at `paths`."""
-    return tuple(use for path in paths for use in _add_prefix(path, POD_FIELDS))
+    return tuple(field for path in paths for field in _add_prefix(path, POD_FIELDS))
 
 
 def _list_workflow_fields(spec: str) -> ImageFields:
-    """Return the fields of a WorkflowSpec (pkg/apis/workflow/v1alpha1/workflow_types.go of argoproj/argo-workflows)."""
+    """Return the image fields of an Argo WorkflowSpec (pkg/apis/workflow/v1alpha1/workflow_types.go)."""
     template = (
         *_list_images(
             *("container.image", "script.image", f"sidecars.{ALL_ITEMS}.image", f"initContainers.{ALL_ITEMS}.image"),
@@ -105,14 +104,14 @@ def _list_workflow_fields(spec: str) -> ImageFields:
         f"{spec}.templates.{ALL_ITEMS}.dag.tasks.{ALL_ITEMS}.inline",
     )
     return (
-        *(use for place in templates for use in _add_prefix(place, template)),
+        *(field for path in templates for field in _add_prefix(path, template)),
         *_list_images(f"{spec}.volumes.{ALL_ITEMS}.image.reference"),
         *_list_images(f"{spec}.executorPlugins.{ALL_ITEMS}.spec.sidecar.container.image"),
     )
 
 
 def _list_task_fields(spec: str) -> ImageFields:
-    """Return the fields of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
+    """Return the image fields of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
     task = _list_images(
         *(
             f"steps.{ALL_ITEMS}.image",
@@ -125,10 +124,10 @@ def _list_task_fields(spec: str) -> ImageFields:
 
 
 def _list_pipeline_fields(spec: str) -> ImageFields:
-    """Return the fields of a Tekton PipelineSpec, with those of pipelines inside it one level deep."""
+    """Return the image fields of a Tekton PipelineSpec, including pipelines nested one level deep."""
     specs = (spec, *(f"{spec}.{tasks}.{ALL_ITEMS}.pipelineSpec" for tasks in ("tasks", "finally")))
     tasks = (f"{each}.{tasks}.{ALL_ITEMS}.taskSpec" for each in specs for tasks in ("tasks", "finally"))
-    return tuple(use for task in tasks for use in _list_task_fields(task))
+    return tuple(field for task in tasks for field in _list_task_fields(task))
 
 
 SOURCE_FIELDS: ImageFields = (
@@ -137,15 +136,14 @@ SOURCE_FIELDS: ImageFields = (
     *_list_fields(FieldShape.VALUES, "helm.valuesObject"),
     *_list_fields(FieldShape.VALUES_TEXT, "helm.values"),
 )
-"""The fields of an Argo CD ApplicationSource (pkg/apis/application/v1alpha1/types.go of argoproj/argo-cd).
+"""The image fields of an ApplicationSource of Argo CD (pkg/apis/application/v1alpha1/types.go of argoproj/argo-cd).
 
-`helm.parameters` are pairs of name and value; only the chart determines which of them make an image.
-"""
+`helm.parameters` are not included, because only the chart determines which of them form an image."""
 
 
 def _list_application_fields(spec: str) -> ImageFields:
     sources = (f"{spec}.source", f"{spec}.sources.{ALL_ITEMS}", f"{spec}.sourceHydrator.drySource")
-    return tuple(use for place in sources for use in _add_prefix(place, SOURCE_FIELDS))
+    return tuple(field for path in sources for field in _add_prefix(path, SOURCE_FIELDS))
 
 
 _TEMPLATED_POD = _list_pods("spec.template.spec")
@@ -156,9 +154,9 @@ _ELASTIC = (
     *_list_pods(*(f"spec.{each}.podTemplate.spec" for each in ("daemonSet", "deployment", "statefulSet"))),
 )
 _KAFKA_PODS = tuple(
-    use
+    field
     for component in ("kafka", "zookeeper", "entityOperator", "cruiseControl", "kafkaExporter")
-    for use in _list_images(f"spec.{component}.template.pod.volumes.{ALL_ITEMS}.image.reference")
+    for field in _list_images(f"spec.{component}.template.pod.volumes.{ALL_ITEMS}.image.reference")
 )
 _KAFKA_CLIENT = _list_images(
     *("spec.image", "spec.clientRackInitImage", f"spec.plugins.{ALL_ITEMS}.artifacts.{ALL_ITEMS}.reference"),
@@ -178,9 +176,9 @@ _COLLECTOR = (
     *_list_images(f"spec.initContainers.{ALL_ITEMS}.image", f"spec.volumes.{ALL_ITEMS}.image.reference"),
 )
 _ENVOY = tuple(
-    use
+    field
     for workload in ("envoyDeployment", "envoyDaemonSet")
-    for use in _add_prefix(
+    for field in _add_prefix(
         f"spec.provider.kubernetes.{workload}",
         _list_images(
             "container.image", f"initContainers.{ALL_ITEMS}.image", f"pod.volumes.{ALL_ITEMS}.image.reference"
@@ -204,7 +202,7 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
     ("batch", "CronJob", _list_pods("spec.jobTemplate.spec.template.spec")),
     ("", "ConfigMap", _list_fields(FieldShape.OBJECTS_TEXT, f"data.{ALL_VALUES}")),
     ("", "Secret", _list_fields(FieldShape.OBJECTS_TEXT, f"stringData.{ALL_VALUES}")),
-    ("apiextensions.k8s.io", "CustomResourceDefinition", ()),  # its schema has many such keys, but no images
+    ("apiextensions.k8s.io", "CustomResourceDefinition", ()),  # its schema contains many keys of images, but no images
     # manifests/crds of argoproj/argo-rollouts
     ("argoproj.io", "Rollout", _TEMPLATED_POD),
     ("argoproj.io", "Experiment", _list_pods(f"spec.templates.{ALL_ITEMS}.template.spec")),
@@ -220,7 +218,7 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
     # manifests/crds of argoproj/argo-cd
     ("argoproj.io", "Application", _list_application_fields("spec")),
     ("argoproj.io", "ApplicationSet", _list_application_fields("spec.template.spec")),
-    ("argocd-image-updater.argoproj.io", "ImageUpdater", ()),  # the images that it names are those to follow
+    ("argocd-image-updater.argoproj.io", "ImageUpdater", ()),  # the images that it names are tracked, not run
     # config of tektoncd/pipeline
     ("tekton.dev", "Task ClusterTask", _list_task_fields("spec")),
     ("tekton.dev", "StepAction", _list_images("spec.image")),
@@ -357,14 +355,14 @@ _ROWS: tuple[tuple[str, str, ImageFields], ...] = (
 )
 
 KINDS: dict[tuple[str, str], ImageFields] = {
-    (group, kind): uses for group, kinds, uses in _ROWS for kind in kinds.split()
+    (group, kind): fields for group, kinds, fields in _ROWS for kind in kinds.split()
 }
-"""By group and kind; another group may have a different kind of the same name."""
+"""The image fields of each kind, by group and kind. Another group may have a different kind of the same name."""
 
 
 @cache
 def get_image_paths(group: str, kind: str) -> ImagePaths:
-    """Return the fields of a kind in KINDS; cached, so that a tree is built only for kinds that occur."""
+    """Return the image fields of a kind in KINDS. Cached, so that a tree is built only for kinds that occur."""
     return ImagePaths.build(KINDS[group, kind])
 
 
@@ -373,15 +371,15 @@ POD_PATHS = ImagePaths.build(POD_FIELDS)
 SOURCE_PATHS = ImagePaths.build(SOURCE_FIELDS)
 VALUES_PATHS = ImagePaths.build((ImageField((), FieldShape.VALUES),))
 FUNCTION_PATHS = ImagePaths.build(_list_images("container.image"))
-"""The fields of the texts that hold functions."""
+"""The image fields of texts that describe functions."""
 
 _ANNOTATIONS = ("metadata", "annotations")
 COMMON_FIELDS: ImageFields = tuple(
     ImageField((*_ANNOTATIONS, key), FieldShape.FUNCTION_TEXT)
     for key in ("config.kubernetes.io/function", "config.k8s.io/function")
 )
-"""The annotations with the function that an object configures (cmd/config/docs/api-conventions/functions-spec.md of
-kustomize)."""
+"""The annotations that describe the function that an object configures
+(cmd/config/docs/api-conventions/functions-spec.md of kustomize)."""
 COMMON_PATHS = ImagePaths.build(COMMON_FIELDS)
 
 IMAGE_KEYS: KeyPath = ("image", "images", "imageName", "reference", "values", "valuesObject", "valuesContent")
@@ -389,10 +387,10 @@ IMAGE_KEYS: KeyPath = ("image", "images", "imageName", "reference", "values", "v
 
 
 NO_GROUP = "/"
-"""Not the name of any group."""
+"""A text that is not the name of any group."""
 
 
 def get_group(api_version: str) -> str:
-    """Return the group of an `apiVersion`; the core group has an empty name and only the version `v1`."""
+    """Return the group of an `apiVersion`: empty for `v1`, and NO_GROUP if there is no such group."""
     group, slash, _ = api_version.rpartition("/")
     return group if slash or api_version == "v1" else NO_GROUP

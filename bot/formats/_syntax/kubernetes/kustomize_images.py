@@ -1,7 +1,7 @@
-"""Entries of kustomize's `images`: the image that replaces a manifest's, and where its digest goes.
+"""Entries in the `images` of a kustomization: images that replace others, and slots for their digests.
 
-api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined: `newTag`
-with `digest` gives `tag@digest` since v4.5. Older releases use the digest alone, which is the same image.
+api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined. Since v4.5,
+`newTag` and `digest` together give `tag@digest`. Older releases use only the digest, which is the same image.
 """
 
 from __future__ import annotations
@@ -26,37 +26,37 @@ from bot.model.vocabulary import Reason, Role
 
 _CHANGE_KEYS = ("newName", "newTag", "digest", "tagSuffix")
 _BEFORE_TAG_VALUE = re.compile(rb"((?:[ ]|-(?=[ ]))*)(?:newTag|\"newTag\"|'newTag')[ \t]*:[ \t]+")
-"""The text before the value of `newTag` on a line that another line can follow; group 1 is its indentation."""
+"""The text before the value of `newTag`, if another line can be added after that line. Group 1 is its indentation."""
 _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z)")
-"""A comment without YAML's unusual line breaks; group 1 is the end of the line."""
+"""The rest of a line, which may be a comment without YAML's unusual line breaks. Group 1 is the end of the line."""
 
 
 class ImageEntry(NamedTuple):
-    """One entry of `images`, before its document has been walked to the end."""
+    """One entry of `images`. It is found before the whole document has been walked."""
 
     locator: str
     document: YamlDocument
     mapping: YamlMapping
     fields: dict[str, ReferencePart]
-    """By key, for the fields that have a scalar."""
+    """The scalars of the entry by their keys."""
 
     def get_text(self, key: str) -> str:
-        """Return the text of a field; empty if the field is missing."""
+        """Return the text of a field. It is empty if the field is missing."""
         return self.fields[key].text if key in self.fields else ""
 
     @property
     def name(self) -> str:
-        """The image to replace, as manifests write it."""
+        """The image to replace, as it is written in manifests."""
         return self.get_text("name")
 
     @property
     def is_renamed(self) -> bool:
-        """Whether the entry changes the name of the image."""
+        """True if the entry changes the name of the image."""
         return self.get_text("newName") not in {"", self.name}
 
     @property
     def replacement(self) -> SplitReference | None:
-        """The image that replaces the named one; None if the entry changes nothing."""
+        """The image that replaces the named one, or None if the entry changes nothing."""
         if not any(self.get_text(key) for key in _CHANGE_KEYS):
             return None
         name = next((self.fields[key] for key in ("newName", "name") if self.get_text(key)), None)
@@ -64,15 +64,16 @@ class ImageEntry(NamedTuple):
 
     @property
     def line_numbers(self) -> tuple[int, ...]:
-        """The lines on which the entry and its fields begin."""
+        """The lines on which the entry and its fields start."""
         parts = (part.line_number for part in self.fields.values())
         return tuple(dict.fromkeys([self.document.get_line_number(self.mapping), *parts]))
 
 
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
-    """Yield the entries of the list `node`, or of a list that is merged into it. Raises TooDeepError.
+    """Yield the entries of the list `node`. Raises TooDeepError.
 
-    Read them only after every path of the document has been walked: only then is it known which scalars are shared.
+    Read the entries only after every path of the document has been walked, because only then is it known which scalars
+    are shared.
     """
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):
@@ -88,7 +89,7 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
 def read_entries(
     entries: Sequence[ImageEntry], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the replacement image of each entry of one document, except for entries that change nothing."""
+    """Yield the replacement image of each entry of one document. Entries that change nothing are left out."""
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
     last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in replacements}
@@ -99,7 +100,7 @@ def read_entries(
             position = ReferencePosition(path, format_name, Role.THIRD_PARTY, *at, related_lines=entry.line_numbers)
             found = _read_entry(entry, image, shared_ids, position)
             if isinstance(found, Occurrence):
-                later = last.get(found.reference.name, index)  # a later entry that replaces the result of this one
+                later = last.get(found.reference.name, index)  # a later entry that replaces the image of this entry
                 if later > index and replacements[entries[later].locator].text != image.text:
                     found = lock_occurrence(found, Reason.REPLACED_BY_KUSTOMIZE)
             yield found
@@ -120,10 +121,11 @@ def _read_entry(
 
 
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
-    """Return the slot of a new `digest` beside `newTag`: behind its value in flow style, else on a new line below it.
+    """Return the slot for a new `digest` next to `newTag`, or None to append the digest to the tag instead.
 
-    None if that line has more than the key and its value, in JSON, for a number (which kustomize refuses), and if there
-    is a `digest` key that cannot be filled in: the digest then goes behind the tag, which means the same.
+    In flow style, the slot is after the value of `newTag`. Otherwise, it is a new line below `newTag`. A digest that is
+    appended to the tag means the same. This is necessary in JSON, if the line contains more than the key and its value,
+    if the tag is a number (which kustomize rejects), and if there is a `digest` key that cannot be filled in.
     """
     tag = image.tag
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:
@@ -132,7 +134,7 @@ def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot 
     start, end = (at - source.start for at in document.get_byte_range(tag.scalar))
     first, last = (at - source.start for at in document.get_byte_range(entry.mapping))
     if not first <= start < last:
-        return NotEditable(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar stands outside the entry
+        return NotEditable(Reason.CONFLICTING_EDITS)  # the tag is an alias, so its scalar is outside the entry
     before = get_text_before(source, source.start + start)
     if entry.mapping.first.flow_style:
         return None if before.rstrip(b" \t").endswith(b'":') else _make_insertion(source, end, b", digest: ")

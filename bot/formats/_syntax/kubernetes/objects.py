@@ -1,4 +1,4 @@
-"""Read the images of Kubernetes objects in YAML, in a file or in a text inside a file."""
+"""Read the images of Kubernetes objects in YAML, both in files and in texts inside files."""
 
 from __future__ import annotations
 
@@ -48,46 +48,46 @@ from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 MAX_DEPTH = 5
-"""Limit on nested objects, with lists and their items counted; kubectl writes two levels."""
+"""Limit on nested objects, including lists and their items. kubectl writes two levels."""
 MAX_REPEATS = 4
-"""Limit on the length of all texts of a document, as a multiple of the document's; only aliases repeat texts."""
+"""Limit on the total length of the texts in a document, as a multiple of the length of the document. Only aliases
+repeat texts."""
 
 _WHOLE_TEXT_REASONS = frozenset({Reason.UNPARSABLE, Reason.UNDECODABLE, Reason.TOO_DEEP})
-"""Errors of a text inside a file as a whole: the text is then not YAML for its consumer either."""
+"""Errors that affect a whole text inside a file. Such a text is not YAML for the program that reads it either."""
 
 _FoundReference = Occurrence | UnsupportedText
 _DeferredRead = Callable[[], Iterable[_FoundReference]]
 """Reads a field after all paths of its document have been walked, when the shared scalars are known.
 
-It holds no reference to the search that created it: such a cycle would keep the tree of every document in memory until
-the garbage collector runs.
-"""
+It contains no reference to the search that created it. Such a reference cycle would keep the tree of every document in
+memory until the garbage collector runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectReader:
-    """Reads objects for one format; never raises."""
+    """Reads objects for one format. Never raises."""
 
     path: FilePath
     format: str
     is_embedded: bool = False
-    """Whether it reads a text inside a file; texts inside such a text are not read."""
+    """True if the reader reads a text inside a file. Texts inside such a text are not read."""
     image_paths: ImagePaths | None = None
-    """The fields of a file or text from its top level, if it holds something other than objects."""
+    """The image fields from the top level of a file or text, if it contains something other than objects."""
 
     def read(
         self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
     ) -> Iterator[ExtractedItem]:
-        """Yield the images and the cross-file facts of a file's objects."""
+        """Yield the images and the cross-file facts of the objects in a file."""
         return self._read_documents(read_documents(content, is_relevant))
 
     def read_embedded(
         self, document: YamlDocument, scalar: YamlScalar, locator: str, image_paths: ImagePaths | None = None
     ) -> Iterator[_FoundReference]:
-        """Yield the images in the text of `scalar`, with positions in the file; not editable (`embedded`).
+        """Yield the images in the text of `scalar`, with positions in the file, as not editable (`embedded`).
 
-        The text holds objects or parts of objects, as a patch does, or the fields `image_paths` from its top level.
-        Call this only after all paths of the document have been walked.
+        The text contains objects or parts of objects, as a patch does. With `image_paths`, it contains these fields
+        instead. Call this only after all paths of the document have been walked.
         """
         text = EmbeddedText.create(document, scalar)
         if text is not None:
@@ -125,7 +125,7 @@ class ObjectReader:
                     assert_never(document)
 
     def _read_document(self, document: YamlDocument) -> Iterator[ExtractedItem]:
-        """Read a document completely, or report that it is too deep and read nothing of it."""
+        """Yield the items of a document. If it is too deep, yield only an `UnsupportedText`."""
         search = _ObjectSearch(self, document)
         try:
             if self.image_paths is None:
@@ -139,7 +139,10 @@ class ObjectReader:
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
-        """Report a section that cannot be parsed from `start` on, if it looks like an object with images."""
+        """Yield the items of a section that cannot be parsed from `start` on.
+
+        If the section does not look like an object with images, yield nothing.
+        """
         position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
         if broken.reason is not Reason.UNPARSABLE:
@@ -150,18 +153,19 @@ class ObjectReader:
 
 
 class _FoundField(NamedTuple):
-    """A field that is to be read."""
+    """A field whose images are to be read."""
 
     read_later: _DeferredRead
     reason: Reason | None
-    """Why it is not editable."""
+    """The reason why the field is not editable."""
     list_item: YamlNode
-    """The list item that the field is, or is directly in: comments above the item apply to the field, too."""
+    """The list item that is the field, or that directly contains the field. Comments above the item apply to the field
+    as well."""
 
 
 @dataclass(slots=True)
 class _ObjectSearch:
-    """Finds the fields in the objects of one document."""
+    """Finds the image fields in the objects of one document."""
 
     reader: ObjectReader
     document: YamlDocument
@@ -169,7 +173,7 @@ class _ObjectSearch:
     _fields: list[_FoundField] = field(default_factory=list)
     _image_reader: YamlImageReader = field(init=False)
     _depth: int = 0
-    """The number of objects around the current one."""
+    """The number of objects that contain the current one."""
     _text_length: int = 0
     """The number of characters in all texts so far."""
     _common_paths: ImagePaths = NO_PATHS
@@ -198,10 +202,10 @@ class _ObjectSearch:
         return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
-        """Find the fields of an object, and of the objects in it. Raises TooDeepError.
+        """Find the image fields of an object and of the objects in it. Raises TooDeepError.
 
-        `list_type` has the apiVersion and kind for the items of the list that contains `node`; items without a kind
-        take these, as with kubectl.
+        `list_type` is the apiVersion and kind of the items in the list that contains `node`. It applies to items
+        without a kind of their own, as in kubectl.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -242,8 +246,8 @@ class _ObjectSearch:
     ) -> None:
         """Find the image fields that the tree `image_paths` describes. Raises TooDeepError.
 
-        If `reason` is given, they are not editable for that reason. `list_item` is the list item that `node` itself is,
-        or that directly contains it; for an image, this is its container.
+        With `reason`, the fields are not editable for that reason. `list_item` is the nearest enclosing list item:
+        `node` itself or its direct parent. For an image, this is its container.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)
@@ -266,7 +270,7 @@ class _ObjectSearch:
         return None if is_replaced(own_fields, labels, annotations) else Reason.IMMUTABLE_JOB
 
     def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
-        """Return the entries of a mapping; this does not count as a walked path."""
+        """Return the entries of a mapping, or none for other nodes. Their paths do not count as walked."""
         return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 
     def find_image(self, locator: str, node: YamlNode) -> _DeferredRead:
@@ -287,13 +291,13 @@ class _ObjectSearch:
     def find_object(self, locator: str, node: YamlNode) -> None:
         self.find_objects(node, locator)
 
-    def find_text(self, locator: str, node: YamlNode, ways: ImagePaths | None) -> _DeferredRead | None:
+    def find_text(self, locator: str, node: YamlNode, image_paths: ImagePaths | None) -> _DeferredRead | None:
         if not isinstance(node, YamlScalar) or node.tag != STRING or self.reader.is_embedded:
             return None
         self._text_length += len(node.value)
         if self._text_length > MAX_REPEATS * len(self.document.source.text):
             raise TooDeepError
-        return partial(self.reader.read_embedded, self.document, node, locator, ways)
+        return partial(self.reader.read_embedded, self.document, node, locator, image_paths)
 
 
 def _read_image(
@@ -310,8 +314,8 @@ _FINDERS: dict[FieldShape, Callable[[_ObjectSearch, str, YamlNode], _DeferredRea
     FieldShape.ENTRIES: _ObjectSearch.find_image_entries,
     FieldShape.VALUES: _ObjectSearch.find_chart_values,
     FieldShape.OBJECT: _ObjectSearch.find_object,
-    FieldShape.OBJECTS_TEXT: partial(_ObjectSearch.find_text, ways=None),
-    FieldShape.VALUES_TEXT: partial(_ObjectSearch.find_text, ways=VALUES_PATHS),
-    FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, ways=FUNCTION_PATHS),
+    FieldShape.OBJECTS_TEXT: partial(_ObjectSearch.find_text, image_paths=None),
+    FieldShape.VALUES_TEXT: partial(_ObjectSearch.find_text, image_paths=VALUES_PATHS),
+    FieldShape.FUNCTION_TEXT: partial(_ObjectSearch.find_text, image_paths=FUNCTION_PATHS),
 }
-"""By the form of a field: the method that finds it and returns how to read it later, or None."""
+"""For each form of a field, the method that finds the field. It returns how to read the field later, or None."""

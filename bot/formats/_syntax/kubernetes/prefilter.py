@@ -1,15 +1,16 @@
-"""Decide without parsing whether bytes may hold an object with an image; False is certain.
+"""Decide without parsing whether bytes may contain an object with an image. The result False is certain.
 
 An object has texts under the keys `apiVersion` and `kind`, and the path to each of its images contains a key of
-IMAGE_KEYS. If an object is embedded as a text, all of this is in the text. (Schemas have mappings under the same keys;
-there are many, and large ones.) The letters of a key stand in the file one after another, followed by a colon, unless
+IMAGE_KEYS. If an object is embedded as a text, the text contains all of these keys. In schemas, mappings are under
+these keys; there are many schemas, and many are large. The letters of a key are contiguous in the file and followed by
+a colon, with these exceptions:
 
-- escapes in double quotes write some of the letters, or join two lines;
-- the key has a `?` before it, so that a comment may come before the colon;
-- the key is an alias, and its letters stand at the anchor.
+- Escapes in double quotes may represent some of the letters, or join two lines.
+- If there is a `?` before the key, a comment may be between the key and the colon.
+- If the key is an alias, its letters are at the anchor.
 
-An Application of Argo CD is also read without images, for the folders that it deploys. A CustomResourceDefinition is
-full of such keys and never has an image.
+An Application of Argo CD is also read without images, because of the folders that it deploys. A
+CustomResourceDefinition contains many of these keys, but never an image.
 """
 
 from __future__ import annotations
@@ -19,35 +20,36 @@ import re
 from bot.formats._syntax.yaml.key_escapes import may_be_escaped
 
 _COLON = rb"[\\\"' \tt\r\n\xc2\x85\xe2\x80\xa8\xa9]*:"
-"""The end of a key. Inside a text that is quoted itself, `"` is written `\\"`, `'` is `''`, a tab may be `\\t`, and a
-line break, in any of YAML's spellings, counts as space."""
+"""The end of a key. Inside a text that is quoted itself, `"` is written as `\\"`, `'` as `''`, and a tab may be written
+as `\\t`. A line break in any of YAML's spellings counts as space."""
 _NO_COLLECTION = rb"(?![ \t\r\n]*(?:\[|\{(?![{%]))|[ \t]*\r?\n[ \t\r\n]*[A-Za-z0-9_$.-]++:[ \t\r\n])"
-"""Not followed by a collection in flow style or by the first key of a block mapping; `{{` and `{%` are allowed, since
-templates put a text in their place."""
+"""Not followed by a collection in flow style, or by the first key of a block mapping. `{{` and `{%` are allowed,
+because templates replace them by a text."""
 _IMAGE_KEY_PATTERNS = tuple(
     re.compile(key + _COLON)
     for key in (rb"image(?:s|Name)?", rb"Image(?:s|Name)?", rb"reference", rb"values(?:Object|Content)?")
 )
-"""The keys of IMAGE_KEYS, one pattern each: a pattern for all has no fixed prefix to search for and takes eight times
-as long."""
+"""The keys of IMAGE_KEYS, with one pattern for each. A single pattern for all would have no fixed prefix to search for,
+and would take eight times as long."""
 _VERSION, _KIND = (re.compile(b"".join((key, _COLON, _NO_COLLECTION))) for key in (b"apiVersion", b"kind"))
 """The keys of an object, with a value that may be a text."""
 _QUESTION_MARK = re.compile(rb"\?[ \t\r\n\xc2\xe2]")
 _ENDS_BEFORE_KEY = (*(bytes([each]) for each in b"\r\n\x85\xa8\xa9\"'>|{[,:?-"), b"\\n", b"\\r")
-"""Possible ends of the text before an explicit key; a `?` in prose follows a word."""
+"""Possible ends of the text before an explicit key. A `?` in prose follows a word."""
 MAX_INDENT = 100
-"""Blanks before a `?`; after more blanks it is taken for an explicit key."""
+"""Limit on the blanks before a `?` that are checked. After more blanks, a `?` is assumed to start an explicit key."""
 _ALIAS_AS_KEY = re.compile(rb"\*[0-9A-Za-z_-]++[ \t]*+:")
-"""Both of PyYAML's parsers allow only these letters in a name."""
+"""An alias that is a key. Both of PyYAML's parsers allow only these letters in its name."""
 
 _DEFINITION = b"CustomResourceDefinition"
 _PREAMBLE = re.compile(rb"(?:[ \t]*(?:#.*)?\r?\n|---[ \t]*(?:#.*)?\r?\n|%.*\n)*(?=[A-Za-z]+:)")
 """Comments, directives and a bare marker, up to a plain key in the first column."""
 _OTHER_LINE = re.compile(rb"\n(?![ \t\r\n#]|[A-Za-z]+:|---[ \t]*(?:#.*)?\r?(?:\n|\Z)|\{\{|\Z)")
-"""A line in the first column other than a plain key, a comment, a bare marker or a template, which is never a key."""
+"""A line in the first column that is not a plain key, a comment, a bare marker or a template. A template is never a
+key."""
 _KIND_LINE = re.compile(rb"kind:[ \t]+CustomResourceDefinition[ \t]*(?:[ \t]#.*)?\r?(?:\n|\Z)")
 _UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
-"""Line breaks in YAML besides the usual ones."""
+"""Line breaks of YAML other than CR and LF."""
 
 
 def may_hold_images(raw: bytes) -> bool:
@@ -56,7 +58,7 @@ def may_hold_images(raw: bytes) -> bool:
 
 
 def may_name_images(raw: bytes) -> bool:
-    """Return False if the keys that lead to an image are certainly not in these bytes."""
+    """Return False if these bytes certainly do not contain the keys that lead to an image."""
     return (
         b"apiVersion" in raw
         and b"kind" in raw
@@ -89,11 +91,11 @@ def _has_unusual_keys(raw: bytes) -> bool:
 
 
 def is_only_definition(raw: bytes) -> bool:
-    """Return True if a section of a file is certainly a single CustomResourceDefinition and nothing else.
+    """Return True if a section certainly contains a single CustomResourceDefinition and nothing else.
 
-    Its first line with content is a plain key in the first column, so its root is a block mapping and every key of the
-    root begins a line. All lines that begin in the first column are plain keys, and only one of them is `kind`. That
-    one is the kind of the object, or it is part of a text and the object has no kind.
+    Its first line with content is a plain key in the first column. Therefore its root is a block mapping, and every key
+    of the root starts a line. All lines that start in the first column are plain keys, and only one of them is `kind`.
+    Either this is the kind of the object, or it is part of a text and the object has no kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False

@@ -1,4 +1,4 @@
-"""Find images in objects of unknown kinds by shape alone, never by a key called `image`."""
+"""Find images in objects of unknown kinds by shape alone, and not because a key is called `image`."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ from bot.formats._syntax.yaml.nodes import STRING, YamlDocument, YamlMapping, Ya
 from bot.formats._syntax.yaml.trees import MAX_NESTING, TooDeepError
 
 _CONTAINER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?", re.ASCII)
-"""https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names; excludes a policy's `*`."""
+"""The name of a container (https://kubernetes.io/docs/concepts/overview/working-with-objects/names/#dns-label-names). A
+policy's `*` is not such a name."""
 _TEMPLATE_OPENER = "{{"
-_POD_KEYS = frozenset(use.path[0] for use in POD_FIELDS)
+_POD_KEYS = frozenset(field.path[0] for field in POD_FIELDS)
 _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
-"""Makes locators unique: two key paths of a document never have the same one."""
+"""Escapes that make locators unique: two key paths of a document never have the same locator."""
 
 
 def may_be_custom(version: str, kind: str) -> bool:
-    """Return True if `apiVersion` and kind may be those of a custom resource, or are chosen by a template.
+    """Return True if the `apiVersion` and kind may be those of a custom resource, or if a template sets them.
 
-    Groups of custom resources have a dot (ValidateCustomResourceDefinition in
+    The group of a custom resource contains a dot (ValidateCustomResourceDefinition in
     https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go).
     """
     is_templated = TEMPLATE_MARKS.search(version) or TEMPLATE_MARKS.search(kind)
@@ -29,7 +30,10 @@ def may_be_custom(version: str, kind: str) -> bool:
 
 
 def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> str:
-    """Return the text under `key`; for a template, which YAML takes for a mapping, return its opening braces."""
+    """Return the text under `key`, or an empty string if there is none.
+
+    For a template, which YAML parses as a mapping, return its opening braces.
+    """
     value = next(reversed(document.get_values(node, key)), None)
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)
 
@@ -39,16 +43,16 @@ def _is_template(document: YamlDocument, node: YamlNode) -> bool:
 
 
 def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[tuple[str, YamlMapping, bool]]:
-    """Yield locator and mapping of every known object and PodSpec below `root`, and True for an object.
+    """Yield (locator, mapping, True for an object) for every known object and PodSpec below `root`.
 
     An object is known if its kind is in KINDS. A PodSpec is a mapping with a list `containers`. All items of the list
-    are mappings with a valid container `name`, at least one has an `image`, and every `image` is a text. The content of
-    an object, and of the containers and volumes of a PodSpec, is not searched. Raises TooDeepError.
+    are mappings with a valid container `name`, at least one of them has an `image`, and every `image` is a text. The
+    contents of objects, and of the containers and volumes of a PodSpec, are not searched. Raises TooDeepError.
     """
     pending: list[tuple[str, YamlNode, int]] = [(locator, root, 0)]
     while pending:
         node_locator, node, depth = pending.pop()
-        if depth > MAX_NESTING:  # an alias to a collection that contains it
+        if depth > MAX_NESTING:  # an alias to a collection that contains the alias
             raise TooDeepError
         entries = dict(document.list_entries(node))
         if isinstance(node, YamlMapping):

@@ -1,7 +1,7 @@
-"""Read manifests that are not YAML because a template engine processes them first, line by line.
+"""Read, line by line, manifests that are not YAML because a template engine processes them first.
 
-Only indentation is used. A line `image: …` is read if the keys above it, each less indented than the one below, form
-the path of an image field of the object's kind or of a PodSpec. Lines of block scalars are text.
+Only indentation is used. A line `image: …` is read if the keys above it, each less indented than the next, form the
+path of an image field in the kind of the object or in a PodSpec. Lines of block scalars are treated as text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason
 
 MAX_VALUE = 2000
-"""Limit on the bytes of a value: a reference has at most 1024, and a comment may follow."""
+"""Limit on the bytes of a value. A reference has at most 1024, and a comment may follow."""
 
 _TEMPLATE = re.compile(rb"\{\{|\{%|<%|%\{")
 """Opening marks of Go templates, Jinja, ERB and Terraform."""
@@ -36,9 +36,11 @@ _IMAGE_KEY = re.compile(rb"(?<![\w./-])[\"']?image[\"']?[ \t]*:")
 _OBJECT_KEYS = tuple(re.compile(rb"^[\"']?%b[\"']?[ \t]*:" % key, re.MULTILINE) for key in (b"apiVersion", b"kind"))
 _DEFINITION = re.compile(rb"^kind:[ \t]+CustomResourceDefinition\b", re.MULTILINE)
 _JSON_OBJECT_KEYS = tuple(re.compile(rb"\"%b\"\s*:" % key) for key in (b"apiVersion", b"kind"))
-_POD_FIELD_PATHS = tuple(use.path for use in POD_FIELDS)
-_IMAGE_FIELD_KEYS = frozenset(use.path[-1] for uses in KINDS.values() for use in uses if use.shape is FieldShape.IMAGE)
-"""The last keys of all image fields; outside the path of a field such a key may mean anything."""
+_POD_FIELD_PATHS = tuple(pod_field.path for pod_field in POD_FIELDS)
+_IMAGE_FIELD_KEYS = frozenset(
+    each.path[-1] for fields in KINDS.values() for each in fields if each.shape is FieldShape.IMAGE
+)
+"""The last keys of all image fields. Outside the path of such a field, a key like this may mean anything."""
 _IMAGE = "image"
 _METADATA = "metadata"
 _LONGEST_METADATA_PATH = (_METADATA, "annotations", "key")
@@ -49,25 +51,26 @@ class _ImageLine:
     """A line that may name an image."""
 
     value_start: int
-    """The offset in the section at which its value begins."""
+    """The offset of the value in the section."""
     value: bytes
     path: KeyPath
     item_start: int | None
-    """The offset of the line that opens the list item which directly contains this line."""
+    """The offset of the line that starts the list item which directly contains this line, or None outside a list
+    item."""
 
 
 @dataclass(slots=True)
 class _TemplatedLines:
-    """The keys and images of a section's lines, by their indentation."""
+    """The keys and images in the lines of a section, derived from their indentation."""
 
     root: dict[str, str] = field(default_factory=dict)
     metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
-    """Metadata of the object itself, by key path: its own fields, its labels and its annotations."""
+    """The metadata of the object itself by key path: its own fields, its labels and its annotations."""
     images: list[_ImageLine] = field(default_factory=list)
     is_understood: bool = True
-    """Whether every line with an image's key was understood."""
+    """True if every line with the key of an image was understood."""
     _open_keys: list[tuple[int, str, int]] = field(default_factory=list)
-    """Column, key and offset of the line of each open mapping or item; an item of a list has the key ALL_ITEMS."""
+    """The column, key and line offset of each open mapping or list item. A list item has the key ALL_ITEMS."""
 
     def read_lines(self, raw: bytes, start: int) -> None:
         """Read the lines of `raw` from the offset `start` on."""
@@ -89,7 +92,7 @@ class _TemplatedLines:
                 block_column = self._read_line(text, begin)
 
     def _read_line(self, text: bytes, start: int) -> int | None:
-        """Read one line; return the column of its key if a block scalar follows."""
+        """Read one line. If a block scalar follows, return the column of its key, otherwise None."""
         match = _LINE.fullmatch(text)
         if match is None:
             item = _ITEM.match(text)
@@ -152,15 +155,15 @@ class _TemplatedLines:
     @property
     def is_immutable(self) -> bool:
         own, labels, annotations = (
-            self.metadata.get(way, {}) for way in ((_METADATA,), (_METADATA, "labels"), (_METADATA, "annotations"))
+            self.metadata.get(path, {}) for path in ((_METADATA,), (_METADATA, "labels"), (_METADATA, "annotations"))
         )
         return is_job(*self.group_kind) and not is_replaced(own, labels, annotations)
 
 
 def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
-    """Return True if bytes that cannot be parsed have the keys of an object, from `start` on and at the top level.
+    """Return True if bytes that cannot be parsed contain the top-level keys of an object from `start` on.
 
-    A CustomResourceDefinition does not count.
+    The keys of a CustomResourceDefinition do not count.
     """
     claims = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
     return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
@@ -169,11 +172,11 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 def read_templated_lines(
     broken: BrokenSection, start: int, position: ReferencePosition
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images in the lines of a template, and the section itself unless all its lines were understood.
+    """Yield the images in the lines of a template, and the section itself if some lines are not understood.
 
-    Bytes before `start` have been read already. `position` is that of the section, with the line of the parser's error;
-    locators of images begin with its locator. The n-th line with an image's key is `…/image[n]`, whether it names an
-    image or not.
+    Bytes before `start` have been read already. `position` is the position of the section, with the line of the
+    parser's error. The locators of images start with the locator of the section. The n-th line with the key of an image
+    has the locator `…/image[n]`, whether it names an image or not.
     """
     source = broken.source
     unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)
@@ -206,7 +209,7 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Occurrence | UnsupportedText | None:
-    """Return the image of a line; None if that cannot be decided without rendering the template."""
+    """Return the image in a line. Return None if that is unknown without rendering the template."""
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")
     is_image_field = _is_image_field(image.path, group_kind)
@@ -223,6 +226,6 @@ def _read_image_line(
 
 
 def _is_image_field(path: KeyPath, group_kind: tuple[str, str]) -> bool:
-    if any(path == use.path and use.shape is FieldShape.IMAGE for use in KINDS.get(group_kind, ())):
+    if any(path == each.path and each.shape is FieldShape.IMAGE for each in KINDS.get(group_kind, ())):
         return True
     return any(path[-len(ending) :] == ending for ending in _POD_FIELD_PATHS)

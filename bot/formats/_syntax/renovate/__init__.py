@@ -1,1 +1,1 @@
-"""Renovate configs: their settings for images."""
+"""Renovate configs: the settings that affect images."""

@@ -1,7 +1,7 @@
-"""Renovate's built-in presets that affect images, and the names of all its built-in presets.
+"""Renovate's built-in presets that affect images, and the names of all built-in presets.
 
-https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. A preset from elsewhere may contain
-anything; it is not fetched.
+See https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. A preset that is not built in
+may contain anything. Such presets are not fetched.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from collections.abc import Iterator, Mapping
 from typing import TypeAlias
 
 PlainValue: TypeAlias = "Mapping[str, PlainValue] | list[PlainValue] | str | bool | None"
-"""A value of a config; numbers do not matter for images, and are None."""
+"""A value in a config. Numbers are None, because no number matters for images."""
 ConfigLayer = Mapping[str, PlainValue]
-"""A config or a preset; of several layers the last takes precedence."""
+"""A config or a preset. Later layers take precedence over earlier ones."""
 
 MAX_PRESETS = 1_000
-"""Limit on the presets that one config extends; people extend some dozens."""
+"""Limit on the presets that one config extends. People extend a few dozen."""
 
 _BUILT_IN = re.compile(
     r"(?:abandonments|compatibility|config|customManagers|default|docker|global|group|helpers|mergeConfidence|monorepo"
@@ -54,14 +54,17 @@ _PRESETS: Mapping[str, ConfigLayer] = {
 
 
 def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
-    """Return a config behind the presets that it extends, in order, and the names of presets that are not built in."""
+    """Return the config and its presets as layers, and the names of the presets that are not built in.
+
+    The layers are in ascending order of precedence, so the config itself is the last layer.
+    """
     unread_presets: dict[str, None] = {}
     ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))
     return list(_list_layers(config, ignored_presets, unread_presets)), list(unread_presets)
 
 
 def list_texts(value: PlainValue) -> list[str]:
-    """Return the strings of a list; a single string counts as a list."""
+    """Return the strings in a list. A single string counts as a list, and any other value as an empty list."""
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
@@ -75,9 +78,8 @@ def _list_layers(
         if preset in ignored_presets:
             continue
         if _BUILT_IN.fullmatch(preset):
-            yield from _list_layers(
-                _PRESETS.get(preset, {}), ignored_presets, unread_presets
-            )  # other built-in presets do not affect images
+            # Built-in presets that are not in _PRESETS do not affect images.
+            yield from _list_layers(_PRESETS.get(preset, {}), ignored_presets, unread_presets)
         else:
             unread_presets[preset_text.encode(errors="replace").decode()] = None  # a lone surrogate cannot be encoded
     yield config

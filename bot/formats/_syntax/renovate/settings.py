@@ -1,7 +1,7 @@
-"""Read the settings for images from the layers of a Renovate config.
+"""Read the settings that affect images from the layers of a Renovate config.
 
-https://docs.renovatebot.com/configuration-options/. Names of options from older releases are read as Renovate migrates
-them.
+See https://docs.renovatebot.com/configuration-options/. Options with the names of older releases are read as Renovate
+migrates them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from bot.formats._syntax.renovate.presets import DEFAULT_IGNORED_PATHS, ConfigLa
 from bot.model.updater import BotUpdateType, ManagerSettings, PackageRule, RenovateSettings, UpdateTypeSettings
 
 MAX_RULES = 200
-"""Limit on the rules that switch updates on or off; people write some dozens."""
+"""Limit on the rules that enable or disable updates. People write a few dozen."""
 MAX_PATTERNS = 500
-"""Limit for one list."""
+"""Limit on the patterns in one list."""
 
 _DOCKER = "docker"
 _ALL = "*"
@@ -35,7 +35,8 @@ _NAME_MATCHERS = (
     ("excludeDepPatterns", "!/{}/"),
     ("excludeDepPrefixes", "!{}**"),
 )
-"""Matchers of names, including those of older releases, with the form of a pattern in today's matchers."""
+"""Options that match names, including those of older releases, and how their values are written in the current
+options."""
 _MATCHERS = (
     "matchManagers",
     "matchDatasources",
@@ -49,11 +50,11 @@ _MATCHERS = (
 _USAGE_MATCHERS = ("matchManagers", "matchDatasources")
 _KNOWN_MATCHERS = frozenset({*_MATCHERS, *(key for key, _ in _NAME_MATCHERS)})
 _MATCHER_PREFIXES = ("match", "exclude")
-"""Prefixes of all matchers."""
+"""Prefixes of the options that decide to which images a rule applies."""
 
 
 def read_renovate_settings(config: ConfigLayer) -> RenovateSettings:
-    """Return the settings of a config and its presets."""
+    """Return the settings of a config, combined with those of its presets."""
     layers, unread_presets = resolve_presets(config)
     managers = {name for layer in layers for name, value in layer.items() if isinstance(value, dict)}
     ignored_paths = _get_last(layers, "ignorePaths")
@@ -93,7 +94,7 @@ def _list_file_patterns(layer: ConfigLayer) -> Iterator[str]:
 
 
 def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
-    """Yield the files in which custom managers find images by regular expressions."""
+    """Yield the file patterns of custom managers that find images by regular expressions."""
     for option in _CUSTOM_MANAGER_OPTIONS:
         managers = layer.get(option)
         for manager in managers if isinstance(managers, list) else ():
@@ -102,9 +103,9 @@ def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
 
 
 def _list_rules(layer: ConfigLayer) -> Iterator[PackageRule]:
-    """Yield the rules that switch updates on or off; other rules only affect how updates are made."""
+    """Yield the rules that enable or disable updates. Other rules only affect how updates are made."""
     docker = layer.get(_DOCKER)
-    if isinstance(docker, dict):  # older releases had this block in place of a rule
+    if isinstance(docker, dict):  # older releases used this block instead of a rule
         yield PackageRule(_read_update_types(docker), datasources=(_DOCKER,))
     for rule in _list_package_rules(layer):
         if (settings := _read_update_types(rule)) != UpdateTypeSettings():
@@ -119,7 +120,7 @@ def _list_package_rules(layer: ConfigLayer) -> list[ConfigLayer]:
 def _read_rule(rule: ConfigLayer, settings: UpdateTypeSettings) -> PackageRule:
     names = tuple(_make_pattern(form, each) for key, form in _NAME_MATCHERS for each in _get_texts(rule, key))
     matchers = {key for key in rule if key.startswith(_MATCHER_PREFIXES)}
-    # An image has a name of one of the two kinds, so a rule with matchers for both is uncertain.
+    # An image has a name of only one kind here, so it is uncertain whether a rule that matches both kinds applies.
     kinds_of_names = {"Dep" in key for key, _ in _NAME_MATCHERS if key in matchers}
     return PackageRule(
         settings,
@@ -165,7 +166,7 @@ def _merge_settings(settings: Iterable[UpdateTypeSettings]) -> UpdateTypeSetting
 
 
 def _get_last(layers: Iterable[ConfigLayer], *options: str) -> tuple[str, ...] | None:
-    """Return the value in the last layer that has the option; None if no layer has it."""
+    """Return the value from the last layer that has one of the options, or None if no layer has any."""
     option_values = [_get_texts(layer, option) for layer in layers for option in options if option in layer]
     return option_values[-1] if option_values else None
 

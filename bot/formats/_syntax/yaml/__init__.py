@@ -1,1 +1,1 @@
-"""YAML: documents whose nodes have byte positions, and the images at paths in them."""
+"""YAML: documents whose nodes have byte offsets, and the images at given paths in the documents."""

@@ -1,4 +1,4 @@
-"""Read the YAML files of formats, one document at a time; a document is read completely or not at all."""
+"""Read the YAML files of formats, one document at a time. A document is read completely or not at all."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ def read_file(
     is_relevant: Callable[[bytes], bool],
     extract_items: Callable[[YamlDocument], Iterable[ExtractedItem]],
 ) -> Iterator[ExtractedItem]:
-    """Yield the items of the documents that `is_relevant` accepts, and those of these documents that cannot be parsed.
+    """Yield the items of each document that `is_relevant` accepts.
 
-    `is_relevant` gets the bytes of the whole file first, then those of each document. If `extract_items` raises
-    TooDeepError, all items of its document are dropped.
+    A document that cannot be parsed gives an `UnsupportedText`. `is_relevant` is called first with the bytes of the
+    whole file, and then with those of each section. If `extract_items` raises TooDeepError, all items of its document
+    are replaced by an `UnsupportedText`.
     """
     if is_utf_16(file.content):
         yield UnsupportedText(file.path, 1, "", Reason.UNDECODABLE)

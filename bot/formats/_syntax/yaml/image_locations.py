@@ -1,4 +1,4 @@
-"""The entries of path tables; this module is imported without the YAML parser."""
+"""The entries of path tables. This module can be imported without the YAML parser."""
 
 from __future__ import annotations
 
@@ -12,18 +12,22 @@ if TYPE_CHECKING:  # needed by annotations only; not imported at start-up
 
 
 def return_node(_document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return the node that the path leads to: the image itself."""
+    """Return `node` itself, for paths that lead to the image."""
     return node
 
 
 def find_self_or_key(key: str) -> Callable[[YamlDocument, YamlNode], YamlNode]:
-    """Return a function that returns a value which is the image itself, or the image under `key` of a mapping."""
+    """Return a function that finds the image in a node: the node itself, or the value of `key` in a mapping.
+
+    The function returns None for a mapping that only has other keys.
+    """
 
     def read(document: YamlDocument, node: YamlNode) -> YamlNode:
         values = document.get_values(node, key)
         if values:
             return values[-1]
-        return None if document.list_keys(node) else node  # an unquoted `{{ image }}` is a mapping without text keys
+        # An unquoted `{{ image }}` is a mapping whose keys are not texts.
+        return None if document.list_keys(node) else node
 
     return read
 
@@ -33,10 +37,10 @@ class ImageLocation(NamedTuple):
 
     path: KeyPath
     find_image: Callable[[YamlDocument, YamlNode], YamlNode] = return_node
-    """Returns the image in the node at the path; None if there is none."""
+    """Returns the image in the node at the path, or None if there is no image."""
     scheme: str = ""
     """The prefix before the image, such as `docker://`."""
     is_scheme_required: bool = True
-    """Whether a text without the scheme is not an image."""
+    """True if a text without the scheme is not an image."""
     platform: KeyPath = ()
-    """The path, below the image's, of the platform of the image."""
+    """The path of the image's platform, relative to the node at `path`. Empty if there is no platform."""

@@ -13,7 +13,7 @@ from bot.model.source import FilePath, Occurrence, UnsupportedText
 from bot.model.vocabulary import Reason, Role
 
 SET_BY_FLUX = re.compile(r"#\s*\{\s*\"\$imagepolicy\"\s*:")
-"""The comment behind a value that Flux writes (https://fluxcd.io/flux/guides/image-update/#configure-image-updates)."""
+"""The comment after a value that Flux writes (https://fluxcd.io/flux/guides/image-update/#configure-image-updates)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +34,15 @@ class YamlImageReader:
         *,
         is_scheme_required: bool = True,
     ) -> Occurrence | UnsupportedText | None:
-        """Return the image reference in `node`, or why it cannot be read; None if there is no text.
+        """Return the image reference in `node`, or None if the node has no text.
 
-        `scheme` is a prefix of the text, such as `docker://`, that is not part of the reference; with
-        `is_scheme_required` a text without it is not an image.
+        If the text cannot be read as an image, the result is an `UnsupportedText`. `scheme` is a prefix of the text,
+        such as `docker://`, that is not part of the reference. With `is_scheme_required`, a text without this prefix is
+        not an image, and the result is None.
 
-        A scalar that also stands where no path has led so far is not editable, because an environment variable or a
-        label would change with it. Call this only after all paths of the document have been walked.
+        An alias may use the same scalar at a position to which no path has led, such as an environment variable or a
+        label. Such a scalar is not editable, because the value there would change as well. Call this only after all
+        paths of the document have been walked.
         """
         document = self.document
         match node:
@@ -58,7 +60,7 @@ class YamlImageReader:
                 is_templated = TEMPLATE_MARKS.search(text) is not None
             case YamlMapping() | YamlSequence() if scheme and is_scheme_required:
                 return None
-            case YamlMapping() | YamlSequence():  # YAML takes an unquoted `{{ image }}` for a mapping
+            case YamlMapping() | YamlSequence():  # YAML parses an unquoted `{{ image }}` as a mapping
                 text, start = document.get_source_text(node), None
                 is_templated = "{{" in text
             case _:
@@ -85,5 +87,5 @@ def _get_not_editable_reason(document: YamlDocument, node: YamlNode) -> Reason |
 
 
 def is_set_by_flux(document: YamlDocument, scalar: YamlScalar) -> bool:
-    """Return True if Flux's image automation writes `scalar` or a part of it."""
+    """Return True if the image automation of Flux writes `scalar` or a part of it."""
     return not scalar.is_block and SET_BY_FLUX.search(document.get_rest_of_line(scalar)) is not None

@@ -1,6 +1,6 @@
-"""YAML documents whose scalars have byte positions; a broken document does not affect the others of its file.
+"""YAML documents whose scalars have byte offsets. A broken document does not affect others in the file.
 
-Aliases and merge keys are resolved only where a path leads, and within a budget.
+Aliases and merge keys are resolved only along the paths that are walked, and within a budget.
 """
 
 from __future__ import annotations
@@ -51,24 +51,25 @@ __all__ = [
 ]
 
 MAX_VISITS = 50_000
-"""Budget of items, merged mappings and repeated keys looked at in one document, those behind aliases counted each time:
-more than a megabyte of manifests needs without repetition, and a fraction of a second of work."""
+"""Budget of visits to items, merged mappings and repeated keys in one document. Nodes behind aliases count every time.
+More than a megabyte of manifests without repetition stays within this budget, which takes a fraction of a second."""
 
 MAX_DOCUMENTS = 10_000
-"""Limit for one file; documents beyond it are not read. The largest bundles have hundreds."""
+"""Limit on the documents of one file. Documents beyond the limit are not read. The largest bundles have hundreds."""
 
 MAX_INDICATORS = 1_000_000
-"""Limit on the characters in one file that may begin an item or a pair; a file has at most twice as many nodes. Eight
-megabytes that people have written have fewer, and so many take a few seconds."""
+"""Limit on the characters in one file that may start an item or a pair. A file has at most twice as many nodes. Even
+the largest files that people write have fewer such characters, and this many take a few seconds."""
 
 MAX_REST_OF_LINE = 1000
-"""Limit in characters, more than any comment behind a value; a file in flow style may be one line of megabytes."""
+"""Limit in characters, which is longer than any comment after a value. A file in flow style may be a single line of
+megabytes."""
 
 _FRAGMENT_PREFIX = "x-"
-"""Prefix of keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
+"""Prefix of the keys of fragments (https://docs.docker.com/reference/compose-file/extension/)."""
 _INDICATORS = (b":", b",", b"-", b"?", b"[", b"{")
 _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
-"""libyaml's message; it reads ahead of the events that it has returned."""
+"""The message of libyaml. libyaml parses ahead of the events that it has returned."""
 
 
 @dataclass(slots=True)
@@ -80,18 +81,19 @@ class YamlDocument:
     root: YamlNode
     source: SectionSource
     anchored_positions: dict[int, set[NodePosition]]
-    """By the `id` of a scalar event with an anchor: all positions of the scalar, its own and those of its aliases."""
+    """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
+    the scalar's event."""
     _walked_positions: set[NodePosition] = field(default_factory=set)
     """The positions to which paths have led."""
     _listed_ids: set[int] = field(default_factory=set)
-    """The collections that were looked at, by `id`."""
+    """The `id` of each collection that has been listed."""
     _visits: int = 0
 
     def walk(self, node: YamlNode, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below `node`, with `locator` extended by the path to each.
+        """Yield the nodes at `path` below `node`. The locator of each is `locator` extended by its path.
 
-        The second value of a key that occurs twice in a mapping has the locator `key#1`.
-        Raises TooDeepError if the document's budget of visits is used up.
+        If a key occurs several times in a mapping, the second value has the locator `key#1`, and so on. Raises
+        TooDeepError if the document's budget of visits is used up.
         """
         if not path:
             yield locator, node
@@ -108,14 +110,14 @@ class YamlDocument:
                 yield from self.walk(wrap_node(item), path[1:], f"{locator}/{index}")
 
     def _walk_key(self, node: YamlNode, key: str, path: KeyPath, locator: str) -> Iterator[tuple[str, YamlNode]]:
-        """Walk on below a key; a key that is spelled like `ALL_ITEMS` or `ALL_VALUES` is an ordinary key here."""
+        """Continue walking below `key`, which is an ordinary key here even if it is spelled like a wildcard."""
         for index, value in enumerate(self.get_values(node, key)):
             yield from self.walk(value, path, f"{locator}/{key}#{index}" if index else f"{locator}/{key}")
 
     def list_keys(self, node: YamlNode) -> list[str]:
-        """Return the keys of a mapping in order, then those that are merged into it; empty for other nodes.
+        """Return the keys of a mapping in order, followed by the keys of mappings that are merged into it.
 
-        Raises TooDeepError as `walk` does.
+        The result is empty for other nodes. Raises TooDeepError under the same condition as `walk`.
         """
         keys: dict[str, None] = {}
         for mapping in self._resolve_merges(node):
@@ -126,9 +128,10 @@ class YamlDocument:
         return list(keys)
 
     def get_values(self, node: YamlNode, key: str) -> list[YamlNode]:
-        """Return the values of `key` in a mapping, else its value in the first mapping that is merged into it.
+        """Return all values of `key` in a mapping, or an empty list if there is none.
 
-        Raises TooDeepError as `walk` does.
+        If the mapping itself does not contain the key, the value in the first merged mapping that contains it is
+        returned. Raises TooDeepError under the same condition as `walk`.
         """
         if isinstance(node, YamlMapping) and key in node.values:
             self._walked_positions.add((id(node), key))
@@ -142,11 +145,11 @@ class YamlDocument:
         return []
 
     def list_entries(self, node: YamlNode) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the entries of a collection: by key, including merged ones, or by the number of the item.
+        """Yield the entries of a collection, including the entries that are merged into a mapping.
 
-        Unlike `walk`, this does not record its entries as walked, so it does not affect which scalars are shared. It
-        raises TooDeepError as `walk` does, but the first time that each collection is listed does not count towards the
-        limit, since the size of the file bounds that work.
+        Items of a sequence have their numbers as keys. Unlike `walk`, this does not mark the entries as walked, and so
+        does not affect which scalars are shared. Raises TooDeepError under the same condition as `walk`. However, the
+        first time that each collection is listed does not count, because the size of the file limits that work.
         """
         is_new = id(node) not in self._listed_ids
         self._listed_ids.add(id(node))
@@ -163,7 +166,7 @@ class YamlDocument:
                     yield key, wrap_node(value)
 
     def _resolve_merges(self, node: YamlNode) -> Iterator[YamlMapping]:
-        """Yield a mapping and the mappings that are merged into it, each before those that it overrides."""
+        """Yield a mapping and the mappings merged into it. Each comes before the mappings that it overrides."""
         visited_ids: set[int] = set()
         pending: list[YamlNode | StoredNode] = [node]
         while pending:
@@ -179,7 +182,10 @@ class YamlDocument:
                 pending += reversed(mappings)
 
     def get_string(self, node: YamlNode, key: str) -> str | None:
-        """Return the string under `key` of a mapping; of several, the last. Raises TooDeepError as `walk` does."""
+        """Return the string under `key` of a mapping, or None if the value is not a string or there is none.
+
+        If the key occurs several times, the last value counts. Raises TooDeepError under the same condition as `walk`.
+        """
         match self.get_values(node, key)[-1:]:
             case [YamlScalar() as scalar] if scalar.tag == STRING:
                 return scalar.value
@@ -187,9 +193,9 @@ class YamlDocument:
                 return None
 
     def is_shared(self, scalar: YamlScalar) -> bool:
-        """Return True if an alias puts `scalar` at a position to which no path has led so far.
+        """Return True if an alias uses `scalar` at a position to which no path has led so far.
 
-        Keys `x-…` are left out: they hold anchors for use elsewhere, and nothing else reads them.
+        Keys `x-…` do not count, because they hold anchors that are used elsewhere, and nothing else reads them.
         """
         positions = self.anchored_positions.get(id(scalar.event), ())
         return any(
@@ -198,10 +204,10 @@ class YamlDocument:
         )
 
     def find_literal_start(self, scalar: YamlScalar) -> int | None:
-        """Return the byte of the file at which the text of `scalar` stands literally.
+        """Return the byte offset at which the text of `scalar` is in the file literally, or None if it is not.
 
-        None if escapes, folding or line breaks make the source differ from the text. The line breaks around the text of
-        a block scalar do not count as part of it.
+        It is not if escapes, folding or line breaks make the source differ from the text. The line breaks around the
+        text of a block scalar do not count as part of the text.
         """
         start, end = _get_character_range(scalar)
         source = self.source.text[start:end]
@@ -220,16 +226,16 @@ class YamlDocument:
         return self.source.get_offset(start + at) if is_literal else None
 
     def get_byte_range(self, node: YamlNode) -> tuple[int, int]:
-        """Return the bytes of the file at which `node` begins and ends, including its anchor and tag."""
+        """Return the byte offsets at which `node` starts and ends, including its anchor and tag."""
         start, end = _get_character_range(node)
         return self.source.get_offset(start), self.source.get_offset(end)
 
     def get_start(self, node: YamlNode) -> int:
-        """Return the byte of the file at which `node` begins, including its anchor and tag."""
+        """Return the byte offset at which `node` starts, including its anchor and tag."""
         return self.source.get_offset(_get_character_range(node)[0])
 
     def get_rest_of_line(self, node: YamlNode) -> str:
-        """Return the text behind `node` on the line on which it ends; in block style that is empty or a comment.
+        """Return the text after `node` on the line on which it ends. In block style, this is empty or a comment.
 
         At most MAX_REST_OF_LINE characters are returned.
         """
@@ -238,7 +244,7 @@ class YamlDocument:
         return self.source.text[end : line_end if line_end >= 0 else end + MAX_REST_OF_LINE]
 
     def get_line_number(self, node: YamlNode) -> int:
-        """Return the number of the line that `node` begins on, from 1."""
+        """Return the number of the line on which `node` starts, from 1."""
         return self.source.get_line_number(self.get_start(node))
 
     def get_source_text(self, node: YamlNode) -> str:
@@ -246,7 +252,7 @@ class YamlDocument:
         return self.source.text[slice(*_get_character_range(node))]
 
     def has_source_prefix(self, node: YamlNode, text: str) -> bool:
-        """Return True if the source text of `node` begins with `text`."""
+        """Return True if the source text of `node` starts with `text`."""
         return self.source.text.startswith(text, _get_character_range(node)[0])
 
     def _count_visits(self, count: int) -> None:
@@ -256,7 +262,7 @@ class YamlDocument:
 
 
 def _get_character_range(node: YamlNode) -> tuple[int, int]:
-    """Return start and end of `node` in characters, including anchor, tag and quotes."""
+    """Return the start and end of `node` in characters, including anchor, tag and quotes."""
     first: Any
     last: Any
     match node:
@@ -278,20 +284,24 @@ class BrokenSection(NamedTuple):
 
     @property
     def line(self) -> str:
-        """The text of that line; bytes that are not UTF-8 are replaced."""
+        """The text of the line `line_number`. Bytes that are not UTF-8 are replaced."""
         return self.source.get_line(self.line_number).decode(errors="replace")
 
 
 def read_documents(content: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
-    """Yield the documents of a file in sections accepted by `is_relevant`, and errors in these sections; never raises.
+    """Yield the documents of a file, and the sections that are broken. Never raises.
 
-    The parsed sections are kept until this thread reads another file, so that several formats can read one file.
+    Sections that `is_relevant` does not accept are skipped. The parsed sections are kept until this thread reads
+    another file, because several formats may read the same file.
     """
     return _iterate_documents(_load_sections(content), is_relevant)
 
 
 def read_inner_documents(text: bytes, is_relevant: Callable[[bytes], bool]) -> Iterator[YamlDocument | BrokenSection]:
-    """Yield the documents of a text inside a file, like `read_documents`, but keep the parsed sections of the file."""
+    """Yield the documents of a text inside a file, like `read_documents`.
+
+    The parsed sections of the file itself stay available.
+    """
     return _iterate_documents(_make_sections(text), is_relevant)
 
 
@@ -314,11 +324,11 @@ def _iterate_documents(
 
 @dataclass
 class _ParsedSection:
-    """A part of a file from one document marker to the next; parsed on first use."""
+    """A part of a file from one document marker to the next. It is parsed on first use."""
 
     source: SectionSource
     broken: BrokenSection | None = None
-    """The error that stopped the parser, or why the section is not parsed."""
+    """The error that stopped the parser, or the reason why the section is not parsed."""
 
     @cached_property
     def trees(self) -> list[YamlTree]:
@@ -330,19 +340,20 @@ class _ParsedSection:
             trees += read_trees(source.decode())  # documents before an error are kept
         except UnicodeDecodeError as error:
             self.broken = BrokenSection(Reason.UNDECODABLE, source.get_line_number(source.start + error.start), source)
-        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:  # last two: PyYAML's own parser
+        # Only PyYAML's own parser raises the last two.
+        except (TooDeepError, yaml.YAMLError, ValueError, OverflowError) as error:
             line_number = source.get_line_number(source.get_offset(_get_position(error, source.text)))
             self.broken = BrokenSection(_get_reason(error), line_number, source)
         return trees
 
 
-_kept = threading.local()
+_last_file = threading.local()  # the content and the sections of the file that each thread has read last
 
 
 def _load_sections(content: bytes) -> list[_ParsedSection]:
-    if getattr(_kept, "content", None) != content:
-        _kept.content, _kept.stretches = content, _make_sections(content)
-    sections: list[_ParsedSection] = _kept.stretches
+    if getattr(_last_file, "content", None) != content:
+        _last_file.content, _last_file.sections = content, _make_sections(content)
+    sections: list[_ParsedSection] = _last_file.sections
     return sections
 
 
@@ -372,7 +383,10 @@ def _get_reason(error: Exception) -> Reason:
 
 
 def _get_position(error: Exception, text: str) -> int:
-    """Return the character of an error; for an error at the end of the text, the start of the unclosed part."""
+    """Return the position of an error in characters.
+
+    If the error is at the end of the text, return the start of the part that is not closed.
+    """
     problem, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     if problem is None:
         return int(getattr(error, "position", 0))

@@ -1,4 +1,4 @@
-"""Formats defined by a table of YAML paths: the files that they select, and the paths of their images."""
+"""Formats that a table of YAML paths defines: the files that they select, and the paths of their images."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ __all__ = ["ImageLocation", "YamlPathFormat", "find_self_or_key"]
 
 @dataclass(frozen=True)
 class YamlPathFormat:
-    """A format whose images stand at fixed paths."""
+    """A format whose images are at fixed paths."""
 
     name: str
     path_pattern: re.Pattern[str]
     """Matches the whole path of a file."""
     locations: tuple[ImageLocation, ...]
     reserved_keys: frozenset[str] = frozenset()
-    """Top-level keys with a meaning of their own, which a path's ALL_VALUES leaves out there."""
+    """Top-level keys with a special meaning. At the top level, ALL_VALUES in a path does not include them."""
     anchor_paths: tuple[KeyPath, ...] = ()
-    """Paths of scalars with anchors that are only kept for use elsewhere in the file."""
+    """Paths of scalars with anchors that only exist to be used elsewhere in the file."""
     condition_prefix: str = ""
-    """Prefix of keys that are conditions around their values; paths lead through them."""
+    """Prefix of keys that are conditions for their values. Paths lead through such keys."""
     has_line_end_comments: bool = True
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return the paths that the pattern matches."""
+        """Return the paths that match the pattern."""
         return [path for path in paths if self.path_pattern.fullmatch(path)]
 
     def extract(self, file: SourceFile) -> Iterator[ExtractedItem]:
-        """Yield the images in the order of their lines, and parts of the file that cannot be read."""
+        """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
         is_relevant = self._is_relevant_in_utf_16 if is_utf_16(file.content) else self._is_relevant
         if not is_relevant(file.content):
             return iter(())
@@ -48,12 +48,12 @@ class YamlPathFormat:
         return reader.read(file, self._is_relevant)
 
     def _has_key_set(self, content: bytes, encode: Callable[[bytes], bytes] = bytes) -> bool:
-        """Return True if one set of words is completely in these bytes; `encode` encodes a word as the file does."""
+        """Return True if `content` contains all words of a key set. `encode` encodes a word like the file."""
         return any(all(encode(word) in content for word in words) for words in self._key_sets)
 
     @cached_property
     def _key_sets(self) -> frozenset[frozenset[bytes]]:
-        """Sets of words; a file with an image contains all words of at least one set."""
+        """Sets of words. A file with an image contains all words of at least one set."""
         schemes = (each.scheme.rstrip(":/") if each.is_scheme_required else "" for each in self.locations)
         keys = (
             {*each.path, scheme} - {ALL_ITEMS, ALL_VALUES, ""}
@@ -62,15 +62,15 @@ class YamlPathFormat:
         return frozenset(frozenset(key.encode() for key in words) for words in keys)
 
     def _is_relevant(self, content: bytes) -> bool:
-        """Return False if these bytes certainly hold no image.
+        """Return False if `content` certainly contains no image.
 
-        An image's path consists of keys, and the letters of a key stand in the file one after another, unless escapes
-        write some of them.
+        The path of an image consists of keys. The letters of a key are contiguous in the file, unless some are written
+        as escapes.
         """
         return self._has_key_set(content) or may_be_escaped(content)
 
     def _is_relevant_in_utf_16(self, content: bytes) -> bool:
-        """Return True if a file in UTF-16 may hold an image, so that it has to be reported as undecodable."""
+        """Return True if a UTF-16 file may contain an image, so that it has to be reported as undecodable."""
         return self._has_key_set(content, _encode_utf_16)
 
 

@@ -1,4 +1,4 @@
-"""Split a YAML file into sections at its document markers, and map characters of a section to bytes and lines."""
+"""Split a YAML file into sections at its document markers, and map characters to bytes and lines."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from bot.formats._syntax.line_offsets import LineOffsets
 
 _CONTENT = re.compile(rb"^[^\S\n]*[^\s#]", re.MULTILINE)
 _CHECKPOINT = 4096
-"""Distance in characters between the byte offsets that are remembered."""
+"""Distance in characters between the positions whose byte offsets are stored."""
 
 
 class SectionSource:
-    """One section of a file; maps characters of its text to bytes and lines of the file."""
+    """One section of a file. It maps characters of its text to bytes and lines of the file."""
 
     def __init__(self, raw: bytes, start: int, lines_before: int) -> None:
         self._lines_before = lines_before
         self.start = start
-        """The byte of the file at which the section begins."""
+        """The byte offset of the section in the file."""
         self.raw = raw
         self.text = ""
         """The text of `raw`, after `decode`."""
 
     def decode(self) -> str:
-        """Decode `raw` into `text`, and return it. Raises UnicodeDecodeError."""
+        """Decode `raw`, store the result in `text`, and return it. Raises UnicodeDecodeError."""
         self.text = self.raw.decode()
         return self.text
 
     def get_offset(self, position: int) -> int:
-        """Return the byte of the file at which the character `position` of the text begins."""
+        """Return the byte offset in the file of the character at `position` of the text."""
         if self.text.isascii():
             return self.start + position
         whole = min(position, len(self.text)) // _CHECKPOINT
         return self.start + self._checkpoints[whole] + len(self.text[whole * _CHECKPOINT : position].encode())
 
     def get_line_number(self, offset: int) -> int:
-        """Return the line number in the file of the file's byte `offset`, from 1."""
+        """Return the number of the line that contains the byte at `offset` of the file, from 1."""
         return self._lines_before + self._line_offsets.get_line_number(offset - self.start)
 
     @property
     def first_line_number(self) -> int:
-        """The line of the file on which the section begins."""
+        """The line of the file on which the section starts."""
         return self._lines_before + 1
 
     def get_line(self, line_number: int) -> bytes:
-        """Return the line `line_number` of the file, which has to be in this section, without its line break."""
+        """Return the line `line_number` of the file without its line break. The line must be in this section."""
         start = self._line_offsets.get_line_start(line_number - self._lines_before)
         end = self.raw.find(b"\n", start)
         return self.raw[start : end if end >= 0 else None]
@@ -64,7 +64,7 @@ class SectionSource:
 
 
 def split_sections(content: bytes) -> Iterator[tuple[int, int]]:
-    """Yield start and end of each section. `---` in the first column separates sections, whatever the context.
+    """Yield the start and end of each section. `---` in the first column separates sections in any context.
 
     A marker and the directives above it belong to the section that follows.
     """
@@ -88,5 +88,5 @@ def _find_line_before(content: bytes, start: int, line: int) -> int:
 
 
 def is_blank(raw: bytes) -> bool:
-    """Return True if a section has no document: no marker, and only blank lines and comments."""
+    """Return True if a section contains no document: it has no marker, and only blank lines and comments."""
     return _CONTENT.search(raw) is None

@@ -1,4 +1,4 @@
-"""Image references that a YAML mapping splits into several scalars, and the slots of their tags and digests."""
+"""Image references that a YAML mapping splits into several scalars, with the slots of tags and digests."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from bot.model.source import EditSlot, NotEditable, Occurrence, Span, Unsupporte
 from bot.model.vocabulary import Reason
 
 MAX_BEFORE = 1000
-"""Limit on the bytes before a value on its line that are looked at: an indentation and a key."""
+"""Limit on the bytes before a value on its line that are checked. They contain an indentation and a key."""
 
 _EMPTY_QUOTES = {'""', "''"}
 _NULLS = {"null", "Null", "NULL", "~"}
 _NOT_LITERAL = NotEditable(Reason.MALFORMED)
-"""The source differs from the text: escapes, folding, line breaks."""
+"""For a source that differs from the text because of escapes, folding or line breaks."""
 
 
 def get_text_before(source: SectionSource, offset: int) -> bytes:
-    """Return the bytes before `offset` on its line; of a long line, only the last of them."""
+    """Return the bytes before `offset` on its line, at most the last MAX_BEFORE of them."""
     at = offset - source.start
     begin = max(at - MAX_BEFORE, 0)
     line_break = source.raw.rfind(b"\n", begin, at)
@@ -34,12 +34,12 @@ def get_text_before(source: SectionSource, offset: int) -> bytes:
 
 
 class ReferencePart(NamedTuple):
-    """One scalar of a mapping that holds a part of a reference."""
+    """A scalar in a mapping that contains a part of a reference."""
 
     document: YamlDocument
     scalar: YamlScalar
     text: str
-    """The source value of the scalar: `1.10` stays `1.10`; empty for a null."""
+    """The source value of the scalar, so that `1.10` stays `1.10`. It is empty for a null."""
 
     @classmethod
     def create(cls, document: YamlDocument, scalar: YamlScalar) -> ReferencePart:
@@ -47,7 +47,7 @@ class ReferencePart(NamedTuple):
 
     @property
     def start(self) -> int | None:
-        """The byte at which the text stands literally; None if the source differs from the text."""
+        """The byte offset at which the text is in the file literally, or None if the source differs from the text."""
         return self.document.find_literal_start(self.scalar)
 
     @property
@@ -56,16 +56,20 @@ class ReferencePart(NamedTuple):
         return self.document.source.get_line_number(self.document.get_start(self.scalar) if start is None else start)
 
     def make_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the slot of the characters from `start` to `end` of the text; a reference is ASCII."""
+        """Return the slot of the characters from `start` to `end` of the text. A reference is ASCII.
+
+        `before` is written before a new value.
+        """
         at = self.start
         if at is None:
             return _NOT_LITERAL
         return EditSlot(Span(at + start, at + end), self.text[start:end].encode(), before)
 
     def find_empty_slot(self) -> EditSlot | None:
-        """Return the slot for the text of an empty scalar: between its quotes, behind the colon, or over a `null`.
+        """Return the slot for the text of an empty scalar, or None if there is none.
 
-        None if something else stands there (a tag, an anchor), and for `null` in JSON, where text needs quotes.
+        The slot is between the quotes of the scalar, after the colon, or in place of a `null`. There is none if there
+        is a tag or an anchor, and for a `null` in JSON, where a text needs quotes.
         """
         written = self.document.get_source_text(self.scalar)
         start, end = self.document.get_byte_range(self.scalar)
@@ -86,7 +90,7 @@ class SplitReference(NamedTuple):
 
     name: ReferencePart
     registry: str = ""
-    """The registry, if the name has none."""
+    """The registry, if the name does not contain one."""
     tag: ReferencePart | None = None
     digest: ReferencePart | None = None
 
@@ -106,10 +110,11 @@ class SplitReference(NamedTuple):
         shared_ids: frozenset[int] = frozenset(),
         new_digest_slot: EditSlot | NotEditable | None = None,
     ) -> Occurrence | UnsupportedText:
-        """Return the image reference that the parts make.
+        """Return the image reference that the parts form, or an `UnsupportedText` if it is not valid.
 
-        `shared_ids`, from `find_shared_scalars`, are scalars that also belong to other images; they are not editable.
-        `new_digest_slot` is used if there is no digest and no key for one; None means behind the tag.
+        `shared_ids` is the result of `find_shared_scalars`. These scalars also belong to other images, so they are not
+        editable. `new_digest_slot` is used if there is neither a digest nor a key for it. If it is None, a new digest
+        is appended to the last part.
         """
         found = position.read_reference(self.text, 0)
         if isinstance(found, UnsupportedText):
@@ -128,7 +133,7 @@ class SplitReference(NamedTuple):
 
     @property
     def _last_part(self) -> ReferencePart:
-        """The part with the end of the reference."""
+        """The part that contains the end of the reference."""
         return next((part for part in (self.digest, self.tag) if part is not None and part.text), self.name)
 
     def _find_digest_slot(self, reference: ImageReference, new_digest_slot: EditSlot | NotEditable | None) -> _PartSlot:
@@ -168,7 +173,7 @@ def _reject_shared(
 
 
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
-    """Return the `id` of the event of every tag and digest that belongs to images of several names."""
+    """Return the `id` of the event of each tag or digest that belongs to several images with different names."""
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:
         for part in (image.tag, image.digest):

@@ -1,4 +1,4 @@
-"""Read the images at the paths of a table from YAML documents."""
+"""Read the images in YAML documents at the paths of a table."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 from bot.model.vocabulary import Role
 
 MAX_CONDITIONS = 30
-"""Limit on nested conditions; people write two or three."""
+"""Limit on nested conditions. People write two or three."""
 MAX_BEFORE_MAPPING = 200
-"""Limit on the bytes between a key and its mapping: an anchor, a tag, a comment."""
+"""Limit on the bytes between a key and its mapping. They may contain an anchor, a tag and a comment."""
 
 _CORE_TAG = "tag:yaml.org,2002:"
 _ANY_KEY = rb"[^\s:\"']++"
 _COLON_AND_PROPERTIES = rb"[ \t]*:(?:[ \t\r\n]|#[^\n]*+|[&!]\S*+)*\Z"
-"""The text that may stand between a key and its mapping: comments, an anchor, a tag."""
+"""The text that may be between a key and its mapping: comments, an anchor, a tag."""
 
 
 class TableReader(NamedTuple):
-    """Reads the images of one table; its fields are those of `YamlPathFormat`."""
+    """Reads the images of one table. Its fields are those of `YamlPathFormat`."""
 
     name: str
     locations: tuple[ImageLocation, ...]
@@ -39,13 +39,13 @@ class TableReader(NamedTuple):
     condition_prefix: str
 
     def read(self, file: SourceFile, is_relevant: Callable[[bytes], bool]) -> Iterator[ExtractedItem]:
-        """Yield the images of a file in the order of their lines, and parts that cannot be read."""
+        """Yield the images in the order of their lines, and an `UnsupportedText` for each unreadable part."""
         return read_file(file, is_relevant, lambda document: self._read(document, file.path))
 
     def _read(self, document: YamlDocument, path: FilePath) -> Iterator[Occurrence | UnsupportedText]:
         """Yield the images of a document. Raises TooDeepError."""
         reader = YamlImageReader(document, path, self.name, Role.BASE)
-        images = list(self._find_images(document))  # walk all paths before reading, which needs the shared scalars
+        images = list(self._find_images(document))  # walk all paths before reading, which depends on shared scalars
         found = [each for image in images if (each := image.read(reader)) is not None]
         yield from sorted(found, key=lambda each: each.line_number)
 
@@ -54,21 +54,20 @@ class TableReader(NamedTuple):
         for path in self.anchor_paths if document.anchored_positions else ():
             for _ in self._walk(document, document.root, path, ""):
                 pass
-        locators = UniqueLocators("~")  # not `#`, which numbers the values of a repeated key
+        locators = UniqueLocators("~")  # `#` already numbers the values of a repeated key
         for location in self.locations:
             for locator, node in self._walk(document, document.root, location.path, str(document.index)):
                 image = location.find_image(document, node)
                 if _has_own_tag(image):
                     continue
                 platform = _find_platform(document, node, location.platform)
-                yield _LocatedImage(
-                    locators.make_unique(locator), image, node, location, platform
-                )  # a `/` in a key can repeat one
+                # Two paths can have the same locator because a key may contain a `/`.
+                yield _LocatedImage(locators.make_unique(locator), image, node, location, platform)
 
     def _walk(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str, depth: int = 0
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes at `path` below `node`, with locators; nodes with a tag of the file's own are skipped."""
+        """Yield the nodes at `path` below `node`, with their locators. Nodes with a custom tag are skipped."""
         if _has_own_tag(node):
             return
         if not path:
@@ -83,7 +82,7 @@ class TableReader(NamedTuple):
     def _enter_path(
         self, document: YamlDocument, node: YamlNode, path: KeyPath, locator: str
     ) -> Iterator[tuple[str, YamlNode]]:
-        """Yield the nodes that the first element of `path` leads to."""
+        """Yield the nodes to which the first element of `path` leads."""
         match path:
             case ():
                 return
@@ -98,7 +97,7 @@ class TableReader(NamedTuple):
                         yield f"{locator}/{key}#{index}" if index else f"{locator}/{key}", value
 
     def _list_value_keys(self, document: YamlDocument, node: YamlNode) -> Iterator[str]:
-        """Yield the keys of a mapping that ALL_VALUES stands for."""
+        """Yield the keys of a mapping that ALL_VALUES includes."""
         excluded_keys = self.reserved_keys if node is document.root else frozenset[str]()
         return (key for key in document.list_keys(node) if key not in excluded_keys and not self._is_condition(key))
 
@@ -118,13 +117,13 @@ class TableReader(NamedTuple):
 
 
 class _LocatedImage(NamedTuple):
-    """A node at a path of the table."""
+    """An image at a path of the table."""
 
     locator: str
     node: YamlNode
-    """The image."""
+    """The image itself."""
     container: YamlNode
-    """The node at the path: a mapping around the image, or the image itself."""
+    """The node at the path: a mapping that contains the image, or the image itself."""
     location: ImageLocation
     platform: str | None
 
@@ -139,9 +138,9 @@ class _LocatedImage(NamedTuple):
 
 
 def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
-    """Return the line of the key before `node`; if the key is not found there, the line on which `node` begins.
+    """Return the line of the key before `node`, or the line on which `node` starts if the key is not found.
 
-    `key` is an element of a path.
+    `key` is an element of a path, which may be ALL_VALUES.
     """
     start = document.get_start(node)
     at = start - document.source.start
@@ -152,7 +151,7 @@ def _find_key_line(document: YamlDocument, node: YamlNode, key: str) -> int:
 
 
 def _find_platform(document: YamlDocument, node: YamlNode, path: KeyPath) -> str | None:
-    """Return the platform at `path` below a mapping; None if it is not a scalar or not a platform."""
+    """Return the platform at `path` below a mapping, or None if there is none or the value is not a platform."""
     for _, found in document.walk(node, path, "") if path else ():
         if isinstance(found, YamlScalar):
             return read_platform(found.value)
@@ -160,7 +159,7 @@ def _find_platform(document: YamlDocument, node: YamlNode, path: KeyPath) -> str
 
 
 def _has_own_tag(node: YamlNode) -> bool:
-    """Return True if `node` has a tag other than YAML's core tags, so that only its author knows its meaning."""
+    """Return True if `node` has a tag that is not one of YAML's core tags, so that its meaning is unknown."""
     match node:
         case None:
             return False

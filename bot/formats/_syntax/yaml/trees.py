@@ -1,7 +1,7 @@
 """Build trees of YAML documents from the events of the parser.
 
-PyYAML's composer is not used: it raises for duplicate anchors and keys, which Kubernetes accepts, and an alias without
-an anchor should lose one value, not the whole file.
+PyYAML's composer is not used, because it raises errors for duplicate anchors and keys, which Kubernetes accepts. In
+addition, an alias without an anchor should make only one value unreadable, not the whole file.
 """
 
 from __future__ import annotations
@@ -13,20 +13,24 @@ from typing import Any, NamedTuple
 import yaml
 
 MAX_NESTING = 200
-"""Limit on nested collections: schemas in CustomResourceDefinitions nest some 60 deep, and libyaml stops at 1000."""
+"""Limit on nested collections. Schemas in CustomResourceDefinitions are nested up to about 60 deep, and libyaml stops
+at 1000."""
 
 MERGE = "<<"
 NO_KEY = "\0"
-"""Stands for keys that no path can name."""
+"""Represents keys that no path can name."""
 STRING = "tag:yaml.org,2002:str"
 NULL = "tag:yaml.org,2002:null"
 _resolve_tag: Callable[..., str] = yaml.resolver.Resolver().resolve
 _LOADER: type[yaml.CSafeLoader | yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-"""libyaml's parser, or PyYAML's own if PyYAML was built without libyaml."""
+"""The parser of libyaml, or PyYAML's own parser if PyYAML was built without libyaml."""
 
 
 class TooDeepError(Exception):
-    """A document exceeds a limit on nesting or repetition; `position` is the character at which a parser found that."""
+    """A document exceeds a limit on nesting or repetition.
+
+    `position` is the character at which a parser found the problem, or 0 otherwise.
+    """
 
     def __init__(self, position: int = 0) -> None:
         self.position = position
@@ -34,21 +38,21 @@ class TooDeepError(Exception):
 
 
 class YamlMapping:
-    """Values by key, in order."""
+    """A mapping: values by key, in the order of the file."""
 
     __slots__ = ("first", "hidden", "last", "values")
 
     def __init__(self, first: Any) -> None:
         self.first = first
-        """The event that began the mapping; `last` is the event that ended it."""
+        """The event that started the mapping. `last` is the event that ended it."""
         self.last: Any = None
         self.values: dict[str, StoredNode] = {}
         self.hidden: list[tuple[str, StoredNode]] | None = None
-        """Values of keys that occur again later."""
+        """The earlier values of keys that occur several times."""
 
 
 class YamlSequence:
-    """Items in order."""
+    """A sequence: items in the order of the file."""
 
     __slots__ = ("first", "items", "last")
 
@@ -59,7 +63,7 @@ class YamlSequence:
 
 
 class YamlScalar(NamedTuple):
-    """A scalar; YAML may resolve its text to another type."""
+    """A scalar. YAML may resolve its text to another type."""
 
     event: yaml.ScalarEvent
 
@@ -69,12 +73,12 @@ class YamlScalar(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The value as a reference: for a block scalar, without the line breaks around it."""
+        """The value as a reference. For a block scalar, the line breaks around the value are removed."""
         return self.value.strip() if self.is_block else self.value
 
     @property
     def style(self) -> str:
-        """The quote, `|`, `>`, or empty for a plain scalar."""
+        """The quote character, `|` or `>`. Empty for a plain scalar."""
         return self.event.style or ""
 
     @property
@@ -83,34 +87,38 @@ class YamlScalar(NamedTuple):
 
     @property
     def tag(self) -> str:
-        """The type that YAML resolves the scalar to; a scalar with quotes or an explicit tag is a STRING here."""
+        """The type to which YAML resolves the scalar. Here, a scalar with quotes or an explicit tag is a STRING."""
         is_plain = not self.style and self.event.tag is None
         return _resolve_tag(yaml.ScalarNode, self.value, (True, False)) if is_plain else STRING
 
 
 StoredNode = YamlMapping | YamlSequence | yaml.ScalarEvent | None
-"""A stored node: scalars stay parser events, since most of them are never looked at."""
+"""A node as it is stored. Scalars are stored as parser events, because most of them are never read."""
 YamlNode = YamlMapping | YamlSequence | YamlScalar | None
-"""None is an alias without an anchor."""
+"""A node. None is an alias without an anchor."""
 NodePosition = tuple[int, str | None]
-"""The `id` of a collection, and the key in it."""
+"""The `id` of a collection, and the key in that collection."""
 
 
 class YamlTree(NamedTuple):
-    """One document; immutable once it is built."""
+    """One document. It is immutable once it is built."""
 
     root: YamlNode
     anchored_positions: dict[int, set[NodePosition]]
-    """By the `id` of a scalar event with an anchor: all positions of the scalar, its own and those of its aliases."""
+    """All positions of each scalar with an anchor: its own position and those of its aliases. The key is the `id` of
+    the scalar's event."""
 
 
 def wrap_node(raw: StoredNode) -> YamlNode:
-    """Return a stored node as a node, with events wrapped in scalars."""
+    """Return a stored node as a node, with scalar events wrapped in `YamlScalar`."""
     return YamlScalar(raw) if isinstance(raw, yaml.ScalarEvent) else raw
 
 
 def read_trees(text: str) -> Iterator[YamlTree]:
-    """Yield the documents of `text`. Raises YAMLError and TooDeepError; PyYAML's own parser also other ValueErrors."""
+    """Yield the documents of `text`. Raises YAMLError and TooDeepError.
+
+    PyYAML's own parser also raises other subclasses of ValueError.
+    """
     next_event: Callable[[], Any] = _LOADER(text).get_event
     while (event := next_event()) is not None:
         if type(event) is yaml.DocumentStartEvent:
@@ -166,13 +174,13 @@ def _build_tree(next_event: Callable[[], Any]) -> YamlTree:  # noqa: C901, PLR09
 
 @dataclass(slots=True)
 class _AnchorTable:
-    """The nodes that the anchors of one document currently name."""
+    """The nodes to which the anchors of one document currently refer."""
 
     nodes: dict[str, StoredNode] = field(default_factory=dict)
     positions: dict[int, set[NodePosition]] = field(default_factory=dict)
 
     def record_node(self, anchor: str, node: StoredNode, position: NodePosition) -> None:
-        """Record a node with an anchor, or one that an alias repeats, and its position."""
+        """Record the position of a node that has an anchor, or that an alias repeats."""
         self.nodes[anchor] = node
         if isinstance(node, yaml.ScalarEvent):
             self.positions.setdefault(id(node), set()).add(position)
