@@ -1,8 +1,8 @@
-"""Metadata that only the registry has: Azure's push and update times and locks, and end-of-life dates.
+"""Fetches metadata that only registries have: Azure's push and update times and locks, and end-of-life dates.
 
-The `azure-containerregistry` library builds the requests and parses the responses, and basebump's own HTTP client sends
-them. The library's own client would request a new access token for every request, would block to renew its refresh
-token just when the token is needed, and supports neither username and password nor the guard of `bot.net`. Therefore
+The `azure-containerregistry` library builds the requests and parses the responses. basebump's own HTTP client sends the
+requests. The library's own client requests a new access token for every request, and it blocks to renew its refresh
+token just when that token is needed. It supports neither username and password nor the guard of `bot.net`. Therefore
 the library never has to authenticate.
 """
 
@@ -26,7 +26,7 @@ from bot.registries.endpoints import EndpointDirectory, RegistryEndpoint, normal
 from bot.registries.manifest import OCI_INDEX, parse_media_type
 from bot.registries.response_errors import METADATA_READ, make_refusal_error
 
-if TYPE_CHECKING:  # importing takes a quarter of a second, which only runs that read such metadata should pay
+if TYPE_CHECKING:  # importing takes a quarter of a second, so only runs that read such metadata import it
     from azure.core.pipeline import PipelineResponse
     from azure.core.rest import HttpRequest
 
@@ -36,7 +36,7 @@ END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
 MAX_REFERRERS_SIZE = 4 * 1024 * 1024
 """Bytes, the same limit as for manifests. An image has about two referrers of this type."""
 MAX_TAGS = 1000
-"""Limit of the tags that are returned for one digest; enough for a tag per build in a year of builds."""
+"""Limit of the tags that are returned for one digest. Enough for one tag per build during a year of builds."""
 
 
 class AcrFacts:
@@ -47,11 +47,12 @@ class AcrFacts:
         self._authenticator = authenticator
 
     def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
-        """Return what an Azure registry recorded for `digest`. Costs two requests, and one token per repository.
+        """Return what an Azure registry recorded about `digest`. Costs two requests, and one token per repository.
 
         Returns None for other registries, for mirrors (times of a copy are not those of the image), over plain http, if
-        the registry no longer has the digest, and if anonymous access to metadata is not allowed. Raises RegistryError,
-        also if the credential may pull images but not read metadata.
+        the registry no longer has the digest, and if anonymous access does not include metadata.
+
+        Raises RegistryError, also if the credential may pull images but not read metadata.
         """
         from azure.core.exceptions import AzureError, ResourceNotFoundError
 
@@ -62,22 +63,24 @@ class AcrFacts:
             return self._query_metadata(endpoint, tag_ref, digest)
         except ResourceNotFoundError:
             return None
-        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised by the library's response parsing
+        except (AzureError, ValueError, TypeError, AttributeError) as error:  # raised when the library parses responses
             message = (
                 f"{endpoint.host}: cannot read the metadata of {tag_ref.path}@{digest}: {sanitize_text(str(error))}"
             )
             raise RegistryError(endpoint.registry, Reason.REGISTRY_ERROR, message, is_failure=True) from None
         except RegistryError as error:
-            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # no credential, and anonymous access covers pulls only
+            if error.reason is Reason.NOT_FOUND_OR_DENIED:  # without a credential, anonymous access covers only pulls
                 return None
             raise
 
     def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
-        """Return the date on which the publisher ends support of `digest`, from the first page of its referrers.
+        """Return the date on which the publisher ends support of `digest`, or None if no date is published.
 
-        If there are several dates, the latest counts, because publishers have annotated images by mistake and
-        corrected this with another referrer. Returns None for registries other than Azure's and Microsoft's. Raises
-        RegistryError.
+        The date is read from the first page of the digest's referrers. If there are several dates, the latest counts,
+        because publishers have annotated images by mistake and corrected this with another referrer. For registries
+        other than Azure's and Microsoft's, the result is None.
+
+        Raises RegistryError.
         """
         endpoint = self._endpoints.find_endpoint(tag_ref.host)
         if endpoint is None or not (
@@ -99,15 +102,15 @@ class AcrFacts:
         return max(_parse_end_dates(response.body), default=None)
 
     def _is_direct_azure_registry(self, host: str, endpoint: RegistryEndpoint) -> bool:
-        """Return True if a host is a configured Azure registry that is contacted directly, not through a mirror."""
+        """Return True if `host` is a configured Azure registry, and `endpoint` is not a mirror of it."""
         own_host = normalize_host(host)
         is_listed = self._endpoints.get_entry(own_host) is not None
         return is_listed and endpoint.credential_host == own_host and self._endpoints.is_azure_registry(own_host)
 
     def _query_metadata(self, endpoint: RegistryEndpoint, tag_ref: TagRef, digest: Digest) -> RegistryRecord:
-        """Fetch the metadata with the library.
+        """Fetch the metadata of an image with the library.
 
-        Raises AzureError, RegistryError, and any error of the library's response parsing.
+        Raises AzureError, RegistryError, and any error that the library raises while it parses responses.
         """
         from azure.containerregistry import ContainerRegistryClient
         from azure.core.exceptions import ResourceNotFoundError
@@ -122,7 +125,7 @@ class AcrFacts:
         def keep_response(response: PipelineResponse[Any, Any]) -> None:
             responses.append(response.http_response)
 
-        # A client for each call: it holds no state worth keeping, and no token that could expire.
+        # A new client for each call, because a client holds no state worth keeping, and no token that could expire.
         with ContainerRegistryClient(endpoint.url, transport=AzureTransport(send), retry_total=0) as client:
             manifest = client.get_manifest_properties(tag_ref.path, str(digest), raw_response_hook=keep_response)
             try:
@@ -139,7 +142,10 @@ class AcrFacts:
         )
 
     def _send_library_request(self, endpoint: RegistryEndpoint, repository: str, request: HttpRequest) -> Response:
-        """Send a request of the library with basebump's own tokens, and only to the endpoint that it is about."""
+        """Send a request of the library to `endpoint`, with basebump's own tokens.
+
+        Raises ValueError if the request is for another host or does not read metadata. Raises RegistryError.
+        """
         path = request.url.removeprefix(endpoint.url)
         if request.method != "GET" or path == request.url or not path.startswith("/acr/v1/"):
             raise ValueError("the library sent an unexpected request: only requests for recorded metadata are allowed")
@@ -152,7 +158,7 @@ class AcrFacts:
 
 
 def _parse_media_type(body: bytes) -> str | None:
-    """Return the media type of a manifest, which the library receives but does not expose."""
+    """Return the media type of a manifest, which the library receives but does not expose; None if it is missing."""
     try:
         media_type = json.loads(body)["manifest"]["mediaType"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -161,7 +167,7 @@ def _parse_media_type(body: bytes) -> str | None:
 
 
 def _parse_end_dates(body: bytes) -> Iterator[date]:
-    """Yield every end-of-life date in an index of referrers, which the registry may or may not have filtered."""
+    """Yield every end-of-life date in an index of referrers, which may also contain referrers of other types."""
     try:
         referrers = json.loads(body)["manifests"]
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -176,7 +182,7 @@ def _parse_end_dates(body: bytes) -> Iterator[date]:
 
 
 def _parse_day(text: str) -> date | None:
-    """Parse a date or an RFC 3339 timestamp; the result is the date as written, in whatever time zone."""
+    """Parse a date or an RFC 3339 timestamp; None if it is invalid. The date is not converted to another time zone."""
     try:
         return datetime.fromisoformat(text.strip()).date()
     except ValueError:

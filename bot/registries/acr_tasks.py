@@ -1,7 +1,7 @@
 """Lists the tasks of an Azure Container Registry that are triggered by base image updates.
 
-Azure Resource Manager lists them: https://learn.microsoft.com/en-us/rest/api/containerregistry/tasks/list. The Entra
-token is sent only to the resource manager of the registry's cloud, over https.
+The list comes from Azure Resource Manager: https://learn.microsoft.com/en-us/rest/api/containerregistry/tasks/list. The
+Entra token is sent only to the resource manager of the registry's cloud, over https.
 """
 
 from __future__ import annotations
@@ -24,44 +24,44 @@ from bot.net import HostTrust, HttpClient, HttpError, RateLimitedError, Response
 from bot.registries.azure_identity import AzureCloud, EntraIdentity, NoEntraTokenError, get_azure_cloud
 
 API_VERSION = "2019-06-01-preview"
-"""The newest version that every cloud supports; later versions change none of the fields that are read here."""
+"""The newest version that every cloud supports. Later versions change none of the fields that are read here."""
 REQUIRED_ACTION = "Microsoft.ContainerRegistry/registries/tasks/read"
 MAX_PAGE = 16 * 1024 * 1024
-"""Bytes; a task takes about two thousand, a task with an embedded file about ten thousand."""
+"""Bytes. A task has about two thousand, a task with an embedded file about ten thousand."""
 MAX_PAGES = 100
-"""The largest registries have about a thousand tasks."""
+"""Limit of the pages of one list. The largest registries have about a thousand tasks."""
 MAX_ENCODED = 1024 * 1024
-"""Characters of an embedded task file; Azure's own limit is lower."""
+"""Characters of an embedded task file. Azure's own limit is lower."""
 MAX_TEXT = 4096
 """Characters of a context or a path."""
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,50}", re.ASCII)
 
 
 class _InvalidTaskListError(Exception):
-    """A response that is not a valid list of tasks; the text says why."""
+    """The response is not a valid list of tasks. The message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class AcrTasks:
-    """Implements `bot.ports.ImageBuilder` for one Azure Container Registry."""
+    """Lists the tasks of one Azure Container Registry. Implements `bot.ports.ImageBuilder`."""
 
     registry: str
     """Host of the registry, as in canonical references."""
     resource_id: str
-    """Resource ID: `/subscriptions/…/registries/NAME`."""
+    """Azure's resource ID of the registry: `/subscriptions/…/registries/NAME`."""
     environment: Mapping[str, str] = field(repr=False)
     """Environment variables for the Entra identity, the proxy and the CA file."""
     sleep: Callable[[float], None] = time.sleep
 
-    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask for them
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level list the tasks
         """List the tasks and report their number. Raises RegistryError."""
         count = len(self.list_tasks())
         yield report_ok(self.registry, "list its tasks", f"{count} {'task' if count == 1 else 'tasks'} found")
 
     def list_tasks(self) -> tuple[BuildTask, ...]:
-        """Return the tasks that a base image update may start: neither the task nor its trigger is disabled.
+        """Return the tasks that a base image update may start. A task counts if it and its trigger are not disabled.
 
-        Raises RegistryError, also if there are more pages than the limit or a page link leads to another host.
+        Raises RegistryError, also if there are more than MAX_PAGES pages or a page link leads to another host.
         """
         try:
             cloud = get_azure_cloud(self.registry, self.environment)
@@ -85,9 +85,9 @@ class AcrTasks:
             ) from None
 
     def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
-        """Yield every page; all of them must be on the first page's origin.
+        """Yield every page of the list, starting with the first.
 
-        Raises HttpError, RegistryError, _InvalidTaskListError.
+        Raises _InvalidTaskListError if a page is not on the origin of the first page, HttpError, and RegistryError.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/tasks?api-version={API_VERSION}")
@@ -117,7 +117,7 @@ class AcrTasks:
                 hint = f"give the identity a role with {REQUIRED_ACTION} on the registry, such as Reader"
                 return self._make_error(Reason.DENIED, f"{answer}; hint: {hint}")
             case HTTPStatus.NOT_FOUND:
-                hint = "check `tasks:` of its entry; `az acr show --query id` prints the expected value"
+                hint = "check `tasks:` in the registry's entry; `az acr show --query id` prints the expected value"
                 return self._make_error(Reason.NOT_FOUND_OR_DENIED, f"{answer}; hint: {hint}")
             case HTTPStatus.TOO_MANY_REQUESTS:
                 return self._make_error(Reason.RATE_LIMITED, f"{answer}; hint: run less often")
@@ -129,10 +129,12 @@ class AcrTasks:
         )
 
     def _parse_task(self, entry: Any) -> BuildTask | None:
-        """Parse a task; None if no base image update starts it. Raises _InvalidTaskListError.
+        """Parse a task. Return None if no base image update starts it.
 
-        A task that does not say whether it is disabled counts as enabled, so that basebump pins nothing that the task
+        A task that does not state whether it is disabled counts as enabled, so that basebump pins nothing that the task
         would rebuild.
+
+        Raises _InvalidTaskListError.
         """
         task = _require_object(entry, "a task")
         name = _require_text(task.get("name"), "the name of a task")
@@ -152,7 +154,7 @@ class AcrTasks:
 
 
 def _parse_step(step: dict[str, Any]) -> TaskStep:
-    """Parse the step of a task; an unknown kind becomes `OtherStep`, so that the other tasks are still read."""
+    """Parse the step of a task. Other kinds of steps become `OtherStep`, so that the other tasks are still read."""
     match step:
         case {"type": "Docker", "dockerFilePath": str(path)} if path and len(path) <= MAX_TEXT:
             return DockerStep(path, tuple(_parse_argument_names(step.get("arguments"))))
@@ -204,7 +206,7 @@ def _require_text(value: Any, subject: str) -> str:
 
 
 def _parse_error_details(response: Response, token: str) -> str:
-    """Return the error of a resource manager's response in parentheses, empty if there is none.
+    """Return the error in a resource manager's response, in parentheses after a space; empty if there is none.
 
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """

@@ -28,13 +28,16 @@ from bot.registries.repository_endpoint import (
 from bot.registries.tag_list import parse_next_page
 
 MAX_BLOB_COUNT = 1024
-"""Blobs of one artifact. cosign keeps all signatures of an image in one artifact, and may add one every day."""
+"""Limit for one artifact. cosign keeps all signatures of an image in one artifact, and may add one every day."""
 MAX_REFERRER_COUNT = 512
-"""Limit of the referrers of one image; build systems that attach everything reach about twenty."""
+"""Limit of the referrers of one image. Build systems that attach everything reach about twenty."""
 
 
 def parse_artifact(digest: Digest, body: bytes) -> Artifact:
-    """Parse the manifest of an artifact; `digest` is the digest of `body`. Raises NotAnImageError."""
+    """Parse the manifest of an artifact. `digest` is the digest of `body`.
+
+    Raises NotAnImageError if the manifest is invalid or has more than MAX_BLOB_COUNT layers.
+    """
     document = _parse_object(body)
     layers = document.get("layers", [])
     if not isinstance(layers, list):
@@ -47,7 +50,10 @@ def parse_artifact(digest: Digest, body: bytes) -> Artifact:
 
 
 def parse_referrers(body: bytes) -> tuple[Referrer, ...]:
-    """Parse a list of referrers, without those that have no sha256 digest. Raises NotAnImageError."""
+    """Parse a list of referrers. Referrers without a sha256 digest are left out.
+
+    Raises NotAnImageError if the list is invalid.
+    """
     listed = _parse_object(body).get("manifests")
     if not isinstance(listed, list):
         raise NotAnImageError("its `manifests` is not a list")
@@ -90,27 +96,27 @@ def _parse_object(body: bytes) -> dict[str, Any]:
 
 
 MAX_BLOB_SIZE = 4 * 1024 * 1024
-"""Bytes; a signature takes about a thousand, with all its certificates and a log's proof ten thousand."""
+"""Bytes. A signature has about a thousand. With all its certificates and a log's proof, it has about ten thousand."""
 MAX_PAGES = 10
-"""Limit of the pages of a referrers list; no registry is known to send more than one page per image."""
+"""Limit of the pages of a referrers list. No registry is known to send more than one page per image."""
 HOSTS_WITHOUT_REFERRERS_API = frozenset({"ghcr.io"})
-"""Hosts whose referrers API is not used: GHCR redirects to a page of github.com, which then rate-limits the client."""
+"""Hosts whose referrers API is not used. GHCR redirects to a page of github.com, which then rate-limits the client."""
 UNSUPPORTED_STATUSES = frozenset({400, 404, 405, 406, 501})
-"""Statuses of registries without a referrers API; with the API, an image without referrers has an empty list.
+"""Response statuses of registries without a referrers API. With the API, the list of an image may be empty.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 """
 
 
 class OciArtifacts:
-    """Implements `bot.ports.ArtifactStore`. Thread-safe."""
+    """Fetches artifacts that are attached to images. Implements `bot.ports.ArtifactStore`. Thread-safe."""
 
     def __init__(self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator) -> None:
         self._endpoints = endpoints
         self._authenticator = authenticator
 
     def fetch_tagged(self, repository: str, tag: str) -> Artifact | None:
-        """Return the artifact that a tag points to; None if the tag does not exist. Raises RegistryError."""
+        """Return the artifact that a tag points to, or None if the tag does not exist. Raises RegistryError."""
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(quote(tag, safe=""))
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
@@ -121,10 +127,11 @@ class OciArtifacts:
         )
 
     def list_referrers(self, repository: str, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the referrers of a digest, from all pages.
+        """Return the referrers of a digest, from all pages of the list.
 
-        If the registry has no referrers API, the referrers tag is read instead. Raises RegistryError, also if there
-        are more referrers than the limit.
+        If the registry has no referrers API, the index at the referrers tag is read instead.
+
+        Raises RegistryError, also if there are more than MAX_REFERRER_COUNT referrers.
         """
         repository_endpoint = self._find_repository_endpoint(repository)
         first = (
@@ -146,7 +153,7 @@ class OciArtifacts:
         raise _make_unreadable_error(repository_endpoint, f"the referrers of {repository_endpoint.path}@{digest}", why)
 
     def fetch_artifact(self, repository: str, digest: Digest) -> Artifact:
-        """Fetch an artifact by digest, and verify the digest. Raises RegistryError."""
+        """Fetch an artifact by its digest, and verify the digest. Raises RegistryError."""
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_manifest_request(digest)
         return _read_artifact(
@@ -157,7 +164,10 @@ class OciArtifacts:
         )
 
     def fetch_blob(self, repository: str, blob: Blob, limit: int = MAX_BLOB_SIZE) -> bytes:
-        """Fetch a blob of an artifact, and verify its digest. Raises RegistryError, also if it exceeds `limit`."""
+        """Fetch a blob of an artifact, and verify its digest.
+
+        Raises RegistryError, also if the blob has more than `limit` bytes.
+        """
         repository_endpoint = self._find_repository_endpoint(repository)
         request = repository_endpoint.make_blob_request(blob.digest, limit)
         if blob.size > limit:
@@ -173,7 +183,10 @@ class OciArtifacts:
     def _fetch_page(
         self, repository_endpoint: RepositoryEndpoint, digest: Digest, query: str
     ) -> tuple[tuple[Referrer, ...], str | None] | None:
-        """Return one page and the query of the next page; None if the registry has no referrers API."""
+        """Return the referrers on one page, and the query of the next page; the query is None on the last page.
+
+        Return None if the registry has no referrers API. Raises RegistryError.
+        """
         route = f"/v2/{quote(repository_endpoint.path)}/referrers/{digest}{query}"
         request = RegistryRequest("GET", route, repository_endpoint.path, MAX_MANIFEST_SIZE, accept=OCI_INDEX)
         response = self._authenticator.send_request(repository_endpoint.endpoint, request)
@@ -189,7 +202,9 @@ class OciArtifacts:
             raise _make_unreadable_error(repository_endpoint, request.description, error) from error
 
     def _fetch_referrers_tag(self, repository_endpoint: RepositoryEndpoint, digest: Digest) -> tuple[Referrer, ...]:
-        """Return the referrers in the index behind the referrers tag, which clients keep if a registry has no API.
+        """Return the referrers in the index at the referrers tag; empty if the tag does not exist.
+
+        Clients maintain this tag in registries without a referrers API. Raises RegistryError.
 
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#referrers-tag-schema
         """

@@ -1,9 +1,9 @@
-"""Authenticates requests to registries: Basic, and Bearer with tokens from a token server.
+"""Authenticates requests to registries, with Basic or with Bearer tokens from a token server.
 
-A token server is not trusted by default: the challenge comes from whatever server answers, so its realm may point
-anywhere. Whether a realm may be contacted at all is decided by `bot.net`. Whether it may receive the credential is
-decided here: only if it is on the registry's own origin, is the known token server of that public registry, or is
-listed under `trusted_realms`.
+A token server is not trusted by default. Its URL, the realm, comes from the challenge of whatever server answers, so it
+may point anywhere. `bot.net` decides whether a realm may be contacted at all. This module decides whether a realm may
+receive the credential. It may if it is on the registry's own origin, is the known token server of that public registry,
+or is listed under `trusted_realms`.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from bot.registries.token_lifetime import parse_lifetime
 CLIENT_ID = "basebump"
 TOKEN_SERVER = "the token server"
 MAX_TOKEN_ANSWER = 64 * 1024
-"""Bytes; tokens take a few thousand."""
+"""Bytes. Tokens have a few thousand."""
 DEFAULT_LIFETIME = 60
-"""Seconds; default and minimum of the specification (https://distribution.github.io/distribution/spec/auth/token/)."""
+"""Seconds. Default and minimum of the specification (https://distribution.github.io/distribution/spec/auth/token/)."""
 MAX_LIFETIME = 3600
-"""Seconds; a token that claims a longer life is renewed after this time, which costs nothing."""
+"""Seconds. A token that claims a longer lifetime is renewed after this time, which costs nothing."""
 LIFETIME_USED = 0.9
-"""Share of a token's life after which it is renewed; the rest allows for clock skew and slow responses."""
+"""Share of a token's lifetime after which the token is renewed. The rest allows for clock skew and slow responses."""
 KNOWN_REALMS: dict[str, frozenset[str]] = {
     HUB_API: frozenset({"auth.docker.io"}),
     "docker.elastic.co": frozenset({"docker-auth.elastic.co"}),
     "nvcr.io": frozenset({"authn.nvidia.com"}),
     "registry.gitlab.com": frozenset({"gitlab.com"}),
 }
-"""Token servers of public registries that are on another host than the registry, by the registry's API host."""
+"""Token servers of public registries that are on another host than the registry. The keys are API hosts."""
 
 _TOKEN = re.compile(r"[!-~]+")
 
@@ -57,31 +57,31 @@ class RegistryRequest:
 
     method: str
     path: str
-    """Path and query, beginning with `/v2/`."""
+    """Path and query, such as `/v2/…`."""
     repository: str
-    """Repository that the token is for, with the mirror's prefix; empty for a request that only tests the login."""
+    """Repository that the token is for, with the mirror's prefix. Empty for a request that only tests the login."""
     limit: int
     """Maximum size of the response body in bytes."""
     accept: str | None = None
     etag: str | None = None
-    """ETag of an earlier response; if it is still current, the response is 304."""
+    """ETag of an earlier response. If it is still current, the registry responds with status 304."""
     actions: str = "pull"
     """Permission that the token must have: `pull` or `METADATA_READ`."""
 
     @property
     def description(self) -> str:
-        """What is requested, for messages. The query is left out, because a page link's query comes from the server."""
+        """The requested object, for messages. The query is left out, because the server chooses it in page links."""
         return self.path.removeprefix("/v2/").partition("?")[0] or "a login"
 
     @property
     def is_pull(self) -> bool:
-        """Whether registries with a pull quota count the request: https://docs.docker.com/docker-hub/usage/pulls/."""
+        """True if registries with a pull quota count the request: https://docs.docker.com/docker-hub/usage/pulls/."""
         return self.method == "GET" and "/manifests/" in self.path
 
 
 @dataclass(frozen=True, slots=True)
 class _TokenKey:
-    """The properties that decide whether a cached token can be used for a request."""
+    """The properties that determine whether a cached token can be used for a request."""
 
     host: str
     realm: str
@@ -92,14 +92,14 @@ class _TokenKey:
 
 @dataclass(slots=True)
 class _TokenSlot:
-    """Cache slot of one token. The thread that holds the lock fetches the token, and the others wait for it."""
+    """Cache slot for one token. The thread that holds the lock fetches the token while other threads wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     value: str = field(default="", repr=False)
     expires: float = 0.0
 
     def invalidate(self, header: str) -> None:
-        """Mark the token of an Authorization header as expired, unless another thread has already replaced it."""
+        """Mark the token in an Authorization header as expired, unless another thread has already replaced it."""
         with self.lock:
             if header == f"Bearer {self.value}":
                 self.expires = 0.0
@@ -107,10 +107,10 @@ class _TokenSlot:
 
 @dataclass(slots=True)
 class _HostState:
-    """The authentication that a host requires, as far as it is known."""
+    """The authentication that a host requires, as far as its responses have shown it."""
 
     first_request_lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held during the first request, so that a host does not get thirty unauthenticated requests at once."""
+    """Held during the first request, so that a host does not receive thirty unauthenticated requests at once."""
     was_contacted: bool = False
     challenge: AuthChallenge | None = None
 
@@ -121,11 +121,11 @@ class _RequestAuthorization:
 
     header: str = field(repr=False)
     credential: Credential | None = None
-    """The credential that was sent, or exchanged for a token."""
+    """The credential that was sent or exchanged for a token; None if none was."""
     distrusted_realm: str | None = None
-    """The realm that did not receive the credential, because it is not trusted."""
+    """The realm that did not receive the credential because it is not trusted; None if there is no such realm."""
     cached_token: _TokenSlot | None = None
-    """The cache slot, if the token was cached before this request and may have been revoked since."""
+    """The token's cache slot, if the token was cached before this request. It may have been revoked since."""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -145,7 +145,10 @@ class RegistryAuthenticator:
         self._quotas = PullQuotas()
 
     def send_request(self, endpoint: RegistryEndpoint, request: RegistryRequest) -> Response:
-        """Send a request and return its response; authenticate if the registry requires that. Raises RegistryError."""
+        """Send a request and return its response. Authenticate if the registry requires it.
+
+        Raises RegistryError, also for responses with status 401 or 403, and if the pull quota is used up.
+        """
         if request.is_pull:
             with self._quotas.reserve_pull(endpoint):
                 return self._send_in_turn(endpoint, request)
@@ -234,7 +237,7 @@ class RegistryAuthenticator:
             raise make_unanswered_error(endpoint, error, TOKEN_SERVER) from error
         distrusted_realm = realm.authority if credential and not may_receive_credential(endpoint, realm) else None
         disclosed_credential = None if distrusted_realm else credential
-        # The challenge's own scope is not used: the server must not choose what the credential is used for.
+        # The challenge's own scope is not used, because the server must not choose what the credential is used for.
         scope = f"repository:{request.repository}:{request.actions}" if request.repository else ""
         service = challenge.parameters.get("service") or realm.host
         key = _TokenKey(endpoint.host, str(realm), service, scope, _get_identity(disclosed_credential))
@@ -252,7 +255,7 @@ class RegistryAuthenticator:
     def _fetch_token(
         self, endpoint: RegistryEndpoint, realm: Url, key: _TokenKey, credential: Credential | None
     ) -> tuple[str, float]:
-        """Request a token, and return it with its lifetime in seconds. Raises RegistryError.
+        """Request a token. Return the token and its lifetime in seconds. Raises RegistryError.
 
         https://distribution.github.io/distribution/spec/auth/token/ and …/auth/oauth/
         """
@@ -313,7 +316,7 @@ class RegistryAuthenticator:
 
 
 def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
-    """Return True if a token server may receive the credential of the registry whose challenge names it."""
+    """Return True if the token server `realm` may receive the credential for `endpoint`."""
     if realm.origin == Url.parse(endpoint.url).origin:
         return True
     return realm.authority in KNOWN_REALMS.get(endpoint.host, ()) or realm.authority in endpoint.trusted_realms
@@ -322,7 +325,7 @@ def may_receive_credential(endpoint: RegistryEndpoint, realm: Url) -> bool:
 def parse_token(body: bytes) -> tuple[str, float]:
     """Parse a token response into the token and its lifetime in seconds.
 
-    Raises ValueError; its text contains nothing of the response.
+    Raises ValueError if there is no valid token. The message contains nothing from the response.
     """
     try:
         answer = json.loads(body)
@@ -339,7 +342,10 @@ def parse_token(body: bytes) -> tuple[str, float]:
 
 
 def _choose_challenge(response: Response) -> AuthChallenge | None:
-    """Choose Bearer if the response offers it, else Basic: a token opens one repository, a password all of them."""
+    """Return the Bearer challenge of a response, or else the Basic challenge, or None if there is neither.
+
+    Bearer is preferred because a token gives access to one repository, a password to all of them.
+    """
     challenges = parse_challenges(response.headers.get("www-authenticate", ""))
     bearer = (offer for offer in challenges if offer.scheme == "bearer" and offer.parameters.get("realm"))
     basic = (offer for offer in challenges if offer.scheme == "basic")

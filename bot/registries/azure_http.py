@@ -13,13 +13,13 @@ from azure.core.utils import case_insensitive_dict
 from bot.net import HttpClient, Response
 
 MAX_RESPONSE_SIZE = 1024 * 1024
-"""Bytes; tokens take a few thousand, the metadata of one image a few hundred per tag."""
+"""Bytes. Tokens have a few thousand, the metadata of one image a few hundred per tag."""
 
 SendRequest = Callable[[HttpRequest], Response]
 
 
 class AzureTransport(HttpTransport[HttpRequest, HttpResponse]):
-    """Passes a library's requests to `send`, which is responsible for retries."""
+    """Passes the requests of an Azure library to `send`, which is responsible for retries."""
 
     def __init__(self, send: SendRequest) -> None:
         self._send = send
@@ -51,7 +51,7 @@ class _AzureResponse(HttpResponse):
 
 
 def make_sender(http: HttpClient) -> SendRequest:
-    """Return a function that sends a library's requests with `http` and follows no redirects."""
+    """Return a function that sends a library's requests with `http`, without following redirects."""
 
     def send(request: HttpRequest) -> Response:
         content = request.content

@@ -1,7 +1,7 @@
-"""Microsoft Entra tokens by azure-identity, with one credential that the environment determines.
+"""Requests Microsoft Entra tokens with azure-identity. The environment determines the single credential that is used.
 
-The order goes from the most explicit setting to the least: a client secret or certificate, a federated token (workload
-identity, GitHub's OIDC), a managed identity, and finally the login of `az` or the identity of the machine itself.
+The most explicit setting wins. The order is: a client secret or certificate, a federated token (workload identity,
+GitHub's OIDC), a managed identity, and finally the login of `az` or the identity of the machine itself.
 azure-identity's own chain of all credentials is not used, because it waits for an address that exists only on Azure
 machines.
 """
@@ -21,17 +21,17 @@ from urllib.parse import urlencode
 from bot.model.errors import BasebumpError
 from bot.net import HostTrust, HttpClient, HttpError, Url, sanitize_text
 
-if TYPE_CHECKING:  # importing takes half a second, which only runs that log in to Azure should pay
+if TYPE_CHECKING:  # importing takes half a second, so only runs that log in to Azure import it
     from azure.core.credentials import TokenCredential
 
 REGISTRY_SCOPE = "https://containerregistry.azure.net/.default"
-"""Scope of tokens that are valid for registries in every cloud, and for none of the identity's other permissions."""
+"""Scope of tokens that are valid for registries in every cloud, but for none of the identity's other permissions."""
 MAX_ASSERTION_SIZE = 64 * 1024
-"""Bytes of GitHub's response, which has about two thousand."""
+"""Bytes of GitHub's response. It usually has about two thousand."""
 CLI_TIMEOUT = 30
-"""Seconds; `az` is a large Python program, and may have to contact Entra."""
+"""Seconds. `az` is a large Python program, and may have to contact Entra."""
 MAX_ERROR_LENGTH = 300
-"""Characters of Entra's error message that are quoted: its code, and the sentence after it."""
+"""Characters of Entra's error message that are quoted: enough for its code and the sentence after it."""
 METADATA_SERVICE = "http://169.254.169.254"
 AZURE_ASSET_TAG = "7783-7084-3265-9085-8269-3286-77"
 """Asset tag of every virtual machine on Azure."""
@@ -53,15 +53,15 @@ class AzureCloud:
     """One of Azure's separate clouds."""
 
     authority: str
-    """Host of its Entra."""
+    """Host of this cloud's Entra."""
     federation_audience: str
-    """Audience of federated tokens that other issuers make for it."""
+    """Audience of federated tokens that other issuers make for this cloud."""
     manager_host: str
-    """Host of its resource manager."""
+    """Host of this cloud's resource manager."""
 
     @property
     def manager_scope(self) -> str:
-        """Scope of tokens for the resource manager; the identity's roles limit what they allow."""
+        """Scope of tokens for the resource manager. The identity's roles limit what the tokens allow."""
         return f"https://{self.manager_host}/.default"
 
 
@@ -74,11 +74,13 @@ SOVEREIGN_CLOUDS = {
         "login.partner.microsoftonline.cn", "api://AzureADTokenExchangeChina", "management.chinacloudapi.cn"
     ),
 }
-"""Sovereign clouds by the suffix of a registry's host."""
+"""The sovereign clouds, by the suffix of the hosts of their registries."""
 
 
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
-    """Return the cloud of AZURE_AUTHORITY_HOST if that is set, else the cloud that the registry's host belongs to.
+    """Return the cloud of AZURE_AUTHORITY_HOST if that is set, or else the cloud of the registry `host`.
+
+    If AZURE_AUTHORITY_HOST is not the Entra of a known cloud, it replaces the Entra of the registry's cloud.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """
@@ -95,17 +97,17 @@ def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
 
 
 class EntraIdentity:
-    """The identity that is used with the Entra of one cloud. azure-identity caches its tokens. Thread-safe."""
+    """The identity that requests tokens from one cloud's Entra. azure-identity caches the tokens. Thread-safe."""
 
     def __init__(self, cloud: AzureCloud, environment: Mapping[str, str]) -> None:
-        """Choose the credential from the environment. Raises NoEntraTokenError if it has none."""
+        """Choose the credential from the environment. Raises NoEntraTokenError if there is none."""
         self._cloud = cloud
         self._environment = environment
-        logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump reports each failure once, itself
+        logging.getLogger("azure").addHandler(logging.NullHandler())  # basebump itself reports each failure, once
         self.description, self._credential = self._choose_credential()
 
     def get_token(self, scope: str) -> str:
-        """Return a token for one scope: `REGISTRY_SCOPE`, or the `manager_scope` of a cloud.
+        """Return a token for one scope, which is `REGISTRY_SCOPE` or the `manager_scope` of a cloud.
 
         Raises NoEntraTokenError.
         """
@@ -116,7 +118,7 @@ class EntraIdentity:
         except (AzureError, HttpError, ValueError, OSError) as error:
             secrets = [self._environment.get(name, "") for name in SECRET_VARIABLES]
             details = sanitize_text(str(error), secrets, MAX_ERROR_LENGTH)
-            raise NoEntraTokenError(f"Entra gave no token for the {self.description}: {details}") from None
+            raise NoEntraTokenError(f"Entra issued no token for the {self.description}: {details}") from None
 
     def _choose_credential(self) -> tuple[str, TokenCredential]:
         get = self._environment.get
@@ -136,7 +138,10 @@ class EntraIdentity:
     def _make_application_credential(
         self, variable: str, value: str, client: str, tenant: str
     ) -> tuple[str, TokenCredential]:
-        """Return the credential of an application, and its name in messages; `variable` decides its kind."""
+        """Return an application's credential, preceded by its name for messages. `variable` determines its kind.
+
+        Raises NoEntraTokenError if the value of the variable cannot be used.
+        """
         from azure import identity
 
         try:
@@ -175,13 +180,18 @@ class EntraIdentity:
         )
 
     def _make_managed_credential(self, endpoint: str, client: str) -> TokenCredential:
-        """Return the managed identity of this machine or container; the library reads its variables itself."""
+        """Return the managed identity of this machine or container. The library reads the other variables itself."""
         from azure.identity import ManagedIdentityCredential
 
         return ManagedIdentityCredential(client_id=client or None, **self._build_options(endpoint))
 
     def _make_machine_credential(self, client: str, tenant: str) -> tuple[str, TokenCredential]:
-        """Return the credential that needs no variables: `az`, then the identity of the machine if it is on Azure."""
+        """Return the credential that needs no variables, preceded by its name for messages.
+
+        The login of `az` is tried first, then the identity of the machine if it runs on Azure.
+
+        Raises NoEntraTokenError if there is neither.
+        """
         from azure import identity
 
         credentials: dict[str, TokenCredential] = {}
@@ -199,7 +209,7 @@ class EntraIdentity:
                 return " or the ".join(credentials), identity.ChainedTokenCredential(*credentials.values())
 
     def _build_options(self, endpoint: str | None = None) -> dict[str, Any]:
-        """Return the options of all kinds of credentials; tokens come from `endpoint` if given, else from Entra."""
+        """Return the options common to all credential types. Tokens come from `endpoint`, or else from Entra."""
         from bot.registries.azure_http import AzureTransport, make_sender
 
         options: dict[str, Any] = {
@@ -216,7 +226,10 @@ class EntraIdentity:
         return options
 
     def _create_http_client(self, url: str) -> HttpClient:
-        """Return a client that may also contact the host of `url`, which the operator's environment names."""
+        """Return a client that may also contact the host of `url`, which the operator's environment names.
+
+        Raises NoEntraTokenError if `url` is invalid.
+        """
         try:
             parts = Url.parse(url)
         except HttpError as error:
@@ -227,7 +240,7 @@ class EntraIdentity:
 
 
 class ManagerLogin:
-    """The login to Azure Resource Manager, in the cloud of AZURE_AUTHORITY_HOST or else the public one."""
+    """The login to Azure Resource Manager, in the cloud of AZURE_AUTHORITY_HOST or else in the public cloud."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
@@ -238,7 +251,7 @@ class ManagerLogin:
         """Host of the resource manager."""
         try:
             return get_azure_cloud("", self._environment).manager_host
-        except NoEntraTokenError:  # reported when a token is requested
+        except NoEntraTokenError:  # `get_token` reports the error
             return PUBLIC_CLOUD.manager_host
 
     def get_token(self) -> str:
@@ -266,13 +279,13 @@ def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: st
         value = None
     if not isinstance(value, str):
         raise NoEntraTokenError(
-            f"GitHub answered {response.status} without an OIDC token; hint: does the job have `id-token: write`?"
+            f"GitHub answered {response.status} without an OIDC token; hint: give the job `id-token: write`"
         )
     return value
 
 
 def is_azure_machine() -> bool:
-    """Return True if this machine runs on Azure. Makes no network request."""
+    """Return True if this machine runs on Azure. Sends no request."""
     try:
         return ASSET_TAG_FILE.read_text().strip() == AZURE_ASSET_TAG
     except (OSError, ValueError):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 MAX_HEADER_LENGTH = 8192
-"""Characters; challenges have about two hundred, and a longer header is not an honest one."""
+"""Characters. Challenges have about two hundred. The rest of a longer header is ignored, because it is not honest."""
 
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - `token` is a term of the grammar
 _PARAMETER = re.compile(rf'({_TOKEN})[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|({_TOKEN}))')
@@ -19,16 +19,19 @@ _SEPARATOR = re.compile(r"[ \t,]*")
 
 @dataclass(frozen=True, slots=True)
 class AuthChallenge:
-    """An authentication method that a server offers."""
+    """An authentication method that a server offers in its response."""
 
     scheme: str
-    """In lower case: `bearer`, `basic`."""
+    """In lower case, such as `bearer` or `basic`."""
     parameters: Mapping[str, str]
-    """Names are in lower case; if a name is repeated, the first value counts."""
+    """Names are in lower case. If a name is repeated, the first value counts."""
 
 
 def parse_challenges(header: str) -> tuple[AuthChallenge, ...]:
-    """Parse the readable part of a header into its challenges; several headers may be joined by commas."""
+    """Return the challenges in a header, up to the first part that is not valid.
+
+    Several headers may be joined by commas.
+    """
     header = header[:MAX_HEADER_LENGTH]
     challenges: list[AuthChallenge] = []
     position = _skip_separators(header, 0)

@@ -1,4 +1,4 @@
-"""Registry logins that a cloud provider issues, cached until shortly before they expire."""
+"""Caches the registry logins that cloud providers issue, until shortly before they expire."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from bot.registries.clouds import CloudError, CloudProvider, CloudToken
 from bot.registries.credentials import PasswordLogin
 
 RENEWAL_MARGIN = 180.0
-"""Seconds before its expiry at which a login is renewed; Google returns the old token until about four minutes before
-its expiry."""
+"""Seconds before its expiry at which a login is renewed. Google returns the old token until about four minutes before
+that token expires."""
 FAILURE_LIFETIME = 300.0
 """Seconds for which a failure is cached, so that the cloud is not contacted again for every image."""
 
 
 class CloudLogin:
-    """The login for one registry. One thread fetches it while the others wait."""
+    """The login to one registry. One thread fetches it while other threads wait."""
 
     def __init__(self, cloud: CloudProvider, host: str, now: Callable[[], float] = time.time) -> None:
         self._cloud, self._host, self._now = cloud, host, now
@@ -31,7 +31,10 @@ class CloudLogin:
         self._retry_at = 0.0
 
     def get_credential(self) -> PasswordLogin:
-        """Return the cached login; if it expires soon, fetch a new one first. Raises RegistryError."""
+        """Return the cached login. If there is none, or it expires soon, fetch a new login first.
+
+        Raises RegistryError if the cloud provider issues no login.
+        """
         with self._lock:
             now = self._now()
             if self._token is None or self._token.expires_at - RENEWAL_MARGIN <= now:

@@ -1,4 +1,4 @@
-"""Types that all cloud providers share which issue logins for their registries."""
+"""Types shared by all cloud providers that issue logins for their registries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.registries.credentials import PasswordLogin
 
 
 class CloudProvider(StrEnum):
-    """A cloud provider that issues registry logins; the value is that of `auth` in a registry entry."""
+    """A cloud provider that issues registry logins. The value is the one of `auth` in a registry entry."""
 
     ECR = "ecr"
     GAR = "gar"
@@ -17,17 +17,17 @@ class CloudProvider(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CloudToken:
-    """A login and its expiry."""
+    """A login that a cloud provider issued, and its expiry."""
 
     login: PasswordLogin
     expires_at: float
-    """Seconds since the epoch."""
+    """Time of the expiry, in seconds since the epoch."""
 
 
 class CloudError(Exception):
-    """A cloud provider issued no login; the text says why, and contains no secret."""
+    """A cloud provider issued no login. The message gives the reason, and contains no secret."""
 
 
 def make_missing_library_error(cloud: CloudProvider, package: str) -> CloudError:
-    """Return the error for a library that is not installed."""
+    """Return the error for a Python library that is needed for `cloud` but is not installed."""
     return CloudError(f"{package} is not installed; hint: install `basebump[{cloud}]`")

@@ -1,4 +1,4 @@
-"""Runs credential helpers: programs that the operator's login files name.
+"""Runs credential helpers, which are programs that the operator's login files name.
 
 https://github.com/docker/docker-credential-helpers
 """
@@ -16,15 +16,15 @@ from bot.net import sanitize_text
 from bot.registries.credentials import Credential, IdentityToken, PasswordLogin, make_unusable_error
 
 HUB_KEY = "https://index.docker.io/v1/"
-"""Name of Docker Hub in the file of `docker login`, and for credential helpers."""
+"""Name of Docker Hub in the file that `docker login` writes, and for credential helpers."""
 HELPER_TIMEOUT = 30.0
-"""Seconds; the helpers of cloud providers send requests to their cloud."""
+"""Seconds. The helpers of cloud providers send requests to their cloud."""
 MAX_HELPER_OUTPUT = 64 * 1024
-"""Bytes; the longest secrets are tokens of about four thousand."""
+"""Bytes. The longest secrets are tokens of about four thousand."""
 HELPER_VARIABLES = re.compile(
     r"(?:AWS|AZURE|CLOUDSDK|GOOGLE)_\w+|DOCKER_CONFIG|XDG_\w+|DBUS_SESSION_BUS_ADDRESS|GNUPGHOME|PASSWORD_STORE_DIR"
 )
-"""Variables that are passed to helpers; helpers of cloud providers and desktops derive the credential from them."""
+"""Variables that are passed to helpers. The helpers of cloud providers and desktops need them to find credentials."""
 NOT_FOUND_MESSAGE = "credentials not found in native keychain"
 """The message of a helper that has no credential for the host."""
 
@@ -32,7 +32,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class CredentialHelpers:
-    """Runs each helper once per host, and caches failures too, so that a hanging helper delays a run only once.
+    """Runs each helper once per host. Failures are cached too, so that a hanging helper delays a run only once.
 
     Not thread-safe.
     """
@@ -42,7 +42,10 @@ class CredentialHelpers:
         self._answers: dict[tuple[str, str], Credential | RegistryError | None] = {}
 
     def get_credential(self, helper_name: str, host: str) -> Credential | None:
-        """Return the credential that `docker-credential-<helper> get` returns for a host. Raises RegistryError."""
+        """Return the credential that `docker-credential-<helper_name> get` returns for `host`, or None if it has none.
+
+        Raises RegistryError if the helper fails.
+        """
         if (helper_name, host) not in self._answers:
             try:
                 self._answers[helper_name, host] = self._run_helper(helper_name, host)

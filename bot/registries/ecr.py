@@ -1,4 +1,4 @@
-"""Logins to Amazon's registries, with the operator's AWS credentials.
+"""Requests logins to Amazon's registries with the operator's AWS credentials.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html
 """
@@ -13,15 +13,17 @@ from bot.registries.clouds import CloudError, CloudProvider, CloudToken, make_mi
 from bot.registries.credentials import PasswordLogin
 
 PUBLIC_REGION = "us-east-1"
-"""The only region that issues logins to the public registry."""
+"""The only region that issues logins to Amazon's public registry."""
 CONNECT_TIMEOUT, READ_TIMEOUT, MAX_TRIES = 10, 30, 3
-"""Seconds, seconds and attempts, the same as in `bot.net`."""
+"""Seconds, seconds and attempts. The values are the same as in `bot.net`."""
 
 
 def fetch_ecr_token(host: str) -> CloudToken:
-    """Request a login to `host`, in the region that its name contains. Raises CloudError.
+    """Request a login to `host`, from the region that is part of its name.
 
-    AWS's own library finds the credentials: variables, profiles, roles of pods and machines, single sign-on.
+    AWS's own library finds the credentials in variables, profiles, roles of pods and machines, or single sign-on.
+
+    Raises CloudError.
     """
     try:
         from boto3.session import Session  # noqa: PLC0415 - only configurations with such a registry need it
@@ -51,7 +53,7 @@ def fetch_ecr_token(host: str) -> CloudToken:
 def _parse_token(response: dict[str, Any]) -> CloudToken:
     try:
         data = response["authorizationData"]
-        data = data[0] if isinstance(data, list) else data  # the private service returns one login per account
+        data = data[0] if isinstance(data, list) else data  # the private service returns a list, one login per account
         decoded = base64.b64decode(data["authorizationToken"], validate=True).decode()
         expires_at = data["expiresAt"].timestamp()
     except (KeyError, IndexError, ValueError, AttributeError):

@@ -1,6 +1,6 @@
-"""Registry entries of the configuration, and the endpoint that requests about each registry go to.
+"""Registry entries of the configuration, and the endpoints to which requests about registries are sent.
 
-A pull-through cache returns the digest of the last pull, so the current digest of a tag is looked up upstream.
+A pull-through cache returns the digest of its last pull. The current digest of a tag is therefore looked up upstream.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from bot.registries.clouds import CloudProvider
 
 HUB_API = "registry-1.docker.io"
 HUB_ALIASES = frozenset({DOCKER_HUB, "index.docker.io", HUB_API, "registry.hub.docker.com", "hub.docker.com"})
-"""All host names that people write for Docker Hub."""
+"""All host names that people use for Docker Hub."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +26,13 @@ class RegistryEntry:
     host: str
     """`host[:port]`, as in canonical references."""
     path: str = ""
-    """Path below the host that `upstream` applies to; all other settings are in the host's entry without a path."""
+    """Path below the host that `upstream` applies to. All other settings are in the host's entry without a path."""
     mirror: str | None = None
     """`host[:port][/prefix]` that requests are sent to instead of `host`."""
     upstream: str | None = None
-    """`host[:port][/prefix]` that this registry is a pull-through cache of; tags are looked up there."""
+    """`host[:port][/prefix]` of the registry that this registry caches. Tags are looked up there."""
     is_insecure: bool = False
-    """True for plain http; applies to the mirror if there is one."""
+    """True for plain http. Applies to the mirror if there is one."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     is_anonymous: bool = False
@@ -42,23 +42,23 @@ class RegistryEntry:
     cloud: CloudProvider | None = None
     """The cloud provider that issues the login, instead of a stored username and password."""
     ca: str | None = None
-    """Path of a file of CA certificates; applies to the mirror if there is one."""
+    """Path of a file of CA certificates. Applies to the mirror if there is one."""
     trusted_realms: tuple[str, ...] = ()
     """`host[:port]` of token servers on other hosts that may receive the credential."""
 
 
 @dataclass(frozen=True, slots=True)
 class RegistryEndpoint:
-    """The host, path prefix and TLS settings that requests about one registry go to."""
+    """The host, path prefix and TLS settings that are used for requests about one registry."""
 
     registry: str
     """Host of the registry, as in canonical references."""
     credential_host: str
     """Host whose credential is used: the registry itself, or its mirror."""
     host: str
-    """`host[:port]` that connections are made to."""
+    """`host[:port]` to which connections are made."""
     prefix: str = ""
-    """Path before every repository, with a trailing slash: `dockerhub/`. Empty without a mirror prefix."""
+    """Path before every repository, with a trailing slash, such as `dockerhub/`. Empty without a mirror prefix."""
     is_insecure: bool = False
     ca: str | None = None
     trusted_realms: tuple[str, ...] = ()
@@ -69,7 +69,7 @@ class RegistryEndpoint:
 
 
 class EndpointDirectory:
-    """Maps registries to endpoints. Only public and configured hosts have one."""
+    """Maps registries to their endpoints. Only public and configured registries have endpoints."""
 
     def __init__(self, entries: Iterable[RegistryEntry] = ()) -> None:
         all_entries = tuple(entries)
@@ -83,16 +83,19 @@ class EndpointDirectory:
         )
 
     def get_entry(self, host: str) -> RegistryEntry | None:
-        """Return the configuration entry for exactly this host, or None."""
+        """Return the configuration entry for exactly this host, or None if there is none."""
         return self._entries.get(host)
 
     def is_azure_registry(self, host: str) -> bool:
-        """Return True if a host is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
+        """Return True if `host` is an Azure Container Registry, by its name or by `auth: azure` in its entry."""
         entry = self.get_entry(host)
         return is_acr(host) or (entry is not None and entry.uses_entra)
 
     def find_origin(self, repository: str) -> str:
-        """Return the canonical repository to look up tags in: the upstream's if `repository` is in a cache."""
+        """Return the canonical repository in which tags of `repository` are looked up.
+
+        It is the upstream repository if `repository` is in a pull-through cache, and otherwise `repository` itself.
+        """
         return find_origin(repository, self._caches)
 
     def find_endpoint(self, registry: str) -> RegistryEndpoint | None:
@@ -103,7 +106,7 @@ class EndpointDirectory:
         return RegistryEndpoint(registry, registry, _get_api_host(registry)) if registry in PUBLIC_HOSTS else None
 
     def get_named_endpoint(self, host: str) -> RegistryEndpoint:
-        """Return the endpoint of a host that the operator named anywhere in the configuration."""
+        """Return the endpoint of a host that the operator named anywhere in the configuration, listed or not."""
         trust = self.list_trusted_hosts().get(_get_api_host(normalize_host(host)), HostTrust())
         unlisted_endpoint = RegistryEndpoint(
             host,
@@ -143,7 +146,7 @@ class EndpointDirectory:
 
 
 def normalize_host(host: str) -> str:
-    """Return the canonical host under which a registry's credential is stored; Docker Hub's aliases become one."""
+    """Return the name under which a host's credential is stored. It is the same for all aliases of Docker Hub."""
     lowered = host.lower()
     return DOCKER_HUB if lowered in HUB_ALIASES else lowered
 
@@ -159,9 +162,9 @@ class PullThroughCache:
     host: str
     """Host, as in canonical references."""
     path: str
-    """Whole path segments; empty if the whole registry is a cache."""
+    """Path that is cached, in whole segments. Empty if the whole registry is a cache."""
     upstream: str
-    """`host[:port][/prefix]` to which the rest of the path is appended."""
+    """`host[:port][/prefix]` to which the rest of the repository's path is appended."""
 
     def find_origin(self, repository: str) -> str | None:
         """Return the canonical upstream repository, or None if `repository` is not in this cache."""
@@ -172,13 +175,13 @@ class PullThroughCache:
         if "/" not in upstream_name:
             return None  # the cache's own path, which is not a repository upstream
         try:
-            # Parsed as a reference, so that `hub/nginx` becomes the repository that Docker means by `docker.io/nginx`.
+            # Parsing the name as a reference turns `docker.io/nginx` into the repository that Docker means by it.
             return ImageReference.parse(upstream_name).repository
         except InvalidReferenceError:
             return None
 
 
 def find_origin(repository: str, caches: Iterable[PullThroughCache]) -> str:
-    """Return the repository in which tags of `repository` are looked up; of nested caches, the innermost counts."""
+    """Return the repository in which tags of `repository` are looked up. If caches are nested, the innermost counts."""
     innermost_first = sorted(caches, key=lambda cache: len(cache.path), reverse=True)
     return next(filter(None, (cache.find_origin(repository) for cache in innermost_first)), repository)

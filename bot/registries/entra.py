@@ -1,7 +1,7 @@
-"""Logs in to Azure Container Registries with Microsoft Entra; each registry's login is renewed before it expires.
+"""Logs in to Azure Container Registries with Microsoft Entra. Each login is renewed before it expires.
 
-An Entra token is sent to the registry, which could be run by anyone. Therefore only registries with `auth: azure` in
-their entry receive it, over https, at their own host, without following redirects.
+An Entra token is sent to the registry, which could be run by anyone. Therefore the token is sent only to registries
+with `auth: azure` in their entry, over https, to their own host, without following redirects.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from bot.registries.token_lifetime import parse_lifetime
 
 TOKEN_USER = "00000000-0000-0000-0000-000000000000"  # noqa: S105 - the username for a refresh token used as a password
 MAX_RESPONSE_SIZE = 64 * 1024
-"""Bytes; refresh tokens take about two thousand."""
+"""Bytes. Refresh tokens have about two thousand."""
 DEFAULT_LIFETIME = 600
-"""Seconds, if a refresh token states no lifetime; Azure's tokens state three hours."""
+"""Seconds, for refresh tokens that state no lifetime. Azure's tokens state three hours."""
 MAX_LIFETIME = 3 * 3600
-"""Seconds; permissions that were revoked stop working after this time at the latest."""
+"""Seconds. Permissions that were revoked stop working after this time at the latest."""
 LIFETIME_USED = 0.9
-"""Share of a token's life after which it is renewed; the rest allows for slow responses and for the access token."""
+"""Share of a token's lifetime after which the token is renewed. The rest is for slow responses and the access token."""
 FAILURE_LIFETIME = 60.0
 """Seconds for which a failed login is not retried, so that a thousand images of one registry fail only once."""
 
 
 @dataclass(slots=True)
 class _RefreshTokenSlot:
-    """Cache slot for the login of one registry. The thread that holds the lock logs in, and the others wait for it."""
+    """Cache slot for the login to one registry. The thread that holds the lock logs in while other threads wait."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
     token: str = field(default="", repr=False)
@@ -46,7 +46,7 @@ class _RefreshTokenSlot:
 
 
 class EntraLogins:
-    """Exchanges Entra tokens for refresh tokens of registries. Thread-safe."""
+    """Exchanges Entra tokens for refresh tokens of registries, and caches them. Thread-safe."""
 
     def __init__(
         self, http: HttpClient, environment: Mapping[str, str], now: Callable[[], float] = time.monotonic
@@ -59,7 +59,10 @@ class EntraLogins:
         self._identities: dict[AzureCloud, EntraIdentity] = {}
 
     def get_refresh_token(self, host: str) -> str:
-        """Return a refresh token for `host`, which must have `auth: azure` in its entry. Raises RegistryError."""
+        """Return a refresh token for `host`, whose entry must have `auth: azure`.
+
+        Raises RegistryError if the login fails. A failure is raised again until FAILURE_LIFETIME is over.
+        """
         with self._lock:
             slot = self._slots.setdefault(host, _RefreshTokenSlot())
         with slot.lock:
@@ -86,7 +89,9 @@ class EntraLogins:
             raise RegistryError(host, Reason.DENIED, f"cannot log in to {host}: {error}", is_failure=True) from error
 
     def _exchange_token(self, host: str, entra_token: str) -> tuple[str, float]:
-        """Send an Entra token to the registry; return its refresh token and the lifetime of that in seconds.
+        """Exchange an Entra token for a refresh token of the registry. Return it and its lifetime in seconds.
+
+        Raises RegistryError.
 
         https://github.com/Azure/acr/blob/main/docs/AAD-OAuth.md
         """
@@ -110,7 +115,7 @@ class EntraLogins:
             )
         token = _parse_refresh_token(response)
         if token is None:
-            message = f"{host} returned no refresh token for a login with Entra; hint: check that it is a registry"
+            message = f"{host} returned no refresh token for a login with Entra; hint: check that {host} is a registry"
             raise RegistryError(host, Reason.REGISTRY_ERROR, message, is_failure=True)
         return token, float(min(parse_lifetime(token) or DEFAULT_LIFETIME, MAX_LIFETIME))
 

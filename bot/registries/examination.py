@@ -1,4 +1,4 @@
-"""Tests registries for `doctor`: their logins, and images with a HEAD request."""
+"""Tests for `doctor`: whether logins to registries succeed, and whether images can be looked up."""
 
 from __future__ import annotations
 
@@ -18,23 +18,26 @@ from bot.registries.keychain import Keychain
 from bot.registries.response_errors import make_refusal_error
 
 MAX_RESPONSE_SIZE = 64 * 1024
-"""Bytes; the response body is empty or an empty object."""
+"""Bytes. The response body is empty, or an empty JSON object."""
 ROOT_REQUEST = RegistryRequest("GET", "/v2/", "", MAX_RESPONSE_SIZE)
 """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#determining-support."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoginExamination:
-    """Implements `bot.ports.Diagnosable` for a registry of the configuration: tests its login."""
+    """Tests the login to a configured registry. Implements `bot.ports.Diagnosable`."""
 
     endpoint: RegistryEndpoint
     authenticator: RegistryAuthenticator
     keychain: Keychain
     uses_entra: bool = False
-    """True if the registry issues the credential itself in exchange for an Entra token, and so has accepted it."""
+    """True if the registry issues the credential in exchange for an Entra token. A credential then proves a login."""
 
-    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level ask it
-        """Request `/v2/` with the configured credential. Raises RegistryError if the credential cannot be obtained."""
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level log in
+        """Request `/v2/` with the configured credential, and yield the result.
+
+        Raises RegistryError if the credential cannot be obtained.
+        """
         subject, host = self.endpoint.registry, self.endpoint.credential_host
         mirror_note = "" if host == subject else f" at its mirror {host}"
         action = f"log in{mirror_note}" + (", by plain http" if self.endpoint.is_insecure else "")
@@ -59,15 +62,15 @@ class LoginExamination:
 
 @dataclass(frozen=True, slots=True)
 class ImageExamination:
-    """Implements `bot.ports.Diagnosable` for one image."""
+    """Tests the lookup of one image's tag. Implements `bot.ports.Diagnosable`."""
 
     registry: Registry
     tag_ref: TagRef
     is_named: bool
-    """True if the user named this image; otherwise the image only represents others and need not exist."""
+    """True if the user named this image. Otherwise the image only represents others, and it need not exist."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level look up images
-        """Look up the digest of its tag."""
+        """Look up the digest of the tag with a HEAD request, and yield the result."""
         subject, action = str(self.tag_ref), "look up its tag"
         try:
             descriptor = self.registry.fetch_descriptor(self.tag_ref)
@@ -84,10 +87,10 @@ class ImageExamination:
 
 @dataclass(frozen=True, slots=True)
 class NoImageExamination:
-    """Implements `bot.ports.Diagnosable` for a configuration without an image to test."""
+    """Reports that no image was tested. Implements `bot.ports.Diagnosable` for configurations without an image."""
 
-    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the same for all
-        """Report that no image was tested."""
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - every target gets the same result
+        """Yield a check with the hint that users can name images."""
         yield report_unknown("images", "look up an image", "no image was named; hint: name images with `--image`")
 
 

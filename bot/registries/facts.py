@@ -1,4 +1,4 @@
-"""Image metadata from annotations (of the index, of its entry, of the manifest) and from labels. Pure."""
+"""Parses image metadata: annotations of the index, its entry and the manifest, and labels. Does no I/O."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from bot.registries.manifest import NotAnImageError, format_platform
 ANNOTATION_PREFIX = "org.opencontainers.image."
 """https://github.com/opencontainers/image-spec/blob/main/annotations.md"""
 MAX_TEXT_LENGTH = 512
-"""Characters that are kept of one value; the longest are URLs with a commit and a folder."""
+"""Characters that are kept of one value. The longest values are URLs with a commit and a folder."""
 
 MAX_LIST_LENGTH = 100
-"""Entries that are kept of one list in a config: ports, arguments, variables."""
+"""Entries that are kept of one list in a config, such as its ports, arguments or variables."""
 
 Annotations = Mapping[str, str]
 
@@ -37,7 +37,7 @@ class ConfigFacts:
 
 
 def parse_config(body: bytes) -> ConfigFacts:
-    """Parse an image's config. Raises NotAnImageError.
+    """Parse an image's config. Raises NotAnImageError if it is not a JSON object.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
     """
@@ -76,7 +76,7 @@ def _parse_runtime_config(runtime: Mapping[str, Any]) -> ImageConfig:
 
 
 def _read_texts(value: object) -> tuple[str, ...]:
-    """Return the strings of a list, or the keys of a mapping."""
+    """Return the strings in a list, or the keys of a mapping. Return an empty tuple for any other value."""
     listed = list(value) if isinstance(value, list | dict) else []
     return tuple(
         sanitize_text(word, limit=MAX_TEXT_LENGTH) for word in listed[:MAX_LIST_LENGTH] if isinstance(word, str)
@@ -88,7 +88,7 @@ def _read_text(value: object) -> str:
 
 
 def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
-    """Return the first value of `org.opencontainers.image.<key>` in the sources, fit for a message."""
+    """Return the first value of `org.opencontainers.image.<key>` in `sources`, sanitized; None if there is none."""
     for annotation_map in sources:
         value = sanitize_text(annotation_map.get(ANNOTATION_PREFIX + key, ""), limit=MAX_TEXT_LENGTH)
         if value:
@@ -97,7 +97,7 @@ def get_first_value(key: str, sources: Sequence[Annotations]) -> str | None:
 
 
 def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
-    """Return the base image from the first source that has its name or digest.
+    """Return the base image from the first source that has its name or digest, or None if no source does.
 
     Sources are never combined, because the name from one might not belong to the digest from another.
     """
@@ -112,10 +112,10 @@ def get_base_image(sources: Sequence[Annotations]) -> BaseImage | None:
 
 
 def get_build_time(sources: Sequence[Annotations], config: ConfigFacts | None) -> datetime | None:
-    """Return the build time of the image.
+    """Return the build time of the image, or None if it is not known.
 
-    Annotations are specific to this build. Labels come last, after the config's own time, because FROM passes labels
-    on: an image without its own would show the build time of its base.
+    Annotations come first, because they are specific to this build. Then comes the config's own time. Labels come last,
+    because FROM passes labels on. An image without a label of its own would show the build time of its base.
     """
     annotated_times = (parse_build_time(statements.get(f"{ANNOTATION_PREFIX}created")) for statements in sources)
     labelled_time = parse_build_time(config.labels.get(f"{ANNOTATION_PREFIX}created")) if config else None

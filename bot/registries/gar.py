@@ -1,4 +1,4 @@
-"""Access tokens for Google's registries, with the operator's application default credentials.
+"""Requests access tokens for Google's registries with the operator's application default credentials.
 
 https://cloud.google.com/artifact-registry/docs/docker/authentication#token
 """
@@ -15,13 +15,15 @@ from bot.registries.credentials import PasswordLogin
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 USERNAME = "oauth2accesstoken"
 DEFAULT_LIFETIME = 600.0
-"""Seconds, if a token states no lifetime; Google's tokens live for an hour."""
+"""Seconds, for tokens that state no lifetime. Google's tokens are valid for an hour."""
 
 
 def fetch_gar_token() -> CloudToken:
-    """Request an access token. Raises CloudError.
+    """Request an access token.
 
-    Google's own library finds the credentials: a key file, workload identity, `gcloud`, the machine itself.
+    Google's own library finds the credentials in a key file, workload identity, `gcloud`, or the machine itself.
+
+    Raises CloudError.
     """
     try:
         import google.auth  # noqa: PLC0415 - only configurations with such a registry need it
@@ -46,5 +48,5 @@ def fetch_gar_token() -> CloudToken:
 
 
 def _keep_unchanged(request: Any) -> Any:
-    """Return the request unchanged; without this hook, `requests` would add the login in `~/.netrc`."""
+    """Return the request unchanged. Without this hook, `requests` would add the login from `~/.netrc`."""
     return request

@@ -1,7 +1,7 @@
 """Chooses the credential for a registry from all sources that an operator may use.
 
-Hosts must match exactly. A file is read and a credential helper is run only if the operator's own environment names it;
-nothing in a scanned repository can do so. `~/.netrc` is not a source.
+Hosts must match exactly. basebump reads a login file or runs a credential helper only if the operator's own environment
+names it. Nothing in a scanned repository can cause this. `~/.netrc` is not a source.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bot.registries.entra import TOKEN_USER, EntraLogins
 from bot.registries.login_files import MAX_LOGINS_SIZE, LoginFile, LoginFileFormat, parse_logins
 
 AUTH_VARIABLE = "DOCKER_AUTH_CONFIG"
-"""Environment variable that contains logins, as Docker and GitLab runners use it."""
+"""Environment variable that contains logins, used by Docker and GitLab runners."""
 
 
 class Keychain:
@@ -29,19 +29,20 @@ class Keychain:
 
     The first of these sources that has a credential for a repository is used, and no other:
 
-    1. The variables that the registry's entry names as `username_env` and `password_env`.
-    2. The cloud that the entry names: `auth: azure`, `auth: ecr`, `auth: gar`. With `auth: anonymous`, no credential.
-    3. Without such an entry, or with `auth: docker-config`, the logins in
+    1. The variables that the registry's entry names with `username_env` and `password_env`.
+    2. The cloud that the entry names with `auth: azure`, `auth: ecr` or `auth: gar`. With `auth: anonymous`, no
+       credential is used.
+    3. If the entry sets neither, if there is no entry, or with `auth: docker-config`: the logins in
        1. the variable `DOCKER_AUTH_CONFIG`,
        2. the file that `REGISTRY_AUTH_FILE` names,
-       3. `config.json` in the folder that `DOCKER_CONFIG` names, else in `~/.docker`; if that folder is a mounted
-          Kubernetes Secret, its `.dockerconfigjson` or `.dockercfg`,
+       3. `config.json` in the folder that `DOCKER_CONFIG` names, or else in `~/.docker`. If that folder is a mounted
+          Kubernetes Secret, its `.dockerconfigjson` or `.dockercfg` is read instead.
        4. `containers/auth.json` in `XDG_RUNTIME_DIR`,
-       5. `containers/auth.json` in `XDG_CONFIG_HOME`, else in `~/.config`.
+       5. `containers/auth.json` in `XDG_CONFIG_HOME`, or else in `~/.config`.
 
-    Within one file: the helper in `credHelpers` for the host, else `credsStore`, then the longest key of `auths` that
-    covers the repository. A file named `.dockerconfigjson` or `.dockercfg` is read as the kubelet does: without
-    helpers, and with globs in the labels of a host.
+    Within one file, the helper that `credHelpers` names for the host comes first, or else the helper in `credsStore`.
+    After the helper comes the longest key of `auths` that covers the repository. A file named `.dockerconfigjson` or
+    `.dockercfg` is read as the kubelet reads it: without helpers, and with globs in the labels of a host.
     """
 
     def __init__(
@@ -58,9 +59,9 @@ class Keychain:
         self._clouds: dict[str, CloudLogin] = {}
 
     def get_credential(self, host: str, path: str = "") -> Credential | None:
-        """Return the credential for a repository of a host, or None if none is configured.
+        """Return the credential for the repository `path` on `host`, or None if none is configured.
 
-        Raises RegistryError if a credential is configured and cannot be obtained.
+        Raises RegistryError if a credential is configured but cannot be obtained.
         """
         entry = self._endpoints.get_entry(host)
         if entry and entry.username is not None and entry.password is not None:
@@ -83,7 +84,9 @@ class Keychain:
     def get_login(self, host: str, path: str = "") -> PasswordLogin | None:
         """Return the credential for programs that accept only a username and a password, or None if there is none.
 
-        Only Azure accepts an identity token as a password. Raises RegistryError as `get_credential` does.
+        An identity token is returned as a password only for Azure's registries, because no others accept it.
+
+        Raises RegistryError if a credential is configured but cannot be obtained.
         """
         credential = self.get_credential(host, path)
         entry = self._endpoints.get_entry(host)
@@ -100,14 +103,14 @@ class Keychain:
 
 @dataclass(slots=True)
 class _LoginSource:
-    """A source of logins, read on first use."""
+    """A source of logins, which is read when it is first used."""
 
     read_file: Callable[[], LoginFile]
-    """Raises ValueError; its text contains nothing of the file's content."""
+    """Reads the source. Raises ValueError, whose message contains nothing from the file."""
     login_file: LoginFile | None = None
 
     def load_logins(self, host: str) -> LoginFile:
-        """Return the logins of the source. Raises RegistryError, whose message names `host`."""
+        """Return the logins in the source. Raises RegistryError, whose message names `host`, if they are unusable."""
         if self.login_file is None:
             try:
                 self.login_file = self.read_file()
@@ -117,7 +120,7 @@ class _LoginSource:
 
 
 def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
-    """Yield every source, in the order that `Keychain` documents."""
+    """Yield every source, in the order in which `Keychain` lists them."""
     if content := environment.get(AUTH_VARIABLE):
         yield _LoginSource(lambda: _parse_content(AUTH_VARIABLE, content.encode(), LoginFileFormat.DOCKER))
     if auth_file := environment.get("REGISTRY_AUTH_FILE"):
@@ -134,7 +137,7 @@ def _list_sources(environment: Mapping[str, str]) -> Iterator[_LoginSource]:
 
 
 def _get_home_folder(folder: str) -> str | None:
-    """Return a folder in the user's home; None if the user has no home, as in many containers."""
+    """Return a folder in the user's home, or None if the user has no home, as in many containers."""
     try:
         return str(Path.home() / folder)
     except RuntimeError:
@@ -142,7 +145,7 @@ def _get_home_folder(folder: str) -> str | None:
 
 
 def _read_named_file(path: Path) -> LoginFile:
-    """Read a file that REGISTRY_AUTH_FILE names, and which therefore must exist. Raises ValueError."""
+    """Read the file that REGISTRY_AUTH_FILE names. Raises ValueError if the file does not exist or cannot be used."""
     found = _read_file(path)
     if found is None:
         raise ValueError(f"{path}, which REGISTRY_AUTH_FILE names, does not exist")
@@ -150,7 +153,7 @@ def _read_named_file(path: Path) -> LoginFile:
 
 
 def _read_first_file(paths: Iterable[Path]) -> LoginFile:
-    """Read the first file that exists; without any, return an empty `LoginFile`."""
+    """Read the first file that exists. If none exists, return an empty `LoginFile`. Raises ValueError."""
     return next(filter(None, map(_read_file, paths)), LoginFile())
 
 

@@ -1,4 +1,4 @@
-"""Parses login files: Docker's, those of Podman and related tools, and Kubernetes Secrets. Pure.
+"""Parses login files: those of Docker, of Podman and related tools, and Kubernetes Secrets. Does no I/O.
 
 https://github.com/docker/cli/blob/master/cli/config/configfile/file.go
 https://github.com/containers/image/blob/main/docs/containers-auth.json.5.md
@@ -21,26 +21,29 @@ from bot.registries.credentials import Credential, IdentityToken, PasswordLogin
 from bot.registries.endpoints import normalize_host
 
 MAX_LOGINS_SIZE = 1024 * 1024
-"""Bytes; a file for a hundred registries takes about twenty thousand."""
+"""Bytes. A file for a hundred registries has about twenty thousand."""
 
 _SCHEME = re.compile(r"https?://")
 _API_VERSION = re.compile(r"v[12](?:/|\Z)")
-"""The API version that Docker writes between the host and the rest of a key."""
+"""The API version that Docker writes after the host in a key."""
 
 
 class LoginFileFormat(Enum):
-    """The format of a login file; the value is the file's name."""
+    """The format of a login file. The value is the name of the file."""
 
     DOCKER = "config.json"
-    """Docker's and Podman's format: hosts are literal, and credential helpers are used."""
+    """Docker's and Podman's format. Hosts are literal, and credential helpers are used."""
     KUBERNETES = ".dockerconfigjson"
-    """A Secret, as the kubelet reads it: labels of hosts may be globs, and there are no helpers."""
+    """A Kubernetes Secret, read as the kubelet reads it. Labels of hosts may be globs, and helpers are not used."""
     KUBERNETES_LEGACY = ".dockercfg"
-    """The same, without the object around the logins."""
+    """The older format of a Kubernetes Secret, without the object around the logins."""
 
     @classmethod
     def detect_by_name(cls, name: str) -> LoginFileFormat:
-        """Return the format of a file by its name; a Secret mounts each of its keys as a file of that name."""
+        """Return the format of the file called `name`. Kubernetes names a mounted file after its key in the Secret.
+
+        Every other name is taken for Docker's format.
+        """
         return next((shape for shape in cls if shape.value == name), cls.DOCKER)
 
 
@@ -49,12 +52,12 @@ class LoginKey:
     """The host and path that a login is for."""
 
     host: str
-    """Normalised host: `docker.io`, `127.0.0.1:5000`; may contain globs in a Kubernetes Secret."""
+    """Normalized host, such as `docker.io` or `127.0.0.1:5000`. In a Kubernetes Secret, it may contain globs."""
     path: str = ""
-    """Whole segments at the beginning of a repository's path."""
+    """Whole segments at the beginning of a repository's path; empty if the login is for all repositories."""
 
     def is_for_repository(self, host: str, path: str, *, allows_globs: bool) -> bool:
-        """Return True if the login is for the repository `path` of a host."""
+        """Return True if the login is for the repository `path` on `host`."""
         if self.path and not f"{path}/".startswith(f"{self.path}/"):
             return False
         return self.host == host or (allows_globs and _is_host_match(self.host, host))
@@ -65,19 +68,19 @@ class LoginFile:
     """The logins and credential helpers in a login file."""
 
     logins: tuple[tuple[LoginKey, Credential], ...] = ()
-    """Sorted from the most specific key to the least."""
+    """Sorted from the most specific key to the least specific."""
     helpers: Mapping[str, str] = field(default_factory=dict)
-    """Suffixes of `docker-credential-…` by host."""
+    """Names of credential helpers, without `docker-credential-`, by host."""
     default_helper: str | None = None
-    """The helper for all other hosts."""
+    """The helper for all other hosts; None if there is none."""
     allows_globs: bool = False
 
     def get_helper(self, host: str) -> str | None:
-        """Return the helper for a host, which takes precedence over the logins of the file."""
+        """Return the helper for a host, or None. The helper takes precedence over the logins in the file."""
         return self.helpers.get(host) or self.default_helper
 
     def find_login(self, host: str, path: str) -> Credential | None:
-        """Return the login with the most specific key that covers the repository."""
+        """Return the login with the most specific key that covers the repository, or None if no key does."""
         matching_logins = (
             login for key, login in self.logins if key.is_for_repository(host, path, allows_globs=self.allows_globs)
         )
@@ -85,7 +88,10 @@ class LoginFile:
 
 
 def parse_logins(content: bytes, file_format: LoginFileFormat = LoginFileFormat.DOCKER) -> LoginFile:
-    """Parse a login file. Raises ValueError; its text contains nothing of the content."""
+    """Parse a login file.
+
+    Raises ValueError if the file is invalid. The message contains nothing from the file.
+    """
     if len(content) > MAX_LOGINS_SIZE:
         raise ValueError(f"it has more than {MAX_LOGINS_SIZE} bytes")
     try:
@@ -120,7 +126,7 @@ def _parse_auths(auths: Any) -> tuple[tuple[LoginKey, Credential], ...]:
 
 
 def _parse_key(text: str) -> LoginKey:
-    """Parse `[http[s]://]host[:port][/v1|/v2][/path]`."""
+    """Parse a key of the form `[http[s]://]host[:port][/v1|/v2][/path]`."""
     host, _, path = _SCHEME.sub("", text, count=1).partition("/")
     return LoginKey(
         normalize_host(host),
@@ -133,7 +139,7 @@ def _split_path(path: str) -> list[str]:
 
 
 def _is_host_match(pattern: str, host: str) -> bool:
-    """Return True if each label matches, as for the kubelet: `*` stops at a dot, and the ports are equal."""
+    """Return True if `host` matches `pattern` as for the kubelet: `*` stops at a dot, and the ports must be equal."""
     pattern_labels, host_labels = _split_host(pattern), _split_host(host)
     return len(pattern_labels) == len(host_labels) and all(map(fnmatchcase, host_labels, pattern_labels))
 

@@ -1,4 +1,4 @@
-"""Parses manifests and indexes from bytes whose digest was verified. Pure.
+"""Parses manifests and indexes from bytes whose digest was verified. Does no I/O.
 
 https://github.com/opencontainers/image-spec/blob/main/manifest.md, …/image-index.md, …/descriptor.md
 """
@@ -25,33 +25,33 @@ MANIFEST_TYPES = (
     "application/vnd.docker.distribution.manifest.v2+json",
 )
 ACCEPT = ", ".join((*INDEX_TYPES, *MANIFEST_TYPES))
-"""Always all four media types. With fewer, registries convert or choose: they answer 404 for an image that exists,
-return the linux/amd64 manifest for an index, or generate a schema 1 manifest with a digest of its own."""
+"""Always all four media types. With fewer, registries convert manifests or choose among them. They answer 404 for an
+image that exists, return the linux/amd64 manifest for an index, or generate a schema 1 manifest with its own digest."""
 CONFIG_TYPES = frozenset(
     {
         "application/vnd.oci.image.config.v1+json",
         "application/vnd.docker.container.image.v1+json",
     }
 )
-"""Config media types of images; charts, policies and signatures have others."""
+"""Media types of the configs of images. Charts, policies and signatures have other types."""
 GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
-"""Content types of servers that do not know the type; then the document itself decides."""
+"""Content types from servers that do not know the type. The document itself then determines its type."""
 ATTESTATION_ANNOTATION = "vnd.docker.reference.type"
 """https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md"""
 NO_PLATFORM = "unknown/unknown"
 MAX_CHILDREN = 200
-"""Descriptors of one index. The largest known indexes have about a hundred, attestations included. Four megabytes could
-hold twenty thousand, and every descriptor is compared with every descriptor of another index."""
+"""Limit of the descriptors in one index. The largest known indexes have about a hundred, attestations included. Four
+megabytes could hold twenty thousand, and every descriptor is compared with every descriptor of another index."""
 
 _PLATFORM_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class NotAnImageError(Exception):
-    """Bytes that are not an image; the text says why, and is fit for a message."""
+    """The bytes are not an image. The message gives the reason and may be shown to users."""
 
 
 class NotARegistryError(NotAnImageError):
-    """A response that cannot be a registry's, such as a login page or a proxy's error page."""
+    """The response cannot be a registry's: it is a login page or a proxy's error page, for instance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class ManifestDocument:
 
     manifest: Manifest
     config_digest: Digest | None = None
-    """Digest of the config; only for the manifest of one platform."""
+    """Digest of the image's config; None for an index."""
     layers_size: int = 0
     """Total size in bytes of the manifest's layers, as the manifest claims."""
 
@@ -71,7 +71,10 @@ def parse_media_type(header: str) -> str:
 
 
 def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDocument:
-    """Parse `body`, whose digest is `digest`, as a manifest or an index. Raises NotAnImageError."""
+    """Parse `body` as a manifest or an index. `digest` is the digest of `body`.
+
+    Raises NotAnImageError if `body` is neither.
+    """
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -89,9 +92,11 @@ def parse_document(digest: Digest, body: bytes, content_type: str) -> ManifestDo
 
 
 def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKind, str]:
-    """Return the kind and the media type of a document; its header, its mediaType and its shape must agree.
+    """Return the kind and the media type of a document. Its Content-Type, its mediaType and its structure must agree.
 
     A document that can be read as both an index and a manifest would be two images (CVE-2021-41190).
+
+    Raises NotAnImageError if they do not agree, or the document is of another type.
     """
     document_type = document.get("mediaType", "")
     if not isinstance(document_type, str):
@@ -99,7 +104,9 @@ def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKi
     stated_types = {header_type, document_type} - GENERIC_TYPES
     unknown = sorted(sanitize_text(word) for word in stated_types.difference(INDEX_TYPES, MANIFEST_TYPES))
     if document.get("schemaVersion") == 1 or any("manifest.v1+" in word for word in unknown):
-        raise NotAnImageError("it is a schema 1 manifest, whose digest does not name the image; hint: push it again")
+        raise NotAnImageError(
+            "it is a schema 1 manifest, whose digest does not identify the image; hint: push it again"
+        )
     if unknown:
         raise NotAnImageError(f"it is of type {unknown[0]}")
     if len(stated_types) > 1:
@@ -127,7 +134,10 @@ def _parse_children(document: dict[str, Any]) -> tuple[ChildManifest, ...]:
 
 
 def _parse_child(descriptor: Any) -> ChildManifest | None:
-    """Parse a descriptor of an index; None for an attestation."""
+    """Parse a descriptor in an index. Return None if it is the descriptor of an attestation.
+
+    Raises NotAnImageError if the descriptor is invalid.
+    """
     if not isinstance(descriptor, dict):
         raise NotAnImageError("one of its descriptors is not an object")
     annotations = _parse_annotations(descriptor)
@@ -143,7 +153,7 @@ def _parse_config_digest(document: dict[str, Any]) -> Digest:
         raise NotAnImageError("it has no `config`")
     config_type = str(descriptor.get("mediaType"))
     if config_type not in CONFIG_TYPES:
-        raise NotAnImageError(f"its config is of type {sanitize_text(config_type)}, which is not an image's")
+        raise NotAnImageError(f"its config is of type {sanitize_text(config_type)}, which images do not have")
     return _parse_digest(descriptor)
 
 

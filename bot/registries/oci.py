@@ -1,4 +1,4 @@
-"""Client of the OCI distribution API: looks up tags, fetches manifests and configs.
+"""Client of the OCI distribution API, which looks up tags and fetches manifests and configs.
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 """
@@ -44,21 +44,21 @@ from bot.registries.sboms import SbomFinder
 from bot.registries.tag_list import parse_next_page, parse_tags
 
 PAGE_SIZE = 1000
-"""Tags per page; Amazon's registries reject larger values."""
+"""Tags per page. Amazon's registries reject larger values."""
 MAX_PAGES = 1000
-"""Limit of the pages of one tag list; Quay returns a hundred tags per page, whatever `n` says."""
+"""Limit of the pages of one tag list. Quay returns a hundred tags per page, regardless of `n`."""
 MAX_TAGS = 200_000
-"""Limit of the tags of one repository; the largest known repositories have about 60,000."""
+"""Limit of the tags of one repository. The largest known repositories have about 60,000."""
 MAX_DOCUMENTS = 512
 """Parsed manifests that are cached, so that describing an image does not fetch a manifest again."""
 _ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e]{1,256}"')
-"""ETags that can be sent back unchanged (RFC 9110, 8.8.3); registries derive them from the digest."""
+"""ETags that can be sent back unchanged (RFC 9110, 8.8.3). Registries derive them from the digest."""
 PREFERRED_PLATFORM = "linux/amd64"
-"""Platform whose image describes an index; nearly every index has it."""
+"""Platform whose image is described if a tag points to an index. Nearly every index has it."""
 
 
 class OciRegistry:
-    """Implements `bot.ports.Registry` for every registry with the distribution API. Thread-safe."""
+    """Client for every registry with the distribution API. Implements `bot.ports.Registry`. Thread-safe."""
 
     def __init__(
         self,
@@ -68,7 +68,10 @@ class OciRegistry:
         sleep: Callable[[float], None] = time.sleep,
         resolve: ResolveHost = resolve_host,
     ) -> None:
-        """Take the registry entries; read the proxy, the CA file and Docker's login files from `environment`."""
+        """Create a client for public registries and those in `entries`.
+
+        The proxy settings, the CA file and Docker's login files are read from `environment`.
+        """
         self._endpoints = EndpointDirectory(entries)
         http = HttpClient(self._endpoints.list_trusted_hosts(), environment=environment, sleep=sleep, resolve=resolve)
         self._keychain = Keychain(self._endpoints, environment, EntraLogins(http, environment))
@@ -77,10 +80,13 @@ class OciRegistry:
         self._documents: dict[Digest, ManifestDocument] = {}
 
     def fetch_descriptor(self, tag_ref: TagRef, known_descriptor: TagDescriptor | None = None) -> TagDescriptor:
-        """Return the registry's descriptor of a tag: one HEAD request, which Docker Hub does not count as a pull.
+        """Return the registry's descriptor of a tag. Sends one HEAD request, which Docker Hub does not count as a pull.
 
-        For a repository in a pull-through cache, the upstream is asked, because the cache may be outdated. If the
-        response has no usable digest, the manifest is fetched and hashed. Raises RegistryError.
+        If the repository is in a pull-through cache, the tag is looked up upstream, because the cache may be outdated.
+        If the response has no usable digest, the manifest is fetched and hashed. If the ETag of `known_descriptor` is
+        still current, `known_descriptor` is returned.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(tag_ref))
         etag = known_descriptor.etag if known_descriptor else None
@@ -101,9 +107,11 @@ class OciRegistry:
         return TagDescriptor(manifest.digest, manifest.media_type)
 
     def fetch_tag(self, tag_ref: TagRef, known_digest: Digest | None = None) -> Manifest | None:
-        """Fetch the manifest of a tag, and hash it; None if its digest is still `known_digest`. Raises RegistryError.
+        """Fetch and hash the manifest of a tag. Return None if its digest is still `known_digest`.
 
         Registries derive a manifest's ETag from its digest. If the digest is unchanged, they do not send the manifest.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         request = replace(
@@ -117,9 +125,9 @@ class OciRegistry:
         return None if manifest.digest == known_digest else manifest
 
     def list_tags(self, repository: str) -> tuple[str, ...]:
-        """Return every tag of a canonical repository, from all pages, without invalid tags.
+        """Return all tags of a canonical repository, from all pages of the list. Invalid tags are left out.
 
-        Raises RegistryError, also if the pages are circular or exceed the limits.
+        Raises RegistryError, also if a page links back to an earlier page or the limits are exceeded.
         https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-tags
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, self.get_origin(TagRef(repository, "")))
@@ -149,18 +157,18 @@ class OciRegistry:
         return tuple(tags)
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag that `fetch_descriptor` looks up: the upstream's, if the repository is in a cache."""
+        """Return the tag that `fetch_descriptor` looks up: that of the upstream if the repository is in a cache."""
         return replace(tag_ref, repository=self._endpoints.find_origin(tag_ref.repository))
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:
-        """Fetch a manifest by digest from the repository as written in the file, and verify it.
+        """Fetch a manifest by digest from the repository as written in the file, and verify the digest.
 
         Raises RegistryError.
         """
         return self._fetch_document(find_repository_endpoint(self._endpoints, tag_ref), digest, digest).manifest
 
     def describe_image(self, tag_ref: TagRef, manifest: Manifest) -> ImageFacts:
-        """Return the metadata of an image; for an index, that of its linux/amd64 image or else of its first.
+        """Return the metadata of an image. For an index, it is that of the linux/amd64 image, or else of the first one.
 
         The image is fetched only if the index lacks some of the metadata. Raises RegistryError.
         """
@@ -190,9 +198,12 @@ class OciRegistry:
         )
 
     def fetch_contents(self, tag_ref: TagRef, digest: Digest, platform: str) -> ImageContents | None:
-        """Return the contents of a platform's image behind `digest`, or None if an index has no image for the platform.
+        """Return the contents of the image for `platform`, or None if the index has no such image.
 
-        Annotations of the index take precedence over those of its image. Raises RegistryError.
+        `digest` is that of an index, or that of the image's own manifest. Annotations of the index take precedence over
+        those of the image.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._get_document(repository_endpoint, digest)
@@ -218,18 +229,23 @@ class OciRegistry:
         )
 
     def get_pull_address(self, tag_ref: TagRef, digest: Digest) -> PullAddress:
-        """Return the address of an image for other programs: same mirror, same credential. Raises RegistryError.
+        """Return the address of an image for other programs, which use the same mirror and the same credential.
 
         Docker Hub keeps its canonical name, which every tool supports. Identity tokens are passed on only for Azure's
         registries, which accept them as passwords.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         return self._build_address(repository_endpoint.endpoint, repository_endpoint.path, f"@{digest}")
 
     def list_digests(self, tag_ref: TagRef, digest: Digest, platform: str) -> frozenset[Digest]:
-        """Return every digest that tools use for a platform's image: those of its index, manifest and config.
+        """Return every digest that tools use for the image for `platform`: those of its index, manifest and config.
 
-        `digest` is that of the index or of the manifest. Raises RegistryError.
+        `digest` is that of the index or of the manifest. If the index has no image for the platform, only `digest` is
+        returned.
+
+        Raises RegistryError.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         document = self._get_document(repository_endpoint, digest)
@@ -242,9 +258,11 @@ class OciRegistry:
         return frozenset({digest, document.manifest.digest, *config_digests})
 
     def find_platform_digest(self, tag_ref: TagRef, digest: Digest, platform: str) -> Digest | None:
-        """Return the digest of a platform's manifest in an index, or None if the index has no image for the platform.
+        """Return the digest of the manifest for `platform` in an index, or None if the index has no such manifest.
 
-        If `digest` is a manifest and not an index, it is returned itself. Raises RegistryError.
+        If `digest` is that of a manifest and not of an index, it is returned itself.
+
+        Raises RegistryError.
         """
         manifest = self._get_document(find_repository_endpoint(self._endpoints, tag_ref), digest).manifest
         if manifest.kind is ManifestKind.MANIFEST:
@@ -253,9 +271,11 @@ class OciRegistry:
         return child.digest if child else None
 
     def get_named_address(self, reference: ImageReference) -> PullAddress:
-        """Return the address of an image that the operator named, such as a scanner's database, for other programs.
+        """Return the address, for other programs, of an image that the operator named, such as a scanner's database.
 
-        The operator's reference is the permission to contact its host, which may be listed only as a mirror.
+        Because the operator named the image, its host may be contacted even if it is listed only as a mirror.
+
+        Raises RegistryError.
         """
         endpoint = self._endpoints.get_named_endpoint(reference.host)
         path = endpoint.prefix + reference.repository.partition("/")[2]
@@ -295,7 +315,7 @@ class OciRegistry:
     def _fetch_document(
         self, repository_endpoint: RepositoryEndpoint, reference: str, digest: Digest | None
     ) -> ManifestDocument:
-        """Fetch and parse the manifest of a tag or a digest; with `digest`, verify it."""
+        """Fetch and parse the manifest of a tag or a digest. If `digest` is given, verify it. Raises RegistryError."""
         request = repository_endpoint.make_manifest_request(quote(reference, safe=":"))
         return self._read_document(
             repository_endpoint,
@@ -311,7 +331,7 @@ class OciRegistry:
         response: Response,
         digest: Digest | None,
     ) -> ManifestDocument:
-        """Parse a response that should be a manifest; with `digest`, verify it."""
+        """Parse a response that should contain a manifest. If `digest` is given, verify it. Raises RegistryError."""
         if response.status != HTTPStatus.OK:
             raise repository_endpoint.make_refusal_error(response, request)
         found_digest = verify_digest(repository_endpoint, request, response, digest)
@@ -348,7 +368,7 @@ def _choose_child(children: tuple[ChildManifest, ...]) -> ChildManifest | None:
 
 
 def _is_complete(sources: list[facts.Annotations]) -> bool:
-    """Return True if no metadata is missing, so that the image need not be pulled, which would count against limits."""
+    """Return True if no metadata is missing. Then the image is not pulled, because that would count against limits."""
     keys = ("source", "version", "revision", "base.name")
     return facts.get_build_time(sources, None) is not None and all(
         facts.get_first_value(word, sources) for word in keys

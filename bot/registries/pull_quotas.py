@@ -1,6 +1,6 @@
-"""Tracks the pull quotas of registries, and stops before they are used up.
+"""Tracks the pull quotas of registries, and stops pulling before they are used up.
 
-Docker Hub counts every GET of a manifest, reports in each response how many remain, and never counts a HEAD.
+Docker Hub counts every GET of a manifest, and never a HEAD. Each response states how many pulls remain.
 https://docs.docker.com/docker-hub/usage/pulls/
 """
 
@@ -18,23 +18,23 @@ from bot.net import Response
 from bot.registries.endpoints import RegistryEndpoint
 
 RESERVED_PULLS = 10
-"""Pulls that are left for other users of the address or the account; a tenth of the limit if that is below 100."""
+"""Pulls that are left for other users of the same address or account. If the limit is below 100, a tenth of it."""
 
 _QUOTA_HEADER = re.compile(r"([0-9]{1,9}) *; *w=([0-9]{1,9})")
-"""Without a window, the header is a limit of another kind: of requests per minute."""
+"""A header without a window states a limit of another kind, such as requests per minute."""
 
 
 @dataclass(slots=True)
 class _HostQuota:
-    """The quota that one registry last reported, and the pulls since then."""
+    """The quota that one registry last reported, and the pulls that have been sent since."""
 
     remaining_pulls: int | None = None
     """None if the registry reports no quota."""
     reserved_pulls: int = RESERVED_PULLS
     window_seconds: int = 0
-    """Seconds."""
+    """Length of the window after which the quota is renewed."""
     pending_pulls: int = 0
-    """Pulls without a response yet, which `remaining_pulls` therefore does not count."""
+    """Pulls that have no response yet. Therefore `remaining_pulls` does not count them yet."""
 
 
 class PullQuotas:
@@ -46,7 +46,10 @@ class PullQuotas:
 
     @contextmanager
     def reserve_pull(self, endpoint: RegistryEndpoint) -> Iterator[None]:
-        """Reserve one pull of a registry's quota for a request. Raises RegistryError if only the reserve is left."""
+        """Reserve one pull of a registry's quota while the `with` block sends the request.
+
+        Raises RegistryError if only the pulls reserved for other users are left.
+        """
         with self._lock:
             quota = self._quotas.setdefault(endpoint.host, _HostQuota())
             if (
@@ -62,7 +65,7 @@ class PullQuotas:
                 quota.pending_pulls -= 1
 
     def update_quota(self, endpoint: RegistryEndpoint, response: Response) -> None:
-        """Update the quota from the headers of a response."""
+        """Update the quota from the headers of a response. Headers without a quota change nothing."""
         remaining = _QUOTA_HEADER.fullmatch(response.headers.get("ratelimit-remaining", ""))
         if remaining is None:
             return

@@ -1,4 +1,4 @@
-"""Requests about one repository at the endpoint that serves it, and the errors of their responses."""
+"""Requests about one repository at the endpoint that serves it, and the errors for their responses."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from bot.registries.manifest import ACCEPT, NotAnImageError, NotARegistryError
 from bot.registries.response_errors import make_refusal_error
 
 MAX_MANIFEST_SIZE = 4 * 1024 * 1024
-"""Bytes; the specification recommends that registries accept manifests of this size."""
+"""Bytes. The specification recommends that registries accept manifests of this size."""
 MAX_CONFIG_SIZE = 8 * 1024 * 1024
-"""Bytes; configs contain a line of history per layer, and some tools store whole SBOMs in labels."""
+"""Bytes. Configs contain a line of history per layer, and some tools store whole SBOMs in labels."""
 MAX_TAG_PAGE_SIZE = 16 * 1024 * 1024
 """Bytes of one page of tags. A thousand tags of maximum length take 140,000, but Google's registries return all tags
 and all digests in one response."""
@@ -26,7 +26,7 @@ and all digests in one response."""
 
 @dataclass(frozen=True, slots=True)
 class RepositoryEndpoint:
-    """A repository at the endpoint that serves it."""
+    """A repository and the endpoint that serves it."""
 
     endpoint: RegistryEndpoint
     tag_ref: TagRef
@@ -75,9 +75,9 @@ def find_repository_endpoint(endpoints: EndpointDirectory, tag_ref: TagRef) -> R
 def verify_digest(
     repository_endpoint: RepositoryEndpoint, request: RegistryRequest, response: Response, digest: Digest | None
 ) -> Digest:
-    """Return the sha256 digest of a response's body, which must equal `digest` if that is given.
+    """Return the sha256 digest of a response's body. If `digest` is given, both must be equal.
 
-    Raises RegistryError.
+    Raises RegistryError if they differ.
     """
     actual_digest = Digest(f"sha256:{hashlib.sha256(response.body).hexdigest()}")
     if digest is not None and actual_digest != digest:

@@ -1,4 +1,4 @@
-"""Errors for registry responses: the only mapping from HTTP status codes to `Reason`."""
+"""Creates the errors for registry responses. HTTP status codes are mapped to `Reason` only here."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from bot.net import BlockedRedirectError, HttpError, OversizedError, RateLimited
 from bot.registries.endpoints import RegistryEndpoint
 
 METADATA_READ = "metadata_read"
-"""Permission that a token of an Azure registry needs to list tags or read image metadata.
+"""Permission that a token of an Azure registry needs for listing tags or reading image metadata.
 
 https://aka.ms/acr/repo-permissions
 """
 MAX_QUOTED_ERRORS = 3
-"""Errors of one response that a message quotes; registries send one."""
+"""Errors of one response that a message quotes. Registries send one."""
 
 
 def make_refusal_error(
@@ -29,9 +29,9 @@ def make_refusal_error(
     actions: str = "pull",
     secrets: Iterable[str] = (),
 ) -> RegistryError:
-    """Return the error for a response that is neither 200 nor to be retried.
+    """Return the error for a response with an unexpected status, after all retries.
 
-    `subject` is what was requested, for the message. `has_credential` is True if a credential is configured for the
+    `subject` names the requested object in the message. `has_credential` is True if a credential is configured for the
     endpoint. `actions` is the permission that a token needs for the request. `secrets` were sent with the request, and
     are masked in the message.
     """
@@ -59,7 +59,7 @@ def make_refusal_error(
 
 
 def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responder: str = "") -> RegistryError:
-    """Return the error for a request without a response; `responder` names the server if it is not the registry."""
+    """Return the error for a request that got no response. `responder` names the server if it is not the registry."""
     message = f"{responder} that {endpoint.host} names: {error}" if responder else str(error)
     if isinstance(error, RateLimitedError):
         return RegistryError(endpoint.registry, Reason.RATE_LIMITED, message, is_failure=True)
@@ -70,7 +70,7 @@ def make_unanswered_error(endpoint: RegistryEndpoint, error: HttpError, responde
 
 
 def parse_error_details(response: Response, secrets: Iterable[str] = ()) -> str:
-    """Return the errors in a registry's response as one line of text, with secrets masked; empty if there are none.
+    """Return the errors in a registry's response as one line, with `secrets` masked; empty if there are none.
 
     https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes
     """

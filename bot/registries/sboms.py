@@ -1,7 +1,7 @@
 """Finds SBOMs that the builder or the publisher attached to an image.
 
-BuildKit lists them in the index, next to the image that they describe. Other tools attach them as referrers, found with
-the referrers API or the referrers tag.
+BuildKit lists SBOMs in the index, next to the image that they describe. Other tools attach them as referrers, which are
+found with the referrers API or the referrers tag.
 https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers
 """
@@ -28,11 +28,11 @@ from bot.registries.manifest import ATTESTATION_ANNOTATION, NotAnImageError, par
 from bot.registries.repository_endpoint import find_repository_endpoint, verify_digest
 
 MAX_SBOM_SIZE = 40 * 1024 * 1024
-"""Bytes; BuildKit's own limit for an attestation."""
+"""Bytes. BuildKit has the same limit for an attestation."""
 MAX_ATTACHED = 16
-"""Limit of the attached manifests that are read; images in practice have one per type of attestation."""
+"""Limit of the attached manifests that are read. In practice, images have one per type of attestation."""
 MAX_LAYERS = 16
-"""Limit of the layers of one attached manifest; BuildKit writes one per statement."""
+"""Limit of the layers of one attached manifest. BuildKit writes one layer per statement."""
 SBOM_TYPES = frozenset(
     {
         "https://spdx.dev/Document",
@@ -41,7 +41,7 @@ SBOM_TYPES = frozenset(
         "application/vnd.cyclonedx+json",
     }
 )
-"""in-toto predicate types, and media types of SBOMs that are attached without an envelope."""
+"""Predicate types of in-toto statements, and media types of SBOMs that are attached without an envelope."""
 _ENVELOPE_TYPES = frozenset(
     {
         "application/vnd.in-toto+json",
@@ -49,9 +49,9 @@ _ENVELOPE_TYPES = frozenset(
         "application/vnd.dev.sigstore.bundle.v0.3+json",
     }
 )
-"""Media types of envelopes, which may hold any statement."""
+"""Media types of envelopes, which may contain statements of any type."""
 _PREDICATE_ANNOTATIONS = ("in-toto.io/predicate-type", "predicateType", "dev.sigstore.bundle.predicateType")
-"""Annotations that hold the predicate type of a layer or a referrer."""
+"""Annotations that contain the predicate type of a layer or a referrer."""
 _SUBJECT_ANNOTATION = "vnd.docker.reference.digest"
 
 _Json = Mapping[str, Any]
@@ -59,7 +59,7 @@ Fetched = TypeVar("Fetched")
 
 
 class SbomFinder:
-    """Finds SBOMs attached to images. Verifies no signatures."""
+    """Finds SBOMs that are attached to images. Does not verify signatures."""
 
     def __init__(
         self, endpoints: EndpointDirectory, authenticator: RegistryAuthenticator, artifacts: ArtifactStore
@@ -69,10 +69,12 @@ class SbomFinder:
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of a platform's image, and the contents of blobs that may be SBOMs of it.
+        """Return the digests of the image for `platform`, and the contents of blobs that may be its SBOMs.
 
-        The contents are fetched one at a time, as the iterator is consumed. `digest` is that of the index or of the
-        manifest. Raises RegistryError, also during the iteration.
+        `digest` is that of the index or of the manifest. Each content is fetched when the iterator reaches it. If the
+        index has no image for the platform, the iterator is empty.
+
+        Raises RegistryError, also during the iteration.
         """
         repository_endpoint = find_repository_endpoint(self._endpoints, tag_ref)
         request = repository_endpoint.make_manifest_request(quote(digest, safe=":"))
@@ -112,7 +114,7 @@ class SbomFinder:
                 yield referrer.digest
 
     def _list_sbom_layers(self, repository: str, digest: Digest) -> Iterator[Blob]:
-        """Yield the layers of an attached manifest that may be SBOMs."""
+        """Yield the layers of an attached manifest that may be SBOMs. Raises RegistryError."""
         artifact = _fetch_unless_absent(partial(self._artifacts.fetch_artifact, repository, digest))
         for layer in artifact.blobs[:MAX_LAYERS] if artifact is not None else ():
             if _may_be_sbom(layer.media_type, layer.annotations):
@@ -120,7 +122,7 @@ class SbomFinder:
 
 
 def _fetch_unless_absent(fetch: Callable[[], Fetched]) -> Fetched | None:
-    """Call `fetch`; return None if the registry no longer has the content. Raises RegistryError."""
+    """Call `fetch` and return its result, or None if the registry no longer has the content. Raises RegistryError."""
     try:
         return fetch()
     except RegistryError as error:

@@ -1,4 +1,4 @@
-"""Parses a page of a tag list, and the link to the next page. Pure."""
+"""Parses a page of a tag list, and the link to the next page. Does no I/O."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from bot.model.reference import is_tag
 from bot.registries.manifest import NotARegistryError
 
 MAX_LINK_LENGTH = 16 * 1024
-"""Characters of a Link header; a page's position in the list takes a few hundred."""
+"""Characters of a Link header. The position of a page in the list takes a few hundred."""
 
 _LINK = re.compile(r"<(?P<target>[^<>]*)>(?P<parameters>[^<]*)")
-"""https://www.rfc-editor.org/rfc/rfc8288; registries send one link, and proxies append others to it."""
+"""https://www.rfc-editor.org/rfc/rfc8288. Registries send one link, and proxies append others to it."""
 
 _RELATION = re.compile(r';\s*rel\s*=\s*(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s;,"]+))', re.IGNORECASE)
 _QUERY = re.compile(r"[!-\"$-~]{1,2048}")
@@ -21,7 +21,7 @@ _QUERY = re.compile(r"[!-\"$-~]{1,2048}")
 
 
 def parse_tags(body: bytes) -> tuple[str, ...]:
-    """Return the valid tags of one page. Raises NotARegistryError."""
+    """Return the tags of one page, without invalid tags. Raises NotARegistryError if the page itself is invalid."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
@@ -37,9 +37,11 @@ def parse_tags(body: bytes) -> tuple[str, ...]:
 def parse_next_page(link: str) -> str | None:
     """Return the query of the link to the next page, or None if there is no next page.
 
-    Only the query of the link is used: the next page is requested from the same path as this one. A registry that names
-    another host, maliciously or because it does not know its own name, therefore gets no credential sent there. Raises
-    NotARegistryError if there is a next page that cannot be requested, because an incomplete list proves nothing.
+    Only the query of the link is used, and the next page is requested from the same path. A registry may name another
+    host, maliciously or because it does not know its own name. That host receives no request and no credential.
+
+    Raises NotARegistryError if there is a next page that cannot be requested, because an incomplete list proves
+    nothing.
     """
     if len(link) > MAX_LINK_LENGTH:
         raise NotARegistryError("its Link header is too long")

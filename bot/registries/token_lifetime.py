@@ -1,4 +1,4 @@
-"""Reads the lifetime of a token from its unverified claims, to renew the token in time. Pure."""
+"""Reads the lifetime of a token from its unverified claims, to renew the token in time. Does no I/O."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 def parse_lifetime(token: str) -> int | None:
     """Return the lifetime of a JSON Web Token in seconds, or None if the token does not state it.
 
-    The lifetime is the difference of two claims (https://www.rfc-editor.org/rfc/rfc7519#section-4.1), so that the local
-    clock does not matter.
+    The lifetime is the difference of two claims (https://www.rfc-editor.org/rfc/rfc7519#section-4.1). The local clock
+    therefore does not matter.
     """
     parts = token.split(".")
     if len(parts) != 3:  # noqa: PLR2004 - header, claims, signature

@@ -6,6 +6,7 @@ import json
 import socket
 
 import pytest
+from support.images import DOCKER_MANIFEST
 from support.listener import Listener, Received, Reply
 
 from bot.demo import images
@@ -139,7 +140,7 @@ def test_bytes_that_do_not_have_the_digest_are_a_failure():
     ("body", "content_type", "said"),
     [
         (b'{"schemaVersion": 1, "fsLayers": []}', SCHEMA1, "schema 1"),
-        (IMAGE.content, images.DOCKER_MANIFEST, "contradict"),
+        (IMAGE.content, DOCKER_MANIFEST, "contradict"),
     ],
 )
 def test_what_is_no_image_is_a_finding_and_no_failure(body, content_type, said):

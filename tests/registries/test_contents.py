@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from support.images import convert_to_docker
 from support.registries.docker_registry import DockerRegistry
 
 from bot.demo import images
@@ -48,7 +49,7 @@ def test_what_is_in_the_image_of_a_platform_is_told_by_its_manifest_and_config(r
 
 
 def test_what_is_in_an_image_that_stands_alone_is_told_by_itself(registry):
-    alone = images.build_image([images.build_layer({"a": b"s"})], is_docker=True, start_config={"Cmd": ["sh"]})
+    alone = convert_to_docker(images.build_image([images.build_layer({"a": b"s"})], start_config={"Cmd": ["sh"]}))
     registry.push(alone, "alone", "1")
     found = client(registry).fetch_contents(TagRef(f"{registry.host}/alone", "1"), alone.digest, "linux/amd64")
     assert (found.digest, found.config.command, found.platforms) == (alone.digest, ("sh",), ())

@@ -198,7 +198,7 @@ def test_what_entra_refuses_is_said_once(entra):
 @pytest.mark.parametrize(
     ("reply", "said"),
     [
-        (Reply(200, b'{"value": 1}'), "does the job have `id-token: write`"),
+        (Reply(200, b'{"value": 1}'), "hint: give the job `id-token: write`"),
         (Reply(200, b"[" * 60_000), "without an OIDC token"),
         (Reply(200, b"<html>"), "without an OIDC token"),
         (Reply(403, b"{}"), "GitHub answered 403"),

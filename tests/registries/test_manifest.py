@@ -8,6 +8,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.images import DOCKER_INDEX, DOCKER_MANIFEST, add_attestation, convert_to_docker
 
 from bot.demo import images
 from bot.model.image import ChildManifest, Manifest, ManifestKind
@@ -28,13 +29,14 @@ def changed(item, **changes) -> bytes:
 
 
 def test_all_four_types_are_asked_for_in_one_header():
-    types = {images.OCI_INDEX, images.DOCKER_INDEX, images.OCI_MANIFEST, images.DOCKER_MANIFEST}
+    types = {images.OCI_INDEX, DOCKER_INDEX, images.OCI_MANIFEST, DOCKER_MANIFEST}
     assert set(ACCEPT.split(", ")) == types
 
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_manifest_is_of_one_platform(docker):
-    image = images.build_image([images.build_layer({"a": b"b"})], is_docker=docker, annotations={"a": "b"})
+    image = images.build_image([images.build_layer({"a": b"b"})], annotations={"a": "b"})
+    image = convert_to_docker(image) if docker else image
     document = read(image)
     assert document.manifest == Manifest(image.digest, ManifestKind.MANIFEST, image.media_type, (), (("a", "b"),))
     assert document.config_digest == images.compute_digest(image.blobs[0])
@@ -42,7 +44,8 @@ def test_a_manifest_is_of_one_platform(docker):
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_an_index_has_its_children_in_its_order_without_attestations(docker):
-    index = images.build_index([ARM, AMD64, images.build_attestation(AMD64)], is_docker=docker, annotations={"a": "b"})
+    index = add_attestation(images.build_index([ARM, AMD64], annotations={"a": "b"}), AMD64)
+    index = convert_to_docker(index) if docker else index
     assert read(index).manifest == Manifest(
         index.digest,
         ManifestKind.INDEX,
@@ -110,7 +113,7 @@ REFUSED = {
     ),
     "schema 1 by body": (b'{"schemaVersion": 1, "fsLayers": []}', "application/json", "schema 1 manifest"),
     "schema 1 by both, in disguise": (changed(AMD64, schemaVersion=1), images.OCI_MANIFEST, "schema 1 manifest"),
-    "a contradiction": (AMD64.content, images.DOCKER_MANIFEST, "contradict"),
+    "a contradiction": (AMD64.content, DOCKER_MANIFEST, "contradict"),
     "an index called a manifest": (changed(INDEX, mediaType=None), images.OCI_MANIFEST, "has another structure"),
     "a manifest called an index": (changed(AMD64, mediaType=None), images.OCI_INDEX, "has another structure"),
     "two in one": (changed(AMD64, manifests=[]), images.OCI_MANIFEST, "both an index and a manifest"),

@@ -7,6 +7,7 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from support.images import annotate_descriptors, convert_to_docker
 from support.registries.docker_registry import Certificate, DockerRegistry
 
 from bot.demo import images
@@ -73,8 +74,9 @@ def test_a_tag_that_moves_is_seen_at_once(registry):
 @pytest.mark.parametrize("index", [False, True])
 def test_the_digest_is_that_of_what_was_pushed_whatever_its_type(registry, docker, index):
     """With fewer accepted types, this registry answers 404, converts to schema 1, or chooses linux/amd64."""
-    item = images.build_image([images.build_layer({"a": b"b"})], is_docker=docker)
-    pushed = images.build_index([item, ARM], is_docker=docker) if index else item
+    convert = convert_to_docker if docker else lambda item: item
+    item = convert(images.build_image([images.build_layer({"a": b"b"})]))
+    pushed = convert(images.build_index([item, ARM])) if index else item
     repository = f"types/{docker}/{index}".lower()
     registry.push(pushed, repository, "1")
     oci = client(registry.host)
@@ -210,8 +212,7 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
         f"{PREFIX}base.name": "debian:bookworm-slim",
         f"{PREFIX}base.digest": OLD.digest,
     }
-    child = images.PlatformImage(NEW.content, NEW.media_type, NEW.blobs, NEW.platform, said)
-    index = images.build_index([child])
+    index = annotate_descriptors(images.build_index([NEW]), said)
     registry.push(index, "official", "1")
     oci = client(registry.host)
     manifest = oci.fetch_manifest(line(registry, "official"), index.digest)
@@ -223,8 +224,8 @@ def test_an_index_that_says_all_itself_costs_no_further_pull(registry, asked):
 
 
 def test_a_manifest_speaks_for_itself_and_has_its_own_platform(registry):
-    image = images.build_image(
-        [images.build_layer({})], platform="linux/arm/v7", is_docker=True, labels={f"{PREFIX}version": "7"}
+    image = convert_to_docker(
+        images.build_image([images.build_layer({})], platform="linux/arm/v7", labels={f"{PREFIX}version": "7"})
     )
     registry.push(image, "single", "1")
     oci = client(registry.host)
