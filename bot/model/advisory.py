@@ -9,34 +9,34 @@ from enum import StrEnum
 
 
 class AdvisoryList(StrEnum):
-    """A source of vulnerability data, by the name that users and configs have for it."""
+    """A source of vulnerability data. The values are the names that configs and reports use."""
 
     KEV = "kev"
     """CISA's list of vulnerabilities that are known to be exploited (KEV)."""
     EPSS = "epss"
-    """FIRST's scores of how likely a vulnerability is exploited in the next thirty days (EPSS)."""
+    """FIRST's scores of the probability that a vulnerability is exploited within thirty days (EPSS)."""
     VEX = "vex"
     """Documents in which authors state which vulnerabilities do not affect their images (VEX)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListVersions:
-    """The dates of the lists that were read; None for a list that was not configured or could not be read."""
+    """The dates of the public lists. A date is None if its list is not configured or could not be read."""
 
     kev_date: date | None = None
     epss_date: date | None = None
     unread_lists: frozenset[AdvisoryList] = frozenset()
-    """Lists that were configured and could not be read: their data is unknown, which is not the same as empty."""
+    """Configured lists that could not be read. Their data is unknown, and must not be treated as empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class AdvisoryResult:
-    """Data that the public lists have about some vulnerabilities."""
+    """The entries of public lists for the vulnerability ids in a query."""
 
     exploited_ids: frozenset[str] | None = None
-    """Ids that are known to be exploited; None if the list was not configured or could not be read."""
+    """Ids of vulnerabilities that are known to be exploited; None if the list is not configured or not readable."""
     epss_scores: Mapping[str, float] | None = None
-    """The probability (0 to 1) that each id is exploited; ids without a score are missing."""
+    """The probability (0 to 1) that each vulnerability is exploited; vulnerabilities without a score are missing."""
     list_versions: ListVersions = field(default_factory=ListVersions)
     errors: Mapping[AdvisoryList, str] = field(default_factory=dict)
     """The error for each list that could not be read."""

@@ -1,4 +1,7 @@
-"""OCI artifacts attached to an image, such as signatures and attestations: manifests with other content."""
+"""OCI artifacts that are attached to an image, such as signatures and attestations.
+
+An artifact is a manifest whose blobs are not the layers of an image.
+"""
 
 from __future__ import annotations
 
@@ -10,30 +13,30 @@ from bot.model.reference import Digest
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob of an artifact, as its manifest describes it; the bytes are not included."""
+    """The description of a blob in an artifact's manifest. It does not contain the bytes of the blob."""
 
     media_type: str
     digest: Digest
     size: int
-    """Size in bytes, as the manifest states."""
+    """The size in bytes that the manifest states."""
     annotations: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A manifest whose bytes were fetched and hashed; all its text is untrusted input from whoever pushed it."""
+    """An artifact's manifest, fetched and hashed. Its texts are untrusted input from the person who pushed it."""
 
     digest: Digest
     type: str
-    """The `artifactType`, or the media type of the config if there is none; empty if there is neither."""
+    """The `artifactType`. If it is missing, the media type of the config; empty if both are missing."""
     blobs: tuple[Blob, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """An artifact that states that it refers to an image; listed by the registry, but not fetched yet."""
+    """An entry in the registry's list of artifacts that refer to an image. The artifact is not fetched yet."""
 
     digest: Digest
     type: str
-    """The type in the list, which may be less specific than the artifact's own type; empty if the list has none."""
+    """The type in the list, which may be less specific than the artifact's own type; empty if the list states none."""
     annotations: Mapping[str, str] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Tasks of an Azure Container Registry: the steps that Azure stores for them, and the images that they build."""
+"""Tasks of an Azure Container Registry: the steps of each task, and the images that these steps build."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ class DockerStep:
     dockerfile: str
     """Path relative to the folder of the context."""
     arguments: tuple[str, ...] = ()
-    """Names of the build arguments that the step sets; values are not stored, because they may be secrets."""
+    """Names of the build arguments that the step sets. Their values are not kept, because they may be secrets."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStep:
-    """A step that runs a task file from the context."""
+    """A step that runs a task file in the build context."""
 
     path: str
     """Path relative to the folder of the context."""
@@ -25,14 +25,14 @@ class FileStep:
 
 @dataclass(frozen=True, slots=True)
 class InlineStep:
-    """A step that runs a task file stored in Azure itself."""
+    """A step that runs a task file whose content is stored in Azure."""
 
     content: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class OtherStep:
-    """A step whose effect is unknown."""
+    """A step of another kind. The images that it builds are unknown."""
 
 
 TaskStep = DockerStep | FileStep | InlineStep | OtherStep
@@ -40,18 +40,18 @@ TaskStep = DockerStep | FileStep | InlineStep | OtherStep
 
 @dataclass(frozen=True, slots=True)
 class BuildTask:
-    """A task that runs again when a base image is updated."""
+    """A task in a registry, which runs again when a base image of its build is updated."""
 
     registry: str
-    """The registry host as in canonical references."""
+    """The registry's host, as it is written in canonical references."""
     name: str
     context: str = field(repr=False)
-    """URL of the source context as the user wrote it, which may contain a secret; empty if there is none."""
+    """URL of the build context as the user wrote it; empty if it is missing. It may contain a secret."""
     step: TaskStep
 
     @property
     def title(self) -> str:
-        """The name for messages; a task name contains only letters, digits, `-` and `_`."""
+        """The task and its registry, for messages. A task name contains only letters, digits, `-` and `_`."""
         return f"task {self.name} of {self.registry}"
 
 
@@ -60,7 +60,7 @@ class StepBuild:
     """A build in a step of a task file."""
 
     dockerfile: str | None
-    """Path relative to the task's folder or to `context`; None if variables determine it."""
+    """Path relative to `context`, or to the task's folder if `context` is empty; None if variables determine it."""
     context: str = ""
     """URL of another build context; empty for the folder in which the task runs."""
     arguments: tuple[str, ...] = ()

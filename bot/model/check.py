@@ -18,13 +18,13 @@ class Violation:
 
     kind: ViolationKind
     message: str
-    """Names the image and the remedy, as the start of a sentence: `python:3.12 has no digest; … pins it`."""
+    """The image and the remedy, written so that more text can follow: `python:3.12 has no digest; … pins it`."""
     violated_rule: ViolatedRule | None = None
-    """The policy rule that is violated, if the kind is POLICY."""
+    """The policy rule that is violated; None if the kind is not POLICY."""
 
     @property
     def code(self) -> str:
-        """An identifier of the violation for tools: `gone`, `policy/signature`."""
+        """An identifier of the violation that tools can use, such as `gone` or `policy/signature`."""
         return f"{self.kind}/{self.violated_rule}" if self.violated_rule is not None else self.kind.value
 
 
@@ -35,7 +35,7 @@ class CheckedOccurrence:
     verdict: Verdict
     violations: tuple[Violation, ...] = ()
     notes: tuple[str, ...] = ()
-    """Facts that could not be determined, which is not a violation."""
+    """Sentences about facts that could not be determined. Such a fact is not a violation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class CheckReport:
     """The folder as the user named it."""
     is_offline: bool
     since: str | None
-    """The revision if only lines that changed since were checked."""
+    """The revision since which a line must have changed to be checked; None if all lines were checked."""
     occurrences: tuple[CheckedOccurrence, ...]
     unsupported: tuple[UnsupportedText, ...] = ()
     failed: tuple[RunFailure, ...] = ()

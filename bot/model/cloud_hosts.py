@@ -1,4 +1,4 @@
-"""Recognises registries of Amazon and Google by their full host names; parts of a name never count."""
+"""Recognises registries of Amazon and Google. Only a full match of the host name counts, never a part of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_ecr(host: str) -> bool:
 
 
 def parse_ecr_region(host: str) -> tuple[str, bool]:
-    """Return the region of a private ECR registry, and True if its endpoint is FIPS-compliant.
+    """Return the region of a private ECR registry, and whether its endpoint is FIPS-compliant.
 
     Raises:
         ValueError: If `host` is not a private ECR registry.
@@ -33,5 +33,5 @@ def parse_ecr_region(host: str) -> tuple[str, bool]:
 
 
 def is_gar(host: str) -> bool:
-    """Return True if `host` is a registry of Google: Artifact Registry, or one of the former gcr.io hosts."""
+    """Return True if `host` is a registry of Google: Artifact Registry, or one of the older gcr.io hosts."""
     return _GAR.fullmatch(host) is not None

@@ -23,16 +23,19 @@ class ComparedImage:
     reference: ImageReference
     """The reference as the user wrote it."""
     facts: ImageFacts
-    """Facts of the digest in the reference, or of the digest that its tag points to if it has none."""
+    """Facts about the digest in `reference`. If it has no digest, facts about the digest that its tag points to."""
     scan: ScanOutcome
     contents: ImageContents | None = None
     """None if the contents could not be fetched."""
     signature: SignatureOutcome | None = None
-    """None if no entry of `trust` matches the image, so that no signature was looked up."""
+    """None if no signature was looked up, because no entry of `trust` matches the image."""
 
     @property
     def built_at(self) -> datetime | None:
-        """Build time of the image for the compared platform, or of the fetched manifest if that is unknown."""
+        """The build time of the image for the compared platform.
+
+        If it is unknown, the build time of the fetched manifest or index; None if that is unknown as well.
+        """
         scan_created = self.scan.created if isinstance(self.scan, Scan) else None
         config_created = self.contents.created if self.contents is not None else None
         return scan_created or config_created or self.facts.created
@@ -51,5 +54,5 @@ class Comparison:
 
     @property
     def is_same(self) -> bool:
-        """True if both references lead to the same digest."""
+        """True if both references identify the same digest."""
         return self.old.facts.digest == self.new.facts.digest

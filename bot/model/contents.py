@@ -14,11 +14,11 @@ class InstalledPackage:
     """A package that a scanner lists for an image."""
 
     type: str
-    """The package type as in `Finding.package_type`."""
+    """The package type, with the same values as `Finding.package_type`."""
     name: str
     version: str
     source: str = ""
-    """The source package, if findings name it instead of the binary package; empty if both names are equal."""
+    """The source package, if findings name it instead of this package; empty if both names are equal."""
 
     @property
     def name_in_findings(self) -> str:
@@ -27,7 +27,7 @@ class InstalledPackage:
 
 
 class PackageChangeKind(StrEnum):
-    """How a package differs between two images."""
+    """The kind of difference that a package has between two images."""
 
     ADDED = "added"
     REMOVED = "removed"
@@ -45,15 +45,21 @@ class PackageChange:
     type: str
     name: str
     old: tuple[str, ...]
-    """Versions of the package, the latest last if they can be ordered; several if the image has it several times."""
+    """Versions of the package in the old image; several if the image contains the package several times.
+
+    The latest version comes last if the versions can be ordered.
+    """
     new: tuple[str, ...]
+    """Versions of the package in the new image, in the same order."""
     source: str = ""
     """The source package, as in `InstalledPackage`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """The start configuration of an image; of environment variables only the names, because values may be secrets.
+    """The configuration with which a container of an image starts.
+
+    Of environment variables, only the names are kept, because their values may be secrets.
 
     https://github.com/opencontainers/image-spec/blob/main/config.md
     """
@@ -62,7 +68,7 @@ class ImageConfig:
     entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     folder: str = ""
-    """The working directory in which the image starts."""
+    """The working directory in which the container starts."""
     environment: tuple[str, ...] = ()
     ports: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
@@ -71,7 +77,7 @@ class ImageConfig:
 
 @dataclass(frozen=True, slots=True)
 class ImageContents:
-    """An image for one platform, as its manifest and config describe it; all text is untrusted input."""
+    """The properties of an image for one platform, from its manifest and config. All texts are untrusted input."""
 
     digest: Digest
     """Digest of the manifest."""
@@ -79,19 +85,19 @@ class ImageContents:
     size: int
     """Bytes to pull: the sum of all compressed layers."""
     created: datetime | None = None
-    """Build time; None if it is missing or 1970, which reproducible builds write."""
+    """Build time; None if it is missing, or if it is in 1970, as reproducible builds write."""
     source: str | None = None
-    """URL of the source repository that the image was built from."""
+    """URL of the source repository that the image was built from; None if the image does not state it."""
     revision: str | None = None
-    """Revision of the source repository."""
+    """Revision of the source repository; None if the image does not state it."""
     version: str | None = None
     platforms: tuple[str, ...] = ()
-    """Platforms of the index that contains the image; empty if it is not part of an index."""
+    """Platforms of the index that contains the image; empty if the image is not part of an index."""
 
 
 @dataclass(frozen=True, slots=True)
 class TransitionContents:
-    """The contents of both images of a transition; None for an image whose contents could not be fetched."""
+    """The contents of both images of a transition. They are None for an image whose contents could not be fetched."""
 
     old: ImageContents | None
     new: ImageContents | None

@@ -1,4 +1,7 @@
-"""Facts that one file states about image references in other files; `bot.core.references.relate` applies them."""
+"""Facts that one file states about image references in other files.
+
+Formats extract the facts, and `bot.core.references.relate` applies them.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,10 @@ class TaskFileBuild:
 
 @dataclass(frozen=True, slots=True)
 class RegistryTaskBuild:
-    """A task that is stored in Azure, and not necessarily in a file, builds a Dockerfile."""
+    """A task that is stored in Azure builds a Dockerfile. A file that describes the task may not exist."""
 
     task: str
-    """The task as messages name it."""
+    """The name of the task in messages."""
     dockerfile: FilePath
     arguments: tuple[str, ...] = ()
     """Names of the build arguments that the task sets."""
@@ -45,17 +48,19 @@ class RegistryTaskBuild:
 
 @dataclass(frozen=True, slots=True)
 class PossibleTaskBuild:
-    """Tasks may build Dockerfiles, but it could not be determined which ones."""
+    """Tasks may build Dockerfiles in a folder, but it could not be determined which Dockerfiles they build."""
 
     folder: FilePath
-    """All Dockerfiles in this folder may be built; the root of the tree is the empty string."""
+    """The folder. All Dockerfiles in it may be built. The empty string is the root of the tree."""
     reason: str
-    """The information that could not be obtained, as a sentence without its full stop."""
+    """A sentence without its full stop that says which information could not be obtained."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
-    """A kustomization replaces images in all manifests that it includes, by image names as written in the manifests.
+    """A kustomization replaces images in all manifests that it includes.
+
+    It selects images by their names, as the manifests write them.
 
     Objects of Flux and Argo CD do the same in the folders that they deploy.
     """
@@ -63,11 +68,11 @@ class Kustomization:
     path: FilePath
     names: frozenset[str]
     renamed_names: frozenset[str] = frozenset()
-    """The names that it replaces by another name; images of this name need not exist."""
+    """The names that the kustomization replaces with other names. Images with the replaced names may not exist."""
     resource_paths: tuple[FilePath, ...] = ()
-    """Files and folders relative to the root of the tree; resources outside the tree are not included."""
+    """Files and folders in the tree that the kustomization includes, relative to the root of the tree."""
     components: tuple[FilePath, ...] = ()
-    """Folders of components; their replacements apply to all resources of this kustomization."""
+    """Folders of components. The replacements of a component apply to all resources of this kustomization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +82,28 @@ class ArgoApplication:
     path: FilePath
     name: str
     locator: str
-    """Locator of the object in its file: the locators of images in the Application start with it and `/spec/`."""
+    """Locator of the object in its file. Locators of images in the Application start with this text and `/spec/`."""
     folders: tuple[str, ...]
-    """The folders as the Application writes them."""
+    """The folders, as they are written in the Application."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdaterConfig:
-    """The configuration of Argo CD Image Updater, which writes images of some Applications."""
+    """The configuration of Argo CD Image Updater, which updates the images of some Applications."""
 
     path: FilePath
     applications: str
     """A name, or a name pattern with `*`, `?` and `[…]`."""
     repositories: frozenset[str]
-    """The canonical repositories that it tracks."""
+    """The canonical names of the image repositories that it tracks."""
     write_back_target: str
-    """The file that it writes, as in `writeBackTarget`: `kustomization[:FOLDER]`, `helmvalues[:FILE]`; any other value
-    means a file of its own next to the deployed files."""
+    """The value of `writeBackTarget`: `kustomization[:FOLDER]` or `helmvalues[:FILE]`. With any other value, Image
+    Updater
+    writes to a file of its own next to the deployed files."""
 
 
 ValuePath = tuple[str, ...]
-"""Keys from a template's data down to a value: `("Values", "image", "tag")`; `*` stands for any item."""
+"""The keys that lead from a template's data to a value: `("Values", "image", "tag")`. `*` stands for any item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,20 +113,20 @@ class TemplateInclusion:
     template: str
     """Name of the included template."""
     argument_paths: frozenset[ValuePath]
-    """Values that may be passed to it, as paths in the including template's data."""
+    """Values that may be passed to the included template, as paths in the data of the including template."""
     named_arguments: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
-    """The same for values that are passed by key in a `dict`."""
+    """The keys of a `dict` that is passed to the included template, each with the values that it may contain."""
 
 
 class ValueUse(StrEnum):
     """How a template uses a value, or the output of another template."""
 
     IMAGE = "image"
-    """The value ends an image reference: a digest may be appended to it."""
+    """The value is the end of an image reference, so that a digest may be appended to it."""
     END = "end"
-    """The value ends the output of the template; the including template determines its use."""
+    """The value is the end of the template's output. Its use depends on the template that includes the output."""
     BEHIND_ALGORITHM = "behind-algorithm"
-    """The value follows `sha256:`, so it is a digest without its algorithm."""
+    """The value follows `sha256:`, and is therefore a digest without its algorithm."""
     OTHER = "other"
     CONDITION = "condition"
     """The template only tests whether the value is empty."""
@@ -129,16 +135,16 @@ class ValueUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartTemplate:
-    """How one template of a Helm chart uses values."""
+    """The ways in which one template of a Helm chart uses values."""
 
     path: FilePath
     template: str
-    """Name of a named template; empty for the output of a file."""
+    """Name of the template if it is a named one; empty for the output of the file itself."""
     uses: frozenset[tuple[ValuePath | TemplateInclusion, ValueUse]]
 
 
 class ImagePart(StrEnum):
-    """The parts of an image reference that chart values can hold separately, in the order of a reference."""
+    """A part of an image reference that can be in a chart value of its own. The order is that of a reference."""
 
     REGISTRY = "registry"
     REPOSITORY = "repository"
@@ -148,41 +154,44 @@ class ImagePart(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartValue:
-    """A chart value that may be a part of an image reference whose other parts are in other values files."""
+    """A chart value that may be a part of an image reference. The other parts may be in other values files."""
 
     path: FilePath
     line_number: int
     locator: str
     text: str
-    """The value as written; empty for null."""
+    """The value as it is written in the file; empty for null."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChartImage:
-    """An image in a chart's own values file; values files merged over it may set only some of its parts."""
+    """An image in a chart's own values file.
+
+    Other values files override this file, and may set only some parts of the image.
+    """
 
     path: FilePath
     locator: str
     """Locator of the image, which is the same in all values files."""
     parts: tuple[tuple[ImagePart, str], ...]
-    """Locators of the values that other values files may set individually."""
+    """The parts that other values files may set individually, each with the locator of its value."""
     digest_part: ImagePart
-    """The part that contains the digest, or to which it would be added."""
+    """The part that contains the digest. If the image has no digest, the part to which a digest would be added."""
     registry: str
-    """The registry, which the chart has in a value of its own."""
+    """The registry, which is in a value of its own in the chart."""
     is_certain: bool
-    """True if the chart is known to prepend that registry."""
+    """True if the chart is known to put `registry` in front of the repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """A build tool builds images; references to their names mean these local builds."""
+    """A build tool builds images. References to the names of these images mean the local builds."""
 
     path: FilePath
     images: frozenset[str]
     deployed_paths: tuple[FilePath, ...] = ()
-    """Files and folders in which `images` stand for the built images, with any tag; if empty, `images` are image
-    references as written in this folder."""
+    """Files and folders in which the names in `images` mean the built images, with any tag. If it is empty, `images`
+    contains image references as they are written in this file's folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +200,9 @@ class VariableUse:
 
     variable: str
     operator: str = ""
-    """`-`, `+` or `?`, as in shells; with a leading `:`, an empty value counts as unset."""
+    """`-`, `+` or `?`, with the same meaning as in shells. With a leading `:`, an empty value counts as unset."""
     operand: InterpolatedText = ()
-    """The text after the operator: a default, a replacement or an error message."""
+    """The text after the operator, which is a default, a replacement or an error message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +211,7 @@ class LiteralText:
 
     text: str
     span: Span | None
-    """The bytes of the text in the file; None if escapes make them differ from the text."""
+    """The position of the text in the file; None if the file contains escapes, so that its bytes differ from `text`."""
 
 
 InterpolatedText = tuple[LiteralText | VariableUse, ...]
@@ -210,7 +219,7 @@ InterpolatedText = tuple[LiteralText | VariableUse, ...]
 
 @dataclass(frozen=True, slots=True)
 class InterpolatedImage:
-    """An image in a compose file that is written with variables of its environment."""
+    """An image in a compose file that contains variables of the environment."""
 
     path: FilePath
     format: str
@@ -222,7 +231,7 @@ class InterpolatedImage:
     platform: str | None = None
     related_lines: tuple[int, ...] = ()
     is_shared: bool = False
-    """True if the same bytes are also used where no image is named."""
+    """True if the same bytes of the file are also used for something other than an image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +245,7 @@ class EnvironmentUse:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentVariable:
-    """An assignment in an `.env` file; the last assignment to a variable applies."""
+    """An assignment in an `.env` file. If a variable is assigned several times, the last assignment applies."""
 
     path: FilePath
     line_number: int
@@ -259,7 +268,8 @@ class DependabotConfig:
     path: FilePath
     updates: tuple[DependabotUpdate, ...]
     problem: str = ""
-    """Why Dependabot ignores the file, as the rest of a sentence that starts with the path; `updates` is then empty."""
+    """The reason that Dependabot ignores the file, worded to follow the file's path in a sentence. If it is set,
+    `updates` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,9 +278,9 @@ class RenovateConfig:
 
     path: FilePath
     rank: int
-    """Position in Renovate's search order; of several config files the one with the lowest rank is used."""
+    """Position in Renovate's search order. Of several config files, Renovate uses the file with the lowest rank."""
     settings: RenovateSettings | None
-    """None if Renovate cannot parse the file, and therefore does nothing."""
+    """None if Renovate cannot parse the file. Renovate then updates nothing."""
 
 
 CrossFileFact = (

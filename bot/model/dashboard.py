@@ -7,14 +7,14 @@ from enum import StrEnum
 
 
 class UserRequest(StrEnum):
-    """An action that a user requests by ticking a checkbox or by setting a label."""
+    """An action that a user requests by selecting a checkbox in the dashboard issue or by setting a label."""
 
     OPEN = "open"
     """Open the proposal now, regardless of limits and schedules."""
     AGAIN = "again"
-    """Propose the update again, although a user closed it."""
+    """Propose the update again, although a user closed its request."""
     REBASE = "rebase"
-    """Rebuild the branch, even if other people committed to it."""
+    """Create the branch again, even if other people committed to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,4 @@ class DashboardIssue:
     body: str
     is_open: bool
     number: int | None = None
+    """The number of the issue on the forge; None if the forge has not assigned a number."""

@@ -20,9 +20,9 @@ class TrackedImage:
     tag_ref: TagRef
     policy: Policy
     notes: tuple[str, ...] = ()
-    """Sentences about the image itself; sentences about the image reference are in `occurrence.notes`."""
+    """Sentences about the image. Sentences about the image reference are in `occurrence.notes`."""
     missing_tags_reason: str = ""
-    """Why other tags that the policy allows could not be listed; empty if they were listed."""
+    """The reason that other tags could not be listed, although the policy allows them; empty if they were listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,21 @@ class UpdateCandidate:
 
     digest: Digest
     platforms: tuple[str, ...] = ()
-    """Platforms of the image if it is an index, else empty."""
+    """Platforms of the image if it is an index; empty for a single manifest."""
     tag: str | None = None
     """The tag to write together with the digest; None if the tag does not change."""
     matures_at: datetime | None = None
-    """When the digest reaches the policy's minimum age; None if it already has. Evidence may lift the condition."""
+    """The time at which the digest reaches the policy's minimum age; None if it is old enough. The update may not have
+    to wait that long, because evidence can lift the condition."""
     notes: tuple[str, ...] = ()
-    """Sentences about holds that do not apply because the config accepts them."""
+    """Sentences about reasons to hold the update that the config accepts."""
 
 
 class UpdateCause(StrEnum):
-    """Why an image reference is to be updated."""
+    """The cause of an update."""
 
     MOVED = "moved"
-    """The tag points to something newer."""
+    """The tag points to a newer digest."""
     WITHDRAWN = "withdrawn"
     """The publisher rolled the tag back from the digest in the file."""
     GONE = "gone"
@@ -53,13 +54,14 @@ class UpdateCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdate:
-    """Update to the first candidate that is old enough and passes the gates; newest candidate first, never empty."""
+    """An update to the first candidate that is old enough and passes the gates."""
 
     tracked_image: TrackedImage
     candidates: tuple[UpdateCandidate, ...]
+    """The candidates, newest first; never empty."""
     cause: UpdateCause = UpdateCause.MOVED
     review_reason: str = ""
-    """A sentence that says why a person must review the update before it is merged; empty if none has to."""
+    """A sentence that says why a person must review the update before it is merged; empty if no review is needed."""
 
     @property
     def occurrence(self) -> Occurrence:
@@ -84,7 +86,7 @@ class SkippedReference:
     occurrence: Occurrence
     reason: Reason
     tracked_image: TrackedImage | None = None
-    """The tracked tag and the policy, if they are known."""
+    """The tracked tag and the policy; None if they are not known."""
     detail: str = ""
 
 
@@ -122,7 +124,7 @@ class SupersededReference:
     reason: Reason
     detail: str
     successor: str | None = None
-    """The tag that succeeds it, if it is known."""
+    """The tag that replaces the superseded tag; None if it is not known."""
 
     @property
     def occurrence(self) -> Occurrence:
@@ -131,7 +133,7 @@ class SupersededReference:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedReference:
-    """The registry lookup did not give an answer."""
+    """The tag could not be looked up in its registry."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -166,13 +168,16 @@ Decision = (
 
 
 def get_tracked_image(decision: Decision) -> TrackedImage | None:
-    """Return the tracked image that a decision is about; None if the reference tracks no tag."""
+    """Return the tracked image that a decision is about. Return None if it is a skip without a tracked tag."""
     return decision.update.tracked_image if isinstance(decision, RefusedUpdate) else decision.tracked_image
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A change from one digest to another; the unit of evidence, assessed once per run for all image references."""
+    """A change from one digest to another digest.
+
+    Evidence is collected for transitions. Each transition is assessed once per run, even if many references have it.
+    """
 
     tag_ref: TagRef
     old: Digest | None
@@ -181,7 +186,7 @@ class Transition:
     platforms: tuple[str, ...]
     """The platforms on which both images are scanned; never empty."""
     new_tag: str | None = None
-    """The new tag, if the transition changes the tag."""
+    """The new tag; None if the transition does not change the tag."""
 
     @property
     def new_tag_ref(self) -> TagRef:
@@ -190,5 +195,5 @@ class Transition:
 
     @property
     def sort_key(self) -> tuple[TagRef, bool, str, str, str, tuple[str, ...]]:
-        """A key to sort transitions by; transitions from a digest come first."""
+        """The sort key of transitions. For each tag, transitions with an old digest come first."""
         return self.tag_ref, self.old is None, self.old or "", self.new_tag or "", self.new, self.platforms

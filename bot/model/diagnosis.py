@@ -1,4 +1,4 @@
-"""The values behind `basebump doctor`: the checks of the parts of a config and their results."""
+"""The results of `basebump doctor`: checks of each part of a config."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class CheckStatus(StrEnum):
 
     OK = "ok"
     PROBLEM = "problem"
-    """A run at the requested level needs this, and it does not work."""
+    """A run at the requested level needs the action, and the action does not work."""
     UNKNOWN = "cannot-tell"
-    """The result is unknown, because only a write would show it."""
+    """The result is unknown, because only a write could show whether the action works."""
 
 
 class ConfigArea(StrEnum):
@@ -35,17 +35,17 @@ class Check:
     """One check and its result."""
 
     subject: str
-    """The component that was checked: a repository, a registry, a program."""
+    """The component that was checked, such as a repository, a registry or a program."""
     action: str
-    """The action of a run that was checked: `push branches`."""
+    """The action of a run that was checked, such as `push branches`."""
     status: CheckStatus
     result: str
-    """The outcome and, for a problem, the next step; contains text from outside."""
+    """The outcome and, for a problem, the next step. It may contain untrusted text, such as an error of a server."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisTarget:
-    """The kind of run that is diagnosed, which determines the requirements to check."""
+    """The kind of run that is diagnosed. It determines which requirements are checked."""
 
     level: RunLevel
     branch_prefix: str
@@ -56,14 +56,14 @@ class DiagnosisTarget:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All checks for runs up to a level."""
+    """All checks for a run at a level."""
 
     level: RunLevel
     checks: tuple[tuple[ConfigArea, Check], ...]
 
     @property
     def is_healthy(self) -> bool:
-        """True if no check found a problem; checks with an unknown result do not count."""
+        """True if no check found a problem. Checks with an unknown result do not count as problems."""
         return all(check.status is not CheckStatus.PROBLEM for _, check in self.checks)
 
     def count(self, status: CheckStatus) -> int:

@@ -1,10 +1,10 @@
 """All exceptions that basebump raises.
 
 BasebumpError
-├── UsageError               the command was called in a wrong way    exit 2
+├── UsageError               the command cannot run as it was called  exit 2
 │   └── ConfigError          a config file is invalid, with all its problems
 ├── InvalidReferenceError    a text is not an image reference
-├── RegistryError            a registry did not give an answer        a reason of `unresolved`
+├── RegistryError            a registry could not be queried          a reason of `unresolved`
 ├── TreeError                a tree or a file in it could not be read
 ├── ForgeError               a forge could not be read or written
 │   └── ProtectedFileError   the token may not change a protected file
@@ -13,7 +13,9 @@ BasebumpError
 ├── EditError                a planned edit does not fit the file
 └── ProcessError             a child process could not be run or failed
 
-Any other exception is a bug, exit code 3. No message may contain a secret: adapters redact before they raise.
+Any other exception is a bug, and leads to exit code 3. No message may contain a secret. Adapters therefore remove
+secrets
+from a message before they raise it.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ if TYPE_CHECKING:
 
 
 class BasebumpError(Exception):
-    """Base class of all exceptions; the message says what failed and what to do next."""
+    """Base class of all exceptions. The message says what failed and what to do next."""
 
 
 class UsageError(BasebumpError):
-    """The command was called in a way that cannot work."""
+    """The command cannot run as it was called, for example because of its options or its config file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class ConfigProblem:
     """One problem in a config file."""
 
     key: str
-    """The path of the config key: `policy[0].match.image`."""
+    """The path of the config key, such as `policy[0].match.image`; empty if the problem concerns the whole file."""
     message: str
 
     def __str__(self) -> str:
@@ -46,7 +48,7 @@ class ConfigProblem:
 
 
 class ConfigError(UsageError):
-    """A config file is invalid; `problems` lists everything that is wrong with it."""
+    """A config file is invalid. `problems` lists all of its problems."""
 
     def __init__(self, source: str, problems: tuple[ConfigProblem, ...]) -> None:
         self.source = source
@@ -62,21 +64,22 @@ class InvalidReferenceError(BasebumpError):
 
 
 class RegistryError(BasebumpError):
-    """A registry did not give an answer; `reason` is one of the reasons of `unresolved`."""
+    """A registry could not be queried. `reason` is one of the reasons of the status `unresolved`."""
 
     def __init__(self, host: str, reason: Reason, message: str, *, is_failure: bool, is_absent: bool = False) -> None:
         self.host = host
         self.reason = reason
         self.is_failure = is_failure
-        """True if basebump could not do its work (exit code 1); False if the error is a finding about the image."""
+        """True if basebump could not do its work, which leads to exit code 1. False if the error only describes the
+        image, such as an image that does not exist."""
         self.is_absent = is_absent
-        """True if the registry said that the object does not exist, and not only that it does not return it."""
+        """True if the registry stated that the object does not exist. False if the registry may only hide it."""
         super().__init__(message)
 
     def copy_for_raising(self) -> RegistryError:
-        """Return an equal error for another thread to raise.
+        """Return an equal error that another thread can raise.
 
-        An exception that is raised several times collects the tracebacks of all of them.
+        If several threads raised the same exception object, it would collect all of their tracebacks.
         """
         return RegistryError(self.host, self.reason, str(self), is_failure=self.is_failure, is_absent=self.is_absent)
 
@@ -90,7 +93,7 @@ class ForgeError(BasebumpError):
 
 
 class ProtectedFileError(ForgeError):
-    """The forge does not allow this token to change some files: on GitHub, workflows."""
+    """The forge does not allow the token to change some files, such as workflows on GitHub."""
 
 
 class StateError(BasebumpError):
@@ -98,7 +101,7 @@ class StateError(BasebumpError):
 
 
 class UnusableStateError(StateError):
-    """The database is damaged or was migrated by a later release, so that a retry with this release cannot help."""
+    """The database is damaged, or was migrated by a later release. A retry with this release cannot help."""
 
 
 class EditError(BasebumpError):
@@ -106,7 +109,7 @@ class EditError(BasebumpError):
 
 
 class ProcessError(BasebumpError):
-    """A child process could not be started, failed, ran too long or wrote too much output."""
+    """A child process could not be started, failed, ran for too long, or wrote too much output."""
 
     def __init__(self, message: str, *, is_missing: bool = False, is_timeout: bool = False) -> None:
         self.is_missing = is_missing

@@ -31,7 +31,7 @@ class Severity(IntEnum):
 
 
 Urgency = Severity | Literal[AdvisoryList.KEV]
-"""The vulnerabilities that a rule is about: those of a severity, or those that are known to be exploited."""
+"""The vulnerabilities to which a rule applies: those of a severity, or those that are known to be exploited."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,31 +39,32 @@ class Finding:
     """One vulnerability in one package."""
 
     id: str
-    """`CVE-2026-1234` if there is a CVE, else the id that the scanner uses."""
+    """The CVE id, such as `CVE-2026-1234`. If the vulnerability has no CVE id, the id that the scanner uses."""
     package: str
     package_type: str
-    """The ecosystem as the scanner names it: `debian`, `alpine`, `npm`."""
+    """The scanner's name of the ecosystem, such as `debian`, `alpine` or `npm`."""
     installed: str
     fixed_in: str | None
+    """The version that fixes the vulnerability; None if no version does."""
     severity: Severity
     title: str = ""
     platforms: tuple[str, ...] = ()
-    """The platforms that have the finding, if several platforms were compared; empty if all have it."""
+    """The platforms that have the finding; empty if all compared platforms have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressedFinding:
-    """A finding that a statement suppresses; it is shown separately and never counted."""
+    """A finding that a statement suppresses. It is shown separately, and is never counted."""
 
     finding: Finding
     why: str
-    """The reason in a few words: `exempt`, `not affected: vulnerable code not present`."""
+    """The reason in a few words, such as `exempt` or `not affected: vulnerable code not present`."""
     by: str
-    """Who made the statement, and where: `Microsoft Defender exemption`."""
+    """The author or the source of the statement, such as `Microsoft Defender exemption`."""
 
 
 class UnscannedReason(StrEnum):
-    """Why there are no findings; none of these reasons means zero findings."""
+    """The reason that the findings of an image are unknown. With each of these reasons, the image may have findings."""
 
     NO_SCANNER = "no-scanner"
     SCANNER_MISSING = "scanner-missing"
@@ -85,7 +86,7 @@ class UnscannedReason(StrEnum):
 
     @property
     def sentence(self) -> str:
-        """The reason as a sentence."""
+        """The reason as a sentence, without a capital letter and a full stop."""
         return _UNSCANNED_SENTENCES[self]
 
 
@@ -112,7 +113,7 @@ _UNSCANNED_SENTENCES: dict[UnscannedReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ScanSubject:
-    """An image to scan: a digest in a repository, for one platform."""
+    """An image to scan, identified by its repository, its digest and a platform."""
 
     tag_ref: TagRef
     digest: Digest
@@ -121,14 +122,14 @@ class ScanSubject:
 
 @dataclass(frozen=True, slots=True)
 class ScannerIdentity:
-    """The scanner, its version and its database; two scans are comparable only if these are equal."""
+    """A scanner, its version and its database. Two scans are comparable only if all three are equal."""
 
     name: str
     version: str
     database: datetime | None
     """Build time of the database; None if it is unknown."""
     run: str | None = None
-    """Id of an external scan run whose scans all used one database of unknown version; else None."""
+    """Id of an external scan run whose scans all used the same database of unknown version; None for other scans."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,26 +138,27 @@ class Scan:
 
     scanner: ScannerIdentity
     os: str
-    """Name and version of the operating system: `debian 12.11`."""
+    """Name and version of the operating system, such as `debian 12.11`."""
     findings: tuple[Finding, ...]
     created: datetime | None = None
-    """Build time of the image as its config states; None if it is missing or 1970."""
+    """Build time of the image according to its config; None if it is missing or in 1970."""
     version: str | None = None
-    """The label `org.opencontainers.image.version` of the image."""
+    """The image's label `org.opencontainers.image.version`; None if the image does not have it."""
     packages: tuple[InstalledPackage, ...] | None = None
     """Installed packages; None if the scanner does not list them."""
     set_aside: tuple[SuppressedFinding, ...] = ()
-    """Findings that are not in `findings` because a statement suppresses them."""
+    """Findings that a statement suppresses. They are not in `findings`."""
 
 
 @dataclass(frozen=True, slots=True)
 class NotScanned:
-    """The result of a scan that did not succeed; the vulnerabilities of the image are unknown."""
+    """The result of a scan that did not succeed. The vulnerabilities of the image are unknown."""
 
     reason: UnscannedReason
     detail: str = ""
     packages: tuple[InstalledPackage, ...] | None = None
-    """Installed packages, if the scanner lists them although it has no vulnerability data for the release."""
+    """Installed packages; None if the scanner did not list them. A scanner may list packages for an operating system
+    for which it has no vulnerability data."""
 
 
 ScanOutcome = Scan | NotScanned
@@ -164,37 +166,38 @@ ScanOutcome = Scan | NotScanned
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDelta:
-    """The differences between two scans; counted by distinct vulnerability."""
+    """The differences between two scans. Each distinct vulnerability is counted once."""
 
     fixed: tuple[Finding, ...]
-    """Findings of the old image that the new image does not have; never those that are suppressed in the new image."""
+    """Findings of the old image that the new image does not have. Findings that are suppressed in the new image are not
+    counted as fixed."""
     introduced: tuple[Finding, ...]
-    """Findings that count in the new image and not in the old image, where they may be suppressed."""
+    """Findings that count in the new image but not in the old image. They may be suppressed in the old image."""
     remaining: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that is known about one transition."""
+    """All that is known about one transition."""
 
     old: ScanOutcome | None
     """None if the file contains no digest, so that there is no old image to compare with."""
     new: ScanOutcome
     delta: VulnerabilityDelta | None
-    """Set only if old and new were scanned by the same scanner with the same database."""
+    """None unless the same scanner scanned the old and the new image with the same database."""
     exploited_ids: frozenset[str] | None = None
-    """Ids in either image that are known to be exploited; None if the list was not read."""
+    """Ids of vulnerabilities in either image that are known to be exploited; None if the list was not read."""
     epss_scores: Mapping[str, float] | None = None
-    """The probability (0 to 1) that each of these ids is exploited; None if the list was not read."""
+    """The probability (0 to 1) that each vulnerability is exploited; None if the list was not read."""
     list_versions: ListVersions | None = None
-    """The dates of the lists behind these values; None if no list is configured."""
+    """The dates of the public lists that were used; None if no list is configured."""
     signatures: TransitionSignatures | None = None
-    """None if no entry of `trust` matches the image, so that no signature was looked up."""
+    """None if no signature was looked up, because no entry of `trust` matches the image."""
     package_changes: tuple[PackageChange, ...] | None = None
-    """Package differences; None unless the packages of both images are known."""
+    """Differences between the packages of both images; None if the packages of an image are unknown."""
     contents: TransitionContents | None = None
     """None if the contents were not inspected."""
     by_platform: Mapping[str, Evidence] = field(default_factory=dict)
-    """The evidence for each platform if the images were scanned on several; the other fields are their union."""
+    """The evidence for each platform if the images were scanned on several platforms. The other fields combine it."""
     is_private: bool = False
     """True if the findings must not be shown where everyone can read them."""

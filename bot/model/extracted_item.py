@@ -1,6 +1,7 @@
-"""Type aliases for the items that formats extract.
+"""Type aliases for the items that formats extract from files.
 
-They are in a module of their own, so that only code that uses cross-file facts imports their classes.
+The aliases are in a module of their own, so that only code that uses cross-file facts imports the classes of these
+facts.
 """
 
 from __future__ import annotations

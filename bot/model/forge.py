@@ -17,9 +17,9 @@ class TreeEntry:
 
     path: FilePath
     size: int | None
-    """Size in bytes, if the tree knows it without reading the file."""
+    """Size in bytes; None if only reading the file could determine it."""
     oid: str | None = None
-    """Id of the git blob, if there is one."""
+    """Id of the git blob; None if the file is not in a git repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,50 +27,51 @@ class GitRepository:
     """A git repository that is part of a run."""
 
     forge: str
-    """The kind of forge: `github`, `gitlab`, `local`."""
+    """The kind of forge: `github`, `gitlab` or `local`; empty for a scanned folder."""
     name: str
     base_branch: str | None
-    """None if there is no base branch: an empty repository or a detached HEAD."""
+    """None if there is no base branch, because the repository is empty or its HEAD is detached."""
     commit: str | None
-    """The commit that the base branch points to."""
+    """The commit that the base branch points to; None if there is no base branch."""
     is_selected_by_owner: bool = False
     """True if the config selects the repository by owner or topic; False if it is named."""
     host: str | None = None
-    """`host[:port]` from which git clones the repository by its name; None if it cannot be cloned by others."""
+    """`host[:port]` from which git can clone the repository; None if others cannot clone it, like a local folder."""
     configured_name: str | None = None
-    """The name in the config, if the repository was renamed or transferred since."""
+    """The name in the config if it differs from `name`, because the repository was renamed or transferred; else
+    None."""
     is_default_base: bool = True
     """True if the base branch is the default branch of the forge."""
     is_public: bool | None = None
-    """True if everyone can read the repository; None if the forge does not say."""
+    """True if everyone can read the repository; None if the forge does not state it."""
 
     @property
     def may_be_public(self) -> bool:
-        """True unless the repository is known to be private; private evidence must then be left out."""
+        """False only if the repository is known to be private. If this is True, private evidence must be left out."""
         return self.is_public is not False
 
     @property
     def non_default_base(self) -> str | None:
-        """The base branch unless it is the default branch; part of branch names and commit trailers."""
+        """The base branch, as it appears in branch names and commit trailers; None if it is the default branch."""
         return None if self.is_default_base else self.base_branch
 
 
 @dataclass(frozen=True, slots=True)
 class ForgeLimits:
-    """Limits and properties of a forge that affect what is written."""
+    """The limits and properties of a forge that affect what basebump writes to it."""
 
     body_characters: int
     title_characters: int
     number_prefix: str = "#"
-    """The character before the number of a request in text."""
+    """The character in front of a request's number in texts: `#` on GitHub, `!` on GitLab."""
     protected_folder: str = ""
-    """Folder, with a trailing slash, of files that not every token may change; empty if there is none."""
+    """Folder whose files only some tokens may change, with a trailing slash; empty if the forge has no such folder."""
     is_automerge_cancelled_by_push: bool = False
-    """True if a push to the branch turns off automerge of the request, whoever pushes."""
+    """True if every push to the branch turns off automerge of the request, regardless of who pushes."""
     has_statuses: bool = False
     """True if the forge has commit statuses."""
     workflows: tuple[str, ...] = ()
-    """File names of workflows that must be started for each proposal because nothing triggers them."""
+    """File names of workflows that basebump starts for each proposal, because no event triggers them."""
 
     def check_text_length(self, title: str, body: str) -> None:
         """Raise ForgeError if the title or the body of a request is longer than the forge allows."""
@@ -83,7 +84,7 @@ class ForgeLimits:
 
 @dataclass(frozen=True, slots=True)
 class OpenedRequest:
-    """A request that was opened or updated."""
+    """The result of opening a request."""
 
     number: int | None
     url: str | None

@@ -1,4 +1,4 @@
-"""Observations of tags over time."""
+"""Data about tags that earlier runs stored."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from bot.model.vocabulary import Reason
 
 @dataclass(frozen=True, slots=True)
 class TagObservation:
-    """An uninterrupted period in which a tag pointed to a digest; A, then B, then A again are three observations."""
+    """An uninterrupted period in which a tag pointed to a digest.
+
+    If a tag points to A, then to B and then to A again, there are three observations.
+    """
 
     tag_ref: TagRef
     digest: Digest
@@ -21,12 +24,14 @@ class TagObservation:
 
 @dataclass(frozen=True, slots=True)
 class SupersededTag:
-    """A tag that will receive no further updates, as its repository's tags or its publisher show."""
+    """A tag that receives no further updates, according to its publisher or to the other tags of its repository."""
 
     digest: Digest
-    """The digest that the tag pointed to when this was found; a tag that was updated since is not superseded."""
+    """The digest that the tag pointed to when this was determined. If the tag points to another digest now, the entry
+    is
+    outdated and does not apply."""
     reason: Reason
-    """One of the reasons of `superseded`."""
+    """One of the reasons of the status `superseded`."""
     detail: str
     successor: str | None
-    """The tag that succeeds it, if it is known."""
+    """The tag that replaces the superseded tag; None if it is not known."""

@@ -1,4 +1,4 @@
-"""Properties of registry hosts that follow from their names: public registries, Azure Container Registry."""
+"""Properties of registries that can be determined from their host names."""
 
 from __future__ import annotations
 
@@ -32,15 +32,16 @@ PUBLIC_HOSTS: frozenset[str] = frozenset(
         "us.gcr.io",
     }
 )
-"""Hosts that are queried without being listed in the config; their images are third-party.
+"""Well-known hosts, which are queried even if the config does not list them. Their images are third-party images.
 
-Names are as in canonical references, and compared exactly.
+The names are those of canonical references, and are compared exactly.
 """
 
 PURGING_HOSTS: frozenset[str] = frozenset({"quay.io", "registry.gitlab.com"})
 """Hosts that are known to delete untagged digests after some time.
 
-https://docs.projectquay.io/use_quay.html (time machine), https://docs.gitlab.com/administration/packages/container_registry
+https://docs.projectquay.io/use_quay.html (time machine),
+https://docs.gitlab.com/administration/packages/container_registry
 """
 
 LIFECYCLE_HOST = "mcr.microsoft.com"
@@ -56,11 +57,11 @@ _ACR = re.compile(
 def is_acr(host: str) -> bool:
     """Return True if `host` has the form of an Azure Container Registry name, in any Azure cloud.
 
-    The name alone earns no trust: anyone can register such a name.
+    The name alone is no reason to trust the registry, because anyone can register such a name.
     """
     return _ACR.fullmatch(host) is not None
 
 
 def has_lifecycle_data(host: str) -> bool:
-    """Return True if publishers can attach end-of-life dates to images on `host`, as Microsoft does."""
+    """Return True if publishers can attach end-of-life dates to images on `host`, as Microsoft does on MCR."""
     return host == LIFECYCLE_HOST or is_acr(host)

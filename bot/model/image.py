@@ -14,7 +14,7 @@ from bot.model.vocabulary import Reason
 
 
 class ManifestKind(StrEnum):
-    """Whether a digest identifies an index for several platforms or the manifest of one image."""
+    """The kind of manifest that a digest identifies: an index for several platforms, or the manifest of one image."""
 
     INDEX = "index"
     MANIFEST = "manifest"
@@ -22,21 +22,23 @@ class ManifestKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TagDescriptor:
-    """The descriptor that a registry returns for a tag; not verified, because no bytes were hashed."""
+    """The descriptor that a registry returns for a tag. It is not verified, because no bytes were hashed."""
 
     digest: Digest
     media_type: str
     etag: str | None = None
-    """The ETag of the response, sent with the next request to check whether the answer is still valid."""
+    """The ETag of the response; None if there was no ETag. The next request sends it, to check whether the descriptor
+    is
+    still valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChildManifest:
-    """One image of an index, as its descriptor in the index states."""
+    """One image of an index, as the index describes it."""
 
     digest: Digest
     platform: str | None
-    """`os/architecture[/variant]`."""
+    """`os/architecture[/variant]`; None if the index does not state it."""
     annotations: tuple[tuple[str, str], ...] = ()
 
 
@@ -48,12 +50,12 @@ class Manifest:
     kind: ManifestKind
     media_type: str
     children: tuple[ChildManifest, ...] = ()
-    """The images of an index in their order, without attestations; empty for a single manifest."""
+    """The images of an index in the order of the index, without attestations; empty for a single manifest."""
     annotations: tuple[tuple[str, str], ...] = ()
 
     @property
     def platforms(self) -> tuple[str, ...]:
-        """Platforms of an index's images, in their order; empty for a single manifest."""
+        """The platforms of an index's images, in the order of the index; empty for a single manifest."""
         return tuple(child.platform for child in self.children if child.platform)
 
     def has_child(self, digest: Digest | None) -> bool:
@@ -67,14 +69,14 @@ class CachedManifest:
 
     manifest: Manifest
     repositories: frozenset[str]
-    """Canonical repositories that it was fetched from; another repository may not have the digest."""
+    """Canonical names of the repositories that the manifest was fetched from. Other repositories may not have it."""
     contents: Mapping[str, ImageContents] = field(default_factory=dict)
-    """The image contents by platform, as far as they were fetched."""
+    """The image contents by platform. Platforms whose contents were not fetched are missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class BaseImage:
-    """The base image that an image states it was built on."""
+    """The base image of an image, as the image itself states it."""
 
     name: str | None
     digest: str | None
@@ -82,13 +84,13 @@ class BaseImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """The properties that an image states in its annotations, labels and config; all text is untrusted input."""
+    """The properties that an image states in its annotations, labels and config. All texts are untrusted input."""
 
     digest: Digest
     kind: ManifestKind
     platforms: tuple[str, ...]
     created: datetime | None
-    """Build time; None if it is missing or 1970, which reproducible builds write."""
+    """Build time; None if it is missing, or if it is in 1970, as reproducible builds write."""
     source: str | None
     version: str | None
     revision: str | None
@@ -97,18 +99,18 @@ class ImageFacts:
 
 @dataclass(frozen=True, slots=True)
 class RegistryRecord:
-    """The record of a digest that the registry itself keeps, which nobody who pushes images can choose."""
+    """The registry's own record of a digest. People who push images cannot influence it."""
 
     pushed_at: datetime | None
-    """When the registry first received the digest."""
+    """The time at which the registry first received the digest."""
     tag_updated_at: datetime | None = None
-    """When the requested tag was last updated, if it now points to this digest."""
+    """The time at which the requested tag was last updated; None if the tag does not point to this digest now."""
     tags: tuple[str, ...] = ()
     is_locked: bool = False
     """True if the owner protected the digest against overwriting and deletion."""
     media_type: str | None = None
     tag_created_at: datetime | None = None
-    """When the requested tag was created."""
+    """The time at which the requested tag was created."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,43 +120,45 @@ class ResolvedTag:
     tag_ref: TagRef
     digest: Digest
     manifest: Manifest | None = None
-    """The manifest of `digest`, once its bytes were fetched and verified from the repository that the file names."""
+    """The verified manifest of `digest`, from the repository that the file names; None if it was not fetched."""
     pinned_manifests: Mapping[Digest, Manifest | None] = field(default_factory=dict)
-    """Manifests of other digests in files; None if the registry no longer has the digest."""
+    """The manifests of other digests that files contain; None for a digest that the registry no longer has."""
     same_platform_manifests: Mapping[Digest, Manifest | UnresolvedTag | None] = field(default_factory=dict)
-    """For each digest in files that is the manifest of one platform: the manifest for that platform in the index; None
-    if the index has none; UnresolvedTag if the lookup failed."""
+    """If a file pins the manifest of one platform instead of an index, the manifest for the same platform in the new
+    index, by the digest in the file. None if the index has no such manifest; UnresolvedTag if the lookup failed."""
     earlier_manifests: tuple[Manifest, ...] = ()
-    """Manifests that the tag pointed to before, if they may be proposed and can still be fetched; newest first."""
+    """Manifests that the tag pointed to earlier, newest first. Only manifests that may be proposed and can still be
+    fetched are included."""
     observations: tuple[TagObservation, ...] = ()
     """Observations of the tag in earlier runs, oldest first."""
     registry_records: Mapping[Digest, RegistryRecord] = field(default_factory=dict)
     not_pullable_reason: str = ""
-    """Why `digest` could not be fetched from the repository that the file names, although the tag points to it."""
+    """The reason that `digest` could not be fetched from the repository that the file names, although the tag points to
+    it; empty if it was fetched."""
     retention_risks: frozenset[Digest] = frozenset()
-    """Earlier digests that are old enough, but untagged in a registry that deletes untagged digests."""
+    """Earlier digests that are old enough, but have no tag and are in a registry that deletes untagged digests."""
     platform: str | None = None
-    """Platform of the manifest, from its config; set only if `digest` is not an index and the platform was needed."""
+    """Platform of the manifest, from its config; None if `digest` is an index, or if the platform was not needed."""
     pinned_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The platforms of `pinned_manifests` in the same way."""
+    """The platforms of `pinned_manifests`, with the same exceptions."""
     earlier_platforms: Mapping[Digest, str] = field(default_factory=dict)
-    """The platforms of `earlier_manifests` in the same way."""
+    """The platforms of `earlier_manifests`, with the same exceptions."""
 
     def rewind_to(self, manifest: Manifest) -> ResolvedTag:
-        """Return the state of the tag when it pointed to one of `earlier_manifests`."""
+        """Return the state of the tag as it was when the tag pointed to `manifest`, which is in `earlier_manifests`."""
         platform = self.earlier_platforms.get(manifest.digest)
         return replace(self, digest=manifest.digest, manifest=manifest, platform=platform, observations=())
 
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedTag:
-    """A tag that could not be looked up or does not exist."""
+    """A tag that could not be looked up, or that does not exist."""
 
     tag_ref: TagRef
     reason: Reason
     detail: str
     is_definite: bool = False
-    """True if the registry said that the image does not exist; False if it did not or would not answer."""
+    """True if the registry stated that the image does not exist. False if the registry gave no answer."""
 
 
 Resolution = ResolvedTag | UnresolvedTag
@@ -162,13 +166,13 @@ Resolution = ResolvedTag | UnresolvedTag
 
 @dataclass(frozen=True, slots=True)
 class PullAddress:
-    """The address from which an external tool pulls an image, with the mirror and credentials that basebump uses."""
+    """The address from which an external tool pulls an image: with the same mirror and credentials as basebump."""
 
     reference: str
-    """`host/path@digest`, with the host of the mirror if there is one."""
+    """`host/path@digest`. If a mirror is configured, the host is that of the mirror."""
     is_insecure: bool
-    """True for plain HTTP."""
+    """True if the registry is accessed over plain HTTP."""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
     ca: str | None = None
-    """Path of a file with CA certificates to trust for this host."""
+    """Path of a file with additional CA certificates to trust for this host; None if there are none."""

@@ -1,4 +1,4 @@
-"""Limits on opening proposals: how many at once, and when."""
+"""Limits on the number of proposals, the onboarding of repositories, and the times at which proposals are opened."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProposalLimits:
-    """How many proposals may be opened; None means no limit."""
+    """How many proposals may be opened. None means that there is no limit."""
 
     new_per_repository: int | None = None
     """The limit for one repository in one run."""
     new_per_run: int | None = None
-    """The limit for all repositories of a run together."""
+    """The limit for all repositories of a run combined."""
     open_per_repository: int | None = None
-    """The limit of proposals open at the same time in a repository, including those of earlier runs."""
+    """The limit of proposals that are open in a repository at the same time, including those of earlier runs."""
 
 
 DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open_per_repository=5)
@@ -23,21 +23,22 @@ DEFAULT_FLEET_LIMITS = ProposalLimits(new_per_repository=2, new_per_run=50, open
 
 @dataclass(frozen=True, slots=True)
 class RolloutOptions:
-    """How repositories that the config does not name are onboarded.
+    """How repositories that the config selects by owner or topic are onboarded.
 
-    None means the default for those repositories, and no effect on repositories that the config names.
+    If a field is None, its default applies to these repositories, and it has no effect on repositories that the config
+    names.
     """
 
     repositories_per_run: int | None = None
-    """How many repositories receive their first proposal in one run."""
+    """How many repositories may receive their first proposal in one run."""
     first_proposal: bool | None = None
-    """Whether a repository starts with one proposal for all updates; others follow after users answered it."""
+    """True if a repository starts with one proposal for all updates. Other proposals follow after it was merged."""
     needs_own_file: bool = False
-    """Whether only repositories that contain their own config file are processed, even if the config names them."""
+    """True if only repositories with a config file of their own are processed, even if the config names others."""
 
 
 DEFAULT_REPOSITORIES_PER_RUN = 20
-"""The default: as many repositories as a team can handle in a day."""
+"""The default of `repositories_per_run`, which is the number of repositories that a team can handle in a day."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,6 @@ class ProposalSchedule:
     """The times at which proposals may be opened."""
 
     cron: str
-    """Five fields, of which the first is `*`: hours and days only, because runs do not start at exact minutes."""
+    """A cron expression with five fields. The first is `*`, because runs do not start at exact minutes."""
     timezone: str = "UTC"
     """A name from the IANA time zone database."""

@@ -1,4 +1,4 @@
-"""The values of policy keys that select how something is done, and their defaults."""
+"""The values of policy keys that select one of several modes, and the default of `refresh`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 REFRESH_EVERY = timedelta(days=7)
-"""How often a proposal that waits for review may change; each change costs an approval and a CI run."""
+"""How often a proposal that waits for review may change. Each change costs an approval and a CI run."""
 
 
 class UpdateMode(StrEnum):
@@ -20,7 +20,7 @@ class UpdateMode(StrEnum):
 
 
 class SplitBy(StrEnum):
-    """How a tag's or group's updates are split into several proposals."""
+    """How the updates of a tag or a group are split into several proposals."""
 
     NOTHING = "nothing"
     FOLDER = "folder"
@@ -30,16 +30,16 @@ class OnClose(StrEnum):
     """Which updates a user declines by closing a proposal."""
 
     DIGEST = "digest"
-    """Exactly the proposed digests; the next digest is proposed."""
+    """Only the proposed digests. The next digest is proposed again."""
     LINE = "line"
-    """All later digests of its tags, too, until one fixes something urgent."""
+    """The proposed digests and all later digests of their tags, until a digest fixes an urgent vulnerability."""
 
 
 class Rebase(StrEnum):
-    """When a proposal is rebuilt because its base branch changed."""
+    """When the branch of a proposal is created again because its base branch changed."""
 
     AUTO = "auto"
-    """If it conflicts, or if the forge merges only branches that are up to date."""
+    """If the branch has conflicts, or if the forge merges only branches that are up to date."""
     NEVER = "never"
     ALWAYS = "always"
 
@@ -49,4 +49,4 @@ class WhenUnknown(StrEnum):
 
     OPEN = "open"
     HOLD = "hold"
-    """The proposal is not opened; an open proposal stays open."""
+    """The proposal is not opened. A proposal that is already open stays open."""

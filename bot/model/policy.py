@@ -1,4 +1,4 @@
-"""The policy that applies to one image reference, and all policy of a run."""
+"""The policy for one image reference, and the rules of a run from which it is computed."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True, slots=True)
 class RuleMatch:
-    """The condition of a rule; None or empty matches everything. Texts are globs that must match the whole value."""
+    """The condition of a rule. A field that is None or empty matches everything. A glob must match the whole value."""
 
     image: tuple[str, ...] = ()
-    """Globs over canonical repositories: `docker.io/library/*`."""
+    """Globs for canonical repository names, such as `docker.io/library/*`."""
     path: tuple[str, ...] = ()
     format: tuple[str, ...] = ()
     role: Role | None = None
     repository: tuple[str, ...] = ()
-    """Globs over names of git repositories."""
+    """Globs for names of git repositories."""
     base_branch: tuple[str, ...] = ()
 
 
@@ -41,46 +41,46 @@ class RequiredEvidence:
     """The evidence without which an update is refused."""
 
     scan: bool = False
-    """Whether the new image must have been scanned."""
+    """True if the new image must have been scanned."""
     signature: bool = False
-    """Whether the new image must have a signature of a trusted signer."""
+    """True if the new image must have a signature of a trusted signer."""
 
 
-class Meet(Enum):
-    """How a key of the operator's policy is combined with the same key in a repository's own file."""
+class CombineMode(Enum):
+    """The way in which a key of the operator's policy is combined with the same key in a repository's own file."""
 
     EITHER = auto()
-    """True if it is true in one of the two."""
+    """True if the key is true in one of the two."""
     UNION = auto()
-    """The operator's items, then those that the repository adds."""
+    """The operator's items, followed by the items that the repository adds."""
     LONGER = auto()
     """The longer duration."""
     NEARER = auto()
     """The more restrictive update mode."""
     STRICTER = auto()
-    """The evidence that one of the two requires."""
+    """All evidence that one of the two requires."""
     FEWER = auto()
     """The lower limit for each severity."""
     REPOSITORY = auto()
-    """The repository's value: the key decides how updates are grouped, and not which are proposed."""
+    """The repository's value. Such a key determines how updates are grouped, and not which updates are proposed."""
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyKey:
-    """What the config file, its documentation and the evaluation of rules need to know of one key."""
+    """The declaration of one policy key, for the config file, its documentation and the evaluation of rules."""
 
     name: str
     """The name in the config file."""
     field: str
-    """The name of the field of `Policy`."""
+    """The name of the key's field in `Policy`."""
     description: str
     """The documentation of the key in the operator's config, with its default."""
-    meet: Meet | None
+    combine_mode: CombineMode | None
     """None if only the operator can set the key."""
     repository_description: str
     """The documentation of the key in a repository's own file."""
     can_stop: bool
-    """Whether the key can skip or delay an update, so that a repository cannot set it for mandatory ones."""
+    """True if the key can skip or delay an update. A repository cannot set such a key for mandatory updates."""
 
 
 def _key(
@@ -88,12 +88,15 @@ def _key(
     description: str,
     *,
     name: str = "",
-    meet: Meet | None = None,
+    combine_mode: CombineMode | None = None,
     repository: str = "",
     can_stop: bool = False,
 ) -> Value:
-    """Declare a policy key; `repository` is its description in a repository's own file if that differs."""
-    key = {"name": name, "description": description, "meet": meet, "can_stop": can_stop}
+    """Declare a policy key, as the default value of its field.
+
+    `repository` is the description of the key in a repository's own file, if it differs from `description`.
+    """
+    key = {"name": name, "description": description, "combine_mode": combine_mode, "can_stop": can_stop}
     declared: Value = field(default=default, metadata=key | {"repository_description": repository or description})
     return declared
 
@@ -102,8 +105,8 @@ def _key(
 class Policy:
     """The policy for one image reference, after all rules were evaluated.
 
-    The fields are the only declaration of the keys of a rule, apart from their types in the config file
-    (`bot.settings.rules`).
+    The fields are the only declaration of a rule's keys, except for the types that the keys have in the config file.
+    `bot.settings.rules` declares these types.
     """
 
     update: UpdateMode = _key(
@@ -112,7 +115,7 @@ class Policy:
             "How far an image may be updated: not at all (`none`), to the newest digest of its tag (`digest`), or "
             "to newer tags of the same family (`patch`, `minor`, `major`). Default: `digest`."
         ),
-        meet=Meet.NEARER,
+        combine_mode=CombineMode.NEARER,
         repository=(
             "How far an image may be updated. If the operator's policy has a different value, the more "
             "restrictive of the two applies."
@@ -122,7 +125,7 @@ class Policy:
     pin: bool = _key(
         True,  # noqa: FBT003 - the value of a key
         "Whether basebump adds a digest to a reference that has none. Default: `true`.",
-        meet=Meet.EITHER,
+        combine_mode=CombineMode.EITHER,
         repository=(
             "Whether basebump adds a digest to a reference that has none. `true` applies even if the operator's "
             "policy says `false`."
@@ -135,20 +138,20 @@ class Policy:
     ignore: bool = _key(
         False,  # noqa: FBT003 - the value of a key
         "Whether the image reference is left unchanged. Default: `false`.",
-        meet=Meet.EITHER,
+        combine_mode=CombineMode.EITHER,
         repository="Whether the image reference is left unchanged.",
         can_stop=True,
     )
     labels: tuple[str, ...] = _key(
         (),
         "Labels of the proposal. Default: none.",
-        meet=Meet.UNION,
+        combine_mode=CombineMode.UNION,
         repository="Labels of the proposal, in addition to the operator's.",
     )
     reviewers: tuple[str, ...] = _key(
         (),
         "Reviewers of the proposal: logins, or teams as `team:NAME`. Default: none.",
-        meet=Meet.UNION,
+        combine_mode=CombineMode.UNION,
         repository="Reviewers of the proposal, in addition to the operator's.",
     )
     assignees: tuple[str, ...] = _key((), "The logins of the proposal's assignees. Default: none.")
@@ -180,7 +183,7 @@ class Policy:
             "How long a digest must have been known, to its registry or to `state`, before it is proposed. "
             "Default: no minimum."
         ),
-        meet=Meet.LONGER,
+        combine_mode=CombineMode.LONGER,
         repository=(
             "How long a digest must have been known before it is proposed. If the operator's policy has a "
             "different value, the longer of the two applies."
@@ -215,13 +218,13 @@ class Policy:
     group: str | None = _key(
         None,
         "The name of a group. One proposal has all updates of the group. Default: each tag has a proposal of its own.",
-        meet=Meet.REPOSITORY,
+        combine_mode=CombineMode.REPOSITORY,
         repository="The name of a group. One proposal has all updates of the group.",
     )
     split_by: SplitBy = _key(
         SplitBy.NOTHING,
         "What updates are split by: with `folder`, each folder has a proposal of its own. Default: `nothing`.",
-        meet=Meet.REPOSITORY,
+        combine_mode=CombineMode.REPOSITORY,
         repository="What updates are split by: with `folder`, each folder has a proposal of its own.",
     )
     refresh_every: timedelta = _key(
@@ -231,7 +234,7 @@ class Policy:
         (),
         "When proposals may be opened. Default: always.",
         name="schedule",
-        meet=Meet.UNION,
+        combine_mode=CombineMode.UNION,
         repository="When proposals may be opened. The operator's schedule must allow it, too.",
         can_stop=True,
     )
@@ -248,14 +251,14 @@ class Policy:
             "Whether proposals are paused for now: nothing is proposed, and open proposals stay as they are. "
             "Default: `false`."
         ),
-        meet=Meet.EITHER,
+        combine_mode=CombineMode.EITHER,
         repository="Whether proposals are paused for now: nothing is proposed, and open proposals stay as they are.",
         can_stop=True,
     )
     require: RequiredEvidence = _key(
         RequiredEvidence(),
         "The evidence that is required before an update is proposed. Default: none.",
-        meet=Meet.STRICTER,
+        combine_mode=CombineMode.STRICTER,
         repository=(
             "The evidence that is required before an update is proposed, in addition to what the operator's "
             "policy requires."
@@ -264,7 +267,7 @@ class Policy:
     allow_introduced: tuple[IntroducedLimit, ...] = _key(
         (),
         "How many new vulnerabilities an update may introduce. Default: any number.",
-        meet=Meet.FEWER,
+        combine_mode=CombineMode.FEWER,
         repository=(
             "How many new vulnerabilities an update may introduce. If the operator's policy has limits, too, the "
             "lower limit of each severity applies."
@@ -288,12 +291,12 @@ class Policy:
         ),
     )
     has_own_role_rule: bool = False
-    """True if a matching rule has `role: own`; otherwise own images are skipped. Not a key."""
+    """True if a matching rule has `role: own`. Otherwise the operator's own images are skipped. This is not a key."""
 
 
 @cache
 def policy_keys() -> Mapping[str, PolicyKey]:
-    """Return all keys of a rule by the name of their field of `Policy`, in the order of the documentation."""
+    """Return all keys of a rule by the name of their field in `Policy`, in the order of the documentation."""
     return {
         each.name: PolicyKey(**{**each.metadata, "name": each.metadata["name"] or each.name}, field=each.name)
         for each in fields(Policy)
@@ -303,14 +306,17 @@ def policy_keys() -> Mapping[str, PolicyKey]:
 
 @dataclass(frozen=True, slots=True, init=False)
 class PolicyRule:
-    """Policy keys for the image references that `match` matches; keys that are not set are left to a later rule."""
+    """Policy keys for the image references that `match` matches.
+
+    A later rule can set the keys that this rule does not set.
+    """
 
     match: RuleMatch
     keys: Mapping[str, Any]
-    """Values by the name of the field of `Policy`."""
+    """The value of each key, by the name of its field in `Policy`."""
 
     def __init__(self, match: RuleMatch | None = None, **keys: Any) -> None:
-        """Create a rule that sets `keys`. Raises TypeError if one is not a field of `Policy`."""
+        """Create a rule that sets `keys`. Raises TypeError if one of them is not a policy key."""
         if unknown := keys.keys() - policy_keys().keys():
             raise TypeError(f"not policy keys: {', '.join(sorted(unknown))}")
         object.__setattr__(self, "match", match or RuleMatch())
@@ -319,7 +325,7 @@ class PolicyRule:
 
 @dataclass(frozen=True, slots=True)
 class PolicyConfig:
-    """The policy part of the operator's config, which selecting and deciding depend on."""
+    """The part of the operator's config that determines which references are updated, and to which digest."""
 
     rules: tuple[PolicyRule, ...] = ()
     repository_rules: tuple[PolicyRule, ...] = ()
@@ -329,7 +335,7 @@ class PolicyConfig:
     listed_hosts: frozenset[str] = frozenset()
     """Registries listed in the config."""
     purging_hosts: frozenset[str] = PURGING_HOSTS
-    """Registries that delete untagged digests, built-in and declared."""
+    """Registries that delete untagged digests: those known to basebump, and those declared in the config."""
     end_of_life: tuple[ConfiguredEndOfLife, ...] = ()
     trust: tuple[TrustEntry, ...] = ()
     """The trusted signers of images; the first entry that matches an image applies."""

@@ -1,4 +1,4 @@
-"""Proposals, the requests on a forge, and the next steps between the two."""
+"""Proposals, the requests on a forge, and the steps that turn the requests into the desired proposals."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.source import FileChange, FilePath
 
 Target = str
-"""`repository:tag@digest`; a user declines a proposal's targets by closing its request."""
+"""`repository:tag@digest`. A user who closes a request declines the targets of its proposal."""
 
 NO_DRAFTS = "This forge has no drafts, so this is a normal request: review it before you merge it."
-"""Text in a request that should be a draft (`Proposal.is_draft`) on a forge without drafts."""
+"""The text that a request contains if it should be a draft (`Proposal.is_draft`), but the forge has no drafts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class ProposedImage:
     """One image that a proposal updates."""
 
     reference: str
-    """The reference in the spelling of the user, without a digest."""
+    """The reference as the file spells it, without a digest."""
     canonical: str
     tag: str
     old: str | None
@@ -33,14 +33,14 @@ class ProposedImage:
 
 @dataclass(frozen=True, slots=True)
 class ProposalPriority:
-    """The benefit of merging a proposal, as far as it is known; proposals with a higher priority are opened first."""
+    """The known benefit of merging a proposal. Proposals with a higher priority are opened first."""
 
     exploited_fixed: int = 0
     """Number of distinct fixed vulnerabilities that are known to be exploited."""
     critical_fixed: int = 0
     """Number of distinct fixed critical vulnerabilities."""
     oldest_built_at: datetime | None = None
-    """Build time of the oldest image in use."""
+    """Build time of the oldest image in use; None if it is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,52 +56,57 @@ class Proposal:
     images: tuple[ProposedImage, ...]
     targets: tuple[Target, ...]
     intent: str
-    """16 hexadecimal digits over (path, locator, value); a different intent requires a push."""
+    """16 hexadecimal digits of a hash of the values that are written, with their paths and locators. A proposal whose
+    intent changed must be pushed again."""
     report_fingerprint: str
-    """16 hexadecimal digits, see `bot.core.proposal.fingerprint`; a different report may require a new body."""
+    """16 hexadecimal digits that `bot.core.proposal.fingerprint` computes from the report. If they change, the body may
+    have to be updated."""
     attributes: RequestAttributes = NO_ATTRIBUTES
-    """Labels, reviewers and other attributes; automerge is set only if the conditions of every reference are met."""
+    """Labels, reviewers and other attributes. Automerge is set only if the conditions of every reference are met."""
     rebase: Rebase = Rebase.AUTO
     refresh_every: timedelta = REFRESH_EVERY
-    """How long an open request stays unchanged once a user accepted it, or if the new digest only aged."""
+    """How long an open request stays unchanged after a user accepted it, or if the only change is that a digest is old
+    enough now."""
     is_only_aged: bool = False
-    """True if every new digest was only too young before: the publisher released it before the current request."""
+    """True if every new digest already existed when the request was opened, and was only too young then."""
     is_onboarding: bool = False
-    """True if this is the first proposal of a repository, whose closing declines all proposals."""
+    """True if this is the first proposal of a repository. Closing its request declines all proposals."""
     user_requests: frozenset[UserRequest] = frozenset()
-    """Actions that users requested in the dashboard."""
+    """Actions that users requested in the dashboard issue."""
     is_urgent: bool = False
-    """True if the update must not wait although users accepted the current state of the request."""
+    """True if the update must not wait, even if a user accepted the current state of the request."""
     schedules: tuple[ProposalSchedule, ...] = ()
-    """All schedules must allow opening the proposal."""
+    """The schedules of all updates. Each of them must allow opening the proposal."""
     opens_at: datetime | None = None
-    """When the images in use become old enough for `open_when`; None if the proposal may be opened now."""
+    """The time at which the images in use are old enough for `open_when`; None if the proposal may be opened now."""
     awaits_evidence: bool = False
-    """True if opening waits because it is unknown which vulnerabilities the update fixes and introduces."""
+    """True if the proposal is not opened while it is unknown which vulnerabilities the update fixes and introduces."""
     priority: ProposalPriority = ProposalPriority()
     is_overdue: bool = False
-    """True if a digest in use is gone from its registry, so that limits and schedules do not apply."""
+    """True if a registry lost a digest in use. Limits and schedules do not apply then."""
     on_close: OnClose = OnClose.DIGEST
-    """What a user declines by closing the request."""
+    """The updates that a user declines by closing the request."""
     is_draft: bool = False
-    """True if the request is opened as a draft, so that nobody merges it without a review."""
+    """True if the request is opened as a draft, to prevent a merge without a review."""
     is_merge_unknown: bool = False
-    """True if automerge would be set if all images could have been scanned in this run."""
+    """True if automerge is not set only because some images could not be scanned in this run."""
     without_protected: Proposal | None = None
-    """The same proposal without files in the protected folder; None if it has none, or no other files."""
+    """The same proposal without files in the protected folder; None if it changes no file in that folder, or only files
+    in that folder."""
     protected_files: tuple[FilePath, ...] = ()
-    """Files that the proposal does not change, because the forge does not allow this token to change them."""
+    """Files that the proposal leaves out, because the forge does not allow the token to change them."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoProposal:
-    """No proposal is desired for a branch, and the reason."""
+    """No proposal is desired for a branch."""
 
     reason: str
+    """A sentence that says why no proposal is desired."""
 
 
 class RequestState(StrEnum):
-    """The state of a request on its forge; BRANCH is a branch of basebump without a request."""
+    """The state of a request on its forge. BRANCH means that a branch of basebump exists without a request."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -111,16 +116,16 @@ class RequestState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RemoteRequest:
-    """A branch or request of basebump as the forge shows it."""
+    """A branch of basebump on the forge, with its request if there is one."""
 
     branch: str
     state: RequestState
     head: str | None
     """The commit that the branch points to; None if the branch does not exist."""
     intent: str | None
-    """The intent trailer of basebump's commit; None if the branch contains other changes on top of the base.
+    """The intent in the trailer of basebump's commit; None if the branch contains other changes on top of the base.
 
-    A merge of the base branch ("Update branch") does not count as another change.
+    A merge of the base branch (GitHub's "Update branch") does not count as another change.
     """
     number: int | None = None
     url: str | None = None
@@ -129,42 +134,42 @@ class RemoteRequest:
     has_conflicts: bool = False
     """True if the forge knows that the request cannot be merged."""
     has_commented: bool = False
-    """True if basebump already commented about commits of other people."""
+    """True if basebump already commented on commits of other people."""
     is_accepted: bool = False
-    """True if a user approved the request, queued it, or enabled automerge."""
+    """True if a user approved the request, added it to a merge queue, or enabled automerge."""
     has_automerge: bool = False
     """True if basebump's own account enabled automerge."""
     ever_set: RequestAttributes | None = None
-    """Attributes that were set at any time, even if users removed them since; None if the forge cannot tell.
+    """Attributes that were set at any time, even if users removed them since; None if the forge has no history.
 
-    If the history requires additional requests to the forge, these are the current attributes; then `update_request`
-    fetches the history and skips attributes that were removed.
+    If fetching the history costs additional API calls, this field contains only the current attributes. Then,
+    `update_request` fetches the history and skips attributes that users removed.
     """
     committed_at: datetime | None = None
-    """When basebump's commit was created; if there is none, the time of the last commit."""
+    """The time of basebump's commit. If the branch has no such commit, the time of the last commit."""
     is_behind: bool = False
     """True if the base branch has commits that the branch does not contain."""
     must_be_current: bool = False
-    """True if the forge merges only branches that are up to date; fetched only if the branch is behind."""
+    """True if the forge merges only branches that are up to date. It is fetched only if `is_behind` is True."""
     user_requests: frozenset[UserRequest] = frozenset()
     """Actions that users requested by labels."""
     opened_at: datetime | None = None
     closed_at: datetime | None = None
     is_closed_by_branch_deletion: bool = False
-    """True if the request was closed because its branch was deleted, which does not decline it."""
+    """True if the request was closed because its branch was deleted. Such a close does not decline the proposal."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """Open the request, after creating or updating the branch if `must_push` is set."""
+    """Open the request. If `must_push` is True, create or update the branch first."""
 
     proposal: Proposal
     must_push: bool
-    """True if the branch does not exist, contains something else, or was merged before."""
+    """True if the branch does not exist, contains other changes than the proposal, or was merged before."""
     existing_branch: RemoteRequest | None = None
-    """An existing branch of basebump without a request."""
+    """The existing branch, if basebump pushed it without opening a request; None if there is no such branch."""
     withdrawn_request: RemoteRequest | None = None
-    """A request that basebump closed earlier and that the new one mentions."""
+    """The latest request for the branch that basebump withdrew; None if there is none. The new request mentions it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,12 +181,12 @@ class UpdateRequest:
     must_push: bool
     must_update_text: bool
     attributes: RequestAttributes = NO_ATTRIBUTES
-    """Attributes that are not set yet; `automerge` is False if the forge must no longer merge automatically."""
+    """Attributes to set. `automerge` is False if the forge must no longer merge the request automatically."""
 
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """Withdraw an open request: record the withdrawal in its mark, close it, delete its branch."""
+    """Withdraw an open request: record the withdrawal in its mark, close the request, and delete its branch."""
 
     request: RemoteRequest
     reason: str
@@ -189,13 +194,13 @@ class CloseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBranch:
-    """Delete a branch of basebump that has no request and is not desired."""
+    """Delete a branch of basebump that has no request and for which no proposal is desired."""
 
     request: RemoteRequest
 
 
 class DeferralReason(StrEnum):
-    """Why a proposal is not opened in this run."""
+    """The reason that a proposal is not opened in this run."""
 
     SCHEDULE = "schedule"
     NEW_PER_REPOSITORY = "new-per-repository"
@@ -235,29 +240,32 @@ class DeferProposal:
 
 
 class NoChangeReason(StrEnum):
-    """Why a branch or request is left unchanged."""
+    """The reason that a branch or request is left unchanged."""
 
     UNCHANGED = "unchanged"
     DECLINED = "declined"
     OPTED_OUT = "opted-out"
     """A user closed the first proposal of the repository."""
     MUTED = "muted"
-    """A user closed an earlier proposal for the same tags, and the policy applies that to all later ones."""
+    """A user closed an earlier proposal for the same tags, which also declines later ones according to the policy."""
     EDITED = "edited"
     """Another person committed to the branch."""
     ACCEPTED = "accepted"
-    """A user approved the request; the update waits."""
+    """A user accepted the request, so that the next update waits."""
     SLIDING = "sliding"
-    """The only change is that a digest is old enough now; the update waits."""
+    """The only change is that a digest is old enough now, so that the update waits."""
     UNKNOWN = "unknown"
-    """A part of the data that the proposal depends on was not read in this run."""
+    """Some data on which the proposal depends could not be read in this run."""
     TAKEN = "taken"
-    """The branch of this name contains commits that are not basebump's."""
+    """The branch contains commits that basebump did not create."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """Do nothing, except comment once on other people's commits and restore attributes of the last commit."""
+    """Leave the branch and the text of the request unchanged.
+
+    If `must_comment` is True, add the comment about commits of other people. If `attributes` are given, set them again.
+    """
 
     branch: str
     reason: NoChangeReason

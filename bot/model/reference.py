@@ -1,4 +1,4 @@
-"""Image references as written, and the canonical repositories that they mean."""
+"""Image references as files spell them, and the canonical repositories to which they refer."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DEFAULT_TAG = "latest"
 _HUB_ALIASES = frozenset({"docker.io", "index.docker.io"})
 
 MAX_REFERENCE_LENGTH = 1024
-"""Longer texts are not image references: a path has at most 255 characters, a tag 128, a digest 135."""
+"""Longer texts are not image references. A path has at most 255 characters, a tag 128, and a digest 135."""
 MAX_PATH_LENGTH = 255
 """https://github.com/distribution/reference (NameTotalLengthMax)."""
 
@@ -34,7 +34,7 @@ _IMAGE_ID = re.compile(r"[a-f0-9]{64}", re.ASCII)
 
 
 def parse_sha256(text: str) -> Digest | None:
-    """Return `text` as a digest if it is `sha256:` and 64 lower-case hexadecimal digits, else None."""
+    """Return `text` as a digest. Return None unless it is `sha256:` and 64 lower-case hexadecimal digits."""
     return Digest(text) if _SHA256.fullmatch(text) else None
 
 
@@ -45,10 +45,10 @@ def is_tag(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, order=True)
 class TagRef:
-    """A repository and a tag; the unit of registry lookups, of tag history and of proposals."""
+    """A tag in a repository. Lookups in registries, observations and proposals are made for each `TagRef`."""
 
     repository: str
-    """Canonical: `docker.io/library/nginx`."""
+    """The canonical name of the repository, such as `docker.io/library/nginx`."""
     tag: str
 
     def __str__(self) -> str:
@@ -66,16 +66,18 @@ class TagRef:
 
 @dataclass(frozen=True, slots=True)
 class ImageReference:
-    """An image reference in the spelling of the person who wrote it."""
+    """An image reference. It keeps the spelling of the text from which it was parsed."""
 
     name: str
-    """The name as written, without tag and digest: `nginx`, `ghcr.io/acme/web`, `127.0.0.1:5000/base`."""
+    """The name without tag and digest, such as `nginx`, `ghcr.io/acme/web` or `127.0.0.1:5000/base`."""
     tag: str | None
     digest: Digest | None
 
     @classmethod
     def parse(cls, text: str) -> ImageReference:
-        """Parse an image reference as Go's distribution/reference does (ParseNormalizedNamed), keeping the spelling.
+        """Parse an image reference with the grammar of Go's distribution/reference (ParseNormalizedNamed).
+
+        The spelling of the reference is kept.
 
         Raises:
             InvalidReferenceError: If `text` is not an image reference.
@@ -84,7 +86,7 @@ class ImageReference:
 
     @property
     def repository(self) -> str:
-        """The canonical repository: `docker.io/library/nginx` for `nginx`."""
+        """The canonical name of the repository, such as `docker.io/library/nginx` for `nginx`."""
         host, path = _split_name(self.name)
         return f"{host}/{path}"
 
@@ -94,12 +96,15 @@ class ImageReference:
 
     @property
     def has_registry_host(self) -> bool:
-        """True if the name starts with a registry host, so that it means the same in every file."""
+        """True if the name starts with a registry host, so that it has the same meaning in every file."""
         head, slash, _ = self.name.partition("/")
         return bool(slash) and _is_host(head)
 
     def to_tag_ref(self, default_tag: str | None = None) -> TagRef | None:
-        """Return the tag that this reference tracks: its own tag, or `default_tag`; None if there is neither."""
+        """Return the tag that this reference tracks: its own tag, or `default_tag` if it has no tag.
+
+        Return None if neither of them is given.
+        """
         tag = self.tag or default_tag
         return TagRef(self.repository, tag) if tag else None
 
@@ -112,7 +117,7 @@ class ImageReference:
 
 
 def _split_name(name: str) -> tuple[str, str]:
-    """Split a name into host and path; short names of Docker Hub are expanded."""
+    """Split a name into its host and its path. Short names of Docker Hub are expanded."""
     head, slash, rest = name.partition("/")
     if not (slash and _is_host(head)):
         return DOCKER_HUB, name if slash else f"library/{name}"

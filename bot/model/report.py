@@ -19,7 +19,7 @@ SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class RunFailure:
-    """One thing that basebump could not do; the rest of the run continued."""
+    """An action in a run that failed. The rest of the run continued."""
 
     subject: str
     stage: FailureStage
@@ -37,7 +37,7 @@ class Verdict:
     new_digest: Digest | None = None
     transition: Transition | None = None
     successor: str | None = None
-    """The tag that succeeds a superseded tag."""
+    """The tag that replaces a superseded tag; None if it is not known, or if the tag is not superseded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,30 +51,30 @@ class ProposalReport:
     files: tuple[FilePath, ...] = ()
     url: str | None = None
     note: str = ""
-    """A sentence for users: why the proposal was closed, or which attributes could not be set."""
+    """A sentence for users, such as why the proposal was closed or which attributes could not be set; may be empty."""
     body: str = ""
-    """The rendered Markdown body for display; not part of the JSON output."""
+    """The rendered Markdown body of the request. It is not part of the JSON output."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryReport:
-    """One repository or folder, and the proposals for it."""
+    """The result of a run for one base branch of a repository, or for one folder."""
 
     forge: str
-    """`github`, `local`; empty for a scanned folder."""
+    """The kind of forge, such as `github` or `local`; empty for a scanned folder."""
     name: str
     base_branch: str | None
     verdicts: tuple[Verdict, ...] = ()
     unsupported: tuple[UnsupportedText, ...] = ()
     proposals: tuple[ProposalReport, ...] = ()
     note: str = ""
-    """Why the whole repository was not processed; empty if it was."""
+    """The reason that the whole repository was not processed; empty if it was processed."""
     configured_name: str | None = None
-    """The name in the config, if the repository was renamed since."""
+    """The name in the config if the repository was renamed; else None."""
 
     @property
     def title(self) -> str:
-        """The name for display, with the base branch to distinguish several base branches of one repository."""
+        """The name for display. It includes the base branch, because one repository can have several base branches."""
         return f"{self.name} ({self.base_branch})" if self.base_branch else self.name
 
 

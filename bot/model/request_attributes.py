@@ -1,4 +1,4 @@
-"""Attributes of a request besides its branch and text: labels, reviewers, assignees, milestone, status."""
+"""Attributes of a request besides its branch and its text, such as labels, reviewers and the commit status."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ TEAM_PREFIX = "team:"
 
 
 class StatusState(StrEnum):
-    """Whether the evidence allows merging a request."""
+    """The state of a commit status, which says whether the evidence allows merging the request."""
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -27,9 +27,9 @@ class CommitStatus:
 
 
 STATUS_CONTEXT = "basebump/evidence"
-"""Name of the commit status on every forge; users refer to it in branch protection rules."""
+"""The name of the commit status on every forge. Users name it in branch protection rules."""
 MAX_STATUS_DESCRIPTION = 140
-"""Characters; GitHub's limit, which is lower than GitLab's."""
+"""The maximum number of characters. This is GitHub's limit, which is lower than GitLab's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,22 @@ class RequestAttributes:
     milestone: str | None = None
     """Title of the milestone."""
     automerge: bool | None = None
-    """Whether the forge merges the request automatically as soon as it may; None leaves this unchanged."""
+    """True if the forge merges the request automatically as soon as all of its conditions are met.
+
+    False if it does not; None to leave the setting unchanged.
+    """
     status: CommitStatus | None = None
-    """Status of the last commit of the branch; None leaves it unchanged. It is set before the text is written. The mark
-    in the text records the status and its commit, so that an interrupted run is completed, and a refused status is not
-    requested again."""
+    """Status of the last commit of the branch; None to leave the status unchanged.
+
+    The status is set before the text is written. The mark in the text records the status and its commit. With the mark,
+    the
+    next run can complete an interrupted run, and does not try to set a status again that the forge refused.
+    """
     workflows: tuple[str, ...] = ()
-    """File names of workflows to start on the branch, before the text is written as well; empty starts none."""
+    """File names of workflows to start on the branch. They are also started before the text is written."""
 
     def subtract(self, others: RequestAttributes) -> RequestAttributes:
-        """Return the attributes without those in `others`; names are compared case-insensitively, as forges do."""
+        """Return the attributes without those in `others`. Names are compared case-insensitively, like on forges."""
         return RequestAttributes(
             labels=_exclude(self.labels, others.labels),
             reviewers=_exclude(self.reviewers, others.reviewers),

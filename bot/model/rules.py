@@ -1,4 +1,4 @@
-"""The values of the keys of a rule; `bot.model.policy` has the keys."""
+"""The types of values that policy keys can have. The keys are declared in `bot.model.policy`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedHold:
-    """A hold that an owner accepts until a date."""
+    """A reason to hold or refuse an update that an owner accepts until a date."""
 
     reason: Reason
     owner: str
@@ -26,14 +26,14 @@ class AcceptedHold:
 
 @dataclass(frozen=True, slots=True)
 class AutomergeConditions:
-    """The conditions under which the forge may merge a proposal automatically; all must be met."""
+    """The conditions under which the forge may merge a proposal automatically. All of them must be met."""
 
     max_update: UpdateMode
-    """The largest update that any of its images may make."""
+    """The largest update mode that the update of any image in the proposal may have."""
     require_scan: bool = True
-    """Whether the new images must have been scanned."""
+    """True if the new images must have been scanned."""
     forbids_introduced: bool = True
-    """Whether the update must be known to introduce no vulnerability."""
+    """True if the update must be known not to introduce vulnerabilities."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +46,26 @@ class IntroducedLimit:
 
 @dataclass(frozen=True, slots=True)
 class OpenCondition:
-    """The conditions for opening a proposal; one of them is enough."""
+    """The conditions for opening a proposal. One of them is enough."""
 
     must_fix: Urgency
-    """The minimum severity of a vulnerability that it must fix, `UNKNOWN` for any; or KEV for an exploited one."""
+    """The minimum severity of a vulnerability that the update must fix. `UNKNOWN` means any vulnerability, and KEV
+    means
+    one that is known to be exploited."""
     or_older_than: timedelta | None = None
-    """The age at which the image in use is replaced regardless of what the update fixes."""
+    """The age at which the image in use is updated even if the update fixes no such vulnerability; None for no age."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredEndOfLife:
-    """A date from the operator on which support of some tags ends. Texts are globs that must match the whole value."""
+    """The date on which support of some tags ends, as the operator's config states it.
+
+    `image` and `tag` are globs, which must match the whole value.
+    """
 
     image: str
     tag: str
     date: date
     """The last day of support."""
     successor: str | None = None
-    """The tag to update to."""
+    """The tag to update to; None if the config does not set a tag."""

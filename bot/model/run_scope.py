@@ -1,4 +1,4 @@
-"""The repositories that a run includes, of those that the config selects."""
+"""The scope of a run: which of the repositories that the config selects are included."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bot.model.reference import ImageReference
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One of several runs that share the repositories of a config."""
+    """One of several runs among which the repositories of a config are divided."""
 
     number: int
     """The number of this run, starting at 1."""
@@ -19,7 +19,7 @@ class Shard:
     def has_repository(self, name: str) -> bool:
         """Return True if a repository belongs to this run.
 
-        The result depends only on the name, so that adding a repository does not reassign others.
+        The result depends only on the name. Other repositories therefore stay in their runs when a repository is added.
         """
         digest = hashlib.sha256(name.lower().encode()).digest()
         return int.from_bytes(digest[:8]) % self.total == self.number - 1
@@ -30,20 +30,23 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class RunScope:
-    """The limits of a run; by default a run includes everything."""
+    """The scope of a run. By default, a run includes everything."""
 
     names: frozenset[str] = field(default_factory=frozenset)
-    """Names of repositories; empty for all."""
+    """Names of the included repositories; empty for all repositories."""
     shard: Shard | None = None
     image: ImageReference | None = None
-    """Only repositories that use this image: exactly its tag, or any tag if the reference has none."""
+    """Include only repositories that use this image. If the reference has a tag, they must use the same tag.
+
+    None includes all repositories.
+    """
 
     def may_include(self, name: str) -> bool:
-        """Return True if a repository of this name may be part of the run."""
+        """Return True unless the name of a repository excludes the repository from the run."""
         return self.shard is None or self.shard.has_repository(name)
 
     def is_image_in_scope(self, reference: ImageReference) -> bool:
-        """Return True if the run includes a git repository because it contains this image reference."""
+        """Return True if the run includes repositories that contain `reference`."""
         image = self.image
         if image is None:
             return True

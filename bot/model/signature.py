@@ -1,4 +1,4 @@
-"""Signatures of images and their signers; failed lookups are values, too."""
+"""Signatures of images and their signers. A lookup that failed is a value, and not an exception."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bot.model.vocabulary import Reason
 
 
 class SignatureScheme(StrEnum):
-    """How a signature identifies its signer."""
+    """The way in which a signature identifies its signer."""
 
     COSIGN_KEY = "cosign-key"
     KEYLESS = "keyless"
@@ -22,7 +22,8 @@ class Signer:
 
     scheme: SignatureScheme
     identity: str
-    """For display: a key's file and fingerprint, an issuer and the identity it confirmed, a certificate's subject."""
+    """The signer as shown to users: the file and fingerprint of a key, an issuer and the identity that it confirmed, or
+    the subject of a certificate."""
 
 
 class SignedStatement(StrEnum):
@@ -31,12 +32,12 @@ class SignedStatement(StrEnum):
     SIGNATURE = "signature"
     """The image comes from the signer."""
     PROVENANCE = "provenance"
-    """How the signer built the image."""
+    """The signer built the image in the stated way."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """A verified signature: a trusted signer signed exactly this digest."""
+    """A verified signature of a trusted signer for exactly this digest."""
 
     signer: Signer
     statement: SignedStatement = SignedStatement.SIGNATURE
@@ -48,16 +49,16 @@ class NoSignature:
 
 
 class SignatureDefect(StrEnum):
-    """Why no signature of an image is valid."""
+    """The reason that a signature is not valid."""
 
     OTHER_SIGNER = "other-signer"
-    """The signature is for this image, but not by a trusted signer."""
+    """The signature is for this image, but its signer is not trusted."""
     OTHER_IMAGE = "other-image"
-    """The signature was made for another image and copied."""
+    """The signature was made for another image, and was copied to this image."""
     BROKEN = "broken"
     """The signature is damaged."""
     UNPROVED = "unproved"
-    """No trusted authority or log confirms who made the signature, or when."""
+    """No trusted authority or log confirms the signer or the time of the signature."""
 
     @property
     def sentence(self) -> str:
@@ -75,16 +76,16 @@ _DEFECT_SENTENCES: dict[SignatureDefect, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BadSignature:
-    """There is a signature, and it is not valid."""
+    """The image has a signature, but the signature is not valid."""
 
     defect: SignatureDefect
     detail: str = ""
-    """The signature that is meant, and further information about it."""
+    """Information about the signature that is not valid; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedSignature:
-    """There is a signature of a kind that this release cannot verify; the image may be trustworthy or not."""
+    """The image has a signature of a kind that this release cannot verify. The signature may be valid or not."""
 
     detail: str
 
@@ -94,10 +95,10 @@ class SignatureUnknown:
     """The signatures could not be looked up."""
 
     reason: Reason
-    """One of the reasons of `unresolved`."""
+    """One of the reasons of the status `unresolved`."""
     detail: str
     is_failure: bool
-    """True if basebump could not do its work, as in RegistryError."""
+    """True if basebump could not do its work, with the same meaning as in RegistryError."""
 
 
 SignatureOutcome = VerifiedSignature | NoSignature | BadSignature | UnsupportedSignature | SignatureUnknown

@@ -1,4 +1,4 @@
-"""Files, the image references in them, and the bytes that may be edited."""
+"""Files, the image references in these files, and the bytes that edits may replace."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A half-open byte range; an empty range is a position to insert at."""
+    """A byte range that includes `start` and excludes `end`. An empty range is a position to insert at."""
 
     start: int
     end: int
@@ -31,7 +31,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class EditSlot:
-    """Bytes that an edit may replace: `span` contains `old` and is replaced by `prefix` and the new value."""
+    """Bytes that an edit may replace: `span` contains `old`, and is replaced with `prefix` and the new value."""
 
     span: Span
     old: bytes
@@ -40,24 +40,24 @@ class EditSlot:
 
 @dataclass(frozen=True, slots=True)
 class NotEditable:
-    """A value that must not be written, because of the content of this file or another one."""
+    """A value that must not be written, because of the content of this file or of another file."""
 
     reason: Reason
     slot: EditSlot | None = None
-    """Where the value would be written if a rule in the config allows it despite the reason."""
+    """The bytes to edit if a rule in the config allows writing despite the reason; None if no rule can allow it."""
     is_certain: bool = True
-    """True if the reason is known to apply; False if that could not be determined, so that nothing is written."""
+    """True if the reason is known to apply. False if it may apply. The value is not written in either case."""
     further_reasons: tuple[Reason, ...] = ()
-    """Reasons that a rule must allow in addition before the value is written."""
+    """Further reasons, which a rule must also allow before the value is written."""
 
 
 @dataclass(frozen=True, slots=True)
 class IgnoreComment:
-    """A comment `# basebump: ignore [until=DATE] [reason]` at an image reference."""
+    """A comment `# basebump: ignore [until=DATE] [reason]` that applies to an image reference."""
 
     line_number: int
     until: date | None = None
-    """The last day on which the comment applies; None for no limit."""
+    """The last day on which the comment applies; None if the comment does not expire."""
     reason: str = ""
 
 
@@ -67,35 +67,37 @@ class Occurrence:
 
     path: FilePath
     line_number: int
-    """Line of the first byte of the reference's text, starting at 1."""
+    """Number of the line in which the text of the reference starts, counted from 1."""
     format: str
     locator: str
-    """Unique in the file, and the same before and after basebump's edits: `stage[0]`, `0/spec/containers/1/image`."""
+    """The logical position in the file, such as `stage[0]` or `0/spec/containers/1/image`. It is unique in the file,
+    and
+    basebump's edits do not change it."""
     written: str
-    """The source text: `${IMG}`."""
+    """The text in the file, such as `${IMG}`."""
     reference: ImageReference
-    """The reference after resolving variables, in the spelling of the user."""
+    """The reference after variables were resolved. Its spelling is that of the file."""
     role: Role
     digest_slot: EditSlot | NotEditable
-    """Where the digest is or would be written."""
+    """The bytes of the digest, or the position at which a digest can be added."""
     tag_slot: EditSlot | NotEditable
-    """Where the tag is or would be written."""
+    """The bytes of the tag, or the position at which a tag can be added."""
     platform: str | None = None
-    """`os/architecture[/variant]` if the file states it literally."""
+    """`os/architecture[/variant]`; None unless the file states the platform literally."""
     variables: tuple[str, ...] = ()
     """The build arguments or variables that determine the reference."""
     related_lines: tuple[int, ...] = ()
-    """Other lines on which the surrounding construct starts or ends; an ignore comment there applies, too."""
+    """Other lines on which the surrounding construct starts or ends. An ignore comment on these lines also applies."""
     ignore_comment: IgnoreComment | None = None
     notes: tuple[str, ...] = ()
-    """Sentences about other influences on the reference, such as a file that overrides an argument."""
+    """Sentences about other influences on the reference, such as another file that overrides an argument."""
     usages: tuple[tuple[FilePath, int], ...] = ()
-    """Lines in other files that use this image, as (path, line number)."""
+    """Lines in other files that use this image, each as a path and a line number."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedText:
-    """A text in place of an image reference, or a whole file, that basebump cannot parse and never edits."""
+    """A text in place of an image reference, or a whole file, that basebump cannot parse and therefore never edits."""
 
     path: FilePath
     line_number: int
@@ -108,7 +110,7 @@ class UnsupportedText:
 
 @dataclass(frozen=True, slots=True)
 class ByteEdit:
-    """Replace the bytes of `span`, which contain `old`, by `new`."""
+    """An edit that replaces the bytes in `span`, which are `old`, with `new`."""
 
     span: Span
     old: bytes
@@ -117,7 +119,7 @@ class ByteEdit:
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file with its new content."""
+    """A file and its new content."""
 
     path: FilePath
     content: bytes

@@ -1,4 +1,4 @@
-"""The signers that the operator trusts, and for which images."""
+"""The signers that the operator trusts, and the images for which they are trusted."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ class TrustedKey:
     """A public key that signs images."""
 
     name: str
-    """The file name as in the config."""
+    """The file name, as it is written in the config."""
     pem: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedIdentity:
-    """A signer without a key: an issuer confirms the identity at the moment of signing (keyless signing)."""
+    """A signer without a key. An issuer confirms the signer's identity at the time of signing (keyless signing)."""
 
     issuer: str
     """The full URL of the issuer."""
     identity: str
-    """A glob over the identities that the issuer confirms: an email address, or the URL of a workflow."""
+    """A glob for the identities that the issuer confirms, such as an email address or the URL of a workflow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,15 +31,15 @@ class NotationTrust:
     certificates: tuple[bytes, ...]
     """PEM files with the certificate authorities that are trusted to certify signers."""
     subjects: tuple[str, ...]
-    """Subjects of signers' certificates in RFC 4514 form; a certificate must have all attributes of one of them."""
+    """Subjects of signers' certificates (RFC 4514). A certificate must have all attributes of one of the subjects."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustEntry:
-    """The trusted signers of some images; a signature of one of them is enough."""
+    """The trusted signers of some images. A signature of one of these signers is enough."""
 
     image_globs: tuple[str, ...]
-    """Globs over canonical repositories; one must match."""
+    """Globs for canonical repository names. The entry applies to an image if one of the globs matches."""
     keys: tuple[TrustedKey, ...] = ()
     identities: tuple[TrustedIdentity, ...] = ()
     trusted_root: str | None = None

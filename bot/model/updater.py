@@ -7,13 +7,13 @@ from enum import StrEnum
 
 
 class BotUpdateType(StrEnum):
-    """The kind of an update; the values are Renovate's terms."""
+    """The kind of an update. The values are Renovate's terms."""
 
     MAJOR = "major"
     MINOR = "minor"
     PATCH = "patch"
     DIGEST = "digest"
-    """The digest in the file is replaced by the one that its tag points to."""
+    """The digest in the file is replaced with the digest that the tag points to."""
     PIN_DIGEST = "pinDigest"
     """A digest is added to a reference that has none."""
 
@@ -23,7 +23,7 @@ class IgnoredImages:
     """Images that Dependabot is configured not to update."""
 
     name: str
-    """An image name without its registry; `*` matches anything."""
+    """An image name without its registry. `*` matches any text."""
     update_types: frozenset[BotUpdateType] = frozenset(BotUpdateType)
 
 
@@ -35,31 +35,34 @@ class DependabotUpdate:
     ecosystem: str
     """`docker`, `docker-compose` or `helm`."""
     folders: tuple[str, ...]
-    """Globs relative to the root of the tree, which is the empty string."""
+    """Globs for folders relative to the root of the tree. The empty string is the root."""
     branch: str | None = None
-    """The branch that the entry is for; None for the default branch."""
+    """The branch to which the entry applies; None for the default branch."""
     allowed_names: tuple[str, ...] = ()
-    """Image names in the same form as ignored ones; empty for all images."""
+    """Image names in the same form as `IgnoredImages.name`; empty if all images are allowed."""
     ignored_images: tuple[IgnoredImages, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateTypeSettings:
-    """Renovate's settings per kind of update at one level of its config; None for what that level does not set."""
+    """Renovate's settings for each kind of update, at one level of its config.
+
+    A field is None if that level does not set it.
+    """
 
     enabled: bool | None = None
     pin_digests: bool | None = None
     by_update_type: tuple[tuple[BotUpdateType, bool], ...] = ()
-    """Kinds of updates that are enabled or disabled individually; the last entry for a kind applies."""
+    """Kinds of updates that are enabled or disabled individually. The last entry for each kind applies."""
 
 
 @dataclass(frozen=True, slots=True)
 class PackageRule:
-    """A package rule of Renovate; it applies where all of its matchers match."""
+    """A package rule of Renovate. It applies to updates for which all of its matchers match."""
 
     settings: UpdateTypeSettings
     managers: tuple[str, ...] | None = None
-    """Patterns, like all matchers; None if the rule does not have this matcher."""
+    """Patterns for managers. This matcher, like the following ones, is None if the rule does not have it."""
     datasources: tuple[str, ...] | None = None
     categories: tuple[str, ...] | None = None
     names: tuple[str, ...] | None = None
@@ -68,7 +71,7 @@ class PackageRule:
     branches: tuple[str, ...] | None = None
     update_types: tuple[str, ...] | None = None
     is_certain: bool = True
-    """True if these are all matchers of the rule; if not, it may apply to less than they match."""
+    """False if the rule has conditions that basebump cannot evaluate, so that it may apply to fewer updates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,14 +81,14 @@ class ManagerSettings:
     manager: str
     settings: UpdateTypeSettings = UpdateTypeSettings()
     patterns: tuple[str, ...] = ()
-    """Patterns of files that it reads in addition to its default ones."""
+    """Patterns of files that the manager reads in addition to its default files."""
     ignored_paths: tuple[str, ...] | None = None
     included_paths: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RenovateSettings:
-    """The Renovate configuration of a repository, including presets as far as they are known."""
+    """The Renovate configuration of a repository, including the presets that basebump knows."""
 
     settings: UpdateTypeSettings = UpdateTypeSettings()
     managers: tuple[ManagerSettings, ...] = ()
@@ -99,10 +102,11 @@ class RenovateSettings:
     rules: tuple[PackageRule, ...] = ()
     """Later rules override earlier ones."""
     branches: tuple[str, ...] = ()
-    """Patterns of base branches; only the default branch if empty."""
+    """Patterns of base branches; if it is empty, Renovate uses only the default branch."""
     custom_manager_patterns: tuple[str, ...] = ()
     """Patterns of files in which custom managers of the repository find images."""
     unread_presets: tuple[str, ...] = ()
     """Presets that were not read because they are stored elsewhere."""
     named_in_rules: frozenset[str] = frozenset()
-    """Managers and datasources that rules name, whatever the rules set: a repository that names them uses them."""
+    """Managers and datasources that rules name, regardless of what the rules set. A repository whose rules name them is
+    assumed to use them."""

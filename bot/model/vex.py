@@ -1,4 +1,4 @@
-"""VEX statements: what authors state about vulnerabilities in images, such as not being affected."""
+"""VEX statements, in which authors state whether vulnerabilities affect their images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class VexStatus(StrEnum):
 
     @property
     def is_suppressing(self) -> bool:
-        """True if the author states that the vulnerability needs no attention."""
+        """True if the status means that the vulnerability needs no attention."""
         return self in (VexStatus.NOT_AFFECTED, VexStatus.FIXED)
 
 
@@ -30,25 +30,25 @@ class Purl:
 
     type: str
     namespace: str
-    """Without leading and trailing slashes; empty if there is none."""
+    """The namespace without leading and trailing slashes; empty if the purl has no namespace."""
     name: str
     version: str
-    """Empty if there is none."""
+    """The version; empty if the purl has no version."""
     qualifiers: tuple[tuple[str, str], ...] = ()
-    """Sorted by name."""
+    """The qualifiers, sorted by name."""
 
     def get_qualifier(self, qualifier: str) -> str:
-        """Return the value of a qualifier; empty if the purl does not have it."""
+        """Return the value of a qualifier. Return an empty string if the purl does not have the qualifier."""
         return dict(self.qualifiers).get(qualifier, "")
 
 
 @dataclass(frozen=True, slots=True)
 class VexProduct:
-    """The subject of a statement: an image, or some packages in it."""
+    """The subject of a statement: an image, or some packages in an image."""
 
     image: Purl
     packages: tuple[Purl, ...] | None = None
-    """None if the statement is about everything in the image."""
+    """The packages; None if the statement is about the whole image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +56,14 @@ class VexStatement:
     """One statement about one vulnerability."""
 
     names: frozenset[str]
-    """The names of the vulnerability: its CVE id and aliases."""
+    """The names of the vulnerability: its CVE id and its aliases."""
     status: VexStatus
     justification: str
-    """The author's justification in a few words, untrusted input; empty if there is none."""
+    """The author's justification in a few words; empty if the author gives none. It is untrusted input."""
     products: tuple[VexProduct, ...]
     author: str
     stated_at: datetime
-    """When the statement was made; the latest of several applies."""
+    """The time of the statement. If there are several statements, the latest one applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,4 +72,4 @@ class VexStatements:
 
     statements: tuple[VexStatement, ...] = ()
     errors: tuple[tuple[str, str], ...] = ()
-    """Documents that could not be read: the config key that names them, and a sentence with the error."""
+    """The documents that could not be read: for each, the config key that names it, and a sentence with the error."""

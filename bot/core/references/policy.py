@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from bot.core.globs import is_glob_match
 from bot.model.modes import UpdateMode
-from bot.model.policy import Meet, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
+from bot.model.policy import CombineMode, Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch, policy_keys
 from bot.model.source import Occurrence
 from bot.model.vocabulary import Role
 
@@ -40,7 +40,7 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
         [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
     )
     repository_rules = [rule for rule in policy_config.repository_rules if _is_rule_match(rule.match, rule_target)]
-    return _meet_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
+    return _combine_policies(policy, _evaluate_rules(repository_rules, policy)) if repository_rules else policy
 
 
 def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
@@ -51,37 +51,37 @@ def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
     return replace(default, **keys, has_own_role_rule=any(rule.match.role is Role.OWN for rule in rules))
 
 
-def _meet_policies(policy: Policy, repository_policy: Policy) -> Policy:
+def _combine_policies(policy: Policy, repository_policy: Policy) -> Policy:
     """Combine the operator's policy with that of the repository's own file, key by key.
 
     The result is never less strict than the operator's policy. If the policy is mandatory, the repository can only
     influence how an update is proposed, not whether or when.
     """
-    met = {
-        name: _meet_values(key.meet, getattr(policy, name), getattr(repository_policy, name))
+    combined = {
+        name: _combine_values(key.combine_mode, getattr(policy, name), getattr(repository_policy, name))
         for name, key in policy_keys().items()
-        if key.meet is not None and not (policy.mandatory and key.can_stop)
+        if key.combine_mode is not None and not (policy.mandatory and key.can_stop)
     }
-    return replace(policy, **met)
+    return replace(policy, **combined)
 
 
-def _meet_values(meet: Meet, operator: Any, repository: Any) -> Any:
-    match meet:
-        case Meet.EITHER:
+def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -> Any:
+    match combine_mode:
+        case CombineMode.EITHER:
             return operator or repository
-        case Meet.UNION:
+        case CombineMode.UNION:
             return tuple(dict.fromkeys((*operator, *repository)))
-        case Meet.LONGER:
+        case CombineMode.LONGER:
             return max(operator, repository)
-        case Meet.NEARER:
+        case CombineMode.NEARER:
             return min(operator, repository, key=_UPDATE_MODES_BY_RANGE.index)
-        case Meet.STRICTER:
+        case CombineMode.STRICTER:
             return RequiredEvidence(operator.scan or repository.scan, operator.signature or repository.signature)
-        case Meet.FEWER:
+        case CombineMode.FEWER:
             return _select_strictest((*operator, *repository))
-        case Meet.REPOSITORY:
+        case CombineMode.REPOSITORY:
             return repository
-    assert_never(meet)
+    assert_never(combine_mode)
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
