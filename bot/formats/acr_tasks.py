@@ -45,9 +45,9 @@ class _AcrTasksFormat:
 
 
 def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task file, or None if a part of it cannot be parsed.
+    """Return the builds of a task file, or None if a part of the file cannot be parsed.
 
-    The caller must already know that the file is a task.
+    The caller must already know that `content` is a task.
     """
     from bot.formats._readers.acr_tasks import read_builds
 

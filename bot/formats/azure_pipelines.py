@@ -21,7 +21,7 @@ _FILES = re.compile(
     """,
     re.VERBOSE | re.DOTALL | re.IGNORECASE,
 )
-"""Common file names of pipelines and their templates; a pipeline may have any name."""
+"""Common file names of pipelines and their templates. A pipeline may also have any other name."""
 
 _JOB_PATHS: tuple[KeyPath, ...] = (
     (),  # a pipeline with a single job has the keys of a job at the top level

@@ -29,7 +29,7 @@ _STEP_AND_STAGE_PATHS: tuple[KeyPath, ...] = tuple(
 
 
 def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations of the images of a step.
+    """Return the locations at which a step names images.
 
     A pipe without `docker://` is not an image, but a version of a repository that contains a pipe. See
     https://support.atlassian.com/bitbucket-cloud/docs/step-options/.

@@ -12,7 +12,7 @@ _FILES = re.compile(r"(?:.*/)?\.circleci/.+\.ya?ml", re.DOTALL)
 _KEYWORDS = frozenset(
     {"commands", "executors", "experimental", "jobs", "orbs", "parameters", "setup", "version", "workflows"}
 )
-"""Top-level keys with a meaning. CircleCI ignores all other keys, so these may contain anchors. See
+"""Top-level keys that have a meaning. All other keys are ignored by CircleCI and may contain anchors. See
 https://circleci.com/docs/reference/configuration-reference/."""
 _CONFIG_PATHS: tuple[KeyPath, ...] = ((), ("orbs", ALL_VALUES))
 """Paths of configs. An inline orb is a config inside a config

@@ -1,4 +1,4 @@
-"""Dependabot: the image updates that `dependabot.yml` configures, so that basebump does not make them as well."""
+"""Dependabot: the image updates that `dependabot.yml` configures, which basebump leaves to Dependabot."""
 
 from __future__ import annotations
 

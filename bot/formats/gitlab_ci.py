@@ -14,8 +14,8 @@ from bot.formats._syntax.yaml.path_formats import ImageLocation, YamlPathFormat,
 from bot.ports import FileFormat
 
 _FILES = re.compile(r"(?:.*/)?(?:[^/]*\.gitlab-ci\.ya?ml|\.gitlab(?:-ci(?:\.d)?)?/(?!agents/).+\.ya?ml)", re.DOTALL)
-"""The usual names and folders of files that pipelines include; any file may be included. The config of an agent is not
-a pipeline."""
+"""The usual names and folders of files that pipelines include, although any file may be included. The config of an
+agent is not a pipeline."""
 _KEYWORDS = frozenset(
     {
         *("default", "include", "spec", "stages", "variables", "workflow"),
@@ -27,7 +27,7 @@ which is hidden if its name starts with a dot."""
 
 
 def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations of the images of a job.
+    """Return the locations at which a job names images.
 
     See https://docs.gitlab.com/ci/yaml/#image and https://docs.gitlab.com/ci/yaml/#services.
     """

@@ -1,1 +1,1 @@
-"""Readers of the formats. A reader is imported when its format reads the first file, so that start-up stays fast."""
+"""Readers of the formats. Each is imported with the first file that its format reads, to keep start-up fast."""

@@ -52,9 +52,10 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task file, including builds in other trees, or None if a part of it cannot be parsed.
+    """Return the builds of a task file, or None if a part of the file cannot be parsed.
 
-    The caller must already know that `content` is a task; unlike `read`, this function does not check that.
+    Builds in other trees are included. The caller must already know that `content` is a task. Unlike `read`, this
+    function does not check that.
     """
     builds: list[StepBuild] = []
 

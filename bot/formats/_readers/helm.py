@@ -23,7 +23,7 @@ _PARTS = r"registry|repository|tag|version|digest"
 _MAY_HAVE_IMAGES = re.compile(rf"image|{_PARTS}|\\[xuU\r\n\xc2\xe2]".encode("latin-1"), re.IGNORECASE)
 """Words that occur in the keys of every image or of its parts, and escapes that can represent their letters."""
 _MAY_BE_PART = re.compile(rf"name|repo|{_PARTS}|.*(?:image|_tag|Tag|_digest|Digest)", re.DOTALL)
-"""The keys of the parts of an image, and keys that accompany the key `image`."""
+"""Keys for a part of an image, and keys that accompany the key `image`."""
 _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 

@@ -21,8 +21,8 @@ from bot.model.source import FilePath, Occurrence, SourceFile, UnsupportedText
 
 _FORMAT = "kustomize"
 _API_GROUP_PREFIX = "kustomize.config.k8s.io/"
-"""Prefix of the apiVersion of a kustomization, which may be omitted. In other groups, such as Flux's, the kind
-`Kustomization` is something else."""
+"""Prefix of the apiVersion. A kustomization may omit its apiVersion. In other groups, such as Flux's, the kind
+`Kustomization` has another meaning."""
 
 _RESOURCE_PATHS: tuple[KeyPath, ...] = (
     ("resources", ALL_ITEMS),
@@ -69,7 +69,7 @@ class _KustomizationNodes:
     document: YamlDocument
     entries: list[ImageEntry]
     values: list[ImageCandidate]
-    """Images in the values of the charts that the kustomization renders. The templates of these charts are unknown."""
+    """Images in the values of charts that the kustomization renders. The templates of these charts are unknown."""
     patches: list[tuple[str, YamlScalar]]
 
     @classmethod

@@ -222,9 +222,9 @@ def _get_text(value: HclExpression | None) -> str | None:
 
 
 def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator[tuple[str, HclBody]]:
-    """Yield the body of each block of one of the `types`, at any depth, with its locator.
+    """Yield the bodies of all blocks whose type is in `types`, each with its locator.
 
-    Blocks that `dynamic` blocks generate are included.
+    Blocks nested at any depth are included, and also those that `dynamic` blocks generate.
     """
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"

@@ -36,7 +36,7 @@ class UnitSetting(NamedTuple):
 
 
 class BrokenUnitError(Exception):
-    """A line is not a section, a setting or a comment, so that Podman rejects the unit.
+    """A line is not a section, a setting or a comment, and so Podman rejects the unit.
 
     The error is also raised for a unit with more than MAX_LINES lines.
     """
@@ -78,7 +78,7 @@ class _JoinedLine:
     """Lines of the file that backslashes join into one."""
 
     line_number: int
-    """Number of the first of the joined lines, from 1."""
+    """Line number of the first joined line, from 1."""
     _texts: list[bytes] = field(default_factory=list)
     _pieces: list[tuple[int, int, int]] = field(default_factory=list)
     """For each of the joined lines: its offset in the text, its offset in the file, and its number."""

@@ -77,9 +77,9 @@ def _parse_parts(text: str, start: int | None, depth: int) -> InterpolatedText:
     return (*parts, *_make_literal(text, start, at, len(text)))
 
 
-def _parse_variable(name: str, text: str, start: int | None, rest: tuple[int, int], depth: int) -> VariableUse:
+def _parse_variable(name: str, text: str, start: int | None, rest_span: tuple[int, int], depth: int) -> VariableUse:
     """Parse a variable whose name has been read, given the range between the name and the closing brace."""
-    begin, end = rest
+    begin, end = rest_span
     operator = _OPERATOR.match(text, begin, end)
     if operator is None:
         return VariableUse(name)

@@ -34,7 +34,10 @@ _ENVIRONMENT_FILES = frozenset({".env", "./.env"})
 
 
 class ComposeService(NamedTuple):
-    """A service, including the mappings that are merged into it. Its properties and methods may raise TooDeepError."""
+    """A service, including the mappings that are merged into it.
+
+    Its properties and methods may raise TooDeepError.
+    """
 
     document: YamlDocument
     locator: str
@@ -42,7 +45,7 @@ class ComposeService(NamedTuple):
 
     @property
     def build(self) -> YamlNode:
-        """The value of `build`, which is a folder or a mapping; None if the service is not built."""
+        """The value of `build`, which is a folder or a mapping. None if the service is not built."""
         match self.document.get_values(self.node, "build")[-1:]:
             case [YamlScalar() as scalar] if not scalar.value or scalar.event.tag == _RESET_TAG or _is_null(scalar):
                 return None

@@ -12,7 +12,7 @@ from bot.formats._syntax.dockerfile.lexer import DockerfileInstruction
 from bot.model.vocabulary import Reason
 
 MAX_LENGTH = 2048
-"""Limit on the bytes of the result of one word. It is twice the length of the longest reference."""
+"""Limit on the bytes to which one word may expand: twice the length of the longest reference."""
 MAX_PARTS = 64
 """Limit on the byte runs, and on the uses of variables, in one result. A reference that consists of ten arguments has
 about twenty."""

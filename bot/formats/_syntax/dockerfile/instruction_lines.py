@@ -43,7 +43,7 @@ _INSTRUCTION = {
 
 
 class TextPiece(NamedTuple):
-    """A run of bytes of an instruction's text that is contiguous in the file."""
+    """A contiguous run of file bytes in the text of an instruction."""
 
     start: int
     """The offset in the text of the instruction."""
@@ -204,7 +204,10 @@ class InstructionSplitter:
 
 
 def skip_space(text: bytes, start: int, end: int) -> int:
-    """Return the first position at or after `start` that does not contain a space; at most `end`."""
+    """Return the first position at or after `start` that does not contain a space.
+
+    The result is `end` if there are only spaces.
+    """
     if start < end and text[start] in _NON_SPACE_BYTES:
         return start
     spaces = _LEADING_SPACES.match(text, start, end)

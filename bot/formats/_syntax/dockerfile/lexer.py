@@ -119,7 +119,10 @@ class DockerfileInstruction:
         return _parse_instruction(self._lines, self.rest_span[0])
 
     def find_file_start(self, word: InstructionWord) -> int | None:
-        """Return the file offset of a word that is not empty, or None if the word is not contiguous in the file."""
+        """Return the file offset of `word`, or None if its bytes are not contiguous in the file.
+
+        The word must not be empty.
+        """
         first, last = (self._get_file_offset(origin) for origin in (word.origins[0], word.origins[-1]))
         return first if last - first == len(word.value) - 1 else None
 

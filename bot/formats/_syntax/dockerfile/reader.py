@@ -1,4 +1,4 @@
-"""Read the images in the text of a Dockerfile, a separate file or inside another one, as BuildKit does.
+"""Read the images of a Dockerfile as BuildKit does. The Dockerfile may also be inside another file.
 
 A `FROM` sees only the arguments above the first `FROM`. If an argument has several defaults, the last one applies, and
 an `ARG` without a default keeps the earlier default (buildMetaArgs in frontend/dockerfile/dockerfile2llb/convert.go of
@@ -56,7 +56,7 @@ def build_global_scope(instructions: Iterable[DockerfileInstruction]) -> ArgScop
 
 
 def list_inherited_names(instructions: Iterable[DockerfileInstruction]) -> Iterator[bytes]:
-    """Yield the names of the arguments without a default. A stage inherits these from above the first `FROM`."""
+    """Yield the names of the `ARG` instructions without a default. Stages inherit these from above."""
     return (name for _, name, value in _list_definitions(instructions) if value is None)
 
 

@@ -1,9 +1,11 @@
 """Find the slots for the digest and the tag of a reference that contains arguments.
 
-A slot is the range of bytes in the file that is replaced, or after which a new value is written. It may be in the
+A slot is the range of bytes that a new value replaces, or the position at which it is inserted. A slot may be in the
 default of an argument. Then a value is written only if everything that depends on the argument needs the same value at
-the same position. A digest is also not written if it would stay in place when a user overrides an argument in the tag,
-because the digest would then silently freeze the image. If there is no slot, the result states the reason.
+the same position.
+
+A digest is also not written if a user could override an argument in the tag and the digest would stay. The digest would
+then silently freeze the image. If there is no slot, the result states the reason.
 """
 
 from __future__ import annotations
@@ -59,7 +61,7 @@ class SlotClaims:
 
     def __init__(self) -> None:
         self._digest_keys: dict[int, _SlotKey | None] = {}
-        """By argument: the key that all references agree on; None if they need none or different ones."""
+        """The key of the slot that all references need, by argument. None if they need different slots or no slot."""
         self._tag_keys: dict[int, _SlotKey | None] = {}
 
     def record_reference(self, reference: ComposedReference) -> None:

@@ -59,12 +59,12 @@ def _list_objects(value: jsonc.JsonValue) -> Iterator[jsonc.JsonObject]:
 
 
 def _list_blocks(
-    content: bytes, kind: str, value: jsonc.JsonValue, count: int, labels: tuple[str, ...] = ()
+    content: bytes, kind: str, value: jsonc.JsonValue, label_count: int, labels: tuple[str, ...] = ()
 ) -> Iterator[HclBlock]:
     for each in _list_objects(value):
-        if count > len(labels):
+        if label_count > len(labels):
             for key, inner in each.items:
-                yield from _list_blocks(content, kind, inner, count, (*labels, key.value))
+                yield from _list_blocks(content, kind, inner, label_count, (*labels, key.value))
         else:
             attributes = tuple(_make_attribute(content, key, inner) for key, inner in each.items)
             yield HclBlock(kind, labels, each.start, HclBody(attributes, ()))

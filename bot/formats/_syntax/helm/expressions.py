@@ -43,7 +43,7 @@ class ExpressionValue:
     end_sources: _SourceSet = frozenset()
     """Sources whose unchanged value is at the end of the result."""
     changed_sources: _SourceSet = frozenset()
-    """All other sources of the result: they were cut or compared, or something else follows their value."""
+    """Other sources of the result. Their values are cut or compared, or something else follows them."""
     digest_sources: _SourceSet = frozenset()
     """Sources whose unchanged value is at the end of the result, after `sha256:`."""
     entries: tuple[tuple[str, ExpressionValue], ...] = ()
@@ -62,7 +62,7 @@ class ExpressionValue:
 
     @property
     def as_changed(self) -> ExpressionValue:
-        """The value if it is used only as a whole. All its sources then count as changed."""
+        """The value for a use that only depends on the value as a whole. All its sources count as changed."""
         return ExpressionValue(changed_sources=self.sources)
 
     @property
@@ -159,7 +159,7 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return the contribution of a format verb to the result of `printf`.
+    """Return what a format verb contributes to the result of `printf`.
 
     The result still ends with the value if nothing or only a digest follows the verb.
     """

@@ -226,8 +226,8 @@ class _TemplateWalk:
     def _evaluate_node(self, node: OutputNode | TemplateCall, dot: ExpressionValue) -> ExpressionValue:
         if isinstance(node, OutputNode):
             return self.evaluator.evaluate(node.tokens, dot)
-        given = self.evaluator.evaluate(node.argument, dot) if node.argument else NO_VALUE
-        return self.evaluator.include_template(ExpressionValue(literal=node.template), given)
+        argument = self.evaluator.evaluate(node.argument, dot) if node.argument else NO_VALUE
+        return self.evaluator.include_template(ExpressionValue(literal=node.template), argument)
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
         key = _UP_TO_KEY.match(self._line_text)

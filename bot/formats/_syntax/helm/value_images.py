@@ -133,11 +133,11 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image references of the candidates of one document.
+    """Yield the image references of all candidates in one document.
 
-    If a digest would be appended to a tag, the slot is not editable (`chart-unknown`), because only the templates of
-    the chart show whether that is allowed. `variables` then contains the key path of the tag, which has to be checked
-    in the templates.
+    If a digest would be appended to a tag, the slot is not editable (`chart-unknown`). Only the templates of the chart
+    show whether a digest is allowed there. `variables` contains the key path of the tag, so that the templates can be
+    checked for it.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -350,7 +350,7 @@ def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[
 
 
 def _get_source_value(node: YamlNode) -> str:
-    """Return the source value of a scalar of any YAML type. It is empty for a null and for collections."""
+    """Return the source value of a scalar, whatever its YAML type is. It is empty for nulls and collections."""
     return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
 
 

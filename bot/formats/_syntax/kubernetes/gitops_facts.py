@@ -98,7 +98,7 @@ def _list_application_facts(
 
 
 def _list_entries(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
-    """Yield the entries of `spec.images` of a Kustomization of Flux.
+    """Yield the entries of `spec.images` in a Kustomization of Flux.
 
     See https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
     """

@@ -362,7 +362,7 @@ KINDS: dict[tuple[str, str], ImageFields] = {
 
 @cache
 def get_image_paths(group: str, kind: str) -> ImagePaths:
-    """Return the image fields of a kind in KINDS. Cached, so that a tree is built only for kinds that occur."""
+    """Return the image fields of a kind in KINDS. Cached, so trees are built only for kinds that occur."""
     return ImagePaths.build(KINDS[group, kind])
 
 

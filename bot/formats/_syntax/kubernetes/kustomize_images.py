@@ -124,8 +124,12 @@ def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot 
     """Return the slot for a new `digest` next to `newTag`, or None to append the digest to the tag instead.
 
     In flow style, the slot is after the value of `newTag`. Otherwise, it is a new line below `newTag`. A digest that is
-    appended to the tag means the same. This is necessary in JSON, if the line contains more than the key and its value,
-    if the tag is a number (which kustomize rejects), and if there is a `digest` key that cannot be filled in.
+    appended to the tag means the same. It is appended
+
+    - in JSON,
+    - if the line contains more than the key and its value,
+    - if the tag is a number, which kustomize rejects,
+    - if there is a `digest` key that cannot be filled in.
     """
     tag = image.tag
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:

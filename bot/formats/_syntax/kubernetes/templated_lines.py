@@ -165,8 +165,8 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 
     The keys of a CustomResourceDefinition do not count.
     """
-    claims = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
-    return all(claim.search(raw, start) for claim in claims) and _DEFINITION.search(raw, start) is None
+    patterns = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
+    return all(pattern.search(raw, start) for pattern in patterns) and _DEFINITION.search(raw, start) is None
 
 
 def read_templated_lines(

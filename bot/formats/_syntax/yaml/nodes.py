@@ -74,7 +74,11 @@ _LIBYAML_TOO_DEEP = "exceeded maximum nesting depth"
 
 @dataclass(slots=True)
 class YamlDocument:
-    """One document of a file."""
+    """One document of a file, with methods that follow paths through its nodes.
+
+    The methods that follow paths mark positions in the document as walked. `is_shared` uses that to find scalars that
+    an alias also uses elsewhere. Such a scalar must not be edited for only one of its positions.
+    """
 
     index: int
     """The number of the document in its file, from 0."""

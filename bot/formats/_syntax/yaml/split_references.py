@@ -173,7 +173,7 @@ def _reject_shared(
 
 
 def find_shared_scalars(images: Iterable[SplitReference]) -> frozenset[int]:
-    """Return the `id` of the event of each tag or digest that belongs to several images with different names."""
+    """Return the tags and digests (the `id` of their event) that images with different names share."""
     names: dict[int, set[str]] = defaultdict(set)
     for image in images:
         for part in (image.tag, image.digest):
