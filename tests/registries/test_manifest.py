@@ -132,7 +132,7 @@ REFUSED = {
     "a chart": (
         images.build_artifact("application/vnd.cncf.helm.config.v1+json", []).content,
         images.OCI_MANIFEST,
-        r"helm\.config\.v1.*not an image's",
+        r"helm\.config\.v1.*images do not have",
     ),
 }
 
