@@ -1,4 +1,4 @@
-"""Text from outside: whatever it says, it shows as code and does nothing."""
+"""Tests that untrusted text is always rendered as code and has no effect."""
 
 import unicodedata
 
@@ -132,7 +132,7 @@ EXPRESSIONS = [
 
 
 def _without_code(markdown: str) -> str:
-    """Return the text of a paragraph with its code spans taken out."""
+    """Return the text of a paragraph without its code spans."""
     (inline,) = [token for token in GFM.parse(markdown) if token.type == "inline"]
     assert {token.type for token in inline.children} <= HARMLESS
     return "".join(token.content for token in inline.children if token.type != "code_inline")

@@ -1,4 +1,4 @@
-"""Sizes as people say them."""
+"""Tests of the formatting of sizes."""
 
 import pytest
 

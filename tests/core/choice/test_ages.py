@@ -1,4 +1,4 @@
-"""Since when a digest is known, and what of a line's past may be taken: rules against a simple model of days."""
+"""Tests of the age of digests and of the earlier digests that may be proposed, against a simple model of days."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 
 def history(words: str) -> tuple[TagObservation, ...]:
-    """Return what daily runs saw from START on: a letter is what the tag pointed to on that day."""
+    """Return the observations of daily runs from START on. Each letter is the digest of the tag on one day."""
     sightings: list[TagObservation] = []
     for day, word in enumerate(words):
         at = START + day * DAY
@@ -30,7 +30,7 @@ def history(words: str) -> tuple[TagObservation, ...]:
 
 
 def take(words, current, held, days):
-    """Return the letters that may be taken on the day after `words`."""
+    """Return the letters of the digests that may be proposed on the day after `words`."""
     now = START + len(words) * DAY
     held_digest = digest(held) if held else None
     found = find_matured_digests(history(words), digest(current), held_digest, days * DAY, now)

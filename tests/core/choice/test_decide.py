@@ -1,4 +1,4 @@
-"""What is done at a place once its line was asked for."""
+"""Tests of the decision on an image reference after its tags were looked up."""
 
 from dataclasses import replace
 from datetime import date
@@ -55,7 +55,7 @@ def test_who_pins_one_platform_waits_where_it_could_not_be_found_out_which_and_o
 
 
 def patch_and_original(patched_ago, rebuilt_ago, held):
-    """Return a patch of a tag and the tag, pushed so many days ago; the file holds `held`."""
+    """Return a patch of a tag and the tag itself, pushed the given numbers of days ago. The file contains `held`."""
     times = {
         digest("patch"): RegistryRecord(NOW - patched_ago * DAY),
         digest("new"): RegistryRecord(NOW - rebuilt_ago * DAY),
@@ -83,7 +83,7 @@ def test_who_holds_what_was_pushed_after_its_patch_is_up_to_date():
     assert chosen(decide(place("new"), patch_and_original(1, 9, "new"), NOW)) == [digest("patch")]
 
 
-# ---- holds, and who answers for them ---------------------------------------------------------------------------------
+# ---- holds, and owners who accept them -------------------------------------------------------------------------------
 
 
 def accepting(until, reason=Reason.INDEX_CHURN):
@@ -222,7 +222,7 @@ def test_a_written_tag_that_is_no_image_is_unknown():
     assert isinstance(decide(place("old"), [nothing], NOW), UnresolvedReference)
 
 
-# ---- several lines ---------------------------------------------------------------------------------------------------
+# ---- several tags ----------------------------------------------------------------------------------------------------
 
 
 def test_what_is_too_young_and_may_be_urgent_comes_before_what_is_not_of_a_nearer_line():

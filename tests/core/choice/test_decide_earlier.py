@@ -1,4 +1,4 @@
-"""The newest that is allowed: what a place takes while the newest is too young or held."""
+"""Tests of updates to earlier digests while the newest digest is too young or held."""
 
 from dataclasses import replace
 
@@ -69,12 +69,12 @@ def test_what_is_old_enough_is_no_better_than_what_is_held_for_the_same_reason(r
 
 
 def stating(word, version):
-    """Return an index that states a version of its own."""
+    """Return an index with a version annotation."""
     return replace(index(word), annotations=((VERSION_ANNOTATION, version),))
 
 
 def held_newest(*earlier, newest="1.27.1", **more):
-    """Return a line whose newest digest states a version, `earlier` ones before it, and the file's states 1.27.2."""
+    """Return a tag whose newest and `earlier` digests state versions. The digest in the file states 1.27.2."""
     new = stating("new", newest)
     return ResolvedTag(
         NGINX, new.digest, new, {digest("old"): stating("old", "1.27.2")}, earlier_manifests=earlier, **more
@@ -96,10 +96,10 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_taken_and_the_hold_s
 @pytest.mark.parametrize(
     ("history", "min_age"),
     [
-        (seen(NGINX, ripe=9, old=4, new=1), 0),  # it was there before the one in the file
-        (seen(NGINX, ripe=4, new=1), 0),  # nobody knows when the one in the file was
+        (seen(NGINX, ripe=9, old=4, new=1), 0),  # the tag pointed to it before it pointed to the digest in the file
+        (seen(NGINX, ripe=4, new=1), 0),  # the digest in the file was never observed
         (seen(NGINX, old=9, ripe=4, new=1), 5),
-        ((*seen(NGINX, new=9, old=8, ripe=4), *seen(NGINX, new=1)), 0),  # the line went back
+        ((*seen(NGINX, new=9, old=8, ripe=4), *seen(NGINX, new=1)), 0),  # the tag was rolled back
     ],
 )
 def test_where_the_newest_is_held_nothing_is_taken_that_was_left_or_is_too_young(history, min_age):

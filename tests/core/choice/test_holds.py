@@ -1,4 +1,4 @@
-"""What makes a newer image no plain improvement: every check, and what it must not object to."""
+"""Tests of the checks that hold an update, and of the updates to which they must not object."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

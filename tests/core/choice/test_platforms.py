@@ -1,4 +1,4 @@
-"""Which scanned platform stands for the one that was asked for."""
+"""Tests of the comparison of platforms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gate has against a place, by what was decided of it."""
+"""Tests of the violations that follow from the decision on an image reference."""
 
 from __future__ import annotations
 

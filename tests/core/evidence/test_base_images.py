@@ -1,4 +1,4 @@
-"""What an image says of its base is believed as far as it is plain, and repeated as far as it is harmless."""
+"""Tests of base images in annotations: only complete statements count, and only harmless texts are shown."""
 
 import pytest
 from support.values import digest

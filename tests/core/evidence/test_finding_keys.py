@@ -1,4 +1,4 @@
-"""One name for one vulnerability, and one finding for one package."""
+"""Tests of deduplication: one id for each vulnerability, and one finding for each package."""
 
 import pytest
 from support.values import finding, scan

@@ -1,4 +1,4 @@
-"""Which candidate the gates let pass."""
+"""Tests of the gates: which candidate of an update passes."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 
 
 def evidence(decision, *outcomes):
-    """Return the evidence for each candidate in turn, compared with an old image with one critical finding."""
+    """Return the evidence for each candidate, compared with an old image that has one critical finding."""
     old = scan(finding("CVE-1900-0001", Severity.CRITICAL))
     moves = [build_transition(decision, candidate) for candidate in decision.candidates]
     return {move: compare_scans(old, outcome) for move, outcome in zip(moves, outcomes, strict=True)}

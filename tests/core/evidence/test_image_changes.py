@@ -1,4 +1,4 @@
-"""In what two images differ beside their packages, by their own words."""
+"""Tests of the differences between two images that their configs and labels show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which version is later, held against dpkg; and that no text of an image can break the question."""
+"""Tests of the comparison of versions, against dpkg, and with hostile versions."""
 
 from __future__ import annotations
 

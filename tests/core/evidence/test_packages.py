@@ -1,4 +1,4 @@
-"""What became of packages, and that what went back is refused."""
+"""Tests of package changes, and of downgrades that are refused."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_what_an_image_has_of_a_package_is_looked_up_by_its_source():
 
 
 class Counted:
-    """A list that counts how often somebody goes through it."""
+    """A list that counts how often it is iterated."""
 
     def __init__(self, items):
         self.items, self.times = items, 0
@@ -109,7 +109,7 @@ def test_long_lists_are_gone_through_once_and_not_for_each_finding_or_package():
     assert packages.times == 1
 
 
-# ---- what went back ----------------------------------------------------------------------------------------------
+# ---- downgrades --------------------------------------------------------------------------------------------------
 
 
 def gated(old, new, brings=(), cause=UpdateCause.MOVED, **policy):

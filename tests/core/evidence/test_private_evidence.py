@@ -1,4 +1,4 @@
-"""What is told of private evidence where everybody can read it."""
+"""Tests that texts which everyone can read contain no private evidence."""
 
 from __future__ import annotations
 

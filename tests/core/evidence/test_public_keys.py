@@ -1,4 +1,4 @@
-"""Which public keys sign images, and how their signatures are hashed."""
+"""Tests of the supported public keys, and of the hash algorithms of their signatures."""
 
 from __future__ import annotations
 

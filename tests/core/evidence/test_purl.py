@@ -1,4 +1,4 @@
-"""Package URLs: read in one way alone, or not at all."""
+"""Tests of the parser of package URLs, which is strict."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEYS = st.from_regex(r"[a-z][a-z0-9._-]{0,9}", fullmatch=True)
 
 
 def written(purl: Purl) -> str:
-    """Write a package URL as its specification has it."""
+    """Return a package URL in the form that the specification defines."""
     namespace = "".join(f"{quote(each, safe='')}/" for each in purl.namespace.split("/") if each)
     version = f"@{quote(purl.version, safe='')}" if purl.version else ""
     qualifiers = "&".join(f"{key}={quote(value, safe='')}" for key, value in purl.qualifiers)

@@ -1,4 +1,4 @@
-"""Evidence of several platforms: the union, in which nothing that holds on any of them is lost."""
+"""Tests that the merged evidence for several platforms contains all findings of every platform."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def test_packages_that_change_on_any_platform_are_listed_once():
 
 
 def known_on_one(before: Scan, after: Scan, *, other=UNKNOWN, **policy):
-    """Return what gates make of a move that is known on one of two platforms."""
+    """Return the result of the gates for an update with evidence for one of two platforms."""
     moved = update(f"nginx:1@{digest('old')}", "new", policy=Policy(platforms=(AMD, ARM), **policy))
     return apply_gates(
         moved, {get_first_transition(moved): merge_platforms({AMD: compare_scans(before, after), ARM: other})}, NOW

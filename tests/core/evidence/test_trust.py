@@ -1,4 +1,4 @@
-"""What a change of signatures means: who passes, who is refused, and when nobody can say."""
+"""Tests of signature changes: which updates pass, which are refused, and which stay unknown."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def test_the_first_entry_that_is_about_an_image_says_who_may_sign_it():
 
 
 def with_signatures(wanted, *found):
-    """Return the evidence for each candidate in turn."""
+    """Return the evidence for each candidate."""
     moves = [build_transition(wanted, candidate) for candidate in wanted.candidates]
     return {
         move: replace(compare_scans(None, scan()), signatures=signatures)
@@ -177,7 +177,7 @@ def test_an_earlier_candidate_is_taken_for_one_that_is_refused_and_not_for_one_t
         place("old", policy), [points_to("new", observations=history, earlier_manifests=(index("ripe"),))], NOW
     )
     assert isinstance(wanted, ImageUpdate)
-    if len(wanted.candidates) == 1:  # the decision offers earlier ones only where the newest may not pass
+    if len(wanted.candidates) == 1:  # there are earlier candidates only if the newest one might not pass
         wanted = replace(wanted, candidates=(*wanted.candidates, replace(wanted.candidates[0], digest=digest("ripe"))))
     found = apply_gates(
         wanted, with_signatures(wanted, TransitionSignatures(OURS, newest), TransitionSignatures(OURS, OURS)), NOW

@@ -1,4 +1,4 @@
-"""Which findings accepted authors answer for, and which count though somebody said something."""
+"""Tests of VEX statements: which findings they suppress, and which findings still count."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def said(image=THIS, *packages, status=VexStatus.NOT_AFFECTED, at=AT, names=("CV
 
 
 def left(outcome, *statements, subject=IMAGE):
-    """Return what still counts."""
+    """Return the findings that still count."""
     return suppress_findings(outcome, subject, group_by_image(statements)).findings
 
 
-# ---- which image -------------------------------------------------------------------------------------------------
+# ---- matching images ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_an_image_of_an_index_is_known_by_its_own_manifest_too():
     assert suppress_findings(scan(HOLE), IMAGE, by_manifest, {digest("manifest")}).findings == ()
 
 
-# ---- what is said ------------------------------------------------------------------------------------------------
+# ---- statements --------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_what_was_not_scanned_stays_so_and_what_was_set_aside_before_stays_aside
     assert [each.finding for each in outcome.set_aside] == [other, HOLE]
 
 
-# ---- which package -----------------------------------------------------------------------------------------------
+# ---- matching packages -------------------------------------------------------------------------------------------
 
 BINARIES = (InstalledPackage("debian", "libssl3", "1", "openssl"), InstalledPackage("debian", "openssl", "1"))
 

@@ -1,4 +1,4 @@
-"""When a proposal may merge by itself: only where every condition is known to hold."""
+"""Tests of automerge, which requires that every condition is known to be met."""
 
 from __future__ import annotations
 

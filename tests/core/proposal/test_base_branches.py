@@ -1,4 +1,4 @@
-"""Which base branches a config means, and which of our branches were made for which."""
+"""Tests of the selection of base branches, and of the base branch that a branch of basebump was created for."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""The commit status of a proposal: when there is one, what it says, and when it is set again."""
+"""Tests of the commit status of a proposal: when it exists, what it states, and when it is set again."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def test_a_status_fits_every_forge():
     assert len(words(*every, is_doubted=True)) == MAX_STATUS_DESCRIPTION
 
 
-# ---- what a mark remembers ---------------------------------------------------------------------------------------
+# ---- stored in the marker ----------------------------------------------------------------------------------------
 
 
 HEAD = "a" * 40
@@ -143,7 +143,7 @@ def test_what_a_mark_says_becomes_one_short_line():
     assert "\n" not in found.status.description
 
 
-# ---- when it is set again ----------------------------------------------------------------------------------------
+# ---- set again ---------------------------------------------------------------------------------------------------
 
 
 KNOWN = replace(WANTED, attributes=RequestAttributes(status=STATUS))

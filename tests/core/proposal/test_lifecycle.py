@@ -1,4 +1,4 @@
-"""The life of a proposal: every row is a claim."""
+"""Tests of the lifecycle of a proposal. Each row of a table is one case."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -279,7 +279,7 @@ def test_an_open_request_wins_over_older_ones():
     )
 
 
-# When the base moves on
+# When the base branch changes
 
 
 @pytest.mark.parametrize(

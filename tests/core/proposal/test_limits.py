@@ -1,4 +1,4 @@
-"""What may be opened now, and what waits."""
+"""Tests of which proposals are opened now, and which have to wait."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ def propose(name: str, **more) -> OpenRequest:
 
 
 def queue(limits: ProposalLimits, opens, is_open: int, wave: int | None = None, repository: str = "") -> OpenQueue:
-    """A queue of a repository of its own, unless it is named."""
+    """Return a queue for a new repository, or for `repository` if it is given."""
     return OpenQueue(repository or object(), limits, opens, is_open, wave)
 
 

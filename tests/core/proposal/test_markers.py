@@ -1,4 +1,4 @@
-"""What is written into commits and bodies is read back, and nothing else is."""
+"""Tests that trailers and markers can be parsed again, and that no other texts are parsed as such."""
 
 import json
 import re

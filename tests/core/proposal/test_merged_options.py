@@ -1,4 +1,4 @@
-"""What the policies of several places ask for together."""
+"""Tests of options that are merged from the policies of several image references."""
 
 from __future__ import annotations
 

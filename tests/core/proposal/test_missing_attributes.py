@@ -1,4 +1,4 @@
-"""What an open request has besides its words: what is set once, what is not set again, and merging by itself."""
+"""Tests of the attributes of an open request: which are set, which are not set again, and automerge."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -48,7 +48,7 @@ def test_where_nobody_can_say_what_was_set_nothing_is_set_again():
     assert step(LABELLED, before) == NoChange(BRANCH, NoChangeReason.UNCHANGED, before)
 
 
-# Merging by itself
+# Automerge
 
 
 ARMED_BODY = f"text\n\n{render_marker(BodyMarker(TARGETS, REPORT, has_automerge=True))}"

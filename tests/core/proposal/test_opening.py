@@ -1,4 +1,4 @@
-"""What is worth opening a proposal for, and what waits."""
+"""Tests of when a proposal is worth opening, and when it has to wait."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -101,7 +101,7 @@ def test_what_is_unknown_waits_while_another_run_may_know_or_as_a_rule_says(why,
         )
 
 
-# ---- what is known to be exploited -------------------------------------------------------------------------------
+# ---- exploited vulnerabilities -----------------------------------------------------------------------------------
 
 EXPLOITED = OpenCondition(AdvisoryList.KEV)
 LISTED = frozenset({"CVE-2026-1"})

@@ -1,4 +1,4 @@
-"""What titles and commit messages say, and that nothing in them acts."""
+"""Tests of titles and commit messages, and that no text in them has an effect on a forge."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""Boxes: what people tick is read back, and nothing else is."""
+"""Tests of checkboxes: only those that users tick are parsed as requests."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Which places a change touches."""
+"""Tests of which image references a change touches."""
 
 from __future__ import annotations
 

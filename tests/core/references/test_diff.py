@@ -1,4 +1,4 @@
-"""Which lines a patch changes: as git writes patches, over any bytes."""
+"""Tests of the parser of diffs, with patches that git makes from arbitrary bytes."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_of_what_git_writes_the_lines_that_are_left_out_are_all_old(files):
         if before == after:
             assert name not in changed
     added = [line.split(b"\t")[0] for line in counted.split(b"\n") if line]
-    if b"-" not in added:  # what git takes for binary it does not count
+    if b"-" not in added:  # git does not count the lines of files that it considers binary
         assert sum(len(each) for ranges in changed.values() for each in ranges) == sum(map(int, added))
 
 
@@ -134,6 +134,6 @@ def _git(folder: str, option: str) -> bytes:
 
 
 def _is_within(lines: list[bytes], others: list[bytes]) -> bool:
-    """Say whether `lines` are some of `others`, in their order; the end of the last may be another."""
+    """Return True if `lines` are a subsequence of `others`. The last line may end in another way."""
     rest = iter(others)
     return all(line in rest for line in lines if line)

@@ -116,7 +116,7 @@ def test_an_edit_may_add_lines_above_what_nobody_can_read_but_no_text_may_come_o
 
 
 def _moved(content: str, written: str, new: UpdateCandidate, *, tag=True) -> str:
-    """Return `content` with the reference `written` in it moved."""
+    """Return `content` with the reference `written` updated."""
     reference, start = ImageReference.parse(written), content.index(written)
     end_of_tag = start + len(f"{reference.name}:{reference.tag}")
     tag_slot = EditSlot(Span(end_of_tag - len(reference.tag), end_of_tag), reference.tag.encode())

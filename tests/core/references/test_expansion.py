@@ -1,4 +1,4 @@
-"""What texts with variables come to, and in which bytes the end of a reference stands."""
+"""Tests of the expansion of variables, and of the bytes that contain the end of a reference."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DIGEST = "sha256:" + "a" * 64
 
 
 def values_of(**values: str) -> dict[str, ExpandedText]:
-    """Return variables whose values begin at byte 1000 of the `.env`, each."""
+    """Return expanded variables. The value of each begins at byte 1000 of the `.env` file."""
     expanded: dict[str, ExpandedText] = {}
     for name, value in values.items():
         variable = EnvironmentVariable(ENVIRONMENT, 1, name, parse_text(value, 1000))

@@ -1,4 +1,4 @@
-"""Addresses of git repositories that builds run in."""
+"""Tests of the parser of git URLs that are build contexts."""
 
 from __future__ import annotations
 

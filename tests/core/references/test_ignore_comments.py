@@ -1,4 +1,4 @@
-"""What of a file's comments is about a place."""
+"""Tests of which comments in a file apply to an image reference."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for all tags, in whatever order a registry names them."""
+"""Properties that hold for all tags, in whatever order a registry lists them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dockerfiles that ACR tasks build."""
+"""Tests of base images in Dockerfiles that ACR tasks build."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_of_several_tasks_the_first_says_why():
     assert found.notes == ("acb.yaml:3 builds it; which stages the task watches is set in Azure",)
 
 
-# What no file says
+# Tasks that no file describes
 
 
 KNOWN = RegistryTaskBuild("the task web of contoso.azurecr.io", FilePath("app/Dockerfile"), ("NODE",))

@@ -1,4 +1,4 @@
-"""Build arguments that a build file sets."""
+"""Tests of notes about build arguments that a build file sets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that a build tool builds are left alone where they are deployed."""
+"""Tests that images which a build tool builds are locked where the tool deploys them."""
 
 from __future__ import annotations
 

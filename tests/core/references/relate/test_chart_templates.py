@@ -1,4 +1,4 @@
-"""What the templates of charts say of tags in values."""
+"""Tests of how chart templates use tags from values, and what follows for digests."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_tag_that_only_ends_references_is_open():
 
 @pytest.mark.parametrize("use", [OTHER, END])
 def test_a_tag_that_is_used_for_something_else_too_is_a_label(use):
-    """What a file itself ends in is no image either."""
+    """The end of a template file's output is not an image either."""
     assert verdict(template((TAG, IMAGE), (TAG, use))) == "tag-is-label"
     assert verdict(template((TAG, IMAGE)), template((TAG, use), path="web/templates/b.yaml")) == "tag-is-label"
 
@@ -87,7 +87,7 @@ def test_what_belongs_to_the_release_is_no_value():
 
 
 class TestInclusions:
-    """Templates that are defined for others."""
+    """Templates that other templates include."""
 
     def test_the_end_of_what_is_included_is_what_the_including_template_makes_of_it(self):
         defined = template((TAG, END), name="web.image")
@@ -168,7 +168,7 @@ class TestInclusions:
 
 
 class TestCharts:
-    """Which chart values are for."""
+    """The chart to which values belong."""
 
     @pytest.mark.parametrize(
         "path", ["web/values.yaml", "web/ci/a-values.yaml", "web/values/production.yaml", "web/a/b.yaml"]
@@ -230,7 +230,7 @@ def test_places_that_share_their_bytes_are_open_only_together():
 
 
 def test_a_place_for_a_digest_that_is_written_behind_its_algorithm_is_closed():
-    """`sha256:sha256:…` is none."""
+    """`sha256:sha256:…` is not a digest."""
     place = value("image.digest", digest_slot=EditSlot(Span(5, 5), b"", b""))
     digest = ("Values", "image", "digest")
     assert verdict(template((digest, IMAGE)), place=place) == "unknown"

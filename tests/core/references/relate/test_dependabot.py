@@ -1,4 +1,4 @@
-"""What Dependabot is told to move is left to it; the cases in tests/formats/dependabot show where."""
+"""Tests that images which Dependabot updates are left to it. More cases are in tests/formats/dependabot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Compose files and the `.env` beside them, brought together."""
+"""Tests of compose files whose variables are set in the `.env` file of the same folder."""
 
 from __future__ import annotations
 

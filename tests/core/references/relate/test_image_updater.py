@@ -1,4 +1,4 @@
-"""Images that Argo CD Image Updater writes are nobody else's."""
+"""Tests that images which Argo CD Image Updater writes are locked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Images that kustomizations replace, whatever gathers what."""
+"""Tests of images that kustomizations replace, however the kustomizations gather each other."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_a_name_is_replaced_in_a_file_that_the_kustomization_gathers():
 
 
 def test_the_name_has_to_be_the_one_that_is_written():
-    """Kustomize compares texts: docker.io/library/web is another name than web."""
+    """Kustomize compares names as texts, so docker.io/library/web and web are different names."""
     base = kustomization("base", ["base/web.yaml"], ["web"])
     assert not is_replaced(manifest("docker.io/library/web:1"), base)
     assert not is_replaced(manifest("other:1"), base)
@@ -97,7 +97,7 @@ def test_what_a_component_gathers_is_replaced_by_its_takers():
 
 
 def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_gathers():
-    """It may be a private name that Docker Hub should not hear of; a name with a registry is what it says."""
+    """It may be a private name that must not be sent to Docker Hub. A name with a registry is not private."""
     names = ["web", "nginx", "quay.io/acme/web"]
     other = kustomization("other", ["other/web.yaml"], names, renamed=["web", "quay.io/acme/web"])
     assert is_replaced(manifest(path="loose/web.yaml"), other)
@@ -107,7 +107,7 @@ def test_a_name_that_is_given_another_somewhere_is_closed_in_files_that_nothing_
 
 
 def test_a_folder_without_a_kustomization_is_gathered_with_all_that_is_below():
-    """Flux makes a kustomization for such a folder; its own object is in no folder that could be gathered."""
+    """Flux generates a kustomization for such a folder."""
     flux = Kustomization(FilePath("clusters/apps.yaml"), frozenset({"web"}), resource_paths=(FilePath("apps"),))
     assert is_replaced(manifest(path="apps/deep/web.yaml"), flux)
     assert not is_replaced(manifest(path="apps/deep/web.yaml"), replace(flux, names=frozenset()))

@@ -1,4 +1,4 @@
-"""What Renovate is told to move is left to it; the cases in tests/formats/renovate show where."""
+"""Tests that images which Renovate updates are left to it. More cases are in tests/formats/renovate."""
 
 from __future__ import annotations
 

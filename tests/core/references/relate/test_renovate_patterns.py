@@ -1,4 +1,4 @@
-"""Patterns of strangers: Python's own engine is the witness of regular expressions, and no pattern is slow."""
+"""Tests of Renovate's patterns: results are compared with Python's own engine, and no pattern is slow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that are laid over those of a chart have the rest from it, and never its digest for another image."""
+"""Tests of values files: missing parts come from the chart, but never its digest for another image."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_where_the_registry_is_not_known_nothing_is_written(registry, is_certain
 
 
 def chart(**files):
-    """Return the references of a chart's files, `-` before those that are closed."""
+    """Return the references of a chart's files. A `-` precedes those that are locked."""
     contents = {FilePath("Chart.yaml"): ""} | {
         FilePath(f"{name.replace('__', '/').replace('_', '-')}.yaml"): text for name, text in files.items()
     }

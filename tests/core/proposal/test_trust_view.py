@@ -1,4 +1,4 @@
-"""What people read of signatures: in the body of a proposal, in a terminal, and when a body is out of date."""
+"""Tests of how signatures are shown in bodies and terminals, and of when a body is outdated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Following the patches that continuous patching makes of a tag."""
+"""Tests of finding the newest patch that continuous patching has pushed for a tag."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a proposal says of public lists, and when that makes it say something else."""
+"""Tests of how a proposal shows data of public lists, and when this data changes its fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a proposal of several images, what is known of one never gives way to what is known of another."""
+"""Tests that a text with evidence on one image is not replaced by a text with evidence on another image."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNKNOWN = NotScanned(UnscannedReason.TIMED_OUT)
 
 
 def report(*known: bool) -> str:
-    """Return the report of a proposal with an image for each flag, scanned where it says so."""
+    """Return the fingerprint of a proposal with one image for each flag, which says whether the image was scanned."""
     moves = sorted((get_first_transition(each) for each in MOVES[: len(known)]), key=lambda move: move.sort_key)
     evidence = {
         move: compare_scans(scan(), scan()) if is_known else compare_scans(UNKNOWN, UNKNOWN)

@@ -1,4 +1,4 @@
-"""Branch names are what the contract says, and names that git takes."""
+"""Tests of branch names: they must not change between releases, and git must accept them."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a proposal's body says of what is in the two images."""
+"""Tests of how a proposal's body shows the contents of the two images."""
 
 from __future__ import annotations
 

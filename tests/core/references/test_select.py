@@ -1,39 +1,18 @@
-"""Selecting and reconciling, and the closed lists: every word of the list of reasons has a place where it comes up."""
+"""Tests of the selection of image references, and of the policy that applies to them."""
 
-from dataclasses import replace
 from datetime import date
 
 import pytest
-from support.values import digest, occurrence, update
+from support.values import digest, occurrence
 
-from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
-from bot.core.references.locking import assign_to_other_bot, lock_occurrence, unlock_allowed
-from bot.core.references.reconcile import reconcile_decisions
+from bot.core.references.locking import assign_to_other_bot, lock_occurrence
 from bot.core.references.select import RepositoryBranch, is_known_registry, select_reference
-from bot.model.decision import (
-    HeldUpdate,
-    RefusedUpdate,
-    SkippedReference,
-    SupersededReference,
-    TrackedImage,
-    UncheckedReference,
-    UnresolvedReference,
-    UpdateCause,
-    UpToDate,
-)
+from bot.model.decision import SkippedReference, TrackedImage
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig, PolicyRule, RequiredEvidence, RuleMatch
 from bot.model.reference import TagRef
 from bot.model.source import EditSlot, IgnoreComment, NotEditable, Span
-from bot.model.vocabulary import (
-    ACCEPTABLE_REASONS,
-    REASON_SENTENCES,
-    REASONS_BY_STATUS,
-    UNSUPPORTED_REASONS,
-    OccurrenceStatus,
-    Reason,
-    Role,
-)
+from bot.model.vocabulary import Reason, Role
 
 TODAY = date(2027, 1, 15)
 HOME = RepositoryBranch("acme/web", "main")
@@ -130,39 +109,6 @@ def test_an_expired_comment_no_longer_ignores_and_is_reported():
     assert "2027-01-14" in note
 
 
-def test_closing_keeps_what_cannot_be_opened_closed():
-    slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot), Reason.EMBEDDED)
-    assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
-    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(
-        Reason.OTHER_WRITER
-    )
-
-
-def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
-    slot = EditSlot(Span(7, 7), b"", b"@")
-    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
-    left = assign_to_other_bot(
-        assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3"
-    )
-    assert (
-        left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
-    )
-    assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
-    assert unlock_allowed(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
-    assert unlock_allowed(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
-    assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
-    assert (
-        unlock_allowed(
-            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"),
-            [Reason.OTHER_WRITER],
-        ).digest_slot
-        == slot
-    )
-
-
 def test_what_a_tool_writes_that_a_file_names_no_rule_opens():
     closed = lock_occurrence(occurrence("nginx:1", digest_slot=EditSlot(Span(7, 7), b"", b"@")), Reason.OTHER_WRITER)
     assert closed.digest_slot == NotEditable(Reason.OTHER_WRITER)
@@ -212,7 +158,7 @@ def test_only_known_registries_may_be_asked():
     assert not is_known_registry(PolicyConfig(), "docker.io.evil.example")
 
 
-# ---- policy: per key, the first rule that matches and sets it ----------------------------------------------------
+# ---- policy: the first matching rule that sets a key determines it -----------------------------------------------
 
 
 def _policy(*rules, written="nginx:1", **more) -> Policy:
@@ -265,83 +211,3 @@ def test_every_match_key_can_match(match):
 )
 def test_every_match_key_can_fail_to_match(match):
     assert _policy(PolicyRule(match=match, labels=("hit",))).labels == ()
-
-
-# ---- reconcile ---------------------------------------------------------------------------------------------------
-
-
-def test_places_that_share_bytes_and_agree_move_together():
-    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "new", locator="b", at=5)]
-    assert reconcile_decisions(both) == tuple(both)
-
-
-def test_places_that_share_bytes_and_disagree_are_all_skipped():
-    both = [update("nginx:1", "new", locator="a", at=5), update("nginx:1", "other", locator="b", at=5)]
-    assert [_reason(each) for each in reconcile_decisions(both)] == [Reason.CONFLICTING_EDITS] * 2
-
-
-def test_a_place_that_must_stay_holds_those_that_share_its_bytes():
-    stays = SkippedReference(occurrence("nginx:1", locator="b", at=5), Reason.IGNORED)
-    settled = reconcile_decisions([update("nginx:1", "new", locator="a", at=5), stays])
-    assert [_reason(each) for each in settled] == [Reason.CONFLICTING_EDITS, Reason.IGNORED]
-
-
-def test_the_same_span_in_another_file_is_another_place():
-    both = [update("nginx:1", "new", path="a", at=5), update("nginx:1", "other", path="b", at=5)]
-    assert reconcile_decisions(both) == tuple(both)
-
-
-# ---- verdicts and the closed lists -------------------------------------------------------------------------------
-
-
-def test_every_decision_has_a_status_that_may_have_its_reason():
-    moved = update("nginx:1", "new")
-    decisions = [
-        moved,
-        UpToDate(moved.tracked_image),
-        SkippedReference(moved.occurrence, Reason.IGNORED),
-        RefusedUpdate(moved, Reason.NOT_SCANNED),
-        UnresolvedReference(moved.tracked_image, Reason.DENIED, ""),
-        UncheckedReference(moved.tracked_image),
-        HeldUpdate(moved.tracked_image, Reason.PLATFORM_LOST, ""),
-        replace(moved, cause=UpdateCause.GONE),
-        SupersededReference(moved.tracked_image, Reason.TAG_STOPPED, ""),
-    ]
-    verdicts = [build_verdict(each) for each in decisions]
-    assert {each.status for each in verdicts} == set(OccurrenceStatus)
-    for each in verdicts:
-        assert (each.reason is None) == (not REASONS_BY_STATUS[each.status])
-        assert each.reason is None or each.reason in REASONS_BY_STATUS[each.status]
-
-
-def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
-    moved = update("nginx:1", "new")
-    assert build_verdict(moved).new_digest == digest("new")
-    assert build_verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
-    assert build_verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
-    assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
-
-
-def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
-    placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
-    assert sorted(placed) == sorted(Reason)
-    assert set(REASON_SENTENCES) == set(Reason)
-
-
-def test_what_somebody_may_answer_for_is_a_hold():
-    assert set(ACCEPTABLE_REASONS) < {
-        *REASONS_BY_STATUS[OccurrenceStatus.HELD],
-        *REASONS_BY_STATUS[OccurrenceStatus.REFUSED],
-    }
-
-
-def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
-    wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
-    assert build_verdict(wanted).occurrence.notes == ("It is one of two.",)
-    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == (
-        "It is one of two.",
-        WITHDRAWN_NOTE,
-    )
-    gone = build_verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
-    assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
-    assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

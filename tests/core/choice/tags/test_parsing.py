@@ -1,4 +1,4 @@
-"""What single tags say."""
+"""Tests of the parser of tags."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tag names show of the end of a line: never more than is true."""
+"""Tests of the detection of superseded tags from tag names, which must not claim more than the names prove."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_what_may_still_move_is_never_said_to_have_ended(repository, tag):
 
 
 def test_a_release_that_is_supported_beside_its_successor_has_not_ended():
-    """That `9.0` has no `-jammy` says nothing of `8.0-jammy`, which is rebuilt as long as 8.0 is."""
+    """A missing `9.0-jammy` proves nothing about `8.0-jammy`, which is rebuilt as long as 8.0 is supported."""
     offered = ["8.0-jammy", "8.0.10-jammy", "8.0.11-jammy", "8.0.11-noble", "9.0-noble", "9.0.0-noble"]
     assert find_tag_ending("8.0-jammy", offered) is None
     assert find_tag_ending("8.0-jammy", [*offered, "8.0.12-noble"]) == TagEnding(Reason.VARIANT_DROPPED, "8.0.12-noble")
@@ -39,7 +39,7 @@ def test_floating_tags_alone_do_not_show_what_is_behind_them():
 
 
 def test_the_end_of_a_tag_with_two_numbers_does_not_show():
-    """PostgreSQL leaves `16.1` at 16.2; Python rebuilds 3.11 beside 3.12, and a mirror may have no longer tags."""
+    """PostgreSQL stops rebuilding `16.1` at 16.2. Python still rebuilds 3.11, and a mirror may lack longer tags."""
     assert find_tag_ending("16.1", ["16", "16.1", "16.2"]) is None
     assert find_tag_ending("3.11", ["3", "3.11", "3.12"]) is None
 

@@ -1,4 +1,4 @@
-"""Which images nobody need ask for, since no place of theirs is looked at."""
+"""Tests of which images are ignored in all files, so that they need not be looked up."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Choosing the tag to move to, in lists as they are."""
+"""Tests of the selection of the tag to update to, with tag lists of real repositories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is remembered of starting workflows, and when they are still to be started."""
+"""Tests of the start of workflows: what a marker stores about it, and when they must still be started."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""What a proposal says: its view, its body, its title, and when that is out of date."""
+"""Tests of a proposal's view, body and title, and of when they are outdated."""
 
 import importlib
 import pkgutil
@@ -215,7 +215,7 @@ def _leaves(hint):
     return {hint} if not inner else set().union(*(_leaves(each) for each in inner))
 
 
-# ---- what somebody answers for ------------------------------------------------------------------------------------
+# ---- suppressed findings ------------------------------------------------------------------------------------------
 
 
 def test_what_somebody_answers_for_is_shown_apart_and_counted_nowhere():

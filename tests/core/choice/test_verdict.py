@@ -1,0 +1,78 @@
+"""Tests of verdicts, and that each status and reason of the vocabulary occurs."""
+
+from dataclasses import replace
+
+from support.values import digest, update
+
+from bot.core.choice.verdict import WITHDRAWN_NOTE, build_verdict
+from bot.model.decision import (
+    HeldUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    SupersededReference,
+    UncheckedReference,
+    UnresolvedReference,
+    UpdateCause,
+    UpToDate,
+)
+from bot.model.vocabulary import (
+    ACCEPTABLE_REASONS,
+    REASON_SENTENCES,
+    REASONS_BY_STATUS,
+    UNSUPPORTED_REASONS,
+    OccurrenceStatus,
+    Reason,
+)
+
+
+def test_every_decision_has_a_status_that_may_have_its_reason():
+    moved = update("nginx:1", "new")
+    decisions = [
+        moved,
+        UpToDate(moved.tracked_image),
+        SkippedReference(moved.occurrence, Reason.IGNORED),
+        RefusedUpdate(moved, Reason.NOT_SCANNED),
+        UnresolvedReference(moved.tracked_image, Reason.DENIED, ""),
+        UncheckedReference(moved.tracked_image),
+        HeldUpdate(moved.tracked_image, Reason.PLATFORM_LOST, ""),
+        replace(moved, cause=UpdateCause.GONE),
+        SupersededReference(moved.tracked_image, Reason.TAG_STOPPED, ""),
+    ]
+    verdicts = [build_verdict(each) for each in decisions]
+    assert {each.status for each in verdicts} == set(OccurrenceStatus)
+    for each in verdicts:
+        assert (each.reason is None) == (not REASONS_BY_STATUS[each.status])
+        assert each.reason is None or each.reason in REASONS_BY_STATUS[each.status]
+
+
+def test_only_updates_refusals_and_what_replaces_something_gone_offer_a_digest():
+    moved = update("nginx:1", "new")
+    assert build_verdict(moved).new_digest == digest("new")
+    assert build_verdict(replace(moved, cause=UpdateCause.GONE)).new_digest == digest("new")
+    assert build_verdict(RefusedUpdate(moved, Reason.NOT_SCANNED)).new_digest == digest("new")
+    assert build_verdict(UpToDate(moved.tracked_image)).new_digest is None
+
+
+def test_every_reason_belongs_somewhere_once_and_has_a_sentence():
+    placed = [reason for reasons in REASONS_BY_STATUS.values() for reason in reasons] + list(UNSUPPORTED_REASONS)
+    assert sorted(placed) == sorted(Reason)
+    assert set(REASON_SENTENCES) == set(Reason)
+
+
+def test_what_somebody_may_answer_for_is_a_hold():
+    assert set(ACCEPTABLE_REASONS) < {
+        *REASONS_BY_STATUS[OccurrenceStatus.HELD],
+        *REASONS_BY_STATUS[OccurrenceStatus.REFUSED],
+    }
+
+
+def test_a_place_says_that_its_image_was_taken_back_or_may_be_somebody_elses():
+    wanted = update("nginx:1@" + digest("old"), "new", notes=("It is one of two.",))
+    assert build_verdict(wanted).occurrence.notes == ("It is one of two.",)
+    assert build_verdict(replace(wanted, cause=UpdateCause.WITHDRAWN)).occurrence.notes == (
+        "It is one of two.",
+        WITHDRAWN_NOTE,
+    )
+    gone = build_verdict(replace(wanted, cause=UpdateCause.GONE, review_reason="The name may have changed hands."))
+    assert (gone.status, gone.reason) == (OccurrenceStatus.GONE, Reason.DIGEST_GONE)
+    assert gone.occurrence.notes == ("It is one of two.", "The name may have changed hands.")

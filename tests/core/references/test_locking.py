@@ -1,0 +1,40 @@
+"""Tests of locking and unlocking edit slots."""
+
+from support.values import occurrence
+
+from bot.core.references.locking import assign_to_other_bot, lock_occurrence, unlock_allowed
+from bot.model.source import EditSlot, NotEditable, Span
+from bot.model.vocabulary import Reason
+
+
+def test_closing_keeps_what_cannot_be_opened_closed():
+    slot = EditSlot(Span(7, 7), b"", b"@")
+    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot), Reason.EMBEDDED)
+    assert warned.digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert lock_occurrence(warned, Reason.IMMUTABLE_JOB).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert lock_occurrence(warned, Reason.OTHER_WRITER).digest_slot == NotEditable(Reason.OTHER_WRITER)
+    assert lock_occurrence(lock_occurrence(warned, Reason.OTHER_WRITER), Reason.EMBEDDED).digest_slot == NotEditable(
+        Reason.OTHER_WRITER
+    )
+
+
+def test_what_another_bot_moves_is_left_to_it_until_a_rule_allows_that_and_whatever_else_it_takes():
+    slot = EditSlot(Span(7, 7), b"", b"@")
+    warned = lock_occurrence(occurrence("nginx:1", digest_slot=slot, tag_slot=slot), Reason.EMBEDDED)
+    left = assign_to_other_bot(
+        assign_to_other_bot(warned, "Renovate", "renovate.json"), "Dependabot", "dependabot.yml:3"
+    )
+    assert (
+        left.digest_slot == left.tag_slot == NotEditable(Reason.OTHER_WRITER, slot, further_reasons=(Reason.EMBEDDED,))
+    )
+    assert left.notes == ("renovate.json has Renovate move it; with `allow: [other-writer]` basebump may, too",)
+    assert unlock_allowed(left, [Reason.EMBEDDED]).digest_slot == NotEditable(Reason.OTHER_WRITER, slot)
+    assert unlock_allowed(left, [Reason.OTHER_WRITER]).digest_slot == NotEditable(Reason.EMBEDDED, slot)
+    assert unlock_allowed(left, [Reason.OTHER_WRITER, Reason.EMBEDDED]).digest_slot == slot
+    assert (
+        unlock_allowed(
+            assign_to_other_bot(occurrence("nginx:1", digest_slot=slot), "Renovate", "renovate.json"),
+            [Reason.OTHER_WRITER],
+        ).digest_slot
+        == slot
+    )
