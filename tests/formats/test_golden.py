@@ -165,7 +165,7 @@ def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str],
 def yaml_parser(request, monkeypatch):
     if request.param == "pure":
         monkeypatch.setattr(trees, "_LOADER", yaml.SafeLoader)
-        monkeypatch.setattr(nodes, "_kept", threading.local())  # forget trees of the other parser
+        monkeypatch.setattr(nodes, "_last_file", threading.local())  # forget the trees of the other parser
     elif not yaml.__with_libyaml__:
         pytest.skip("PyYAML was built without libyaml")
 
