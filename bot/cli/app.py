@@ -1,4 +1,4 @@
-"""The command `basebump`: its subcommands, and the exit code of every way to end."""
+"""The command `basebump`: its subcommands, and the exit codes and messages for errors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _COMMANDS = {
     "doctor": "bot.cli.doctor",
     "demo": "bot.cli.demo",
 }
-"""Modules by command. A module is imported only when its command is called, to keep the start-up short."""
+"""The module of each command. It is imported only when the command is called, to keep the start-up short."""
 
 
 class _LazyGroup(click.Group):
-    """A group that imports the module of a subcommand when it is called."""
+    """A group that imports the module of a subcommand only when the subcommand is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(_COMMANDS)
@@ -45,22 +45,23 @@ class _LazyGroup(click.Group):
 
 
 COLLECT_EVERY = 1_000_000
-"""New objects between two runs of the collector of reference cycles.
+"""The number of new objects after which Python's collector of reference cycles runs.
 
-By default it runs after some hundred new objects, and walks a tree of YAML again and again while it grows, which takes
-a third of the time to read it. Formats create no cycles, except those that a file itself has.
+By default, the collector runs after some hundred new objects. While a tree of YAML nodes grows, it then walks the tree
+again and again, which takes a third of the time for reading the file. Formats create no cycles, except those that a
+file itself contains.
 """
 
 
 def collect_rarely() -> None:
-    """Make Python's collector of reference cycles run rarely: there are few cycles, and the process is short."""
+    """Make Python's collector of reference cycles run rarely, because there are few cycles and the process is short."""
     gc.set_threshold(COLLECT_EVERY, *gc.get_threshold()[1:])
 
 
 def open_streams() -> None:
     """Make stdout and stderr accept every text, even if they are closed or have another encoding.
 
-    A stream that is not a terminal gets UTF-8, as the files of `--export` do.
+    A stream that is not a terminal is written in UTF-8, like the files of `--export`.
     """
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
@@ -76,8 +77,9 @@ def open_streams() -> None:
 def basebump() -> None:
     """Keep every base image of a fleet on the newest patched digest.
 
-    The result is written to stdout, diagnostics to stderr. Exit codes: 0 done, whatever was found; 1 something could
-    not be done, and the result lists it; 2 wrong usage or config; 3 a bug; 4 `check` found something; 130 interrupted.
+    Results are written to stdout, and diagnostics to stderr. Exit codes: 0: done, whatever was found; 1: something
+    failed, and the result lists it; 2: wrong usage or invalid config; 3: a bug in basebump; 4: `check` found something;
+    130: interrupted.
     """
 
 
@@ -112,7 +114,7 @@ def _report_end(text: str, code: ExitCode) -> int:
 
 
 def _render_bug_report() -> str:
-    """Return a bug report in Markdown, which a user can paste into an issue."""
+    """Return a report of the current exception in Markdown, which a user can paste into an issue."""
     import traceback
 
     return "\n".join(

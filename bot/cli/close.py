@@ -17,9 +17,10 @@ from bot.cli import options
 def command(name: str, branch: str, config_file: Path) -> None:
     """Decline a proposal on the local forge.
 
-    NAME is the repository, and BRANCH the branch of the proposal. The same digests are not proposed again.
+    NAME is the name of the repository, and BRANCH the branch of the proposal. basebump does not propose the same
+    digests again.
     """
     is_branch_deleted = wiring.decline_proposal(config_file, name, branch)
-    click.echo(f"Declined {branch} of {name}: the same digests are not proposed again, newer ones are.")
+    click.echo(f"Declined {branch} of {name}. The same digests are not proposed again; newer digests are.")
     if not is_branch_deleted:
-        click.echo("The branch was not deleted: it has other people's commits, or is checked out.", err=True)
+        click.echo("The branch was not deleted, because it has commits of other people or is checked out.", err=True)

@@ -23,7 +23,10 @@ from bot.reports.comparison_sarif import render_comparison_sarif
 from bot.reports.comparison_text import render_comparison_text
 
 MARKDOWN_CHARACTERS = 65_000
-"""Fits a comment on GitHub, which may have 65,536 characters, with some room for a text before it."""
+"""The maximum number of characters of the Markdown.
+
+A comment on GitHub may have 65,536 characters, so there is some room for a text before the Markdown.
+"""
 _PLATFORM = re.compile(r"[a-z0-9]+/[a-z0-9_]+(?:/[a-z0-9.]+)?", re.ASCII)
 
 
@@ -48,7 +51,11 @@ _FORMATS: dict[str, Callable[[Comparison], str]] = {
 @click.command()
 @click.argument("old", callback=options.parse_image)
 @click.argument("new", callback=options.parse_image)
-@click.option("--platform", metavar="P", help="The platform to scan: `linux/arm64`.  [default: one that both have]")
+@click.option(
+    "--platform",
+    metavar="P",
+    help="The platform to scan, such as `linux/arm64`.  [default: a platform that both images have]",
+)
 @options.config_option
 @options.add_format_option(*_FORMATS)
 def command(
@@ -56,8 +63,9 @@ def command(
 ) -> int:
     """Show which vulnerabilities an update from OLD to NEW fixes and introduces.
 
-    Both are references by tag or digest, of the same repository or of two. Both are scanned in one run with one
-    database: by the scanner of the config, or else by Trivy or Grype if it is installed.
+    OLD and NEW are image references with a tag or a digest. They may belong to different repositories. Both images are
+    scanned with the same vulnerability database. The scanner is that of the config, or else Trivy or Grype if one of
+    them is installed.
     """
     if platform is not None and not _PLATFORM.fullmatch(platform):
         raise UsageError(f"{platform!r} is not a platform; hint: write `os/architecture[/variant]`")

@@ -20,10 +20,10 @@ def command() -> None:
 @command.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Check whether FILE can be used, and list all its problems.
+    """Check whether the config FILE can be used, and list all its problems.
 
-    Environment variables that it names are not needed: those that are not set are notes, so that CI can check a config
-    without its secrets.
+    The environment variables that FILE names need not be set: for each one that is not, there is only a note. CI can
+    therefore check a config without its secrets.
     """
     settings = load(file, requires_forges=False)
     show(f"{file} is valid: {_summarise_settings(settings)}")

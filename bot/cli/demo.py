@@ -1,4 +1,4 @@
-"""`basebump demo`: everything that basebump does, on loopback, without installing or leaving anything."""
+"""`basebump demo`: shows everything that basebump does, on loopback, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from bot.model.vocabulary import ExitCode
 
 @click.command()
 @click.option(
-    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Create the demo in FOLDER, and leave it there."
+    "--keep", metavar="FOLDER", type=click.Path(path_type=Path), help="Create the demo in FOLDER, and keep the folder."
 )
 def command(keep: Path | None) -> int:
-    """Demonstrate basebump on this machine alone.
+    """Demonstrate basebump on this machine alone, without a network.
 
-    The demo has three repositories and a registry; it scans images, opens proposals, and a second run changes nothing.
-    Its images and vulnerabilities are made up.
+    The demo creates three repositories and a registry, scans images and opens proposals. A second run then changes
+    nothing. The images and vulnerabilities are made up.
     """
     if keep is not None:
         if keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
-            raise UsageError(f"{keep} is not an empty folder; hint: name one that does not exist yet")
+            raise UsageError(f"{keep} is not an empty folder; hint: name a folder that does not exist yet")
         keep.mkdir(parents=True, exist_ok=True)
         has_succeeded = run_demo(keep.resolve(), click.echo, create_progress())
         click.echo(_describe_next_steps(keep))
     else:
         with tempfile.TemporaryDirectory(prefix="basebump-demo-") as folder:
             has_succeeded = run_demo(Path(folder), click.echo, create_progress())
-        click.echo(f"\nThe demo's folder was deleted. To keep one: `{get_own_command()} demo --keep FOLDER`.")
+        click.echo(f"\nThe demo's folder was deleted. To keep it, run `{get_own_command()} demo --keep FOLDER`.")
     return ExitCode.DONE if has_succeeded else ExitCode.FAILED
 
 
 def _describe_next_steps(folder: Path) -> str:
-    """Return hints for a demo that was kept in `folder`, with commands that work in the current folder."""
+    """Return hints for a demo that was kept in `folder`. Their commands work in the current folder."""
     git = f"git -C {shlex.quote(str(folder / 'repositories' / 'api'))}"
     config = shlex.quote(str(folder / "basebump.yaml"))
     return (

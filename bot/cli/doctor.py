@@ -23,7 +23,7 @@ from bot.wiring.doctor import build_parts
     type=click.Choice([level.word for level in RunLevel]),
     default=RunLevel.PROPOSE.word,
     show_default=True,
-    help="Check what runs of this level need.",
+    help="Check what a run with this level needs.",
 )
 @click.option(
     "--image",
@@ -31,13 +31,13 @@ from bot.wiring.doctor import build_parts
     metavar="IMAGE",
     callback=options.parse_images,
     multiple=True,
-    help="An image to look up in its registry; may be repeated.  [default: one of Docker Hub]",
+    help="An image to look up in its registry; may be repeated.  [default: an image on Docker Hub]",
 )
 @options.add_format_option("text", "json")
 def command(config_file: Path, level: str, images: tuple[ImageReference, ...], output_format: str) -> int:
-    """Check everything that a run with this config needs, and change nothing.
+    """Check whether everything works that a run with this config needs. Nothing is changed.
 
-    Each line is one check with its result; a problem has a hint.
+    Each line is a check with its result. A problem comes with a hint.
     """
     target, parts = build_parts(config_file, RunLevel[level.upper()], images)
     diagnosis = diagnose(parts, target, create_progress())

@@ -18,15 +18,16 @@ from bot.model.vocabulary import UPDATABLE_STATUSES, ExitCode
 TOKEN, APP_KEY = "BASEBUMP_TOKEN", "BASEBUMP_APP_KEY"
 """The environment variables with the inputs `token` and `app-private-key`, which a config can name."""
 MAX_OUTPUT = 250_000
-"""Characters of one output: all outputs of a job may have one megabyte, and each character counts as two bytes.
+"""The maximum number of characters of one output.
 
+All outputs of a job together may have one megabyte, and each character counts as two bytes:
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#jobsjob_idoutputs
 """
 NEW_STATE_WARNING = (
-    "::warning title=basebump::The state is damaged, or of a later release. It was renamed, and a new one is created: "
-    "the ages of digests start again, and nothing else is lost."
+    "::warning title=basebump::The state is damaged, or was written by a later release. It was renamed, and a new one "
+    "is created. The ages of digests start again; nothing else is lost."
 )
-"""The annotation that the runner shows on the job; the log has the reason."""
+"""The annotation that GitHub shows for the job. The log has the reason."""
 
 _SEPARATORS = re.compile(r"[\s,]+")
 
@@ -34,9 +35,10 @@ Environment = Mapping[str, str]
 
 
 def build_arguments(environment: Environment, folder: Path) -> list[str]:
-    """Return the arguments for basebump; if no config is named, one is written into `folder`.
+    """Return the command line arguments for basebump.
 
-    Raises UsageError if inputs contradict each other.
+    If the input `config` is empty, a config is written into `folder`. Raises UsageError if inputs contradict each
+    other.
     """
     repository_options = [f"--repo={each}" for each in _split_input(environment, "REPOSITORIES")]
     other_options = {key: _get_input(environment, key.upper()) for key in ("image", "shard")}
@@ -92,7 +94,10 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
 
 
 def _get_state_path(environment: Environment) -> Path | None:
-    """Return the file for the state, as the cache of GitHub Actions reads the same input."""
+    """Return the path of the state's file; None if the input `state` is empty.
+
+    The path is resolved as in the cache of GitHub Actions, which has the same input.
+    """
     state_path = _get_input(environment, "STATE")
     return Path(state_path).expanduser().absolute() if state_path else None
 
@@ -102,7 +107,7 @@ def _get_input(environment: Environment, key: str) -> str:
 
 
 def _split_input(environment: Environment, key: str) -> list[str]:
-    """Return the words of an input, which are separated by commas, spaces or line breaks."""
+    """Return the words of an input, which are separated by commas, spaces or line breaks; empty without the input."""
     return [each for each in _SEPARATORS.split(_get_input(environment, key)) if each]
 
 
@@ -132,7 +137,7 @@ def build_outputs(report: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
-    """Return a JSON list, in ASCII, of as many entries as MAX_OUTPUT allows."""
+    """Return a JSON list in ASCII with as many entries as fit into MAX_OUTPUT; the first ones are kept."""
     texts: list[str] = []
     size = len("[]")
     for entry in entries:
@@ -147,7 +152,7 @@ def _serialise_fitting(entries: Iterable[Mapping[str, Any]]) -> str:
 def run_step(environment: Environment, folder: Path) -> int:
     """Run basebump, write the outputs of the step, and return basebump's exit code.
 
-    The output of basebump may contain text from repositories, so the runner is told to execute no commands in it:
+    basebump's output may contain text from repositories. The runner is therefore told not to execute commands in it:
     https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#stopping-and-starting-workflow-commands
     """
     state = _get_state_path(environment)
@@ -170,7 +175,10 @@ def run_step(environment: Environment, folder: Path) -> int:
 
 
 def _quarantine_state(state: Path) -> str | None:
-    """Rename a state that the cache restored but no run can use, so that it is not cached again; return why."""
+    """Rename a state that no run can use, so that it is not cached again.
+
+    Return the reason; None if the state was not renamed.
+    """
     from bot.state.quarantine import quarantine_database  # jobs without a state do not import SQLAlchemy
 
     return quarantine_database(state)

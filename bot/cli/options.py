@@ -24,7 +24,7 @@ required_config_option = click.option("--config", "config_file", metavar="F", ty
 
 
 def add_format_option(*formats: str) -> Callable[[Function], Function]:
-    """Return the option `--format` for the result on stdout; the first of `formats` is the default."""
+    """Return the option `--format`, which sets the format of the result on stdout. The first format is the default."""
     return click.option(
         "--format",
         "output_format",
@@ -36,7 +36,7 @@ def add_format_option(*formats: str) -> Callable[[Function], Function]:
 
 
 def add_export_option(*formats: str) -> Callable[[Function], Function]:
-    """Return the option `--export`, which names more files for the result, in any of `formats`."""
+    """Return the option `--export`, which names additional files for the result, each in one of `formats`."""
     return click.option(
         "--export",
         "exports",
@@ -57,14 +57,14 @@ log_option = click.option(
 
 
 def parse_image(_context: click.Context, _parameter: click.Parameter, text: str | None) -> ImageReference | None:
-    """Parse an image reference of the command line."""
+    """Parse an image reference on the command line; None if it is absent. Raises click.BadParameter."""
     return _parse_reference(text) if text is not None else None
 
 
 def parse_images(
     _context: click.Context, _parameter: click.Parameter, texts: tuple[str, ...]
 ) -> tuple[ImageReference, ...]:
-    """Parse the image references of an option that may be repeated."""
+    """Parse the image references of an option that may be repeated. Raises click.BadParameter."""
     return tuple(map(_parse_reference, texts))
 
 

@@ -1,4 +1,4 @@
-"""Output of a result: to stdout, and to the files that `--export` names."""
+"""Writes the result of a command to stdout, and to the files that `--export` names."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FORMATS = ("text", "json", "sarif", "jsonl", "markdown", "html", "metrics")
 """The formats of `scan` and `run`."""
 
 FormatRenderer = Callable[[str], str]
-"""Renders the result in a format, without the end of its last line."""
+"""Renders the result in the given format, without a line break at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,10 @@ class ExportTarget:
 def build_export_parser(
     formats: Sequence[str],
 ) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], tuple[ExportTarget, ...]]:
-    """Return a click callback that parses `FORMAT=FILE`, and refuses before the run what cannot work."""
+    """Return a click callback that parses every `FORMAT=FILE`.
+
+    It raises click.BadParameter if an export cannot work, so that this is reported before the run.
+    """
 
     def parse(_context: click.Context, _option: click.Parameter, texts: tuple[str, ...]) -> tuple[ExportTarget, ...]:
         exports = tuple(_parse_export(each, formats) for each in texts)
@@ -55,7 +58,7 @@ def _parse_export(text: str, formats: Sequence[str]) -> ExportTarget:
 
 
 def check_writable(text: str) -> Path:
-    """Return the path of a file to write. Raises click.BadParameter if it cannot be written for a visible reason."""
+    """Return the path of a file to write. Raises click.BadParameter if it is obvious that it cannot be written."""
     path = Path(text)
     if not path.parent.is_dir():
         raise click.BadParameter(f"{path.parent} is not a folder; hint: create it first")
@@ -67,7 +70,10 @@ def check_writable(text: str) -> Path:
 
 
 def _has_symbolic_link(path: Path) -> bool:
-    """Return True if a symbolic link is in a relative path: a scanned checkout may hold links that others made."""
+    """Return True if the file is a symbolic link, or if a relative path to it contains one.
+
+    Such a path is refused because a scanned checkout may contain links that others made. Paths in /dev are allowed.
+    """
     checked_parents = () if path.is_absolute() else path.parents
     return not path.is_relative_to("/dev") and any(each.is_symlink() for each in (path, *checked_parents))
 
@@ -104,7 +110,10 @@ def write_result(
 
 
 def show(text: str, *, color: bool | None = None) -> None:
-    """Print a result; a reader that closes the pipe early (`| head`) does not change how the command ends."""
+    """Print a result.
+
+    If the reader closes the pipe early (`| head`), the command nevertheless ends as usual.
+    """
     try:
         click.echo(text, nl=bool(text), color=color)
     except BrokenPipeError:
@@ -112,7 +121,7 @@ def show(text: str, *, color: bool | None = None) -> None:
 
 
 def _is_replaceable(path: Path) -> bool:
-    """Return True if a file may be replaced by another one, which a pipe or a device must not be."""
+    """Return True if the path is a file or does not exist yet; a pipe or a device must not be replaced."""
     return path.is_file() or not path.exists()
 
 
@@ -121,9 +130,9 @@ def _write_file(path: Path, text: str) -> None:
 
 
 def _replace(path: Path, text: str) -> None:
-    """Write a file as a whole or not at all, because a collector of metrics may read it at any moment.
+    """Write a file completely or not at all, because a collector of metrics may read it at any moment.
 
-    The temporary file has a suffix that no collector looks for.
+    Collectors ignore the temporary file because of its suffix.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -143,7 +152,7 @@ def render_html(document: str) -> str:
 
 
 def render_page(runs: Sequence[RunFacts]) -> str:
-    """Return the HTML page for runs that shared a fleet."""
+    """Return the HTML page for a run, or for several runs that shared a fleet."""
     from bot import resources
     from bot.reports.html import PageParts, render_html_page
 
@@ -152,7 +161,7 @@ def render_page(runs: Sequence[RunFacts]) -> str:
 
 
 def render_report(report: RunReport, output_format: str) -> str:
-    """Render a report in one of the formats that `scan` and `run` share."""
+    """Render a report in one of the formats that `scan` and `run` share. Raises ValueError for any other format."""
     match output_format:
         case "sarif":
             from bot.reports.report_sarif import render_report_sarif

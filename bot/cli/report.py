@@ -1,4 +1,4 @@
-"""`basebump report`: one HTML page for a run, or for the runs that shared a fleet, from their JSON output."""
+"""`basebump report`: an HTML page for a run, or for several runs that shared a fleet, from their JSON output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bot.model.errors import UsageError
 from bot.reports.run_facts import DocumentError, RunFacts, read_document
 
 MAX_DOCUMENTS_BYTES = 1024 * 1024 * 1024
-"""The limit for all documents together: they then have two million image references, and need much memory."""
+"""The maximum size of all documents together. They then have two million image references, and need much memory."""
 
 
 def _parse_page_file(_context: click.Context, _option: click.Parameter, text: str | None) -> Path | None:
@@ -24,8 +24,8 @@ def _parse_page_file(_context: click.Context, _option: click.Parameter, text: st
 def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
     """Create an HTML page from the JSON output of `run` or `scan`.
 
-    The output of runs that shared a fleet (`--shard`) becomes one page. If a repository is in several files, the last
-    file counts.
+    The files of several runs that shared a fleet (`--shard`) become one page. If several files contain the same
+    repository, the last file counts.
     """
     html_text = render_page(_read_runs(documents))
     if page_file is None:
@@ -44,7 +44,10 @@ def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:
 
 
 def _read_run(path: Path) -> RunFacts:
-    """Read one document; a byte order mark, as PowerShell writes it, is skipped."""
+    """Read a document. Raises UsageError if it cannot be used.
+
+    A byte order mark, which PowerShell writes, is skipped.
+    """
     try:
         return read_document(path.read_text(encoding="utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -1,4 +1,4 @@
-"""`basebump resolve`: what basebump sees of one image."""
+"""`basebump resolve`: the facts about one image in its registry."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.reports.image import render_image_document, render_image_text
 @options.config_option
 @options.add_format_option("text", "json")
 def command(reference: ImageReference, config_file: Path | None, output_format: str) -> None:
-    """Show what the registry has for IMAGE now."""
+    """Show the current digest, the platforms and other facts about IMAGE from its registry."""
     facts = _fetch_facts(reference, config_file)
     show(render_image_document(reference, facts) if output_format == "json" else render_image_text(reference, facts))
 

@@ -1,4 +1,4 @@
-"""Options that limit a run to some repositories; a CI's environment variables can give the part for `--shard`."""
+"""Options that limit a run to some repositories. `--shard` can read its numbers from the variables of a CI service."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ AUTO = "auto"
 
 @dataclass(frozen=True, slots=True)
 class CiService:
-    """A service that runs parts of a job side by side, and the variables with the part's number and their total."""
+    """A CI service that runs several parts of a job in parallel.
+
+    Its environment variables have the number of the part, and the number of all parts.
+    """
 
     index_variable: str
     total_variable: str | None
-    """None for Kubernetes, which does not tell a pod how many there are."""
+    """None for Kubernetes, which does not tell a pod how many parts there are."""
     first_index: int
-    """The number of the first part."""
+    """The number that the service gives the first part."""
 
 
 CI_SERVICES = (
@@ -51,7 +54,7 @@ _NUMBER = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
 def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options that limit a run to a command, which gets them as one parameter `scope`."""
+    """Add the options that limit a run to some repositories. The command gets them as its parameter `scope`."""
 
     @click.option("--repo", "only", multiple=True, metavar="NAME", help="Only this repository; may be repeated.")
     @click.option(
@@ -73,7 +76,7 @@ def add_scope_options(command: Callable[..., int]) -> Callable[..., int]:
 
 
 def parse_shard(_context: click.Context, _option: click.Parameter, value: str | None) -> Shard | None:
-    """Parse `--shard`: `2/4`, or `auto/4` or `auto` with numbers from the environment."""
+    """Parse `--shard`: `2/4`, or `auto/4` or `auto` with numbers from the environment; None if it is not given."""
     return resolve_shard(value, os.environ) if value is not None else None
 
 
@@ -106,7 +109,10 @@ def _build_shard(number: int, count: int) -> Shard:
 
 
 def _find_total(service: CiService | None, environment: Mapping[str, str]) -> int | None:
-    """Return the number of parts: that of the service that numbers this one, or of any other that is set."""
+    """Return the number of parts from the variable of `service`, or of any service if it is None.
+
+    Return None if no such variable is set.
+    """
     totals = (each.total_variable for each in (CI_SERVICES if service is None else (service,)) if each.total_variable)
     return next((_parse_number(environment[name], name) for name in totals if environment.get(name)), None)
 

@@ -1,4 +1,4 @@
-"""The text of a run on stdout: for a terminal, for the log of a CI service, or for a pipe."""
+"""The text output of `scan` and `run` on stdout: for a terminal, for the log of a CI service, or for a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bot.reports.folds import Fold, render_bracket_fold, render_gitlab_fold, ren
 from bot.reports.styled_lines import Line, Style, StyledLine, join_lines
 
 _COLOURS = {Style.UPDATE: 36, Style.GOOD: 32, Style.WARNING: 33, Style.BAD: 31, Style.FAINT: 2}
-"""The codes of the colours; explanations have none."""
+"""The colour codes of styles. Explanations have no colour."""
 
 
 def render_scan_for_screen(
@@ -40,7 +40,10 @@ def render_run_for_screen(report: RunReport) -> str:
 
 
 def choose_fold(environment: Mapping[str, str]) -> Fold:
-    """Return the syntax for collapsible sections in the log of the CI service that runs basebump."""
+    """Return the syntax for collapsible sections in the log of the CI service that runs basebump.
+
+    Outside of the known services, sections are not collapsible.
+    """
     if environment.get("GITHUB_ACTIONS") == "true" or environment.get("TF_BUILD") == "True":
         return render_bracket_fold
     if environment.get("GITLAB_CI") == "true":
@@ -49,7 +52,11 @@ def choose_fold(environment: Mapping[str, str]) -> Fold:
 
 
 def show_lines(lines: Sequence[Line], stream: TextIO) -> str:
-    """Return the lines as text: for a terminal wrapped, and in colours unless NO_COLOR is set: https://no-color.org/."""
+    """Return the lines as one text.
+
+    If the stream is a terminal, explanations are wrapped, and there are colours unless NO_COLOR is set
+    (https://no-color.org/). For other streams, styles are ignored.
+    """
     if not is_terminal(stream):
         return join_lines(lines)
     columns, has_colours = shutil.get_terminal_size().columns, not os.environ.get("NO_COLOR")
@@ -65,7 +72,10 @@ def _show_line(line: StyledLine, columns: int, *, has_colours: bool) -> str:
 
 
 def _wrap_explanation(line: StyledLine, columns: int) -> str:
-    """Wrap an explanation between words, and indent it below the first line."""
+    """Wrap an explanation between words, and indent all lines but the first.
+
+    The line is returned unchanged if the terminal is too narrow.
+    """
     if columns < len(line.head) * 2:
         return str(line)
     indent = " " * len(line.head)

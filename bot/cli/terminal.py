@@ -18,7 +18,7 @@ from bot.model.vocabulary import ExitCode
 from bot.ports import ProgressReporter
 
 BAR_WIDTH = 30
-"""Characters of the bar; with its title and two numbers it fits a terminal of 80 columns."""
+"""The number of characters of the bar. With its title and two numbers, the line fits a terminal of 80 columns."""
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -71,7 +71,7 @@ class ProgressBar:
 
 
 class JsonLinesLog:
-    """Writes a line of JSON at the beginning and the end of each phase, for tools that read the logs of a job."""
+    """Writes a JSON line at the beginning and at the end of each phase, for tools that read the logs of a job."""
 
     def __init__(self) -> None:
         self._title, self._total, self._count = "", 0, 0
@@ -112,7 +112,7 @@ class LogMode(StrEnum):
 
 
 def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
-    """Return the progress display for a run; `auto` is a bar on a terminal, and nothing otherwise."""
+    """Return the progress display for a run. With `auto`, it is a bar on a terminal, and nothing elsewhere."""
     match log:
         case LogMode.AUTO:
             return ProgressBar() if is_terminal(sys.stderr) else NoProgress()
@@ -125,7 +125,7 @@ def create_progress(log: LogMode = LogMode.AUTO) -> ProgressReporter:
 
 
 def log_end(log: LogMode, failures: Sequence[RunFailure], code: ExitCode) -> None:
-    """Log each failure and the exit code, if the log is JSON."""
+    """Log each failure and the exit code as JSON lines. Do nothing in the other log modes."""
     if log is LogMode.JSONL:
         for each in failures:
             log_line("failure", subject=each.subject, stage=each.stage.value, error=each.error)

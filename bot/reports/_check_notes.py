@@ -1,4 +1,4 @@
-"""Notes of `check` about references and files that it could not check, for all of its output formats."""
+"""The notes of `check` about references and files that it could not check; all its output formats use them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from bot.model.vocabulary import WHOLE_FILE_REASONS
 
 
 def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
-    """Yield path, line and sentence of every note, including one for each file that could not be read."""
+    """Yield the path, the line and the text of every note.
+
+    There is also a note for each file that could not be read.
+    """
     for place in report.occurrences:
         occurrence = place.verdict.occurrence
         yield from ((occurrence.path, occurrence.line_number, text) for text in place.notes)

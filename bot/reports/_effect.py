@@ -1,4 +1,4 @@
-"""Describes the effect of an update on vulnerabilities, in a few words."""
+"""Describes in a few words which vulnerabilities an update fixes and introduces."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from bot.model.evidence import Evidence, NotScanned, Severity, UnscannedReason
 
 
 def describe_effect(evidence: Evidence | None) -> str:
-    """Return the effect of an update as a phrase, or why it is not known; empty if no scanner is configured.
+    """Return the effect of an update as a phrase, or the reason why it is not known.
 
-    A missing scanner is reported once for the whole run, not for each image.
+    Return an empty string if there is no evidence, or if no scanner is configured. A missing scanner is reported once
+    for the whole run, not for each image.
     """
     if evidence is None or evidence.new == NotScanned(UnscannedReason.NO_SCANNER):
         return ""

@@ -1,4 +1,4 @@
-"""Renders scans and findings for machine-readable reports: counts, or a state if an image was not scanned."""
+"""Renders scans, findings and signatures as JSON values for machine-readable reports."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCANNED = "scanned"
 
 
 def get_state(outcome: ScanOutcome) -> str:
-    """Return the state of a scan as one word."""
+    """Return the state of a scan as one word: `scanned`, or the reason why the image was not scanned."""
     return outcome.reason.value if isinstance(outcome, NotScanned) else SCANNED
 
 
@@ -30,7 +30,7 @@ def count_findings(findings: Iterable[Finding]) -> JsonValue:
 
 
 def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
-    """Return state and counts of a scan; the counts are null if the image was not scanned."""
+    """Return the state and the counts of a scan; the counts are null if the image was not scanned."""
     return {
         "state": get_state(outcome),
         "counts": count_findings(outcome.findings) if isinstance(outcome, Scan) else None,
@@ -38,7 +38,10 @@ def render_scan(outcome: ScanOutcome) -> dict[str, JsonValue]:
 
 
 def render_evidence(transition: Transition, evidence: Evidence) -> JsonValue:
-    """Return the evidence of one update in numbers."""
+    """Return the evidence of one update as numbers, with the scanner and the signatures.
+
+    A value is null if it is not known.
+    """
     delta, scanner = evidence.delta, get_scanner(evidence)
     return {
         "platforms": list(transition.platforms),
@@ -61,7 +64,7 @@ def _render_scans(evidence: Evidence) -> dict[str, JsonValue]:
 
 
 def _render_dated_scan(outcome: ScanOutcome) -> JsonValue:
-    """Return state and counts of a scan with the build time of the image, from its config."""
+    """Return the state and the counts of a scan, with the build time in the image's config, or null."""
     created = outcome.created if isinstance(outcome, Scan) else None
     return {**render_scan(outcome), "created": format_time(created)}
 
@@ -74,12 +77,12 @@ def _render_signatures(signatures: TransitionSignatures) -> JsonValue:
 
 
 def render_signature(outcome: SignatureOutcome) -> JsonValue:
-    """Return the state of a signature, and a phrase for its signer or for why it is not known."""
+    """Return the state of a signature, and a phrase that names its signer or the reason why it is not known."""
     return {"state": build_signature_view(outcome).state.value, "detail": describe_signature(outcome)}
 
 
 class EvidenceIndex:
-    """Finds the evidence of an update by a verdict or by an image of a proposal."""
+    """Finds the evidence for the update of a verdict, or for the update of an image in a proposal."""
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
@@ -89,13 +92,13 @@ class EvidenceIndex:
         }
 
     def render_for_verdict(self, verdict: Verdict) -> JsonValue:
-        """Return the evidence of a verdict that proposes or refuses an update; null for any other verdict."""
+        """Return the evidence for the update that a verdict proposes or refuses; null if there is none."""
         return self._render_transition(verdict.transition)
 
     def render_for_image(self, image: ProposedImage) -> JsonValue:
-        """Return the evidence of an image in a proposal.
+        """Return the evidence for the update of an image in a proposal; null if there is none.
 
-        If the image references of the image differ in their platforms, this is the evidence of the first platforms.
+        If references to the image use different platforms, this is the evidence for the platforms that sort first.
         """
         return self._render_transition(self._by_image.get((TagRef(image.canonical, image.tag), image.old, image.new)))
 
@@ -105,14 +108,17 @@ class EvidenceIndex:
 
 
 def render_scanner(scanner: ScannerIdentity | None) -> JsonValue:
-    """Return the scanner as `{name, version, database}`, or null."""
+    """Return the scanner as `{name, version, database}`; null if `scanner` is None."""
     if scanner is None:
         return None
     return {"name": scanner.name, "version": scanner.version, "database": format_time(scanner.database)}
 
 
 def render_finding(finding: Finding, evidence: Evidence) -> dict[str, JsonValue]:
-    """Return one vulnerability in one package, with data of public lists; null if a list could not be read."""
+    """Return one vulnerability in one package.
+
+    `exploited` and `epss` come from public lists, and are null if the list could not be read.
+    """
     exploited_ids, scores = evidence.exploited_ids, evidence.epss_scores
     return {
         "id": finding.id,

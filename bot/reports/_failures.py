@@ -15,7 +15,7 @@ MAX_ERROR_LENGTH = 400
 
 
 def render_failures(failures: Sequence[RunFailure]) -> Iterator[str]:
-    """Yield a heading and a line for each failure; nothing if there are none."""
+    """Yield a heading and a line for each failure. Yield nothing if there are no failures."""
     if failures:
         yield HEADING
         yield from (

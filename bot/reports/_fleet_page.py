@@ -1,4 +1,4 @@
-"""Builds the values of the fleet page: counts, order of the lists, and the number of rows that each list shows."""
+"""Builds the values of the fleet page: its counts and charts, and its lists in order, with a limited number of rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from bot.reports._page_charts import ImageKey, OccurrenceInRepository, PageChart
 from bot.reports.run_facts import FailureFacts, OccurrenceFacts, ProposalFacts, RepositoryFacts, RunFacts
 
 MAX_OCCURRENCES = 50
-"""Image references that are shown for one image, so that a common image does not displace the others."""
+"""The maximum number of image references that are shown for one image.
+
+It prevents a common image from displacing the others.
+"""
 
 Row = TypeVar("Row")
 Facts = TypeVar("Facts")
@@ -28,7 +31,7 @@ _NOT_UPDATED_STATUSES = (
     OccurrenceStatus.SUPERSEDED,
     OccurrenceStatus.UNRESOLVED,
 )
-"""Statuses of references that are not updated, most urgent first."""
+"""The statuses of references that are not updated, most urgent first."""
 _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
     "Open": frozenset(
         {
@@ -48,12 +51,12 @@ _OUTCOMES_BY_HEADING: Mapping[str, frozenset[ProposalOutcome]] = {
     "Failed": frozenset({ProposalOutcome.FAILED}),
 }
 OTHER_GROUP = "Other outcomes"
-"""Heading for outcomes that this version does not know, in documents of a later version."""
+"""The heading for outcomes that this version of basebump does not know, because a later version wrote the document."""
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRows(Generic[Row]):
-    """The first rows of a list, and the number of rows that are left out."""
+    """The first rows of a list, and the number of rows that were left out."""
 
     rows: tuple[Row, ...]
     left_out: int
@@ -61,7 +64,7 @@ class ShownRows(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class LinkedText:
-    """A text, and the address that it links to; None if the address is not certain to be one."""
+    """A text, and the address to which it links; None if there is no safe address."""
 
     text: str
     address: str | None
@@ -69,7 +72,7 @@ class LinkedText:
 
 @dataclass(frozen=True, slots=True)
 class ProposalRow:
-    """One proposal."""
+    """A proposal in a list of the page."""
 
     repository: str
     title: LinkedText
@@ -79,7 +82,7 @@ class ProposalRow:
 
 @dataclass(frozen=True, slots=True)
 class ProposalGroup:
-    """Proposals that are shown under one heading."""
+    """The proposals that are shown under one heading."""
 
     heading: str
     total: int
@@ -88,11 +91,11 @@ class ProposalGroup:
 
 @dataclass(frozen=True, slots=True)
 class NotUpdatedRow:
-    """An image reference that is not updated, and why."""
+    """An image reference that is not updated, and the reason."""
 
     image: str
     anchor: str | None
-    """Anchor of the image on the page."""
+    """The anchor of the image on the page; None if the list of images leaves the image out."""
     status: str
     why: str
     repository: str
@@ -101,18 +104,18 @@ class NotUpdatedRow:
 
 @dataclass(frozen=True, slots=True)
 class ImageUserRow:
-    """An image reference of an image."""
+    """An image reference in the list of references to one image."""
 
     repository: str
     place: str
     digest: str
-    """Shortened digest; empty if the reference has none."""
+    """The shortened digest; empty if the reference has no digest."""
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class ImageRow:
-    """One image with its image references."""
+    """An image, with the references to it."""
 
     anchor: str
     image: str
@@ -141,7 +144,7 @@ class RepositoryRow:
 class FleetPage:
     """All values of the page.
 
-    Texts are cut to one line of limited length. The template makes them safe by escaping them for HTML.
+    Every text is shortened to one line of limited length. The template makes the texts safe by escaping them for HTML.
     """
 
     levels: str
@@ -186,7 +189,7 @@ def _shorten(text: str, limit: int = MAX_NOTE_LENGTH) -> str:
 
 
 def _group_by_image(located: Iterable[OccurrenceInRepository]) -> Mapping[ImageKey, list[OccurrenceInRepository]]:
-    """Return the image references of each image, sorted by image."""
+    """Return the references to each image, sorted by image."""
     images: dict[ImageKey, list[OccurrenceInRepository]] = {}
     for at in sorted(located, key=lambda at: at.image):
         images.setdefault(at.image, []).append(at)

@@ -32,7 +32,7 @@ class ChartBar:
     counts: tuple[int, ...]
     """One number for each column of the chart."""
     widths: tuple[int, ...]
-    """The same numbers in percent of the largest number of the chart."""
+    """The numbers in percent of the largest number in the chart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,12 @@ class PageChart:
     columns: tuple[str, ...]
     bars: tuple[ChartBar, ...]
     note: str = ""
-    """An explanation of the numbers, or the reason why there are no bars."""
+    """An explanation of the numbers, or of why there are no bars; empty if none is needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceInRepository:
-    """An image reference with its repository."""
+    """An image reference, with the git repository that contains it."""
 
     repository: RepositoryFacts
     occurrence: OccurrenceFacts
@@ -81,7 +81,7 @@ def build_charts(located: Sequence[OccurrenceInRepository]) -> tuple[PageChart, 
 
 
 def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[UpdateFacts]:
-    """Return each distinct update once, however many image references have it."""
+    """Return each distinct update once, even if it applies to several image references."""
     updates: dict[tuple[str | None, ...], UpdateFacts] = {}
     for at in located:
         place = at.occurrence
@@ -91,7 +91,10 @@ def _list_distinct_updates(located: Iterable[OccurrenceInRepository]) -> list[Up
 
 
 def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Compare the vulnerabilities in use with those on offer, for updates of which both images were scanned."""
+    """Compare the vulnerabilities of the images in use and of the new images.
+
+    Only updates count for which both images were scanned.
+    """
     updates = _list_distinct_updates(located)
     pairs = [
         (move.old.counts, move.new.counts)
@@ -115,7 +118,7 @@ def _build_vulnerability_chart(located: Sequence[OccurrenceInRepository]) -> Pag
 
 
 def _build_age_chart(located: Sequence[OccurrenceInRepository]) -> PageChart:
-    """Count image references by the time between the builds of their image and of the new image."""
+    """Count the image references by the time between the build of the image in use and the build of the new image."""
     age_labels = [_get_age_label(at.occurrence.update) for at in located if can_update_now(at.occurrence)]
     count_by_age = Counter(age_labels)
     title = "How far behind"
@@ -144,5 +147,5 @@ def _build_chart(
 
 
 def _compute_width(count: int, largest: int) -> int:
-    """Return the width in percent; at least 1 unless the count is 0, so that the bar is visible."""
+    """Return the width of a bar in percent. It is at least 1 if the count is not 0, so that the bar is visible."""
     return max(1, 100 * count // largest) if count else 0

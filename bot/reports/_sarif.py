@@ -17,12 +17,12 @@ from bot.reports._json import JsonValue, render_json
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MAX_MESSAGE_LENGTH = 1000
-"""Characters of a message; GitHub shows only its beginning."""
+"""The maximum number of characters of a message; GitHub shows only the beginning."""
 SOURCE_ROOT = "%SRCROOT%"
-"""The base of relative paths; GitHub takes this name for the root of the repository."""
+"""The base of relative paths. GitHub interprets this name as the root of the repository."""
 
 _ACTIVE_CHARACTERS = str.maketrans("[]{}\\", "()()/")
-"""Characters that start links and placeholders, even in plain text messages."""
+"""Replacements for characters that start links and placeholders, even in plain text messages."""
 
 SarifObject = dict[str, JsonValue]
 
@@ -41,7 +41,8 @@ def render_run(
 ) -> SarifObject:
     """Return one run of a SARIF document, with failures and notes as notifications.
 
-    `results` is None if the images or files could not be read, which differs from an empty list.
+    `results` is None if the images or files could not be read. An empty list means that they were read and need no
+    action.
     """
     notifications = [*map(_render_failure, failures), *map(_render_note, notes)]
     return {
@@ -54,7 +55,7 @@ def render_run(
 
 
 def render_message(text: str) -> SarifObject:
-    """Return a plain text message without links and placeholders."""
+    """Return a message in plain text, in which no character starts a link or a placeholder."""
     return {"text": make_console_line(text, MAX_MESSAGE_LENGTH).translate(_ACTIVE_CHARACTERS) or "-"}
 
 
@@ -68,12 +69,12 @@ class SarifRule:
     level: str
     """`error`, `warning` or `note`."""
     help_address: str | None = None
-    """A validated address of a page about the rule."""
+    """The validated address of a page about the rule; None if there is none."""
     security_score: str | None = None
-    """Security severity from 0.1 to 10; None if the rule is not about security."""
+    """The security severity from 0.1 to 10; None if the rule is not about security."""
 
     def render(self) -> SarifObject:
-        """Return the rule with all properties that GitHub requires."""
+        """Return the rule as SARIF, with all properties that GitHub requires."""
         security: SarifObject = {"tags": ["security"], "security-severity": self.security_score}
         return {
             "id": self.id,
@@ -87,7 +88,10 @@ class SarifRule:
 
 
 def render_location(path: str, line_number: int) -> SarifObject:
-    """Return the location of a line; a path that is not valid UTF-8 keeps its bytes."""
+    """Return the location of a line in a file.
+
+    The bytes of a path that is not valid UTF-8 are preserved.
+    """
     uri = quote(_encode_text(path), safe="/")
     return {
         "physicalLocation": {
@@ -98,7 +102,7 @@ def render_location(path: str, line_number: int) -> SarifObject:
 
 
 def render_fingerprints(*identity: str) -> SarifObject:
-    """Return the fingerprint by which the same result is recognised in the next report, even on another line."""
+    """Return the fingerprint by which a service recognises the result in a later report, even on another line."""
     return {"basebump/v1": compute_fingerprint(*identity)}
 
 
@@ -108,7 +112,7 @@ def compute_fingerprint(*identity: str) -> str:
 
 
 def _encode_text(text: str) -> bytes:
-    """Encode a text that may hold bytes that are not valid UTF-8, from a file system or a forge."""
+    """Encode a text that may contain bytes that are not valid UTF-8, from a file system or a forge."""
     try:
         return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:

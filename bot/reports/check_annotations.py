@@ -1,4 +1,4 @@
-"""Renders `check` as commands of GitHub's runner, which shows findings beside their lines of a pull request.
+"""Renders `check` as workflow commands of GitHub Actions, which shows them as annotations in a pull request.
 
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 """
@@ -15,7 +15,7 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def render_check_annotations(report: CheckReport) -> str:
-    """Return the output of `check --format github`: one command a line, and a summary."""
+    """Return the output of `check --format github`: one command per line, and a summary."""
     errors = (
         _render_command("error", objection.message, f"basebump: {objection.code}", where.path, where.line_number)
         for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)

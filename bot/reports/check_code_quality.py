@@ -1,4 +1,4 @@
-"""Renders `check` as GitLab's code quality report: https://docs.gitlab.com/ci/testing/code_quality/."""
+"""Renders `check` as a code quality report for GitLab: https://docs.gitlab.com/ci/testing/code_quality/."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ _SEVERITIES: dict[ViolationKind, str] = {
 
 
 def render_check_code_quality(report: CheckReport) -> str:
-    """Return the output of `check --format codequality`, a list of findings; the format has no place for failures."""
+    """Return the output of `check --format codequality`, a list of findings.
+
+    The format cannot contain failures of basebump.
+    """
     return render_json([_render_issue(*each) for each in report.findings])
 
 

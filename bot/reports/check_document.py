@@ -1,4 +1,4 @@
-"""Renders `check` as a JSON document with `schema: 1`, whose keys scripts depend on."""
+"""Renders `check` as a JSON document with `schema: 1`. Scripts depend on its keys."""
 
 from __future__ import annotations
 

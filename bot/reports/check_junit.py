@@ -1,6 +1,7 @@
-"""Renders `check` as JUnit XML, which CI services show as tests: one case for each image reference and each failure.
+"""Renders `check` as JUnit XML, which CI services show as tests.
 
-https://github.com/testmoapp/junitxml describes the common subset of readers.
+There is one test case for each image reference and for each failure. https://github.com/testmoapp/junitxml describes
+the subset of the format that most services read.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from bot.model.report import RunFailure
 from bot.model.vocabulary import OccurrenceStatus
 
 MAX_MESSAGE = 600
-"""Characters of one attribute."""
+"""The maximum number of characters of an attribute."""
 
 
 def render_check_junit(report: CheckReport) -> str:
-    """Return the output of `check --format junit`, in ASCII."""
+    """Return the output of `check --format junit` in ASCII."""
     cases = [*map(_render_case, report.occurrences), *map(_render_failed_case, report.failed)]
     counts = {
         "tests": len(cases),
@@ -59,5 +60,5 @@ def _render_failed_case(failure: RunFailure) -> ET.Element:
 
 
 def _shorten(text: str) -> str:
-    """Return a text without the control characters that XML does not allow."""
+    """Return a shortened text without the control characters that XML does not allow."""
     return make_console_line(text, MAX_MESSAGE)

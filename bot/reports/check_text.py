@@ -1,4 +1,4 @@
-"""Renders `check` as text for logs: one finding a line, beginning with its position, and a summary."""
+"""Renders `check` as text for logs: a line for each finding, which begins with its position, and a summary."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from bot.reports._check_notes import list_notes
 from bot.reports._failures import render_failures
 
 MAX_MESSAGE = 600
-"""Characters of a finding: the image, a reason, and a hint."""
+"""The maximum number of characters of a finding: the image, a reason, and a hint."""
 MAX_PATH = 1000
-"""Characters of a path that are shown; each name in it has up to 255 bytes."""
+"""The maximum number of characters of a path that are shown. Each name in a path has up to 255 bytes."""
 
 
 def render_check_text(report: CheckReport) -> str:
@@ -58,7 +58,10 @@ def _format_line(path: str, line_number: int, word: str, text: str) -> str:
 
 
 def _append_count(line: str, count: int) -> str:
-    """Append the number of references; those behind a YAML anchor and its aliases have the same line."""
+    """Append the number of references that have this line, if there are several.
+
+    References through a YAML anchor and its aliases have the same line.
+    """
     return f"{line} ({count} places)" if count > 1 else line
 
 

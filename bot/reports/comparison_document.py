@@ -1,4 +1,4 @@
-"""Renders `compare` as a JSON document with `schema: 1`, whose keys scripts depend on."""
+"""Renders `compare` as a JSON document with `schema: 1`. Scripts depend on its keys."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ from bot.reports.json_document import render_failure
 
 
 def render_comparison_document(comparison: Comparison) -> str:
-    """Return the output of `compare --format json`; a value that is not known is null, and never an empty list."""
+    """Return the output of `compare --format json`.
+
+    A value that is not known is null, never an empty list.
+    """
     evidence = comparison.evidence
     delta, list_versions = evidence.delta, evidence.list_versions
     return render_json(
@@ -91,7 +94,10 @@ def _render_packages(changes: Iterable[PackageChange]) -> JsonValue:
 
 
 def _render_contents(contents: TransitionContents | None) -> JsonValue:
-    """Return the differences between the images' configs, layers and sources; null if either could not be read."""
+    """Return the differences between the configs, layers and sources of the images.
+
+    Return null if one of the images could not be read.
+    """
     changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:
         return None

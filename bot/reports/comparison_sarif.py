@@ -1,4 +1,4 @@
-"""Renders `compare` as SARIF: the findings of the new image, each with its state in relation to the old image."""
+"""Renders `compare` as SARIF: the findings of both images, each with its state in the new image."""
 
 from __future__ import annotations
 
@@ -34,13 +34,17 @@ _SCORES: dict[Severity, str] = {
     Severity.MEDIUM: "4.0",
     Severity.LOW: "0.1",
 }
-"""The lowest score of each severity in GitHub's `security-severity`; the scanners report severities, but no scores."""
+"""The lowest score that GitHub's `security-severity` has for each severity.
+
+Scanners report severities, but no scores.
+"""
 
 
 def render_comparison_sarif(comparison: Comparison) -> str:
     """Return the output of `compare --format sarif`.
 
-    Results are missing if the new image was not scanned, and have no state if the images could not be compared.
+    There is no list of results if the new image was not scanned. The results have no state if the images could not be
+    compared.
     """
     states = list(_list_finding_states(comparison))
     old, new, scanner = comparison.old, comparison.new, get_scanner(comparison.evidence)
@@ -68,7 +72,10 @@ def _format_pinned(image: ComparedImage) -> str:
 
 
 def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str | None]]:
-    """Yield each finding with its state in the new image; new findings come first, most severe first."""
+    """Yield each finding with its state in the new image: `new`, `unchanged`, `absent`, or None if it is not known.
+
+    New findings come first, and in each state the most severe.
+    """
     delta = comparison.evidence.delta
     if delta is not None:
         yield from ((finding, "new") for finding in delta.introduced)
@@ -79,7 +86,7 @@ def _list_finding_states(comparison: Comparison) -> Iterator[tuple[Finding, str 
 
 
 def _list_rules(findings: Iterable[Finding]) -> Iterator[SarifRule]:
-    """Yield one rule for each vulnerability, with its highest severity."""
+    """Yield one rule for each vulnerability, with the highest severity of its findings."""
     worst: dict[str, Finding] = {}
     for finding in findings:
         if finding.id not in worst or finding.severity > worst[finding.id].severity:

@@ -1,4 +1,4 @@
-"""Renders `compare` as text: one function for each section; a section without content is left out."""
+"""Renders `compare` as text, with one function for each section. A section without content is left out."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from bot.reports._effect import describe_effect
 from bot.reports._failures import render_failures
 
 MAX_ROWS = 200
-"""Findings of one list that are shown; `--format json` has all of them."""
+"""The maximum number of findings that a list shows; `--format json` has all findings."""
 _MAX_CELL_WIDTH = 60
-"""Characters of a cell that widen its column; the last cell of a row may be longer."""
+"""The maximum width of a column. The last cell of a row may be longer."""
 
 Row = tuple[str, ...]
 
@@ -48,7 +48,7 @@ def render_comparison_text(comparison: Comparison) -> str:
 
 
 def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
-    """Render reference, digest, platforms and other properties of one image."""
+    """Render the reference, digest, platforms and other properties of one image."""
     facts, built = image.facts, image.built_at
     rows = [
         ("digest", facts.digest),
@@ -64,7 +64,7 @@ def _render_image(label: str, image: ComparedImage) -> Iterator[str]:
 
 
 def _render_effect(comparison: Comparison) -> Iterator[str]:
-    """Render the effect of the update in one sentence, and the vulnerabilities of both images by severity."""
+    """Render the effect of the update in one sentence, and the number of vulnerabilities of both images by severity."""
     if comparison.is_same:
         yield "Both are the same image."
     delta = comparison.evidence.delta

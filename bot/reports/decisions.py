@@ -1,4 +1,4 @@
-"""Renders every decision of a run as JSON lines for tables and queries; each line is complete by itself."""
+"""Renders every decision of a run as JSON lines for tables and queries. Each line can be understood by itself."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ _LEADING_KEYS = (
     "successor",
     "evidence",
 )
-"""Keys that come first in a line, since readers look for them; the JSON document has some only if they have a value."""
+"""Keys that come first in the line of an image reference, because readers look for them.
+
+A line has all of these keys, even those that the JSON document leaves out if they have no value.
+"""
 
 
 def render_decisions(report: RunReport) -> str:

@@ -11,11 +11,11 @@ from bot.model.report import SCHEMA
 from bot.reports._json import render_json
 
 MAX_LINE = 1000
-"""Characters of one line; what a server answered was shortened before."""
+"""The maximum number of characters of a line. Texts from servers were already shortened before."""
 
 
 def render_diagnosis_text(diagnosis: Diagnosis) -> str:
-    """Return the text output of `doctor`: for each check the mark, what was tried, and the result."""
+    """Return the text output of `doctor`: for each check, its status, its subject, its action and its result."""
     return "\n".join(_render_lines(diagnosis))
 
 

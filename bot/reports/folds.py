@@ -1,4 +1,4 @@
-"""Folds the lines of one repository in the log of a CI service, so that the log is complete and still short."""
+"""Collapses the lines of each repository in the log of a CI service, so that the log is complete but short."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Callable, Iterator, Sequence
 from bot.reports.styled_lines import Line
 
 Fold = Callable[[int, str, Sequence[Line]], Iterator[Line]]
-"""Yields a title and its lines in the syntax of a CI service.
+"""Yields a title and its lines as a collapsible section (a fold) in the syntax of a CI service.
 
-The number distinguishes the folds of one log. All lines were made safe before by `console_line`: they have no control
-characters and do not begin with a command.
+The number distinguishes the folds of one log. The title and the lines were made safe by `make_console_line`: they have
+no control characters, and do not begin with a command for the CI service.
 """
 
 
 def render_unfolded(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield the title and the lines without a fold, for files and terminals."""
+    """Yield the title and the lines without a fold, as for files and terminals."""
     yield title
     yield from lines
     yield ""
 
 
 def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a fold of GitHub and Azure Pipelines.
+    """Yield a fold for GitHub Actions and Azure Pipelines.
 
-    GitHub documents `::group::`, a command that its runner translates to the lines used here. The runner ignores the
-    command if commands are stopped, as the action does, but these lines fold even then:
-    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%0A` in the title would end
-    the line. For Azure Pipelines: https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
+    GitHub documents the command `::group::`, which its runner translates to the lines used here. The runner ignores
+    that command while commands are stopped, and basebump's action stops them. These lines create a fold even then:
+    https://github.com/actions/runner/blob/main/src/Runner.Worker/ActionCommandManager.cs. `%` is escaped because `%0A`
+    in the title would end the line. Azure Pipelines documents these lines:
+    https://learn.microsoft.com/azure/devops/pipelines/scripts/logging-commands.
     """
     yield f"##[group]{title.replace('%', '%25')}"
     yield from lines
@@ -35,9 +36,10 @@ def render_bracket_fold(_number: int, title: str, lines: Sequence[Line]) -> Iter
 
 
 def render_gitlab_fold(number: int, title: str, lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield a fold of GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
+    """Yield a fold for GitLab: https://docs.gitlab.com/ci/jobs/job_logs/#custom-collapsible-sections.
 
-    GitLab shows the time between the two timestamps. Both are 0, since all repositories of a run end at the same time.
+    GitLab shows the time between the two timestamps. Both are 0, because the lines of all repositories are printed at
+    the end of the run.
     """
     section = f"basebump_{number}"
     yield f"\x1b[0Ksection_start:0:{section}[collapsed=true]\r\x1b[0K{title}"

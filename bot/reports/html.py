@@ -1,7 +1,7 @@
-"""Renders the HTML page of a run, or of several runs that shared a fleet; the page loads nothing from elsewhere.
+"""Renders the HTML page of a run, or of several runs that shared a fleet. The page loads no other files.
 
-Only here does text from outside become HTML. The template sees the values of the page only, and escapes each of them
-unless this module made it.
+No other module converts text from outside to HTML. The template gets only the values of the page, and escapes all of
+them except the style and the script, which are files of basebump.
 """
 
 from __future__ import annotations
@@ -21,31 +21,34 @@ from bot.reports._fleet_page import build_page
 from bot.reports.run_facts import RunFacts, merge_runs
 
 MAX_BYTES = 5_000_000
-"""A size that browsers show without delay, and that mail servers and artifact stores accept."""
+"""The maximum size of the page. Browsers show it without delay, and mail servers and artifact stores accept it."""
 _ROW_LIMITS = (5000, 2000, 1000, 500, 200, 100, 50, 20, 5, 0)
-"""Numbers of rows in each list, tried in turn until the page fits."""
+"""The numbers of rows in each list that are tried, in this order, until the page fits."""
 _SECURITY_POLICY = (
     "default-src 'none'; style-src '{style}'; script-src '{script}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
-"""Allows the style and the script of the page by their hashes, and nothing else: https://www.w3.org/TR/CSP3/."""
+"""Allows only the style and the script of the page, by their hashes: https://www.w3.org/TR/CSP3/."""
 
 
 class PageTooLongError(BasebumpError):
-    """The page is too long even without any row."""
+    """The page is too long even if its lists have no rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """The files that the page is built from."""
+    """The contents of the files from which the page is built."""
 
     template: str
     style: str
     script: str
-    """Optional for readers: the page is complete without it."""
+    """The page is complete even if a browser does not run the script."""
 
 
 def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
-    """Return the page of a run, or of several runs that shared a fleet. Raises PageTooLongError."""
+    """Return the page of a run, or of several runs that shared a fleet.
+
+    Raises PageTooLongError if the page is too long even without rows.
+    """
     run = merge_runs(runs)
     style, script = _mark_trusted(parts.style), _mark_trusted(parts.script)
     values = {
@@ -70,7 +73,7 @@ def _compile_template(source: str) -> Template:
 
 
 def _mark_trusted(content: str) -> Markup:
-    """Mark a file of basebump as safe content of an element, without its last line break."""
+    """Return the content of a file of basebump, marked as safe HTML, without white space at its ends."""
     return Markup(content.strip())  # noqa: S704 - the file ships with the code, and nothing is inserted into it
 
 

@@ -47,7 +47,10 @@ def render_image_text(reference: ImageReference, facts: ImageFacts) -> str:
 
 
 def _describe_pin(reference: ImageReference, facts: ImageFacts) -> str | None:
-    """Return the digest of the reference with a note if the tag points to another digest; else None."""
+    """Return the digest of the reference, with a note that the tag points to another one.
+
+    Return None if the reference has no digest, or if the tag points to its digest.
+    """
     if reference.digest is None or reference.digest == facts.digest:
         return None
     return f"{reference.digest}, which is not what the tag points to"

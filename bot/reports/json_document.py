@@ -1,4 +1,4 @@
-"""Renders `scan` and `run` as JSON documents with `schema: 1`, whose keys scripts depend on."""
+"""Renders `scan` and `run` as JSON documents with `schema: 1`. Scripts depend on their keys."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def render_run_document(report: RunReport) -> str:
 
 
 def build_evidence_index(report: RunReport) -> EvidenceIndex | None:
-    """Return the index of the evidence; None without evidence, so that its module is not imported."""
+    """Return the index of the report's evidence; None if there is none, so that its module is not imported."""
     if not report.evidence:
         return None
     from bot.reports._evidence import EvidenceIndex
@@ -65,7 +65,7 @@ def _render_repository(repository: RepositoryReport, evidence_index: EvidenceInd
 
 
 def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
-    """Return one image reference with its decision."""
+    """Return an image reference with the decision about it."""
     occurrence = verdict.occurrence
     reference = occurrence.reference
     return {
@@ -94,7 +94,8 @@ def render_occurrence(verdict: Verdict, evidence_index: EvidenceIndex | None) ->
 def _render_optional_keys(verdict: Verdict) -> Mapping[str, JsonValue]:
     """Return the keys that only some image references have.
 
-    They are the reason as a sentence, the tag that is written with a digest, and the successor of a superseded tag.
+    These are `detail` (the reason as a sentence), `new_tag` (the tag that is written with the new digest) and
+    `successor` (the successor of a superseded tag).
     """
     new_tag = verdict.transition.new_tag if verdict.transition is not None else None
     optional_values = {"detail": verdict.detail, "new_tag": new_tag, "successor": verdict.successor}
@@ -102,17 +103,20 @@ def _render_optional_keys(verdict: Verdict) -> Mapping[str, JsonValue]:
 
 
 def _render_notes(notes: Sequence[str]) -> Mapping[str, JsonValue]:
-    """Return the key `notes` with further facts in sentences, if there are any."""
+    """Return the key `notes` with further facts as sentences; empty if there are no notes."""
     return {"notes": list(notes)} if notes else {}
 
 
 def _render_evidence_key(value: JsonValue) -> Mapping[str, JsonValue]:
-    """Return the key `evidence` with the effect of an update in numbers, if there is any."""
+    """Return the key `evidence`; empty if `value` is None."""
     return {"evidence": value} if value is not None else {}
 
 
 def _render_digest_span(occurrence: Occurrence) -> JsonValue:
-    """Return the byte span of `sha256:…`, or where it would be inserted; null if the reference is not editable."""
+    """Return the byte span of `sha256:…`, or an empty span at the position where it would be inserted.
+
+    Return null if the reference cannot be edited.
+    """
     if not isinstance(occurrence.digest_slot, EditSlot):
         return None
     span = occurrence.digest_slot.span
@@ -121,7 +125,7 @@ def _render_digest_span(occurrence: Occurrence) -> JsonValue:
 
 
 def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
-    """Return one text that does not name an image."""
+    """Return a text that does not name an image."""
     return {
         "path": unsupported.path,
         "line": unsupported.line_number,
@@ -132,7 +136,7 @@ def render_unsupported(unsupported: UnsupportedText) -> dict[str, JsonValue]:
 
 
 def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | None) -> dict[str, JsonValue]:
-    """Return one proposal."""
+    """Return a proposal with its images."""
     return {
         "branch": proposal.branch,
         "outcome": proposal.outcome.value,
@@ -155,5 +159,5 @@ def render_proposal(proposal: ProposalReport, evidence_index: EvidenceIndex | No
 
 
 def render_failure(failure: RunFailure) -> dict[str, JsonValue]:
-    """Return one failure."""
+    """Return a failure of basebump."""
     return {"subject": failure.subject, "stage": failure.stage.value, "error": failure.error}

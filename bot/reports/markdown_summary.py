@@ -1,6 +1,6 @@
-"""Renders a short Markdown summary of `scan` and `run`, which CI services show beside a job.
+"""Renders a short Markdown summary of `scan` and `run`, which CI services show with a job.
 
-There is one function for each section.
+There is one function for each section of the summary.
 https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#adding-a-job-summary
 """
 
@@ -21,23 +21,23 @@ from bot.reports._failures import drop_repeated_errors
 from bot.reports.text import describe_unscanned, summarise_statuses
 
 MAX_BYTES = 1_000_000
-"""GitHub accepts 1 MiB from each step, and drops a larger summary completely."""
+"""The maximum size of a summary. GitHub accepts 1 MiB from each step, and drops a larger summary completely."""
 _ROW_LIMITS = (1000, 500, 200, 100, 50, 25, 10, 5, 2, 1, 0)
-"""Numbers of rows in each list, tried in turn until the summary fits."""
+"""The numbers of rows in each list that are tried, in this order, until the summary fits."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 _COUNTED_STATUSES = frozenset({OccurrenceStatus.UP_TO_DATE, OccurrenceStatus.SKIPPED, OccurrenceStatus.NOT_CHECKED})
-"""Statuses that need no action; their references are only counted."""
+"""Statuses that need no action. References with these statuses are only counted."""
 
 
 def render_markdown_summary(report: RunReport) -> str:
-    """Return the summary with as many rows as fit."""
+    """Return the summary with as many rows as fit into `MAX_BYTES`."""
     report = drop_repeated_errors(report)
     texts = (text for rows in _ROW_LIMITS if (text := _join_if_fitting(_render_sections(report, rows))) is not None)
     return next(texts, summarise_statuses(report.repositories, mark=""))
 
 
 def _join_if_fitting(lines: Iterable[str]) -> str | None:
-    """Return the lines as one text; None as soon as they exceed `MAX_BYTES`."""
+    """Return the lines as one text; None if they exceed `MAX_BYTES`."""
     kept_lines: list[str] = []
     size = 0
     for line in lines:
@@ -57,7 +57,7 @@ def _render_sections(report: RunReport, rows: int) -> Iterator[str]:
 
 
 def _render_failures(report: RunReport, rows: int) -> Iterator[str]:
-    """Render the failures section; it comes first, since the other sections miss what failed."""
+    """Render the failures. They come first, because the other sections lack everything that failed."""
     if report.failed:
         yield "### basebump could not do its work here"
         yield ""
@@ -90,7 +90,7 @@ def _render_remarks(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG
 
 
 def _render_repositories(report: RunReport, rows: int) -> Iterator[str]:
-    """Render the references that need attention, folded, for each repository."""
+    """Render a collapsed table of the references that need attention for each repository."""
     notable = [tree for tree in report.repositories if tree.note or _list_notable(tree)]
     shown = notable[:rows]
     for tree in shown:
@@ -130,7 +130,10 @@ def _render_occurrences(tree: RepositoryReport, report: RunReport, rows: int) ->
 
 
 def _explain_reasons(report: RunReport, rows: int) -> Iterator[str]:  # noqa: ARG001 - a section like the others
-    """Render the meaning of reasons that have no sentence beside them: those only counted, and those of updates."""
+    """Render the meaning of each reason that has no sentence next to it.
+
+    These are reasons of references that are only counted, and reasons of updates.
+    """
     used_reasons: set[Reason | None] = set()
     for tree in report.repositories:
         used_reasons.update(each.reason for each in tree.unsupported)
@@ -149,7 +152,7 @@ def _format_status(verdict: Verdict) -> str:
 
 
 def _describe_update(verdict: Verdict, report: RunReport) -> str:
-    """Describe the update and its effect, or why there is none."""
+    """Describe the update and its effect, or the reason why there is no update."""
     if verdict.new_digest is None or verdict.status is OccurrenceStatus.REFUSED:
         return str(Text(verdict.detail, MAX_NOTE_LENGTH)) if verdict.detail else _get_reason_sentence(verdict.reason)
     pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition

@@ -1,8 +1,10 @@
 """Renders a run as metrics in Prometheus' text format, for the textfile collector of the node exporter.
 
 https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
-Labels have values of closed lists, so the number of series is bounded whatever the size of a fleet. Every value has its
-series even at zero, since a series that comes and goes cannot be counted on. An unknown number has no series.
+
+Every label has its values from a closed list, so the number of series does not depend on the size of the fleet. There
+is a series for every combination of values even if its number is zero, because queries and alerts do not work well on
+series that come and go. A number that is not known has no series.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from bot.model.vocabulary import FailureStage, OccurrenceStatus, ProposalOutcome
 from bot.reports._evidence import SCANNED, get_state
 
 FOLDER = "folder"
-"""Replaces the forge for a scanned folder: Prometheus has no empty labels."""
+"""The forge of a scanned folder in labels, because Prometheus has no empty labels."""
 IN_USE, OFFERED = "in-use", "offered"
 _SCAN_STATES = (SCANNED, *(why.value for why in UnscannedReason))
 
@@ -87,7 +89,10 @@ def _render_counts(report: RunReport) -> Iterator[str]:
 
 
 def _render_scans(report: RunReport) -> Iterator[str]:
-    """Yield the results of scans, counting each image once; an image that was not scanned has no number."""
+    """Yield the metrics of scans. Each image is counted once.
+
+    An image that was not scanned has no number of vulnerabilities.
+    """
     in_use = {
         (move.tag_ref.repository, move.old, move.platforms): evidence.old
         for move, evidence in report.evidence.items()
@@ -117,7 +122,7 @@ def _count_vulnerabilities(side: str, outcomes: Iterable[ScanOutcome]) -> Iterat
 def _build_samples(
     counts: Mapping[LabelValues, int], names: Sequence[str], label_values: Sequence[Sequence[str]]
 ) -> list[Sample]:
-    """Return a sample for every combination of label values."""
+    """Return a sample for every combination of label values; its value is 0 if `counts` does not have it."""
     return [(dict(zip(names, key, strict=True)), counts.get(key, 0)) for key in product(*label_values)]
 
 

@@ -1,4 +1,4 @@
-"""Renders the table at the end of a run on a terminal: one line of counts for each repository."""
+"""Renders the table that ends the output of a run on a terminal: one line of counts for each repository."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.vocabulary import UPDATABLE_STATUSES, OccurrenceStatus, ProposalOutcome
 
 MAX_ROWS = 40
-"""Rows that fill two screens; `--export html=FILE` shows more repositories."""
+"""The maximum number of rows, which fill two screens; `--export html=FILE` shows more repositories."""
 MIN_NAME, GAP = 12, 2
 _NAME_HEADING = "repository"
 _HEADINGS = ("places", "pinned", "can move", "stay", "open", "would open", "waiting")
 _NOT_UPDATED_STATUSES = frozenset(
     {OccurrenceStatus.HELD, OccurrenceStatus.REFUSED, OccurrenceStatus.SUPERSEDED, OccurrenceStatus.UNRESOLVED}
 )
-"""Statuses of references that are not updated although a user may want to act."""
+"""Statuses of references that are not updated, but on which a user may want to act."""
 _OPEN_OUTCOMES = frozenset(
     {ProposalOutcome.OPENED, ProposalOutcome.REFRESHED, ProposalOutcome.UNCHANGED, ProposalOutcome.LEFT_ALONE}
 )
@@ -25,7 +25,7 @@ _WOULD_OPEN_OUTCOMES = frozenset({ProposalOutcome.WOULD_OPEN})
 
 
 def render_overview(report: RunReport, columns: int) -> str:
-    """Return the table for a terminal with `columns` columns; empty if there are no repositories."""
+    """Return the table for a terminal that is `columns` characters wide; empty if there are no repositories."""
     if not report.repositories:
         return ""
     rows = [(make_console_line(tree.title), _count_repository(tree)) for tree in report.repositories]

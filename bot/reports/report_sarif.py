@@ -1,4 +1,4 @@
-"""Renders `scan` and `run` as SARIF: image references that need an action, or that an update was decided against."""
+"""Renders `scan` and `run` as SARIF: image references that have an update, or for which an update was rejected."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ LEVELS: dict[OccurrenceStatus, str] = {
     OccurrenceStatus.SUPERSEDED: "warning",
     OccurrenceStatus.HELD: "note",
 }
-"""Statuses that are reported as results, with their levels; the other statuses need no action."""
+"""The statuses that are reported as results, with their levels. The other statuses need no action."""
 
 _NO_REPOSITORY = RepositoryReport("", "", None)
-"""Stands in for the repositories if none was read."""
+"""Stands in for the repositories if no repository was read."""
 _UPDATE_TITLE = "There is a newer image than the image in the file, or the file does not pin the image by digest."
 _HELP_TEXTS: dict[OccurrenceStatus, str] = {
     OccurrenceStatus.GONE: "Write the new digest: the image in the file can no longer be pulled.",
@@ -47,7 +47,7 @@ _HELP_TEXTS: dict[OccurrenceStatus, str] = {
 
 
 def render_report_sarif(report: RunReport) -> str:
-    """Return the output of `--format sarif`: one run for each repository, and at least one."""
+    """Return the output of `--format sarif`: one SARIF run for each repository, and at least one run."""
     evidence_index = build_evidence_index(report)
     trees = report.repositories or (_NO_REPOSITORY,)
     return render_sarif(
@@ -61,7 +61,10 @@ def render_report_sarif(report: RunReport) -> str:
 def _group_failures_by_repository(
     trees: Sequence[RepositoryReport], failed: Iterable[RunFailure]
 ) -> Iterator[tuple[RepositoryReport, Sequence[RunFailure]]]:
-    """Yield each repository with its failures; the first repository also gets the failures that name none."""
+    """Yield each repository with its failures.
+
+    The first repository also gets the failures that do not belong to any repository.
+    """
     names = {tree.name for tree in trees}
     others = [each for each in failed if each.subject not in names]
     for index, tree in enumerate(trees):
@@ -125,7 +128,7 @@ def _render_result(
 
 
 def _describe_verdict(verdict: Verdict, report: RunReport) -> str:
-    """Return the message about one reference: the update, the reason for or against it, and its effect."""
+    """Return the message about an image reference: the update, the reason for or against it, and its effect."""
     reference, transition = verdict.occurrence.reference, verdict.transition
     name = str(replace(reference, digest=None))
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""

@@ -1,4 +1,7 @@
-"""Reads the parts of JSON documents that the fleet page shows; strictly, since a document may come from anywhere."""
+"""Reads the parts of JSON documents that the fleet page shows.
+
+Every value is validated, because a document may come from anywhere.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,15 @@ from bot.model.report import SCHEMA
 
 
 class DocumentError(BasebumpError):
-    """A text that is not a document of `run` or `scan`."""
+    """The text is not a JSON document of `run` or `scan`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageScan:
-    """The scan of one image of an update."""
+    """The scan of the old or new image of an update."""
 
     counts: Mapping[str, int] | None
-    """Distinct vulnerabilities by severity; None if the image was not scanned."""
+    """The number of distinct vulnerabilities by severity; None if the image was not scanned."""
     created: datetime | None
 
 
@@ -35,7 +38,7 @@ class UpdateFacts:
 
 @dataclass(frozen=True, slots=True)
 class OccurrenceFacts:
-    """One image reference."""
+    """An image reference with the decision about it."""
 
     path: str
     line_number: int
@@ -52,7 +55,7 @@ class OccurrenceFacts:
 
 @dataclass(frozen=True, slots=True)
 class ProposalFacts:
-    """One proposal with its outcome."""
+    """A proposal with its outcome."""
 
     branch: str
     outcome: str
@@ -63,7 +66,7 @@ class ProposalFacts:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryFacts:
-    """One repository, or one scanned folder."""
+    """A repository, or a scanned folder. `forge` is empty for a folder."""
 
     forge: str
     name: str
@@ -71,13 +74,13 @@ class RepositoryFacts:
     note: str | None
     occurrences: tuple[OccurrenceFacts, ...]
     unsupported_count: int
-    """Number of texts that do not name an image."""
+    """The number of texts that do not name an image."""
     proposals: tuple[ProposalFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class FailureFacts:
-    """One failure."""
+    """A failure of basebump."""
 
     subject: str
     stage: str
@@ -89,7 +92,7 @@ class RunFacts:
     """The facts about one run, or about several runs that shared a fleet."""
 
     levels: tuple[str, ...]
-    """Empty for the document of a scan."""
+    """The levels of the runs; empty for a scan, which has no level."""
     started: datetime | None
     ended: datetime | None
     repositories: tuple[RepositoryFacts, ...]
@@ -97,7 +100,7 @@ class RunFacts:
 
 
 def read_document(text: str) -> RunFacts:
-    """Parse the output of `run` or `scan` with `--format json`. Raises DocumentError."""
+    """Parse the output of `run` or `scan` with `--format json`. Raises DocumentError if it is anything else."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -130,7 +133,7 @@ def read_document(text: str) -> RunFacts:
 
 
 def merge_runs(runs: Iterable[RunFacts]) -> RunFacts:
-    """Merge runs that shared a fleet; the last run counts for a repository that is in several."""
+    """Merge runs that shared a fleet. If a repository is in several runs, the last one counts."""
     all_runs = tuple(runs)
     repositories = {(each.forge, each.name, each.base_branch): each for run in all_runs for each in run.repositories}
     return RunFacts(
@@ -197,7 +200,11 @@ def _read_scan(part: _DocumentPart) -> ImageScan:
 
 
 class _DocumentPart:
-    """An object of a document, with its position for error messages."""
+    """A JSON object in a document, with its position for error messages.
+
+    The methods raise DocumentError if a value has another type. Those that can return None do so if the value is
+    missing or null; the others raise DocumentError.
+    """
 
     def __init__(self, value: object, position: str) -> None:
         if not isinstance(value, dict):

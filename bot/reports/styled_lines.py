@@ -1,4 +1,4 @@
-"""Lines of text output, some with a style: terminals show styles as colours, and other outputs ignore them."""
+"""Lines of text output, some of them with a style. Terminals show styles as colours; other outputs ignore them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import Enum, auto
 
 
 class Style(Enum):
-    """The styles of text. The words say the same, so no information is lost without styles."""
+    """The styles of text. No information is lost without them, because the words say the same."""
 
     UPDATE = auto()
     GOOD = auto()
@@ -16,12 +16,12 @@ class Style(Enum):
     BAD = auto()
     FAINT = auto()
     EXPLANATION = auto()
-    """A sentence that a terminal may wrap, indented by the length of `head`."""
+    """A sentence that may be wrapped on a terminal. Further lines are indented by the length of `head`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StyledLine:
-    """A line with a style, from the end of `head` to the end of the line."""
+    """A line whose `text` has a style. `head` has no style."""
 
     head: str
     text: str
@@ -33,11 +33,11 @@ class StyledLine:
 
 
 Line = str | StyledLine
-"""A line is a string if it has no style."""
+"""A line without a style is a string."""
 
 
 def indent_line(line: Line) -> Line:
-    """Indent a line by two blanks."""
+    """Return the line, indented by two blanks."""
     return replace(line, head=f"  {line.head}") if isinstance(line, StyledLine) else f"  {line}"
 
 

@@ -1,4 +1,4 @@
-"""Renders `scan` and `run` as plain text: one image reference a line, with the reason if it is not updated."""
+"""Renders `scan` and `run` as text: one line for each image reference, with the reason if it is not updated."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MARKS: dict[OccurrenceStatus, tuple[str, Style]] = {
 }
 
 MAX_COLUMN_WIDTH = 60
-"""Characters of a reference that widen its column; longer references do not."""
+"""The maximum width of the column for references. A longer reference is not shortened."""
 
 
 def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True) -> str:
@@ -46,7 +46,10 @@ def render_scan_text(report: RunReport, written_paths: Sequence[FilePath] | None
 def render_scan_lines(
     report: RunReport, written_paths: Sequence[FilePath] | None, *, is_configured: bool = True
 ) -> list[Line]:
-    """Return the text output of `scan`; `written_paths` are the files that `--write` changed, else None."""
+    """Return the text output of `scan`.
+
+    `written_paths` are the files that `--write` changed; None without `--write`.
+    """
     report = drop_repeated_errors(report)
     (tree,) = report.repositories
     places = list(_render_occurrences(tree, report.evidence))
@@ -67,7 +70,7 @@ def render_run_text(report: RunReport, fold: Fold = render_unfolded) -> str:
 
 
 def render_run_lines(report: RunReport, fold: Fold = render_unfolded) -> list[Line]:
-    """Return the text output of `run`; `fold` renders the lines of one repository."""
+    """Return the text output of `run`; `fold` renders the lines of each repository."""
     report = drop_repeated_errors(report)
     lines: list[Line] = []
     for number, repository in enumerate(report.repositories, 1):
@@ -125,7 +128,10 @@ def _get_notes(entry: Verdict | UnsupportedText) -> Sequence[str]:
 
 
 def _render_signatures(entry: Verdict | UnsupportedText, evidence: Mapping[Transition, Evidence]) -> Iterator[str]:
-    """Yield who signed the images of an update, if the config trusts signers; a refusal says so in its reason."""
+    """Yield a sentence on the signers of both images of an update, if their signatures were checked.
+
+    Yield nothing for a refused update, because its reason already names the signers.
+    """
     if isinstance(entry, UnsupportedText) or entry.status not in UPDATABLE_STATUSES or entry.transition is None:
         return
     known = evidence.get(entry.transition)
@@ -157,7 +163,7 @@ def _format_entry(entry: Verdict | UnsupportedText, width: int, evidence: Mappin
 
 
 def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) -> str:
-    """Describe the update and its effect."""
+    """Describe the update of an image reference, and its effect."""
     pinned_digest, transition = verdict.occurrence.reference.digest, verdict.transition
     tag = f"{transition.new_tag} " if transition is not None and transition.new_tag else ""
     old = shorten_digest(pinned_digest) if pinned_digest else "no digest"
@@ -169,7 +175,10 @@ def _describe_update(verdict: Verdict, evidence: Mapping[Transition, Evidence]) 
 
 
 def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (`!`)") -> str:
-    """Return one or two sentences that count every status; `mark` explains how texts without an image are marked."""
+    """Return one or two sentences with the number of image references in each status.
+
+    `mark` says how texts that do not name an image are marked in the output.
+    """
     statuses: Counter[OccurrenceStatus] = Counter()
     unsupported, is_complete = 0, True
     for repository in repositories:
@@ -187,7 +196,7 @@ def summarise_statuses(repositories: Iterable[RepositoryReport], mark: str = " (
 
 
 def _explain_reasons(repositories: Iterable[RepositoryReport]) -> Iterator[Line]:
-    """Render once the meaning of each reason that was given without a sentence of its own."""
+    """Yield the meaning of each reason that the output gives without a sentence of its own."""
     used_reasons: set[Reason] = set()
     for repository in repositories:
         used_reasons.update(each.reason for each in repository.unsupported)
@@ -227,7 +236,7 @@ def _summarise_proposals(report: RunReport) -> Iterator[str]:
 
 
 def describe_unscanned(report: RunReport) -> Iterator[str]:
-    """Yield one sentence if images were not scanned for lack of a scanner."""
+    """Yield a sentence if images were not scanned because there is no scanner. Otherwise yield nothing."""
     states = [evidence.new.reason for evidence in report.evidence.values() if isinstance(evidence.new, NotScanned)]
     unscanned_count = states.count(UnscannedReason.NO_SCANNER)
     if unscanned_count:
@@ -241,7 +250,7 @@ def describe_unscanned(report: RunReport) -> Iterator[str]:
 
 
 def _render_scanner_hint(report: RunReport) -> Iterator[str]:
-    """Yield a hint how to configure a scanner, if there is no config and nothing was scanned."""
+    """Yield a hint on how to configure a scanner, if images were not scanned because there is no scanner."""
     if any(describe_unscanned(report)):
         yield "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what a move fixes looked up."
 
