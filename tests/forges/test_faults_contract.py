@@ -19,7 +19,7 @@ from support.forges.server import ForgeServer
 from support.forges.watched import Watched
 from support.listener import Listener, Reply
 
-from bot.forges.hosted.refusal import BACKOFF_SECONDS, MAX_WAIT
+from bot.forges.hosted.connection import BACKOFF_SECONDS, MAX_WAIT
 from bot.model.errors import ForgeError, TreeError
 from bot.model.forge import GitRepository
 from bot.model.proposal import RemoteRequest, RequestState

@@ -7,7 +7,6 @@ https://docs.github.com/en/graphql/overview/rate-limits-and-query-limits-for-the
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ from github import Auth, Github, GithubException
 from github.NamedUser import NamedUser
 from github.Repository import Repository
 
-from bot.forges.github.errors import CONTENTS_READ, MALFORMED_ANSWER_ERRORS, METADATA_READ, explain_error
+from bot.forges.github.errors import CONTENTS_READ, GITHUB_ERRORS, METADATA_READ, explain_error
+from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -28,8 +28,6 @@ from bot.forges.hosted.refusal import (
     Answer,
     RefusedError,
     UnsupportedQueryError,
-    send_read,
-    send_write,
 )
 
 API_VERSION = "2022-11-28"
@@ -38,13 +36,11 @@ PER_PAGE = 100
 """The largest page that GitHub returns."""
 TIMEOUT = 30
 """Seconds to wait for one answer; GitHub itself gives up after ten."""
-_CLIENT_ERRORS = (
+_CLIENT_ERRORS: tuple[type[Exception], ...] = (
     GithubException,
     OSError,  # `requests` raises subclasses of it
-    AssertionError,  # PyGithub refuses to follow a link to another host
-    RuntimeError,  # PyGithub refuses to follow a redirect to another host
-    ValueError,  # the answer is not JSON
-    *MALFORMED_ANSWER_ERRORS,  # the answer is JSON, but not GitHub's
+    *GITHUB_ERRORS.client_errors,
+    *GITHUB_ERRORS.malformed_answer_errors,
 )
 
 
@@ -116,10 +112,9 @@ class GitHubConnection:
         self._url = url
         self._tokens = tokens
         self._certificates = True if ca is None else str(ca)
-        self._seconds_between_writes = seconds_between_writes
-        self._threads = threading.local()
-        self._lock = threading.Lock()
-        self._account: GitHubAccount | None = None
+        self._clients = ClientPool(self._create_client)
+        self._account = SharedValue[GitHubAccount]()
+        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
         self.pause = pause
         self.can_compare_and_swap = True
         """False once the server turned out to be too old for it."""
@@ -138,26 +133,20 @@ class GitHubConnection:
         `action` describes the call in messages, `about` is the owner or the `owner/name` that the call is about.
         """
         token = self._tokens.get_token(about, permission)
-        return send_read(lambda: self._call(action, call, permission, token), self.pause)
+        return self._sender.read(lambda: self._call(action, call, permission, token))
 
     def try_once(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
         """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
         return self._call(action, call, permission, self._tokens.get_token(about, permission))
 
     def write(self, action: str, call: Callable[[Github], Answer], permission: str, *, about: str) -> Answer:
-        """Make a call that changes something. Raises RefusedError.
-
-        It is repeated only after a short rate limit, because a rate-limited call is known to have had no effect.
-        """
+        """Make a call that changes something, after the writes of other threads. Raises RefusedError."""
         token = self._tokens.get_token(about, permission)
-        return send_write(lambda: self._call(action, call, permission, token), self.pause)
+        return self._sender.write(lambda: self._call(action, call, permission, token))
 
     def get_account(self) -> GitHubAccount:
         """Return the account that makes basebump's commits; fetched once. Raises RefusedError."""
-        with self._lock:
-            if self._account is None:
-                self._account = self._fetch_account()
-            return self._account
+        return self._account.get(self._fetch_account)
 
     def _fetch_account(self) -> GitHubAccount:
         bot_login = self._tokens.get_bot_login()
@@ -171,7 +160,7 @@ class GitHubConnection:
             raise
 
     def _call(self, action: str, call: Callable[[Github], Answer], permission: str, token: str | None) -> Answer:
-        client, current = self._get_client()
+        client, current = self._clients.get()
         previous, current.secret = current.secret, token
         try:
             return call(client)
@@ -180,26 +169,23 @@ class GitHubConnection:
         finally:
             current.secret = previous
 
-    def _get_client(self) -> tuple[Github, _CurrentToken]:
-        """Return the client of this thread and its token: neither its connection nor its throttle can be shared."""
-        cached: tuple[Github, _CurrentToken] | None = getattr(self._threads, "client", None)
-        if cached is None:
-            current = _CurrentToken()
-            client = Github(
-                auth=current,
-                base_url=self._url,
-                timeout=TIMEOUT,
-                user_agent="basebump",
-                per_page=PER_PAGE,
-                verify=self._certificates,
-                retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
-                seconds_between_requests=0,
-                seconds_between_writes=self._seconds_between_writes,
-                lazy=True,
-                api_version=API_VERSION,
-            )
-            cached = self._threads.client = client, current
-        return cached
+    def _create_client(self) -> tuple[Github, _CurrentToken]:
+        """Return a client and the place in which its current token is stored."""
+        current = _CurrentToken()
+        client = Github(
+            auth=current,
+            base_url=self._url,
+            timeout=TIMEOUT,
+            user_agent="basebump",
+            per_page=PER_PAGE,
+            verify=self._certificates,
+            retry=None,  # PyGithub's default repeats creations, sleeps for up to an hour, and does not repeat PATCH
+            seconds_between_requests=0,
+            seconds_between_writes=0,  # `RequestSender` delays writes
+            lazy=True,
+            api_version=API_VERSION,
+        )
+        return client, current
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,28 @@
-"""Translate errors of GitHub and PyGithub into messages that say what they mean and what to do."""
+"""The errors of GitHub and PyGithub: how they are parsed, and what they mean."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import datetime
-from json import JSONDecodeError
 from typing import Any
 
 from github import BadAttributeException, GithubException
 
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
+    INVALID_TOKEN_MEANING,
     NOT_FOUND,
-    SERVER_ERROR,
+    NOT_FOUND_MEANING,
     TOO_MANY,
+    RateLimitRule,
+    RefusalMeaning,
+    RefusedAnswer,
     RefusedError,
-    compute_reset_wait,
-    explain_limit,
+    ServerErrors,
 )
-from bot.net import describe_cause, sanitize_text
+from bot.net import sanitize_text
 
 CONTENTS_READ = "contents: read"
 CONTENTS_WRITE = "contents: write"
@@ -49,81 +51,69 @@ _LIMITED = re.compile(r"rate limit|abuse detection|wait a few minutes|retry your
 _GRAPHQL_STATUSES = {"FORBIDDEN": FORBIDDEN, "NOT_FOUND": NOT_FOUND, "RATE_LIMITED": TOO_MANY}
 """HTTP statuses for the error types that GraphQL reports in an answer with status 200."""
 
+GITHUB_ERRORS = ServerErrors(
+    server="GitHub",
+    url_name="the URL of the API",
+    malformed_answer_errors=(BadAttributeException, AttributeError, KeyError, TypeError),
+    client_errors=(
+        AssertionError,  # PyGithub refuses to follow a link to another host
+        RuntimeError,  # PyGithub refuses to follow a redirect to another host
+        ValueError,  # the answer is not JSON
+    ),
+    rate_limit=RateLimitRule(
+        statuses=frozenset({FORBIDDEN, TOO_MANY}),
+        reset_header="x-ratelimit-reset",
+        remaining_header="x-ratelimit-remaining",
+        default_wait=SECONDARY_WAIT,
+        phrase=_LIMITED,
+    ),
+    meanings=(
+        INVALID_TOKEN_MEANING,
+        RefusalMeaning(
+            {FORBIDDEN},
+            "the token of GitHub Actions may not open pull requests here; hint: enable "
+            '"Allow GitHub Actions to create and approve pull requests" in the settings under Actions, or use the '
+            "token of an App",
+            phrases=("is not permitted to create or approve pull requests",),
+        ),
+        RefusalMeaning(
+            {FORBIDDEN},
+            "the repository is archived; hint: unarchive it, or remove it from the config",
+            phrases=("archived",),
+        ),
+        RefusalMeaning(
+            {FORBIDDEN},
+            "{message}; hint: authorize the token for the organization's single sign-on",
+            phrases=("SAML", "SSO"),
+        ),
+        RefusalMeaning({FORBIDDEN}, "{message}; hint: give the token {permission}", default_message="forbidden"),
+        NOT_FOUND_MEANING,
+        RefusalMeaning(
+            {410},
+            "{message}; hint: enable the feature in the settings of the repository",
+            default_message="the feature is gone",
+        ),
+    ),
+)
 
-MALFORMED_ANSWER_ERRORS = (BadAttributeException, AttributeError, KeyError, TypeError)
-"""Errors of PyGithub for an answer that is not shaped like GitHub's: a redirect to a login, JSON of another server."""
 
-
-@contextmanager
-def translate_errors(name: str) -> Iterator[None]:
+def translate_errors(name: str) -> AbstractContextManager[None]:
     """Translate errors from reading an answer that is not shaped like GitHub's into RefusedError."""
-    try:
-        yield
-    except MALFORMED_ANSWER_ERRORS as error:
-        message = f"{name}: the answer is not shaped like GitHub's; hint: check the URL of the API"
-        raise RefusedError(message, status=None) from error
+    return GITHUB_ERRORS.translate(name)
 
 
 def explain_error(error: Exception, action: str, permission: str, *, secret: str | None, now: datetime) -> RefusedError:
-    """Translate an error that was raised while GitHub was asked to do `action`, which takes `accepted_permission`."""
-    if not isinstance(error, GithubException):
-        message = (
-            f"GitHub could not be asked to {action}: {_explain_no_answer(error, secret)}; "
-            "hint: check the network and the URL of the API"
-        )
-        return RefusedError(message, status=None)
-    headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
-    status = _get_status(error)
-    server_message = sanitize_text("; ".join(_list_messages(error)), [secret or ""])
-    retry_after = _compute_wait(status, server_message, headers, now)
-    if retry_after is not None:
-        meaning = explain_limit(retry_after, now)
-    else:
-        accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
-        meaning = _explain_status(status, server_message, sanitize_text(accepted_permission))
-    return RefusedError(
-        f"GitHub refused to {action}: {meaning}", status=status, server_message=server_message, retry_after=retry_after
-    )
+    """Translate an error that was raised while GitHub was asked to do `action`, which requires `permission`.
 
-
-def _explain_no_answer(error: Exception, secret: str | None) -> str:
-    """Describe why there is no answer of GitHub's.
-
-    Of an error of `requests` only the cause is used, since the rest may quote a header.
+    If GitHub's answer names the permissions that it accepts, the message names these instead.
     """
-    if isinstance(error, (*MALFORMED_ANSWER_ERRORS, JSONDecodeError)):
-        return "its answer is not GitHub's"
-    return describe_cause(error)[0] if isinstance(error, OSError) else sanitize_text(str(error), [secret or ""])
-
-
-def _explain_status(status: int, server_message: str, permission: str) -> str:
-    match status:
-        case 401:
-            return "it does not accept the token; hint: create a new token and set the variable of `token_env` to it"
-        case 403 if "is not permitted to create or approve pull requests" in server_message:
-            return (
-                "the token of GitHub Actions may not open pull requests here; hint: enable "
-                '"Allow GitHub Actions to create and approve pull requests" in the settings under Actions, or use the '
-                "token of an App"
-            )
-        case 403 if "archived" in server_message:
-            return "the repository is archived; hint: unarchive it, or remove it from the config"
-        case 403 if "SAML" in server_message or "SSO" in server_message:
-            return f"{server_message}; hint: authorize the token for the organization's single sign-on"
-        case 403:
-            return f"{server_message or 'forbidden'}; hint: give the token the permission `{permission}`"
-        case 404:
-            return (
-                "it does not exist, or the token may not see it; "
-                f"hint: check the name, and give the token the permission `{permission}`"
-            )
-        case 410:
-            return (
-                f"{server_message or 'the feature is gone'}; hint: enable the feature in the settings of the repository"
-            )
-        case _ if status >= SERVER_ERROR:
-            return f"it failed with status {status}; hint: rerun basebump later"
-    return server_message or f"it answered with status {status}"
+    if not isinstance(error, GithubException):
+        return GITHUB_ERRORS.explain_missing_answer(error, action, secret)
+    headers = {name.lower(): str(value) for name, value in (error.headers or {}).items()}
+    accepted_permission = headers.get("x-accepted-github-permissions", "").replace("=", ": ") or permission
+    answer = RefusedAnswer(_get_status(error), list(_list_messages(error)), headers)
+    permission_phrase = f"the permission `{sanitize_text(accepted_permission)}`"
+    return GITHUB_ERRORS.explain_refusal(answer, action, permission_phrase, secret=secret, now=now)
 
 
 def _get_status(error: GithubException) -> int:
@@ -151,16 +141,3 @@ def _list_messages(error: GithubException) -> Iterator[str]:
 def _get_problems(error: GithubException) -> list[Mapping[str, Any]]:
     listed = error.data.get("errors") if isinstance(error.data, Mapping) else None
     return [each for each in listed if isinstance(each, Mapping)] if isinstance(listed, list) else []
-
-
-def _compute_wait(status: int, server_message: str, headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return how many seconds a rate limit lasts; None if the refusal was not a rate limit."""
-    if status not in (FORBIDDEN, TOO_MANY):
-        return None
-    retry_after = headers.get("retry-after", "")
-    if retry_after.isdecimal():
-        return float(retry_after)
-    reset = headers.get("x-ratelimit-reset", "")
-    if headers.get("x-ratelimit-remaining") == "0" and reset.isdecimal():
-        return compute_reset_wait(reset, now)
-    return SECONDARY_WAIT if status == TOO_MANY or _LIMITED.search(server_message) else None

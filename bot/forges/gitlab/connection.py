@@ -24,7 +24,8 @@ from gitlab.exceptions import GitlabError, GitlabHttpError
 from gitlab.v4.objects import Project
 
 from bot.forges.git.remote import GitOrigin
-from bot.forges.gitlab.errors import MALFORMED_ANSWER_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
+from bot.forges.gitlab.errors import GITLAB_ERRORS, READ_ACCESS, WRITE_ACCESS, explain_error
+from bot.forges.hosted.connection import ClientPool, RequestSender, SharedValue
 from bot.forges.hosted.refusal import (
     FORBIDDEN,
     NOT_FOUND,
@@ -33,10 +34,8 @@ from bot.forges.hosted.refusal import (
     Answer,
     RefusedError,
     UnsupportedQueryError,
-    send_read,
-    send_write,
 )
-from bot.net import ApiSession, HttpError
+from bot.net import ApiSession
 
 PER_PAGE = 100
 """The largest page that GitLab returns."""
@@ -51,12 +50,12 @@ _DENIED_STATUSES = frozenset({UNAUTHORIZED, FORBIDDEN, NOT_FOUND})
 _JOB_HINT = (
     "hint: list the job's project there under the job token permissions, or set `token_env` to an access token with"
 )
-_CLIENT_ERRORS = (
+_CLIENT_ERRORS: tuple[type[Exception], ...] = (
     GitlabError,
-    HttpError,  # our session refuses the request
+    *GITLAB_ERRORS.client_errors,
     OSError,  # `requests` raises subclasses of it
     ValueError,  # the answer is not JSON, or a date cannot be parsed
-    *MALFORMED_ANSWER_ERRORS,
+    *GITLAB_ERRORS.malformed_answer_errors,
 )
 
 
@@ -140,20 +139,16 @@ class GitLabConnection:
         ca: Path | None = None,
         seconds_between_writes: float = 0.0,
         pause: Callable[[float], None] = time.sleep,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Connect to the GitLab at `url`; `ca` is a file with certificates to trust instead of the default ones."""
         self._url = url
         self._token = token
         self._secret = token.secret if isinstance(token, JobToken) else token
         self._ca = ca
-        self._seconds_between_writes = seconds_between_writes
-        self._threads = threading.local()
-        self._lock = threading.Lock()
-        self._write_lock = threading.Lock()
-        self._next_write = 0.0
-        self._clock = clock
-        self._account: GitLabAccount | None = None
+        self._clients = ClientPool(lambda: _SingleTryClient(url, token, ca))
+        self._sender = RequestSender(pause, seconds_between_writes=seconds_between_writes)
+        self._account = SharedValue[GitLabAccount]()
+        self._user_lock = threading.Lock()
         self._user_ids: dict[str, int | None] = {}
         self.pause = pause
         self.graphql_url = f"{url}/api/graphql"
@@ -171,31 +166,16 @@ class GitLabConnection:
 
     def read(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call that changes nothing, and repeat it after failures that may pass. Raises RefusedError."""
-        return send_read(lambda: self._call(action, call, permission), self.pause)
+        return self._sender.read(lambda: self._call(action, call, permission))
 
     def try_once(self, action: str, call: Callable[[Gitlab], Answer], permission: str = READ_ACCESS) -> Answer:
         """Make a call once, for callers that have another way if it fails. Raises RefusedError."""
         return self._call(action, call, permission)
 
     def write(self, action: str, call: Callable[[Gitlab], Answer], permission: str = WRITE_ACCESS) -> Answer:
-        """Make a call that changes something. Raises RefusedError.
-
-        It is repeated only after a short rate limit, because a rate-limited call is known to have had no effect. Writes
-        of all threads are made one after another, with the configured delay between them.
-        """
+        """Make a call that changes something, after the writes of other threads. Raises RefusedError."""
         self.refuse_job_token(action, permission)
-
-        def call_in_turn() -> Answer:
-            with self._write_lock:
-                wait = self._next_write - self._clock()
-                if wait > 0:
-                    self.pause(wait)
-                try:
-                    return self._call(action, call, permission)
-                finally:
-                    self._next_write = self._clock() + self._seconds_between_writes
-
-        return send_write(call_in_turn, self.pause)
+        return self._sender.write(lambda: self._call(action, call, permission))
 
     def build_origin(self, name: str) -> GitOrigin:
         """Return the clone source of a project, with the login that git takes for the kind of the token.
@@ -216,10 +196,7 @@ class GitLabConnection:
         """Return the account that the token belongs to; fetched once. Raises RefusedError."""
         if self.has_job_token:
             return GitLabAccount(None, None)
-        with self._lock:
-            if self._account is None:
-                self._account = self._fetch_account()
-            return self._account
+        return self._account.get(self._fetch_account)
 
     def find_user_id(self, username: str) -> int | None:
         """Return the id of a user by name; None if there is no such user. Fetched once for each name.
@@ -232,7 +209,7 @@ class GitLabConnection:
             users = islice(client.users.list(username=username, iterator=True), PER_PAGE)
             return next((int(each.id) for each in users if str(each.username).casefold() == name), None)
 
-        with self._lock:
+        with self._user_lock:
             if name not in self._user_ids:
                 self._user_ids[name] = self.read(f"find the user {username}", fetch)
             return self._user_ids[name]
@@ -257,7 +234,7 @@ class GitLabConnection:
     def _call(self, action: str, call: Callable[[Gitlab], Answer], permission: str) -> Answer:
         client: _SingleTryClient | None = None
         try:
-            client = self._get_client()
+            client = self._clients.get()
             return call(client)
         except _CLIENT_ERRORS as error:
             headers = client.last_headers if client is not None else {}
@@ -268,13 +245,6 @@ class GitLabConnection:
                 message = f"{failure}; {_JOB_HINT} {permission}"
                 refusal = RefusedError(message, status=refusal.status)
             raise refusal from error
-
-    def _get_client(self) -> _SingleTryClient:
-        """Return the client of this thread: its session cannot be shared."""
-        client: _SingleTryClient | None = getattr(self._threads, "client", None)
-        if client is None:
-            client = self._threads.client = _SingleTryClient(self._url, self._token, self._ca)
-        return client
 
 
 @dataclass(frozen=True, slots=True)
