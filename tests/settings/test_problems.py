@@ -191,7 +191,7 @@ WRONG = [
     (
         "forges: [{kind: github, app: {id: 7, key_env: K}}, {kind: github, app: {id: 7, key_env: K}}]",
         "forges[1]",
-        "selects all repositories of the App 7, and so does forges[0]",
+        "selects all repositories of the App 7 is installed on, and so does forges[0]",
     ),
     ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
     ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),

@@ -84,9 +84,9 @@ def _get_required_platforms(
     if reference.digest is None and reference.tag == resolved.tag_ref.tag:
         return ()  # a reference without a digest already uses the image that the tag points to
     return tuple(
-        wanted
-        for wanted in used
-        if not pinned_platforms or any(is_same_platform(each, wanted) for each in pinned_platforms)
+        platform
+        for platform in used
+        if not pinned_platforms or any(is_same_platform(each, platform) for each in pinned_platforms)
     )
 
 
@@ -145,7 +145,7 @@ def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_m
             if len(used) > 1
             else ""
         )
-    lost = [wanted for wanted in used if not any(is_same_platform(each, wanted) for each in current_platforms)]
+    lost = [platform for platform in used if not any(is_same_platform(each, platform) for each in current_platforms)]
     return f"{shorten_digest(current_manifest.digest)} has no {_join_words(lost)}" if lost and current_platforms else ""
 
 

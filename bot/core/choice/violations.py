@@ -76,8 +76,8 @@ def check_build_age(
 
 def build_signature_violation(reference: ImageReference, why: str) -> Violation:
     """Return the violation for an image whose signature a rule requires and basebump could not verify."""
-    whose = "" if reference.digest is not None else "what its tag points to "
-    message = f"{format_short_reference(reference)}: {whose}is not verified, as a rule requires: {why}"
+    subject = "" if reference.digest is not None else "what its tag points to "
+    message = f"{format_short_reference(reference)}: {subject}is not verified, as a rule requires: {why}"
     return Violation(ViolationKind.POLICY, message, ViolatedRule.SIGNATURE)
 
 

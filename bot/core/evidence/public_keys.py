@@ -42,13 +42,13 @@ class PublicKey:
         try:
             key = serialization.load_pem_public_key(trusted_key.pem)
         except Exception as error:  # the library raises many exception types, some its own
-            raise ValueError("holds no public key in PEM form") from error
+            raise ValueError("does not contain a public key in PEM format") from error
         if not isinstance(key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | ed25519.Ed25519PublicKey):
-            raise ValueError("holds a key of a type that cannot sign images; use ECDSA, RSA or Ed25519")  # noqa: TRY004
+            raise ValueError("contains a key of a type that cannot sign images; hint: use ECDSA, RSA or Ed25519")  # noqa: TRY004
         if isinstance(key, ec.EllipticCurvePublicKey) and key.curve.name not in _CURVE_HASHES:
-            raise ValueError("holds a key on an unsupported curve; use P-256, P-384 or P-521")
+            raise ValueError("contains a key on an unsupported curve; hint: use P-256, P-384 or P-521")
         if isinstance(key, rsa.RSAPublicKey) and key.key_size < MIN_RSA_BITS:
-            raise ValueError(f"holds an RSA key of fewer than {MIN_RSA_BITS} bits")
+            raise ValueError(f"contains an RSA key of fewer than {MIN_RSA_BITS} bits")
         der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
         fingerprint = hashlib.sha256(der).hexdigest()[:SHOWN_FINGERPRINT_DIGITS]
         return cls(Signer(SignatureScheme.COSIGN_KEY, f"{trusted_key.name} (sha256 {fingerprint})"), key)

@@ -38,8 +38,8 @@ def _rank(outcome: SignatureOutcome) -> tuple[int, int]:
             return 0, 0
         case SignatureUnknown():
             return 1, 0
-        case BadSignature(defect=flaw):
-            return 2, _DEFECT_ORDER.index(flaw)
+        case BadSignature(defect=defect):
+            return 2, _DEFECT_ORDER.index(defect)
         case UnsupportedSignature():
             return 3, 0
         case NoSignature():

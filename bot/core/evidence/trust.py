@@ -59,7 +59,7 @@ def check_signatures(signatures: TransitionSignatures | None, *, is_required: bo
                 Reason.SIGNER_CHANGED,
                 f"{describe_signature(signatures.old)} before; now {describe_signature(signatures.new)}",
             )
-        case BadSignature(defect=flaw) if flaw not in UNLISTED_SIGNER_DEFECTS or is_required or was_signed:
+        case BadSignature(defect=defect) if defect not in UNLISTED_SIGNER_DEFECTS or is_required or was_signed:
             return SignatureRejection(Reason.SIGNATURE_FAILED, describe_signature(signatures.new))
         case _ if not is_required and isinstance(signatures.old, SignatureUnknown):
             return _build_unknown_rejection(signatures.old)
@@ -80,8 +80,8 @@ def describe_signature(outcome: SignatureOutcome | None) -> str:
             return f"its provenance is signed by {signer.identity}"
         case VerifiedSignature(signer=signer):
             return f"signed by {signer.identity}"
-        case BadSignature(defect=flaw, detail=detail):
-            return f"{flaw.sentence}: {detail}" if detail else flaw.sentence
+        case BadSignature(defect=defect, detail=detail):
+            return f"{defect.sentence}: {detail}" if detail else defect.sentence
         case UnsupportedSignature(detail=detail):
             return f"its signature cannot be verified: {detail}"
         case SignatureUnknown(detail=detail):

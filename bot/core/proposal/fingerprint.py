@@ -67,11 +67,11 @@ def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str
     hashes = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}"
     report = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
     incomplete_positions = (
-        place % MAX_TRANSITIONS
-        for place, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True))
+        index % MAX_TRANSITIONS
+        for index, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True))
         if any(counts)
     )
-    mask = sum(1 << place for place in set(incomplete_positions))
+    mask = sum(1 << index for index in set(incomplete_positions))
     return f"{report}-{mask:x}" if mask and len(transition_evidence) > 1 else report
 
 

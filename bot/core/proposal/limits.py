@@ -57,13 +57,13 @@ def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
-    candidates = ((place, step.proposal) for place, queue in enumerate(queues) for step in queue.open_steps)
-    for place, proposal in sorted(candidates, key=lambda wish: _get_sort_key(wish[1])):
-        why = _find_deferral_reason(queues[place], proposal, open_counts, now)
+    candidates = ((index, step.proposal) for index, queue in enumerate(queues) for step in queue.open_steps)
+    for index, proposal in sorted(candidates, key=lambda each: _get_sort_key(each[1])):
+        why = _find_deferral_reason(queues[index], proposal, open_counts, now)
         if why is None:
-            open_counts.add(queues[place], proposal)
+            open_counts.add(queues[index], proposal)
         else:
-            deferred[place][proposal.branch] = DeferProposal(proposal, why)
+            deferred[index][proposal.branch] = DeferProposal(proposal, why)
     return deferred
 
 

@@ -20,20 +20,22 @@ def report_refusals(
     in `reported_branches`, and gets no other report here.
     """
     refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
-    for bundle, updates in build_update_groups((each.update for each in refused), base, all_at_once=False).items():
-        branch = bundle.get_branch(prefix)
+    for update_group, updates in build_update_groups(
+        (each.update for each in refused), base, all_at_once=False
+    ).items():
+        branch = update_group.get_branch(prefix)
         if branch not in reported_branches:
             yield ProposalReport(
                 branch=branch,
                 outcome=ProposalOutcome.REFUSED,
-                title=build_headline(bundle, updates),
+                title=build_headline(update_group, updates),
                 images=list_proposed_images(updates),
                 files=tuple(sorted({update.occurrence.path for update in updates})),
-                note=" ".join(_list_reasons(refused, bundle, base)),
+                note=" ".join(_list_reasons(refused, update_group, base)),
             )
 
 
-def _list_reasons(refused: Iterable[RefusedUpdate], bundle: UpdateGroup, base: str | None) -> tuple[str, ...]:
+def _list_reasons(refused: Iterable[RefusedUpdate], update_group: UpdateGroup, base: str | None) -> tuple[str, ...]:
     """Return the distinct reasons for which updates of a group are refused, in the order of `refused`."""
-    about = (each for each in refused if get_update_group(each.update.tracked_image, base) == bundle)
+    about = (each for each in refused if get_update_group(each.update.tracked_image, base) == update_group)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

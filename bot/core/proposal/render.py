@@ -47,7 +47,7 @@ class _TemplateSandbox(ImmutableSandboxedEnvironment):
 
     def getitem(self, obj: object, argument: object) -> object:
         if _is_rendered(obj):
-            raise SecurityError("text cannot be sliced or indexed; a template can only show all of it")
+            raise SecurityError("text cannot be sliced or indexed; hint: a template can only show a text as a whole")
         return super().getitem(obj, argument)
 
 
@@ -68,7 +68,7 @@ def compile_template(source: str) -> Template:
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
-        raise SecurityError("text cannot be sliced or indexed; a template can only show all of it")
+        raise SecurityError("text cannot be sliced or indexed; hint: a template can only show a text as a whole")
     return sandbox.from_string(source)
 
 
@@ -103,7 +103,7 @@ def render_message(source: str, head: HeadView) -> str:
     """
     message = _BLANK_LINES.sub("\n\n", _render_template(source, {"proposal": head})).strip()
     if not message:
-        raise TemplateFailedError("the commit message template renders nothing; hint: describe the change in it")
+        raise TemplateFailedError("the template for commit messages renders nothing; hint: describe the change in it")
     return message
 
 
@@ -119,4 +119,4 @@ def _render_within_limit(source: str, view_name: str, view_builder: Callable[[in
         body = _BLANK_LINES.sub("\n\n", _render_template(source, {view_name: view_builder(rows)}))
         if len(body) <= limit:
             return body
-    raise BodyTooLongError(f"the text has {len(body)} characters without any lists, but the forge's limit is {limit}")
+    raise BodyTooLongError(f"the text has {len(body)} characters without any list rows, but the forge allows {limit}")

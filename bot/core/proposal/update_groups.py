@@ -120,7 +120,7 @@ def build_update_groups(
         groups[build_onboarding_group(base) if all_at_once else get_update_group(update.tracked_image, base)].append(
             update
         )
-    return {bundle: tuple(groups[bundle]) for bundle in sorted(groups, key=lambda each: each.get_branch(""))}
+    return {group: tuple(groups[group]) for group in sorted(groups, key=lambda each: each.get_branch(""))}
 
 
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:

@@ -115,10 +115,10 @@ def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[obj
     """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()
-    for place in items:
-        match place:
+    for item in items:
+        match item:
             case Occurrence():
-                references[get_occurrence_key(place)] = place.reference
+                references[get_occurrence_key(item)] = item.reference
             case UnsupportedText():
-                texts[place.path, place.text, place.reason] += 1
+                texts[item.path, item.text, item.reason] += 1
     return {**references, **texts}

@@ -52,8 +52,10 @@ def lock_references_if(
 ) -> ExtractedReferences:
     """Return `references` with those occurrences locked for which `should_lock` returns True."""
     return tuple(
-        lock_occurrence(place, reason) if isinstance(place, Occurrence) and should_lock(place) else place
-        for place in references
+        lock_occurrence(reference, reason)
+        if isinstance(reference, Occurrence) and should_lock(reference)
+        else reference
+        for reference in references
     )
 
 

@@ -70,7 +70,7 @@ class ComparisonView:
 def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
     """Return the view of a comparison. Each list has at most `rows` rows."""
     evidence, scanner = comparison.evidence, get_scanner(comparison.evidence)
-    asked, back = evidence.list_versions or ListVersions(), describe_rollback(evidence)
+    list_versions, rollback = evidence.list_versions or ListVersions(), describe_rollback(evidence)
     return ComparisonView(
         version=VERSION,
         old=_build_image_view(comparison.old, rows),
@@ -78,15 +78,15 @@ def build_comparison_view(comparison: Comparison, rows: int) -> ComparisonView:
         is_same=comparison.is_same,
         platform=Text(comparison.platform),
         delta=build_delta_view(evidence.delta, evidence, rows) if evidence.delta is not None else None,
-        rollback=Text(back, MAX_NOTE_LENGTH) if back else None,
+        rollback=Text(rollback, MAX_NOTE_LENGTH) if rollback else None,
         packages=build_packages_view(evidence.package_changes, rows) if evidence.package_changes is not None else None,
         contents=build_contents_view(evidence.contents, rows),
         scanner=Text(scanner.name) if scanner else None,
         scanner_version=Text(scanner.version) if scanner else None,
         database=format_day(scanner.database) if scanner else None,
-        exploited_list=Text(f"{asked.kev_date}") if asked.kev_date else None,
-        is_exploited_unknown=AdvisoryList.KEV in asked.unread_lists,
-        epss_list=Text(f"{asked.epss_date}") if asked.epss_date else None,
+        exploited_list=Text(f"{list_versions.kev_date}") if list_versions.kev_date else None,
+        is_exploited_unknown=AdvisoryList.KEV in list_versions.unread_lists,
+        epss_list=Text(f"{list_versions.epss_date}") if list_versions.epss_date else None,
         failed=tuple(Text(f"{each.subject}: {each.error}", MAX_NOTE_LENGTH) for each in comparison.failed),
     )
 

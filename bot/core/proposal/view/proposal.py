@@ -198,13 +198,13 @@ def _list_transition_notes(
     transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
     """Yield each transition with the notes of all its references. A note is not repeated for the same tag."""
-    said: set[tuple[TagRef, str]] = set()
+    listed_notes: set[tuple[TagRef, str]] = set()
     for each in transitions:
-        known = [
+        notes = [
             note for update in updates[each] for note in (*update.tracked_image.notes, *update.candidates[0].notes)
         ]
-        yield each, [note for note in dict.fromkeys(known) if (each.tag_ref, note) not in said]
-        said |= {(each.tag_ref, note) for note in known}
+        yield each, [note for note in dict.fromkeys(notes) if (each.tag_ref, note) not in listed_notes]
+        listed_notes |= {(each.tag_ref, note) for note in notes}
 
 
 def _build_transition_view(

@@ -108,10 +108,10 @@ class DeltaView:
 
 def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
     """Return the view of one scan. `contents` supply the build time if the scanner does not report it."""
-    said = contents.created if contents is not None else None
+    stated_time = contents.created if contents is not None else None
     match outcome:
         case NotScanned(reason=why):
-            return ScanView(None, None, why, None, format_day(said))
+            return ScanView(None, None, why, None, format_day(stated_time))
         case Scan(findings=findings, os=system, created=created, set_aside=set_aside):
             counts = count_by_severity(findings)
             return ScanView(
@@ -119,7 +119,7 @@ def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: 
                 total=count_distinct(findings),
                 why_not=None,
                 os=Text(system),
-                built=format_day(created or said),
+                built=format_day(created or stated_time),
                 set_aside=tuple(map(_build_suppressed_view, sorted(set_aside, key=_get_severity_key)[:rows])),
                 set_aside_count=count_distinct(each.finding for each in set_aside),
                 set_aside_cut=max(0, len(set_aside) - rows),
@@ -172,8 +172,8 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
 
 def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
     """Sort exploited vulnerabilities first. Otherwise, the order (worst first) stays the same."""
-    known = evidence.exploited_ids or frozenset()
-    return sorted(findings, key=lambda finding: finding.id not in known)
+    exploited_ids = evidence.exploited_ids or frozenset()
+    return sorted(findings, key=lambda finding: finding.id not in exploited_ids)
 
 
 def _build_lookup(outcome: ScanOutcome | None) -> VersionLookup:

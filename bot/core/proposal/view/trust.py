@@ -87,8 +87,8 @@ def build_signature_view(outcome: SignatureOutcome) -> SignatureView:
             return SignatureView(
                 SignatureState.SIGNED, Text(signer.identity, MAX_NOTE_LENGTH), signer.scheme, statement, detail=None
             )
-        case BadSignature(defect=flaw, detail=detail):
-            return _build_unverified_view(SignatureState(flaw), detail)
+        case BadSignature(defect=defect, detail=detail):
+            return _build_unverified_view(SignatureState(defect), detail)
         case UnsupportedSignature(detail=detail):
             return _build_unverified_view(SignatureState.UNSUPPORTED, detail)
         case SignatureUnknown(detail=detail):

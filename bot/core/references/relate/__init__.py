@@ -18,11 +18,11 @@ def apply_cross_file_facts(
 ) -> ExtractedReferences:
     """Apply all cross-file facts to the references of a tree. Return these sorted by path and line."""
     references: ExtractedReferences = tuple(
-        place for file_references in references_by_file for place in file_references
+        reference for file_references in references_by_file for reference in file_references
     )
     for relation in _list_relations({type(cross_file) for cross_file in facts}) if facts else ():
         references = relation(references, facts)
-    return tuple(sorted(references, key=lambda place: (place.path, place.line_number)))
+    return tuple(sorted(references, key=lambda reference: (reference.path, reference.line_number)))
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:

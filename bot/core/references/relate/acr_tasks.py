@@ -43,8 +43,8 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
     base images of all stages are locked. If basebump cannot find out whether a task builds a Dockerfile, its base
     images are locked as well.
     """
-    dockerfiles = list(_list_dockerfiles(facts, {place.path for place in references}))
-    doubts = [remark for remark in facts if isinstance(remark, PossibleTaskBuild)]
+    dockerfiles = list(_list_dockerfiles(facts, {reference.path for reference in references}))
+    doubts = [fact for fact in facts if isinstance(fact, PossibleTaskBuild)]
     if not dockerfiles and not doubts:
         return references
     dockerfiles_by_path = {each.dockerfile: each for each in reversed(dockerfiles)}  # the first task is the reason
@@ -70,11 +70,11 @@ def lock_task_base_images(references: ExtractedReferences, facts: Sequence[Cross
 def _list_dockerfiles(
     facts: Sequence[CrossFileFact], existing_paths: Collection[FilePath]
 ) -> Iterator[_TaskDockerfile]:
-    for remark in facts:
-        if isinstance(remark, TaskFileBuild) and (path := _find_dockerfile(remark, existing_paths)) is not None:
-            yield _TaskDockerfile(path, f"{remark.path}:{remark.line_number}", remark.arguments)
-        elif isinstance(remark, RegistryTaskBuild):
-            yield _TaskDockerfile(remark.dockerfile, remark.task, remark.arguments)
+    for fact in facts:
+        if isinstance(fact, TaskFileBuild) and (path := _find_dockerfile(fact, existing_paths)) is not None:
+            yield _TaskDockerfile(path, f"{fact.path}:{fact.line_number}", fact.arguments)
+        elif isinstance(fact, RegistryTaskBuild):
+            yield _TaskDockerfile(fact.dockerfile, fact.task, fact.arguments)
 
 
 def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:

@@ -41,16 +41,16 @@ def add_setting_notes(references: ExtractedReferences, settings: Iterable[Argume
     if not settings_by_argument:
         return references
     return tuple(
-        replace(place, notes=(*place.notes, *notes))
+        replace(reference, notes=(*reference.notes, *notes))
         if (
             notes := dict.fromkeys(
                 _format_note(each)
-                for name in place.variables
-                for each in settings_by_argument.get((place.path, name), ())
+                for name in reference.variables
+                for each in settings_by_argument.get((reference.path, name), ())
             )
         )
-        else place
-        for place in references
+        else reference
+        for reference in references
     )
 
 

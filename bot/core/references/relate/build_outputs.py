@@ -20,7 +20,7 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
 
     In other files the same name is an ordinary image: an example elsewhere in the tree may build its own `nginx`.
     """
-    outputs = [remark for remark in facts if isinstance(remark, BuildOutput)]
+    outputs = [fact for fact in facts if isinstance(fact, BuildOutput)]
     if not outputs:
         return references
     names = _OutputNames([output for output in outputs if output.deployed_paths])

@@ -50,19 +50,19 @@ def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[Cr
     if its use cannot be followed, the reason stays the same. A digest that templates write after `sha256:` is locked,
     because its value does not contain the algorithm, and no registry uses such digests.
     """
-    templates = [remark for remark in facts if isinstance(remark, ChartTemplate)]
+    templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
     if not templates:
         return references
     values: dict[_ChartDigestBytes, set[str]] = defaultdict(set)
-    for place in references:
-        if isinstance(place, Occurrence) and _is_decided_by_chart(place):
-            values[_get_digest_bytes(place)] |= set(place.variables)
+    for reference in references:
+        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference):
+            values[_get_digest_bytes(reference)] |= set(reference.variables)
     charts = _TemplateIndex(templates)
     return tuple(
-        _apply_uses(place, charts, values[_get_digest_bytes(place)])
-        if isinstance(place, Occurrence) and _is_decided_by_chart(place)
-        else place
-        for place in references
+        _apply_uses(reference, charts, values[_get_digest_bytes(reference)])
+        if isinstance(reference, Occurrence) and _is_decided_by_chart(reference)
+        else reference
+        for reference in references
     )
 
 
@@ -155,8 +155,8 @@ class _TemplateIndex:
         """Return all uses of a value by the templates of a chart and of its subcharts."""
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
-            for way, use in self._list_uses(chart, 0):
-                self._value_uses[chart].add_use(way, use)
+            for path, use in self._list_uses(chart, 0):
+                self._value_uses[chart].add_use(path, use)
         return self._value_uses[chart].get_uses(value.split("."))
 
     def _list_uses(self, chart: str, depth: int) -> Iterator[_ValuePathUse]:
@@ -165,9 +165,9 @@ class _TemplateIndex:
             yield from _UNKNOWN_USE
             return
         for subchart in self._subcharts.get(chart, ()):
-            for way, use in self._list_uses(subchart, depth + 1):
-                is_subchart_value = way[:1] == (_VALUES,) and way[1:2] != (_GLOBAL,)
-                yield (_VALUES, basename(subchart), *way[1:]) if is_subchart_value or not way else way, use
+            for path, use in self._list_uses(subchart, depth + 1):
+                is_subchart_value = path[:1] == (_VALUES,) and path[1:2] != (_GLOBAL,)
+                yield (_VALUES, basename(subchart), *path[1:]) if is_subchart_value or not path else path, use
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
@@ -215,12 +215,12 @@ class _TemplateInput:
 
     @property
     def is_too_large(self) -> bool:
-        ways = self.value_paths.union(*dict(self.named_paths).values())
-        return len(ways) > MAX_VALUE_PATHS or any(len(way) > MAX_KEYS for way in ways)
+        paths = self.value_paths.union(*dict(self.named_paths).values())
+        return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
         """Return the paths, from the top of the chart, that a path inside the template stands for."""
-        named = {key: ways for key, ways in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
+        named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
         inside = frozenset[ValuePath]().union(*named.values())
         return frozenset(
             {(*each, *value_path) for each in self.value_paths} | {(*each, *value_path[1:]) for each in inside}
@@ -228,11 +228,11 @@ class _TemplateInput:
 
     def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
         """Return the input that a template passes to another template which it includes."""
-        named = tuple((key, self._resolve_paths(ways)) for key, ways in inclusion.named_arguments)
+        named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
         return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
 
     def _resolve_paths(self, value_paths: Iterable[ValuePath]) -> frozenset[ValuePath]:
-        return frozenset(found for way in value_paths for found in self.resolve_path(way))
+        return frozenset(found for path in value_paths for found in self.resolve_path(path))
 
 
 def _collect_uses(
@@ -255,7 +255,7 @@ def _collect_uses(
         for source, use in template.uses:
             effect = purpose if use is ValueUse.END else use
             if not isinstance(source, TemplateInclusion):
-                uses.update((way, effect) for way in template_input.resolve_path(source))
+                uses.update((path, effect) for path in template_input.resolve_path(source))
             elif included_templates := definitions(source.template):
                 pending += [(each, template_input.build_inclusion_input(source), effect) for each in included_templates]
             else:
@@ -271,8 +271,8 @@ def _assume_external_uses(template: str, template_input: _TemplateInput, effect:
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:
-        return frozenset(((*way, "tag"), effect) for way in named_paths.get("imageRoot", ()))
+        return frozenset(((*path, "tag"), effect) for path in named_paths.get("imageRoot", ()))
     value_paths = template_input.value_paths.union(*named_paths.values())
     if template.startswith(_LIBRARY):
-        return frozenset((way, ValueUse.OTHER) for way in value_paths if way)
-    return frozenset((way, ValueUse.UNKNOWN) for way in value_paths)
+        return frozenset((path, ValueUse.OTHER) for path in value_paths if path)
+    return frozenset((path, ValueUse.UNKNOWN) for path in value_paths)

@@ -38,8 +38,8 @@ def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossF
     this is, all entries apply. If a config is invalid, a note at each reference that Dependabot does not update says
     so.
     """
-    configs = [remark for remark in facts if isinstance(remark, DependabotConfig)]
-    branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
+    configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
+    branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
     update_index = _UpdateIndex(configs, branch)
     problem = next((f"{each.path} {each.problem}, so Dependabot moves nothing" for each in configs if each.problem), "")
 

@@ -33,17 +33,17 @@ def add_interpolated_images(references: ExtractedReferences, facts: Sequence[Cro
     An image whose reference ends in the value of an `.env` variable is added at that value, in the `.env` file.
     """
     folders: dict[str, _ComposeFolder] = defaultdict(_ComposeFolder)
-    for remark in facts:
-        match remark:
+    for fact in facts:
+        match fact:
             case InterpolatedImage():
-                folders[dirname(remark.path)].images.append(remark)
+                folders[dirname(fact.path)].images.append(fact)
             case EnvironmentUse():
-                folders[dirname(remark.path)].otherwise_used.add(remark.variable)
+                folders[dirname(fact.path)].otherwise_used.add(fact.variable)
             case EnvironmentVariable():
-                folders[dirname(remark.path)].assign_variable(remark)
+                folders[dirname(fact.path)].assign_variable(fact)
             case _:
                 pass
-    return (*references, *(place for folder in folders.values() for place in folder.list_references()))
+    return (*references, *(reference for folder in folders.values() for reference in folder.list_references()))
 
 
 @dataclass(slots=True)
@@ -81,9 +81,11 @@ class _ComposeFolder:
         for variable, occurrences in occurrences_by_variable.items():
             is_shared = None in shared or variable in shared
             for written_form, first in occurrences.items():
-                place = replace(first, usages=tuple(used_at[variable, written_form]))
+                reference = replace(first, usages=tuple(used_at[variable, written_form]))
                 occurrence = (
-                    place if len(occurrences) == 1 else replace(place, locator=_build_locator(variable, written_form))
+                    reference
+                    if len(occurrences) == 1
+                    else replace(reference, locator=_build_locator(variable, written_form))
                 )
                 yield lock_occurrence(occurrence, Reason.SHARED_ARGUMENT) if is_shared else occurrence
 

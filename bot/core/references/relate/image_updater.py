@@ -45,13 +45,13 @@ def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[
 
 
 def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterConfig, ArgoApplication]]:
-    writers = [remark for remark in facts if isinstance(remark, ImageUpdaterConfig)]
+    writers = [fact for fact in facts if isinstance(fact, ImageUpdaterConfig)]
     if not writers:
         return
     by_name: dict[str, list[ArgoApplication]] = defaultdict(list)
-    for remark in facts:
-        if isinstance(remark, ArgoApplication):
-            by_name[remark.name].append(remark)
+    for fact in facts:
+        if isinstance(fact, ArgoApplication):
+            by_name[fact.name].append(fact)
     patterns = 0
     for writer in writers:
         application_names: Iterable[str] = [writer.applications]

@@ -35,12 +35,12 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
     The `images` entry in the kustomization is updated instead. It is locked as well if its result is replaced again, by
     a kustomization that gathers this one or by a component of such a kustomization.
     """
-    kustomizations = [remark for remark in facts if isinstance(remark, Kustomization)]
+    kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
     names &= {
-        place.reference.name
-        for place in references
-        if isinstance(place, Occurrence) and (_is_in_manifest(place) or _is_images_entry(place))
+        item.reference.name
+        for item in references
+        if isinstance(item, Occurrence) and (_is_in_manifest(item) or _is_images_entry(item))
     }
     if not names:
         return references

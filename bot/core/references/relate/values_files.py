@@ -36,33 +36,34 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
     images would be looked up on Docker Hub. A digest belongs to all parts of an image, so neither reference is editable
     if an overlay changes another part but keeps the digest of a lower file.
     """
-    images = [remark for remark in facts if isinstance(remark, ChartImage)]
+    images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
         return references
     occurrences = {
-        (place.path, place.locator): place
-        for place in references
-        if isinstance(place, Occurrence) and place.format == _FORMAT
+        (item.path, item.locator): item
+        for item in references
+        if isinstance(item, Occurrence) and item.format == _FORMAT
     }
-    overlays, kept_digest_notes = _find_overlays(images, [remark for remark in facts if isinstance(remark, ChartValue)])
-    added = {place: _build_image(overlay) for place, overlay in overlays.items() if place not in occurrences}
+    overlays, kept_digest_notes = _find_overlays(images, [fact for fact in facts if isinstance(fact, ChartValue)])
+    added = {position: _build_image(overlay) for position, overlay in overlays.items() if position not in occurrences}
     changed = {
-        place: _complete_image(occurrences[place], overlay)
-        for place, overlay in overlays.items()
-        if place in occurrences
+        position: _complete_image(occurrences[position], overlay)
+        for position, overlay in overlays.items()
+        if position in occurrences
     }
-    for place in {place for overlay in overlays.values() for place in overlay.list_tag_sources()} & occurrences.keys():
-        changed[place] = replace(changed.get(place, occurrences[place]), tag_slot=_NOT_EDITABLE)
-    for place in kept_digest_notes.keys() & occurrences.keys():
-        changed[place] = _lock_kept_digest(changed.get(place, occurrences[place]), kept_digest_notes[place])
+    tag_sources = {position for overlay in overlays.values() for position in overlay.list_tag_sources()}
+    for position in tag_sources & occurrences.keys():
+        changed[position] = replace(changed.get(position, occurrences[position]), tag_slot=_NOT_EDITABLE)
+    for position in kept_digest_notes.keys() & occurrences.keys():
+        changed[position] = _lock_kept_digest(changed.get(position, occurrences[position]), kept_digest_notes[position])
     return (
         *(
-            changed.get((place.path, place.locator), place)
-            if isinstance(place, Occurrence) and place.format == _FORMAT
-            else place
-            for place in references
+            changed.get((item.path, item.locator), item)
+            if isinstance(item, Occurrence) and item.format == _FORMAT
+            else item
+            for item in references
         ),
-        *(place for place in added.values() if place is not None),
+        *(occurrence for occurrence in added.values() if occurrence is not None),
     )
 
 
@@ -134,10 +135,10 @@ class _ValuesOverlay:
 
     def list_inherited_notes(self) -> Iterator[str]:
         """Yield a note for each lower file that supplies parts of the image."""
-        known = set(self.own_values)
+        overridden_parts = set(self.own_values)
         for layer in self.layers[1:]:
-            parts = [part for part, value in layer.values.items() if part not in known and value.text]
-            known |= layer.values.keys()
+            parts = [part for part, value in layer.values.items() if part not in overridden_parts and value.text]
+            overridden_parts |= layer.values.keys()
             if parts:
                 yield f"{layer.path} has its {_join_parts(parts)}"
 
@@ -158,7 +159,7 @@ def _find_overlays(
         kept_digest_notes[image.path, image.locator] += overlay.list_kept_digest_notes()
         if overlay.position not in overlays or len(overlays[overlay.position].layers) < len(overlay.layers):
             overlays[overlay.position] = overlay
-    return overlays, {place: notes for place, notes in kept_digest_notes.items() if notes}
+    return overlays, {position: notes for position, notes in kept_digest_notes.items() if notes}
 
 
 _LayerFiles = tuple[tuple[FilePath, str], ...]
@@ -208,8 +209,8 @@ class _ChartValues:
         return _ValuesOverlay((path, _add_key_prefix(image.locator, keys)), layers, image.digest_part)
 
     def _build_layer(self, image: ChartImage, path: FilePath, keys: str) -> _ValuesLayer:
-        places = {part: (path, _add_key_prefix(locator, keys)) for part, locator in image.parts}
-        values = {part: self._values[place] for part, place in places.items() if place in self._values}
+        positions = {part: (path, _add_key_prefix(locator, keys)) for part, locator in image.parts}
+        values = {part: self._values[position] for part, position in positions.items() if position in self._values}
         return _ValuesLayer(path, values, self._images.get((path, _add_key_prefix(image.locator, keys))))
 
 

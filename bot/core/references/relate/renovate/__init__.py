@@ -32,8 +32,8 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
     If there are several Renovate configs, Renovate uses only one of them. If that one is invalid, Renovate updates
     nothing, and a note at each reference says so.
     """
-    config = min((remark for remark in facts if isinstance(remark, RenovateConfig)), key=lambda each: each.rank)
-    branch = next((remark for remark in facts if isinstance(remark, TreeBranch)), None)
+    config = min((fact for fact in facts if isinstance(fact, RenovateConfig)), key=lambda each: each.rank)
+    branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
     decisions = _RenovateDecisions(config.settings, branch) if config.settings is not None else None
     note = _format_note(config)
 
