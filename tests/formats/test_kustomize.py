@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from support.parts import find_kustomize
+from support.soon import soon
 from support.values import digest
 
 from bot.core.references.edit import apply_edits, build_edit
@@ -370,8 +371,9 @@ def test_an_alias_is_the_entry_that_it_names_as_often_as_the_budget_allows():
 
 
 def test_a_file_of_one_line_is_read_in_a_moment():
-    entries = b", ".join([b"{name: web, newTag: v1}"] * 20_000)
-    assert len(occurrences(b"images: [" + entries + b"]")) == 20_000
+    entries = b", ".join([b"{name: web, newTag: v1}"] * 6000)
+    with soon(3):
+        assert len(occurrences(b"images: [" + entries + b"]")) == 6000
 
 
 def test_a_patch_keeps_where_it_would_be_written_for_a_rule_that_allows_it():

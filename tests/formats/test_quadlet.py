@@ -111,6 +111,6 @@ def test_the_value_of_joined_lines_is_their_text_and_stands_where_it_says(values
 
 @pytest.mark.parametrize("unit", ["a=b\\\n", "a=\\\n", "a=b\n", "[a]\n", "# a\\\n", "a=" + " \\\n"])
 def test_reading_takes_time_in_line_with_the_size(unit):
-    content = b"[Container]\n" + unit.encode() * (1_000_000 // len(unit))
-    with soon(5), suppress(BrokenUnitError):
+    content = b"[Container]\n" + unit.encode() * (400_000 // len(unit))
+    with soon(2), suppress(BrokenUnitError):
         list(read_settings(content))

@@ -33,10 +33,7 @@ MODULES = [
     ko,
     woodpecker,
 ]
-ENTRIES = [(module.FORMAT, images) for module in MODULES for images in module.FORMAT.locations]
-EVERY_ENTRY = pytest.mark.parametrize(
-    ("file_format", "images"), ENTRIES, ids=lambda each: getattr(each, "name", None) or "/".join(each.path)
-)
+EVERY_TABLE = pytest.mark.parametrize("table", [module.FORMAT for module in MODULES], ids=lambda each: each.name)
 IMAGE = "ghcr.io/acme/base:1.2"
 PATH = FilePath("ci.yml")
 
@@ -69,47 +66,52 @@ def escaped(text):
     return start + "".join(f'{{"\\x{ord(each[0]):02x}{each[1:]}' for each in rest)
 
 
-@EVERY_ENTRY
+@EVERY_TABLE
 @pytest.mark.parametrize("style", [{}, {"default_style": '"'}, {"default_flow_style": True}, {"line_break": "\r\n"}])
-def test_every_path_of_a_table_is_read(file_format, images, style):
-    content = yaml.safe_dump(document_for(images, value_for(file_format, images)), **style).encode()
-    (found,) = read(file_format, content)
-    assert str(found.reference) == IMAGE
-    assert found.role is Role.BASE
-    assert isinstance(found.digest_slot, EditSlot)
-    assert content[: found.digest_slot.span.start].endswith(IMAGE.encode())
+def test_every_path_of_a_table_is_read(table, style):
+    for images in table.locations:
+        content = yaml.safe_dump(document_for(images, value_for(table, images)), **style).encode()
+        (found,) = read(table, content)
+        assert str(found.reference) == IMAGE
+        assert found.role is Role.BASE
+        assert isinstance(found.digest_slot, EditSlot)
+        assert content[: found.digest_slot.span.start].endswith(IMAGE.encode())
 
 
-@EVERY_ENTRY
-def test_no_escape_hides_a_key_from_the_prefilter(file_format, images):
-    text = yaml.safe_dump(
-        document_for(images, value_for(file_format, images)), default_style='"', default_flow_style=True, width=10_000
-    )
-    assert images_in(file_format, text.encode()) == images_in(file_format, escaped(text).encode()) == [IMAGE]
+@EVERY_TABLE
+def test_no_escape_hides_a_key_from_the_prefilter(table):
+    for images in table.locations:
+        text = yaml.safe_dump(
+            document_for(images, value_for(table, images)), default_style='"', default_flow_style=True, width=10_000
+        )
+        assert images_in(table, text.encode()) == images_in(table, escaped(text).encode()) == [IMAGE]
 
 
-@EVERY_ENTRY
-def test_only_a_file_with_the_keys_of_a_path_is_parsed(file_format, images):
-    keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
-    (found,) = read(file_format, f"# {keys} {images.scheme}\n? [never closed\n".encode())
-    assert found.reason is Reason.UNPARSABLE
-    assert read(file_format, f"# {keys.upper()}\n? [never closed\n".encode()) == []
+@EVERY_TABLE
+def test_only_a_file_with_the_keys_of_a_path_is_parsed(table):
+    for images in table.locations:
+        keys = " ".join(element for element in images.path if element not in (ALL_ITEMS, ALL_VALUES))
+        (found,) = read(table, f"# {keys} {images.scheme}\n? [never closed\n".encode())
+        assert found.reason is Reason.UNPARSABLE
+        assert read(table, f"# {keys.upper()}\n? [never closed\n".encode()) == []
 
 
-@EVERY_ENTRY
+@EVERY_TABLE
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_file_in_utf_16_that_names_images_is_undecodable(file_format, images, encoding):
-    text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(file_format, images)))
-    assert read(file_format, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNDECODABLE)]
-    assert read(file_format, "\ufeffon: push\n".encode(encoding)) == []
+def test_a_file_in_utf_16_that_names_images_is_undecodable(table, encoding):
+    for images in table.locations:
+        text = "\ufeff" + yaml.safe_dump(document_for(images, value_for(table, images)))
+        assert read(table, text.encode(encoding)) == [UnsupportedText(PATH, 1, "", Reason.UNDECODABLE)]
+        assert read(table, "\ufeffon: push\n".encode(encoding)) == []
 
 
-@EVERY_ENTRY
-def test_a_value_with_a_tag_of_the_file_s_own_is_no_image(file_format, images):
-    content = yaml.safe_dump(document_for(images, value_for(file_format, images)), default_style='"').encode()
-    value = (images.scheme + IMAGE).encode()
-    assert images_in(file_format, content.replace(b'"%b"' % value, b'!!str "%b"' % value)) == [IMAGE]
-    assert read(file_format, content.replace(b'"%b"' % value, b'!secret "%b"' % value)) == []
+@EVERY_TABLE
+def test_a_value_with_a_tag_of_the_file_s_own_is_no_image(table):
+    for images in table.locations:
+        content = yaml.safe_dump(document_for(images, value_for(table, images)), default_style='"').encode()
+        value = (images.scheme + IMAGE).encode()
+        assert images_in(table, content.replace(b'"%b"' % value, b'!!str "%b"' % value)) == [IMAGE]
+        assert read(table, content.replace(b'"%b"' % value, b'!secret "%b"' % value)) == []
 
 
 def test_a_list_with_a_tag_of_the_file_s_own_is_no_list_of_images():
