@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,6 +105,15 @@ def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
     path.with_name("state.db-wal").write_bytes(b"of another file")
     assert "move it away" in (quarantine_database(path) or "")
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
+
+
+def test_database_of_a_later_release_is_put_away(tmp_path):
+    path = tmp_path / "state.db"
+    Database.sqlite(path)
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE schema_version SET version = 1000")
+    assert quarantine_database(path) is not None
+    assert [each.name for each in tmp_path.iterdir()] == ["state.db.unusable"]
 
 
 def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(tmp_path, monkeypatch):
