@@ -1,4 +1,4 @@
-"""Reads the names of the top-level buckets of a bbolt file, without reading the rest, which may be a gigabyte.
+"""Reads the names of the top-level buckets of a bbolt file. The rest, which may be a gigabyte, is not read.
 
 The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go). A page begins with its
 number, its kind, the number of its elements and the number of overflow pages that belong to it. Two meta pages point to
@@ -18,7 +18,7 @@ MAX_PAGES = 1000
 MAX_PAGE_BYTES = 16 * 1024 * 1024
 """Limit for one page with its overflow pages. Small buckets are stored in their parent's page, large ones are not."""
 _PAGE_SIZES = tuple(2**power for power in range(9, 17))
-"""Page sizes that bbolt can have taken from an operating system."""
+"""Page sizes that bbolt may have taken from the operating system on which the file was written."""
 
 _MAGIC, _VERSION = 0xED0CDAED, 2
 _HEADER = struct.Struct("<QHHI")
@@ -31,7 +31,7 @@ _IS_BUCKET = 0x01
 
 
 class BrokenDatabaseError(ValueError):
-    """A file that is not a bbolt database, or is damaged."""
+    """The file is not a bbolt database, or it is damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ def read_bucket_names(path: Path) -> frozenset[str]:
 
 
 def _find_newest_meta(file: BinaryIO) -> _MetaPage:
-    """Return the meta page of the last transaction that was written completely."""
+    """Return the meta page of the last transaction that was written completely.
+
+    Raises BrokenDatabaseError if the file has no valid meta page.
+    """
     first = _read_meta(file, 0)
     sizes = (first.page_size,) if first else _PAGE_SIZES
     metas = [meta for meta in (first, *(_read_meta(file, size) for size in sizes)) if meta]
@@ -73,7 +76,7 @@ def _read_meta(file: BinaryIO, offset: int) -> _MetaPage | None:
 
 
 def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
-    """Yield the names of the buckets in the tree whose root page `meta` names."""
+    """Yield the names of the buckets in the tree whose root page `meta` states. Raises BrokenDatabaseError."""
     pending, page_count = [meta.root_page], 0
     while pending:
         page_count += 1
@@ -92,26 +95,32 @@ def _iterate_bucket_names(file: BinaryIO, meta: _MetaPage) -> Iterator[str]:
 
 
 def _read_page(file: BinaryIO, meta: _MetaPage, number: int) -> tuple[int, int, bytes]:
-    """Return the kind, the number of elements and the bytes of a page, including its overflow pages."""
-    file.seek(min(number * meta.page_size, 2**62))  # reading behind the end of the file returns no bytes
+    """Return the kind, the number of elements and the bytes of a page, including its overflow pages.
+
+    Raises BrokenDatabaseError.
+    """
+    file.seek(min(number * meta.page_size, 2**62))  # reading beyond the end of the file returns no bytes
     header = file.read(_HEADER.size)
     if len(header) < _HEADER.size:
         raise BrokenDatabaseError("the file ends before its root bucket does")
     stored_number, kind, count, overflow = _HEADER.unpack(header)
     size = (1 + overflow) * meta.page_size
     if stored_number != number or size > MAX_PAGE_BYTES:
-        raise BrokenDatabaseError("a page of the root bucket is not where it should be")
+        raise BrokenDatabaseError("a page of the root bucket has an unexpected number or size")
     return kind, count, header + file.read(size - _HEADER.size)
 
 
 def _read_child_page(page: bytes, index: int) -> int:
-    """Return the number of the page that an element of a branch page points to."""
+    """Return the number of the page to which an element of a branch page points."""
     _, _, child = _BRANCH_ELEMENT.unpack_from(page, _HEADER.size + index * _BRANCH_ELEMENT.size)
     return int(child)
 
 
 def _read_bucket_name(page: bytes, index: int) -> str | None:
-    """Return the key of an element of a leaf page if the element is a bucket."""
+    """Return the name of the bucket at an element of a leaf page, or None if the element is not a bucket.
+
+    Raises BrokenDatabaseError.
+    """
     offset = _HEADER.size + index * _LEAF_ELEMENT.size
     flags, key_offset, key_size, _ = _LEAF_ELEMENT.unpack_from(page, offset)
     start = offset + key_offset

@@ -1,4 +1,4 @@
-"""Maps CVSS 3 and CVSS 4 vectors and scores to severities: pure.
+"""Maps CVSS 3 and CVSS 4 vectors and scores to severities. Does no I/O.
 
 The severity scale is the same in both versions: https://www.first.org/cvss/v3.1/specification-document, section 5, and
 https://www.first.org/cvss/v4.0/specification-document, section 6.
@@ -9,15 +9,15 @@ from __future__ import annotations
 from bot.model.evidence import Severity
 
 MAX_VECTOR_LENGTH = 400
-"""Characters; a CVSS 4 vector with all 32 metrics has about 200."""
+"""Characters. A CVSS 4 vector with all 32 metrics has about 200."""
 _SEVERITY_THRESHOLDS = ((9.0, Severity.CRITICAL), (7.0, Severity.HIGH), (4.0, Severity.MEDIUM), (0.1, Severity.LOW))
 
 
 def classify_vector(vector: str) -> Severity:
     """Return the severity for the score of a vector.
 
-    The severity is UNKNOWN if the score is 0, or if the vector is malformed or neither CVSS 3 nor CVSS 4. The score of
-    a CVSS 3 vector is the base score. CVSS 4 has a single score, which includes threat and environmental metrics.
+    The score of a CVSS 3 vector is the base score. CVSS 4 has a single score, which includes threat and environmental
+    metrics. The severity is UNKNOWN if the score is 0, if the vector is malformed, or if it is of another CVSS version.
     """
     from cvss import CVSS3, CVSS4, CVSSError
 
@@ -31,5 +31,5 @@ def classify_vector(vector: str) -> Severity:
 
 
 def classify_score(score: float) -> Severity:
-    """Return the severity for a score; UNKNOWN if the score is 0."""
+    """Return the severity for a score, or UNKNOWN if the score is 0."""
     return next((severity for least, severity in _SEVERITY_THRESHOLDS if score >= least), Severity.UNKNOWN)

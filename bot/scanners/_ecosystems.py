@@ -1,7 +1,7 @@
-"""Maps the packages of an inventory to ecosystems of OSV: pure.
+"""Maps the packages of an inventory to OSV's ecosystems. Does no I/O.
 
-https://ossf.github.io/osv-schema/#defined-ecosystems. Only those distributions are listed whose source packages
-inventories name in a way that OSV understands.
+https://ossf.github.io/osv-schema/#defined-ecosystems. A distribution is listed here only if inventories name its source
+packages in a way that OSV understands.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bot.model import contents
 from bot.scanners._inventory import InventoryPackage, get_version_with_epoch
 
 SYSTEM_PACKAGE_TYPES = frozenset({"alpm", "apk", "deb", "rpm"})
-"""Package URL types of packages that come with a distribution."""
+"""Package URL types of the packages that distributions provide."""
 
 _LIBRARY_ECOSYSTEMS = {
     "cargo": "crates.io",
@@ -44,7 +44,7 @@ def _extract_major(release: str) -> str:
 
 
 def _name_ubuntu_release(release: str) -> str:
-    """Return OSV's ecosystem for a release of Ubuntu; April releases of even years have long-term support (LTS)."""
+    """Return OSV's ecosystem for a release of Ubuntu. April releases of even years have long-term support (LTS)."""
     year = _extract_major(release)
     is_lts = release.endswith(_LTS_MONTH) and year.isdecimal() and int(year) % 2 == 0
     return f"Ubuntu:{release}:LTS" if is_lts else f"Ubuntu:{release}"
@@ -64,7 +64,7 @@ _ROLLING_ECOSYSTEMS = {"chainguard": "Chainguard", "minimos": "MinimOS", "wolfi"
 
 @dataclass(frozen=True, slots=True, order=True)
 class OsvPackage:
-    """A package as it is named in a query to OSV; a package of a distribution is named by its source package."""
+    """A package as it is named in queries to OSV. A distribution's packages are named by their source packages."""
 
     ecosystem: str
     name: str
@@ -72,10 +72,10 @@ class OsvPackage:
 
 
 def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
-    """Return the distribution of a package and its release; each is empty if the inventory does not name it."""
+    """Return the distribution and the release of a package. Each is empty if the inventory does not state it."""
     distro = package.get_qualifier("distro")
     name, _, release = distro.rpartition("-")
-    if not name:  # a code name alone, a number alone, or a distribution without releases
+    if not name:  # only a code name, only a number, or a distribution without releases
         is_release = distro in _CODENAMES or distro[:1].isdecimal()
         name, release = (package.namespace, distro) if is_release else (distro, "")
     family = (package.get_qualifier("os_name") or name or package.namespace).lower()
@@ -83,7 +83,7 @@ def get_distribution_release(package: InventoryPackage) -> tuple[str, str]:
 
 
 def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
-    """Return the package to query OSV for; None if OSV has no ecosystem for it."""
+    """Return the package as it is named in queries to OSV, or None if OSV has no ecosystem for it."""
     if package.package_type in SYSTEM_PACKAGE_TYPES:
         ecosystem = get_ecosystem(*get_distribution_release(package))
         if ecosystem is None:
@@ -95,9 +95,9 @@ def convert_to_osv_package(package: InventoryPackage) -> OsvPackage | None:
 
 
 def convert_to_installed_package(package: InventoryPackage) -> contents.InstalledPackage:
-    """Return a package as evidence lists it, with the source package if it comes with a distribution.
+    """Return a package in the form in which evidence lists it.
 
-    Findings name packages of distributions by their source packages.
+    A distribution's package includes its source package, because findings name the source package.
     """
     if package.package_type not in SYSTEM_PACKAGE_TYPES:
         return contents.InstalledPackage(package.package_type, _build_full_name(package), package.version)
@@ -108,13 +108,13 @@ def convert_to_installed_package(package: InventoryPackage) -> contents.Installe
 
 
 def _build_full_name(package: InventoryPackage) -> str:
-    """Return the name of a library with its namespace, joined as its ecosystem does it."""
+    """Return the name of a library with its namespace. Both are joined in the way of the library's ecosystem."""
     separator = ":" if package.package_type == "maven" else "/"
     return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 
 
 def get_ecosystem(family: str, release: str) -> str | None:
-    """Return OSV's ecosystem for a release of a distribution; None if the release cannot be queried."""
+    """Return OSV's ecosystem for a release of a distribution, or None if OSV cannot be queried for the release."""
     if is_rolling(family):
         return _ROLLING_ECOSYSTEMS[family]
     name_release = _DISTRIBUTION_ECOSYSTEMS.get(family)
@@ -122,5 +122,5 @@ def get_ecosystem(family: str, release: str) -> str | None:
 
 
 def is_rolling(family: str) -> bool:
-    """Return True if a distribution has no releases."""
+    """Return True if the distribution `family` has no releases."""
     return family in _ROLLING_ECOSYSTEMS

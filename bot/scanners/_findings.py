@@ -1,4 +1,4 @@
-"""Normalises parts of findings that all report readers share: severities, one-line texts and suppressed findings."""
+"""Normalizes parts of findings that all report readers share: severities, one-line texts and suppressed findings."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from bot.core.evidence.finding_keys import get_finding_key
 from bot.model.evidence import Finding, Severity, SuppressedFinding
 
 MAX_TITLE_LENGTH = 200
-"""Characters; a title is one line of a table."""
+"""Characters. A title is one line of a table."""
 MAX_NAME_LENGTH = 128
-"""Characters of a version or of a tool's name in a report; a tag may be just as long."""
+"""Characters of a version or of a tool's name in a report. A tag may be just as long."""
 
 _SEVERITIES = {
     "critical": Severity.CRITICAL,
@@ -22,25 +22,25 @@ _SEVERITIES = {
     "negligible": Severity.LOW,
     "unimportant": Severity.LOW,
 }
-"""Severity terms of scanners, and those that scanners take over from distributions."""
+"""The severity terms of scanners, including terms that scanners take from distributions."""
 
 
 def parse_severity(term: str) -> Severity:
-    """Return the severity for a term of a scanner; UNKNOWN if the term is not in the table."""
+    """Return the severity for a scanner's term, or UNKNOWN if the term is not a known one."""
     return _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
 
 
 def shorten_to_line(text: str, limit: int = MAX_TITLE_LENGTH) -> str:
-    """Return a text as one line of at most `limit` characters."""
+    """Return `text` as one line of at most `limit` characters."""
     return " ".join(text.split())[:limit]
 
 
 def deduplicate_suppressed(
     suppressed: Iterable[SuppressedFinding], findings: Iterable[Finding]
 ) -> tuple[SuppressedFinding, ...]:
-    """Return each suppressed finding once, without those that also count.
+    """Return each suppressed finding once. Suppressed findings that also count are left out.
 
-    A finding counts although it is suppressed if another package of the same source has it, too.
+    A suppressed finding still counts if another package from the same source package has it, too.
     """
     counted_keys = {get_finding_key(finding) for finding in findings}
     suppressed_by_key = {get_finding_key(each.finding): each for each in suppressed}

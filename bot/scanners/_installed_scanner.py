@@ -1,4 +1,4 @@
-"""Base class of scanners that are programs: prepared once in a run, and run once for each image."""
+"""Base class of scanners that are programs. A program is prepared once per run, and runs once for each image."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from bot.scanners._scanner_program import (
 
 @dataclass(frozen=True, slots=True)
 class ScannerSession:
-    """The program and the database that all images of a run are scanned with."""
+    """The program and the database with which all images of a run are scanned."""
 
     identity: ScannerIdentity
 
@@ -34,7 +34,7 @@ _Session = TypeVar("_Session", bound=ScannerSession)
 
 
 class InstalledScanner(ABC, Generic[_Session]):
-    """Implements `bot.ports.Scanner` for a program that is run once for each image.
+    """A scanner that runs a program once for each image. Implements `bot.ports.Scanner`.
 
     `display_name` is the program's name in diagnostics.
     """
@@ -45,27 +45,27 @@ class InstalledScanner(ABC, Generic[_Session]):
         self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Check that the program and its database are available; downloads the database if it is missing or old."""
+        """Check that the program and its database are available. Downloads the database if it is missing or old."""
         session = self._get_session()
         yield build_readiness_check(
             self._display_name, session if isinstance(session, NotScanned) else session.identity
         )
 
     def get_identity(self) -> ScannerIdentity | None:
-        """Return the program and its database; downloads the database if it is missing or old.
+        """Return the identity of the program and its database, or None if the scanner cannot be prepared.
 
-        None if the scanner cannot be prepared.
+        Downloads the database if it is missing or old.
         """
         ready = self._get_session()
         return None if isinstance(ready, NotScanned) else ready.identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, since a program scans one image at a time."""
+        """Do nothing, because a program scans one image at a time."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return the outcome for `subject`; repeated calls return the first outcome.
+        """Return the outcome for `subject`. Repeated calls return the outcome of the first call.
 
-        The old image of one update may be the new image of another.
+        Repeated calls are usual, because the old image of one update may be the new image of another.
         """
         key = (subject.tag_ref.repository, subject.digest, subject.platform)
         return self._scan_cache.get(key, lambda: self._run_scan(subject))
@@ -92,7 +92,7 @@ class InstalledScanner(ABC, Generic[_Session]):
 
     @abstractmethod
     def _prepare_session(self) -> _Session | NotScanned:
-        """Return the session that all images of this run are scanned with, or why none can be scanned.
+        """Return the session for all images of this run, or the reason that none of them can be scanned.
 
         Raises ProcessError.
         """

@@ -1,5 +1,6 @@
-"""Parses the inventory (SBOM) of an image, SPDX 2.3 or CycloneDX 1.4 and later, bare or in an attestation: pure.
+"""Parses the inventory (SBOM) of an image: SPDX 2.3, or CycloneDX 1.4 and later. Does no I/O.
 
+The inventory may be bare or in an attestation.
 https://spdx.github.io/spdx-spec/v2.3/, https://cyclonedx.org/docs/1.6/json/, https://github.com/in-toto/attestation
 """
 
@@ -16,20 +17,20 @@ from bot.model.reference import Digest, parse_sha256
 from bot.scanners._json import ReportObject, UnreadableReportError, parse_object, read_object, read_objects, read_text
 
 MAX_PACKAGES = 20_000
-"""Limit for one inventory. A full desktop has two thousand packages, a large npm tree ten thousand."""
+"""Limit for one inventory. A full desktop has two thousand packages, and a large npm tree has ten thousand."""
 MAX_DEPTH = 4
-"""Levels of nesting: a bundle holds an envelope, the envelope a statement, and the statement an inventory."""
+"""Levels of nesting. A bundle contains an envelope, the envelope a statement, and the statement an inventory."""
 _DEBIAN_REBUILD_SUFFIX = re.compile(r"\+b[0-9]+$")
-"""The suffix by which Debian marks binary packages that were built again from the same source."""
+"""The suffix with which Debian marks binary packages that were built again from the same source."""
 _TRIVY_BUILT_FROM = re.compile(r"built package from: (\S+) (\S+)")
-"""The text by which Trivy names the source package in SPDX."""
+"""The text with which Trivy names the source package in SPDX."""
 _TRIVY_SOURCE_PROPERTY = "aquasecurity:trivy:Src"
-"""The prefix of the CycloneDX properties by which Trivy describes the source package: name, epoch, version, release."""
+"""Prefix of the CycloneDX properties in which Trivy writes a source package: its name, epoch, version and release."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class InventoryPackage:
-    """A package as inventories name it, by a package URL: https://github.com/package-url/purl-spec."""
+    """A package as inventories name it, with a package URL (https://github.com/package-url/purl-spec)."""
 
     package_type: str
     namespace: str
@@ -37,15 +38,15 @@ class InventoryPackage:
     version: str
     qualifiers: tuple[tuple[str, str], ...] = ()
     source: tuple[str, str] | None = None
-    """Name and version of the source package that it was built from; None if the inventory does not name it."""
+    """Name and version of the source package from which the package was built; None if the inventory has neither."""
 
     def get_qualifier(self, name: str) -> str:
-        """Return the value of a qualifier of the package URL; empty if the package URL does not have it."""
+        """Return the value of a qualifier of the package URL, or an empty string if there is no such qualifier."""
         return dict(self.qualifiers).get(name, "")
 
 
 def parse_purl(purl: str) -> InventoryPackage | None:
-    """Parse `pkg:type/namespace/name@version?qualifiers`; None if the text is not a package URL or has no version."""
+    """Parse `pkg:type/namespace/name@version?qualifiers`. Return None if it is no package URL or has no version."""
     scheme, _, rest = purl.partition(":")
     rest, _, _ = rest.partition("#")
     path, _, query = rest.partition("?")
@@ -65,15 +66,15 @@ def parse_purl(purl: str) -> InventoryPackage | None:
 
 
 def get_version_with_epoch(package: InventoryPackage) -> str:
-    """Return the version of a package with its epoch, which a package URL has in a qualifier."""
+    """Return the version of a package with its epoch. A package URL states the epoch in a qualifier."""
     epoch = package.get_qualifier("epoch")
     return f"{epoch}:{package.version}" if epoch not in {"", "0"} and ":" not in package.version else package.version
 
 
 def _attach_source(package: InventoryPackage, source: str, version: str) -> InventoryPackage:
-    """Return the package with its source package.
+    """Return the package with its source package added.
 
-    Tools give the version of the binary package as that of the source package; Debian's rebuild suffix is removed.
+    Tools state the version of the binary package for the source package. Therefore Debian's rebuild suffix is removed.
     """
     return replace(
         package, source=(source, _DEBIAN_REBUILD_SUFFIX.sub("", version) if package.package_type == "deb" else version)
@@ -81,9 +82,11 @@ def _attach_source(package: InventoryPackage, source: str, version: str) -> Inve
 
 
 def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[InventoryPackage, ...]:
-    """Return the packages of the image that has the digests `image_digests`, each package once.
+    """Return the packages in an inventory, each once and sorted.
 
-    Raises UnreadableReportError, also if an attestation is about another image.
+    `image_digests` are the digests of the image whose inventory is expected.
+
+    Raises UnreadableReportError, also if the inventory is in an attestation about another image.
     """
     current = parse_object(content)
     for _ in range(MAX_DEPTH):
@@ -97,7 +100,10 @@ def parse_inventory(content: bytes, image_digests: frozenset[Digest]) -> tuple[I
 
 
 def _unwrap(wrapper: ReportObject, image_digests: frozenset[Digest]) -> ReportObject:
-    """Return the content of a bundle, an envelope or a statement. Raises UnreadableReportError."""
+    """Return the content of a bundle, an envelope or a statement.
+
+    Raises UnreadableReportError, also if a statement is about another image.
+    """
     if "dsseEnvelope" in wrapper:
         return read_object(wrapper["dsseEnvelope"])
     if "payload" in wrapper:
@@ -152,7 +158,10 @@ def _read_cyclonedx_packages(components: object) -> Iterator[tuple[str, tuple[st
 
 
 def _read_trivy_source(properties: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return name and version of the source package in Trivy's properties, which have the version in three parts."""
+    """Return name and version of the source package from Trivy's properties, or None if one is missing.
+
+    Trivy's properties contain the version in three parts.
+    """
     name, epoch, version, release = (
         properties.get(_TRIVY_SOURCE_PROPERTY + part, "") for part in ("Name", "Epoch", "Version", "Release")
     )

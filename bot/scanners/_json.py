@@ -1,4 +1,4 @@
-"""Reads values of the expected type from decoded JSON, or raises an error that names the problem."""
+"""Reads values of an expected type from decoded JSON. For other types, the raised error names the problem."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ ReportObject = Mapping[str, object]
 
 
 class UnreadableReportError(ValueError):
-    """Content that is not a report, or cannot be read reliably; the message gives the reason in a few words."""
+    """The content is not a report, or cannot be read reliably. The message gives the reason in a few words."""
 
 
 def parse_object(content: bytes) -> ReportObject:
-    """Parse bytes as a JSON object. Raises UnreadableReportError."""
+    """Parse bytes as a JSON object. Raises UnreadableReportError if they are not a JSON object."""
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -23,7 +23,7 @@ def parse_object(content: bytes) -> ReportObject:
 
 
 def read_object(value: object) -> ReportObject:
-    """Return an object; an empty one for null. Raises UnreadableReportError if the value has another type."""
+    """Return `value` if it is an object, or an empty object if it is null. Raises UnreadableReportError if neither."""
     if value is None:
         return {}
     if not isinstance(value, dict):
@@ -32,7 +32,7 @@ def read_object(value: object) -> ReportObject:
 
 
 def read_list(value: object) -> list[object]:
-    """Return a list; an empty one for null. Raises UnreadableReportError if the value has another type."""
+    """Return `value` if it is a list, or an empty list if it is null. Raises UnreadableReportError if neither."""
     if value is None:
         return []
     if not isinstance(value, list):
@@ -41,12 +41,15 @@ def read_list(value: object) -> list[object]:
 
 
 def read_objects(value: object) -> list[ReportObject]:
-    """Return a list of objects; an empty one for null. Raises UnreadableReportError."""
+    """Return `value` if it is a list of objects, or an empty list if it is null. Null items become empty objects.
+
+    Raises UnreadableReportError for all other values.
+    """
     return [read_object(item) for item in read_list(value)]
 
 
 def read_text(value: object) -> str:
-    """Return a string; an empty one for null. Raises UnreadableReportError if the value has another type."""
+    """Return `value` if it is a string, or an empty string if it is null. Raises UnreadableReportError if neither."""
     if value is None:
         return ""
     if not isinstance(value, str):
@@ -55,12 +58,15 @@ def read_text(value: object) -> str:
 
 
 def read_texts(value: object) -> list[str]:
-    """Return a list of strings; an empty one for null. Raises UnreadableReportError."""
+    """Return `value` if it is a list of strings, or an empty list if it is null. Null items become empty strings.
+
+    Raises UnreadableReportError for all other values.
+    """
     return [read_text(item) for item in read_list(value)]
 
 
 def parse_time(value: object) -> datetime | None:
-    """Parse a time from RFC 3339 text or a number of seconds since 1970; None if the value is neither."""
+    """Parse a time from RFC 3339 text or a number of seconds since 1970. Return None if `value` is neither."""
     try:
         if isinstance(value, str):
             time = datetime.fromisoformat(value)

@@ -1,4 +1,4 @@
-"""Queries an OSV API for the vulnerabilities of packages; fetches each package and each record once in a run.
+"""Queries an OSV API for the vulnerabilities of packages. Each package and each record is fetched once per run.
 
 https://google.github.io/osv.dev/post-v1-querybatch/, https://google.github.io/osv.dev/get-v1-vulns/
 """
@@ -17,29 +17,29 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 from bot.scanners._scanner_program import ComputeOnce
 
 MAX_QUERIES = 1000
-"""Queries in one batch; the limit of the API."""
+"""Queries in one batch, which is the limit of the API."""
 MAX_BATCHES = 200
-"""Batches for one image, including further pages."""
+"""Limit of the batches for one image, including further pages."""
 MAX_BATCH_BYTES = 32 * 1024 * 1024
-"""Bytes of a response to a batch; the most that the API itself sends."""
+"""Bytes of a response to a batch. The API itself sends no more than this."""
 MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""Bytes of one record; a record about the kernel lists every version of it."""
+"""Bytes of one record. A record about the kernel lists every version of the kernel."""
 MAX_RECORDS = 20_000
-"""Vulnerabilities of one image; an old Debian with a desktop has some five thousand."""
+"""Limit of the vulnerabilities of one image. An old Debian with a desktop has about five thousand."""
 
 
 class OsvError(Exception):
-    """The API failed to answer; the message says why."""
+    """The query failed. The message gives the reason."""
 
 
 class OsvUnreachableError(OsvError):
-    """No connection to the API could be made."""
+    """No connection to the API could be established."""
 
 
 class OsvApi:
-    """A client for the OSV API at one URL.
+    """A client for the OSV API at one URL. Thread-safe.
 
-    Safe to share between threads. Within a run, it returns the same answer for the same package.
+    Within a run, the client returns the same answer for the same package.
     """
 
     def __init__(self, url: str, http: HttpClient) -> None:
@@ -49,7 +49,10 @@ class OsvApi:
         self._record_cache: ComputeOnce[str, ReportObject] = ComputeOnce()
 
     def query_vulnerabilities(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
-        """Return the vulnerability ids of each package. Raises OsvError."""
+        """Return the IDs of the vulnerabilities of each package.
+
+        Raises OsvError, also if there are more than MAX_RECORDS IDs.
+        """
         with self._lock:
             missing = [package for package in packages if package not in self._ids_by_package]
         new_ids = self._query_packages(missing) if missing else {}
@@ -69,7 +72,10 @@ class OsvApi:
         return self._send("GET", f"/v1/vulns/{quote(identifier, safe='')}", None, MAX_RECORD_BYTES)
 
     def _query_packages(self, packages: Sequence[OsvPackage]) -> Mapping[OsvPackage, tuple[str, ...]]:
-        """Query packages in batches, and query again those whose answer has another page."""
+        """Query packages in batches. If the answer about a package has another page, query the package again.
+
+        Raises OsvError.
+        """
         ids_by_package: dict[OsvPackage, list[str]] = {package: [] for package in packages}
         pending: list[tuple[OsvPackage, str]] = [(package, "") for package in ids_by_package]
         for _ in range(MAX_BATCHES):
@@ -83,7 +89,10 @@ class OsvApi:
         raise OsvError(f"{self._url} needs more than {MAX_BATCHES} batches for one image")
 
     def _query_batch(self, batch: Iterable[tuple[OsvPackage, str]]) -> Sequence[tuple[Sequence[str], str]]:
-        """Query one batch; return the vulnerability ids of each package and the token of its next page."""
+        """Query one batch. Return, for each package, its vulnerability IDs and the token of the next page.
+
+        The token is empty if there is no next page. Raises OsvError.
+        """
         queries = [
             {
                 "package": {"ecosystem": package.ecosystem, "name": package.name},

@@ -1,4 +1,4 @@
-"""Reads findings from the record of a vulnerability in OSV's format: pure. https://ossf.github.io/osv-schema/."""
+"""Reads findings from vulnerability records in OSV's format (https://ossf.github.io/osv-schema/). Does no I/O."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bot.scanners._findings import parse_severity, shorten_to_line
 from bot.scanners._json import ReportObject, read_object, read_objects, read_text, read_texts
 
 _CVSS_TYPES = ("CVSS_V4", "CVSS_V3")
-"""The types of CVSS ratings that are read, the preferred one first. CVSS 2 has another severity scale."""
+"""The types of CVSS ratings that are read, the preferred type first. CVSS 2 has another severity scale."""
 
 
 def read_findings(record: ReportObject, package: OsvPackage, package_type: str) -> Iterator[Finding]:
-    """Yield the findings that a record has for one of its packages; none if the record was withdrawn.
+    """Yield the findings of a record about `package`. If the record was withdrawn, yield none.
 
     Raises UnreadableReportError.
     """
@@ -41,10 +41,10 @@ def read_findings(record: ReportObject, package: OsvPackage, package_type: str) 
 
 
 def _collect_ids(record: ReportObject, *, is_system_package: bool) -> tuple[str, ...]:
-    """Return the canonical ids of a record.
+    """Return the canonical IDs of a record.
 
-    Distributions name the CVEs of an advisory in one of the lists `aliases`, `upstream` and `related`. Outside of
-    distributions, `related` names vulnerabilities that are merely similar, and is ignored.
+    Distributions name the CVEs of an advisory in one of the lists `aliases`, `upstream` and `related`. For packages of
+    other origin, `related` names vulnerabilities that are merely similar, so it is ignored.
     """
     record_id, related = read_text(record.get("id")), read_texts(record.get("related")) if is_system_package else []
     aliases = [*read_texts(record.get("aliases")), *read_texts(record.get("upstream"))]
@@ -70,10 +70,11 @@ def _list_fixed_versions(affected: ReportObject) -> Iterator[str]:
 
 
 def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> Severity:
-    """Return the severity: the distribution's rating, else the database's rating, else that of the CVSS score.
+    """Return the distribution's rating, or else the database's rating, or else the severity of the CVSS score.
 
     OSV's schema allows ratings of several CVSS versions side by side, and gives none of them precedence. CVSS 4
-    replaces CVSS 3, so a CVSS 3 score counts only if no CVSS 4 score gives a severity. Trivy uses the same order.
+    replaces CVSS 3, so a CVSS 3 score counts only if no CVSS 4 score gives a severity. Trivy uses the same order. If
+    there is no rating, the result is UNKNOWN.
     """
     urgencies = (read_text(read_object(each.get("ecosystem_specific")).get("urgency")) for each in affected)
     ratings = [
@@ -89,7 +90,7 @@ def _determine_severity(record: ReportObject, affected: list[ReportObject]) -> S
 
 
 def _classify_scores(ratings: list[ReportObject]) -> Iterator[Severity]:
-    """Yield the highest severity of the scores of each CVSS version, in the order of `_CVSS_TYPES`."""
+    """Yield the highest severity for each CVSS version, in the order of `_CVSS_TYPES`; UNKNOWN if it has no score."""
     for cvss_type in _CVSS_TYPES:
         scores = (read_text(each.get("score")) for each in ratings if each.get("type") == cvss_type)
         yield max(map(classify_vector, scores), default=Severity.UNKNOWN)

@@ -1,17 +1,17 @@
-"""Builds the diagnostic checks of scanners that are programs."""
+"""Creates the diagnostic checks of scanners that are programs."""
 
 from __future__ import annotations
 
 from bot.model.diagnosis import Check, report_ok, report_problem
 from bot.model.evidence import NotScanned, ScannerIdentity
 
-PREPARE_ACTION = "make it ready"
+PREPARE_ACTION = "prepare the scanner"
 
 
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
     """Return the check that reports whether a scanner is ready, with its version and its database.
 
-    Preparing the scanner has downloaded its database, as a run does.
+    The caller has already prepared the scanner. This downloads the database, as in a run.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))
@@ -20,5 +20,5 @@ def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -
 
 
 def describe_not_scanned(not_scanned: NotScanned) -> str:
-    """Return the reason for a missing scan as one sentence."""
+    """Return the reason that there is no scan, as one sentence."""
     return f"{not_scanned.reason.sentence}{f': {not_scanned.detail}' if not_scanned.detail else ''}"

@@ -1,4 +1,4 @@
-"""Runs a third-party scanner without access to basebump's environment, and translates its errors."""
+"""Runs a third-party scanner without access to basebump's environment variables, and translates its errors."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from bot.model.reference import Digest, TagRef
 from bot.process import ProcessResult, run
 
 MAX_OUTPUT = 64 * 1024 * 1024
-"""Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
+"""Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
 MAX_DETAIL_LENGTH = 300
-"""Characters of the detail of a failure, which is shown in a table."""
+"""Characters of the detail of a failure. The detail is shown in a table."""
 MAX_ERROR_LENGTH = 200
 """Characters of a scanner's own error within the detail.
 
-Scanners wrap every error in others, so the end is kept, which holds the reason.
+Scanners wrap every error in others. The end of the error is kept, because it contains the reason.
 """
 
 _CREDENTIAL = re.compile(r"//[^/@\s]+@")
@@ -38,23 +38,23 @@ _PLATFORM_NOT_FOUND = re.compile(r"no child with platform")
 _TIMED_OUT = re.compile(r"context deadline exceeded")
 
 PullAddressResolver = Callable[[TagRef, Digest], PullAddress]
-"""Returns the address that an image is pulled from; raises RegistryError."""
+"""Returns the address from which an image is pulled. Raises RegistryError."""
 
 _Key = TypeVar("_Key")
 _Result = TypeVar("_Result")
 
 
 class ComputeOnce(Generic[_Key, _Result]):
-    """Computes the value of each key once, however many threads ask for it; an exception is kept like a value."""
+    """Computes the value of each key once, even if several threads request it. An exception is kept like a value."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._values: dict[_Key, Future[_Result]] = {}
 
     def get(self, key: _Key, compute: Callable[[], _Result]) -> _Result:
-        """Return the value of `key`, computed by `compute` on the first call.
+        """Return the value of `key`. The first call computes it with `compute`.
 
-        Raises what `compute` raised on the first call, whatever a later call passes.
+        If the first call's `compute` raised an exception, every call raises this exception.
         """
         with self._lock:
             is_first = key not in self._values
@@ -63,19 +63,19 @@ class ComputeOnce(Generic[_Key, _Result]):
             try:
                 value.set_result(compute())
             except BaseException as error:
-                value.set_exception(error)  # otherwise the threads that wait for the value would wait for ever
+                value.set_exception(error)  # otherwise the threads that wait for the value would wait forever
                 raise
         return value.result()
 
 
 class ScannerProgram:
-    """A scanner's binary, run in an empty folder without config and ignore files, with one credential at most.
+    """A scanner's binary. It runs in an empty folder, without config and ignore files, and with at most one credential.
 
     `environment` is added to the variables that every child process inherits.
     """
 
     def __init__(self, binary: str, environment: Mapping[str, str]) -> None:
-        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # the child has another working folder
+        self._binary = str(Path(binary).absolute()) if "/" in binary else binary  # the child runs in another folder
         self._environment = dict(environment)
 
     def run(
@@ -88,8 +88,8 @@ class ScannerProgram:
     ) -> ProcessResult:
         """Run the binary with the given arguments. Raises ProcessError.
 
-        The binary gets the credential and the CA of `address`, the image or database that it pulls, and the variables
-        `extra_environment`. `timeout` is in seconds.
+        `address` is the address of the image or database that the binary pulls. The binary gets the credential and the
+        CA file of `address`, and the variables in `extra_environment`. `timeout` is in seconds.
         """
         with tempfile.TemporaryDirectory(prefix="basebump-scan-", ignore_cleanup_errors=True) as folder:
             empty, home, temporary = (Path(folder, name) for name in ("empty", "home", "temporary"))
@@ -109,9 +109,9 @@ class ScannerProgram:
 
 
 def build_docker_config(address: PullAddress | None) -> dict[str, object]:
-    """Return a Docker config that offers the credential to the host of `address` alone.
+    """Return a Docker config with the credential of `address`, for its host only. It is empty without a credential.
 
-    Trivy's own variables offer a credential to every host, and end a password at a comma or a space.
+    Trivy's own variables would offer a credential to every host, and would end a password at a comma or a space.
     """
     if address is None or not (credential := _encode_credential(address)):
         return {}
@@ -120,14 +120,14 @@ def build_docker_config(address: PullAddress | None) -> dict[str, object]:
 
 
 def _encode_credential(address: PullAddress) -> str:
-    """Return the credential in base64, as Docker's config and basic authentication encode it; empty without one."""
+    """Return the credential in base64, as in Docker's config and basic authentication; empty if there is none."""
     if address.username is None or address.password is None:
         return ""
     return base64.b64encode(f"{address.username}:{address.password}".encode()).decode()
 
 
 def translate_registry_error(errors: str) -> NotScanned | None:
-    """Translate the error output of a Go registry client; None if the reason is not recognised."""
+    """Translate the error output of a Go registry client. Return None if the reason is not recognized."""
     if _IMAGE_NOT_FOUND.search(errors):
         return NotScanned(UnscannedReason.IMAGE_GONE)
     if _PLATFORM_NOT_FOUND.search(errors):
@@ -138,7 +138,7 @@ def translate_registry_error(errors: str) -> NotScanned | None:
 
 
 def shorten_error_output(errors: str, address: PullAddress | None) -> str:
-    """Return the end of a scanner's error output as one line, without the credential of `address`."""
+    """Return the end of a scanner's error output as one line, with the credential of `address` masked."""
     output = _CREDENTIAL.sub("//***@", errors)
     for secret in (address.password, _encode_credential(address)) if address else ():
         output = output.replace(secret, "***") if secret else output
@@ -156,7 +156,7 @@ def translate_process_error(error: ProcessError) -> NotScanned:
 
 
 def make_failure(reason: str) -> NotScanned:
-    """Return a failure with `reason` as one short line."""
+    """Return the outcome for a failure, with `reason` as one short line."""
     return NotScanned(UnscannedReason.FAILED, _collapse_whitespace(reason)[:MAX_DETAIL_LENGTH])
 
 

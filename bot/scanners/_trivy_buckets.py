@@ -1,8 +1,8 @@
 """Maps releases of distributions to the buckets of Trivy's database.
 
-Trivy reports no findings and no warning for a release whose bucket is missing, so basebump checks it. The bucket names
-are those of trivy-db (pkg/vulnsrc/bucket/bucket.go), the rules for shortening a version those of Trivy's detectors
-(pkg/detector/ospkg). Trivy 0.59 and 0.74 agree in both.
+For a release whose bucket is missing, Trivy reports no findings and no warning. Therefore basebump checks that the
+bucket exists. The bucket names are those of trivy-db (pkg/vulnsrc/bucket/bucket.go). The rules for shortening a version
+are those of Trivy's detectors (pkg/detector/ospkg). Both are the same in Trivy 0.59 and 0.74.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def _extract_minor(release: str) -> str:
 
 
 def _extract_amazon_release(release: str) -> str:
-    """Return the release of Amazon Linux: `2 (Karoo)` is 2, and releases named by years, as 2018.03, are 1."""
+    """Return the release of Amazon Linux: 2 for `2 (Karoo)`, and 1 for releases named after years, such as 2018.03."""
     major = _extract_major(release.partition(" ")[0])
     return "1" if major.isdecimal() and _AMAZON_1_YEARS[0] <= int(major) <= _AMAZON_1_YEARS[1] else major
 
@@ -38,7 +38,7 @@ _ROLLING_BUCKETS = {
     "opensuse-tumbleweed": "openSUSE Tumbleweed",
     "wolfi": "wolfi",
 }
-"""Distributions without releases, which have one bucket each."""
+"""Distributions without releases. Each of them has one bucket."""
 
 _RELEASE_BUCKETS: dict[str, tuple[str, Callable[[str], str]]] = {
     "alma": ("alma", _extract_major),
@@ -61,21 +61,21 @@ _RED_HAT_RELEASES = {
     "centos": frozenset({"6", "7", "8"}),
     "redhat": frozenset({"6", "7", "8", "9"}),
 }
-"""Releases of which Trivy knows the package repositories.
+"""Releases whose package repositories Trivy knows.
 
-All releases share one bucket, from which Trivy selects by package repository.
+All of these releases share one bucket, from which Trivy selects data by package repository.
 """
 
 
 def is_rolling(family: str) -> bool:
-    """Return True if a distribution has no releases, so that one bucket covers all of it."""
+    """Return True if the distribution `family` has no releases, so that one bucket covers all of it."""
     return family in _ROLLING_BUCKETS
 
 
 def get_bucket_name(family: str, release: str, *, has_extended_support: bool = False) -> str | None:
-    """Return the bucket for a release as Trivy's report names it; None if Trivy does not support the release.
+    """Return the bucket for a release as Trivy's report names it, or None if Trivy does not support the release.
 
-    `has_extended_support` selects the buckets of Ubuntu's support beyond the regular end of life.
+    `has_extended_support` selects the buckets for Ubuntu's support beyond the regular end of life.
     """
     if family in _RED_HAT_RELEASES:
         return _RED_HAT_BUCKET if _extract_major(release) in _RED_HAT_RELEASES[family] else None

@@ -1,4 +1,4 @@
-"""Turns the output of Trivy into outcomes: its reports, its description of itself, and its errors."""
+"""Converts the output of Trivy to outcomes: its reports, its version information, and its errors."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ _JAVA_DATABASE_MISSING = re.compile(r"Java DB")
 _FATAL = re.compile(r"^.*\bFATAL\b\s*(?:Fatal error\s*)?", re.MULTILINE)
 
 MissingReleaseFinder = Callable[[OperatingSystem], str]
-"""Returns the release that Trivy's database lacks, empty if the database has it; may raise ProcessError."""
+"""Returns the release that Trivy's database lacks, or an empty string if the database has it.
+
+Raises ProcessError, UnreadableReportError.
+"""
 
 
 def evaluate_report(
     report: TrivyReport, subject: ScanSubject, scanner: ScannerIdentity, find_missing_release: MissingReleaseFinder
 ) -> ScanOutcome:
-    """Return the findings of a report as a scan, or the reason why they are not reliable."""
-    if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest for any platform
+    """Return the findings of a report as a scan, or the reason that the findings are not reliable."""
+    if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
             UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
         )
@@ -42,9 +45,9 @@ def evaluate_report(
 
 
 def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
-    """Parse the identity of Trivy and its database; None if the answer does not have both.
+    """Parse the identity of Trivy and its database. Return None if `answer` does not contain both.
 
-    The answer is the output of `trivy version --format json`, or the response of a server at `/version`.
+    `answer` is the output of `trivy version --format json`, or a server's response at `/version`.
     """
     try:
         version_info = json.loads(answer)
@@ -55,17 +58,17 @@ def parse_identity(answer: str | bytes) -> ScannerIdentity | None:
 
 
 def translate_trivy_error(errors: str, address: PullAddress) -> NotScanned:
-    """Translate the error output of Trivy, which has the same exit code for every error."""
+    """Translate the error output of Trivy. Its exit code cannot be used, because it is the same for every error."""
     if registry_error := translate_registry_error(errors):
         return registry_error
     if _JAVA_DATABASE_MISSING.search(errors):
         return make_failure(
-            "the image holds Java archives, and Trivy has no Java database; "
+            "the image contains Java archives, and Trivy has no Java database; "
             "hint: run `trivy image --download-java-db-only` with the same --cache-dir"
         )
     return make_failure(extract_last_error(errors, address))
 
 
 def extract_last_error(errors: str, address: PullAddress | None) -> str:
-    """Return the end of the last fatal error in Trivy's log output, as one line without the credential."""
+    """Return the end of the last fatal error in Trivy's log output, as one line with the credential masked."""
     return shorten_error_output(_FATAL.split(errors)[-1], address)

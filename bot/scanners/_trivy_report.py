@@ -1,4 +1,7 @@
-"""Reads Trivy's JSON report (pkg/types/report.go, schema 2): pure; a value that the report lacks stays unknown."""
+"""Reads Trivy's JSON report (pkg/types/report.go, schema 2). Does no I/O.
+
+Values that the report lacks stay unknown.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ from bot.scanners._json import (
 SCHEMA = 2
 
 _SEVERITIES = {severity.name: severity for severity in Severity}
-"""Trivy's own terms; no others are accepted."""
+"""Trivy's own terms. All other terms count as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class OperatingSystem:
     """The operating system that Trivy detected in an image."""
 
     family: str
-    """Trivy's name of the distribution: `debian`, `opensuse-leap`."""
+    """Trivy's name for the distribution, such as `debian` or `opensuse-leap`."""
     release: str
     has_extended_support: bool
     """True if Ubuntu's extended support is enabled in the image."""
@@ -50,7 +53,7 @@ class TrivyReport:
     platform: str
     """`os/architecture[/variant]` of the image that was scanned, which may differ from the requested platform."""
     os_package_count: int
-    """Number of packages of the distribution in the image."""
+    """Number of the distribution's packages in the image."""
     findings: tuple[Finding, ...]
     image_created: datetime | None
     """Build time of the image, from its config."""
@@ -68,7 +71,7 @@ def parse_report(content: bytes) -> TrivyReport:
 def read_report(report: ReportObject) -> TrivyReport:
     """Read a decoded report. Raises UnreadableReportError."""
     if report.get("SchemaVersion") != SCHEMA:
-        raise UnreadableReportError(f"the report is not Trivy's of schema {SCHEMA}")
+        raise UnreadableReportError(f"the report is not a Trivy report of schema {SCHEMA}")
     metadata = read_object(report.get("Metadata"))
     results = read_objects(report.get("Results"))
     os_results = [result for result in results if result.get("Class") == "os-pkgs"]
@@ -90,14 +93,17 @@ def _read_version_label(image_config: ReportObject) -> str | None:
 
 
 def _collect_packages(results: Sequence[ReportObject]) -> tuple[InstalledPackage, ...] | None:
-    """Return the packages of all results; None if there are none, or a result has vulnerabilities but no packages."""
+    """Return the packages in all results, or None if there are none.
+
+    Also return None if a result has vulnerabilities but no packages, because the list would not be complete.
+    """
     if any(result.get("Vulnerabilities") and not result.get("Packages") for result in results):
         return None
     return tuple(sorted({package for result in results for package in _read_packages(result)})) or None
 
 
 def _read_packages(result: ReportObject) -> Iterator[InstalledPackage]:
-    """Yield the packages of a result, with epoch, version and release joined to one version."""
+    """Yield the packages in a result. Epoch, version and release are joined to one version."""
     for entry in read_objects(result.get("Packages")):
         name, version, release = (read_text(entry.get(key)) for key in ("Name", "Version", "Release"))
         epoch, source = entry.get("Epoch"), read_text(entry.get("SrcName"))
@@ -124,7 +130,7 @@ def _read_platform(config: ReportObject) -> str:
 
 
 def read_findings(result: ReportObject) -> Iterator[Finding]:
-    """Yield the findings of one result, including duplicates. Raises UnreadableReportError."""
+    """Yield the findings in one result, including duplicates. Raises UnreadableReportError."""
     packages = read_objects(result.get("Packages"))
     sources = {read_text(package.get("ID")): read_text(package.get("SrcName")) for package in packages}
     for item in read_objects(result.get("Vulnerabilities")):

@@ -1,8 +1,9 @@
 """Reads the findings of Microsoft Defender for Cloud in images of Azure's registries from Azure Resource Graph.
 
-Defender identifies an image by the digest of its platform's manifest, whichever registry holds it. It scans an image
-when it is pushed, and then every day for as long as it is pulled. The rows of an image that nobody pulled for a month
-grow old, and do not show that the image is free of vulnerabilities. Neither does an image without any row.
+Defender identifies an image by the digest of its platform's manifest, regardless of the registry. Defender scans an
+image when the image is pushed, and then every day while the image is still being pulled. If nobody has pulled an image
+for a month, its rows are outdated, and do not show that the image is free of vulnerabilities. If an image has no rows,
+this does not show it either.
 """
 
 from __future__ import annotations
@@ -32,32 +33,35 @@ from bot.scanners._scanner_program import make_failure
 
 NAME = "Microsoft Defender"
 IMAGES_PER_QUERY = 200
-"""Images in one query; Azure advises against more than three hundred values."""
+"""Images in one query. Azure advises against more than three hundred values."""
 PAGE_SIZES: Mapping[RowModel, int] = {RowModel.GROUPED: 1000, RowModel.INDIVIDUAL: 100}
-"""Rows of one page. A thousand is the service's limit; a row for a kernel update names hundreds of vulnerabilities."""
+"""Rows per page. The service's limit is a thousand. A row about a kernel update names hundreds of vulnerabilities."""
 IMAGE_FIELDS = ("additionalData.artifactDetails.digest", "resourceDetails", "resourceAdditionalData")
-"""Fields in which rows of either model name the image; the key inside them is spelt in different ways."""
+"""Fields in which rows of either model name the image. The spelling of the key inside these fields varies."""
 MAX_FINDINGS = 20_000
-"""Findings of one image; an old Debian with a desktop has some five thousand."""
+"""Limit of the findings of one image. An old Debian with a desktop has about five thousand."""
 ABSENT_IMAGE = Digest("sha256:" + "0" * 64)
 UNKNOWN_SYSTEM = "not named"
 """Shown as the operating system if no row names it."""
 DAILY_SCAN_PERIOD = timedelta(days=30)
-"""For this long after a push or the last pull, an image is scanned every day.
+"""After a push or the last pull, an image is scanned every day for this long.
 
 https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerability-assessment-azure
 """
 
 ManifestResolver = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
-"""Returns for each image its platform's manifest, why it cannot be fetched, or None if the index lacks the platform."""
+"""Returns the digest of the manifest that each subject is about.
+
+It is None if the index lacks the platform, and an error if the index cannot be fetched.
+"""
 
 
 class DefenderScanner:
-    """Implements `bot.ports.Scanner` with the rows that Defender has of an image.
+    """Reads Defender's findings about images. Implements `bot.ports.Scanner`.
 
-    No row says how old Defender's data is, so two scans are comparable if they were made in the same run. Rows that
-    have a date may be as old as `max_age`. Rows without a date are comparable if the image was pushed in the last
-    thirty days, or if `is_pulled` vouches that every image was pulled in the last thirty days.
+    Rows do not state how old Defender's data is. Two scans are therefore comparable only if they were made in the same
+    run. Rows with a date may be as old as `max_age`. Rows without a date are comparable if the image was pushed in the
+    last thirty days, or if `is_pulled` states that every image was pulled in the last thirty days.
     """
 
     def __init__(
@@ -78,26 +82,29 @@ class DefenderScanner:
         self._outcome_by_manifest: dict[Digest, ScanOutcome] = {}
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the service for an image that does not exist, which takes the same permissions as any other."""
-        action = "ask for an image"
+        """Query the service for an image that does not exist, and yield the result.
+
+        This query needs the same permissions as a query for any other image.
+        """
+        action = "query an image"
         try:
             for model, query in build_queries([ABSENT_IMAGE]):
                 list(self._graph.query_rows(query, PAGE_SIZES[model]))
         except ResourceGraphError as error:
             yield report_problem(NAME, action, str(error))
         else:
-            yield report_ok(NAME, action, f"{self._graph.manager} answers; it shows no more than the identity may read")
+            yield report_ok(NAME, action, f"{self._graph.manager} answers, with only what the identity may read")
 
     def get_identity(self) -> None:
-        """Return None, since the rows of an image decide whether its scan is comparable with others."""
+        """Return None, because the rows of an image determine whether its scan is comparable with others."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Query the rows of all images at once."""
+        """Query the rows of all images at once, and cache the outcomes."""
         with self._lock:
             self._query_new_subjects(subjects)
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
-        """Return the findings of Defender in the image of `subject`, on its platform."""
+        """Return Defender's findings about the image of `subject` on its platform."""
         with self._lock:
             self._query_new_subjects([subject])
             manifest = self._manifest_by_subject[subject]
@@ -117,7 +124,7 @@ class DefenderScanner:
             self._outcome_by_manifest |= self._query_digests(pending[start : start + IMAGES_PER_QUERY])
 
     def _query_digests(self, digests: Sequence[Digest]) -> Mapping[Digest, ScanOutcome]:
-        """Query the rows of some images, and return the outcome for each."""
+        """Query the rows of some images. Return the outcome for each image."""
         rows_by_digest: dict[Digest, list[DefenderRow]] = defaultdict(list)
         errors: dict[Digest, str] = {}
         try:
@@ -150,10 +157,10 @@ class DefenderScanner:
         findings = merge_findings(found for each in recent_rows for found in each.findings)
         suppressed = deduplicate_suppressed((aside for each in recent_rows for aside in each.suppressed), findings)
         if len(findings) + len(suppressed) > MAX_FINDINGS:
-            return make_failure(f"Defender has more than {MAX_FINDINGS} vulnerabilities of the image")
+            return make_failure(f"Defender lists more than {MAX_FINDINGS} vulnerabilities in the image")
         is_current = self._is_scanned_daily(recent_rows)
         if not is_current and not findings:
-            why = "Defender lists no vulnerability that counts, and does not say when it last scanned the image"
+            why = "Defender lists no vulnerability that counts, and does not state when it last scanned the image"
             return NotScanned(UnscannedReason.NOT_RESCANNED, why)
         system = next((each.system for each in recent_rows if each.system), UNKNOWN_SYSTEM)
         return Scan(
@@ -161,9 +168,10 @@ class DefenderScanner:
         )
 
     def _select_recent_rows(self, all_rows: Sequence[DefenderRow]) -> tuple[Sequence[DefenderRow], datetime | None]:
-        """Return the rows of each model whose newest row is not too old, and the date of the newest row of both models.
+        """Return the rows that are recent enough, and the date of the newest row, which is None if no row has a date.
 
-        The models are judged one by one, since Defender may have stopped to write one of them.
+        All rows of a model are recent if its newest row is not older than `max_age`, or if none has a date. The models
+        are judged separately, because Defender may have stopped writing one of them.
         """
         row_times = [each.generated_at for each in all_rows if each.generated_at is not None]
         recent: list[DefenderRow] = []
@@ -185,7 +193,7 @@ class DefenderScanner:
 def build_queries(digests: Sequence[Digest]) -> Iterator[tuple[RowModel, str]]:
     """Yield the queries for some images, one for each model.
 
-    The rows are sorted by `id`, since the service has further pages only for a sorted result with that column.
+    The rows are sorted by `id`, because the service returns further pages only for results that are sorted by it.
     """
     digest_list = ", ".join(f'"{digest}"' for digest in digests)
     keys = ", ".join(f'"{each}"' for each in IMAGE_KEYS)

@@ -1,8 +1,8 @@
 """Scans images with the program Grype.
 
-Its options and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. For an image that
-Grype does not recognise, and for a release that its database does not have, Grype exits with 0 and no matches. Both are
-a NotScanned here.
+The options and variables are those of https://github.com/anchore/grype (cmd/grype/cli) in July 2026. Grype exits with 0
+and no matches for an image that it does not recognize, and for a release that its database does not cover. In both
+cases, the outcome here is NotScanned.
 """
 
 from __future__ import annotations
@@ -33,32 +33,33 @@ from bot.scanners._scanner_program import (
 )
 
 DEFAULT_TIMEOUT = 600.0
-"""Seconds for one image, which is pulled completely, and for the download of the database."""
+"""Seconds for scanning one image, which is pulled completely, and for downloading the database."""
 QUERY_TIMEOUT = 60.0
-"""Seconds for a query of the version or the database, which reads a gigabyte at most."""
+"""Seconds for a query of the version or the database. A query reads at most a gigabyte."""
 MAX_DATABASE_AGE = timedelta(days=5)
 """The age at which Grype itself refuses to work with its database."""
 MIN_VERSION = (0, 106)
 """The first version that reports which releases are out of support."""
 COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
-"""Red Hat names the source package of its kernel `kernel`."""
+"""The name `kernel` is that of Red Hat's source package for its kernel."""
 
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 
 
 def find_grype(configured_binary: str | None = None) -> str | None:
-    """Return the path of Grype's binary; None if it does not exist.
+    """Return the path of Grype's binary, or None if it does not exist.
 
-    `configured_binary` is the path or name from the config; by default, PATH is searched for `grype`.
+    `configured_binary` is the path or name from the config. If it is None, PATH is searched for `grype`.
     """
     return shutil.which(configured_binary or "grype")
 
 
 class GrypeScanner(InstalledScanner[ScannerSession]):
-    """Implements `bot.ports.Scanner`: scans each image once, all with the database that was there at the first scan.
+    """Scans each image once with Grype. Implements `bot.ports.Scanner`.
 
-    `cache` is the folder that keeps the database between runs. `database_url` is the URL that lists the databases to
-    download, None for Grype's own. `proxies` are environment variables such as HTTPS_PROXY.
+    All images are scanned with the database that exists at the first scan. `cache` is the folder that keeps the
+    database between runs. `database_url` is the URL of a list of databases to download; if it is None, Grype's own list
+    is used. `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -98,7 +99,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return self._evaluate_report(parse_report(completed.output), subject, session.identity)
 
     def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
-        """Return the findings of a report as a scan, or the reason why they are not reliable. Raises ProcessError."""
+        """Return the findings of a report as a scan, or the reason that they are not reliable. Raises ProcessError."""
         if report.database_built != scanner.database:
             return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
         if not is_same_platform(report.platform, subject.platform):
@@ -116,8 +117,8 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
     def _has_data_for_release(self, system: str) -> bool:
         """Return True if the database has vulnerabilities for a release in which Grype found none. Raises ProcessError.
 
-        Grype exits with an error both if it has more results than requested and if it does not know the release, so the
-        output decides.
+        Grype exits with an error if it has more results than requested, but also if it does not know the release. The
+        output decides instead of the exit code.
         """
         packages = [word for package in COMMON_PACKAGES for word in ("--pkg", package)]
         arguments = ["db", "search", *packages, "--distro", system.replace(" ", ":", 1), "--limit", "1"]
@@ -128,9 +129,9 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
             return False
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Download the database if there is a newer one, and check the database that is there then.
+        """Download the database if there is a newer one. Then check that the available database is not too old.
 
-        A failed download does not matter if an earlier database is young enough to be used.
+        If the download fails, an earlier database is used if it is not too old.
         """
         answer = self._program.run(["version", "--output", "json"], timeout=QUERY_TIMEOUT)
         version = _read_output_text(answer.output, "version")
@@ -154,7 +155,10 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
         return ScannerSession(ScannerIdentity("grype", version, built))
 
     def _download_database(self) -> NotScanned | None:
-        """Have Grype download the database; return the reason if it failed. Raises ProcessError if Grype is missing."""
+        """Let Grype download the database. Return the reason if the download fails, otherwise None.
+
+        Raises ProcessError if Grype is missing.
+        """
         try:
             completed = self._program.run(["db", "update"], timeout=self._timeout)
         except ProcessError as error:
@@ -169,7 +173,7 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
 
 
 def _read_output_text(output: bytes, key: str) -> str:
-    """Return a string of a JSON object by its key; empty if the output does not have it."""
+    """Return a string of a JSON object by its key; empty if the output does not contain it."""
     try:
         return read_text(parse_object(output).get(key))
     except UnreadableReportError:

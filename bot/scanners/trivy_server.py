@@ -1,7 +1,7 @@
-"""Scans images by a Trivy server: the client on this machine pulls images and lists packages, the server matches them.
+"""Scans images with a Trivy server. The client on this machine pulls images and lists packages for the server.
 
-https://trivy.dev/latest/docs/references/modes/client-server/. At `/version`, the server reports which database it has,
-but not which releases the database covers. For a release without findings, the server is therefore asked about packages
+https://trivy.dev/latest/docs/references/modes/client-server/. At `/version`, the server states which database it has,
+but not which releases the database covers. For a release without findings, basebump therefore sends the server packages
 that are older than every fix.
 """
 
@@ -27,29 +27,29 @@ from bot.scanners._trivy_report import OperatingSystem, parse_report
 from bot.scanners.trivy import DEFAULT_TIMEOUT, MAX_DATABASE_AGE, QUIET_ENVIRONMENT, TIMEOUT_GRACE
 
 MAX_RESPONSE_BYTES = 64 * 1024
-"""Bytes; the server's answer at `/version` has three hundred."""
+"""Bytes. The server's response at `/version` has three hundred."""
 
 _PURL_PREFIXES = {
     **{family: f"deb/{family}" for family in ("debian", "ubuntu")},
     **{family: f"apk/{family}" for family in ("alpine", "chainguard", "minimos", "wolfi")},
     **{family: f"rpm/{family}" for family in ("alma", "amazon", "azurelinux", "oracle", "photon", "redhat", "rocky")},
 }
-"""Types and namespaces of package URLs by which Trivy recognises packages of a distribution in an inventory."""
+"""Types and namespaces of package URLs with which Trivy recognizes a distribution's packages in an inventory."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrivyServer:
-    """The address of a server, with its token."""
+    """The address of a Trivy server, with its token."""
 
     url: str
     token: str | None = field(default=None, repr=False)
-    """The token that the server requires of its clients."""
+    """The token that the server requires of its clients; None if it requires none."""
 
 
 class TrivyServerScanner(InstalledScanner[ScannerSession]):
-    """Implements `bot.ports.Scanner` with a Trivy server.
+    """Scans images with a Trivy server. Implements `bot.ports.Scanner`.
 
-    `cache` is the folder of the client, which keeps nothing there that has to be kept between runs.
+    `cache` is the folder of the client. Nothing in it has to be kept between runs.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         yield from ("--timeout", f"{self._timeout:g}s", "--cache-dir", str(self._cache))
 
     def _prepare_session(self) -> ScannerSession | NotScanned:
-        """Ask the server for its database, and check its age."""
+        """Query the server for the identity of its database, and check that the database is not too old."""
         identity = self._fetch_identity()
         if isinstance(identity, NotScanned):
             return identity
@@ -130,9 +130,9 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         )
 
     def _find_missing_release(self, system: OperatingSystem) -> str:
-        """Return the release that the server's database does not have; empty if it has the release.
+        """Return the release that the server's database does not cover, or an empty string if the database covers it.
 
-        The server is asked about packages that are older than every fix, once for each release.
+        The server is queried about packages that are older than every fix, once for each release.
 
         Raises ProcessError, UnreadableReportError.
         """
@@ -151,14 +151,13 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
                 ["sbom", *self._build_common_arguments(), str(probe)], timeout=self._timeout + TIMEOUT_GRACE
             )
         if completed.status != 0:
-            raise UnreadableReportError(
-                f"the Trivy server could not be asked about {system}: {extract_last_error(completed.error_text, None)}"
-            )
+            details = extract_last_error(completed.error_text, None)
+            raise UnreadableReportError(f"the Trivy server could not be queried about {system}: {details}")
         return bool(parse_report(completed.output).findings)
 
 
 def _build_probe_inventory(system: OperatingSystem, purl: str) -> Mapping[str, object]:
-    """Return an inventory in CycloneDX 1.5 with packages that are older than every fix."""
+    """Return an inventory in CycloneDX 1.5 whose packages are older than every fix."""
     packages = [
         {
             "bom-ref": name,

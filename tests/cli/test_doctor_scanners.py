@@ -45,9 +45,9 @@ def grype(tmp_path):
 
 def test_without_a_scanner_it_says_so(examine):
     code, (check,) = examine("")
-    assert (code, check[:2]) == (0, ("ok", "nobody"))
+    assert (code, check[:2]) == (0, ("ok", "no scanner"))
     assert "no scanner is configured" in check[2]
-    assert "proposals have no numbers" in check[2]
+    assert "proposals contain no scan results" in check[2]
 
 
 def test_a_scanner_that_is_there_is_named_with_its_database(examine, grype):
@@ -82,7 +82,7 @@ def test_each_entry_is_tried(examine, grype):
     code, checks = examine(
         f"scanners: [{{kind: none, match: {{image: docker.io/library/python}}}}, {{kind: grype, binary: {program}}}]"
     )
-    assert (code, [subject for _, subject, _ in checks]) == (0, ["nobody", "grype"])
+    assert (code, [subject for _, subject, _ in checks]) == (0, ["no scanner", "grype"])
 
 
 def test_an_osv_api_that_answers_is_well_and_one_that_does_not_is_a_problem(examine):

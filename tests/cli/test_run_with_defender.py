@@ -89,7 +89,7 @@ def test_doctor_asks_it_for_an_image_that_there_is_not_and_says_which_role_is_mi
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\nscanners: [{{kind: defender}}]\n")
     code, out, _ = basebump("doctor", "--config", path)
-    assert (code, "ok           Microsoft Defender: ask for an image: management.azure.com answers" in out) == (0, True)
+    assert (code, "ok           Microsoft Defender: query an image: management.azure.com answers" in out) == (0, True)
     graph.readers = frozenset()
     code, out, _ = basebump("doctor", "--config", path)
     assert (code, "give the identity the role Security Reader" in out, SECRET in out) == (1, True, False)

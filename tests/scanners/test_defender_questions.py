@@ -59,7 +59,7 @@ class TestQuestions:
     def test_pages_that_go_round_in_circles_or_were_cut_off_fail(self, scene):
         page = {"data": [], "$skipToken": "again", "resultTruncated": "false"}
         scene.graph.reply = Reply(200, json.dumps(page).encode())
-        assert "one page again" in scene.scan().detail
+        assert "the same page twice" in scene.scan().detail
         scene.graph.reply = Reply(200, json.dumps({"data": [], "resultTruncated": "true"}).encode())
         assert "more rows than it returned" in scene.scan().detail
 

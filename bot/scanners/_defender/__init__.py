@@ -1,1 +1,1 @@
-"""Queries and reads the rows of Microsoft Defender for Cloud about container images."""
+"""Queries Microsoft Defender for Cloud about container images, and reads the rows that it returns."""

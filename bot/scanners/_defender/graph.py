@@ -17,27 +17,28 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_object
 
 API_VERSION = "2022-10-01"
 MAX_RESPONSE_BYTES = 32 * 1024 * 1024
-"""Bytes; the service itself sends half of that at most."""
+"""Bytes. The service itself sends at most half of that."""
 MAX_PAGES = 1000
-"""Pages of one query."""
+"""Limit of the pages of one query."""
 MAX_WAITS = 5
-"""Attempts to fetch one page while the service throttles the identity."""
+"""Limit of the attempts to fetch one page while the service throttles the identity."""
 MAX_PAUSE = 60.0
-"""Seconds; the service counts the queries of an identity in windows of five seconds."""
+"""Seconds. The service counts the queries of an identity in windows of five seconds."""
 TOO_LARGE = "ResponsePayloadTooLarge"
-"""The error code if a page has more bytes than the service sends."""
+"""The error code for a page that has more bytes than the service sends."""
 REQUIRED_ROLE = "Security Reader"
 _QUOTA_RESET = re.compile(r"([0-9]{1,2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?")
 
 
 class ResourceGraphError(Exception):
-    """The query failed; the message says why."""
+    """The query failed. The message gives the reason."""
 
 
 class ResourceGraph:
-    """The resource graph of one cloud, as one identity may read it. Its token is sent to `manager` only.
+    """The resource graph of one cloud, as far as one identity may read it.
 
-    `get_token` returns a token for `manager`, the host of the cloud's resource manager; it raises BasebumpError.
+    `manager` is the host of the cloud's resource manager. `get_token` returns a token for this host, and raises
+    BasebumpError. The token is sent only to this host.
     """
 
     def __init__(
@@ -53,7 +54,7 @@ class ResourceGraph:
         self._subscriptions, self._sleep = tuple(subscriptions), sleep
 
     def query_rows(self, query: str, page_size: int) -> Iterator[ReportObject]:
-        """Yield all rows of a query, fetched in pages of `page_size` rows. Raises ResourceGraphError."""
+        """Yield all rows of a query, fetched in pages of at most `page_size` rows. Raises ResourceGraphError."""
         skip_token, used_tokens, size = "", set[str](), page_size
         while True:
             answer, size = self._fetch_page(query, skip_token, size)
@@ -63,15 +64,18 @@ class ResourceGraph:
                 raise ResourceGraphError(f"{self.manager} answered something that is not a list of rows") from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
-                raise ResourceGraphError(f"{self.manager} reports more rows than it returned, but no further page")
+                raise ResourceGraphError(f"{self.manager} reports more rows than it returned, but offers no next page")
             if not skip_token:
                 return
             if skip_token in used_tokens or len(used_tokens) >= MAX_PAGES:
-                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages, or one page again")
+                raise ResourceGraphError(f"{self.manager} returned more than {MAX_PAGES} pages, or the same page twice")
             used_tokens.add(skip_token)
 
     def _fetch_page(self, query: str, skip_token: str, size: int) -> tuple[ReportObject, int]:
-        """Return one page, and the number of rows per page, which is halved while a page is too large to be sent."""
+        """Return one page, and the number of rows per page. The number is halved until the page can be sent.
+
+        Raises ResourceGraphError.
+        """
         while True:
             response, token = self._request_page(query, skip_token, size)
             if response.status == HTTPStatus.OK:
@@ -123,7 +127,7 @@ class ResourceGraph:
 
 
 def _parse_pause(response: Response) -> float:
-    """Return the seconds until the service accepts queries again.
+    """Return the seconds until the service accepts queries again, at most MAX_PAUSE.
 
     https://learn.microsoft.com/en-us/azure/governance/resource-graph/concepts/guidance-for-throttled-requests
     """
@@ -133,9 +137,9 @@ def _parse_pause(response: Response) -> float:
 
 
 def _parse_error(response: Response, token: str) -> tuple[str, str]:
-    """Return the code of an error, and code and message in brackets; both empty if the body is not an error.
+    """Return the code of an error, and its code and message in parentheses. Both are empty if there is no error.
 
-    The innermost error says most. The token is removed from the message.
+    The innermost error is the most specific one. The token is removed from the message.
     https://github.com/microsoft/api-guidelines/blob/vNext/azure/Guidelines.md#handling-errors
     """
     try:
@@ -143,5 +147,5 @@ def _parse_error(response: Response, token: str) -> tuple[str, str]:
         inner = [*read_objects(error.get("details")), error]
         code, message = read_text(inner[0].get("code")), read_text(inner[0].get("message"))
     except UnreadableReportError:
-        return "", ""  # an HTML page says nothing that its status does not
+        return "", ""  # an HTML page adds nothing to the status code
     return code, f" ({sanitize_text(f'{code}: {message}'.rstrip(': '), (token,))})" if code else ""

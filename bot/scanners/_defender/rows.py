@@ -1,10 +1,10 @@
-"""Reads the rows of Microsoft Defender for Cloud about container images: pure.
+"""Reads the rows of Microsoft Defender for Cloud about container images. Does no I/O.
 
 There are two models. The grouped model has a row for each vulnerability below one assessment of the image
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api). Since July 2026, the individual
-model has one assessment for each update of a package
-(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). Their fields
-have the same names except for upper and lower case, which is not documented.
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/subassessment-rest-api). The individual model, added in July
+2026, has one assessment for each update of a package
+(https://learn.microsoft.com/en-us/azure/defender-for-cloud/transition-grouped-individual-recommendations). The fields
+of both models have the same names, except for upper and lower case. This is not documented.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from bot.scanners._json import ReportObject, UnreadableReportError, parse_time
 GROUPED_TYPE = "microsoft.security/assessments/subassessments"
 INDIVIDUAL_TYPE = "microsoft.security/assessments"
 IMAGE_KEYS = ("c0b7cfc6-3172-465a-b378-53c7ff2cc0d5", "33422d8f-ab1e-42be-bc9a-38685bb567b9")
-"""Names of the assessments that cover all vulnerabilities of an image in a registry of Azure."""
+"""Names of the assessments that cover all vulnerabilities of an image in one of Azure's registries."""
 SYSTEM_PACKAGE_TYPE = "os"
-"""The type of distribution packages; the models do not both name the distribution."""
+"""The type of all distribution packages, because only one of the models names the distribution."""
 _SEVERITIES = {each.word: each for each in Severity}
 _EXEMPTION_AUTHOR, _POLICY_AUTHOR = "Microsoft Defender exemption", "Microsoft Defender"
 
@@ -46,20 +46,21 @@ class DefenderRow:
     digest: Digest
     model: RowModel
     findings: tuple[Finding, ...] = ()
-    """Findings that count; empty if the row calls the image healthy."""
+    """Findings that count; empty if the row states that the image is healthy."""
     suppressed: tuple[SuppressedFinding, ...] = ()
     generated_at: datetime | None = None
-    """The time when the row was generated; None if the row does not have it."""
+    """Time at which the row was generated; None if the row does not state it."""
     pushed_at: datetime | None = None
-    """The time when the image was last pushed; None if the row does not have it."""
+    """Time at which the image was last pushed; None if the row does not state it."""
     system: str = ""
-    """Name and version of the operating system, as `ubuntu linux 20.04`."""
+    """Name and version of the operating system, such as `ubuntu linux 20.04`; empty if the row does not state it."""
 
 
 def read_row(row: ReportObject) -> DefenderRow | None:
-    """Read a row with its `digest`, `type`, `name` and `properties`; None if the row carries no information by itself.
+    """Read a row that has the keys `digest`, `type`, `name` and `properties`.
 
-    Raises UnreadableReportError if the row cannot be read reliably.
+    Return None if the row has no information of its own. Raises UnreadableReportError if the row cannot be read
+    reliably.
     """
     digest = parse_sha256(_get_text(row, "digest").lower())
     if digest is None:
@@ -72,7 +73,7 @@ def read_row(row: ReportObject) -> DefenderRow | None:
 
 
 def merge_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Return each finding once, sorted, with its highest severity and the versions that any duplicate has."""
+    """Return each finding once, sorted. A finding gets the highest severity and the versions of its duplicates."""
     finding_by_key: dict[FindingKey, Finding] = {}
     for found in findings:
         same = finding_by_key.setdefault(get_finding_key(found), found)
@@ -134,7 +135,7 @@ def _read_individual_row(digest: Digest, row: ReportObject) -> DefenderRow | Non
 
 
 def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[Finding]:
-    """Yield the vulnerabilities that an update fixes; without details, those that the scanners name."""
+    """Yield the vulnerabilities that an update fixes. If `update` has no details, `scans` name the vulnerabilities."""
     detailed_cves = [each for each in _decode_list(_get_value(update, "CvesDetails")) if isinstance(each, dict)]
     named_cves = [{"CveId": each} for scan in scans for each in _decode_list(_get_value(scan, "CvesIds"))]
     installed = next(
@@ -157,7 +158,10 @@ def _read_update_findings(update: object, scans: Sequence[object]) -> Iterator[F
 
 
 def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | None:
-    """Read an assessment of all vulnerabilities of an image; None unless it is healthy, since other rows name them."""
+    """Read an assessment of all vulnerabilities of an image. Return None if the image is not healthy.
+
+    Other rows name the vulnerabilities of an image that is not healthy.
+    """
     is_healthy = _get_text(row, "properties", "status", "code").lower() == "healthy"
     return (
         DefenderRow(digest, RowModel.GROUPED, generated_at=parse_time(_get_value(row, "properties", "timeGenerated")))
@@ -167,9 +171,12 @@ def _read_image_assessment(digest: Digest, row: ReportObject) -> DefenderRow | N
 
 
 def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: Iterable[Finding]) -> DefenderRow | None:
-    """Return the row with its findings, according to its status; an unknown status counts as unhealthy.
+    """Return the row with its findings. The row's status decides whether they count or are suppressed.
 
-    None for a row that is not applicable and names no finding: the image may not have been scanned.
+    An unknown status counts as unhealthy. Return None if the row is not applicable and names no finding, because the
+    image may not have been scanned.
+
+    Raises UnreadableReportError if an unhealthy row names no finding.
     """
     status = ("properties", "status")
     match _get_text(row, *status, "code").lower():
@@ -187,7 +194,7 @@ def _apply_status(defender_row: DefenderRow, row: ReportObject, row_findings: It
             )
     findings = tuple(row_findings)
     if not findings:
-        raise UnreadableReportError("a row is about an update, and names no vulnerability that it fixes")
+        raise UnreadableReportError("a row about an update names no vulnerability that the update fixes")
     return replace(defender_row, findings=findings)
 
 
@@ -196,13 +203,13 @@ def _build_findings(
 ) -> Iterator[Finding]:
     known_identifiers = [name for name in identifiers if name]
     if not known_identifiers or not package:
-        raise UnreadableReportError("a row is about a vulnerability, and names no id or no package")
+        raise UnreadableReportError("a row about a vulnerability lacks an ID or a package")
     for identifier in get_canonical_ids(known_identifiers[0], known_identifiers[1:]):
         yield Finding(identifier, package.lower(), package_type, installed, fixed_in or None, severity)
 
 
 def _name_package_type(category: str, language: str) -> str:
-    """Return the ecosystem of a package by the same name for both models."""
+    """Return the ecosystem of a package, with the same name for both models."""
     return (
         SYSTEM_PACKAGE_TYPE
         if category.lower() == SYSTEM_PACKAGE_TYPE or not language.strip()
@@ -223,7 +230,7 @@ def _format_versions(value: object) -> str:
 
 
 def _get_value(value: object, *path: str) -> object:
-    """Return the value behind a path of keys, compared without case; None if there is none."""
+    """Return the value at a path of keys, or None if there is none. Keys are compared case-insensitively."""
     for key_name in path:
         decoded = _decode_nested(value)
         if not isinstance(decoded, dict):
@@ -247,11 +254,14 @@ def _is_text(value: object) -> TypeGuard[str]:
 
 
 def _decode_nested(value: object) -> object:
-    """Decode a text that is a JSON object or list; return any other value unchanged. Raises UnreadableReportError."""
+    """Decode a string that contains a JSON object or list. Return any other value unchanged.
+
+    Raises UnreadableReportError if the string begins like JSON but is not valid.
+    """
     if not isinstance(value, str) or not value.lstrip().startswith(("{", "[")):
         return value
     try:
         found: object = json.loads(value)
     except (ValueError, RecursionError):
-        raise UnreadableReportError("a row has a text that is not JSON where JSON is expected") from None
+        raise UnreadableReportError("a row has text that is not valid JSON in a field for JSON") from None
     return found

@@ -1,4 +1,4 @@
-"""Parses the report files of several scanners into one form: pure."""
+"""Parses the report files of several scanners into the same form. Does no I/O."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class _ReportReader(Protocol):
 
 
 _READERS: tuple[_ReportReader, ...] = (trivy, grype, sarif, twistcli, aqua)
-"""No document is recognised by two of them."""
+"""At most one of them recognizes a document."""
 
 
 def parse_reports(content: bytes) -> tuple[ReportImage, ...]:
-    """Parse a report file, which may hold the reports of several images. Raises UnreadableReportError."""
+    """Parse a report file, which may contain the reports of several images. Raises UnreadableReportError."""
     report = parse_object(content)
     for reader in _READERS:
         if reader.can_read(report):
             return reader.read_images(report)
     raise UnreadableReportError(
-        "the report has an unknown format; supported are Trivy, Grype, SARIF, twistcli and Aqua"
+        "the report has an unknown format; supported formats are Trivy, Grype, SARIF, twistcli and Aqua"
     )

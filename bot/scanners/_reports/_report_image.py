@@ -16,39 +16,39 @@ _DIGEST = re.compile(r"sha256[:-]([0-9a-f]{64})(?![0-9a-f])")
 
 @dataclass(frozen=True, slots=True)
 class ReportImage:
-    """One image in one report. An empty list of findings means nothing until the other fields have been checked."""
+    """A report about one image. An empty list of findings means nothing until the other fields have been checked."""
 
     tool: str
     tool_version: str
-    """Version of the tool; empty if the report does not name it."""
+    """Version of the tool; empty if the report does not state it."""
     findings: tuple[Finding, ...]
     suppressed: tuple[SuppressedFinding, ...] = ()
     """Findings that the author of the report suppressed, if the report lists them."""
     digests: frozenset[Digest] = frozenset()
-    """All digests by which the report names the image: of its index, its manifest and its config."""
+    """All digests with which the report names the image: those of its index, its manifest and its config."""
     platform: str = ""
-    """`os/architecture[/variant]`; empty if the report does not name it."""
+    """`os/architecture[/variant]`; empty if the report does not state it."""
     system: str = ""
-    """The operating system that the tool detected, as `debian 12.11`; empty if it detected none."""
+    """The operating system that the tool detected, such as `debian 12.11`; empty if it detected none."""
     release: str = ""
-    """The part of `system` that selects the data in a vulnerability database, as `debian 12`."""
+    """The part of `system` that selects the data in a vulnerability database, such as `debian 12`."""
     has_release_data: bool = False
     """True if the report itself proves that the tool's database covers the release."""
     not_scanned: NotScanned | None = None
-    """The reason why the findings of the report cannot be used; None if they can."""
+    """The reason that the findings of the report cannot be used; None if they can be used."""
     database_built: datetime | None = None
-    """Build time of the tool's database; None if the report does not name it."""
+    """Build time of the tool's database; None if the report does not state it."""
     report_time: datetime | None = None
-    """Time of the report; None if the report does not name it."""
+    """Time of the report; None if the report does not state it."""
     image_created: datetime | None = None
-    """Build time of the image."""
+    """Build time of the image; None if the report does not state it."""
     version_label: str | None = None
-    """The version in a label of the image."""
+    """The version in a label of the image; None if the report does not state it."""
     packages: tuple[InstalledPackage, ...] | None = None
     """Packages of the image; None if the report does not list them."""
 
 
 def find_digests(texts: Iterable[str]) -> frozenset[Digest]:
-    """Return every sha256 digest in some texts, in the form of references (`sha256:…`) or file names (`sha256-…`)."""
+    """Return every sha256 digest in `texts`, written as in references (`sha256:…`) or in file names (`sha256-…`)."""
     found = (parse_sha256(f"sha256:{match[1]}") for text in texts for match in _DIGEST.finditer(text))
     return frozenset(digest for digest in found if digest)

@@ -1,4 +1,4 @@
-"""Reads the JSON of Aqua's scanner and server, which has the date of its data, but no version of the tool."""
+"""Reads the JSON of Aqua's scanner and server. It contains the date of Aqua's data, but no version of the tool."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ TOOL = "aqua"
 
 
 def can_read(report: ReportObject) -> bool:
-    """Return True if the document looks like a report of Aqua."""
+    """Return True if the document looks like a report from Aqua."""
     return "resources" in report and "image" in report
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images of a report: always one for Aqua. Raises UnreadableReportError."""
+    """Read the images in a report, of which Aqua's reports have exactly one. Raises UnreadableReportError."""
     resources = read_objects(report.get("resources"))
     metadata = read_object(report.get("metadata"))
     family, release = read_text(report.get("os")), read_text(report.get("version"))
@@ -54,7 +54,10 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 
 
 def _parse_platform(platform: str) -> str:
-    """Parse a platform in the form `architecture:variant:os:version`, of which any part may be empty."""
+    """Convert `architecture:variant:os:version`, in which any part may be empty, to `os/architecture[/variant]`.
+
+    The result is empty if the operating system or the architecture is.
+    """
     architecture, variant, system, *_ = (*platform.split(":"), "", "", "")
     return "/".join(word for word in (system, architecture, variant) if word) if system and architecture else ""
 

@@ -25,14 +25,14 @@ from bot.scanners._reports._report_image import ReportImage, find_digests
 
 TOOL = "grype"
 SYSTEM_PACKAGES = frozenset({"alpm", "apk", "deb", "portage", "rpm"})
-"""Types of packages that come with a distribution, and are looked up in the data of its release."""
+"""Types of packages that come with a distribution. They are looked up in the data for the distribution's release."""
 _END_OF_LIFE_ALERT = "distro-eol"
 _ROLLING_DISTRIBUTIONS = frozenset({"arch", "archlinux", "chainguard", "echo", "minimos", "wolfi"})
 _SOURCE_RPM = re.compile(r"(.+)-[^-]+-[^-]+\.src\.rpm")
 
 
 def can_read(report: ReportObject) -> bool:
-    """Return True if the document looks like a report of Grype."""
+    """Return True if the document looks like a report from Grype."""
     return "matches" in report and "descriptor" in report
 
 
@@ -40,12 +40,12 @@ def parse_report(content: bytes) -> ReportImage:
     """Parse the output of `grype --output json`. Raises UnreadableReportError."""
     report = parse_object(content)
     if not can_read(report):
-        raise UnreadableReportError("the report is not Grype's")
+        raise UnreadableReportError("the report is not a Grype report")
     return read_images(report)[0]
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images of a report: always one for Grype. Raises UnreadableReportError."""
+    """Read the images in a report, of which Grype's reports have exactly one. Raises UnreadableReportError."""
     descriptor, distro = read_object(report.get("descriptor")), read_object(report.get("distro"))
     target = read_object(report.get("source")).get("target")
     image = read_object(target) if isinstance(target, dict) else {}
@@ -76,7 +76,10 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 
 
 def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
-    """Return the build time of the image and the version in its label, from its config in base64."""
+    """Return the build time of the image and the version in its label, from the image's config in base64.
+
+    Each is None if the config does not state it or cannot be read.
+    """
     try:
         config = parse_object(base64.b64decode(encoded, validate=True))
         labels = read_object(read_object(config.get("config")).get("Labels"))
@@ -87,14 +90,14 @@ def _read_config(encoded: str) -> tuple[datetime | None, str | None]:
 
 
 def _read_database_time(database_object: ReportObject) -> datetime | None:
-    """Return the build time of the database; since Grype 0.88, the report has it below `status`."""
+    """Return the build time of the database, or None if it is missing. Since Grype 0.88, it is below `status`."""
     return parse_time(read_object(database_object.get("status")).get("built")) or parse_time(
         database_object.get("built")
     )
 
 
 def _get_data_release(name: str, version: str) -> str:
-    """Return the distribution with that part of its version that selects Grype's data."""
+    """Return the distribution, with the part of its version that selects Grype's data."""
     parts = version.split(".")
     version_parts = (
         parts[:2] if name in {"alpine", "ubuntu", "opensuse-leap", "sles", "azurelinux", "mariner"} else parts[:1]
@@ -118,7 +121,7 @@ def _check_distribution(system: str, alerts: list[ReportObject]) -> NotScanned |
 
 
 def _read_suppressed(ignored: Iterable[ReportObject]) -> Iterator[SuppressedFinding]:
-    """Yield the findings that VEX or a rule about a vulnerability suppressed; those of other filters are dropped."""
+    """Yield the findings that VEX or a rule about a vulnerability suppressed. Those of other filters are left out."""
     for match in ignored:
         for rule in read_objects(match.get("appliedIgnoreRules")):
             status = read_text(rule.get("vex-status")).replace("_", " ")
@@ -152,7 +155,7 @@ def _read_findings(match: ReportObject) -> Iterator[Finding]:
 
 
 def _get_source_package(artifact: ReportObject) -> str:
-    """Return the source package that a package of a distribution was built from, else the package itself."""
+    """Return the source package from which a distribution's package was built, or else the package itself."""
     upstreams = read_objects(artifact.get("upstreams"))
     name = read_text(upstreams[0].get("name")) if upstreams else ""
     if artifact.get("type") == "rpm" and (match := _SOURCE_RPM.fullmatch(name)):

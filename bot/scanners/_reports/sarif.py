@@ -1,7 +1,8 @@
-"""Reads SARIF 2.1 as Trivy and Grype write it, which has less information than every other report.
+"""Reads SARIF 2.1 as Trivy and Grype write it. It has less information than any other report.
 
-https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. It has neither the operating system nor the packages,
-so a report without results proves nothing. Package and versions of a result are in its text only.
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html. The report names neither the operating system nor the
+packages of the image. A report without results therefore proves nothing. The package and the versions of a result are
+only in its text.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read one image from each run. Raises UnreadableReportError, also for results that do not name a package."""
+    """Read one image from each run. Raises UnreadableReportError, also if a result does not name a package."""
     return tuple(_read_run(run) for run in read_objects(report.get("runs")))
 
 
@@ -95,7 +96,7 @@ def _find_rule(result: ReportObject, rules: Sequence[ReportObject]) -> ReportObj
 
 
 def _parse_score(score: object) -> Severity:
-    """Return the severity that GitHub derives from a score (code scanning, `security-severity`)."""
+    """Return the severity that GitHub derives from a score (`security-severity` in code scanning), or UNKNOWN."""
     try:
         return classify_score(float(score) if isinstance(score, str | int | float) else 0.0)
     except (ValueError, OverflowError):

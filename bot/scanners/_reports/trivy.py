@@ -15,12 +15,12 @@ TOOL = "trivy"
 
 
 def can_read(report: ReportObject) -> bool:
-    """Return True if the document looks like a report of Trivy."""
+    """Return True if the document looks like a report from Trivy."""
     return "SchemaVersion" in report and "ArtifactName" in report
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images of a report: always one for Trivy. Raises UnreadableReportError."""
+    """Read the images in a report, of which Trivy's reports have exactly one. Raises UnreadableReportError."""
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))
@@ -65,7 +65,7 @@ def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
 def _read_suppressed(results: Iterable[ReportObject]) -> Iterator[SuppressedFinding]:
     """Yield the findings that an ignore file or VEX suppressed (pkg/types/finding.go).
 
-    Trivy lists them with `--show-suppressed`.
+    Trivy lists these findings if it runs with `--show-suppressed`.
     """
     for result in results:
         for modified in read_objects(result.get("ExperimentalModifiedFindings")):

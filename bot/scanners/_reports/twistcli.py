@@ -1,6 +1,7 @@
 """Reads the JSON that `twistcli images scan --output-file` of Prisma Cloud (formerly Twistlock) writes.
 
-https://docs.prismacloud.io/en/compute-edition/30/admin-guide/tools/twistcli-scan-images. It has no version of the tool.
+https://docs.prismacloud.io/en/compute-edition/30/admin-guide/tools/twistcli-scan-images. The JSON does not contain the
+version of the tool.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _FIXED = re.compile(r"fixed in (.+)", re.DOTALL)
 
 
 def can_read(report: ReportObject) -> bool:
-    """Return True if the document looks like a report of twistcli."""
+    """Return True if the document looks like a report from twistcli."""
     results = report.get("results")
     return isinstance(results, list) and all(isinstance(each, dict) and "distro" in each for each in results)
 
