@@ -63,7 +63,7 @@ def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Untrusted text for templates, which can count and compare it and always render it as a code span."""
+    """Untrusted text for templates. They can count and compare it, but render it only as a code span."""
 
     _raw: str
     _limit: int = MAX_TEXT_LENGTH

@@ -89,9 +89,9 @@ def _add_notes(selected: TrackedImage, notes: Iterable[str]) -> TrackedImage:
 
 
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
-    """Yield the resolutions without patches that are older than the last push of the tag that they patch.
+    """Yield the lookups of all tags, except for patches of a tag that was pushed again after them.
 
-    If the original tag was pushed again after the patch, the original has the newer packages.
+    Such a tag has newer packages than its patch.
     """
     resolved = [each for each in resolutions if isinstance(each, ResolvedTag)]
     push_times = {digest: record.pushed_at for each in resolved for digest, record in each.registry_records.items()}

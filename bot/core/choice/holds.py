@@ -91,7 +91,7 @@ def _get_required_platforms(
 
 
 def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Object if the images for all platforms in use are the same as before.
+    """Return an objection if the images for all platforms in use are the same as before.
 
     An index also changes if only its attestations are replaced.
     """
@@ -161,7 +161,7 @@ def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_man
 
 
 def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
-    """Object if the new image was pushed before the pinned one, or states a lower version.
+    """Return an objection if the new image was pushed before the pinned one, or states a lower version.
 
     Push times come from the registry; dates in the images are not used. Push times are compared only if the tag stays
     the same, because an old release that is rebuilt today is not newer than the release after it.

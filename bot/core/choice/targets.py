@@ -49,11 +49,10 @@ def list_target_tags(
 ) -> tuple[TagRef, ...]:
     """Return the tags that `update_range` allows, the farthest update first and the tag in the file last.
 
-    Args: update_range: How far the tag may be updated. available_tags: All tags of the repository. counts_patches:
-    Whether a bare number at the end of a tag counts patches of the tag without this number. configured_successor: The
-    successor from an `end_of_life` entry of the config. An entry may match many tags, so the successor is used only if
-    it exists and is in the same tag family. fallback_tags: Those tags from `list_fallback_tags` that are to be tried as
-    well.
+    `available_tags` are all tags of the repository. `counts_patches` says whether a bare number at the end of a tag
+    counts patches of the tag without this number. `configured_successor` comes from an `end_of_life` entry of the
+    config. An entry may match many tags, so its successor is used only if it exists and is in the same tag family.
+    `fallback_tags` are those results of `list_fallback_tags` that are to be tried as well.
     """
     written_tag = update_range.tag_ref
     tags: list[str | None] = []

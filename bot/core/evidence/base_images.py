@@ -30,7 +30,7 @@ class StatedBase:
 def get_stated_base(manifest: Manifest) -> StatedBase | None:
     """Return the base image that an index or one of its images names.
 
-    Return None if the annotations do not state its name with a tag, and its digest.
+    Return None unless the annotations state the name, tag and digest of the base image.
     """
     for annotation_pairs in (manifest.annotations, *(child.annotations for child in manifest.children)):
         annotation_values = dict(annotation_pairs)

@@ -109,7 +109,10 @@ def count_distinct(findings: Iterable[Finding]) -> int:
 
 
 def _has_identified_database(scanner: ScannerIdentity) -> bool:
-    """Return True if it is certain that two scans by equal scanners used the same database."""
+    """Return True if the scanner states its database or its run.
+
+    Two scans by equal scanners are then certain to have used the same database.
+    """
     return scanner.database is not None or scanner.run is not None
 
 

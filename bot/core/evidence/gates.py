@@ -165,7 +165,7 @@ _LIST_UNREAD = "it is too young, and whether it fixes something that is known to
 
 
 def _can_be_urgent(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if a candidate may be urgent, which a list that could not be read would show."""
+    """Return True if a list that could not be read might show that a candidate is urgent."""
     depends_on_list = AdvisoryList.KEV in update.tracked_image.policy.bypass_min_age_for and _is_list_unread(
         AdvisoryList.KEV, evidence
     )

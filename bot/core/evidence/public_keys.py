@@ -37,7 +37,7 @@ class PublicKey:
     def load(cls, trusted_key: TrustedKey) -> PublicKey:
         """Load a trusted key.
 
-        Raises ValueError if it is not a public key that can sign images; the message is a predicate about the file.
+        Raises ValueError if it is not a public key that can sign images. The message has to follow the name of the key.
         """
         try:
             key = serialization.load_pem_public_key(trusted_key.pem)

@@ -40,7 +40,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class ReferencesView:
-    """The image references to one image that are not updated for the same reason."""
+    """The image references that name the same image and are not updated, all for the same reason."""
 
     image: Text
     reason: Reason | None

@@ -14,9 +14,9 @@ from bot.model.request_attributes import RequestAttributes
 
 
 def is_only_aged(update: ImageUpdate) -> bool:
-    """Return True if an update waited only for its minimum age.
+    """Return True if the policy delays the update until a minimum age, and its image has reached this age.
 
-    Its image was then published some time ago.
+    The image was then published some time ago.
     """
     is_old_enough = update.candidates[0].matures_at is None
     return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough

@@ -57,8 +57,8 @@ def is_accepted(request: RemoteRequest) -> bool:
 def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
     """Return True if basebump has not tried to set a status on the last commit.
 
-    This happens after a merge of the base branch or an interrupted run. False if the text of the request has other
-    evidence, because the status is then set together with the text.
+    This happens after a merge of the base branch or an interrupted run. False if the text of the request shows other
+    evidence than this run has, because the status is then set together with the text.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint

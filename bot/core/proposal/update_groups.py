@@ -36,7 +36,10 @@ def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None =
 
 
 def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
-    """Return the same text for a named group. `folder` and `base` are as in `build_tag_key`."""
+    """Return the text whose hash is part of the branch name for a named group.
+
+    `folder` and `base` are as in `build_tag_key`.
+    """
     return _build_key(f"group:{group}", folder, base)
 
 

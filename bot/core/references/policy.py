@@ -95,8 +95,8 @@ def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[Introduced
 def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
     """Return the role of an image reference.
 
-    The role is `own` if one of the operator's `own` globs matches the repository. Otherwise it is the role that the
-    format of the file implies.
+    This is the role that the format of the file implies. However, a third-party image has the role `own` if one of the
+    operator's `own` globs matches its repository.
     """
     if occurrence.role is Role.THIRD_PARTY and _is_any_match(
         policy_config.own_globs or (), occurrence.reference.repository

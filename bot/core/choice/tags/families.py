@@ -63,9 +63,9 @@ def filter_relatives(written: TagVersion, available_versions: Iterable[TagVersio
     Their operating systems may differ.
 
     Publishers leave tags of abandoned schemes in a repository, so numbers with leading zeros are a scheme of their own.
-    If `20.04` is a tag, then `20.10` has the same widths and is in the same scheme, but `5.2.3` is not. If the
-    repository also has tags with the same beginning and a shorter number (`27.3` next to `19.03`), widths alone prove
-    nothing, and `20.10` belongs to those.
+    If `20.04` is a tag, then `20.10` has the same widths and is in the same scheme, but `5.2.3` is not. Widths alone
+    are not enough if the repository also has tags with the same beginning and a shorter number (`27.3` next to
+    `19.03`). Then `20.10` counts as a tag without leading zeros.
     """
     related_versions = [version for version in available_versions if version.is_related(written)]
     zeros = {prefix: True for version in (*related_versions, written) if (prefix := _get_padded_widths(version))}
@@ -96,10 +96,10 @@ def _has_unpadded_number(version: TagVersion, prefix: tuple[int, ...]) -> bool:
 
 
 def _get_padding_scheme(version: TagVersion, zeros: Mapping[tuple[int, ...], bool]) -> tuple[int, ...]:
-    """Return the widths that place a version in a scheme with leading zeros; empty if it is in none.
+    """Return the prefix of widths by which a version belongs to a scheme with leading zeros; empty if it does not.
 
-    `zeros` says for each prefix of widths whether equal widths are enough. If not, the version itself must have the
-    leading zeros.
+    `zeros` contains the prefix of each such scheme. Its values say whether equal widths are enough to belong to the
+    scheme. If not, the version itself must have leading zeros.
     """
     padded_widths = _get_padded_widths(version)
     matching_prefixes = (

@@ -79,7 +79,8 @@ class TagVersion:
     def sort_key(self) -> tuple[object, ...]:
         """The key by which versions of one tag family are sorted.
 
-        The operating system comes before the builds, because builds are counted anew for each operating system.
+        The operating system comes before the builds, because the builds of each operating system are counted from the
+        start.
         """
         orders = tuple(system.order for system in self.systems)
         return (self.numbers, self.pre_release, self.security_fix, orders, self.builds)

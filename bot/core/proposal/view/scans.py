@@ -127,7 +127,7 @@ def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: 
 
 
 def format_day(moment: datetime | None) -> Text | None:
-    """Return the day of `moment`, or None. A day is precise enough for the age of images and databases."""
+    """Return the day of `moment`, which is precise enough to show an age; None if there is no time."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:  # not imported at run time, because most small trees have no 
 def apply_cross_file_facts(
     references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
 ) -> ExtractedReferences:
-    """Apply all cross-file facts to the references of a tree. Return these sorted by path and line."""
+    """Apply all cross-file facts to the references of a tree, and sort the references by path and line."""
     references: ExtractedReferences = tuple(
         reference for file_references in references_by_file for reference in file_references
     )

@@ -171,7 +171,7 @@ class _TemplateIndex:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder that contains a `templates/` folder in which the file is, at any depth."""
+    """Yield each folder whose `templates` subfolder contains the file, directly or further down."""
     whole = f"/{path}"
     at = whole.find(_TEMPLATES)
     while at >= 0:

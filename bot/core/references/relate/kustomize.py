@@ -144,7 +144,7 @@ class _KustomizationGraph:
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
     def _list_earlier_kustomizations(self, numbers: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the kustomizations whose output is complete when those in `numbers` replace names in it.
+        """Return the paths of the kustomizations whose results those in `numbers` replace again.
 
         `applied` are the kustomizations in `numbers` and those that list them as components. Kustomize applies the
         components of a kustomization one after another, and then its own entries (accumulateTarget in

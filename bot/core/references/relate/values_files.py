@@ -32,9 +32,9 @@ _ValuePosition = tuple[FilePath, str]
 def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
     """Complete the images in overlays with parts from the chart's own values.
 
-    Images of which an overlay sets only parts other than the repository are added. Without the chart's registry, the
-    images would be looked up on Docker Hub. A digest belongs to all parts of an image, so neither reference is editable
-    if an overlay changes another part but keeps the digest of a lower file.
+    An image is added if an overlay sets some of its parts but not its repository. Without the chart's registry, images
+    would be looked up on Docker Hub. A digest belongs to all parts of an image. If an overlay changes another part but
+    keeps the digest of a lower file, the references in both files are not editable.
     """
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
