@@ -17,6 +17,6 @@ def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
     return replace(occurrence, notes=(*occurrence.notes, *more)) if more else occurrence
 
 
-def add_image_note(selected: TrackedImage, note: str) -> TrackedImage:
-    """Return `selected` with an additional note about its image. An empty note is not added."""
-    return replace(selected, notes=(*selected.notes, note)) if note else selected
+def add_image_note(tracked_image: TrackedImage, note: str) -> TrackedImage:
+    """Return `tracked_image` with an additional note about its image. An empty note is not added."""
+    return replace(tracked_image, notes=(*tracked_image.notes, note)) if note else tracked_image

@@ -32,7 +32,7 @@ from bot.model.reference import Digest
 from bot.model.vocabulary import Reason
 
 
-def decide(selected: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
+def decide(tracked_image: TrackedImage, resolutions: Sequence[Resolution], now: datetime) -> Decision:
     """Decide on an image reference by comparing its digest with the tags that it may be updated to.
 
     `resolutions` are the lookups of these tags, the farthest update first. The last one is for the tag in the file. If
@@ -41,19 +41,23 @@ def decide(selected: TrackedImage, resolutions: Sequence[Resolution], now: datet
     A pinned digest that the registry no longer has is replaced by a digest of the tag in the file. Such a replacement
     ignores minimum age and holds, which an update to another tag must respect.
     """
-    written_tag_decision = _decide_for_tag(selected, resolutions[-1], now)
+    written_tag_decision = _decide_for_tag(tracked_image, resolutions[-1], now)
     if isinstance(written_tag_decision, ImageUpdate) and written_tag_decision.cause is UpdateCause.GONE:
         return written_tag_decision
     hold_notes: list[str] = []
     first_hold: Decision | None = None
     waiting_update: ImageUpdate | None = None
     for resolution in _drop_stale_patches(resolutions):
-        if isinstance(resolution, UnresolvedTag) and resolution.is_definite and resolution.tag_ref != selected.tag_ref:
-            selected = add_image_note(
-                selected, f"`{resolution.tag_ref.tag}` is listed and cannot be taken: {resolution.detail}."
+        if (
+            isinstance(resolution, UnresolvedTag)
+            and resolution.is_definite
+            and resolution.tag_ref != tracked_image.tag_ref
+        ):
+            tracked_image = add_image_note(
+                tracked_image, f"`{resolution.tag_ref.tag}` is listed and cannot be taken: {resolution.detail}."
             )
             continue
-        decision = _decide_for_tag(selected, resolution, now)
+        decision = _decide_for_tag(tracked_image, resolution, now)
         match decision:
             case ImageUpdate():
                 decision = _prepend_waiting_candidates(waiting_update, decision)
@@ -68,7 +72,7 @@ def decide(selected: TrackedImage, resolutions: Sequence[Resolution], now: datet
                 pass
             case _:
                 return waiting_update or decision
-    return waiting_update or first_hold or UpToDate(selected)
+    return waiting_update or first_hold or UpToDate(tracked_image)
 
 
 def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: ImageUpdate) -> ImageUpdate:
@@ -82,10 +86,10 @@ def _prepend_waiting_candidates(waiting_update: ImageUpdate | None, update: Imag
     return replace(update, candidates=(*waiting_update.candidates, *update.candidates))
 
 
-def _add_notes(selected: TrackedImage, notes: Iterable[str]) -> TrackedImage:
+def _add_notes(tracked_image: TrackedImage, notes: Iterable[str]) -> TrackedImage:
     for note in notes:
-        selected = add_image_note(selected, note)
-    return selected
+        tracked_image = add_image_note(tracked_image, note)
+    return tracked_image
 
 
 def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolution]:
@@ -103,26 +107,26 @@ def _drop_stale_patches(resolutions: Sequence[Resolution]) -> Iterator[Resolutio
             yield resolution
 
 
-def _decide_for_tag(selected: TrackedImage, resolution: Resolution, now: datetime) -> Decision:
+def _decide_for_tag(tracked_image: TrackedImage, resolution: Resolution, now: datetime) -> Decision:
     """Decide on an image reference for one tag, from the tag's current digest and its earlier digests."""
     match resolution:
         case UnresolvedTag(reason=reason, detail=detail):
-            return UnresolvedReference(selected, reason, detail)
+            return UnresolvedReference(tracked_image, reason, detail)
         case ResolvedTag():
             return _compare_digests(
-                add_image_note(selected, describe_retention_risk(selected, resolution)), resolution, now
+                add_image_note(tracked_image, describe_retention_risk(tracked_image, resolution)), resolution, now
             )
     assert_never(resolution)
 
 
-def _compare_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> Decision:
-    pinned_digest, current_manifest = selected.occurrence.reference.digest, resolved.manifest
+def _compare_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> Decision:
+    pinned_digest, current_manifest = tracked_image.occurrence.reference.digest, resolved.manifest
     # A reference that pins the manifest of one platform is up to date while the current index has that manifest.
     if pinned_digest == resolved.digest or (current_manifest is not None and current_manifest.has_child(pinned_digest)):
-        return UpToDate(selected)
+        return UpToDate(tracked_image)
     if resolved.not_pullable_reason:
-        return HeldUpdate(selected, Reason.NOT_PULLABLE, resolved.not_pullable_reason)
-    is_written_tag = resolved.tag_ref == selected.tag_ref
+        return HeldUpdate(tracked_image, Reason.NOT_PULLABLE, resolved.not_pullable_reason)
+    is_written_tag = resolved.tag_ref == tracked_image.tag_ref
     if (
         is_written_tag
         and pinned_digest is not None
@@ -130,53 +134,55 @@ def _compare_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetim
         and resolved.pinned_manifests[pinned_digest] is None
     ):
         return ImageUpdate(
-            selected,
-            (_build_candidate(selected, resolved, current_manifest),),
+            tracked_image,
+            (_build_candidate(tracked_image, resolved, current_manifest),),
             UpdateCause.GONE,
             describe_ownership_change(resolved),
         )
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     if isinstance(platform_manifest, UnresolvedTag):
-        return UnresolvedReference(selected, platform_manifest.reason, platform_manifest.detail)
+        return UnresolvedReference(tracked_image, platform_manifest.reason, platform_manifest.detail)
     notes: list[str] = []
-    for reason, why in list_hold_reasons(selected, resolved):
-        accepted = describe_acceptance(selected, reason, why, now)
+    for reason, why in list_hold_reasons(tracked_image, resolved):
+        accepted = describe_acceptance(tracked_image, reason, why, now)
         if not accepted:
             hold_note = f"What `{resolved.tag_ref.tag}` points to now is held ({reason}): {why}."
-            earlier = tuple(_list_earlier_candidates(selected, resolved, (hold_note,), now))
-            return ImageUpdate(selected, earlier) if earlier else HeldUpdate(selected, reason, why)
+            earlier = tuple(_list_earlier_candidates(tracked_image, resolved, (hold_note,), now))
+            return ImageUpdate(tracked_image, earlier) if earlier else HeldUpdate(tracked_image, reason, why)
         notes.append(accepted)
     if pinned_digest in find_withdrawn_digests(resolved.observations, resolved.digest):
         candidate = replace(
-            _build_candidate(selected, resolved, _get_target_manifest(selected, resolved)), notes=tuple(notes)
+            _build_candidate(tracked_image, resolved, _get_target_manifest(tracked_image, resolved)), notes=tuple(notes)
         )
-        return ImageUpdate(selected, (candidate,), UpdateCause.WITHDRAWN)
-    return _apply_min_age(selected, resolved, tuple(notes), now)
+        return ImageUpdate(tracked_image, (candidate,), UpdateCause.WITHDRAWN)
+    return _apply_min_age(tracked_image, resolved, tuple(notes), now)
 
 
-def _get_target_manifest(selected: TrackedImage, resolved: ResolvedTag) -> Manifest | None:
+def _get_target_manifest(tracked_image: TrackedImage, resolved: ResolvedTag) -> Manifest | None:
     """Return the manifest to update to; None if it was not fetched.
 
     If the file pins the image of one platform, this is the image for this platform in the new index.
     """
-    pinned_digest = selected.occurrence.reference.digest
+    pinned_digest = tracked_image.occurrence.reference.digest
     platform_manifest = resolved.same_platform_manifests.get(pinned_digest) if pinned_digest is not None else None
     return platform_manifest if isinstance(platform_manifest, Manifest) else resolved.manifest
 
 
-def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime) -> Decision:
+def _apply_min_age(
+    tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
+) -> Decision:
     """Propose the newest digests that reach the minimum age, or hold the update if there are none.
 
     `notes` are about the current digest of the tag.
     """
-    candidates = tuple(_list_candidates(selected, resolved, notes, now))
+    candidates = tuple(_list_candidates(tracked_image, resolved, notes, now))
     if candidates:
-        return ImageUpdate(selected, candidates)
+        return ImageUpdate(tracked_image, candidates)
     known_since = determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now)
-    matures_at = known_since + selected.policy.min_age
-    if resolved.retention_risks.intersection(_list_matured_digests(selected, resolved, now)):
+    matures_at = known_since + tracked_image.policy.min_age
+    if resolved.retention_risks.intersection(_list_matured_digests(tracked_image, resolved, now)):
         return HeldUpdate(
-            selected,
+            tracked_image,
             Reason.RETENTION_RISK,
             f"{shorten_digest(resolved.digest)} will be old enough on {matures_at:%Y-%m-%d}",
         )
@@ -184,54 +190,56 @@ def _apply_min_age(selected: TrackedImage, resolved: ResolvedTag, notes: tuple[s
         f"{shorten_digest(resolved.digest)} is known since {known_since:%Y-%m-%d}, "
         f"and will be old enough on {matures_at:%Y-%m-%d}"
     )
-    return HeldUpdate(selected, Reason.TOO_YOUNG, why)
+    return HeldUpdate(tracked_image, Reason.TOO_YOUNG, why)
 
 
 def _list_candidates(
-    selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
+    tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
     """Yield the candidates, newest first.
 
     The tag's current digest is a candidate if it reaches the minimum age, or if the vulnerabilities that it fixes may
     lift the minimum age. If it is too young, earlier digests are candidates as well.
     """
-    policy, target_manifest = selected.policy, _get_target_manifest(selected, resolved)
+    policy, target_manifest = tracked_image.policy, _get_target_manifest(tracked_image, resolved)
     matures_at = (
         determine_known_since(resolved.digest, resolved.observations, resolved.registry_records, now) + policy.min_age
     )
     if matures_at <= now:
-        yield replace(_build_candidate(selected, resolved, target_manifest), notes=notes)
+        yield replace(_build_candidate(tracked_image, resolved, target_manifest), notes=notes)
         return
     if policy.bypass_min_age_for:
-        yield replace(_build_candidate(selected, resolved, target_manifest), notes=notes, matures_at=matures_at)
-    yield from _list_earlier_candidates(selected, resolved, (), now)
+        yield replace(_build_candidate(tracked_image, resolved, target_manifest), notes=notes, matures_at=matures_at)
+    yield from _list_earlier_candidates(tracked_image, resolved, (), now)
 
 
 def _list_earlier_candidates(
-    selected: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
+    tracked_image: TrackedImage, resolved: ResolvedTag, notes: tuple[str, ...], now: datetime
 ) -> Iterator[UpdateCandidate]:
     """Yield earlier digests of the tag that are old enough and not held, newest first, with `notes`."""
-    old_enough = _list_matured_digests(selected, resolved, now)
+    old_enough = _list_matured_digests(tracked_image, resolved, now)
     for manifest in resolved.earlier_manifests:
         earlier_resolved = resolved.rewind_to(manifest)
         accepted = [
-            describe_acceptance(selected, reason, why, now)
-            for reason, why in list_hold_reasons(selected, earlier_resolved)
+            describe_acceptance(tracked_image, reason, why, now)
+            for reason, why in list_hold_reasons(tracked_image, earlier_resolved)
         ]
         if manifest.digest in old_enough and all(accepted):
-            yield replace(_build_candidate(selected, resolved, manifest), notes=(*notes, *accepted))
+            yield replace(_build_candidate(tracked_image, resolved, manifest), notes=(*notes, *accepted))
 
 
-def _list_matured_digests(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> tuple[Digest, ...]:
+def _list_matured_digests(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> tuple[Digest, ...]:
     """Return the earlier digests of the tag that are old enough for an image reference, newest first."""
-    if _get_target_manifest(selected, resolved) is not resolved.manifest:
+    if _get_target_manifest(tracked_image, resolved) is not resolved.manifest:
         return ()  # earlier digests are indexes, but this reference pins the image of one platform
-    pinned_digest = selected.occurrence.reference.digest if resolved.tag_ref == selected.tag_ref else None
-    return find_matured_digests(resolved.observations, resolved.digest, pinned_digest, selected.policy.min_age, now)
+    pinned_digest = tracked_image.occurrence.reference.digest if resolved.tag_ref == tracked_image.tag_ref else None
+    return find_matured_digests(
+        resolved.observations, resolved.digest, pinned_digest, tracked_image.policy.min_age, now
+    )
 
 
-def _build_candidate(selected: TrackedImage, resolved: ResolvedTag, manifest: Manifest | None) -> UpdateCandidate:
-    tag = resolved.tag_ref.tag if resolved.tag_ref != selected.tag_ref else None
+def _build_candidate(tracked_image: TrackedImage, resolved: ResolvedTag, manifest: Manifest | None) -> UpdateCandidate:
+    tag = resolved.tag_ref.tag if resolved.tag_ref != tracked_image.tag_ref else None
     if manifest is None:
         return UpdateCandidate(resolved.digest, (), tag)
     return UpdateCandidate(manifest.digest, manifest.platforms, tag)

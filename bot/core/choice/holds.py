@@ -25,22 +25,22 @@ HoldRule = Callable[[TrackedImage, ResolvedTag, Manifest | None], str]
 It returns an empty string if it has no objection."""
 
 
-def list_hold_reasons(selected: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
+def list_hold_reasons(tracked_image: TrackedImage, resolved: ResolvedTag) -> Iterator[tuple[Reason, str]]:
     """Yield each reason to hold the update to the tag's current digest, with an explanation."""
-    pinned_digest = selected.occurrence.reference.digest
+    pinned_digest = tracked_image.occurrence.reference.digest
     pinned_manifest = resolved.pinned_manifests.get(pinned_digest) if pinned_digest is not None else None
     for reason, check in _HOLD_RULES.items():
-        objection = check(selected, resolved, pinned_manifest)
+        objection = check(tracked_image, resolved, pinned_manifest)
         if objection:
             yield reason, objection
 
 
-def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
+def describe_acceptance(tracked_image: TrackedImage, reason: Reason, why: str, now: datetime) -> str:
     """Return a sentence that says who accepts a hold today, and why; empty if nobody does.
 
     The policy lists owners who accept a hold until a certain date. `why` is the detail of the hold.
     """
-    for accepted_hold in selected.policy.accept:
+    for accepted_hold in tracked_image.policy.accept:
         if accepted_hold.reason is reason and now.date() <= accepted_hold.until:
             return (
                 f"{accepted_hold.owner} answers until {accepted_hold.until} for a move in spite of {reason} ({why}): "
@@ -49,38 +49,39 @@ def describe_acceptance(selected: TrackedImage, reason: Reason, why: str, now: d
     return ""
 
 
-def is_held(selected: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
+def is_held(tracked_image: TrackedImage, resolved: ResolvedTag, now: datetime) -> bool:
     """Return True if the update to the tag's current digest has a hold that no owner accepts today."""
     return not all(
-        describe_acceptance(selected, reason, why, now) for reason, why in list_hold_reasons(selected, resolved)
+        describe_acceptance(tracked_image, reason, why, now)
+        for reason, why in list_hold_reasons(tracked_image, resolved)
     )
 
 
-def get_platforms_in_use(selected: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
+def get_platforms_in_use(tracked_image: TrackedImage, pinned_manifest: Manifest | None) -> tuple[str, ...]:
     """Return the platforms that are in use.
 
     They come from the policy, or else from the file. If neither names any, all platforms of the pinned image count. The
     result is empty if these are unknown as well.
     """
-    if selected.policy.platforms:
-        return selected.policy.platforms
-    if selected.occurrence.platform is not None:
-        return (selected.occurrence.platform,)
+    if tracked_image.policy.platforms:
+        return tracked_image.policy.platforms
+    if tracked_image.occurrence.platform is not None:
+        return (tracked_image.occurrence.platform,)
     return pinned_manifest.platforms if pinned_manifest is not None else ()
 
 
 def _get_required_platforms(
-    selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
+    tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None
 ) -> tuple[str, ...]:
     """Return the platforms that the new image must have: those in use that the pinned image has.
 
     The result is empty for a reference without a digest to the same tag, because it already uses the new image.
     """
-    used = get_platforms_in_use(selected, pinned_manifest)
+    used = get_platforms_in_use(tracked_image, pinned_manifest)
     pinned_platforms = pinned_manifest.platforms if pinned_manifest is not None else ()
     if pinned_manifest is not None and pinned_manifest.digest in resolved.pinned_platforms:
         pinned_platforms = (resolved.pinned_platforms[pinned_manifest.digest],)
-    reference = selected.occurrence.reference
+    reference = tracked_image.occurrence.reference
     if reference.digest is None and reference.tag == resolved.tag_ref.tag:
         return ()  # a reference without a digest already uses the image that the tag points to
     return tuple(
@@ -90,7 +91,7 @@ def _get_required_platforms(
     )
 
 
-def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
+def _check_index_churn(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Return an objection if the images for all platforms in use are the same as before.
 
     An index also changes if only its attestations are replaced.
@@ -103,7 +104,7 @@ def _check_index_churn(selected: TrackedImage, resolved: ResolvedTag, pinned_man
         or pinned_manifest.kind is not ManifestKind.INDEX
     ):
         return ""
-    used = _get_required_platforms(selected, resolved, pinned_manifest)
+    used = _get_required_platforms(tracked_image, resolved, pinned_manifest)
     before, after = (
         [_list_image_digests(index, platform) for platform in used or ("",)]
         for index in (pinned_manifest, current_manifest)
@@ -123,12 +124,12 @@ def _list_image_digests(index: Manifest, platform: str) -> frozenset[Digest]:
     )
 
 
-def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
+def _check_platform_lost(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     current_manifest = resolved.manifest
-    used = _get_required_platforms(selected, resolved, pinned_manifest)
+    used = _get_required_platforms(tracked_image, resolved, pinned_manifest)
     if current_manifest is None:
         return ""
-    pinned_digest = selected.occurrence.reference.digest
+    pinned_digest = tracked_image.occurrence.reference.digest
     if (
         pinned_digest is not None
         and pinned_digest in resolved.same_platform_manifests
@@ -149,8 +150,8 @@ def _check_platform_lost(selected: TrackedImage, resolved: ResolvedTag, pinned_m
     return f"{shorten_digest(current_manifest.digest)} has no {_join_words(lost)}" if lost and current_platforms else ""
 
 
-def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    pinned_digest = selected.occurrence.reference.digest
+def _check_seen_before(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
+    pinned_digest = tracked_image.occurrence.reference.digest
     if not has_rolled_back(resolved.observations, resolved.digest) or pinned_digest is None:
         return ""
     withdrawn_digests = find_withdrawn_digests(resolved.observations, resolved.digest)
@@ -160,14 +161,14 @@ def _check_seen_before(selected: TrackedImage, resolved: ResolvedTag, pinned_man
     return f"the tag went back to {shorten_digest(resolved.digest)} from {withdrawn}"
 
 
-def _check_older(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
+def _check_older(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:
     """Return an objection if the new image was pushed before the pinned one, or states a lower version.
 
     Push times come from the registry; dates in the images are not used. Push times are compared only if the tag stays
     the same, because an old release that is rebuilt today is not newer than the release after it.
     """
-    is_same_tag = resolved.tag_ref == selected.tag_ref
-    pinned_digest = selected.occurrence.reference.digest
+    is_same_tag = resolved.tag_ref == tracked_image.tag_ref
+    pinned_digest = tracked_image.occurrence.reference.digest
     pinned_record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
     current_record = resolved.registry_records.get(resolved.digest)
     if (
@@ -213,8 +214,8 @@ def _get_stated_version(manifest: Manifest) -> str:
     )
 
 
-def _check_locked(selected: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
-    pinned_digest = selected.occurrence.reference.digest
+def _check_locked(tracked_image: TrackedImage, resolved: ResolvedTag, pinned_manifest: Manifest | None) -> str:  # noqa: ARG001 - a HoldRule
+    pinned_digest = tracked_image.occurrence.reference.digest
     if (
         pinned_digest is None
         or pinned_digest not in resolved.registry_records
@@ -240,13 +241,13 @@ _HOLD_RULES: dict[Reason, HoldRule] = {
 """The checks, in the order in which their reasons are reported."""
 
 
-def describe_retention_risk(selected: TrackedImage, resolved: ResolvedTag) -> str:
+def describe_retention_risk(tracked_image: TrackedImage, resolved: ResolvedTag) -> str:
     """Return a note if a retention policy of the registry may delete the pinned image; otherwise empty.
 
     Azure's retention policy deletes manifests that have no tag, are not locked, and have a Docker media type:
     https://learn.microsoft.com/azure/container-registry/container-registry-retention-policy
     """
-    pinned_digest = selected.occurrence.reference.digest
+    pinned_digest = tracked_image.occurrence.reference.digest
     record = resolved.registry_records.get(pinned_digest) if pinned_digest is not None else None
     if (
         pinned_digest is None

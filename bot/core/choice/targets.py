@@ -27,16 +27,16 @@ class UpdateRange:
     replace_ended: bool
 
 
-def get_update_range(selected: TrackedImage) -> UpdateRange | None:
+def get_update_range(tracked_image: TrackedImage) -> UpdateRange | None:
     """Return how far a reference may be updated.
 
     Return None if its policy does not allow changing the tag, or if the tag is missing or not editable.
     """
-    policy, occurrence = selected.policy, selected.occurrence
+    policy, occurrence = tracked_image.policy, tracked_image.occurrence
     may_change_tag = policy.update in _BEYOND_DIGEST or policy.replace_ended
     if not may_change_tag or not isinstance(occurrence.tag_slot, EditSlot) or occurrence.reference.tag is None:
         return None
-    return UpdateRange(selected.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
+    return UpdateRange(tracked_image.tag_ref, policy.update, policy.os_variants, policy.replace_ended)
 
 
 def list_target_tags(

@@ -62,9 +62,9 @@ def build_verdict(decision: Decision) -> Verdict:
 
 def _add_decision_notes(decision: Decision) -> Occurrence:
     """Return the image reference with the notes of its decision, which are empty if no tag was selected."""
-    selected = get_tracked_image(decision)
+    tracked_image = get_tracked_image(decision)
     return (
         decision.occurrence
-        if selected is None
-        else add_occurrence_notes(decision.occurrence, *selected.notes, selected.missing_tags_reason)
+        if tracked_image is None
+        else add_occurrence_notes(decision.occurrence, *tracked_image.notes, tracked_image.missing_tags_reason)
     )

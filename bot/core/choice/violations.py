@@ -129,6 +129,8 @@ def _describe_end_of_life(decision: Decision, configured_ends: Iterable[Configur
     """Return the detail of an end of life, even if the tag still receives updates; empty if there is none."""
     if isinstance(decision, SupersededReference):
         return decision.detail if decision.reason is Reason.END_OF_LIFE else ""
-    selected = get_tracked_image(decision)
-    configured_end = find_configured_eol(selected.tag_ref, configured_ends, today) if selected is not None else None
+    tracked_image = get_tracked_image(decision)
+    configured_end = (
+        find_configured_eol(tracked_image.tag_ref, configured_ends, today) if tracked_image is not None else None
+    )
     return describe_configured_eol(configured_end) if configured_end is not None else ""

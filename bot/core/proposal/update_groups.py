@@ -101,17 +101,17 @@ def build_onboarding_group(base: str | None) -> UpdateGroup:
     return UpdateGroup(_EVERYTHING, base=base)
 
 
-def get_update_group(selected: TrackedImage, base: str | None) -> UpdateGroup:
+def get_update_group(tracked_image: TrackedImage, base: str | None) -> UpdateGroup:
     """Return the group of an image reference. `base` is None for the default branch."""
-    policy = selected.policy
+    policy = tracked_image.policy
     match policy.split_by:
         case SplitBy.NOTHING:
             folder = None
         case SplitBy.FOLDER:
-            folder = selected.occurrence.path.rpartition("/")[0]
+            folder = tracked_image.occurrence.path.rpartition("/")[0]
         case _:
             assert_never(policy.split_by)
-    return UpdateGroup(policy.group or selected.tag_ref, folder, base)
+    return UpdateGroup(policy.group or tracked_image.tag_ref, folder, base)
 
 
 def build_update_groups(
@@ -132,7 +132,7 @@ def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
     If they are too long for a body, return a single target with a hash of all of them.
     """
     transitions = map(get_first_transition, updates)
-    targets = sorted({f"{move.new_tag_ref}@{move.new}" for move in transitions})
+    targets = sorted({f"{transition.new_tag_ref}@{transition.new}" for transition in transitions})
     if sum(map(len, targets)) <= MAX_TARGETS_LENGTH:
         return tuple(targets)
     return (f"{_EVERYTHING}@sha256:{hashlib.sha256(json.dumps(targets).encode()).hexdigest()}",)

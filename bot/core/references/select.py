@@ -44,20 +44,20 @@ def select_reference(
     )
     occurrence = unlock_allowed(replace(occurrence, role=role), policy.allow)
     tag_ref = occurrence.reference.to_tag_ref(policy.tag)
-    selected = TrackedImage(occurrence, tag_ref, policy) if tag_ref is not None else None
+    tracked_image = TrackedImage(occurrence, tag_ref, policy) if tag_ref is not None else None
     comment = occurrence.ignore_comment
     if comment is not None:
         is_expired = comment.until is not None and comment.until < today
         if not policy.mandatory and not is_expired:
-            return SkippedReference(occurrence, Reason.IGNORED, selected, _describe_comment(comment))
+            return SkippedReference(occurrence, Reason.IGNORED, tracked_image, _describe_comment(comment))
         why = f"held until {comment.until}" if is_expired else "does not hold: the policy makes its updates mandatory"
         note = f"The comment on line {comment.line_number} to ignore it {why}."
         occurrence = replace(occurrence, notes=(*occurrence.notes, note))
-        selected = replace(selected, occurrence=occurrence) if selected is not None else None
+        tracked_image = replace(tracked_image, occurrence=occurrence) if tracked_image is not None else None
     reason = _find_skip_reason(policy_config, policy, occurrence)
     if reason is not None:
-        return SkippedReference(occurrence, reason, selected)
-    return selected or SkippedReference(occurrence, Reason.NO_TAG)
+        return SkippedReference(occurrence, reason, tracked_image)
+    return tracked_image or SkippedReference(occurrence, Reason.NO_TAG)
 
 
 def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:

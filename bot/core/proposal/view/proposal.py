@@ -166,7 +166,7 @@ def build_proposal_view(
     ]
     scanner = scans[0].scanner if scans else None
     list_versions = next(
-        (each for move in transitions if (each := evidence[move].list_versions) is not None), ListVersions()
+        (each for transition in transitions if (each := evidence[transition].list_versions) is not None), ListVersions()
     )
     files = tuple(_list_files(updates))
     shown = transitions[: max(rows, 1)]

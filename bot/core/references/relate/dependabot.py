@@ -118,14 +118,15 @@ def _is_folder_match(folder: str, glob: str) -> bool:
 
 def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
     reference = occurrence.reference
-    moves = list_version_updates(reference, knows_codenames=False) | list_digest_updates(reference, adds_digests=False)
+    update_types = list_version_updates(reference, knows_codenames=False)
+    update_types |= list_digest_updates(reference, adds_digests=False)
     name = reference.name.partition("/")[2] if reference.has_registry_host else reference.name
     if update.allowed_names and not any(_is_name_match(name, pattern) for pattern in update.allowed_names):
         return False
     for ignored in update.ignored_images:
-        if moves and _is_name_match(name, ignored.name):
-            moves -= ignored.update_types
-    return bool(moves)
+        if update_types and _is_name_match(name, ignored.name):
+            update_types -= ignored.update_types
+    return bool(update_types)
 
 
 def _is_name_match(name: str, pattern: str) -> bool:

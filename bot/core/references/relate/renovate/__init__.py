@@ -175,7 +175,7 @@ class _RenovateDecisions:
         possible = list_version_updates(occurrence.reference, knows_codenames=True)
         possible |= list_digest_updates(occurrence.reference, adds_digests=state.adds_digests)
         settings_by_update = (*self._settings.settings.by_update_type, *manager_settings.settings.by_update_type)
-        return any(_is_update_enabled(move, matching_rules, settings_by_update) for move in possible)
+        return any(_is_update_enabled(update_type, matching_rules, settings_by_update) for update_type in possible)
 
     def _list_matching_rules(
         self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
@@ -207,18 +207,18 @@ class _RenovateDecisions:
 
 
 def _is_update_enabled(
-    move: BotUpdateType,
+    update_type: BotUpdateType,
     matching_rules: Iterable[tuple[PackageRule, bool]],
     settings_by_update: Sequence[tuple[BotUpdateType, bool]],
 ) -> bool:
-    """Return True if updates of type `move` are enabled for an image that Renovate updates."""
+    """Return True if updates of type `update_type` are enabled for an image that Renovate updates."""
     state = _EffectiveSettings(is_enabled=True, adds_digests=False)
-    is_kind_enabled = dict(settings_by_update).get(move)
+    is_kind_enabled = dict(settings_by_update).get(update_type)
     for rule, is_certain in matching_rules:
-        is_match = True if rule.update_types is None else is_pattern_list_match(rule.update_types, move)
+        is_match = True if rule.update_types is None else is_pattern_list_match(rule.update_types, update_type)
         if is_match is not False:
             state.apply(rule.settings, is_certain=is_certain and is_match is True)
-            rule_setting = dict(rule.settings.by_update_type).get(move)
+            rule_setting = dict(rule.settings.by_update_type).get(update_type)
             is_kind_enabled = (
                 is_kind_enabled if rule_setting is None or not (is_certain or rule_setting) else rule_setting
             )
