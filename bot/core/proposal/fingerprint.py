@@ -65,14 +65,14 @@ def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str
         _hash(_convert_to_plain(view, _VOLATILE_FIELDS)),
     )
     hashes = f"{proposed_hash[:PROPOSED_DIGITS]}{full_hash[: _EVIDENCE_END - PROPOSED_DIGITS]}"
-    report = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
+    fingerprint = f"{hashes}{_format_digit(sum(unknown_signatures))}{_format_digit(sum(other_unknowns))}"
     incomplete_positions = (
         index % MAX_TRANSITIONS
         for index, counts in enumerate(zip(unknown_signatures, other_unknowns, strict=True))
         if any(counts)
     )
     mask = sum(1 << index for index in set(incomplete_positions))
-    return f"{report}-{mask:x}" if mask and len(transition_evidence) > 1 else report
+    return f"{fingerprint}-{mask:x}" if mask and len(transition_evidence) > 1 else fingerprint
 
 
 def _count_unknown_signatures(evidence: Evidence) -> int:
@@ -97,17 +97,17 @@ def _count_unknown_contents(evidence: Evidence) -> int:
     return sum(each is None for each in (*old, evidence.contents.new))
 
 
-def is_outdated(report: str, desired_report: str) -> bool:
-    """Return True if a text with the fingerprint `report` must be replaced by that with `desired_report`.
+def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
+    """Return True if the text of a request has to be replaced, given its and the desired fingerprint.
 
     While both propose the same changes, a text with fewer scans or signatures never replaces a text with more of them.
     """
-    return report != desired_report and not has_less_evidence(report, desired_report)
+    return fingerprint != desired_fingerprint and not has_less_evidence(fingerprint, desired_fingerprint)
 
 
-def has_less_evidence(report: str, desired_report: str) -> bool:
-    """Return True if `desired_report` proposes the same changes as `report`, but with less evidence."""
-    before, after = _parse_report(report), _parse_report(desired_report)
+def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
+    """Return True if the desired text proposes the same changes as the current one, with less evidence."""
+    before, after = _parse_fingerprint(fingerprint), _parse_fingerprint(desired_fingerprint)
     if before.proposed != after.proposed:
         return False
     are_more = any(now > then for now, then in zip(after.counts, before.counts, strict=True))
@@ -115,7 +115,7 @@ def has_less_evidence(report: str, desired_report: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _ReportParts:
+class _FingerprintParts:
     """The parts of a fingerprint that are compared separately."""
 
     proposed: str
@@ -124,9 +124,9 @@ class _ReportParts:
     """A bit mask of the transitions with incomplete evidence. It is 0 if there is only one transition."""
 
 
-def _parse_report(report: str) -> _ReportParts:
-    digits, _, mask = report.partition("-")
-    return _ReportParts(digits[:PROPOSED_DIGITS], digits[_EVIDENCE_END:], int(mask, 16) if mask else 0)
+def _parse_fingerprint(fingerprint: str) -> _FingerprintParts:
+    digits, _, mask = fingerprint.partition("-")
+    return _FingerprintParts(digits[:PROPOSED_DIGITS], digits[_EVIDENCE_END:], int(mask, 16) if mask else 0)
 
 
 def _format_digit(count: int) -> str:

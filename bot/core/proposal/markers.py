@@ -91,6 +91,7 @@ class BodyMarker:
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
+    """The fingerprint of the request's text."""
     is_withdrawn: bool = False
     """Whether basebump withdrew the request, so that closing it was not a decision of a user."""
     has_automerge: bool = False

@@ -75,8 +75,8 @@ def expand_text(
 ) -> ExpandedText:
     """Replace the variables in `text`, as Docker Compose does (template/template.go).
 
-    `text` is the value of `assignment`, or is not the value of a variable if `assignment` is None. If the result
-    exceeds a limit, its variables count as missing.
+    If `text` is the value of a variable in an `.env` file, `assignment` is the assignment of this variable. If the
+    result exceeds a limit, its variables count as missing.
     """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
