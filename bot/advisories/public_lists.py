@@ -57,10 +57,7 @@ class PublicLists:
     def _read_list(
         self, advisory_list: AdvisoryList, source: DocumentSource | None, limit: int, parse: Callable[[bytes], T]
     ) -> T | None:
-        """Return the parsed list. Return None if it is not configured.
-
-        If the list cannot be read, the error is recorded in `_errors`, and None is returned.
-        """
+        """Return the parsed list, or None if it is not configured or cannot be read. `_errors` gets the error."""
         if source is None:
             return None
         try:

@@ -142,7 +142,7 @@ class RequestGuard:
             raise BlockedError(f"{url.display_text} is plain http", hint)
         if trust is None and url.port != DEFAULT_PORTS["https"]:
             hint = self._get_hint(url, f"hint: list {url.authority} under `registries:`")
-            raise BlockedError(f"{url.display_text} is on an unusual port", hint)
+            raise BlockedError(f"{url.display_text} does not use port 443", hint)
 
     def resolve_addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses to connect to for `host`, at most MAX_ADDRESSES.
@@ -178,7 +178,7 @@ class RequestGuard:
             return  # this machine cannot resolve the name, as usual if only the proxy has access to the internet
 
     def _get_hint(self, url: Url, hint: str) -> str:
-        """Return `hint`, or NO_REGISTRY_NOTE if the name or an address of the host is that of a machine service."""
+        """Return `hint`, or NO_REGISTRY_NOTE if the name or an address of the host belongs to a machine service."""
         if is_machine_service(url.host):
             return NO_REGISTRY_NOTE
         try:

@@ -45,7 +45,7 @@ class HostPace:
             yield
 
     def pause_requests(self, seconds: float) -> None:
-        """Delay all requests to the host by `seconds`, because it complained, and space later ones for a while."""
+        """Delay all requests to the host by `seconds`, because it complained. Later requests are spaced for a while."""
         with self._lock:
             now = self._clock()
             self._next_request_at = max(self._next_request_at, now + seconds)

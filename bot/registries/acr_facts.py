@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # importing takes a quarter of a second, so only runs that re
 
 LIFECYCLE = "application/vnd.microsoft.artifact.lifecycle"
 END_OF_LIFE = "vnd.microsoft.artifact.lifecycle.end-of-life.date"
-"""https://github.com/microsoft/ContainerRegistry documents what MCR publishes; `acr annotate` writes the same."""
+"""MCR publishes these, see https://github.com/microsoft/ContainerRegistry. `acr annotate` writes the same."""
 MAX_REFERRERS_SIZE = 4 * 1024 * 1024
 """Bytes, the same limit as for manifests. An image has about two referrers of this type."""
 MAX_TAGS = 1000

@@ -87,7 +87,8 @@ class AcrTasks:
     def _fetch_pages(self, cloud: AzureCloud, token: str) -> Iterator[dict[str, Any]]:
         """Yield every page of the list, starting with the first.
 
-        Raises _InvalidTaskListError if a page is not on the origin of the first page, HttpError, and RegistryError.
+        Raises _InvalidTaskListError, also if a page is on another origin than the first. Raises HttpError and
+        RegistryError.
         """
         http = HttpClient({cloud.manager_host: HostTrust()}, environment=self.environment, sleep=self.sleep)
         first = Url.parse(f"https://{cloud.manager_host}{self.resource_id}/tasks?api-version={API_VERSION}")
@@ -201,7 +202,7 @@ def _require_object(value: Any, subject: str) -> dict[str, Any]:
 
 def _require_text(value: Any, subject: str) -> str:
     if not isinstance(value, str) or len(value) > MAX_TEXT:
-        raise _InvalidTaskListError(f"{subject} is not a string, or too long")
+        raise _InvalidTaskListError(f"{subject} is not a string, or is too long")
     return value
 
 

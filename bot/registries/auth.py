@@ -1,9 +1,9 @@
 """Authenticates requests to registries, with Basic or with Bearer tokens from a token server.
 
-A token server is not trusted by default. Its URL, the realm, comes from the challenge of whatever server answers, so it
-may point anywhere. `bot.net` decides whether a realm may be contacted at all. This module decides whether a realm may
-receive the credential. It may if it is on the registry's own origin, is the known token server of that public registry,
-or is listed under `trusted_realms`.
+A token server is not trusted by default. Its URL, the realm, comes from the challenge of the server that answers, and
+it may point anywhere. `bot.net` decides whether a realm may be contacted at all. This module decides whether a realm
+may receive the credential. It may if it is on the registry's own origin, is the known token server of that public
+registry, or is listed under `trusted_realms`.
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ class _RequestAuthorization:
 
     header: str = field(repr=False)
     credential: Credential | None = None
-    """The credential that was sent or exchanged for a token; None if none was."""
+    """The credential that was sent or exchanged for a token; None if no credential was used."""
     distrusted_realm: str | None = None
-    """The realm that did not receive the credential because it is not trusted; None if there is no such realm."""
+    """The realm that did not receive the credential because it is not trusted; None otherwise."""
     cached_token: _TokenSlot | None = None
     """The token's cache slot, if the token was cached before this request. It may have been revoked since."""
 

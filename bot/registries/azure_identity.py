@@ -91,7 +91,9 @@ def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
         return host_cloud
     authority = authority_setting.removeprefix("https://").lower()
     if "/" in authority:
-        raise NoEntraTokenError("AZURE_AUTHORITY_HOST is not an address of Entra; hint: set it to `https://HOST`")
+        raise NoEntraTokenError(
+            "AZURE_AUTHORITY_HOST is not the address of an Entra server; hint: set it to `https://HOST`"
+        )
     known_clouds = (cloud for cloud in (PUBLIC_CLOUD, *SOVEREIGN_CLOUDS.values()) if cloud.authority == authority)
     return next(known_clouds, replace(host_cloud, authority=authority))
 
@@ -267,7 +269,7 @@ def fetch_github_assertion(http: HttpClient, url: str, bearer: str, audience: st
     https://docs.github.com/en/actions/reference/security/oidc
     """
     if not url.startswith("https://"):
-        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not https, and a token would be sent to it")
+        raise NoEntraTokenError("ACTIONS_ID_TOKEN_REQUEST_URL is not an https URL, so the token is not sent to it")
     request_url = url + ("&" if "?" in url else "?") + urlencode({"audience": audience})
     headers = {"Authorization": f"Bearer {bearer}", "Accept": "application/json"}
     try:

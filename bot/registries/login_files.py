@@ -164,10 +164,10 @@ def _parse_credential(entry: Mapping[str, Any]) -> Credential | None:
         try:
             decoded = base64.b64decode(str(entry["auth"]), validate=True).decode()
         except (binascii.Error, ValueError):
-            raise ValueError("an `auth` of its `auths` is not base64") from None
+            raise ValueError("an `auth` value in its `auths` is not base64") from None
         username, colon, password = decoded.partition(":")
         if not colon:
-            raise ValueError("an `auth` of its `auths` is not `user:password`")
+            raise ValueError("an `auth` value in its `auths` is not `user:password`")
         return PasswordLogin(username, password.rstrip("\0"))
     if entry.get("username") and entry.get("password"):
         return PasswordLogin(str(entry["username"]), str(entry["password"]))

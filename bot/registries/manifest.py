@@ -119,7 +119,7 @@ def _detect_kind(document: dict[str, Any], header_type: str) -> tuple[ManifestKi
     types = INDEX_TYPES if is_index else MANIFEST_TYPES
     media_type = stated_types.pop() if stated_types else types[0]
     if media_type not in types:
-        raise NotAnImageError(f"its type is {media_type}, but it has another structure")
+        raise NotAnImageError(f"its type is {media_type}, but its structure does not match")
     return (ManifestKind.INDEX if is_index else ManifestKind.MANIFEST), media_type
 
 

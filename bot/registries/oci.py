@@ -157,7 +157,7 @@ class OciRegistry:
         return tuple(tags)
 
     def get_origin(self, tag_ref: TagRef) -> TagRef:
-        """Return the tag that `fetch_descriptor` looks up: that of the upstream if the repository is in a cache."""
+        """Return the tag that `fetch_descriptor` looks up. For a repository in a cache, this is the upstream's tag."""
         return replace(tag_ref, repository=self._endpoints.find_origin(tag_ref.repository))
 
     def fetch_manifest(self, tag_ref: TagRef, digest: Digest) -> Manifest:

@@ -26,7 +26,7 @@ _QUOTA_HEADER = re.compile(r"([0-9]{1,9}) *; *w=([0-9]{1,9})")
 
 @dataclass(slots=True)
 class _HostQuota:
-    """The quota that one registry last reported, and the pulls that have been sent since."""
+    """The quota that one registry last reported, and the pulls that have no response yet."""
 
     remaining_pulls: int | None = None
     """None if the registry reports no quota."""

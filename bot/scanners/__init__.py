@@ -1,1 +1,1 @@
-"""Adapters for vulnerability scanners, one module each; the modules with an underscore read their output."""
+"""Adapters for vulnerability scanners, one module each. Modules with an underscore contain the parts of adapters."""

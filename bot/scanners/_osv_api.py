@@ -105,7 +105,7 @@ class OsvApi:
         try:
             results = [_parse_result(each) for each in read_objects(answer.get("results"))]
         except UnreadableReportError as error:
-            raise OsvError(f"{self._url} answered something that is not a list of results") from error
+            raise OsvError(f"{self._url} did not return a list of results") from error
         if len(results) != len(queries):
             raise OsvError(f"{self._url} answered {len(results)} of {len(queries)} queries")
         return results
@@ -125,7 +125,7 @@ class OsvApi:
         try:
             return parse_object(response.body)
         except UnreadableReportError as error:
-            raise OsvError(f"{self._url} answered something that is not a JSON object for {path}") from error
+            raise OsvError(f"{self._url} did not return a JSON object for {path}") from error
 
 
 def _parse_result(result: ReportObject) -> tuple[Sequence[str], str]:

@@ -29,7 +29,8 @@ def evaluate_report(
     """Return the findings of a report as a scan, or the reason that the findings are not reliable."""
     if not is_same_platform(report.platform, subject.platform):  # Trivy scans a single manifest of any platform
         return NotScanned(
-            UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
+            UnscannedReason.PLATFORM_MISSING,
+            f"the image is for {report.platform or 'a platform that the report does not name'}",
         )
     system = report.system
     if system is None:

@@ -50,9 +50,9 @@ https://learn.microsoft.com/en-us/azure/defender-for-cloud/agentless-vulnerabili
 """
 
 ManifestResolver = Callable[[Sequence[ScanSubject]], Sequence[Digest | RegistryError | None]]
-"""Returns the digest of the manifest that each subject is about.
+"""Returns, in the order of the subjects, the digests of the manifests for their platforms.
 
-It is None if the index lacks the platform, and an error if the index cannot be fetched.
+An item is None if the index lacks the platform, and the error if the index cannot be fetched.
 """
 
 

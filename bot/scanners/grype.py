@@ -41,7 +41,7 @@ MAX_DATABASE_AGE = timedelta(days=5)
 MIN_VERSION = (0, 106)
 """The first version that reports which releases are out of support."""
 COMMON_PACKAGES = (*COMMON_SOURCES, "kernel")
-"""The name `kernel` is that of Red Hat's source package for its kernel."""
+"""Red Hat's source package of the kernel has the name `kernel`."""
 
 _VERSION = re.compile(r"v?([0-9]{1,6})\.([0-9]{1,6})\.")
 
@@ -101,10 +101,13 @@ class GrypeScanner(InstalledScanner[ScannerSession]):
     def _evaluate_report(self, report: ReportImage, subject: ScanSubject, scanner: ScannerIdentity) -> ScanOutcome:
         """Return the findings of a report as a scan, or the reason that they are not reliable. Raises ProcessError."""
         if report.database_built != scanner.database:
-            return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
+            return NotScanned(
+                UnscannedReason.DIFFERENT_DATABASE, "another process replaced the database during this run"
+            )
         if not is_same_platform(report.platform, subject.platform):
             return NotScanned(
-                UnscannedReason.PLATFORM_MISSING, f"the image is for {report.platform or 'an unnamed platform'}"
+                UnscannedReason.PLATFORM_MISSING,
+                f"the image is for {report.platform or 'a platform that the report does not name'}",
             )
         if report.not_scanned:
             return report.not_scanned

@@ -141,7 +141,7 @@ class OsvScanner:
                 return self._unreachable_outcome
             return make_failure(str(error))
         except UnreadableReportError as error:
-            return make_failure(f"{self._identity.version} returned something that cannot be read: {error}")
+            return make_failure(f"{self._identity.version} returned a record that cannot be read: {error}")
         system = f"{family} {release}".rstrip()
         if not is_release_known:
             return NotScanned(UnscannedReason.OS_UNSUPPORTED, system)

@@ -78,9 +78,9 @@ class ReportScanner:
             yield report_problem(subject, action, read_failure.detail.removeprefix(NO_REPORT_PREFIX))
         if reports:
             newest = max(each.dated_at for each in reports)
-            yield report_ok(subject, action, f"there are {len(reports)}, the newest of {newest:%Y-%m-%d %H:%M} UTC")
+            yield report_ok(subject, action, f"{len(reports)} found, the newest from {newest:%Y-%m-%d %H:%M} UTC")
         elif read_failure is None:
-            yield report_unknown(subject, action, "there are none; hint: let a pipeline write them before each run")
+            yield report_unknown(subject, action, "no reports found; hint: let a pipeline write them before each run")
 
     def get_identity(self) -> None:
         """Return None, because each report names the scanner that made it."""

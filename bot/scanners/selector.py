@@ -1,4 +1,4 @@
-"""Selects the scanner for each image, which is that of the first matching entry in the config."""
+"""Selects the scanner for each image. The first entry in the config that matches the image decides."""
 
 from __future__ import annotations
 

@@ -95,7 +95,9 @@ class TrivyScanner(InstalledScanner[_TrivySession]):
         if completed.status != 0:
             return translate_trivy_error(completed.error_text, address)
         if _read_file_stamp(self._database_file) != session.file_stamp:
-            return NotScanned(UnscannedReason.DIFFERENT_DATABASE, "another process replaced it during this run")
+            return NotScanned(
+                UnscannedReason.DIFFERENT_DATABASE, "another process replaced the database during this run"
+            )
         report = parse_report(completed.output)
         return evaluate_report(
             report, subject, session.identity, partial(_find_missing_release, session, completed.error_text)

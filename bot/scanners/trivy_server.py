@@ -91,7 +91,7 @@ class TrivyServerScanner(InstalledScanner[ScannerSession]):
         identity_after = self._fetch_identity()
         if identity_after == session.identity:
             return outcome
-        replaced = NotScanned(UnscannedReason.DIFFERENT_DATABASE, "the server replaced it during this run")
+        replaced = NotScanned(UnscannedReason.DIFFERENT_DATABASE, "the server replaced its database during this run")
         return identity_after if isinstance(identity_after, NotScanned) else replaced
 
     def _build_scan_arguments(self, subject: ScanSubject, address: PullAddress) -> list[str]:

@@ -104,12 +104,12 @@ def _build_signer_policy() -> ExtensionPolicy:
 
 def _require_authority(_policy: Policy, _certificate: x509.Certificate, constraints: x509.BasicConstraints) -> None:
     if not constraints.ca:
-        raise ValueError("a certificate that is not an authority's signed another certificate")
+        raise ValueError("a certificate was signed by a certificate that does not belong to an authority")
 
 
 def _require_certificate_signing(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:
     if not usage.key_cert_sign:
-        raise ValueError("a certificate that must not sign certificates signed another certificate")
+        raise ValueError("a certificate was signed by a certificate that must not sign certificates")
 
 
 def _require_digital_signature(_policy: Policy, _certificate: x509.Certificate, usage: x509.KeyUsage) -> None:

@@ -42,5 +42,5 @@ def _parse_digest(payload: bytes) -> object:
     """Return the digest in the payload. Raises BrokenError if the payload is not that of an image signature."""
     critical = require_object(parse_json_object(payload).get("critical"))
     if critical.get("type") != SIGNATURE_TYPE:
-        raise BrokenError("its payload is not that of an image signature")
+        raise BrokenError("its payload does not have the type of an image signature")
     return require_object(critical.get("image")).get("docker-manifest-digest")

@@ -39,7 +39,7 @@ class DsseEnvelope:
 
 
 def read_envelope(document: dict[str, Any]) -> DsseEnvelope:
-    """Parse an envelope that contains an in-toto statement. Raises BrokenError if it is invalid or contains no such."""
+    """Parse an envelope that contains an in-toto statement. Raises BrokenError if it is not one."""
     kind = document.get("payloadType")
     if kind != IN_TOTO_TYPE:
         raise BrokenError("its envelope does not contain an in-toto statement")

@@ -216,7 +216,7 @@ def test_what_is_no_oidc_token_is_said(certificate, entra, reply, said):
 
 
 def test_githubs_token_goes_nowhere_without_tls():
-    with pytest.raises(NoEntraTokenError, match="is not https"):
+    with pytest.raises(NoEntraTokenError, match="is not an https URL"):
         fetch_github_assertion(HttpClient(), "http://127.0.0.1:1/token", "t0p", "a")
 
 

@@ -61,7 +61,7 @@ class ResourceGraph:
             try:
                 rows, skip_token = read_objects(answer.get("data")), read_text(answer.get("$skipToken"))
             except UnreadableReportError as error:
-                raise ResourceGraphError(f"{self.manager} answered something that is not a list of rows") from error
+                raise ResourceGraphError(f"{self.manager} did not return a list of rows") from error
             yield from rows
             if not skip_token and str(answer.get("resultTruncated")).lower() == "true":
                 raise ResourceGraphError(f"{self.manager} reports more rows than it returned, but offers no next page")
@@ -87,7 +87,7 @@ class ResourceGraph:
         try:
             return parse_object(response.body), size
         except UnreadableReportError as error:
-            raise ResourceGraphError(f"{self.manager} answered something that is not a JSON object") from error
+            raise ResourceGraphError(f"{self.manager} did not return a JSON object") from error
 
     def _request_page(self, query: str, skip_token: str, size: int) -> tuple[Response, str]:
         options = {"$top": size, "resultFormat": "objectArray", **({"$skipToken": skip_token} if skip_token else {})}
