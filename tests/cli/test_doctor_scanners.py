@@ -105,7 +105,7 @@ def test_reports_are_counted(examine, tmp_path):
     digest = "sha256:" + "a" * 64
     (folder / "web.json").write_text(json.dumps(report() | {"source": {"target": {"manifestDigest": digest}}}))
     code, (check,) = examine(scanners)
-    assert (code, check[0], "there are 1, the newest of 20" in check[2]) == (0, "ok", True)
+    assert (code, check[0], "1 found, the newest from 20" in check[2]) == (0, "ok", True)
     (folder / "broken.json").write_text("{")
     code, checks = examine(scanners)
     assert (code, [mark for mark, *_ in checks]) == (1, ["problem", "ok"])

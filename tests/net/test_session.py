@@ -1,4 +1,4 @@
-"""The session for client libraries: one origin, limited bodies, no settings of the machine."""
+"""The session for client libraries: it has one origin and limited bodies, and ignores the machine's settings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the top-level buckets of a database file, for every shape and every damage of it."""
+"""Names of the top-level buckets of a database file, for intact and damaged files."""
 
 from __future__ import annotations
 

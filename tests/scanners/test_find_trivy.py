@@ -1,4 +1,4 @@
-"""The order in which Trivy is searched."""
+"""The order of the places in which Trivy's binary is searched for."""
 
 from __future__ import annotations
 

@@ -223,7 +223,7 @@ def test_a_report_with_another_database_shows_nothing_of_this_one(reports):
 
 
 class TestComparing:
-    """A delta needs one scanner with one database, with report files as well."""
+    """Reports are compared only if the same scanner made them with the same database."""
 
     def delta(self, scanner):
         return compare_scans(scanner.scan(subject(OLD)), scanner.scan(subject()))

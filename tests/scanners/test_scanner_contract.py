@@ -41,7 +41,7 @@ LINE = TagRef("docker.io/library/base", "1")
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A scanner, and an image in which it finds something; None for a scanner that never does."""
+    """A scanner, and an image in which it finds vulnerabilities; None if the scanner never finds any."""
 
     scanner: Scanner
     subject: ScanSubject | None

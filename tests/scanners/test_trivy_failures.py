@@ -1,4 +1,4 @@
-"""Failures around the real Trivy have a state, and are never an exception or a clean image."""
+"""Failures of the real Trivy become states. They never become exceptions or images without vulnerabilities."""
 
 from __future__ import annotations
 

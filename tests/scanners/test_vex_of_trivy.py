@@ -1,4 +1,4 @@
-"""basebump suppresses the same findings by an author's document as the real Trivy, or fewer."""
+"""With a VEX document, basebump suppresses the same findings as the real Trivy, or fewer."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOURCE, BINARY = "pkg:deb/debian/openssl", "pkg:deb/debian/libssl3t64"
 
 
 def both(stand, tmp_path, statements) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Return the findings that Trivy and basebump suppress; `statements` makes them for the image's URLs."""
+    """Return the findings that Trivy and basebump suppress. `statements` makes VEX statements for its URLs."""
     subject = stand.subject(debian(OLD))
     by_repository = f"pkg:oci/test?repository_url={quote(subject.tag_ref.repository, safe='')}"
     by_digest = by_repository.replace("?", f"@{quote(subject.digest, safe='')}?")

@@ -1,4 +1,4 @@
-"""Keyless bundles: one of Sigstore's staging instance, and modified copies of it."""
+"""Keyless bundles: one that Sigstore's staging instance made, and modified copies of it."""
 
 from __future__ import annotations
 
