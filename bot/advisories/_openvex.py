@@ -98,7 +98,7 @@ def _parse_reason(entry: JsonObject, status: VexStatus) -> str:
 def _parse_products(entry: JsonObject) -> Iterator[VexProduct]:
     """Yield the products that have package URLs.
 
-    Products without one cannot be matched. Omitting them is safe, because it suppresses no findings.
+    Products without a package URL cannot be matched. Omitting them is safe, because it suppresses no findings.
     """
     for product in _get_list(entry, "products"):
         image = _parse_component(product)

@@ -12,7 +12,7 @@ MAX_BODY_SECONDS = 120.0
 
 
 def limit_body(chunks: Iterable[bytes], limit: int, subject: str) -> Iterator[bytes]:
-    """Yield the chunks of a response body of at most `limit` bytes.
+    """Yield the chunks of a response body, which may have at most `limit` bytes in total.
 
     `subject` is the URL of the response as shown in messages.
 

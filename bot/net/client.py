@@ -104,7 +104,7 @@ class HttpClient:
         body: bytes | None = None,
         max_redirects: int = MAX_REDIRECTS,
     ) -> Response:
-        """Send a request and return the response. Failed attempts are repeated, at most MAX_TRIES in total.
+        """Send a request and return the response. Failed attempts are repeated; there are at most MAX_TRIES attempts.
 
         `limit` is the maximum size of the response body in bytes. At most `max_redirects` redirects are followed. If
         `max_redirects` is 0, a redirect is returned like any other response. The Authorization header is sent only to

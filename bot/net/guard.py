@@ -68,7 +68,7 @@ class HostTrust:
 
 
 def is_public_address(address: str) -> bool:
-    """Return True if `address` is a public unicast address. An invalid address is not."""
+    """Return True if `address` is a public unicast address, and False if it is another address or invalid."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -10,7 +10,7 @@ HIDDEN = "[hidden]"
 
 
 def sanitize_text(text: str, secrets: Iterable[str] = (), limit: int = MAX_QUOTED_LENGTH) -> str:
-    """Return `text` as one line of printable characters, at most `limit`, with all `secrets` masked.
+    """Return `text` as one line of at most `limit` printable characters, with all `secrets` masked.
 
     Servers repeat parts of requests in their responses. Callers that quote a response therefore pass the secrets of
     the request.

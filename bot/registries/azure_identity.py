@@ -80,7 +80,7 @@ SOVEREIGN_CLOUDS = {
 def get_azure_cloud(host: str, environment: Mapping[str, str]) -> AzureCloud:
     """Return the cloud of AZURE_AUTHORITY_HOST if that is set, or else the cloud of the registry `host`.
 
-    If AZURE_AUTHORITY_HOST is not the Entra of a known cloud, it replaces the Entra of the registry's cloud.
+    If AZURE_AUTHORITY_HOST is not the host of a known cloud's Entra, it replaces that host in the registry's cloud.
 
     Raises NoEntraTokenError if AZURE_AUTHORITY_HOST is invalid.
     """

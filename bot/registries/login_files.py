@@ -42,7 +42,7 @@ class LoginFileFormat(Enum):
     def detect_by_name(cls, name: str) -> LoginFileFormat:
         """Return the format of the file called `name`. Kubernetes names a mounted file after its key in the Secret.
 
-        Every other name is taken for Docker's format.
+        A file with any other name has Docker's format.
         """
         return next((shape for shape in cls if shape.value == name), cls.DOCKER)
 

@@ -17,7 +17,7 @@ def classify_vector(vector: str) -> Severity:
     """Return the severity for the score of a vector.
 
     The score of a CVSS 3 vector is the base score. CVSS 4 has a single score, which includes threat and environmental
-    metrics. The severity is UNKNOWN if the score is 0, if the vector is malformed, or if it is of another CVSS version.
+    metrics. The severity is UNKNOWN if the score is 0, or if the vector is malformed or of another CVSS version.
     """
     from cvss import CVSS3, CVSS4, CVSSError
 

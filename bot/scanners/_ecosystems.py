@@ -108,7 +108,7 @@ def convert_to_installed_package(package: InventoryPackage) -> contents.Installe
 
 
 def _build_full_name(package: InventoryPackage) -> str:
-    """Return the name of a library with its namespace. Both are joined in the way of the library's ecosystem."""
+    """Return the name of a library with its namespace. The ecosystem determines the separator."""
     separator = ":" if package.package_type == "maven" else "/"
     return f"{package.namespace}{separator}{package.name}" if package.namespace else package.name
 

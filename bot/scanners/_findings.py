@@ -26,7 +26,7 @@ _SEVERITIES = {
 
 
 def parse_severity(term: str) -> Severity:
-    """Return the severity for a scanner's term, or UNKNOWN if the term is not a known one."""
+    """Return the severity for a scanner's term, or UNKNOWN for any other term."""
     return _SEVERITIES.get(term.lower(), Severity.UNKNOWN)
 
 

@@ -45,7 +45,7 @@ class InstalledScanner(ABC, Generic[_Session]):
         self._scan_cache: ComputeOnce[tuple[str, Digest, str], ScanOutcome] = ComputeOnce()
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level scan
-        """Yield whether the program and its database are available. Downloads the database if it is missing or old."""
+        """Yield a check of the program and its database. Downloads the database if it is missing or old."""
         session = self._get_session()
         yield build_readiness_check(
             self._display_name, session if isinstance(session, NotScanned) else session.identity

@@ -46,7 +46,7 @@ class InventoryPackage:
 
 
 def parse_purl(purl: str) -> InventoryPackage | None:
-    """Parse `pkg:type/namespace/name@version?qualifiers`. Return None if it is no package URL or has no version."""
+    """Parse `pkg:type/namespace/name@version?qualifiers`. Return None if it is not a package URL or has no version."""
     scheme, _, rest = purl.partition(":")
     rest, _, _ = rest.partition("#")
     path, _, query = rest.partition("?")

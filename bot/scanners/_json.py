@@ -1,4 +1,4 @@
-"""Reads values of an expected type from decoded JSON. For other types, the raised error names the problem."""
+"""Reads values of an expected type from decoded JSON. A value of another type raises an error."""
 
 from __future__ import annotations
 

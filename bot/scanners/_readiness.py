@@ -11,7 +11,7 @@ PREPARE_ACTION = "prepare the scanner"
 def build_readiness_check(program: str, outcome: ScannerIdentity | NotScanned) -> Check:
     """Return the check that reports whether a scanner is ready, with its version and its database.
 
-    The caller has already prepared the scanner. This downloads the database, as in a run.
+    The caller has already prepared the scanner, which downloads the database as in a run.
     """
     if isinstance(outcome, NotScanned):
         return report_problem(program, PREPARE_ACTION, describe_not_scanned(outcome))

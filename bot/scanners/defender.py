@@ -2,8 +2,8 @@
 
 Defender identifies an image by the digest of its platform's manifest, regardless of the registry. Defender scans an
 image when the image is pushed, and then every day while the image is still being pulled. If nobody has pulled an image
-for a month, its rows are outdated, and do not show that the image is free of vulnerabilities. If an image has no rows,
-this does not show it either.
+for a month, its rows are outdated, and do not show that the image is free of vulnerabilities. The absence of rows does
+not show it either.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from bot.scanners._readiness import PREPARE_ACTION
 
 
 class NoScanner:
-    """The scanner if no scan is configured, or `auto` found no scanner. Implements `bot.ports.Scanner`."""
+    """Stands in for a scanner if none is configured or `auto` found none. Implements `bot.ports.Scanner`."""
 
     def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - the result is the same at every level
         """Report that no scanner is configured or installed."""
@@ -31,7 +31,7 @@ class NoScanner:
 
 @dataclass(frozen=True, slots=True)
 class MissingScanner:
-    """The scanner if the config names a scanner that is not installed. Implements `bot.ports.Scanner`.
+    """Stands in for a scanner that the config names but that is not installed. Implements `bot.ports.Scanner`.
 
     A run with it fails, because basebump cannot do what the config requires.
     """

@@ -1,4 +1,4 @@
-"""Reads findings from report files that a pipeline wrote. Nothing that the reports do not prove is taken from them.
+"""Reads findings from report files that a pipeline wrote. basebump relies only on what the reports prove.
 
 A report is about an image if it names a digest of the image, or if its file is named after such a digest
 (`sha256-<64 digits>.json`).

@@ -67,7 +67,7 @@ class LogEntry:
 
 
 def read_entry(text: str) -> LogEntry | UnsupportedSignature:
-    """Parse the annotation ENTRY_ANNOTATION. The result is an outcome if the entry is of another kind.
+    """Parse the value of the annotation ENTRY_ANNOTATION. Return UnsupportedSignature for an entry of another kind.
 
     Raises BrokenError if the annotation is invalid.
     """

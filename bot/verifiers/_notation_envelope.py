@@ -111,7 +111,7 @@ class NotationEnvelope:
 
 
 def read_envelope(media_type: str, content: bytes) -> NotationEnvelope | UnsupportedSignature:
-    """Parse an envelope. If it is of an unknown media type, return the outcome for it.
+    """Parse an envelope. Return UnsupportedSignature if its media type is not known.
 
     Raises BrokenError if the envelope is invalid.
     """

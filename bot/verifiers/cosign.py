@@ -150,7 +150,7 @@ class SignatureBundle:
 
 
 def read_bundle(content: bytes) -> SignatureBundle | UnsupportedSignature:
-    """Parse a bundle. If it is of another version or content, return the outcome for it.
+    """Parse a bundle. Return UnsupportedSignature if its version is not known or it contains no statement.
 
     Raises BrokenError if the bundle is invalid.
     """

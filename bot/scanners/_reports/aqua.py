@@ -29,7 +29,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images in a report, of which Aqua's reports have exactly one. Raises UnreadableReportError."""
+    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
     resources = read_objects(report.get("resources"))
     metadata = read_object(report.get("metadata"))
     family, release = read_text(report.get("os")), read_text(report.get("version"))

@@ -45,7 +45,7 @@ def parse_report(content: bytes) -> ReportImage:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images in a report, of which Grype's reports have exactly one. Raises UnreadableReportError."""
+    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
     descriptor, distro = read_object(report.get("descriptor")), read_object(report.get("distro"))
     target = read_object(report.get("source")).get("target")
     image = read_object(target) if isinstance(target, dict) else {}

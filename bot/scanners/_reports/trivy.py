@@ -20,7 +20,7 @@ def can_read(report: ReportObject) -> bool:
 
 
 def read_images(report: ReportObject) -> tuple[ReportImage, ...]:
-    """Read the images in a report, of which Trivy's reports have exactly one. Raises UnreadableReportError."""
+    """Return the only image in a report, as a tuple of one. Raises UnreadableReportError."""
     trivy_report = read_report(report)
     metadata, tool = read_object(report.get("Metadata")), read_object(report.get("Trivy"))
     server = read_object(tool.get("Server"))
