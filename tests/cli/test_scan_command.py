@@ -188,28 +188,24 @@ def test_a_reader_that_goes_away_is_no_bug(tmp_path):
     ("stream", "arguments", "code"),
     [
         ("stdout", ("scan", "{}", "--offline"), 0),
-        ("stdout", ("check", "{}", "--offline"), 4),
         ("stdout", ("config", "schema"), 0),
         ("stderr", ("check", "{}", "--offline"), 4),
         ("stderr", ("scan", "{}", "--offline", "--log", "jsonl"), 0),
-        ("stderr", ("scan", "{}/nowhere"), 2),
         ("stderr", ("scan",), 2),
     ],
 )
-@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "gone"])
-def test_where_nobody_reads_the_exit_code_is_the_same(tmp_path, stream, arguments, code, is_closed):
+def test_exit_code_is_the_same_when_nobody_reads(tmp_path, stream, arguments, code):
     write_tree(tmp_path, {"Dockerfile": "FROM python:3.12\n"})
     command = [sys.executable, "-m", "bot", *(each.format(tmp_path) for each in arguments)]
-    number = {"stdout": 1, "stderr": 2}[stream]
-    if is_closed:
-        command = ["sh", "-c", f'exec "$@" {number}>&-', "sh", *command]
-    reader, writer = os.pipe()
-    os.close(reader)
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
-    done = subprocess.run(command, cwd=ROOT, check=False, **streams)
-    os.close(writer)
-    assert done.returncode == code
-    assert b"Traceback" not in (done.stdout or b"") + (done.stderr or b"")
+    closed = ["sh", "-c", f'exec "$@" {1 if stream == "stdout" else 2}>&-', "sh", *command]
+    for started in (command, closed):
+        reader, writer = os.pipe()
+        os.close(reader)
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: writer}
+        done = subprocess.run(started, cwd=ROOT, check=False, **streams)
+        os.close(writer)
+        assert done.returncode == code
+        assert b"Traceback" not in (done.stdout or b"") + (done.stderr or b"")
 
 
 def test_what_is_no_terminal_gets_utf8_whatever_the_encoding_is(tmp_path):
