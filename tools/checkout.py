@@ -1,4 +1,4 @@
-"""The root folder of the checkout, and the replacement of the generated part of a page."""
+"""The root folder of the checkout, and a function that replaces the generated part of a page."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def with_part(text: str, source: str, lines: Iterable[str]) -> str:
-    """Return a page with the given lines between the two markers that name the source.
+def replace_part(text: str, source: str, lines: Iterable[str]) -> str:
+    """Return a page in which `lines` replace everything between the two markers that name `source`.
 
-    Raises:
-        ValueError: a marker is missing.
+    Raises ValueError if a marker is missing.
     """
     begin, end = f"<!-- begin: {source} -->", f"<!-- end: {source} -->"
     before, found_begin, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
     if not (found_begin and found_end):
-        message = f"page has no begin or end marker for the part '{source}'"
+        message = f"the page has no begin or end marker for the part '{source}'"
         raise ValueError(message)
     return "\n".join([before + begin, "", *lines, end + after])

@@ -6,61 +6,62 @@ import json
 from collections.abc import Iterator
 
 from bot.settings.schema import build_json_schema
-from tools.checkout import ROOT, with_part
+from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "configuration.md"
 SOURCE = "from the schema"
 
 
-def page(text: str) -> str:
+def render_page(text: str) -> str:
     """Return the page with the generated part replaced."""
-    return with_part(text, SOURCE, reference())
+    return replace_part(text, SOURCE, render_reference())
 
 
-def reference() -> Iterator[str]:
+def render_reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every mapping of the config file, in the order of the schema."""
     schema = build_json_schema()
-    yield from _mapping("", schema, schema["$defs"], set())
+    yield from _render_mapping("", schema, schema["$defs"], set())
 
 
-def _mapping(path: str, shape: dict, definitions: dict, rendered: set[tuple[str, str]]) -> Iterator[str]:
+def _render_mapping(path: str, mapping: dict, definitions: dict, rendered: set[tuple[str, str]]) -> Iterator[str]:
     """Yield the table of a mapping and those of the mappings in it, unless they are in `rendered`; add them there.
 
     A mapping is identified by its path and the title of its schema, because entries of all kinds of scanners have the
     same `match`.
     """
-    if (path, shape["title"]) in rendered:
+    if (path, mapping["title"]) in rendered:
         return
-    rendered.add((path, shape["title"]))
-    yield from (f"### {_heading(path, shape)}", "", shape["description"], "")
+    rendered.add((path, mapping["title"]))
+    yield from (f"### {_format_heading(path, mapping)}", "", mapping["description"], "")
     yield from ("| key | type | default | description |", "|---|---|---|---|")
-    for key, value in shape["properties"].items():
-        default = _default(key, value, shape)
-        yield f"| `{key}` | {_takes(value, definitions)} | {default} | {value['description']} |"
+    for key, value in mapping["properties"].items():
+        default = _format_default(key, value, mapping)
+        yield f"| `{key}` | {_describe_type(value, definitions)} | {default} | {value['description']} |"
     yield ""
-    for key, value in shape["properties"].items():
-        for inner_path, inner in _mappings_in(f"{path}.{key}".removeprefix("."), value, definitions):
-            yield from _mapping(inner_path, inner, definitions, rendered)
+    for key, value in mapping["properties"].items():
+        for inner_path, inner in _list_mappings(f"{path}.{key}".removeprefix("."), value, definitions):
+            yield from _render_mapping(inner_path, inner, definitions, rendered)
 
 
-def _heading(path: str, shape: dict) -> str:
-    kind = shape["properties"].get("kind", {}).get("const")
+def _format_heading(path: str, mapping: dict) -> str:
+    kind = mapping["properties"].get("kind", {}).get("const")
     return (f"`{path}`" if path else "The file") + (f" of the kind `{kind}`" if kind else "")
 
 
-def _mappings_in(path: str, value: dict, definitions: dict) -> Iterator[tuple[str, dict]]:
-    """Yield path and schema of the mappings that a key accepts, directly or as items of a list."""
+def _list_mappings(path: str, value: dict, definitions: dict) -> Iterator[tuple[str, dict]]:
+    """Yield the path and the schema of each mapping that a key accepts, directly or as an item of a list."""
     if "items" in value:
-        yield from _mappings_in(f"{path}[]", value["items"], definitions)
+        yield from _list_mappings(f"{path}[]", value["items"], definitions)
         return
     for each in value.get("oneOf", [value]):
-        resolved = _resolved(each, definitions)
+        resolved = _resolve_reference(each, definitions)
         if "properties" in resolved:
             yield path, resolved
 
 
-def _takes(value: dict, definitions: dict) -> str:
-    value = _resolved(value, definitions)
+def _describe_type(value: dict, definitions: dict) -> str:
+    """Return the type of a value as the tables show it."""
+    value = _resolve_reference(value, definitions)
     match value:
         case {"const": constant}:
             return f"`{constant}`"
@@ -69,9 +70,9 @@ def _takes(value: dict, definitions: dict) -> str:
         case {"anyOf": [{"type": "string"}, {"type": "array"}]}:
             return "text, or a list"
         case {"oneOf": variants}:
-            return " or ".join(dict.fromkeys(_takes(each, definitions) for each in variants))
+            return " or ".join(dict.fromkeys(_describe_type(each, definitions) for each in variants))
         case {"type": "array", "items": items}:
-            return f"list of {_takes(items, definitions)}"
+            return f"list of {_describe_type(items, definitions)}"
         case {"type": "object"}:
             return "mapping"
         case {"type": "boolean"}:
@@ -80,20 +81,20 @@ def _takes(value: dict, definitions: dict) -> str:
             return "number"
         case {"type": "string"}:
             return value.get("title", "text")
-    message = f"no description for the schema {json.dumps(value)}"
+    message = f"{json.dumps(value)} is a schema without a description; hint: add a case for it"
     raise AssertionError(message)
 
 
-def _default(key: str, value: dict, shape: dict) -> str:
-    if key in shape.get("required", ()):
+def _format_default(key: str, value: dict, mapping: dict) -> str:
+    if key in mapping.get("required", ()):
         return "required"
     return f"`{json.dumps(value['default']).strip(chr(34))}`" if "default" in value else ""
 
 
-def _resolved(shape: dict, definitions: dict) -> dict:
-    name = shape.get("$ref", "").rpartition("/")[2]
-    return definitions[name] if name else shape
+def _resolve_reference(mapping: dict, definitions: dict) -> dict:
+    name = mapping.get("$ref", "").rpartition("/")[2]
+    return definitions[name] if name else mapping
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

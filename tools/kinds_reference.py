@@ -6,18 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from bot.formats._syntax.kubernetes.kinds import KINDS
-from tools.checkout import ROOT, with_part
+from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "files.md"
 SOURCE = "from the table of kinds"
 
 
-def page(text: str) -> str:
+def render_page(text: str) -> str:
     """Return the page with the generated part replaced."""
-    return with_part(text, SOURCE, [*reference(), ""])
+    return replace_part(text, SOURCE, [*render_reference(), ""])
 
 
-def reference() -> Iterator[str]:
+def render_reference() -> Iterator[str]:
     """Yield a Markdown table of API groups and their kinds that contain image references."""
     by_group: dict[str, list[str]] = defaultdict(list)
     for (group, kind), uses in KINDS.items():
@@ -29,4 +29,4 @@ def reference() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

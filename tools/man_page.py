@@ -15,38 +15,40 @@ NAME = rf'.TH BASEBUMP 1 "" "basebump {__version__}"' + "\n.SH NAME\nbasebump \\
 SYNOPSIS = ".SH SYNOPSIS\n\\fBbasebump\\fP COMMAND [OPTIONS] [ARGUMENTS]\n.SH DESCRIPTION"
 
 
-def page() -> str:
-    """Return the manual page in man(7) format; it describes all commands."""
+def render_page() -> str:
+    """Return the manual page of all commands in the format man(7)."""
     summary, *paragraphs = basebump.help.split("\n\n")
     top = click.Context(basebump, info_name="basebump", **basebump.context_settings)
-    described = [*prose(paragraphs), *options(top), ".SH COMMANDS", *commands(top)]
-    return "\n".join([f"{NAME} {roff(summary.rstrip('.'))}", SYNOPSIS, *described, ""])
+    description = [*render_paragraphs(paragraphs), *render_options(top), ".SH COMMANDS", *render_commands(top)]
+    return "\n".join([f"{NAME} {escape_roff(summary.rstrip('.'))}", SYNOPSIS, *description, ""])
 
 
-def commands(above: click.Context) -> Iterator[str]:
+def render_commands(parent: click.Context) -> Iterator[str]:
     """Yield a section for every subcommand: usage, description and options."""
-    for name in above.command.list_commands(above):
-        command = above.command.get_command(above, name)
-        context = click.Context(command, info_name=name, parent=above)
+    for name in parent.command.list_commands(parent):
+        command = parent.command.get_command(parent, name)
+        context = click.Context(command, info_name=name, parent=parent)
         if isinstance(command, click.Group):
-            yield from commands(context)
+            yield from render_commands(context)
         else:
             usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-            yield from (f".SS {roff(usage)}", *prose(command.help.split("\n\n")), *options(context))
+            yield f".SS {escape_roff(usage)}"
+            yield from (*render_paragraphs(command.help.split("\n\n")), *render_options(context))
 
 
-def options(context: click.Context) -> Iterator[str]:
-    known = (each for each in context.command.get_params(context) if isinstance(each, click.Option))
-    for spelled, described in (option.get_help_record(context) for option in known):
-        yield from (".TP", rf"\fB{roff(spelled)}\fP", roff(described))
+def render_options(context: click.Context) -> Iterator[str]:
+    """Yield the options of a command, each with its help."""
+    options = (each for each in context.command.get_params(context) if isinstance(each, click.Option))
+    for names, description in (option.get_help_record(context) for option in options):
+        yield from (".TP", rf"\fB{escape_roff(names)}\fP", escape_roff(description))
 
 
-def prose(paragraphs: list[str]) -> Iterator[str]:
+def render_paragraphs(paragraphs: list[str]) -> Iterator[str]:
     for paragraph in paragraphs:
-        yield from (".PP", roff(paragraph))
+        yield from (".PP", escape_roff(paragraph))
 
 
-def roff(text: str) -> str:
+def escape_roff(text: str) -> str:
     """Return a text as one line, escaped so that roff does not interpret any of it."""
     line = " ".join(text.split()).replace("\\", r"\e").replace("-", r"\-")
     plain = "".join(each if each.isascii() else rf"\[u{ord(each):04X}]" for each in line)
@@ -54,4 +56,4 @@ def roff(text: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    PAGE.write_text(render_page(), encoding="utf-8")

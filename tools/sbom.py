@@ -12,8 +12,8 @@ from bot import __version__
 from tools.checkout import ROOT
 
 
-def sbom(environment: Path) -> str:
-    """Return the SBOM in CycloneDX JSON, validated against its schema and reproducible for the same packages."""
+def build_sbom(environment: Path) -> str:
+    """Return the SBOM in CycloneDX JSON. It is validated, and the same for the same packages."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         # A copy of pyproject.toml with a static version, because the real file takes the version from the code.
@@ -25,4 +25,4 @@ def sbom(environment: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(sbom(Path(sys.argv[1])))
+    sys.stdout.write(build_sbom(Path(sys.argv[1])))

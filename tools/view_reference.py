@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tools.checkout import ROOT, with_part
+from tools.checkout import ROOT, replace_part
 
 PAGE = ROOT / "docs" / "templates.md"
 SOURCE = "from the views"
@@ -13,31 +13,32 @@ MODULES = ("view/proposal", "view/scans", "view/contents", "view/trust", "titles
 FOLDER = ROOT / "bot" / "core" / "proposal"
 
 
-def page(text: str) -> str:
+def render_page(text: str) -> str:
     """Return the page with the generated part replaced."""
-    return with_part(text, SOURCE, reference())
+    return replace_part(text, SOURCE, render_reference())
 
 
-def reference() -> Iterator[str]:
+def render_reference() -> Iterator[str]:
     """Yield Markdown lines: a table for every view class."""
     for module in MODULES:
         tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
-        for shape in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
-            yield from (f"### `{shape.name}`", "", ast.get_docstring(shape) or "", "")
+        for view in (each for each in tree.body if isinstance(each, ast.ClassDef) and each.name.endswith("View")):
+            yield from (f"### `{view.name}`", "", ast.get_docstring(view) or "", "")
             yield from ("| name | type | description |", "|---|---|---|")
-            for field, words in _fields(shape):
+            for field, description in _list_fields(view):
                 kind = ast.unparse(field.annotation).replace("|", "or")
-                yield f"| `{ast.unparse(field.target)}` | {kind} | {words} |"
+                yield f"| `{ast.unparse(field.target)}` | {kind} | {description} |"
             yield ""
 
 
-def _fields(shape: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, str]]:
-    following = [*shape.body[1:], None]
-    for node, after in zip(shape.body, following, strict=True):
+def _list_fields(view: ast.ClassDef) -> Iterator[tuple[ast.AnnAssign, str]]:
+    """Yield each field of a view with its description, which is the docstring below it; empty if it has none."""
+    following = [*view.body[1:], None]
+    for node, after in zip(view.body, following, strict=True):
         if isinstance(node, ast.AnnAssign):
             is_documented = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
             yield node, " ".join(after.value.value.split()) if is_documented else ""
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(render_page(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

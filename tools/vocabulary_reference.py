@@ -1,4 +1,4 @@
-"""Writes docs/vocabulary.md from the closed lists in `bot.model`: `python -m tools.vocabulary_reference`."""
+"""Write docs/vocabulary.md from the closed lists in `bot.model`: `python -m tools.vocabulary_reference`."""
 
 from __future__ import annotations
 
@@ -94,12 +94,12 @@ _STAGES = {
 }
 
 
-def page() -> str:
+def render_page() -> str:
     """Return the whole page."""
-    return "\n".join([*_lines(), ""])
+    return "\n".join([*_render_lines(), ""])
 
 
-def _lines() -> Iterator[str]:
+def _render_lines() -> Iterator[str]:
     yield from (
         "# Vocabulary",
         "",
@@ -109,39 +109,44 @@ def _lines() -> Iterator[str]:
     yield from ("## Status of an image reference", "")
     for status in OccurrenceStatus:
         yield from (f"### `{status}`", "", _STATUSES[status], "")
-        yield from _reasons(REASONS_BY_STATUS[status])
+        yield from _render_reasons(REASONS_BY_STATUS[status])
     yield from (
         "## Unsupported texts",
         "",
         "The following texts are not readable image references (`unsupported`).",
         "",
     )
-    yield from _reasons(UNSUPPORTED_REASONS)
+    yield from _render_reasons(UNSUPPORTED_REASONS)
     yield from ("## Violations that `check` finds", "")
-    yield from _table("finding", {fault.value: fault.sentence for fault in ViolationKind})
+    yield from _render_table("finding", {kind.value: kind.sentence for kind in ViolationKind})
     yield from ("A finding of the type `policy` has one of the following reasons:", "")
-    yield from _table("reason", {breach.value: breach.sentence for breach in ViolatedRule})
+    yield from _render_table("reason", {rule.value: rule.sentence for rule in ViolatedRule})
     yield from ("## Outcome of a proposal", "")
-    yield from _table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
+    yield from _render_table("outcome", {outcome.value: _OUTCOMES[outcome] for outcome in ProposalOutcome})
     yield from (
         "## Scan states without findings",
         "",
         "In these states, the vulnerabilities of an image are unknown, not zero.",
         "",
     )
-    yield from _table("state", {state.value: _SCAN_STATES[state] for state in UnscannedReason})
+    yield from _render_table("state", {state.value: _SCAN_STATES[state] for state in UnscannedReason})
     yield from ("## Stage of a failure", "")
-    yield from _table("stage", {stage.value: _STAGES[stage] for stage in FailureStage})
+    yield from _render_table("stage", {stage.value: _STAGES[stage] for stage in FailureStage})
 
 
-def _reasons(reasons: tuple[Reason, ...]) -> Iterator[str]:
+def _render_reasons(reasons: tuple[Reason, ...]) -> Iterator[str]:
     if reasons:
-        yield from _table("reason", {reason.value: reason.sentence for reason in reasons})
+        yield from _render_table("reason", {reason.value: reason.sentence for reason in reasons})
 
 
-def _table(title: str, rows: dict[str, str]) -> Iterator[str]:
-    yield from (f"| {title} | means |", "|---|---|", *(f"| `{word}` | {means} |" for word, means in rows.items()), "")
+def _render_table(title: str, meanings: dict[str, str]) -> Iterator[str]:
+    yield from (
+        f"| {title} | means |",
+        "|---|---|",
+        *(f"| `{term}` | {means} |" for term, means in meanings.items()),
+        "",
+    )
 
 
 if __name__ == "__main__":
-    PAGE.write_text(page().rstrip() + "\n", encoding="utf-8")
+    PAGE.write_text(render_page().rstrip() + "\n", encoding="utf-8")

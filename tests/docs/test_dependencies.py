@@ -13,38 +13,38 @@ from support.packaging.dependencies import (
     EVERYTHING,
     LESSER,
     PERMISSIVE,
-    licence,
-    licences,
-    locked,
-    normalized,
-    wanted,
+    find_licence,
+    list_direct_dependencies,
+    normalize_name,
+    read_lock,
+    split_expression,
 )
 from support.parts import ROOT
 
 from tools import man_page
 
 PAGE = ROOT / "docs" / "dependencies.md"
-WANTED = wanted()
+DEPENDENCIES = list_direct_dependencies()
 DEVELOPER_GROUPS = {"test", "lint"}
-DEVELOPERS = {each.package for each in WANTED if each.group in DEVELOPER_GROUPS}
-USERS = {each.package for each in WANTED if each.group not in DEVELOPER_GROUPS}
+DEVELOPERS = {each.package for each in DEPENDENCIES if each.group in DEVELOPER_GROUPS}
+USERS = {each.package for each in DEPENDENCIES if each.group not in DEVELOPER_GROUPS}
 COMPANIONS = {"azure-core": "azure-identity", "botocore": "boto3", "markupsafe": "jinja2", "pydantic-core": "pydantic"}
 """What is imported as a part of something that is asked for: its types stand in that one's signatures."""
 TESTED = ROOT / "tests" / "requirements.lock"
 
 
 def test_every_direct_dependency_has_a_reason():
-    assert len(WANTED) > len(USERS) > 0
-    assert [f"{each.package} ({each.group})" for each in WANTED if not each.reason] == []
+    assert len(DEPENDENCIES) > len(USERS) > 0
+    assert [f"{each.package} ({each.group})" for each in DEPENDENCIES if not each.reason] == []
 
 
 @pytest.mark.parametrize(
-    "dependency", [each for each in WANTED if each.group not in DEVELOPER_GROUPS], ids=lambda each: each.package
+    "dependency", [each for each in DEPENDENCIES if each.group not in DEVELOPER_GROUPS], ids=lambda each: each.package
 )
 def test_page_has_a_row_for_each_direct_dependency(dependency):
     extra = "" if dependency.group == "default" else f" (`{dependency.group}`)"
-    terms = licence(dependency.package)
-    mark = " ¹" if licences(terms) & LESSER else ""
+    terms = find_licence(dependency.package)
+    mark = " ¹" if split_expression(terms) & LESSER else ""
     row = f"| {dependency.package}{extra} | {dependency.reason} | {terms}{mark} |"
     assert row in PAGE.read_text(encoding="utf-8").splitlines()
 
@@ -55,30 +55,30 @@ def test_page_has_no_row_for_other_packages():
 
 
 def test_page_names_every_package_under_a_lesser_licence():
-    lesser = {package for package in locked(EVERYTHING) if licences(licence(package)) & LESSER}
+    lesser = {package for package in read_lock(EVERYTHING) if split_expression(find_licence(package)) & LESSER}
     assert {package for package in lesser if package not in PAGE.read_text(encoding="utf-8")} == set()
 
 
-@pytest.mark.parametrize("package", locked(EVERYTHING))
+@pytest.mark.parametrize("package", read_lock(EVERYTHING))
 def test_what_is_installed_is_under_a_licence_that_goes_with_ours(package):
-    assert licences(licence(package)) <= PERMISSIVE | LESSER
+    assert split_expression(find_licence(package)) <= PERMISSIVE | LESSER
 
 
 def test_the_locks_hold_what_the_project_asks_for():
-    default = {each.package for each in WANTED if each.group == "default"}
+    default = {each.package for each in DEPENDENCIES if each.group == "default"}
     for lock, asked in ((DEFAULT, default), (EVERYTHING, USERS), (TESTED, USERS | DEVELOPERS)):
-        assert {each.package for each in locked(lock).values() if "basebump" in each.asked_by} == asked, lock.name
+        assert {each.package for each in read_lock(lock).values() if "basebump" in each.required_by} == asked, lock.name
 
 
 def test_tests_run_with_the_versions_of_the_locks():
-    tested = {each.package: each.version for each in locked(TESTED).values()}
+    tested = {each.package: each.version for each in read_lock(TESTED).values()}
     for lock in (DEFAULT, EVERYTHING):
-        assert {each.package: each.version for each in locked(lock).values()}.items() <= tested.items(), lock.name
+        assert {each.package: each.version for each in read_lock(lock).values()}.items() <= tested.items(), lock.name
 
 
 def test_the_code_imports_what_the_project_asks_for_and_nothing_else():
     known = packages_distributions()
-    imported = {normalized(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
+    imported = {normalize_name(name) for module in _imported() for name in known.get(module, [f"nothing has {module}"])}
     assert imported - USERS == imported & COMPANIONS.keys()
     assert {COMPANIONS[each] for each in imported & COMPANIONS.keys()} <= USERS
     read_by_name = {"psycopg", "tzdata"}
@@ -94,9 +94,9 @@ def _imported():
 
 
 def test_the_manual_is_made_from_the_commands():
-    assert man_page.PAGE.read_text(encoding="utf-8") == man_page.page(), "make docs"
+    assert man_page.PAGE.read_text(encoding="utf-8") == man_page.render_page(), "make docs"
 
 
 def test_no_word_of_the_manual_asks_anything_of_its_formatter():
-    assert man_page.roff(".so /etc/passwd\n\\X'x' --a …") == r"\&.so /etc/passwd \eX'x' \-\-a \[u2026]"
-    assert man_page.roff("'tis") == r"\&'tis"
+    assert man_page.escape_roff(".so /etc/passwd\n\\X'x' --a …") == r"\&.so /etc/passwd \eX'x' \-\-a \[u2026]"
+    assert man_page.escape_roff("'tis") == r"\&'tis"

@@ -19,12 +19,12 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def test_the_vocabulary_page_is_made_from_the_model():
     page = vocabulary_reference.PAGE.read_text(encoding="utf-8")
-    assert page == vocabulary_reference.page().rstrip() + "\n", "python -m tools.vocabulary_reference"
+    assert page == vocabulary_reference.render_page().rstrip() + "\n", "python -m tools.vocabulary_reference"
 
 
 def test_the_page_of_files_has_the_kinds_of_the_table():
     page = kinds_reference.PAGE.read_text(encoding="utf-8")
-    assert page == kinds_reference.page(page), "python -m tools.kinds_reference"
+    assert page == kinds_reference.render_page(page), "python -m tools.kinds_reference"
 
 
 def test_the_page_of_files_names_every_format():
@@ -84,7 +84,7 @@ def test_the_changelog_names_every_command_and_kind_of_scanner():
 
 def test_the_page_of_templates_is_made_from_the_views():
     text = view_reference.PAGE.read_text(encoding="utf-8")
-    assert view_reference.page(text) == text, "python -m tools.view_reference"
+    assert view_reference.render_page(text) == text, "python -m tools.view_reference"
 
 
 @pytest.mark.parametrize(

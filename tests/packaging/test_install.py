@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
-from support.packaging.dependencies import DEFAULT, locked, normalized, wanted
+from support.packaging.dependencies import DEFAULT, list_direct_dependencies, normalize_name, read_lock
 from support.packaging.distributions import Built
 from support.packaging.pythons import VERSIONS, find_python
 from support.parts import ROOT
 
 from bot import __version__
-from tools.sbom import sbom
+from tools.sbom import build_sbom
 
 pytestmark = pytest.mark.slow
 
@@ -89,13 +89,14 @@ def test_man_finds_its_page_beside_the_command(folder):
 @pytest.mark.parametrize("folder", VERSIONS[:1], indirect=True)
 def test_its_sbom_names_every_package_of_the_lock_and_who_asks_for_it(folder):
     """Made as `make sbom` makes it, and held to CycloneDX's own schema."""
-    text = sbom(folder)
+    text = build_sbom(folder)
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     document = json.loads(text)
-    locked_here = {(each.package, each.version) for each in locked(DEFAULT).values()}
-    assert {(normalized(each["name"]), each["version"]) for each in document["components"]} == locked_here
+    locked_here = {(each.package, each.version) for each in read_lock(DEFAULT).values()}
+    assert {(normalize_name(each["name"]), each["version"]) for each in document["components"]} == locked_here
     assert all(each["licenses"] and each["purl"].startswith("pkg:pypi/") for each in document["components"])
     about = document["metadata"]["component"]
     assert (about["name"], about["version"], about["type"]) == ("basebump", __version__, "application")
     (asked,) = (each["dependsOn"] for each in document["dependencies"] if each["ref"] == about["bom-ref"])
-    assert {normalized(each) for each in asked} == {each.package for each in wanted() if each.group == "default"}
+    expected = {each.package for each in list_direct_dependencies() if each.group == "default"}
+    assert {normalize_name(each) for each in asked} == expected

@@ -192,7 +192,7 @@ def test_every_file_tells_editors_where_the_schema_is(path):
 
 def test_the_reference_in_the_documentation_is_that_of_the_schema():
     text = config_reference.PAGE.read_text(encoding="utf-8")
-    assert config_reference.page(text) == text, "python -m tools.config_reference"
+    assert config_reference.render_page(text) == text, "python -m tools.config_reference"
     assert all(f"| `{key}` |" in text for key in build_json_schema()["properties"])
 
 

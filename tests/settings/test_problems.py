@@ -60,7 +60,7 @@ WRONG = [
     ("trust: [{image: '**', notation: {subjects: [O=Acme]}}]", "trust[0].notation.certificates", "is required"),
     ("trust: [{image: nginx, keys: [a.pub]}]", "trust[0].image", "write `docker.io/library/nginx`"),
     ("trust: [{image: '**', keys: [none.pub]}]", "trust[0].keys[0]", "could not be read: No such file"),
-    ("trust: [{image: '**', keys: [basebump.yaml]}]", "trust[0].keys[0]", "does not contain a public key in PEM format"),
+    ("trust: [{image: '**', keys: [basebump.yaml]}]", "trust[0].keys[0]", "not contain a public key in PEM format"),
     ("policy: [{require: {signature: true}}]", "policy[0].require.signature", "list under `trust` who may sign"),
     ("upstream: docker.io", "upstream", "is not a key here"),
     ("regestries: []", "regestries", "did you mean `registries`?"),
@@ -191,7 +191,7 @@ WRONG = [
     (
         "forges: [{kind: github, app: {id: 7, key_env: K}}, {kind: github, app: {id: 7, key_env: K}}]",
         "forges[1]",
-        "selects all repositories of the App 7 is installed on, and so does forges[0]",
+        "selects all repositories of the App 7, and so does forges[0]",
     ),
     ("forges: [{kind: github, repositories: [a/b], token: x}]", "forges[0].token", "did you mean `token_env`?"),
     ("forges: [{kind: github, repositories: [a/b], url: 'http://x.example'}]", "forges[0].url", "https://"),

@@ -20,15 +20,15 @@ PERMISSIVE = frozenset(
 LESSER = frozenset({"LGPL-3.0-only", "LGPL-3.0-or-later"})
 """Licences that allow use by any program in which the package can be replaced."""
 
-_WORDS = {
+_SPDX_IDENTIFIERS = {
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "LGPLv3+": "LGPL-3.0-or-later",
     "MIT License": "MIT",
 }
-"""SPDX identifiers of licence names that older package metadata use."""
-_READ = {
+"""The SPDX identifiers of licence names in older package metadata."""
+_LICENCES_BY_PACKAGE = {
     "cronsim": "BSD-3-Clause",
     "dockerfile-parse": "BSD-3-Clause",
     "google-re2": "BSD-3-Clause",
@@ -44,8 +44,8 @@ _READ = {
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A direct dependency in `pyproject.toml`; `group` is `default`, an extra, or a dependency group."""
+class DirectDependency:
+    """A direct dependency in `pyproject.toml`. `group` is `default`, an extra, or a dependency group."""
 
     group: str
     package: str
@@ -53,27 +53,27 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Locked:
-    """A package of a lock and the packages that require it; `basebump` stands for a direct dependency."""
+class LockedPackage:
+    """A package in a lock, and the packages that require it: `basebump` if it is a direct dependency."""
 
     package: str
     version: str
-    asked_by: frozenset[str]
+    required_by: frozenset[str]
 
 
-def normalized(requirement: str) -> str:
+def normalize_name(requirement: str) -> str:
     """Return the normalized package name of a requirement: `psycopg` for `psycopg[binary]>=3.2`."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()
 
 
-def wanted() -> list[Wanted]:
-    """Return all direct dependencies; the reason is the comment after the requirement, or an empty string."""
+def list_direct_dependencies() -> list[DirectDependency]:
+    """Return all direct dependencies. The reason is the comment after the requirement; empty if there is none."""
     text = PROJECT.read_text(encoding="utf-8")
     project = tomllib.loads(text)
     groups = {"default": project["project"]["dependencies"]}
     groups |= project["project"]["optional-dependencies"] | project["dependency-groups"]
     return [
-        Wanted(group, normalized(requirement), _comment(text, group, requirement))
+        DirectDependency(group, normalize_name(requirement), _comment(text, group, requirement))
         for group, requirements in groups.items()
         for requirement in requirements
     ]
@@ -87,7 +87,7 @@ def _comment(text: str, group: str, requirement: str) -> str:
     return line.partition(" # ")[2].strip()
 
 
-def locked(lock: Path) -> dict[str, Locked]:
+def read_lock(lock: Path) -> dict[str, LockedPackage]:
     """Return the packages of a lock by name, with the packages that require them on any platform."""
     found = {}
     text = lock.read_text(encoding="utf-8")
@@ -96,22 +96,24 @@ def locked(lock: Path) -> dict[str, Locked]:
         if head is None:
             raise ValueError(f"cannot parse {lock.name} from this line on: {block}")
         via = re.findall(r"^ +#(?: via|  ) ([\w.-]+)(?: \(pyproject\.toml[^)]*\))?$", block, re.MULTILINE)
-        found[head[1]] = Locked(head[1], head[2], frozenset(via))
+        found[head[1]] = LockedPackage(head[1], head[2], frozenset(via))
     return found
 
 
-def licence(package: str) -> str:
-    """Return the SPDX licence expression of an installed package, from its metadata."""
-    if package in _READ:
-        return _READ[package]
-    said = metadata.metadata(package)
-    classified = re.findall(r"^License :: .*:: (.+)$", "\n".join(said.get_all("Classifier", [])), re.MULTILINE)
-    for words in filter(None, [said.get("License-Expression"), said.get("License", "").strip(), *classified]):
-        spelled = _WORDS.get(words, words)
-        if licences(spelled) <= PERMISSIVE | LESSER:
-            return spelled
-    raise ValueError(f"{package}: metadata name no known licence; hint: read its licence file and add it to _READ")
+def find_licence(package: str) -> str:
+    """Return the SPDX licence expression of an installed package. Raises ValueError if it is not known."""
+    if package in _LICENCES_BY_PACKAGE:
+        return _LICENCES_BY_PACKAGE[package]
+    about = metadata.metadata(package)
+    classified = re.findall(r"^License :: .*:: (.+)$", "\n".join(about.get_all("Classifier", [])), re.MULTILINE)
+    for name in filter(None, [about.get("License-Expression"), about.get("License", "").strip(), *classified]):
+        identifier = _SPDX_IDENTIFIERS.get(name, name)
+        if split_expression(identifier) <= PERMISSIVE | LESSER:
+            return identifier
+    hint = "read its licence file, and add the package to _LICENCES_BY_PACKAGE"
+    raise ValueError(f"{package}: its metadata have no known licence; hint: {hint}")
 
 
-def licences(expression: str) -> set[str]:
+def split_expression(expression: str) -> set[str]:
+    """Return the licences in an SPDX licence expression."""
     return set(re.split(r" (?:AND|OR|WITH) ", expression))
