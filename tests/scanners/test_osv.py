@@ -299,7 +299,7 @@ class TestNeverZero:
             scanner = OsvScanner(listener.url, scene.hub.create_sbom_finder(), now=lambda: NOW)
             (check,) = scanner.examine(DiagnosisTarget(RunLevel.REPORT, "basebump/"))
         assert check.status is CheckStatus.PROBLEM
-        assert "not a list of results" in check.result
+        assert "did not return a list of results" in check.result
 
     def test_a_record_that_is_not_there_fails(self, scene, api):
         stand = api(debian("CVE-2026-0002", "bash"))

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import pytest
 from support.clouds.azure_scene import MANAGERS, manager
@@ -48,6 +49,40 @@ class Case:
     line: TagRef = LINE
 
 
+def make_osv_case(stack: ExitStack) -> Case:
+    store = ImageStore()
+    registry = stack.enter_context(LoopbackRegistry(store))
+    api = OsvStand(debian_record("CVE-2026-0001", "bash"))
+    stack.enter_context(api.listener)
+    made = build_image([build_layer({"a": b"a"})])
+    purl = "pkg:deb/debian/bash@5?distro=debian-12&upstream=bash"
+    pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
+    hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
+    scanner = OsvScanner(api.listener.url, hub.create_sbom_finder(), now=lambda: datetime.now(UTC))
+    return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
+
+
+def make_defender_case(stack: ExitStack, folder: Path) -> Case:
+    certificate, store = Certificate.make(folder, *MANAGERS), ImageStore()
+    entra = stack.enter_context(Entra(certificate))
+    graph = stack.enter_context(Graph(certificate, entra))
+    tunnel = stack.enter_context(manager(graph))
+    registry = stack.enter_context(LoopbackRegistry(store))
+    made = build_image([build_layer({"a": b"a"})])
+    pushed = store.put("library/base", build_index([made]))
+    graph.rows = [grouped(made.digest, "CVE-2026-0001", at=datetime.now(UTC).isoformat())]
+    hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
+    environment = {"SSL_CERT_FILE": str(certificate.path), **tunnel.environment}
+    http = HttpClient({graph.host: HostTrust()}, environment=environment)
+    scanner = DefenderScanner(
+        ResourceGraph(graph.host, lambda: entra.token(graph.audience), http),
+        partial(resolve_platform_manifests, hub),
+        now=lambda: datetime.now(UTC),
+        max_age=timedelta(days=3),
+    )
+    return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
+
+
 @pytest.fixture
 def make(request, tmp_path):
     with ExitStack() as stack:
@@ -69,44 +104,12 @@ def make(request, tmp_path):
             scanner = ReportScanner(tmp_path, lambda subject: frozenset({subject.digest}), **options)
             return Case(scanner, ScanSubject(LINE, digest("image"), "linux/amd64"))
 
-        def osv() -> Case:
-            store = ImageStore()
-            registry = stack.enter_context(LoopbackRegistry(store))
-            api = OsvStand(debian_record("CVE-2026-0001", "bash"))
-            stack.enter_context(api.listener)
-            made = build_image([build_layer({"a": b"a"})])
-            purl = "pkg:deb/debian/bash@5?distro=debian-12&upstream=bash"
-            pushed = store.put("library/base", by_buildkit(made, statement(spdx(purl), made.digest)))
-            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
-            scanner = OsvScanner(api.listener.url, hub.create_sbom_finder(), now=lambda: datetime.now(UTC))
-            return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
-
-        def from_defender() -> Case:
-            certificate, store = Certificate.make(tmp_path, *MANAGERS), ImageStore()
-            entra = stack.enter_context(Entra(certificate))
-            graph = stack.enter_context(Graph(certificate, entra))
-            tunnel = stack.enter_context(manager(graph))
-            registry = stack.enter_context(LoopbackRegistry(store))
-            made = build_image([build_layer({"a": b"a"})])
-            pushed = store.put("library/base", build_index([made]))
-            graph.rows = [grouped(made.digest, "CVE-2026-0001", at=datetime.now(UTC).isoformat())]
-            hub = OciRegistry([RegistryEntry("docker.io", mirror=registry.host, is_insecure=True)], environment={})
-            environment = {"SSL_CERT_FILE": str(certificate.path), **tunnel.environment}
-            http = HttpClient({graph.host: HostTrust()}, environment=environment)
-            scanner = DefenderScanner(
-                ResourceGraph(graph.host, lambda: entra.token(graph.audience), http),
-                partial(resolve_platform_manifests, hub),
-                now=lambda: datetime.now(UTC),
-                max_age=timedelta(days=3),
-            )
-            return Case(scanner, ScanSubject(LINE, pushed, "linux/amd64"))
-
         kinds: dict[str, Callable[[], Case]] = {
             "trivy": trivy,
             "grype": grype,
             "report": reports,
-            "osv": osv,
-            "defender": from_defender,
+            "osv": lambda: make_osv_case(stack),
+            "defender": lambda: make_defender_case(stack, tmp_path),
             "none": lambda: Case(NoScanner(), None),
             "missing": lambda: Case(MissingScanner("trivy"), None),
         }
