@@ -1,1 +1,1 @@
-"""The registry, images and repositories of `basebump demo`."""
+"""The registry, the images and the repositories of `basebump demo`."""

@@ -1,8 +1,8 @@
-"""Writes files of bbolt, the key-value store that Trivy keeps its vulnerability database in.
+"""Writes files of bbolt, the key-value store in which Trivy keeps its vulnerability database.
 
-The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go, bucket.go): pages of one
-size; two meta pages that name the root bucket and the free list; every bucket a B+tree of leaf and branch pages, with
-its elements sorted by key. All numbers are little-endian.
+The format is version 2 of https://github.com/etcd-io/bbolt (internal/common: page.go, meta.go, bucket.go). A file
+consists of pages of one size. Two meta pages name the root bucket and the free list. Every bucket is a B+tree of leaf
+and branch pages, whose elements are sorted by key. All numbers are little-endian.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 PAGE_SIZE = 4096
-"""Bytes; bbolt's own choice on machines with memory pages of that size. A reader finds it in the meta page."""
+"""The size of a page in bytes. bbolt uses the same size on machines with memory pages of this size, and readers find
+the size in the meta page."""
 MAGIC = 0xED0CDAED
 VERSION = 2
 
-_PAGE_HEADER = struct.Struct("<QHHI")  # page, kind, number of elements, number of pages that follow as one with it
+_PAGE_HEADER = struct.Struct("<QHHI")  # page, kind, number of elements, number of further pages
 _LEAF_ELEMENT = struct.Struct("<IIII")  # flags, distance to the key, size of the key, size of the value
 _BRANCH_ELEMENT = struct.Struct("<IIQ")  # distance to the key, size of the key, page of the child
 _BUCKET = struct.Struct("<QQ")  # root page, sequence
@@ -31,7 +32,7 @@ _FREE_LIST = 2
 _FIRST_FREE = 3
 
 Bucket = Mapping[str, "bytes | Bucket"]
-"""A bucket: keys with values, and keys with nested buckets."""
+"""A bucket. Each key has a value or a nested bucket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class _LeafElement:
 
 @dataclass(frozen=True, slots=True)
 class _BranchElement:
-    """An element of a branch page: a child page, and its first key."""
+    """An element of a branch page, which is a child page and the first key in this page."""
 
     key: bytes
     page: int
@@ -69,13 +70,13 @@ def encode_database(root: Bucket) -> bytes:
 
 
 class _PageWriter:
-    """Writes pages from the leaves up, so that every page is written before the one that points to it."""
+    """Writes pages from the leaves up, so that every page is written before the page that points to it."""
 
     def __init__(self) -> None:
         self._pages = bytearray(_FIRST_FREE * PAGE_SIZE)
 
     def write_bucket(self, content: Bucket) -> int:
-        """Write a bucket and the buckets inside; return the number of its root page."""
+        """Write a bucket and its nested buckets, and return the number of the bucket's root page."""
         items = [self._build_leaf_element(key.encode(), content[key]) for key in sorted(content, key=str.encode)]
         level = [
             _BranchElement(
@@ -91,7 +92,7 @@ class _PageWriter:
         return level[0].page
 
     def finish(self, root: int) -> bytes:
-        """Write the meta pages and the free list; return the whole file."""
+        """Write the meta pages and the free list, and return the whole file."""
         count = len(self._pages) // PAGE_SIZE
         self._write_at(_FREE_LIST, _PAGE_HEADER.pack(_FREE_LIST, _FREE_LIST_PAGE, 0, 0))
         for transaction in _META_PAGES:
@@ -106,7 +107,7 @@ class _PageWriter:
         return _LeafElement(key, _BUCKET.pack(self.write_bucket(value), 0), _IS_BUCKET)
 
     def _append_page(self, kind: int, elements: int, body: bytes) -> int:
-        """Append a page, followed by as many as `body` needs; return the number of the first."""
+        """Append as many pages as `body` needs, and return the number of the first page."""
         number = len(self._pages) // PAGE_SIZE
         needed = -(-(_PAGE_HEADER.size + len(body)) // PAGE_SIZE)
         self._pages += bytes(needed * PAGE_SIZE)
@@ -119,9 +120,10 @@ class _PageWriter:
 
 
 def _split_into_pages(elements: Sequence[_Element]) -> list[list[_Element]]:
-    """Split elements into groups that fit a page.
+    """Split elements into groups that fit on a page. A group with long keys may need several pages.
 
-    A group has at least two elements: with one long key on each page, the tree would never get narrower.
+    A group has at least two elements, unless it is the last group. With one element on each page, the tree would never
+    get narrower.
     """
     groups: list[list[_Element]] = []
     room = 0
@@ -151,7 +153,10 @@ def _encode_branch(children: Sequence[_BranchElement]) -> bytes:
 
 
 def _encode_body(contents: Sequence[bytes], encode_element: Callable[[int, int], bytes]) -> bytes:
-    """Return the body of a page: elements, each with the distance from its start to its content, and the contents."""
+    """Return the body of a page, which consists of all elements and then all contents.
+
+    `encode_element` gets the number of an element, and the distance from the start of the element to its content.
+    """
     return b"".join([*_encode_elements(contents, encode_element), *contents])
 
 
@@ -163,7 +168,7 @@ def _encode_elements(contents: Sequence[bytes], encode_element: Callable[[int, i
 
 
 def compute_fnv_1a(content: bytes) -> int:
-    """Return the 64-bit FNV-1a hash of `content`, which is the checksum of a meta page."""
+    """Return the 64-bit FNV-1a hash of `content`. bbolt uses it as the checksum of a meta page."""
     value = 0xCBF29CE484222325
     for byte in content:
         value = (value ^ byte) * 0x100000001B3 % 2**64

@@ -1,4 +1,4 @@
-"""The made-up images of the demo's registry: each as it was last month, and as rebuilt since."""
+"""The made-up images in the demo's registry. Each image exists as it was last month and as it was rebuilt since."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bot.model.evidence import Severity
 from bot.model.reference import Digest
 
 DATABASE = ("trivy-db", "2")
-"""The repository and tag of the vulnerability database, which the same registry serves."""
+"""The repository and the tag of the vulnerability database, which is in the same registry."""
 _LAST_MONTH = timedelta(days=34)
 _YESTERDAY = timedelta(days=1)
 
 _Versions = Mapping[str, tuple[str, str]]
-"""Source packages with their versions of last month and now."""
+"""Source packages, each with its version in last month's image and in today's image."""
 
 _DEBIAN: _Versions = {
     "openssl": ("3.0.15-1", "3.0.17-1"),
@@ -63,10 +63,10 @@ _ADVISORIES = (
 
 @dataclass(frozen=True, slots=True)
 class RebuiltTag:
-    """A tag, with its digest of last month and that of today."""
+    """A tag, with the digest to which it pointed last month and the digest to which it points today."""
 
     repository: str
-    """The repository on Docker Hub: `library/python`."""
+    """The repository on Docker Hub, such as `library/python`."""
     tag: str
     last_month: Digest
     today: Digest
@@ -84,7 +84,7 @@ class DemoImages:
 
 
 def build_demo_images(now: datetime) -> DemoImages:
-    """Build every image of last month and of today, and a vulnerability database with what the rebuilds fixed."""
+    """Build last month's and today's images, and a database with the vulnerabilities that today's images fix."""
     store = ImageStore()
     database = VulnerabilityDatabase(_VULNERABILITIES, _ADVISORIES, now - timedelta(hours=5))
     store.set_tag(*DATABASE, database.build_database_artifact())

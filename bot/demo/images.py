@@ -1,4 +1,4 @@
-"""Made-up images: tiny root file systems that scanners recognise, as OCI or Docker images in memory."""
+"""Made-up OCI images in memory. They contain tiny root file systems that scanners recognise."""
 
 from __future__ import annotations
 
@@ -16,19 +16,15 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
-DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
-DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
-DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
-DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 
 DEFAULT_CREATED = datetime(2026, 1, 1, tzinfo=UTC)
 
 Files = Mapping[str, bytes]
-"""The regular files of a root file system: paths without a leading slash, and contents."""
+"""The regular files of a root file system. Each path has no leading slash, and is the key of a content."""
 
 
 def compute_digest(content: bytes) -> Digest:
-    """Return the digest of `content`, by which registries identify it."""
+    """Return the digest of `content`, by which registries identify the content."""
     return Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
@@ -39,7 +35,7 @@ class DemoPackage:
     name: str
     version: str
     source: str = ""
-    """The source package that it was built from, if that has another name."""
+    """The source package from which the package was built; empty if both have the same name."""
 
     @property
     def source_name(self) -> str:
@@ -49,7 +45,7 @@ class DemoPackage:
 def build_debian_root(
     release: str, packages: Iterable[DemoPackage], *, architecture: str = "amd64"
 ) -> dict[str, bytes]:
-    """Return the files by which a scanner recognises Debian `release` (`12.11`) and its installed packages."""
+    """Return the files by which scanners recognise a Debian release (such as `12.11`) and its installed packages."""
     major = release.partition(".")[0]
     names = f'PRETTY_NAME="Debian GNU/Linux {major}"\nNAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="{major}"\n'
     return {
@@ -76,7 +72,7 @@ def _format_dpkg_entry(package: DemoPackage, architecture: str) -> str:
 def build_alpine_root(
     release: str, packages: Iterable[DemoPackage], *, architecture: str = "x86_64"
 ) -> dict[str, bytes]:
-    """Return the files by which a scanner recognises Alpine `release` (`3.20.3`) and its installed packages."""
+    """Return the files by which scanners recognise an Alpine release (such as `3.20.3`) and its installed packages."""
     names = f'NAME="Alpine Linux"\nID=alpine\nVERSION_ID={release}\nPRETTY_NAME="Alpine Linux v{release}"\n'
     return {
         "etc/alpine-release": f"{release}\n".encode(),
@@ -92,7 +88,7 @@ def _format_apk_entry(package: DemoPackage, architecture: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ImageLayer:
-    """A layer; it is not compressed, so that its digest does not depend on the version of a compressor."""
+    """A layer. It is not compressed, so that its digest does not depend on the version of a compression library."""
 
     content: bytes
     media_type: str = OCI_LAYER
@@ -104,12 +100,12 @@ class ImageLayer:
 
 
 def build_layer(files: Files) -> ImageLayer:
-    """Pack files into a layer, with the folders above them; the bytes are the same every time."""
+    """Pack files and the folders above them into a layer. The same files always result in the same bytes."""
     return ImageLayer(pack(files))
 
 
 def pack(files: Files) -> bytes:
-    """Return a sorted tar of files and the folders above them, without times and owners."""
+    """Return a tar archive of files and the folders above them. It is sorted, and contains no times and owners."""
     folders = {"/".join(parts[:end]) for path in files for parts in [path.split("/")] for end in range(1, len(parts))}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -132,9 +128,7 @@ class PlatformImage:
     media_type: str
     blobs: tuple[bytes, ...]
     platform: str | None = None
-    """`os/architecture[/variant]`; None for an artifact, which has no platform."""
-    descriptor_annotations: Mapping[str, str] = field(default_factory=dict)
-    """Annotations of the image's descriptor in an index."""
+    """`os/architecture[/variant]`; None for an artifact that is not an image."""
 
     @property
     def digest(self) -> Digest:
@@ -143,7 +137,7 @@ class PlatformImage:
 
 @dataclass(frozen=True, slots=True)
 class ImageIndex:
-    """An index: a list of images, one for each platform."""
+    """An image index, which lists one image for each platform."""
 
     content: bytes
     media_type: str
@@ -161,7 +155,6 @@ def build_image(
     labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     created: datetime | None = DEFAULT_CREATED,
-    is_docker: bool = False,
     start_config: Mapping[str, object] | None = None,
 ) -> PlatformImage:
     """Create an image for a platform.
@@ -171,9 +164,8 @@ def build_image(
         platform: `os/architecture[/variant]`.
         labels: Labels of its config.
         annotations: Annotations of its manifest.
-        created: The time in its config; None for a config without one.
-        is_docker: Use the media types of Docker's schema 2 instead of OCI's.
-        start_config: Keys of its config for the start of a container, such as `User` and `Entrypoint`.
+        created: The build time in its config; None for a config without a build time.
+        start_config: Keys of its config that determine how a container starts, such as `User` and `Entrypoint`.
     """
     config: dict[str, object] = {
         **({"created": _format_timestamp(created)} if created else {}),
@@ -185,13 +177,13 @@ def build_image(
     blob = _encode_json(config)
     manifest: dict[str, object] = {
         "schemaVersion": 2,
-        "mediaType": DOCKER_MANIFEST if is_docker else OCI_MANIFEST,
-        "config": _build_descriptor(DOCKER_CONFIG if is_docker else OCI_CONFIG, blob),
-        "layers": [_build_descriptor(DOCKER_LAYER if is_docker else item.media_type, item.content) for item in layers],
+        "mediaType": OCI_MANIFEST,
+        "config": _build_descriptor(OCI_CONFIG, blob),
+        "layers": [_build_descriptor(item.media_type, item.content) for item in layers],
         **({"annotations": dict(annotations)} if annotations else {}),
     }
     blobs = (blob, *(item.content for item in layers))
-    return PlatformImage(_encode_json(manifest), str(manifest["mediaType"]), blobs, platform)
+    return PlatformImage(_encode_json(manifest), OCI_MANIFEST, blobs, platform)
 
 
 def build_artifact(
@@ -210,46 +202,21 @@ def build_artifact(
     return PlatformImage(_encode_json(manifest), OCI_MANIFEST, (empty, *(item.content for item in layers)))
 
 
-def build_attestation(subject: PlatformImage) -> PlatformImage:
-    """Create a manifest as BuildKit adds it to an index for an image's attestations; it cannot be run.
-
-    https://github.com/moby/buildkit/blob/master/docs/attestations/attestation-storage.md
-    """
-    statement = _encode_json({"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicate": {}})
-    attestation_manifest = build_artifact(
-        "application/vnd.in-toto+json", [ImageLayer(statement, "application/vnd.in-toto+json")]
-    )
-    descriptor_annotations = {
-        "vnd.docker.reference.type": "attestation-manifest",
-        "vnd.docker.reference.digest": subject.digest,
-    }
-    return PlatformImage(
-        attestation_manifest.content,
-        attestation_manifest.media_type,
-        attestation_manifest.blobs,
-        "unknown/unknown",
-        descriptor_annotations,
-    )
-
-
-def build_index(
-    children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None, is_docker: bool = False
-) -> ImageIndex:
-    """Create an OCI image index of images, or a Docker manifest list."""
-    media_type = DOCKER_INDEX if is_docker else OCI_INDEX
+def build_index(children: Sequence[PlatformImage], *, annotations: Mapping[str, str] | None = None) -> ImageIndex:
+    """Create an OCI image index of images."""
     content = {
         "schemaVersion": 2,
-        "mediaType": media_type,
+        "mediaType": OCI_INDEX,
         "manifests": [
             {
-                **_build_descriptor(child.media_type, child.content, child.descriptor_annotations),
+                **_build_descriptor(child.media_type, child.content),
                 **({"platform": _split_platform(child.platform)} if child.platform else {}),
             }
             for child in children
         ],
         **({"annotations": dict(annotations)} if annotations else {}),
     }
-    return ImageIndex(_encode_json(content), media_type, tuple(children))
+    return ImageIndex(_encode_json(content), OCI_INDEX, tuple(children))
 
 
 def _build_descriptor(
@@ -288,49 +255,41 @@ class StoredManifest:
 
 
 class ImageStore:
-    """The content of a registry, in memory; a manifest stays, even without a tag, until it is removed."""
+    """The content of a registry in memory. A manifest without a tag is kept until it is removed."""
 
     def __init__(self) -> None:
-        self._manifests: dict[tuple[str, str], StoredManifest] = {}
-        self._blobs: dict[tuple[str, str], bytes] = {}
+        self.manifests: dict[tuple[str, str], StoredManifest] = {}
+        """The manifests by repository and digest; the images of an index come before the index."""
+        self.blobs: dict[tuple[str, str], bytes] = {}
+        """The blobs by repository and digest."""
         self._tags: dict[tuple[str, str], Digest] = {}
 
     def put(self, repository: str, item: PlatformImage | ImageIndex) -> Digest:
-        """Store an image, or an index with its images, by digest."""
+        """Store an image, or an index and its images, without a tag. Return the digest of `item`."""
         for child in item.children if isinstance(item, ImageIndex) else (item,):
-            self._manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
-            self._blobs.update({(repository, compute_digest(blob)): blob for blob in child.blobs})
-        self._manifests[repository, item.digest] = StoredManifest(item.content, item.media_type)
+            self.manifests[repository, child.digest] = StoredManifest(child.content, child.media_type)
+            self.blobs.update({(repository, compute_digest(blob)): blob for blob in child.blobs})
+        self.manifests[repository, item.digest] = StoredManifest(item.content, item.media_type)
         return item.digest
 
     def set_tag(self, repository: str, tag: str, item: PlatformImage | ImageIndex) -> Digest:
-        """Store an image or an index and point `tag` to it; return its digest."""
+        """Store an image, or an index and its images, and point `tag` to it. Return the digest of `item`."""
         digest = self.put(repository, item)
         self._tags[repository, tag] = digest
         return digest
 
     def remove(self, repository: str, digest: Digest) -> None:
         """Delete a manifest and every tag that points to it."""
-        self._manifests.pop((repository, digest), None)
+        self.manifests.pop((repository, digest), None)
         for key in [key for key, target in list(self._tags.items()) if key[0] == repository and target == digest]:
             del self._tags[key]
 
     def find_manifest(self, repository: str, reference: str) -> StoredManifest | None:
-        """Return the manifest of a tag or a digest; None if there is none."""
-        return self._manifests.get((repository, self._tags.get((repository, reference), reference)))
+        """Return the manifest that a tag or a digest refers to. Return None if the store does not have it."""
+        return self.manifests.get((repository, self._tags.get((repository, reference), reference)))
 
     def find_blob(self, repository: str, digest: str) -> bytes | None:
-        return self._blobs.get((repository, digest))
-
-    def list_manifests(self) -> dict[str, tuple[StoredManifest, ...]]:
-        """Return the manifests of each repository; the images of an index come before it."""
-        manifests_by_repository: dict[str, tuple[StoredManifest, ...]] = {}
-        for (repository, _), manifest in list(self._manifests.items()):
-            manifests_by_repository[repository] = (*manifests_by_repository.get(repository, ()), manifest)
-        return manifests_by_repository
-
-    def list_blobs(self, repository: str) -> tuple[bytes, ...]:
-        return tuple(blob for (holder, _), blob in list(self._blobs.items()) if holder == repository)
+        return self.blobs.get((repository, digest))
 
     def list_tags(self, repository: str) -> dict[str, Digest]:
         """Return the digest of each tag of a repository, sorted by tag."""

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from bot.demo.images import ImageStore, compute_digest
 
 IDLE_TIMEOUT = 30
-"""Seconds that a connection may be idle between two requests."""
+"""Seconds after which a connection without a request is closed."""
 
 _OBJECT_PATH = re.compile(
     r"/v2/(?P<repository>[a-z0-9._/-]+)/(?P<kind>manifests|blobs)/(?P<reference>[A-Za-z0-9._:-]+)"
@@ -29,7 +29,7 @@ _TAGS_PATH = re.compile(r"/v2/(?P<repository>[a-z0-9._/-]+)/tags/list")
 
 @dataclass(frozen=True, slots=True)
 class ServedRequest:
-    """A request that the registry has answered."""
+    """A request that the registry answered."""
 
     method: str
     path: str
@@ -45,7 +45,7 @@ class _RegistryResponse:
 
 
 class LoopbackRegistry:
-    """A registry that serves `store` inside a `with` statement; changes of the store take effect at once."""
+    """A registry that serves `store` inside a `with` statement. Changes of the store take effect at once."""
 
     def __init__(self, store: ImageStore) -> None:
         self._server = _RegistryServer(store)
@@ -62,17 +62,17 @@ class LoopbackRegistry:
 
     @property
     def host(self) -> str:
-        """`127.0.0.1:PORT`, which speaks plain http."""
+        """`127.0.0.1:PORT`. The registry serves plain HTTP."""
         return f"127.0.0.1:{self._server.server_port}"
 
     @property
     def served_requests(self) -> tuple[ServedRequest, ...]:
-        """The requests answered so far."""
+        """The requests that the registry has answered so far, in order."""
         return tuple(self._server.served_requests)
 
 
 class _RegistryServer(ThreadingHTTPServer):
-    request_queue_size = 64  # a run looks up all tags at once; if the queue is full, a client waits for a second
+    request_queue_size = 64  # a run looks up all tags at once, and a client waits for a second if the queue is full
 
     def __init__(self, store: ImageStore) -> None:
         super().__init__(("127.0.0.1", 0), _RegistryHandler)
@@ -91,7 +91,7 @@ class _RegistryServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Ignore clients that hang up; other errors are bugs, and are printed."""
+        """Ignore clients that close their connection. Other errors are bugs, and are printed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type] # typeshed's alias is private
 
@@ -118,7 +118,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         self._send_response(self._create_response())
 
     def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the name in http.server
-        """Log nothing: the terminal shows the demo."""
+        """Log nothing, because the terminal shows the demo."""
 
     def _create_response(self) -> _RegistryResponse:
         path = urlsplit(self.path).path
@@ -158,7 +158,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
         return _RegistryResponse(HTTPStatus.OK, json.dumps({"name": repository, "tags": tags}).encode())
 
     def _is_acceptable(self, media_type: str) -> bool:
-        """Return True if the client accepts a media type; a client without an Accept header accepts everything."""
+        """Return True if the client accepts a media type. A client without an Accept header accepts all of them."""
         ranges = ",".join(self.headers.get_all("Accept", [])).split(",")
         accepted = {item.partition(";")[0].strip() for item in ranges} - {""}
         return not accepted or not accepted.isdisjoint({media_type, "*/*", "application/*"})
@@ -179,7 +179,7 @@ class _RegistryHandler(BaseHTTPRequestHandler):
 
 
 def _build_error(code: str, message: str) -> _RegistryResponse:
-    """Return an error in the form of the specification; the only cause here is that something does not exist."""
+    """Return an error in the form of the specification. It always has the status 404."""
     return _RegistryResponse(
         HTTPStatus.NOT_FOUND, json.dumps({"errors": [{"code": code, "message": message}]}).encode()
     )

@@ -1,4 +1,4 @@
-"""The demo's git repositories and its config."""
+"""The git repositories of the demo, and its config."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ _ENVIRONMENT = {
 
 
 def run_git(folder: Path, *arguments: str) -> str:
-    """Run git in a folder and return its output. Raises ProcessError."""
+    """Run git in a folder, and return its output. Raises ProcessError if git fails."""
     result = process.run(["git", *arguments], cwd=folder, environment=_ENVIRONMENT)
     if result.status:
         raise ProcessError(f"git {arguments[0]} failed: {result.error_text}")
@@ -105,14 +105,14 @@ def run_git(folder: Path, *arguments: str) -> str:
 
 
 def write_config(folder: Path, host: str) -> Path:
-    """Write the config for a registry at `host`; return the path of the file."""
+    """Write the config for a registry at `host`, and return the path of the file."""
     path = folder / "basebump.yaml"
     path.write_text(CONFIG.format(host=host, database=":".join(DATABASE)), encoding="utf-8")
     return path
 
 
 def make_repositories(folder: Path, library: DemoImages) -> None:
-    """Create the git repositories, whose files pin last month's images."""
+    """Create the git repositories in `folder`. Their files pin last month's images."""
     images: tuple[RebuiltTag, ...] = (library.python, library.node, library.nginx, library.redis)
     digests = {image.repository.rpartition("/")[2]: image.last_month for image in images}
     for name, files in _FILES.items():

@@ -1,4 +1,4 @@
-"""The course of the demo: a run with proposals, one proposal as its reviewer sees it, and a run without changes."""
+"""The course of the demo: a run with proposals, one of the proposals as reviewers see it, and a run without changes."""
 
 from __future__ import annotations
 
@@ -22,14 +22,17 @@ Say = Callable[[str], None]
 
 _RULE = "─" * 78
 _COMMENT = re.compile(r"<!--.*?--> ?", re.DOTALL)
-"""Comments in the body of a proposal, which a forge does not show."""
+"""HTML comments in the body of a proposal, which forges do not show."""
 _BLANK_LINES = re.compile(r"\n{3,}")
 _SHOWN_REPOSITORY = "api"
 """The repository whose first proposal the demo shows."""
 
 
 def run_demo(folder: Path, write_line: Say, progress: ProgressReporter) -> bool:
-    """Run the demo in `folder`, on loopback alone; return True if everything happened as described."""
+    """Run the demo in `folder`, without network access except to this machine.
+
+    Return True if both runs had the results that the demo describes.
+    """
     clock = SystemClock()
     library = build_demo_images(clock.now())
     make_repositories(folder, library)

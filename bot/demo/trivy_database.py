@@ -1,7 +1,8 @@
-"""Made-up vulnerability databases in the schema that Trivy downloads, so that the number of findings is known.
+"""Made-up vulnerability databases in the schema of the database that Trivy downloads.
 
-The schema is version 2 of https://github.com/aquasecurity/trivy-db. Each release of a distribution has a bucket, with a
-bucket for each source package, with an advisory for each vulnerability. One more bucket has the details of every
+With a made-up database, the number of findings is known. The schema is version 2 of
+https://github.com/aquasecurity/trivy-db. Each release of a distribution has a bucket. This bucket contains a bucket for
+each source package, with an advisory for each vulnerability. A separate bucket contains the details of every
 vulnerability.
 """
 
@@ -20,19 +21,19 @@ from bot.model.evidence import Severity
 
 SCHEMA = 2
 TAG = str(SCHEMA)
-"""Trivy pulls `<repository>:2`."""
+"""The tag that Trivy pulls, which is the version of the schema."""
 UPDATE_INTERVAL = timedelta(days=1)
-"""The time after which the next database is expected."""
+"""The time after which Trivy expects the next database."""
 
 _ARTIFACT = "application/vnd.aquasec.trivy.config.v1+json"
 _LAYER = "application/vnd.aquasec.trivy.db.layer.v1.tar+gzip"
 _NEVER = "0001-01-01T00:00:00Z"
 _FICTIONAL_YEAR = 1900
-"""A year without real CVE ids, whose list begins with 1999."""
+"""A year in which no real CVE ids exist. The list of CVE ids begins with 1999."""
 
 
 class PackageStatus(IntEnum):
-    """The state of a vulnerability in a distribution's package; the numbers are those of the schema."""
+    """The status of a vulnerability in a distribution's package, with the numbers of the schema."""
 
     AFFECTED = 2
     FIXED = 3
@@ -50,35 +51,35 @@ class VulnerabilityDetails:
 
 @dataclass(frozen=True, slots=True)
 class PackageAdvisory:
-    """What one release of a distribution publishes on a vulnerability in one of its source packages."""
+    """An entry about a vulnerability in a source package of one release of a distribution."""
 
     release: str
-    """The release in the notation of the database: `debian 12`, `alpine 3.20`."""
+    """The release in the notation of the database, such as `debian 12` or `alpine 3.20`."""
     package: str
     vulnerability: str
     fixed_in: str | None = None
     status: PackageStatus = PackageStatus.FIXED
     severity: Severity | None = None
-    """The severity, if the distribution rates it differently."""
+    """The severity that the distribution states; None if it is the severity in the vulnerability's details."""
     vendor_ids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class VulnerabilityDatabase:
-    """A vulnerability database of one build time."""
+    """A vulnerability database and its build time."""
 
     vulnerabilities: Sequence[VulnerabilityDetails]
     advisories: Sequence[PackageAdvisory]
     built: datetime
     releases: Sequence[str] = ()
-    """Releases that the database knows without having an advisory for them."""
+    """Releases that the database covers, in addition to those that have advisories."""
 
     def encode_content(self) -> bytes:
-        """Return the file that Trivy keeps as `db/trivy.db`."""
+        """Return the content of the file that Trivy stores as `db/trivy.db`."""
         return encode_database(self._build_buckets())
 
     def encode_metadata(self) -> bytes:
-        """Return the file that Trivy keeps as `db/metadata.json`."""
+        """Return the content of the file that Trivy stores as `db/metadata.json`."""
         times = {
             "NextUpdate": _format_timestamp(self.built + UPDATE_INTERVAL),
             "UpdatedAt": _format_timestamp(self.built),
@@ -87,7 +88,7 @@ class VulnerabilityDatabase:
         return json.dumps({"Version": SCHEMA, **times}).encode()
 
     def build_database_artifact(self) -> PlatformImage:
-        """Return the OCI artifact that Trivy pulls, which needs the tag TAG."""
+        """Return the OCI artifact that Trivy pulls. It must have the tag TAG."""
         archive = gzip.compress(
             pack({"trivy.db": self.encode_content(), "metadata.json": self.encode_metadata()}), mtime=0
         )
@@ -130,7 +131,7 @@ def _encode_details(vulnerability: VulnerabilityDetails) -> bytes:
 
 
 def _encode_source(release: str) -> bytes:
-    """Return the data source of a release's advisories, which is no real security team."""
+    """Return the data source of a release's advisories, which is not a real security team."""
     return json.dumps({"ID": release.partition(" ")[0], "Name": "made by hand"}).encode()
 
 

@@ -8,18 +8,16 @@ import tarfile
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from support.images import DOCKER_INDEX, DOCKER_MANIFEST, add_attestation, convert_to_docker
 from support.registries.docker_registry import DockerRegistry
 
 from bot.demo.images import (
-    DOCKER_INDEX,
-    DOCKER_MANIFEST,
     OCI_INDEX,
     OCI_MANIFEST,
     DemoPackage,
     ImageStore,
     PlatformImage,
     build_alpine_root,
-    build_attestation,
     build_debian_root,
     build_image,
     build_index,
@@ -56,7 +54,7 @@ def test_the_same_content_is_the_same_image():
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
-    made = sample(is_docker=docker)
+    made = convert_to_docker(sample()) if docker else sample()
     manifest = json.loads(made.content)
     descriptors = [manifest["config"], *manifest["layers"]]
     assert [(item["digest"], item["size"]) for item in descriptors] == [
@@ -82,8 +80,8 @@ def test_a_date_may_be_missing():
 
 @pytest.mark.parametrize("docker", [False, True])
 def test_an_index_lists_its_children_with_their_platforms(docker):
-    children = [sample("linux/amd64", is_docker=docker), sample("linux/arm64/v8", is_docker=docker)]
-    made = build_index(children, is_docker=docker)
+    children = [sample("linux/amd64"), sample("linux/arm64/v8")]
+    made = convert_to_docker(build_index(children)) if docker else build_index(children)
     listed = json.loads(made.content)
     assert [item["digest"] for item in listed["manifests"]] == [child.digest for child in children]
     assert [item["platform"] for item in listed["manifests"]] == [
@@ -95,7 +93,7 @@ def test_an_index_lists_its_children_with_their_platforms(docker):
 
 def test_an_attestation_is_a_child_that_nothing_can_run():
     subject = sample()
-    (entry,) = json.loads(build_index([build_attestation(subject)]).content)["manifests"]
+    _, entry = json.loads(add_attestation(build_index([subject]), subject).content)["manifests"]
     assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
     assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
 
@@ -147,9 +145,14 @@ class TestStore:
 @pytest.mark.parametrize("docker", [False, True])
 def test_a_real_registry_takes_all_of_it_under_the_same_digests(docker):
     store = ImageStore()
-    both = build_index([sample(is_docker=docker), sample("linux/arm64", is_docker=docker)], is_docker=docker)
+    children = [sample(), sample("linux/arm64")]
+    both = (
+        convert_to_docker(build_index([convert_to_docker(each) for each in children]))
+        if docker
+        else build_index(children)
+    )
     store.set_tag("library/debian", "12", both)
-    store.set_tag("library/debian", "alone", sample(is_docker=docker))
+    store.set_tag("library/debian", "alone", both.children[0])
     with DockerRegistry() as registry:
         registry.push_store(store)
         registry.forget()

@@ -24,7 +24,7 @@ from support.scanners.osv import (
 )
 
 from bot.core.evidence.compare import compare_scans
-from bot.demo.images import OCI_INDEX, ImageStore, build_image, build_index, build_layer, compute_digest
+from bot.demo.images import OCI_INDEX, ImageStore, build_image, build_layer, compute_digest
 from bot.demo.loopback_registry import LoopbackRegistry
 from bot.model.diagnosis import CheckStatus, DiagnosisTarget
 from bot.model.evidence import NotScanned, Scan, ScanSubject, Severity, UnscannedReason
@@ -182,8 +182,7 @@ class TestInventories:
 
     def test_beside_the_image_of_its_platform_in_the_index(self, scene, api):
         arm = build_image([build_layer({"a": b"arm"})], platform="linux/arm64")
-        both = by_buildkit(NEW, statement(self.inventory, NEW.digest))
-        pushed = build_index([arm, *both.children])
+        pushed = by_buildkit(NEW, statement(self.inventory, NEW.digest), others=[arm])
         assert self.found(scene, api, scene.push(pushed)) == {"CVE-2026-0002"}
         assert why(scene.scanner(api()).scan(scene.push(pushed, platform="linux/arm64"))) is UnscannedReason.SBOM_ABSENT
 

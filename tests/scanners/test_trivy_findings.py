@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from support.images import convert_to_docker
 from support.registries.docker_registry import DockerRegistry
 from support.scanners.trivy import (
     ALPINE_PACKAGES,
@@ -39,7 +40,8 @@ pytestmark = [pytest.mark.real("trivy"), pytest.mark.real("docker-registry")]
 class TestFindings:
     @pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
     def test_of_debian_are_those_of_the_advisories_for_its_packages(self, stand, docker):
-        outcome = stand.scanner().scan(stand.subject(debian(OLD, is_docker=docker)))
+        image = convert_to_docker(debian(OLD)) if docker else debian(OLD)
+        outcome = stand.scanner().scan(stand.subject(image))
         assert findings(outcome) == expected(OLD, DEBIAN_RELEASE) != set()
         assert outcome.os == f"debian {DEBIAN}"
 

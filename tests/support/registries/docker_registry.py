@@ -151,11 +151,11 @@ class DockerRegistry:
 
     def push_store(self, store: ImageStore) -> None:
         """Push all that `store` holds."""
-        for repository, manifests in store.list_manifests().items():
-            for blob in store.list_blobs(repository):
-                self._push_blob(repository, blob, {})
-            for manifest in manifests:
-                self._put_manifest(repository, manifest.digest, manifest.content, manifest.media_type, {})
+        for (repository, _), blob in store.blobs.items():
+            self._push_blob(repository, blob, {})
+        for (repository, digest), manifest in store.manifests.items():
+            self._put_manifest(repository, digest, manifest.content, manifest.media_type, {})
+        for repository in dict.fromkeys(repository for repository, _ in store.manifests):
             for tag, digest in store.list_tags(repository).items():
                 manifest = store.find_manifest(repository, digest)
                 self._put_manifest(repository, tag, manifest.content, manifest.media_type, {})

@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from urllib.parse import unquote
 
+from support.images import add_attestation
 from support.listener import Listener, Received, Reply
 
 from bot.demo.images import OCI_INDEX, OCI_MANIFEST, ImageIndex, ImageLayer, PlatformImage, build_artifact, build_index
@@ -127,15 +128,14 @@ def dsse(signed: dict) -> dict:
     return {"payloadType": IN_TOTO, "payload": payload, "signatures": [{"sig": ""}]}
 
 
-def by_buildkit(image: PlatformImage, *statements: dict) -> ImageIndex:
-    """Return an index in which BuildKit lists an image and what it says of it."""
+def by_buildkit(image: PlatformImage, *statements: dict, others: Sequence[PlatformImage] = ()) -> ImageIndex:
+    """Return an index of images, with an attestation by BuildKit for `image`."""
     layers = [
         ImageLayer(json.dumps(each).encode(), IN_TOTO, {"in-toto.io/predicate-type": each["predicateType"]})
         for each in statements
     ]
     made = build_artifact("application/vnd.oci.image.config.v1+json", layers)
-    beside = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": image.digest}
-    return build_index([image, PlatformImage(made.content, made.media_type, made.blobs, "unknown/unknown", beside)])
+    return add_attestation(build_index([*others, image]), image, made)
 
 
 def referring(media_type: str, content: dict, annotations: dict | None = None) -> tuple[PlatformImage, dict]:
