@@ -1,1 +1,1 @@
-"""The phases of a run in their order, and the work of each."""
+"""The phases of a run, and their order."""

@@ -1,4 +1,7 @@
-"""Add the Dockerfiles that registry tasks build; tasks are stored in the registry's cloud, not in the repositories."""
+"""Determine which Dockerfiles are built by tasks of registries.
+
+Such tasks are stored in the registry's cloud, and not in the repositories.
+"""
 
 from __future__ import annotations
 
@@ -34,28 +37,26 @@ class BuildTasks:
 
 
 def list_build_tasks(builders: Sequence[ImageBuilder], progress: ProgressReporter) -> BuildTasks:
-    """List the tasks of every builder once; an error of one registry does not affect the others."""
+    """List the tasks of each builder. The error of one builder is a failure, and does not affect the others."""
     if not builders:
         return BuildTasks()
-    progress.start_phase("Listing build tasks", len(builders))
 
     def list_tasks(builder: ImageBuilder) -> tuple[BuildTask, ...] | RunFailure:
         try:
             return builder.list_tasks()
         except RegistryError as error:
             return RunFailure(builder.registry, FailureStage.SURVEY, str(error))
-        finally:
-            progress.advance()
 
-    answers = REGISTRY_POOL.map(list_tasks, builders)
-    progress.finish_phase()
+    answers = REGISTRY_POOL.run_phase("Listing build tasks", list_tasks, builders, progress)
     failures = tuple(answer for answer in answers if isinstance(answer, RunFailure))
     tasks = tuple(task for answer in answers if not isinstance(answer, RunFailure) for task in answer)
     return BuildTasks(tasks, tuple(each.subject for each in failures), failures)
 
 
 def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: BuildTasks) -> ExtractResult:
-    """Return the extract result of `tree` with the facts that build tasks add.
+    """Return the extract result of `tree` with the facts that build tasks state about its image references.
+
+    If the tasks of a registry or the builds of a task cannot be determined, the facts say which builds are possible.
 
     Raises:
         TreeError: If the tree cannot be listed.
@@ -85,7 +86,7 @@ def add_build_tasks(extract_result: ExtractResult, tree: FileTree, build_tasks: 
 
 
 class _UnreadableTaskError(Exception):
-    """The builds of a task in a folder cannot be determined."""
+    """The builds of a task that runs in `folder` cannot be determined."""
 
     def __init__(self, folder: FilePath, failure: RunFailure | None = None) -> None:
         self.folder, self.failure = folder, failure
@@ -93,10 +94,10 @@ class _UnreadableTaskError(Exception):
 
 
 def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree) -> Iterator[CrossFileFact]:
-    """Yield the builds of a task in a repository.
+    """Yield the Dockerfile builds of a task that affect a repository, if there are any.
 
     Raises:
-        _UnreadableTaskError: If they cannot be determined.
+        _UnreadableTaskError: If the builds cannot be determined.
         TreeError: If the tree cannot be listed.
     """
     repository = extract_result.repository
@@ -125,7 +126,13 @@ def _find_builds(task: BuildTask, extract_result: ExtractResult, tree: FileTree)
 def _find_step_builds(
     task: BuildTask, builds: Sequence[StepBuild] | None, folder: FilePath | None, repository: GitRepository
 ) -> Iterator[CrossFileFact]:
-    """Yield the builds of the steps of a task that runs in `folder`; None if it runs outside of the repository."""
+    """Yield the Dockerfile builds of a task's steps, which run in `folder`.
+
+    `folder` is None if the task runs outside of the repository. `builds` is None if the steps could not be parsed.
+
+    Raises:
+        _UnreadableTaskError: If the steps could not be parsed, and the task runs in the repository.
+    """
     if builds is None:
         if folder is not None:
             raise _UnreadableTaskError(folder)
@@ -155,9 +162,9 @@ def _find_folder(context: GitContext | None, repository: GitRepository) -> FileP
 
 
 def _join_inside(folder: FilePath, path: str) -> FilePath | None:
-    """Return the path in the tree; None if it leads out of the folder that is passed to the task.
+    """Return the path in the tree. Return None if the path leads out of the folder that is passed to the task.
 
-    Tasks that run on Windows may use its path separator.
+    A backslash is also a separator, because tasks can run on Windows.
     """
     relative_path = normpath(path.replace("\\", "/"))
     return (
@@ -168,10 +175,10 @@ def _join_inside(folder: FilePath, path: str) -> FilePath | None:
 
 
 def _read_task_file(extract_result: ExtractResult, tree: FileTree, path: FilePath, folder: FilePath) -> bytes | None:
-    """Return the content of a task file; None if the file does not exist, so that the task builds nothing.
+    """Return the content of a task file. Return None if the file does not exist, so that the task builds nothing.
 
     Raises:
-        _UnreadableTaskError: If the file cannot be read.
+        _UnreadableTaskError: If the file cannot be read, is too large, or may be missing from an incomplete tree.
         TreeError: If the tree cannot be listed.
     """
     for reading in extract_result.get_readings(path):

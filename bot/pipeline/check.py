@@ -1,4 +1,4 @@
-"""Check one tree: list the image references that do not pass, based on the decisions of a scan."""
+"""Check one tree: find the violations of its image references, based on the decisions of a scan."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ from bot.pipeline.scan import OfflineContext
 from bot.ports import FileTree, RevisionDiff
 
 if TYPE_CHECKING:  # an offline check does not import this module
-    from bot.pipeline.decide_updates import RunContext
+    from bot.pipeline.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
 class CheckOptions:
-    """The options of a check besides the policy."""
+    """The options of a check that are not part of the policy."""
 
     fix_command: str
-    """The command that writes the possible edits; named in messages."""
+    """The command that updates the files. Messages name it."""
     since: RevisionDiff | None = None
-    """If set, only references on lines that changed are checked."""
+    """Only references on lines that changed since a revision are checked; None to check all references."""
     max_age: timedelta | None = None
-    """Maximum age of an image for which an update is available; None for no maximum."""
+    """The maximum age of an image for which an update is available; None if any age is allowed."""
 
 
 def check_tree(
@@ -61,7 +61,7 @@ def check_tree(
     )
     if isinstance(context, OfflineContext):
         return replace(report, occurrences=tuple(_check_offline(checked, context, policy_config, options)))
-    from bot.pipeline.check_asked import check_online
+    from bot.pipeline.check_online import check_online
 
     checked_occurrences, failures = check_online(
         extract_result, checked, context, policy_config, options.fix_command, options.max_age
@@ -72,8 +72,8 @@ def check_tree(
 def _check_offline(
     checked: ExtractResult, context: OfflineContext, policy_config: PolicyConfig, options: CheckOptions
 ) -> Sequence[CheckedOccurrence]:
-    """Check references without network access: only missing digests are found."""
-    today = context.clock.now().date()
+    """Check references without network access. Only missing digests are found."""
+    today = context.now.date()
     selections = (
         select_reference(policy_config, RepositoryBranch("", ""), reference, today) for reference in checked.occurrences
     )
@@ -93,7 +93,7 @@ def _check_offline(
 
 
 def _select_changed(extract_result: ExtractResult, revision_diff: RevisionDiff) -> ExtractResult:
-    """Return the extract result with only those references and unread files that changed."""
+    """Return the extract result without the references and unread files on lines that did not change."""
     paths = {reference.path for reference in (*extract_result.references, *extract_result.unread_files)}
     paths |= {path for reference in extract_result.occurrences for path, _ in reference.usages}
     files = {

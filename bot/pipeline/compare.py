@@ -1,4 +1,4 @@
-"""Compare two images: look them up, scan both in one run, and determine the differences."""
+"""Compare two images: look up, scan, inspect and verify both, and determine their differences."""
 
 from __future__ import annotations
 
@@ -15,17 +15,14 @@ from bot.model.evidence import ScanOutcome, ScanSubject
 from bot.model.image import ImageFacts
 from bot.model.reference import DEFAULT_TAG, ImageReference, TagRef
 from bot.model.trust import TrustEntry
-from bot.pipeline.assess import assess, enrich_evidence
-from bot.pipeline.decide_updates import RunContext
-from bot.pipeline.inspect_images import fetch_contents
-from bot.pipeline.verify_signatures import verify_signatures
-from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL
+from bot.pipeline.collect_evidence import assess, enrich_evidence, fetch_contents, verify_signatures
+from bot.pipeline.run_context import RunContext
 from bot.ports import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class _FetchedImage:
-    """One image as fetched from its registry."""
+    """One of the two images, with the facts that its registry returned."""
 
     reference: ImageReference
     tag_ref: TagRef
@@ -46,7 +43,9 @@ def compare_images(
     context: RunContext,
     trust_entries: Sequence[TrustEntry],
 ) -> Comparison:
-    """Return the differences between two images on `platform`, or on one that both images have.
+    """Return the differences between two images on one platform.
+
+    If `platform` is None, the platform is chosen by `choose_platform`.
 
     Raises:
         RegistryError: If an image cannot be looked up.
@@ -57,12 +56,10 @@ def compare_images(
     context.progress.finish_phase()
     platform = platform or choose_platform(old_image.facts, new_image.facts)
     transitions = [each.make_transition(platform) for each in (old_image, new_image)]
-    assessed = assess(
-        transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
-    )
+    assessed = assess(transitions, context)
     subjects = [each.make_subject(platform) for each in (old_image, new_image)]
-    contents, inspection_failures = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
-    verified = verify_signatures(transitions, trust_entries, context.verifiers, REGISTRY_POOL, context.progress)
+    contents, inspection_failures = fetch_contents(subjects, context)
+    verified = verify_signatures(transitions, trust_entries, context)
     compared = compare_scans(*(assessed.evidence[transition].new for transition in transitions))
     evidence = replace(compared, contents=TransitionContents(*(contents[subject] for subject in subjects)))
     enriched = enrich_evidence({transitions[1]: evidence}, context.advisories)
@@ -84,7 +81,10 @@ def compare_images(
 
 
 def choose_platform(old: ImageFacts, new: ImageFacts) -> str:
-    """Return amd64 if both images have it or they share no platform, else the first platform they share."""
+    """Return the platform on which two images are compared.
+
+    This is amd64 if both images have it, or if they share no platform. Otherwise, it is the first platform they share.
+    """
     shared_platforms = [each for each in new.platforms if any(is_same_platform(each, other) for other in old.platforms)]
     return DEFAULT_PLATFORM if not shared_platforms or DEFAULT_PLATFORM in shared_platforms else shared_platforms[0]
 
@@ -97,6 +97,6 @@ def _fetch_image(reference: ImageReference, context: RunContext) -> _FetchedImag
 
 
 def _fetch_facts(tag_ref: TagRef, reference: ImageReference, registry: Registry) -> ImageFacts:
-    """Return the facts of the digest in the reference, or of the digest that its tag points to if it has none."""
+    """Return the facts about the digest in the reference. If it has no digest, look up the digest of its tag."""
     digest = reference.digest or registry.fetch_descriptor(tag_ref).digest
     return registry.describe_image(tag_ref, registry.fetch_manifest(tag_ref, digest))

@@ -22,17 +22,17 @@ from bot.model.errors import ForgeError
 from bot.model.report import RepositoryReport, RunFailure
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.repository_plan import RepositoryPlan, report_dashboard_failure
-from bot.pipeline.run_options import RunOptions
+from bot.pipeline.run_context import RunOptions
 from bot.ports import Dashboard
 
 MARKER_RESERVE = 200
-"""Characters of the issue body that are reserved for its mark."""
+"""Characters of the issue body that are reserved for the mark, an HTML comment that identifies the issue."""
 
 
 def sync_dashboard(
     repository_plan: RepositoryPlan, report: RepositoryReport, options: RunOptions
 ) -> tuple[RunFailure, ...]:
-    """Create, update or close the dashboard issue if its content changed; return the failures."""
+    """Create, update or close the dashboard issue if its content changed, and return the failure if there is one."""
     is_skipped = bool(report.note) and not repository_plan.repository_scan.extract_result.has_repository_config
     if repository_plan.dashboard is None or repository_plan.forge is None or is_skipped:
         return ()
@@ -50,7 +50,11 @@ def sync_dashboard(
 def merge_base_branches(
     repository_plans: Iterable[RepositoryPlan], reports: Iterable[RepositoryReport]
 ) -> Iterator[tuple[RepositoryPlan, RepositoryReport]]:
-    """Yield one plan and one report for each repository, with all of its base branches merged."""
+    """Yield one plan and one report for each repository.
+
+    If a repository has several base branches, the report combines them. The plan is that of the first base branch for
+    which the dashboard could be read.
+    """
     by_repository: dict[tuple[int, str], list[tuple[RepositoryPlan, RepositoryReport]]] = {}
     for repository_plan, report in zip(repository_plans, reports, strict=True):
         by_repository.setdefault((id(repository_plan.repository_scan.fleet), report.name), []).append(
@@ -97,7 +101,7 @@ def _sync_issue(
 
 
 def _render_body(report: RepositoryReport, limit: int, options: RunOptions, *, is_public: bool) -> str | None:
-    """Return the body of the dashboard issue; None if there is nothing to show."""
+    """Return the body of the dashboard issue. Return None if there is nothing to show."""
     view = build_dashboard(report, 1)
     if view.is_empty or not (options.has_dashboards or view.trouble):
         return None

@@ -1,45 +1,56 @@
-"""Decide on all image references; each phase ends for all extract results before the next one begins."""
+"""Decide which image references are updated. Each phase ends for all extract results before the next phase begins.
+
+The phases are: look up the tracked tags in registries, collect evidence about the possible updates, and apply the
+gates.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
+from bot.core.choice.decide import decide
+from bot.core.choice.end_of_life import replace_if_superseded
+from bot.core.choice.holds import is_held
+from bot.core.evidence.base_images import describe_outdated_base, get_stated_base, is_base_outdated
 from bot.core.evidence.gates import apply_gates
+from bot.core.notes import add_image_note
 from bot.core.references.reconcile import reconcile_decisions
-from bot.core.references.select import RepositoryBranch, select_reference, skip_unknown_registry
-from bot.core.transition import build_transition
-from bot.model.decision import Decision, ImageUpdate, SkippedReference, TrackedImage, Transition
-from bot.model.evidence import Evidence
-from bot.model.image import Resolution
-from bot.model.policy import PolicyConfig
-from bot.model.reference import TagRef
-from bot.model.report import RunFailure
-from bot.pipeline.assess import assess
-from bot.pipeline.extract import ExtractResult
-from bot.pipeline.inspect_images import inspect_images
-from bot.pipeline.lookup import run_lookups
-from bot.pipeline.resolve_tags import LookupClients
-from bot.pipeline.verify_signatures import verify_signatures
-from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL
-from bot.ports import (
-    AdvisorySource,
-    Clock,
-    FileFormat,
-    ImageBuilder,
-    ProgressReporter,
-    Registry,
-    RegistryFacts,
-    RulesReader,
-    ScannerSelector,
-    SignatureVerifier,
-    StateStore,
-    SupersededStore,
+from bot.core.references.select import (
+    RepositoryBranch,
+    is_known_registry,
+    select_reference,
+    skip_unknown_registry,
 )
+from bot.core.transition import build_transition
+from bot.model.decision import (
+    Decision,
+    ImageUpdate,
+    SkippedReference,
+    TrackedImage,
+    Transition,
+    UnresolvedReference,
+    UpToDate,
+)
+from bot.model.errors import RegistryError
+from bot.model.evidence import Evidence
+from bot.model.history import SupersededTag
+from bot.model.image import Resolution, ResolvedTag, UnresolvedTag
+from bot.model.policy import PolicyConfig
+from bot.model.reference import Digest, TagRef
+from bot.model.report import RunFailure
+from bot.pipeline.collect_evidence import collect_evidence
+from bot.pipeline.extract import ExtractResult
+from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.run_context import RunContext
+from bot.pipeline.tag_listings import TagListings, add_fallback_tags, find_superseded_tags, list_tags
+from bot.ports import Registry
 
-
-def _return_false(_: TagRef) -> bool:
-    return False
+MAX_BASES = 50
+"""The maximum number of base images that a run looks up. Even large fleets use fewer distinct base images."""
 
 
 def _return_true(_: ImageUpdate) -> bool:
@@ -47,36 +58,14 @@ def _return_true(_: ImageUpdate) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class RunContext:
-    """The services that a run uses."""
-
-    formats: Sequence[FileFormat]
-    registry: Registry
-    select_scanner: ScannerSelector
-    clock: Clock
-    progress: ProgressReporter
-    state_store: StateStore
-    superseded_store: SupersededStore
-    registry_facts: RegistryFacts
-    read_rules: RulesReader
-    builders: Sequence[ImageBuilder] = ()
-    """Used by runs over repositories that can be cloned from a host, not by a scan of a folder."""
-    verifiers: Sequence[SignatureVerifier] = ()
-    advisories: AdvisorySource | None = None
-    """None if the config has no lists and no VEX documents."""
-    is_private: Callable[[TagRef], bool] = _return_false
-    """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionResult:
     """The decisions, the evidence that they are based on, and the failures."""
 
     decisions: tuple[tuple[Decision, ...], ...]
-    """One tuple for each extract result, in the given order."""
+    """The decisions on each extract result, in the order of the extract results."""
     evidence: Mapping[Transition, Evidence]
     resolutions: Mapping[TagRef, Resolution]
-    """The result of the lookup of every tag."""
+    """The result of each tag's lookup."""
     failures: tuple[RunFailure, ...]
 
 
@@ -86,25 +75,18 @@ def decide_updates(
     policy_config: PolicyConfig,
     needs_evidence: Callable[[ImageUpdate], bool] = _return_true,
 ) -> DecisionResult:
-    """Decide on every image reference of `extract_results`, and return the evidence for the decisions.
+    """Decide on every image reference of `extract_results`.
 
-    An update for which `needs_evidence` returns False is neither assessed nor checked by gates.
+    Evidence is not collected for an update for which `needs_evidence` returns False, and no gates are applied to it.
     """
     selections = [
         _select_images(extract_result, replace(policy_config, repository_rules=extract_result.rules), context)
         for extract_result in extract_results
     ]
-    clients = LookupClients(
-        context.registry,
-        context.registry_facts,
-        context.state_store,
-        context.superseded_store,
-        policy_config.purging_hosts,
-    )
     tracked_images = [
         item for repository_items in selections for item in repository_items if isinstance(item, TrackedImage)
     ]
-    lookup_result = run_lookups(tracked_images, clients, policy_config, context.progress, context.clock.now())
+    lookup_result = run_lookups(tracked_images, context, policy_config)
     decisions = [
         reconcile_decisions(
             [item if isinstance(item, SkippedReference) else lookup_result.decide(item) for item in repository_items]
@@ -117,12 +99,11 @@ def decide_updates(
         for update in filter(needs_evidence, updates)
         for candidate in update.candidates
     }
-    evidence, evidence_failures = _collect_evidence(transitions, policy_config, context)
-    now = context.clock.now()
+    collected = collect_evidence(transitions, policy_config.trust, context)
     gated_decisions = [
         reconcile_decisions(
             [
-                apply_gates(each, evidence, now, is_public=extract_result.repository.may_be_public)
+                apply_gates(each, collected.evidence, context.now, is_public=extract_result.repository.may_be_public)
                 if isinstance(each, ImageUpdate) and needs_evidence(each)
                 else each
                 for each in repository_items
@@ -130,36 +111,182 @@ def decide_updates(
         )
         for extract_result, repository_items in zip(extract_results, decisions, strict=True)
     ]
-    failures = (*lookup_result.failures, *evidence_failures)
-    return DecisionResult(tuple(gated_decisions), evidence, lookup_result.resolutions, failures)
-
-
-def _collect_evidence(
-    transitions: Collection[Transition], policy_config: PolicyConfig, context: RunContext
-) -> tuple[Mapping[Transition, Evidence], tuple[RunFailure, ...]]:
-    """Scan, inspect and verify the images of all transitions; return the evidence and what failed."""
-    assessed = assess(
-        transitions, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
-    )
-    inspected = inspect_images(
-        assessed.evidence, context.registry, context.state_store, REGISTRY_POOL, context.progress
-    )
-    verified = verify_signatures(transitions, policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress)
-    evidence = {
-        transition: replace(
-            found, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
-        )
-        for transition, found in inspected.evidence.items()
-    }
-    return evidence, (*assessed.failures, *inspected.failures, *verified.failures)
+    failures = (*lookup_result.failures, *collected.failures)
+    return DecisionResult(tuple(gated_decisions), collected.evidence, lookup_result.resolutions, failures)
 
 
 def _select_images(
     extract_result: ExtractResult, policy_config: PolicyConfig, context: RunContext
 ) -> list[TrackedImage | SkippedReference]:
     repository_branch = RepositoryBranch(extract_result.repository.name, extract_result.repository.base_branch or "")
-    today = context.clock.now().date()
+    today = context.now.date()
     return [
         skip_unknown_registry(policy_config, select_reference(policy_config, repository_branch, occurrence, today))
         for occurrence in extract_result.occurrences
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class LookupResult:
+    """The results of all registry lookups."""
+
+    tag_listings: TagListings
+    resolutions: Mapping[TagRef, Resolution]
+    superseded_tags: Mapping[TagRef, SupersededTag]
+    """The superseded tags, and why they are superseded."""
+    notes: Mapping[TagRef, str]
+    """A sentence about the image that a tag points to. It does not affect the decision."""
+    policy_config: PolicyConfig
+    now: datetime
+    failures: tuple[RunFailure, ...]
+
+    def decide(self, tracked_image: TrackedImage) -> Decision:
+        """Return the decision on a tracked image, without the gates."""
+        tag_refs = self.tag_listings.list_targets(tracked_image)
+        if isinstance(tag_refs, RegistryError):
+            return UnresolvedReference(tracked_image, tag_refs.reason, str(tag_refs))
+        tracked_image = add_image_note(tracked_image, self.notes.get(tracked_image.tag_ref, ""))
+        tracked_image = replace(
+            tracked_image, missing_tags_reason=self.tag_listings.explain_missing_tags(tracked_image)
+        )
+        decision = decide(tracked_image, [self.resolutions[tag_ref] for tag_ref in tag_refs], self.now)
+        if not isinstance(decision, UpToDate):
+            return decision
+        return replace_if_superseded(
+            decision, self.policy_config.end_of_life, self.superseded_tags.get(tracked_image.tag_ref), self.now.date()
+        )
+
+
+def run_lookups(
+    tracked_images: Sequence[TrackedImage], context: RunContext, policy_config: PolicyConfig
+) -> LookupResult:
+    """List the tags of repositories whose references may change tags, and look up every tracked tag once.
+
+    If a reference cannot be updated to the newest tag, older tags are looked up as well.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    known_superseded = context.superseded_store.load({tracked_image.tag_ref for tracked_image in tracked_images})
+    tag_listings = list_tags(tracked_images, context, policy_config.end_of_life)
+    purging_hosts = policy_config.purging_hosts
+    resolved = _resolve_lookups(_group_by_lookup(tracked_images, tag_listings), context, purging_hosts)
+    extended = add_fallback_tags(tracked_images, tag_listings, resolved.resolutions, context)
+    additional_tags = {
+        tag_ref
+        for update_range, targets in extended.target_tags.items()
+        for tag_ref in targets
+        if tag_ref not in tag_listings.target_tags[update_range]
+    }
+    if additional_tags:
+        additional_lookups = {
+            lookup: images
+            for lookup, images in _group_by_lookup(tracked_images, extended).items()
+            if lookup.tag_ref in additional_tags
+        }
+        additional = _resolve_lookups(additional_lookups, context, purging_hosts)
+        resolved = ResolveResult(
+            {**resolved.resolutions, **additional.resolutions}, (*resolved.failures, *additional.failures)
+        )
+        tag_listings = extended
+    superseded = find_superseded_tags(tag_listings, resolved.resolutions, known_superseded, context)
+    notes = _note_outdated_bases(resolved.resolutions, context, policy_config)
+    failures = {
+        each.subject: each for each in (*superseded.failures, *tag_listings.failures, *resolved.failures)
+    }  # the failure of a registry is reported once
+    return LookupResult(
+        tag_listings,
+        resolved.resolutions,
+        superseded.by_tag,
+        notes,
+        policy_config,
+        context.now,
+        tuple(failures.values()),
+    )
+
+
+def _group_by_lookup(
+    tracked_images: Iterable[TrackedImage], tag_listings: TagListings
+) -> dict[TagLookup, list[TrackedImage]]:
+    """Return the tag lookups that tracked images need, each with the tracked images that need it."""
+    images_by_lookup: dict[TagLookup, list[TrackedImage]] = defaultdict(list)
+    for tracked_image in tracked_images:
+        for lookup in _list_lookups(tracked_image, tag_listings):
+            images_by_lookup[lookup].append(tracked_image)
+    return images_by_lookup
+
+
+def _resolve_lookups(
+    images_by_lookup: Mapping[TagLookup, list[TrackedImage]], context: RunContext, purging_hosts: frozenset[str]
+) -> ResolveResult:
+    def is_any_held(lookup: TagLookup, resolved: ResolvedTag) -> bool:
+        return any(is_held(tracked_image, resolved, context.now) for tracked_image in images_by_lookup[lookup])
+
+    return resolve_tags(images_by_lookup, context, purging_hosts, is_any_held)
+
+
+def _note_outdated_bases(
+    resolutions: Mapping[TagRef, Resolution], context: RunContext, policy_config: PolicyConfig
+) -> Mapping[TagRef, str]:
+    """Return a note about each tag whose image is built on an outdated base image, if the image states its base.
+
+    Only base images in known registries are looked up. A base image whose lookup fails is left out.
+    """
+    bases = {
+        tag_ref: base
+        for tag_ref, resolution in resolutions.items()
+        if isinstance(resolution, ResolvedTag)
+        and resolution.manifest
+        and (base := get_stated_base(resolution.manifest))
+    }
+    base_tags = sorted(
+        {base.tag_ref for base in bases.values() if is_known_registry(policy_config, base.tag_ref.host)}
+    )[:MAX_BASES]
+
+    def resolve_base(tag_ref: TagRef) -> ResolvedTag | None:
+        used_digests = {base.digest for base in bases.values() if base.tag_ref == tag_ref}
+        resolution = resolutions.get(tag_ref)
+        with suppress(RegistryError):
+            return (
+                None
+                if isinstance(resolution, UnresolvedTag)
+                else _resolve_base(tag_ref, used_digests, resolution, context.registry)
+            )
+        return None
+
+    resolved_bases = dict(zip(base_tags, context.registry_pool.map(resolve_base, base_tags), strict=True))
+    return {
+        tag_ref: describe_outdated_base(base)
+        for tag_ref, base in bases.items()
+        if (now := resolved_bases.get(base.tag_ref)) and is_base_outdated(base, now)
+    }
+
+
+def _resolve_base(
+    tag_ref: TagRef, used_digests: Iterable[Digest], resolved_before: ResolvedTag | None, registry: Registry
+) -> ResolvedTag:
+    """Return the digest that the tag of a base image points to, and its manifest if it is needed.
+
+    `resolved_before` is the result of an earlier lookup in this run, which is reused. The manifest is fetched only if
+    the digest is not among `used_digests`, because an index with another digest may still contain an image that was
+    used.
+
+    Raises:
+        RegistryError: If the lookup fails.
+    """
+    resolved = resolved_before or ResolvedTag(tag_ref, registry.fetch_descriptor(tag_ref).digest)
+    if resolved.manifest is not None or all(digest == resolved.digest for digest in used_digests):
+        return resolved
+    return replace(resolved, manifest=registry.fetch_manifest(tag_ref, resolved.digest))
+
+
+def _list_lookups(tracked_image: TrackedImage, tag_listings: TagListings) -> Iterable[TagLookup]:
+    tag_refs = tag_listings.list_targets(tracked_image)
+    if isinstance(tag_refs, RegistryError):
+        return ()
+    pinned_digest, min_age = tracked_image.occurrence.reference.digest, tracked_image.policy.min_age
+    names_platforms = bool(tracked_image.policy.platforms) or tracked_image.occurrence.platform is not None
+    return [
+        TagLookup(tag_ref, pinned_digest, min_age, tag_ref == tracked_image.tag_ref, names_platforms)
+        for tag_ref in tag_refs
     ]

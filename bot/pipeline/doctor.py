@@ -1,4 +1,4 @@
-"""Test everything that a run needs, one part of the config at a time, without changing anything."""
+"""Test everything that a run needs, one part of the config after the other. Nothing is changed."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from bot.ports import Diagnosable, ProgressReporter
 
 @dataclass(frozen=True, slots=True)
 class DiagnosisPart:
-    """One component that the config names."""
+    """One part of the config: a component to test, or several components that are prepared together."""
 
     area: ConfigArea
     subject: str
-    """The name in messages if the component itself cannot be prepared."""
+    """The name of the part in the message about an error of `prepare`."""
     prepare: Callable[[], Iterable[Diagnosable]]
-    """Prepares the components to test; raises BasebumpError if that fails, for example because a secret is missing."""
+    """Returns the components to test. It raises BasebumpError if that fails, for example because a secret is
+    missing."""
 
 
 def diagnose(parts: Sequence[DiagnosisPart], target: DiagnosisTarget, progress: ProgressReporter) -> Diagnosis:
-    """Test every part for runs with this target; a part that fails is a problem and does not stop the others."""
+    """Test every part for a run with this target. An error in a part is reported as a problem of this part."""
     progress.start_phase("Checking", len(parts))
     checks: list[tuple[ConfigArea, Check]] = []
     for part in parts:

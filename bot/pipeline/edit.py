@@ -1,6 +1,7 @@
 """Edit the files of a tree, and verify each edit by parsing the edited file again.
 
-Edits of Dockerfiles are also verified with dockerfile-parse, which is independent of basebump's own parser.
+Edits of Dockerfiles are also verified with the library dockerfile-parse, because it is independent of basebump's
+parser.
 """
 
 from __future__ import annotations
@@ -28,15 +29,16 @@ from bot.pipeline.extract import ExtractResult, FileReading, read_with_formats, 
 
 @dataclass(frozen=True, slots=True)
 class EditResult:
-    """The verified changes, and the updates that could not be verified."""
+    """The verified changes of files, and the updates that were not applied."""
 
     changes: tuple[FileChange, ...]
     applied_updates: tuple[ImageUpdate, ...]
     unproved_skips: tuple[SkippedReference, ...]
+    """A skip for each update in a file whose edits could not be verified."""
 
 
 def edit_files(extract_result: ExtractResult, updates: Iterable[ImageUpdate]) -> EditResult:
-    """Apply `updates` file by file; a file whose edits cannot be verified is left unchanged."""
+    """Apply `updates` file by file. A file whose edits cannot be verified is left unchanged."""
     by_path: dict[FilePath, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         by_path[update.occurrence.path].append(update)
@@ -61,7 +63,7 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
     """Return the edited content of one file.
 
     Raises:
-        EditError: If parsing the edited file does not show exactly the planned changes.
+        EditError: If parsing the edited file does not find exactly the planned changes.
     """
     readings = extract_result.get_readings(path)
     content = readings[0].file.content
@@ -77,7 +79,7 @@ def _edit_file(extract_result: ExtractResult, path: FilePath, updates: Sequence[
         is_verified = has_only_planned_changes(
             extract_result.references, relate_references(extract_result.replace_readings(new_readings)), planned, tags
         )
-    else:  # without changed facts, references in other files cannot have changed
+    else:  # the file's facts are the same, so references in other files cannot have changed
         is_verified = has_only_planned_changes(
             _join_references(readings), _join_references(new_readings), planned, tags
         )
@@ -96,7 +98,8 @@ def _join_references(readings: Sequence[FileReading]) -> ExtractedReferences:
 
 
 MAX_PARSED_BYTES = 64 * 1024
-"""Twice the size of the largest known Dockerfile; the run time of dockerfile-parse grows quadratically with it."""
+"""Twice the size of the largest known Dockerfile. The run time of dockerfile-parse grows quadratically with the
+size."""
 
 _SCRATCH = "scratch"
 
@@ -106,18 +109,19 @@ class _DockerfileParse:
     """The result of parsing a Dockerfile with dockerfile-parse."""
 
     images: Counter[str]
-    """The values of FROM instructions: images, stages and scratch."""
+    """The values of FROM instructions, which are images, names of stages, or `scratch`."""
     stage_names: frozenset[str]
-    """Names of the stages."""
+    """The names of the stages, in lower case."""
 
 
 def has_unplanned_change(
     before: SourceFile, after: SourceFile, references_before: ExtractedReferences, references_after: ExtractedReferences
 ) -> bool:
-    """Return True if dockerfile-parse finds a different change of FROM images than basebump's own parser.
+    """Return True if dockerfile-parse finds another change of the images in FROM than basebump's own parser.
 
-    Its result counts only if both parsers agree before the edit: dockerfile-parse misreads defaults inside words,
-    nested arguments, heredocs, byte-order marks and blank lines inside instructions.
+    The result of dockerfile-parse counts only if both parsers agree about the file before the edit, and if the file is
+    not too large. dockerfile-parse misreads defaults inside words, nested arguments, heredocs, byte-order marks, and
+    blank lines inside instructions.
     """
     if max(len(before.content), len(after.content)) > MAX_PARSED_BYTES:
         return False
@@ -130,14 +134,14 @@ def has_unplanned_change(
 
 
 def _has_same_images(parsed: _DockerfileParse, images: Counter[str]) -> bool:
-    """Return True if dockerfile-parse finds all of our images and, besides, only stages and scratch."""
+    """Return True if dockerfile-parse finds all of `images` and, in addition, only stages and `scratch`."""
     others = parsed.images - images
     is_complete = images <= parsed.images
     return is_complete and all(name == _SCRATCH or name.lower() in parsed.stage_names for name in others)
 
 
 def _count_base_images(references: ExtractedReferences) -> Counter[str]:
-    """Return the images of FROM instructions; dockerfile-parse ignores other image references."""
+    """Count the images of FROM instructions. Other references are left out, because dockerfile-parse ignores them."""
     return Counter(
         str(reference.reference)
         for reference in references
@@ -146,16 +150,16 @@ def _count_base_images(references: ExtractedReferences) -> Counter[str]:
 
 
 def _parse_dockerfile(content: bytes) -> _DockerfileParse | None:
-    """Parse a Dockerfile with dockerfile-parse; None if that fails."""
-    # Imported here, so that only runs that edit a Dockerfile load it.
+    """Parse a Dockerfile with dockerfile-parse. Return None if that fails."""
+    # The import is here, so that only runs that edit a Dockerfile load the library.
     from dockerfile_parse import DockerfileParser  # noqa: PLC0415
     from dockerfile_parse.parser import image_from  # noqa: PLC0415
 
-    # Parses bytes in memory: without `fileobj` it would open ./Dockerfile, and create it if it does not exist.
+    # With `fileobj`, it parses bytes in memory. Without it, it would open ./Dockerfile, and create a missing one.
     parser = DockerfileParser(fileobj=BytesIO(content))  # type: ignore[arg-type]  # stubs require str
     try:
         images = parser.parent_images
         names = [image_from(each["value"])[1] for each in parser.structure if each["instruction"] == "FROM"]
-    except Exception:  # noqa: BLE001 it fails with many types of exceptions, and has no result then
+    except Exception:  # noqa: BLE001 it raises many types of exceptions
         return None
     return _DockerfileParse(Counter(images), frozenset(name.lower() for name in names if name))

@@ -1,4 +1,4 @@
-"""Execute the next step of every branch of one repository, as far as the level of the run allows.
+"""Execute the next step of each branch of a repository, as far as the level of the run allows.
 
 A step that fails does not stop the others.
 """
@@ -27,7 +27,7 @@ from bot.model.proposal import (
 from bot.model.report import ProposalReport, RunFailure
 from bot.model.request_attributes import NO_ATTRIBUTES, RequestAttributes
 from bot.model.vocabulary import FailureStage, ProposalOutcome, RunLevel
-from bot.pipeline.plan_branches import BranchPlan
+from bot.pipeline.repository_plan import BranchPlan
 from bot.ports import Forge
 
 FOREIGN_COMMIT_COMMENT = (
@@ -64,13 +64,20 @@ _NO_CHANGE_OUTCOMES: dict[NoChangeReason, tuple[ProposalOutcome, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StepExecutor:
-    """Executes steps in one repository, up to the level of the run; every method raises the ForgeError of its calls."""
+    """Executes steps in one repository, as far as the level of the run allows.
+
+    Every method that calls the forge passes on its ForgeError.
+    """
 
     forge: Forge
     level: RunLevel
 
     def execute_step(self, step: ProposalStep, desired: Proposal | NoProposal) -> ProposalReport:
-        """Execute the step and return its result; leave out files that the forge does not let the token change."""
+        """Execute a step and return its result.
+
+        If the forge does not allow the token to change some files, execute the step without these files. If no other
+        files remain, leave the branch unchanged and report that.
+        """
         try:
             return self._dispatch_step(step, desired)
         except ProtectedFileError as error:
@@ -115,14 +122,17 @@ class StepExecutor:
         return _report_proposal(proposal, ProposalOutcome.OPENED, opened.url, " ".join(opened.notes))
 
     def _update_request(self, step: UpdateRequest) -> ProposalReport:
-        """Update branch and text together or not at all, so that the text describes what gets merged."""
+        """Update the branch and the text of an open request, if the level of the run allows both.
+
+        Otherwise update neither of them, because the text must describe what gets merged.
+        """
         proposal = step.proposal
         if self.level < RunLevel.PROPOSE:
             return _report_proposal(proposal, ProposalOutcome.WOULD_REFRESH, step.request.url)
         request, attributes, notes = step.request, step.attributes, list[str]()
         if (
             step.must_push and attributes.automerge is False
-        ):  # otherwise the new commit might be merged before it is reviewed
+        ):  # disabled first, because otherwise the new commit might be merged without a review
             notes += self.forge.update_request(
                 replace(request, user_requests=frozenset()),
                 request.title,
@@ -144,7 +154,11 @@ class StepExecutor:
         return _report_proposal(proposal, ProposalOutcome.REFRESHED, request.url, " ".join(notes))
 
     def _close_request(self, step: CloseRequest) -> ProposalReport:
-        """Record the withdrawal in the mark first, so that an interrupted close is never taken for a user's close."""
+        """Close an open request and delete its branch.
+
+        The withdrawal is recorded in the mark first, so that a close that was interrupted is never mistaken for a
+        user's close.
+        """
         request = step.request
         if self.level < RunLevel.PROPOSE:
             return _report_request(request, ProposalOutcome.WOULD_CLOSE, step.reason)
@@ -191,14 +205,17 @@ class StepExecutor:
 
 
 def report_failure(desired: Proposal | NoProposal, branch: str, note: str) -> ProposalReport:
-    """Return the report of a step that failed."""
+    """Return the report of a step that failed with the error `note`."""
     if isinstance(desired, Proposal):
         return _report_proposal(desired, ProposalOutcome.FAILED, note=note)
     return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
 
 
 def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, sigil: str) -> Proposal:
-    """Return the proposal with a first sentence that mentions the earlier request."""
+    """Return the proposal with a first sentence that mentions the withdrawn request `predecessor`.
+
+    Return the proposal unchanged if there is no such request. `sigil` is the character in front of request numbers.
+    """
     if predecessor is None or predecessor.number is None:
         return proposal
     sentence = f"This was proposed before in {sigil}{predecessor.number} and withdrawn."
@@ -231,14 +248,14 @@ def _report_request(request: RemoteRequest, outcome: ProposalOutcome, note: str)
 
 @dataclass(frozen=True, slots=True)
 class ExecutionResult:
-    """The results of the steps in one repository, and the failures."""
+    """The results of all steps in one repository, and the failures."""
 
     reports: tuple[ProposalReport, ...] = ()
     failures: tuple[RunFailure, ...] = ()
 
 
 def execute_steps(subject: str, forge: Forge, branch_plans: Sequence[BranchPlan], level: RunLevel) -> ExecutionResult:
-    """Execute the steps of one repository; `subject` is its name in reports."""
+    """Execute the steps of one repository, which failures name as `subject`. A failed step does not stop the others."""
     executor = StepExecutor(forge, level)
     reports: list[ProposalReport] = []
     failures: list[RunFailure] = []

@@ -1,4 +1,4 @@
-"""Expedite updates of requests that wait for review if waiting would leave users with a dangerous image."""
+"""Expedite updates of requests that wait for review, if waiting would leave a dangerous image in the request."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from bot.model.proposal import RemoteRequest
 from bot.model.reference import Digest, TagRef, parse_sha256
 from bot.model.report import RunFailure
 from bot.model.vocabulary import Reason
-from bot.pipeline.assess import assess
-from bot.pipeline.decide_updates import RunContext
-from bot.pipeline.plan_branches import BranchPlan
-from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL
+from bot.pipeline.collect_evidence import assess
+from bot.pipeline.repository_plan import BranchPlan
+from bot.pipeline.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +34,9 @@ def expedite_urgent(
 ) -> ExpediteResult:
     """Expedite the updates that must not wait.
 
-    An open request is useless once the publisher rolled its digest back or the digest is gone, so such a request is
-    updated at once. A newer digest that fixes an urgent vulnerability of the proposed one is not delayed either, even
-    if a user closed the request and thereby muted later updates.
+    An open request is useless if the publisher rolled the tag back from the proposed digest, or if the registry lost
+    the digest. Such a request is updated at once. A newer digest that fixes an urgent vulnerability of the proposed
+    digest does not wait either, even if a user closed the request and thereby muted later updates.
 
     Raises:
         StateError: If the state cannot be read.
@@ -52,11 +51,8 @@ def expedite_urgent(
         return ExpediteResult(tuple(branch_plans))
     unusable = _find_unusable(waiting_transitions, resolutions, context)
     assessable = (waiting_transitions | muted_transitions) - unusable
-    assessed = assess(
-        assessable, context.select_scanner, context.state_store, SCAN_POOL, context.progress, context.advisories
-    )
+    assessed = assess(assessable, context)
     pressing = {transition for transition in assessable if is_urgent_fix(assessed.evidence[transition])}
-    now = context.clock.now()
 
     def is_urgent(branch_plan: BranchPlan) -> bool:
         return bool(
@@ -64,24 +60,27 @@ def expedite_urgent(
         ) or bool(pressing.intersection(_list_transitions(branch_plan, branch_plan.muted_request)))
 
     return ExpediteResult(
-        tuple(each.expedite(now) if is_urgent(each) else each for each in branch_plans), assessed.failures
+        tuple(each.expedite(context.now) if is_urgent(each) else each for each in branch_plans), assessed.failures
     )
 
 
 def _find_unusable(
     transitions: Iterable[Transition], resolutions: Mapping[TagRef, Resolution], context: RunContext
 ) -> set[Transition]:
-    """Return the transitions whose old digest was rolled back or is gone."""
+    """Return the transitions whose old digest the publisher withdrew or the registry lost."""
     rolled_back = {
         transition for transition in transitions if _is_rolled_back(transition, resolutions.get(transition.tag_ref))
     }
     remaining = sorted(set(transitions) - rolled_back, key=lambda transition: transition.sort_key)
-    is_gone = REGISTRY_POOL.map(lambda transition: _is_gone(transition, context), remaining)
+    is_gone = context.registry_pool.map(lambda transition: _is_gone(transition, context), remaining)
     return rolled_back | {transition for transition, gone in zip(remaining, is_gone, strict=True) if gone}
 
 
 def _list_transitions(branch_plan: BranchPlan, request: RemoteRequest | None) -> Iterator[Transition]:
-    """Yield the transition from the proposed to the newly desired digest for each image of a request."""
+    """Yield the transitions from the digests that a request proposes to the digests that are desired now.
+
+    Images whose digest did not change are left out. Yields nothing if `request` is None.
+    """
     if request is None:
         return
     proposed_digests = _parse_targets(parse_marker(request.body).targets)
@@ -97,7 +96,7 @@ def _parse_targets(targets: Iterable[str]) -> Mapping[str, Digest]:
 
 
 def _is_rolled_back(transition: Transition, resolution: Resolution | None) -> bool:
-    """Return True if the tag was rolled back from the digest that the request proposes."""
+    """Return True if the publisher rolled the tag back from the digest that the request proposes."""
     return isinstance(resolution, ResolvedTag) and transition.old in find_withdrawn_digests(
         resolution.observations, resolution.digest
     )

@@ -1,4 +1,4 @@
-"""Read one tree and extract all image references from it."""
+"""Read the files of one tree, and extract all image references."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
     from bot.model.policy import PolicyRule
 
 MAX_FILE_BYTES = 8 * 1024 * 1024
-"""Larger files are not read: the largest known manifests (bundles of CRDs) have some five megabytes."""
+"""Larger files are not read. The largest known manifests, which are bundles of CRDs, have about five megabytes."""
 
 REPOSITORY_CONFIG_PATHS = tuple(map(FilePath, (".github/basebump.yaml", ".gitlab/basebump.yaml", ".basebump.yaml")))
-"""Paths of a repository's own config file; the first that exists is used."""
+"""Possible paths of a repository's own config file. The first file that exists is used."""
 
 _TEXT_FORMAT = "text"
-"""The name of the format that finds references in any text."""
+"""The name of the format that finds image references in any text."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileReading:
-    """One file as read by one format."""
+    """The items that one format extracted from one file."""
 
     file: SourceFile
     file_format: FileFormat
@@ -45,33 +45,34 @@ class FileReading:
 
 @dataclass(frozen=True, slots=True)
 class ExtractResult:
-    """The image references of one tree."""
+    """The image references of one tree, and everything else that was extracted from it."""
 
     repository: GitRepository
     readings: tuple[FileReading, ...] = ()
-    """Sorted by path."""
+    """The files that contain references or facts, sorted by path."""
     references: ExtractedReferences = ()
     """The references of all readings, after cross-file facts and ignore comments were applied."""
     unread_files: tuple[UnsupportedText, ...] = ()
-    """Files that were not read."""
+    """Files that were not read, because they are too large."""
     failures: tuple[RunFailure, ...] = ()
     rules: tuple[PolicyRule, ...] = ()
     """Rules of the repository's own config file."""
     blocked_reason: str = ""
-    """A sentence that says why the whole repository is not processed; empty if it is."""
+    """A sentence that says why the whole repository is not processed; empty if it is processed."""
     has_repository_config: bool = False
-    """True if the repository has its own config file, valid or not."""
+    """True if the repository has a config file of its own, which may be invalid."""
     has_unread_files: bool = False
-    """True if some files were not read, because the tree was truncated or files were too large or failed."""
+    """True if some files were not read, because the tree is truncated, a file is too large, or reading failed."""
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
         return tuple(each for each in self.references if isinstance(each, Occurrence))
 
     def may_hide_image(self, repository: str) -> bool:
-        """Return True if an image may be used in a place that was not read, so that its absence is not certain.
+        """Return True if a file that was not read or not parsed may contain the image.
 
-        A file that could not be parsed can only contain images whose last path part is in its bytes, in any encoding.
+        A file that could not be parsed can only contain an image if its bytes contain the last part of the image's
+        path, in any encoding.
         """
         name = repository.rpartition("/")[2]
         spellings = [name.encode(encoding) for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
@@ -83,12 +84,12 @@ class ExtractResult:
         )
 
     def get_readings(self, path: FilePath) -> Sequence[FileReading]:
-        """Return the readings of one file by each format."""
+        """Return the readings of one file, one for each format; empty if no format found anything in it."""
         first = bisect_left(self.readings, path, key=_get_path)
         return self.readings[first : bisect_right(self.readings, path, key=_get_path)]
 
     def replace_readings(self, new_readings: Sequence[FileReading]) -> Sequence[FileReading]:
-        """Return all readings, with the readings of one file replaced."""
+        """Return all readings, with `new_readings` in place of the readings of the same file."""
         path = new_readings[0].file.path
         first = bisect_left(self.readings, path, key=_get_path)
         last = bisect_right(self.readings, path, key=_get_path)
@@ -103,11 +104,13 @@ class ExtractResult:
 def extract_references(
     repository: GitRepository, tree: FileTree, formats: Sequence[FileFormat], read_rules: RulesReader | None = None
 ) -> ExtractResult:
-    """Read the files that any format selects, and the repository's own config file if `read_rules` is given.
+    """Read the files that any format selects, and extract their image references.
+
+    If `read_rules` is given, the repository's own config file is read as well. A file that cannot be read is a failure.
 
     Raises:
-        TreeError: If the tree cannot be listed, or its config file cannot be read.
-        ConfigError: If its config file is not valid.
+        TreeError: If the tree cannot be listed, or the repository's own config file cannot be read.
+        ConfigError: If the repository's own config file is not valid.
     """
     entries = {entry.path: entry for entry in tree.list_entries()}
     rules = _load_repository_rules(entries, tree, read_rules) if read_rules is not None else None
@@ -143,7 +146,12 @@ def extract_references(
 def _load_repository_rules(
     entries: Mapping[FilePath, TreeEntry], tree: FileTree, read_rules: RulesReader
 ) -> tuple[PolicyRule, ...] | None:
-    """Return the rules of the repository's own config file; None if it has none."""
+    """Return the rules of the repository's own config file. Return None if there is no such file.
+
+    Raises:
+        TreeError: If the file cannot be read.
+        ConfigError: If the file is too large, or not valid.
+    """
     config_entry = next((entries[path] for path in REPOSITORY_CONFIG_PATHS if path in entries), None)
     if config_entry is None:
         return None
@@ -158,7 +166,10 @@ def _load_repository_rules(
 
 
 def read_with_formats(file: SourceFile, formats: Sequence[FileFormat]) -> Sequence[FileReading]:
-    """Read one file with each of `formats`; drop references of `text` that another format has as well."""
+    """Read one file with each of `formats`.
+
+    References that the format `text` finds are left out if another format finds the same reference on the same line.
+    """
     readings = [read_file(file, file_format) for file_format in formats]
     known_references = {
         (reference.line_number, reference.reference)
@@ -203,7 +214,7 @@ def relate_references(
 ) -> ExtractedReferences:
     """Return the references of a tree after applying cross-file facts and ignore comments.
 
-    `repository` determines the branch that the tree belongs to, if it is given.
+    If `repository` is given, facts that apply to only one branch are applied for its base branch.
     """
     facts = [*(remark for reading in readings for remark in reading.facts), *additional_facts]
     if facts and repository is not None and repository.base_branch is not None:

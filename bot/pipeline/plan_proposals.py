@@ -1,4 +1,4 @@
-"""Group the verified edits into proposals and render them."""
+"""Group updates into proposals, edit the files of each proposal, and render its texts."""
 
 from __future__ import annotations
 
@@ -34,42 +34,18 @@ from bot.core.proposal.view.proposal import ProposalView, build_proposal_view
 from bot.core.transition import get_first_transition
 from bot.model.decision import Decision, ImageUpdate, SkippedReference, Transition, UpdateCause
 from bot.model.evidence import Evidence
-from bot.model.forge import ForgeLimits
 from bot.model.proposal import Proposal, Target
 from bot.model.source import FilePath
 from bot.pipeline.edit import EditResult, edit_files
 from bot.pipeline.extract import ExtractResult
+from bot.pipeline.run_context import ProposalStyle
 
 RESERVED_BODY_CHARACTERS = 900
-"""Characters of a body that are reserved for text that is added when the request is written: the earlier request that
-it follows, the status of its commit, and workflows that did not run for it."""
+"""Characters of a body that are reserved for text that is added when the request is written. This is a mention of the
+earlier request, the status of the commit, and workflows that did not run for it."""
 FINGERPRINT_ROWS = 10_000
-"""Rows of the view that the fingerprint is computed from: not limited, so that it is the same on every forge."""
-
-
-@dataclass(frozen=True, slots=True)
-class TemplateSources:
-    """The Jinja sources of the texts that basebump writes."""
-
-    title: str
-    body: str
-    message: str
-    dashboard: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProposalStyle:
-    """The options that determine how proposals are named and rendered."""
-
-    branch_prefix: str
-    templates: TemplateSources
-    trailers: tuple[str, ...]
-    """Trailers of every commit besides basebump's own."""
-    limits: ForgeLimits
-    has_status: bool = False
-    """True if the evidence is also set as a commit status, if the forge supports it."""
-    is_public: bool = False
-    """True if everyone can read the proposals, so that private evidence is left out."""
+"""Rows of the view from which the fingerprint is computed. The number is so high that the fingerprint is the same on
+every forge, although forges have different limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +61,7 @@ class ProposalPlan:
     """The desired proposals for one repository."""
 
     decisions: tuple[Decision, ...]
-    """The given decisions; updates whose edits could not be verified are replaced by skips."""
+    """The given decisions. Updates whose edits could not be verified are replaced with skips."""
     proposals: tuple[PlannedProposal, ...]
 
 
@@ -97,7 +73,10 @@ def plan_proposals(
     *,
     all_at_once: bool = False,
 ) -> ProposalPlan:
-    """Return one proposal per update group, with all files of the group; or one proposal for all updates."""
+    """Return one proposal for each update group, which changes all files of the group.
+
+    If `all_at_once` is True, return one proposal for all updates. A group without verified edits has no proposal.
+    """
     updates = [decision for decision in decisions if isinstance(decision, ImageUpdate)]
     skips: dict[ImageUpdate, SkippedReference] = {}
     proposals: list[PlannedProposal] = []
@@ -126,7 +105,10 @@ def _plan_without_protected(
     evidence: Mapping[Transition, Evidence],
     style: ProposalStyle,
 ) -> Proposal | None:
-    """Return the proposal without files in the protected folder; None if it has none, or no other files."""
+    """Return the proposal without files in the protected folder of the forge.
+
+    Return None if the proposal has no files in that folder, or no other files.
+    """
     protected_folder = style.limits.protected_folder
     protected_files = {
         update.occurrence.path
@@ -205,7 +187,7 @@ def _build_proposal(
 
 @dataclass(frozen=True, slots=True)
 class _RenderedProposal:
-    """The rendered texts of a proposal, and the values in its mark and trailer."""
+    """The rendered texts of a proposal, and the values in the mark of its body and in the trailers of its commit."""
 
     title: str
     body: str
@@ -224,7 +206,7 @@ def _render_proposal(
     *,
     automerge: bool,
 ) -> _RenderedProposal:
-    """Render a proposal; `shown_evidence` is the evidence that may be published, in the order of transitions."""
+    """Render the texts of a proposal. `shown_evidence` is the evidence that readers of the request may see."""
 
     def build_limited_view(rows: int) -> ProposalView:
         return build_proposal_view(

@@ -1,4 +1,4 @@
-"""Collect the failures of registries in a run, and report each only once."""
+"""Collect the failures of registries in a run, and report each failure only once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ STATE_SUBJECT = "state"
 
 
 def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]:
-    """Yield each distinct error with its first subject; the same error may have occurred for every image."""
+    """Yield one failure for each distinct error, with its first subject. An error may have occurred for every image."""
     known_errors: set[str] = set()
     for failed in failures:
         if failed.error not in known_errors:
@@ -25,15 +25,15 @@ def deduplicate_failures(failures: Iterable[RunFailure]) -> Iterator[RunFailure]
 
 @dataclass(slots=True)
 class RegistryFailures:
-    """The first error of each registry; an unreachable registry is not contacted again for every image."""
+    """The first error of each registry. A registry that could not be reached is not contacted again for every image."""
 
     first_errors: dict[str, RegistryError] = field(default_factory=dict)
     unreachable: dict[str, RegistryError] = field(default_factory=dict)
-    """Registries that could not be reached, even if another error occurred before."""
+    """The errors of registries that could not be reached, even if another error of the registry was recorded first."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def record_error(self, host: str, error: RegistryError) -> None:
-        """Record an error if it is a failure; other errors are findings about images."""
+        """Record an error if it is a failure. Other errors describe an image, and are not recorded."""
         if error.is_failure:
             with self.lock:
                 self.first_errors.setdefault(host, error)
@@ -41,7 +41,9 @@ class RegistryFailures:
                     self.unreachable.setdefault(host, error)
 
     def raise_if_unreachable(self, host: str) -> None:
-        """Raise an error if an earlier request could not reach the host; its message does not repeat that request.
+        """Raise an error if an earlier request could not reach the host.
+
+        The message of this error does not name the earlier request.
 
         Raises:
             RegistryError: If the host could not be reached.
@@ -51,6 +53,6 @@ class RegistryFailures:
             raise RegistryError(error.host, error.reason, what, is_failure=error.is_failure)
 
     def list_failures(self) -> Iterator[RunFailure]:
-        """Yield one failure for each registry."""
+        """Yield the first error of each registry as a failure, sorted by host."""
         for host, error in sorted(self.first_errors.items()):
             yield RunFailure(host, FailureStage.RESOLVE, str(error))

@@ -1,34 +1,101 @@
-"""Plan the work in each repository of a run, and apply limits to it."""
+"""Plan the work in a repository: the next step of each branch.
+
+The step is computed from the desired proposal for the branch and from the branch's requests on the forge.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 
-from bot.core.proposal.limits import OpenQueue, defer_proposals
-from bot.core.proposal.update_groups import build_onboarding_group
+from bot.core.proposal.lifecycle import next_step, omit_protected_files
+from bot.core.proposal.markers import parse_marker
+from bot.core.proposal.update_groups import UpdateGroup, build_onboarding_group, get_update_group
 from bot.core.proposal.user_requests import parse_checkboxes
-from bot.model.dashboard import DashboardIssue
-from bot.model.decision import Decision, Transition
+from bot.model.dashboard import DashboardIssue, UserRequest
+from bot.model.decision import (
+    Decision,
+    HeldUpdate,
+    ImageUpdate,
+    RefusedUpdate,
+    SkippedReference,
+    Transition,
+    UnresolvedReference,
+    UpToDate,
+    get_tracked_image,
+)
 from bot.model.errors import BasebumpError, ForgeError
 from bot.model.evidence import Evidence
 from bot.model.forge import GitRepository
-from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, ProposalLimits
-from bot.model.proposal import CloseRequest, OpenRequest, RemoteRequest, RequestState
+from bot.model.proposal import (
+    NoChange,
+    NoChangeReason,
+    NoProposal,
+    Proposal,
+    ProposalStep,
+    RemoteRequest,
+    RequestState,
+)
 from bot.model.report import RunFailure
-from bot.model.vocabulary import FailureStage
+from bot.model.source import NotEditable
+from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.extract import ExtractResult
-from bot.pipeline.plan_branches import BranchPlan, plan_branches
-from bot.pipeline.plan_proposals import ProposalPlan, plan_proposals
-from bot.pipeline.run_options import RunOptions
+from bot.pipeline.plan_proposals import PlannedProposal, ProposalPlan, plan_proposals
+from bot.pipeline.run_context import RunOptions
 from bot.ports import Dashboard, Fleet, Forge
+
+BranchUserRequests = frozenset[tuple[UserRequest, str]]
+"""The actions that users requested, each with the branch to which it applies."""
+
+_WAITING = frozenset({NoChangeReason.ACCEPTED, NoChangeReason.SLIDING})
+
+
+@dataclass(frozen=True, slots=True)
+class BranchPlan:
+    """The plan for one branch: the desired proposal, the requests on the forge, and the next step."""
+
+    branch: str
+    desired: Proposal | NoProposal
+    requests: tuple[RemoteRequest, ...]
+    """The requests for the branch, newest first; empty if there are none."""
+    is_fully_resolved: bool
+    """True if all data on which the branch depends was read in this run."""
+    step: ProposalStep
+    updates: tuple[ImageUpdate, ...] = ()
+    """The updates in the desired proposal; empty if no proposal is desired."""
+
+    @property
+    def waiting_request(self) -> RemoteRequest | None:
+        """The open request if it is left unchanged although a newer update is available; otherwise None."""
+        step = self.step
+        return step.request if isinstance(step, NoChange) and step.reason in _WAITING else None
+
+    @property
+    def muted_request(self) -> RemoteRequest | None:
+        """The request that a user closed, if newer updates are therefore not proposed; otherwise None."""
+        step = self.step
+        return step.request if isinstance(step, NoChange) and step.reason is NoChangeReason.MUTED else None
+
+    def expedite(self, now: datetime) -> BranchPlan:
+        """Return the plan with the desired proposal marked as urgent, so that the proposal does not wait.
+
+        Return the plan unchanged if no proposal is desired.
+        """
+        if not isinstance(self.desired, Proposal):
+            return self
+        urgent = replace(self.desired, is_urgent=True)
+        return replace(
+            self,
+            desired=urgent,
+            step=next_step(urgent, self.requests, is_fully_resolved=self.is_fully_resolved, now=now) or self.step,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryScan:
-    """A repository and the image references extracted from it."""
+    """One base branch of a repository, and the image references extracted from it."""
 
     fleet: Fleet
     extract_result: ExtractResult
@@ -40,111 +107,157 @@ class RepositoryScan:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPlan:
-    """The planned work in one repository."""
+    """The planned work on one base branch of a repository."""
 
     repository_scan: RepositoryScan
     proposal_plan: ProposalPlan
     failures: tuple[RunFailure, ...]
     branch_plans: tuple[BranchPlan, ...] = ()
     forge: Forge | None = None
-    """None if nothing can be done in the repository."""
+    """The operations on the forge; None if nothing can be done in the repository."""
     dashboard: Dashboard | None = None
-    """None if the dashboard could not be read, so that it is not written either."""
+    """None if the dashboard could not be read. It is not written then."""
     dashboard_issue: DashboardIssue | None = None
-    """The dashboard issue before this run; None if there is none."""
+    """The dashboard issue as it was before this run; None if it does not exist or was not read."""
 
 
-def plan_repository(
-    repository_scan: RepositoryScan,
-    decisions: Sequence[Decision],
-    evidence: Mapping[Transition, Evidence],
-    options: RunOptions,
-    now: datetime,
-) -> RepositoryPlan:
-    """Plan the branches of a repository, based on the requests on its forge; errors are recorded in the result."""
-    extract_result, name = repository_scan.extract_result, repository_scan.repository.name
-    proposal_plan = ProposalPlan(tuple(decisions), ())
-    try:
-        forge = repository_scan.fleet.get_forge(repository_scan.repository)
-        style = options.build_style(forge.limits, repository_scan.repository)
-        proposal_plan = plan_proposals(extract_result, decisions, evidence, style)
-        if repository_scan.repository.base_branch is None:
-            return RepositoryPlan(repository_scan, proposal_plan, extract_result.failures)
-        dashboard = repository_scan.fleet.get_dashboard(repository_scan.repository)
-        dashboard_issue, failures = _read_dashboard(dashboard, extract_result, options)
-        user_requests = (
-            parse_checkboxes(dashboard_issue.body)
-            if dashboard_issue is not None and dashboard_issue.is_open
-            else frozenset()
-        )
-        requests = _list_requests(forge, proposal_plan, repository_scan.repository, options)
-        if _is_onboarding(
-            requests,
-            build_onboarding_group(repository_scan.repository.non_default_base).get_branch(options.branch_prefix),
-            repository_scan.repository,
-            options,
-        ):
-            proposal_plan = plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
-        branch_plans = plan_branches(requests, extract_result, proposal_plan, user_requests, options.branch_prefix, now)
-    except BasebumpError as error:
+@dataclass(frozen=True, slots=True)
+class RepositoryPlanner:
+    """Plans the work on one base branch of a repository at the time `now`."""
+
+    repository_scan: RepositoryScan
+    options: RunOptions
+    now: datetime
+
+    @property
+    def _repository(self) -> GitRepository:
+        return self.repository_scan.repository
+
+    @property
+    def _extract_result(self) -> ExtractResult:
+        return self.repository_scan.extract_result
+
+    @property
+    def _onboarding_branch(self) -> str:
+        return build_onboarding_group(self._repository.non_default_base).get_branch(self.options.branch_prefix)
+
+    @property
+    def _has_onboarding_proposal(self) -> bool:
+        """True if the repository starts with one proposal for all updates.
+
+        If the config does not set this, only repositories that are selected by owner or topic start this way.
+        """
+        first_proposal = self.options.rollout.first_proposal
+        return self._repository.is_selected_by_owner if first_proposal is None else first_proposal
+
+    def plan_repository(self, decisions: Sequence[Decision], evidence: Mapping[Transition, Evidence]) -> RepositoryPlan:
+        """Return the plan of the repository, based on its requests on the forge.
+
+        Errors of the forge are recorded in the plan, and are not raised.
+        """
+        extract_result, fleet = self._extract_result, self.repository_scan.fleet
+        proposal_plan = ProposalPlan(tuple(decisions), ())
+        try:
+            forge = fleet.get_forge(self._repository)
+            style = self.options.build_style(forge.limits, self._repository)
+            proposal_plan = plan_proposals(extract_result, decisions, evidence, style)
+            if self._repository.base_branch is None:
+                return RepositoryPlan(self.repository_scan, proposal_plan, extract_result.failures)
+            dashboard = fleet.get_dashboard(self._repository)
+            dashboard_issue, failures = self._read_dashboard(dashboard)
+            requests = self._list_requests(forge, proposal_plan)
+            if self._is_onboarding(requests):
+                proposal_plan = plan_proposals(extract_result, decisions, evidence, style, all_at_once=True)
+            branch_plans = self._plan_branches(requests, proposal_plan, _parse_user_requests(dashboard_issue))
+        except BasebumpError as error:
+            failure = RunFailure(self._repository.name, FailureStage.PROPOSE, str(error))
+            return RepositoryPlan(self.repository_scan, proposal_plan, (*extract_result.failures, failure))
         return RepositoryPlan(
-            repository_scan,
+            self.repository_scan,
             proposal_plan,
-            (*extract_result.failures, RunFailure(name, FailureStage.PROPOSE, str(error))),
+            (*extract_result.failures, *failures),
+            branch_plans,
+            forge,
+            None if failures else dashboard,
+            dashboard_issue,
         )
-    return RepositoryPlan(
-        repository_scan,
-        proposal_plan,
-        (*extract_result.failures, *failures),
-        branch_plans,
-        forge,
-        None if failures else dashboard,
-        dashboard_issue,
-    )
 
+    def _list_requests(self, forge: Forge, proposal_plan: ProposalPlan) -> tuple[RemoteRequest, ...]:
+        """Return the requests of the planned branches, as the forge lists them.
 
-def _list_requests(
-    forge: Forge, proposal_plan: ProposalPlan, repository: GitRepository, options: RunOptions
-) -> tuple[RemoteRequest, ...]:
-    """List the requests of the planned branches and, if the repository is onboarded by one, the onboarding request."""
-    branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
-    if branches and _has_onboarding_proposal(repository, options):
-        branches |= {build_onboarding_group(repository.non_default_base).get_branch(options.branch_prefix)}
-    return forge.list_requests(options.branch_prefix, branches)
+        If the repository starts with one proposal for all updates, the request of that proposal is included.
+        """
+        branches = frozenset(each.proposal.branch for each in proposal_plan.proposals)
+        if branches and self._has_onboarding_proposal:
+            branches |= {self._onboarding_branch}
+        return forge.list_requests(self.options.branch_prefix, branches)
 
+    def _is_onboarding(self, requests: Sequence[RemoteRequest]) -> bool:
+        """Return True if the repository is being onboarded.
 
-def _is_onboarding(
-    requests: Sequence[RemoteRequest], onboarding_branch: str, repository: GitRepository, options: RunOptions
-) -> bool:
-    """Return True if the onboarding request is not merged yet and there are no other requests of basebump."""
-    if not _has_onboarding_proposal(repository, options):
-        return False
-    is_onboarded = any(each.branch == onboarding_branch and each.state is RequestState.MERGED for each in requests)
-    return not is_onboarded and all(each.branch == onboarding_branch for each in requests)
+        It starts with one proposal for all updates, the request of that proposal is not merged yet, and basebump has no
+        other requests.
+        """
+        if not self._has_onboarding_proposal:
+            return False
+        branch = self._onboarding_branch
+        is_onboarded = any(each.branch == branch and each.state is RequestState.MERGED for each in requests)
+        return not is_onboarded and all(each.branch == branch for each in requests)
 
+    def _read_dashboard(self, dashboard: Dashboard) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
+        """Return the dashboard issue, or the failure to read it.
 
-def _has_onboarding_proposal(repository: GitRepository, options: RunOptions) -> bool:
-    """Return True if the repository starts with one proposal for all updates.
+        The issue is read if dashboards are enabled. It is also read if the repository has a config file of its own,
+        because basebump reports in the issue that such a file is not valid. Otherwise, the result is None.
+        """
+        if not (self.options.has_dashboards or self._extract_result.has_repository_config):
+            return None, ()
+        try:
+            return dashboard.read(), ()
+        except ForgeError as error:
+            return None, (report_dashboard_failure(self._repository, error),)
 
-    Unless the config sets it, this applies to repositories that are selected by owner or topic.
-    """
-    first_proposal = options.rollout.first_proposal
-    return repository.is_selected_by_owner if first_proposal is None else first_proposal
+    def _plan_branches(
+        self, requests: Iterable[RemoteRequest], proposal_plan: ProposalPlan, user_requests: BranchUserRequests
+    ) -> tuple[BranchPlan, ...]:
+        """Return the plans of all branches for which there is something to do or to report, sorted by branch name."""
+        planned_by_branch = {
+            each.proposal.branch: _add_user_requests(each, user_requests) for each in proposal_plan.proposals
+        }
+        requests_by_branch: dict[str, list[RemoteRequest]] = defaultdict(list)
+        for each in requests:
+            requests_by_branch[each.branch].append(each)
+        decisions_by_branch = _group_by_branch(
+            proposal_plan.decisions, self._repository.non_default_base, self.options.branch_prefix
+        )
+        branch_plans: list[BranchPlan] = []
+        for branch in sorted(planned_by_branch.keys() | requests_by_branch.keys()):
+            decisions = decisions_by_branch.get(branch) or _find_decisions(
+                _list_proposed_tags(requests_by_branch[branch]), proposal_plan.decisions
+            )
+            branch_plans += self._plan_branch(
+                branch, planned_by_branch.get(branch), decisions, tuple(requests_by_branch[branch])
+            )
+        return tuple(branch_plans)
 
-
-def _read_dashboard(
-    dashboard: Dashboard, extract_result: ExtractResult, options: RunOptions
-) -> tuple[DashboardIssue | None, tuple[RunFailure, ...]]:
-    """Return the dashboard issue if one is enabled or may have to be closed, or the failure to read it.
-
-    If dashboards are not enabled, the issue only reports that the repository's own config file is not valid.
-    """
-    if not (options.has_dashboards or extract_result.has_repository_config):
-        return None, ()
-    try:
-        return dashboard.read(), ()
-    except ForgeError as error:
-        return None, (report_dashboard_failure(extract_result.repository, error),)
+    def _plan_branch(
+        self,
+        branch: str,
+        planned_proposal: PlannedProposal | None,
+        decisions: Sequence[Decision],
+        requests: tuple[RemoteRequest, ...],
+    ) -> Iterator[BranchPlan]:
+        """Yield the plan of a branch, unless there is nothing to do and nothing to report."""
+        desired = (
+            omit_protected_files(planned_proposal.proposal, requests)
+            if planned_proposal is not None
+            else NoProposal(_explain_no_proposal(decisions))
+        )
+        updates = planned_proposal.updates if planned_proposal is not None else ()
+        is_fully_resolved = _is_fully_resolved(planned_proposal, decisions, requests, self._extract_result)
+        step = next_step(desired, requests, is_fully_resolved=is_fully_resolved, now=self.now)
+        if step is not None:
+            yield BranchPlan(branch, desired, requests, is_fully_resolved, step, updates)
 
 
 def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> RunFailure:
@@ -152,42 +265,107 @@ def report_dashboard_failure(repository: GitRepository, error: ForgeError) -> Ru
     return RunFailure(f"{repository.name} dashboard", FailureStage.PROPOSE, str(error))
 
 
-def list_branch_plans(repository_plans: Iterable[RepositoryPlan]) -> list[BranchPlan]:
-    """Return the branch plans of all repositories in one list."""
-    return [branch_plan for each in repository_plans for branch_plan in each.branch_plans]
+def _parse_user_requests(issue: DashboardIssue | None) -> BranchUserRequests:
+    """Return the actions that users selected in the dashboard issue; empty unless the issue is open."""
+    return parse_checkboxes(issue.body) if issue is not None and issue.is_open else frozenset()
 
 
-def replace_branch_plans(
-    repository_plans: Sequence[RepositoryPlan], branch_plans: Iterable[BranchPlan]
-) -> list[RepositoryPlan]:
-    """Return the repository plans with other branch plans, given in the number and order of `list_branch_plans`."""
-    remaining = iter(branch_plans)
-    return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
-
-
-def apply_limits(
-    repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime
-) -> Iterator[BranchPlan]:
-    """Yield all branch plans; the step of proposals that have to wait is replaced by a deferral."""
-    deferrals_by_plan = defer_proposals([_build_queue(each, options) for each in repository_plans], now)
-    for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
-        for branch_plan in each.branch_plans:
-            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
-
-
-def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
-    """Return the proposals waiting to be opened for a base branch, with their limits.
-
-    Repositories that the config names have no default limits.
-    """
-    repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
-    is_selected = repository_scan.repository.is_selected_by_owner
-    limits = options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits())
-    wave = configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None)
-    steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
-    states = (each.state for branch_plan in repository_plan.branch_plans for each in branch_plan.requests)
-    open_now = sum(state is RequestState.OPEN for state in states) - sum(
-        isinstance(step, CloseRequest) for step in steps
+def _add_user_requests(planned_proposal: PlannedProposal, user_requests: BranchUserRequests) -> PlannedProposal:
+    """Return the planned proposal, with the actions that users requested for its branch."""
+    branch_requests = frozenset(
+        user_request for user_request, branch in user_requests if branch == planned_proposal.proposal.branch
     )
-    opens = [step for step in steps if isinstance(step, OpenRequest)]
-    return OpenQueue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)
+    return (
+        replace(planned_proposal, proposal=replace(planned_proposal.proposal, user_requests=branch_requests))
+        if branch_requests
+        else planned_proposal
+    )
+
+
+def _group_by_branch(
+    decisions: Sequence[Decision], non_default_base: str | None, branch_prefix: str
+) -> Mapping[str, Sequence[Decision]]:
+    decisions_by_group: dict[UpdateGroup, list[Decision]] = defaultdict(list)
+    for decision in decisions:
+        tracked_image = get_tracked_image(decision)
+        if tracked_image is not None:
+            decisions_by_group[get_update_group(tracked_image, non_default_base)].append(decision)
+    all_decisions = [decision for group_decisions in decisions_by_group.values() for decision in group_decisions]
+    by_branch = {
+        update_group.get_branch(branch_prefix): decided for update_group, decided in decisions_by_group.items()
+    }
+    return by_branch | {build_onboarding_group(non_default_base).get_branch(branch_prefix): all_decisions}
+
+
+def _list_proposed_tags(requests: Iterable[RemoteRequest]) -> frozenset[str]:
+    """Return the tags that requests propose, as `repository:tag`."""
+    return frozenset(target.rpartition("@")[0] for each in requests for target in parse_marker(each.body).targets)
+
+
+def _find_decisions(tag_refs: Collection[str], decisions: Sequence[Decision]) -> Sequence[Decision]:
+    """Return the decisions about the tags in `tag_refs`, for a branch for which no proposal is planned any more."""
+    pairs = ((decision, get_tracked_image(decision)) for decision in decisions)
+    return [decision for decision, selected in pairs if selected is not None and str(selected.tag_ref) in tag_refs]
+
+
+def _is_fully_resolved(
+    planned_proposal: PlannedProposal | None,
+    decisions: Sequence[Decision],
+    requests: Sequence[RemoteRequest],
+    extract_result: ExtractResult,
+) -> bool:
+    """Return True if all data on which the branch depends was read.
+
+    This is the registry of each image, and every file that may contain one of the images.
+    """
+    if any(map(_is_undecided, decisions)):
+        return False
+    if planned_proposal is not None:
+        return not extract_result.failures
+    proposed_tags = _list_proposed_tags(requests)
+    if any(_is_retag_unverified(decision, proposed_tags) for decision in decisions):
+        return False
+    repositories = {decision.occurrence.reference.repository for decision in decisions}
+    repositories |= {tag_ref.rpartition(":")[0] for tag_ref in proposed_tags}
+    return not any(extract_result.may_hide_image(repository) for repository in repositories or {""})
+
+
+def _is_undecided(decision: Decision) -> bool:
+    """Return True if the decision may change without a change of the image, because some data was not available."""
+    match decision:
+        case UnresolvedReference() | RefusedUpdate(reason=Reason.NOT_SCANNED) | SkippedReference(reason=Reason.PAUSED):
+            return True
+        case SkippedReference(reason=reason):
+            digest_slot = decision.occurrence.digest_slot
+            return isinstance(digest_slot, NotEditable) and digest_slot.reason is reason and not digest_slot.is_certain
+        case _:
+            return False
+
+
+def _is_retag_unverified(decision: Decision, proposed_tags: Collection[str]) -> bool:
+    """Return True if a request proposes another tag for a reference, and the registry's tags could not be listed.
+
+    Without the list of tags, it is unknown whether the proposal is still correct. `proposed_tags` have the form
+    `repository:tag`.
+    """
+    tracked_image = get_tracked_image(decision)
+    if tracked_image is None or not tracked_image.missing_tags_reason:
+        return False
+    tag_ref = tracked_image.tag_ref
+    return any(each != str(tag_ref) and each.rpartition(":")[0] == tag_ref.repository for each in proposed_tags)
+
+
+def _explain_no_proposal(decisions: Sequence[Decision]) -> str:
+    """Return a sentence that says why no update is proposed for the image references of `decisions`."""
+    if any(isinstance(decision, ImageUpdate) for decision in decisions):
+        return "It is part of another proposal now."
+    reasons = [
+        decision.reason.sentence
+        for decision in decisions
+        if isinstance(decision, SkippedReference | RefusedUpdate | HeldUpdate)
+    ]
+    if reasons:
+        return reasons[0]
+    if any(isinstance(decision, UpToDate) for decision in decisions):
+        return "The base branch already has what the tag points to."
+    return "No file uses this image any more."

@@ -1,33 +1,31 @@
-"""One run over all fleets; each phase ends for all repositories before the next one begins."""
+"""One run over the repositories of all fleets. Each phase ends for all repositories before the next phase begins."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
 
 from bot.core.choice.verdict import build_verdict
+from bot.core.proposal.limits import OpenQueue, defer_proposals
 from bot.core.proposal.refusals import report_refusals
 from bot.model.decision import Decision
 from bot.model.errors import ConfigError, ForgeError, TreeError
 from bot.model.forge import GitRepository
+from bot.model.limits import DEFAULT_FLEET_LIMITS, DEFAULT_REPOSITORIES_PER_RUN, ProposalLimits
+from bot.model.proposal import CloseRequest, OpenRequest, RequestState
 from bot.model.report import RepositoryReport, RunFailure, RunReport
 from bot.model.run_scope import RunScope
 from bot.model.vocabulary import FailureStage
 from bot.pipeline.build_tasks import BuildTasks, add_build_tasks, list_build_tasks
 from bot.pipeline.dashboard_sync import merge_base_branches, sync_dashboard
-from bot.pipeline.decide_updates import DecisionResult, RunContext, decide_updates
+from bot.pipeline.decide_updates import DecisionResult, decide_updates
 from bot.pipeline.execute_steps import ExecutionResult, execute_steps
 from bot.pipeline.expedite_urgent import expedite_urgent
 from bot.pipeline.extract import ExtractResult, extract_references
-from bot.pipeline.repository_plan import (
-    RepositoryPlan,
-    RepositoryScan,
-    apply_limits,
-    list_branch_plans,
-    plan_repository,
-    replace_branch_plans,
-)
-from bot.pipeline.run_options import RunOptions
+from bot.pipeline.repository_plan import BranchPlan, RepositoryPlan, RepositoryPlanner, RepositoryScan
+from bot.pipeline.run_context import RunContext, RunOptions
 from bot.pipeline.worker_pool import FORGE_POOL
 from bot.ports import Fleet
 
@@ -39,19 +37,18 @@ NO_BRANCH = (
 
 
 def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions) -> RunReport:
-    """Run over the repositories of all fleets and return the report."""
-    started = context.clock.now()
+    """Run all phases over the repositories of all fleets, and return the report."""
+    started = context.now
     build_tasks = list_build_tasks(context.builders, context.progress)
     scan_result = _scan_fleets(fleets, context, options, build_tasks)
     decision_result = decide_updates(
         [each.extract_result for each in scan_result.repository_scans], context, options.policy_config
     )
+    context = replace(context, now=context.clock.now())  # scans may have taken hours
     repository_plans = _plan_repositories(scan_result.repository_scans, decision_result, context, options)
-    expedite_result = expedite_urgent(list_branch_plans(repository_plans), decision_result.resolutions, context)
-    repository_plans = replace_branch_plans(repository_plans, expedite_result.branch_plans)
-    repository_plans = replace_branch_plans(
-        repository_plans, apply_limits(repository_plans, options, context.clock.now())
-    )
+    expedite_result = expedite_urgent(_list_branch_plans(repository_plans), decision_result.resolutions, context)
+    repository_plans = _replace_branch_plans(repository_plans, expedite_result.branch_plans)
+    repository_plans = _replace_branch_plans(repository_plans, _apply_limits(repository_plans, options, context.now))
     execution_results = _execute_steps(repository_plans, context, options)
     reports = tuple(
         _build_report(repository_plan, each, options)
@@ -60,12 +57,13 @@ def run_fleets(fleets: Sequence[Fleet], context: RunContext, options: RunOptions
     failures = [*build_tasks.failures, *scan_result.failures, *decision_result.failures]
     failures += [
         each for each in expedite_result.failures if each not in decision_result.failures
-    ]  # the same list may fail in both
+    ]  # a list that could not be read fails in both phases
     failures += [failure for each in execution_results for failure in each.failures]
     for repository_plan, report in merge_base_branches(repository_plans, reports):
         failures += sync_dashboard(repository_plan, report, options)
-    ended = context.clock.now()
-    return RunReport(options.level, reports, dict(decision_result.evidence), tuple(failures), started, ended)
+    return RunReport(
+        options.level, reports, dict(decision_result.evidence), tuple(failures), started, context.clock.now()
+    )
 
 
 def _plan_repositories(
@@ -74,19 +72,59 @@ def _plan_repositories(
     context: RunContext,
     options: RunOptions,
 ) -> list[RepositoryPlan]:
-    """Plan the work in every repository; an error in one does not stop the others."""
-    context.progress.start_phase("Reading proposals", len(repository_scans))
+    """Plan the work in every repository. An error in one repository does not affect the others."""
 
     def plan_one(item: tuple[RepositoryScan, Sequence[Decision]]) -> RepositoryPlan:
-        try:
-            repository_scan, decisions = item
-            return plan_repository(repository_scan, decisions, decision_result.evidence, options, context.clock.now())
-        finally:
-            context.progress.advance()
+        repository_scan, decisions = item
+        planner = RepositoryPlanner(repository_scan, options, context.now)
+        return planner.plan_repository(decisions, decision_result.evidence)
 
-    repository_plans = FORGE_POOL.map(plan_one, zip(repository_scans, decision_result.decisions, strict=True))
-    context.progress.finish_phase()
-    return repository_plans
+    items = zip(repository_scans, decision_result.decisions, strict=True)
+    return FORGE_POOL.run_phase("Reading proposals", plan_one, items, context.progress)
+
+
+def _list_branch_plans(repository_plans: Iterable[RepositoryPlan]) -> list[BranchPlan]:
+    """Return the branch plans of all repositories in one list."""
+    return [branch_plan for each in repository_plans for branch_plan in each.branch_plans]
+
+
+def _replace_branch_plans(
+    repository_plans: Sequence[RepositoryPlan], branch_plans: Iterable[BranchPlan]
+) -> list[RepositoryPlan]:
+    """Return the repository plans with their branch plans replaced.
+
+    `branch_plans` has one plan for each branch, in the order of `_list_branch_plans`.
+    """
+    remaining = iter(branch_plans)
+    return [replace(each, branch_plans=tuple(islice(remaining, len(each.branch_plans)))) for each in repository_plans]
+
+
+def _apply_limits(
+    repository_plans: Sequence[RepositoryPlan], options: RunOptions, now: datetime
+) -> Iterator[BranchPlan]:
+    """Yield the plans of all branches. If a proposal must wait, the step of its plan is replaced with a deferral."""
+    deferrals_by_plan = defer_proposals([_build_queue(each, options) for each in repository_plans], now)
+    for each, deferred in zip(repository_plans, deferrals_by_plan, strict=True):
+        for branch_plan in each.branch_plans:
+            yield replace(branch_plan, step=deferred.get(branch_plan.branch, branch_plan.step))
+
+
+def _build_queue(repository_plan: RepositoryPlan, options: RunOptions) -> OpenQueue:
+    """Return the proposals that wait to be opened for a base branch, with their limits.
+
+    The default limits apply only to repositories that the config selects by owner or topic.
+    """
+    repository_scan, configured_wave = repository_plan.repository_scan, options.rollout.repositories_per_run
+    is_selected = repository_scan.repository.is_selected_by_owner
+    limits = options.limits or (DEFAULT_FLEET_LIMITS if is_selected else ProposalLimits())
+    wave = configured_wave or (DEFAULT_REPOSITORIES_PER_RUN if is_selected else None)
+    steps = [branch_plan.step for branch_plan in repository_plan.branch_plans]
+    states = (each.state for branch_plan in repository_plan.branch_plans for each in branch_plan.requests)
+    open_now = sum(state is RequestState.OPEN for state in states) - sum(
+        isinstance(step, CloseRequest) for step in steps
+    )
+    opens = [step for step in steps if isinstance(step, OpenRequest)]
+    return OpenQueue((id(repository_scan.fleet), repository_scan.repository.name), limits, opens, open_now, wave)
 
 
 def _execute_steps(
@@ -151,21 +189,14 @@ def _scan_fleets(
     in_scope = [
         (fleet, each) for fleet, each in selected if isinstance(each, RunFailure) or scope.may_include(each.name)
     ]
-    context.progress.start_phase("Reading repositories", len(in_scope))
 
     def scan_one(item: tuple[Fleet, GitRepository | RunFailure]) -> RepositoryScan | RunFailure:
         fleet, repository = item
-        try:
-            return (
-                repository
-                if isinstance(repository, RunFailure)
-                else _scan_repository(fleet, repository, context, build_tasks, options)
-            )
-        finally:
-            context.progress.advance()
+        if isinstance(repository, RunFailure):
+            return repository
+        return _scan_repository(fleet, repository, context, build_tasks, options)
 
-    outcomes = FORGE_POOL.map(scan_one, in_scope)
-    context.progress.finish_phase()
+    outcomes = FORGE_POOL.run_phase("Reading repositories", scan_one, in_scope, context.progress)
     failures = [each for each in outcomes if isinstance(each, RunFailure)]
     repositories = [each for _, each in selected if isinstance(each, GitRepository)]
     names = {name for each in repositories for name in (each.name, each.configured_name) if name}
@@ -177,7 +208,10 @@ def _scan_fleets(
 
 
 def _select_using(repository_scans: Iterable[RepositoryScan], scope: RunScope) -> Iterable[RepositoryScan]:
-    """Return the scans of repositories that use the image of the scope on any of their base branches."""
+    """Return the scans of repositories that use the image of the scope.
+
+    If one base branch uses the image, the scans of all base branches of the repository are returned.
+    """
     matches = [
         (
             repository_scan,
@@ -200,7 +234,7 @@ def _select_using(repository_scans: Iterable[RepositoryScan], scope: RunScope) -
 def _deduplicate(
     repositories: Iterable[tuple[Fleet, GitRepository | RunFailure]],
 ) -> Iterator[tuple[Fleet, GitRepository | RunFailure]]:
-    """Yield the repositories of all fleets; a repository that several config entries select is yielded once."""
+    """Yield the repositories and failures of all fleets. A repository that several entries select is yielded once."""
     known_keys: set[tuple[str, str, str, str | None]] = set()
     for fleet, each in repositories:
         if isinstance(each, GitRepository) and each.host is not None:
@@ -214,7 +248,7 @@ def _deduplicate(
 def _report_unselected(
     names: frozenset[str], selected_names: Iterable[str], failures: Iterable[RunFailure]
 ) -> list[RunFailure]:
-    """Return a failure for each requested name that is not selected; names are compared case-insensitively."""
+    """Return a failure for each requested name that the config does not select. The case of names does not matter."""
     known_names = {name.lower() for name in (*selected_names, *(failure.subject for failure in failures))}
     missing = sorted(name for name in names if name.lower() not in known_names)
     return [RunFailure(name, FailureStage.SURVEY, "the config does not select this repository") for name in missing]

@@ -1,9 +1,10 @@
-"""Scan one tree: a run that ends once the edits are verified."""
+"""Scan one tree. A scan has the same phases as a run, and ends after the edits are verified."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bot.core.choice.verdict import build_verdict
@@ -15,18 +16,19 @@ from bot.model.report import RepositoryReport, RunReport, Verdict
 from bot.model.source import FileChange
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.extract import ExtractResult, extract_references
-from bot.ports import Clock, FileFormat, FileTree, RulesReader
+from bot.ports import FileFormat, FileTree, RulesReader
 
 if TYPE_CHECKING:  # an offline scan does not import this module
-    from bot.pipeline.decide_updates import DecisionResult, RunContext
+    from bot.pipeline.decide_updates import DecisionResult
+    from bot.pipeline.run_context import RunContext
 
 
 @dataclass(frozen=True, slots=True)
 class OfflineContext:
-    """The services that an offline scan uses."""
+    """The services that an offline scan uses, and the time at which its decisions are made."""
 
     formats: Sequence[FileFormat]
-    clock: Clock
+    now: datetime
     read_rules: RulesReader
 
 
@@ -41,7 +43,7 @@ class TreeScanResult:
 
 @dataclass(frozen=True, slots=True)
 class TreeDecisions:
-    """The decisions, the evidence that they are based on, and the verified file changes."""
+    """The decisions on one tree, the evidence on which they are based, and the verified file changes."""
 
     decisions: tuple[Decision, ...]
     decision_result: DecisionResult
@@ -73,8 +75,8 @@ def scan_tree(
 def _list_offline_verdicts(
     extract_result: ExtractResult, context: OfflineContext, policy_config: PolicyConfig
 ) -> list[Verdict]:
-    """Return the verdict on every reference that is possible without network access."""
-    today = context.clock.now().date()
+    """Return the verdict on every image reference, as far as it can be determined without network access."""
+    today = context.now.date()
     selections = [
         select_reference(policy_config, RepositoryBranch("", ""), occurrence, today)
         for occurrence in extract_result.occurrences
@@ -88,7 +90,7 @@ def _list_offline_verdicts(
 def _scan_online(
     extract_result: ExtractResult, root: str, context: RunContext, policy_config: PolicyConfig
 ) -> TreeScanResult:
-    """Look up updates, and verify the edits."""
+    """Decide on all image references with network access, and verify the edits."""
     tree_decisions = decide_tree(extract_result, extract_result, context, policy_config)
     verdicts = list(map(build_verdict, tree_decisions.decisions))
     failures = (*extract_result.failures, *tree_decisions.decision_result.failures)
@@ -110,7 +112,7 @@ def decide_tree(
 ) -> TreeDecisions:
     """Decide on the references of `decided_part`, which is all or a part of `extract_result`.
 
-    `needs_evidence` is the same as for `decide_updates`.
+    `needs_evidence` has the same meaning as for `decide_updates`.
     """
     from bot.pipeline.decide_updates import decide_updates
     from bot.pipeline.edit import edit_files

@@ -1,7 +1,7 @@
 """List the tags of repositories, and determine the tags to which each reference may be updated.
 
-If the newest of them is not available, older ones are offered. Superseded tags are found by checks in this run, or
-taken from the results of earlier runs.
+If a reference cannot be updated to the newest of these tags, older tags are added. This module also determines which
+tags are superseded, by checks in this run or from the results of earlier runs.
 """
 
 from __future__ import annotations
@@ -26,52 +26,57 @@ from bot.model.report import RunFailure
 from bot.model.rules import ConfiguredEndOfLife
 from bot.model.vocabulary import FailureStage, Reason
 from bot.pipeline.registry_failures import STATE_SUBJECT, RegistryFailures
-from bot.pipeline.resolve_tags import LookupClients
-from bot.pipeline.worker_pool import WorkerPool
-from bot.ports import ProgressReporter, Registry, RegistryFacts, StateStore, SupersededStore
+from bot.pipeline.run_context import RunContext
+from bot.ports import RegistryFacts
 
 WATCHED_SHARE = 10
-"""One of this many tags is checked in each run for whether it is superseded, so that the checks cost little if no tag
-was updated."""
+"""Each run checks one of this many tags for whether it is superseded. The checks therefore cost little in a run in
+which no tag was updated."""
 GOLDEN_RATIO = (5**0.5 - 1) / 2
-"""Multiples of it are evenly distributed, also every seventh or fourteenth of them. If turns were counted in days, runs
-that are weekly or pause at weekends would never check some tags."""
+"""The golden ratio determines which tags are checked on a day. The fractional parts of its multiples are evenly
+distributed, and so is every seventh or fourteenth of them. If the tags simply took turns day by day, weekly runs or
+runs that pause at weekends would never check some tags."""
 
 
 @dataclass(frozen=True, slots=True)
 class TagListings:
-    """The tags of repositories and the conclusions from them, computed once for each tag and policy."""
+    """The tags of repositories, and the conclusions from these tags. They are computed once for each tag and policy."""
 
     target_tags: Mapping[UpdateRange, tuple[TagRef, ...]]
-    """Tags to update to, the newest first, for references whose repository's tags could be listed."""
+    """The tags to which references may be updated, newest first. Repositories whose tags could not be listed are
+    missing."""
     tags_by_repository: Mapping[str, tuple[str, ...]]
     """The tags of each repository that could be listed."""
     numbered_repositories: frozenset[str]
     """Repositories in which a bare number after a tag is a patch number."""
     successors: Mapping[UpdateRange, str | None]
-    """The successor that the config sets for a tag that has reached its end of life."""
+    """The successor that the config sets for a tag past its end of life; None if it sets none."""
     endings_by_tag: Mapping[TagRef, TagEnding | None]
-    """Whether the tags of the repository show that a tag is superseded; only for repositories that could be listed."""
+    """For each tag, how the tags of its repository show that it is superseded; None if they do not show it. Tags of
+    repositories that could not be listed are missing."""
     errors_by_repository: Mapping[str, RegistryError]
-    """Why the tags of a repository could not be listed."""
+    """The errors of repositories whose tags could not be listed."""
     watched_tags: tuple[TagRef, ...]
-    """The tags whose turn it is to be checked for whether they are superseded."""
+    """The tags that this run checks for whether they are superseded."""
     failures: tuple[RunFailure, ...]
 
     def list_targets(self, tracked_image: TrackedImage) -> tuple[TagRef, ...] | RegistryError:
-        """Return the tags to which a reference may be updated, newest first; the tag in the file is the last one."""
+        """Return the tags to which a reference may be updated, newest first. The last one is the tag in the file.
+
+        Return the error if the tags could not be listed, but may be listed in a later run.
+        """
         update_range = get_update_range(tracked_image)
         if update_range is None or self.explain_missing_tags(tracked_image):
             return (tracked_image.tag_ref,)
         return self.errors_by_repository.get(update_range.tag_ref.repository) or self.target_tags[update_range]
 
     def list_fallback_tags(self, update_range: UpdateRange) -> tuple[TagRef, ...]:
-        """Return older tags to update to if the newest one is not available, newest first."""
+        """Return the older tags to which a reference may be updated instead of the newest one, newest first."""
         tags = list_fallback_tags(update_range, self.tags_by_repository[update_range.tag_ref.repository])
         return tuple(TagRef(update_range.tag_ref.repository, tag) for tag in tags)
 
     def add_fallback_tags(self, fallback_tags: Mapping[UpdateRange, tuple[str, ...]]) -> TagListings:
-        """Return the listings with additional tags to update to."""
+        """Return the listings with these additional tags to which references may be updated."""
         target_tags = {
             update_range: self._compute_targets(update_range, tags) for update_range, tags in fallback_tags.items()
         }
@@ -89,7 +94,11 @@ class TagListings:
         )
 
     def explain_missing_tags(self, tracked_image: TrackedImage) -> str:
-        """Return why other tags of a reference cannot be listed; empty if they were or may be in another run."""
+        """Return the reason that newer tags of a reference cannot be listed.
+
+        Return an empty string if the tags were listed, if they are not needed, or if a later run may be able to list
+        them.
+        """
         error = self.errors_by_repository.get(tracked_image.tag_ref.repository)
         if error is None or get_update_range(tracked_image) is None:
             return ""
@@ -98,14 +107,13 @@ class TagListings:
 
 
 def list_tags(
-    tracked_images: Sequence[TrackedImage],
-    registry: Registry,
-    pool: WorkerPool,
-    progress: ProgressReporter,
-    configured_ends: tuple[ConfiguredEndOfLife, ...],
-    today: date,
+    tracked_images: Sequence[TrackedImage], context: RunContext, configured_ends: tuple[ConfiguredEndOfLife, ...]
 ) -> TagListings:
-    """List the tags of repositories whose references may change tags, and of tags that are checked for an end."""
+    """List the tags of repositories whose references may change tags, and of repositories of watched tags.
+
+    Watched tags are those that this run checks for whether they are superseded.
+    """
+    today = context.now.date()
     update_ranges = {
         update_range
         for tracked_image in tracked_images
@@ -117,11 +125,11 @@ def list_tags(
     repositories = sorted(
         updatable_repositories | {tag_ref.repository for tag_ref in watched_tags if can_be_superseded(tag_ref.tag)}
     )
-    answers, failed = _fetch_tag_lists(repositories, updatable_repositories, registry, pool, progress)
+    answers, failed = _fetch_tag_lists(repositories, updatable_repositories, context)
     errors = {repository: answer for repository, answer in answers.items() if isinstance(answer, RegistryError)}
     tags = {repository: answer for repository, answer in answers.items() if not isinstance(answer, RegistryError)}
     numbered_repositories = frozenset(
-        each for each in updatable_repositories if is_acr(registry.get_origin(TagRef(each, "")).host)
+        each for each in updatable_repositories if is_acr(context.registry.get_origin(TagRef(each, "")).host)
     )
     configured = {
         update_range: find_configured_eol(update_range.tag_ref, configured_ends, today)
@@ -149,15 +157,10 @@ def list_tags(
 
 
 def _fetch_tag_lists(
-    repositories: Sequence[str],
-    updatable_repositories: Collection[str],
-    registry: Registry,
-    pool: WorkerPool,
-    progress: ProgressReporter,
+    repositories: Sequence[str], updatable_repositories: Collection[str], context: RunContext
 ) -> tuple[Mapping[str, tuple[str, ...] | RegistryError], tuple[RunFailure, ...]]:
-    """List the tags of each repository; an error is a failure only for `updatable_repositories`."""
-    registry_failures = RegistryFailures()
-    progress.start_phase("Listing tags", len(repositories))
+    """List the tags of each repository. An error is reported as a failure only for `updatable_repositories`."""
+    registry, registry_failures = context.registry, RegistryFailures()
 
     def fetch_tags(repository: str) -> tuple[str, ...] | RegistryError:
         try:
@@ -167,16 +170,13 @@ def _fetch_tag_lists(
             if repository in updatable_repositories:
                 registry_failures.record_error(error.host, error)
             return error
-        finally:
-            progress.advance()
 
-    answers = dict(zip(repositories, pool.map(fetch_tags, repositories), strict=True))
-    progress.finish_phase()
-    return answers, tuple(registry_failures.list_failures())
+    answers = context.registry_pool.run_phase("Listing tags", fetch_tags, repositories, context.progress)
+    return dict(zip(repositories, answers, strict=True)), tuple(registry_failures.list_failures())
 
 
 def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[TagRef]:
-    """Return the tags whose turn it is today."""
+    """Return the tags that a run on this day checks for whether they are superseded."""
     ordered = sorted(tag_refs)
     endable = [tag_ref for tag_ref in ordered if can_be_superseded(tag_ref.tag) or has_lifecycle_data(tag_ref.host)]
     share = min(ceil(len(ordered) / WATCHED_SHARE), len(endable))
@@ -187,31 +187,31 @@ def _choose_watched_tags(tag_refs: Iterable[TagRef], today: date) -> Iterable[Ta
 
 
 MAX_FALLBACK_TAGS = 3
-"""Fallback tags that are looked up; it is rare that several in a row are held or do not exist."""
+"""The maximum number of older tags that are looked up. It is rare that several in a row are held or do not exist."""
 
 
 def add_fallback_tags(
     tracked_images: Iterable[TrackedImage],
     tag_listings: TagListings,
     resolutions: Mapping[TagRef, Resolution],
-    state_store: StateStore,
-    now: datetime,
+    context: RunContext,
 ) -> TagListings:
-    """Return the listings with fallback tags for references that cannot be updated to the newest tag.
+    """Return the listings with older tags for references that cannot be updated to the newest tag.
 
-    If a rule requires an age, only tags are added that an earlier run observed that long ago, when they were the newest
-    ones. Other tags would be too young, unless their registry records when they were pushed.
+    If a rule requires a minimum age, only tags that an earlier run observed that long ago are added. Other tags would
+    be too young. Tags in registries that record when a tag was pushed are always added.
 
     Raises:
         StateError: If the state cannot be read.
     """
+    now = context.now
     ages: dict[UpdateRange, timedelta] = {}
     for tracked_image in tracked_images:
         update_range = get_update_range(tracked_image)
         if update_range is not None and _needs_fallback(tracked_image, tag_listings, resolutions, now):
             ages[update_range] = min(tracked_image.policy.min_age, ages.get(update_range, tracked_image.policy.min_age))
     fallback_tags = {update_range: tag_listings.list_fallback_tags(update_range) for update_range in ages}
-    observations = state_store.load_observations(
+    observations = context.state_store.load_observations(
         {tag_ref for update_range, tag_refs in fallback_tags.items() if ages[update_range] for tag_ref in tag_refs}
     )
     first_seen = {
@@ -234,7 +234,7 @@ def add_fallback_tags(
 def _needs_fallback(
     tracked_image: TrackedImage, tag_listings: TagListings, resolutions: Mapping[TagRef, Resolution], now: datetime
 ) -> bool:
-    """Return True if a reference cannot be updated to any looked-up tag, and the cause is not a temporary failure."""
+    """Return True if a reference cannot be updated to any looked-up tag, and the reason is not a temporary failure."""
     tag_refs = tag_listings.list_targets(tracked_image)
     if isinstance(tag_refs, RegistryError) or len(tag_refs) == 1:
         return False
@@ -254,7 +254,7 @@ def _needs_fallback(
 
 @dataclass(frozen=True, slots=True)
 class SupersededTags:
-    """The superseded tags, and the failures."""
+    """The superseded tags, and the failure to store them if there is one."""
 
     by_tag: Mapping[TagRef, SupersededTag]
     failures: tuple[RunFailure, ...]
@@ -264,22 +264,22 @@ def find_superseded_tags(
     tag_listings: TagListings,
     resolutions: Mapping[TagRef, Resolution],
     known_superseded: Mapping[TagRef, SupersededTag],
-    clients: LookupClients,
-    now: datetime,
+    context: RunContext,
 ) -> SupersededTags:
-    """Check the tags whose turn it is, and store the results for runs that do not check them.
+    """Determine which tags are superseded, and store the results for runs that do not check these tags.
 
-    A stored result (`known_superseded`) remains valid until the same source is checked again or the tag is updated.
-    Tags and publishers are checked in turns, and a source that does not answer does not revoke its earlier answer.
+    There are two sources: the other tags of the repository, and the end-of-life date that the publisher announces. A
+    stored result (`known_superseded`) remains valid until the tag is updated, or until the source of the result is
+    checked again. A source that could not be read does not revoke its stored result.
     """
     tag_digests = {tag_ref: entry.digest for tag_ref, entry in resolutions.items() if isinstance(entry, ResolvedTag)}
-    announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, clients.registry_facts))
+    announced_dates = dict(_fetch_announced_dates(tag_listings.watched_tags, tag_digests, context.registry_facts))
     superseded: dict[TagRef, SupersededTag] = {}
     changes: dict[TagRef, SupersededTag | None] = {}
     for tag_ref, digest in tag_digests.items():
         known_entry = known_superseded.get(tag_ref)
         entry = determine_superseded(
-            digest, tag_listings.endings_by_tag.get(tag_ref), announced_dates.get(tag_ref), now.date()
+            digest, tag_listings.endings_by_tag.get(tag_ref), announced_dates.get(tag_ref), context.now.date()
         )
         is_announced = known_entry is not None and known_entry.reason is Reason.END_OF_LIFE
         was_checked = tag_ref in announced_dates if is_announced else tag_ref in tag_listings.endings_by_tag
@@ -294,23 +294,24 @@ def find_superseded_tags(
             changes[tag_ref] = entry
         if entry is not None:
             superseded[tag_ref] = entry
-    return SupersededTags(superseded, tuple(_record_changes(clients.superseded_store, changes, now)))
+    return SupersededTags(superseded, tuple(_record_changes(changes, context)))
 
 
 def _fetch_announced_dates(
     watched_tags: Iterable[TagRef], tag_digests: Mapping[TagRef, Digest], facts: RegistryFacts
 ) -> Iterator[tuple[TagRef, date | None]]:
-    """Yield the end-of-life dates that publishers announce; they are hints, so that errors are ignored."""
+    """Yield the end-of-life date that the publisher of each tag announces; None if it announces none.
+
+    Errors are ignored, because the dates are only hints. The tags of such errors are left out.
+    """
     for tag_ref in watched_tags:
         if tag_ref in tag_digests and has_lifecycle_data(tag_ref.host):
             with suppress(RegistryError):
                 yield tag_ref, facts.fetch_end_of_life(tag_ref, tag_digests[tag_ref])
 
 
-def _record_changes(
-    superseded_store: SupersededStore, changes: Mapping[TagRef, SupersededTag | None], now: datetime
-) -> Iterator[RunFailure]:
+def _record_changes(changes: Mapping[TagRef, SupersededTag | None], context: RunContext) -> Iterator[RunFailure]:
     try:
-        superseded_store.record(changes, now)
+        context.superseded_store.record(changes, context.now)
     except StateError as error:
         yield RunFailure(STATE_SUBJECT, FailureStage.RESOLVE, str(error))

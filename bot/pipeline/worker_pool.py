@@ -1,4 +1,4 @@
-"""Thread pools of limited size; a phase distributes its work over a pool and waits for all of it."""
+"""Thread pools of limited size. A phase distributes its work over a pool, and waits until all work is done."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from bot import process
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
+    from bot.ports import ProgressReporter
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 INTERRUPT_GRACE = 3
-"""Seconds that threads have to end after an interrupt; threads that take longer end with the process."""
+"""Seconds that threads have to end after an interrupt. Threads that take longer end with the process."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """Applies a function to many items, at most `workers` at a time."""
+    """Applies a function to many items, to at most `workers` of them at a time."""
 
     workers: int
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Return the results in the order of the items; the first exception that escapes ends the phase.
+        """Return the result for each item, in the order of the items. The first exception ends the phase and is raised.
 
-        An interrupt ends the phase as well: no further items are started, child processes are killed, and threads that
+        An interrupt ends the phase as well. No further items are started, child processes are killed, and threads that
         wait for a response have INTERRUPT_GRACE seconds to end.
         """
         work = list(items)
@@ -52,6 +54,23 @@ class WorkerPool:
             threads.shutdown(cancel_futures=True)
             raise
         threads.shutdown()
+        return results
+
+    def run_phase(
+        self, title: str, function: Callable[[Item], Result], items: Iterable[Item], progress: ProgressReporter
+    ) -> list[Result]:
+        """Do the same as `map`, and report the progress as a phase with one step for each item."""
+        work = list(items)
+        progress.start_phase(title, len(work))
+
+        def apply(item: Item) -> Result:
+            try:
+                return function(item)
+            finally:
+                progress.advance()
+
+        results = self.map(apply, work)
+        progress.finish_phase()
         return results
 
 

@@ -1,6 +1,6 @@
-"""Build the objects that each command needs from the settings.
+"""Create the objects that each command needs, as the settings describe them.
 
-This is the only package that names all adapters; each adapter is imported inside the function that uses it.
+This is the only package that names all adapters. Each adapter is imported in the function that uses it.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from bot.formats import load_all_formats, load_formats_with_globs
 from bot.model.errors import UsageError
 from bot.model.policy import PolicyConfig
 from bot.model.vocabulary import RunLevel
 from bot.pipeline.scan import OfflineContext
-from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader
+from bot.ports import AdvisorySource, Fleet, ProgressReporter, Registry, RulesReader, StateStore, SupersededStore
 from bot.wiring.clock import SystemClock
 from bot.wiring.registries import build_registry, list_builders
 
@@ -25,42 +25,39 @@ if TYPE_CHECKING:
     from bot.model.policy import PolicyRule
     from bot.model.run_scope import RunScope
     from bot.model.trust import TrustEntry
-    from bot.pipeline.decide_updates import RunContext
-    from bot.pipeline.plan_proposals import TemplateSources
-    from bot.pipeline.run_options import RunOptions
+    from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
     from bot.registries.oci import OciRegistry
     from bot.settings import EnrichmentSettings, Settings
-from typing import TYPE_CHECKING, assert_never
-
-from bot.ports import StateStore, SupersededStore
-
-if TYPE_CHECKING:
-    from bot.settings import Settings
 
 
 def build_scan_context(
     config_file: Path | None, *, offline: bool, progress: ProgressReporter
 ) -> tuple[RunContext | OfflineContext, PolicyConfig]:
-    """Return the context for a scan of one folder; offline, it has no registry and no scanner."""
+    """Return the context and the policy for a scan of one folder. Raises UsageError and StateError.
+
+    If `offline` is True, the context has no registry and no scanner. If `config_file` is None, the defaults apply.
+    """
+    now = SystemClock().now()
     if offline and config_file is None:
-        return OfflineContext(load_all_formats(), SystemClock(), _read_rules), PolicyConfig()
+        return OfflineContext(load_all_formats(), now, _read_rules), PolicyConfig()
     settings = _load_settings(config_file, must_have_forges=False)
     if offline:
-        return OfflineContext(
-            load_formats_with_globs(dict(settings.files)), SystemClock(), _read_rules
-        ), settings.policy
+        return OfflineContext(load_formats_with_globs(dict(settings.files)), now, _read_rules), settings.policy
     return _build_context(settings, progress, None), settings.policy
 
 
 def _read_rules(content: bytes, source: str) -> tuple[PolicyRule, ...]:
-    """Parse a repository's own config file; the config parser is imported only for that."""
+    """Parse a repository's own config file. The config parser is imported only if there is such a file."""
     from bot.settings import load_repository_rules
 
     return load_repository_rules(content, source)
 
 
 def _build_rules_reader(settings: Settings) -> RulesReader:
-    """Return a parser of repositories' own files that refuses ages which no run with these settings could determine."""
+    """Return a parser of repositories' own config files.
+
+    The parser refuses minimum ages that no run with these settings could determine.
+    """
     from bot.settings import load_repository_rules
 
     return partial(load_repository_rules, age_registries=settings.age_registries)
@@ -78,11 +75,12 @@ class FleetRun:
 def build_fleet_context(
     config_file: Path, level: RunLevel, scope: RunScope, progress: ProgressReporter, cache: Path | None = None
 ) -> FleetRun:
-    """Return everything that a run over a config's repositories needs.
+    """Return everything that a run over the repositories of a config needs.
 
-    `cache` is the folder in which scanners keep their databases. Raises UsageError.
+    `cache` is the folder in which scanners keep their databases; None for the default folder. Raises UsageError and
+    StateError.
     """
-    from bot.pipeline.run_options import RunOptions
+    from bot.pipeline.run_context import RunOptions
     from bot.wiring.forges import build_fleets
 
     settings = _load_settings(config_file, must_have_forges=True)
@@ -109,7 +107,7 @@ def build_fleet_context(
 def _load_templates(settings: Settings) -> TemplateSources:
     """Return the operator's templates, with the built-in ones as defaults. Raises ConfigError if one is unusable."""
     from bot import resources
-    from bot.pipeline.plan_proposals import TemplateSources
+    from bot.pipeline.run_context import TemplateSources
 
     configured = settings.templates
     return TemplateSources(
@@ -121,32 +119,33 @@ def _load_templates(settings: Settings) -> TemplateSources:
 
 
 def _build_context(settings: Settings, progress: ProgressReporter, cache: Path | None) -> RunContext:
-    from bot.pipeline.decide_updates import RunContext
+    from bot.pipeline.run_context import RunContext
     from bot.verifiers import create_verifiers
-    from bot.wiring import open_state_stores
     from bot.wiring.scanners import build_scanner_selector
 
     registry = build_registry(settings)
     scanners = build_scanner_selector(settings, registry, cache)
-    memory, ends = open_state_stores(settings)
+    state_store, superseded_store = open_state_stores(settings)
+    clock = SystemClock()
     return RunContext(
         formats=load_formats_with_globs(dict(settings.files)),
         registry=registry,
         select_scanner=scanners,
         is_private=scanners.is_private,
-        clock=SystemClock(),
+        clock=clock,
+        now=clock.now(),
         progress=progress,
-        state_store=memory,
-        superseded_store=ends,
+        state_store=state_store,
+        superseded_store=superseded_store,
         registry_facts=registry.create_facts(),
         read_rules=_read_rules,
         advisories=build_advisories(settings.enrichment, registry),
-        verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), SystemClock().now),
+        verifiers=create_verifiers(settings.policy.trust, registry.create_artifacts(), clock.now),
     )
 
 
 def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> AdvisorySource | None:
-    """Return the sources of public lists and VEX documents; None if the config names none."""
+    """Return the source of public lists and VEX documents. Return None if the config names neither."""
     from bot.settings import EnrichmentSettings
 
     if settings == EnrichmentSettings():
@@ -171,7 +170,7 @@ def build_advisories(settings: EnrichmentSettings, registry: OciRegistry) -> Adv
 
 
 def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
-    """Return the registries of a config. Raises UsageError if `host` is not among those that may be contacted."""
+    """Return the client for registries. Raises UsageError if the config does not allow contacting `host`."""
     settings = _load_settings(config_file, must_have_forges=False)
     refuse_unlisted_host(settings, host)
     return build_registry(settings)
@@ -180,10 +179,10 @@ def build_registry_for_host(config_file: Path | None, host: str) -> Registry:
 def build_compare_context(
     config_file: Path | None, hosts: Sequence[str], progress: ProgressReporter
 ) -> tuple[RunContext, tuple[TrustEntry, ...]]:
-    """Return the context for a comparison of two images, and the signers that the config trusts.
+    """Return the context for a comparison of two images, and the trusted signers of the config.
 
-    A comparison always scans: without scanners in the config an installed one is used, and no service is asked. Raises
-    UsageError if one of `hosts` may not be contacted.
+    A comparison always scans. If the config has no scanners, an installed scanner is used, but no scanning service.
+    Raises UsageError if the config does not allow contacting one of `hosts`.
     """
     from bot.settings import AutoSettings
 
@@ -196,7 +195,7 @@ def build_compare_context(
 
 
 def refuse_unlisted_host(settings: Settings, host: str) -> None:
-    """Raise UsageError if `host` is not a registry that these settings allow to contact."""
+    """Raise UsageError if the settings do not allow contacting the registry `host`."""
     from bot.core.references.select import is_known_registry
 
     if not is_known_registry(settings.policy, host):
@@ -207,7 +206,10 @@ def refuse_unlisted_host(settings: Settings, host: str) -> None:
 
 
 def decline_proposal(config_file: Path, name: str, branch: str) -> bool:
-    """Decline a proposal of a local forge. Return True if its branch is gone. Raises UsageError and ForgeError."""
+    """Decline a proposal in a repository of a local forge. Return True if the branch of the proposal no longer exists.
+
+    Raises UsageError if no local forge of the config has the repository, and ForgeError.
+    """
     from bot.forges.local.fleet import LocalFleet
     from bot.settings import LocalSettings
 
@@ -229,7 +231,10 @@ def _load_settings(config_file: Path | None, *, must_have_forges: bool) -> Setti
 
 
 def open_state_stores(settings: Settings) -> tuple[StateStore, SupersededStore]:
-    """Open the stores of state, so that a run does not start if its state is unusable. Raises StateError."""
+    """Open the stores for observations and for superseded tags. Without a configured state, they store nothing.
+
+    The database is opened before the run starts, so that a run with an unusable state fails at once. Raises StateError.
+    """
     from bot.settings import StateFile, StateServer
     from bot.state.no_state import NoStateStore, NoSupersededStore
 

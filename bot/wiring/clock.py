@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 class SystemClock:
-    """The clock of the machine; implements `bot.ports.Clock`."""
+    """The clock of this machine; implements `bot.ports.Clock`."""
 
     def now(self) -> datetime:
         """Return the current time in UTC."""

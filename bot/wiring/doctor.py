@@ -1,4 +1,4 @@
-"""Build the parts that `basebump doctor` diagnoses from the settings; adapters are imported when they are used."""
+"""Create the parts of a config that `basebump doctor` tests. Adapters are imported when they are used."""
 
 from __future__ import annotations
 
@@ -25,13 +25,17 @@ if TYPE_CHECKING:
 
 
 HUB_IMAGE = TagRef("docker.io/library/alpine", "latest")
-"""Stands for Docker Hub if the user names no image; reading what a tag points to does not count as a pull."""
+"""The image that is looked up to test Docker Hub if the user names no image. A lookup of a tag does not count as a
+pull."""
 
 
 def build_parts(
     config_file: Path, level: RunLevel, images: Sequence[ImageReference]
 ) -> tuple[DiagnosisTarget, list[DiagnosisPart]]:
-    """Return the target of the diagnosis and the parts that runs of a config need. Raises UsageError."""
+    """Return the target of the diagnosis, and the parts of the config to test.
+
+    Raises UsageError if the config is not valid, or if it does not allow contacting the registry of an image.
+    """
     settings = load(config_file, requires_forges=True)
     for image in images:
         refuse_unlisted_host(settings, image.host)
@@ -72,7 +76,11 @@ def _name_forge(forge: ForgeSettings) -> str:
 
 
 def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -> Iterator[DiagnosisPart]:
-    """Yield each listed registry once, and the images. A registry whose secret is missing is not contacted."""
+    """Yield a part for each registry in the config, and a part for each image.
+
+    If no image is given, HUB_IMAGE is tested, unless the policy ignores it. A registry whose secret is missing is
+    reported as a problem, and is not contacted.
+    """
     from bot.registries.examination import ImageExamination, NoImageExamination
 
     without_secret = {each.host: each for each in settings.registries if _is_secret_missing(each)}
@@ -82,17 +90,17 @@ def _list_registry_parts(settings: Settings, images: Sequence[ImageReference]) -
         _require_secrets(settings, without_secret.get(host))
         yield registry.create_login_examination(host)
 
-    def examine_image(line: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
-        _require_secrets(settings, without_secret.get(line.host))
-        yield ImageExamination(registry, line, is_named=is_named)
+    def examine_image(tag_ref: TagRef, *, is_named: bool) -> Iterator[Diagnosable]:
+        _require_secrets(settings, without_secret.get(tag_ref.host))
+        yield ImageExamination(registry, tag_ref, is_named=is_named)
 
     for host in dict.fromkeys(each.host for each in settings.registries):
         yield DiagnosisPart(ConfigArea.REGISTRIES, host, partial(examine_login, host))
     for builder in list_builders(settings):
         yield DiagnosisPart(ConfigArea.REGISTRIES, builder.registry, partial(_wrap_in_list, builder))
     for each in images:
-        line = TagRef(each.repository, each.tag or DEFAULT_TAG)
-        yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(examine_image, line, is_named=True))
+        tag_ref = TagRef(each.repository, each.tag or DEFAULT_TAG)
+        yield DiagnosisPart(ConfigArea.REGISTRIES, str(each), partial(examine_image, tag_ref, is_named=True))
     if images:
         return
     if is_ignored_image(settings.policy, HUB_IMAGE.repository):
@@ -118,7 +126,7 @@ def _is_secret_missing(registry: RegistrySettings) -> bool:
 
 
 def _require_secrets(settings: Settings, registry: RegistrySettings | None) -> None:
-    """Raise ConfigError if a secret of a registry is missing."""
+    """Raise ConfigError if a secret of the registry is missing. Do nothing if `registry` is None."""
     for variable in (registry.username_env, registry.password_env) if registry is not None else ():
         if variable is not None:
             settings.get_secret(variable, os.environ)

@@ -1,4 +1,4 @@
-"""Build the scanners from the settings; each scanner is imported when it is used."""
+"""Create the scanners from the settings. Each scanner is imported when it is used."""
 
 from __future__ import annotations
 
@@ -29,15 +29,19 @@ if TYPE_CHECKING:
     )
 
 PROJECT_FOLDER = Path(__file__).resolve().parent.parent.parent
-"""The folder of a checkout; `make` keeps Trivy in a virtual environment of its own in it."""
+"""The folder of the checkout, if basebump runs from one. `make` installs Trivy in a virtual environment in it."""
 TRIVY_ENVIRONMENTS = (PROJECT_FOLDER / ".venv-trivy",)
 
 PROXIES = ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy")
-"""The proxy variables that scanners get; basebump's own requests read the same ones, lower case first."""
+"""The proxy variables that scanners get. basebump's own requests read the same variables, lower case first."""
 
 
 def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Path | None) -> ConfiguredScannerSelector:
-    """Return the selector of scanners: the first entry that matches an image; without entries, no scanner."""
+    """Return the selector of scanners, which selects the first entry of the config that matches an image.
+
+    `cache` is the folder in which scanners keep their databases; None for the default folder. Raises ConfigError if the
+    secret of an entry is not set.
+    """
     from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
 
     cache = cache or get_cache_folder()
@@ -50,7 +54,7 @@ def build_scanner_selector(settings: Settings, registry: OciRegistry, cache: Pat
 
 
 def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner:
-    """Return the scanner of one entry of the config. Raises ConfigError if its secret is not set."""
+    """Return the scanner for one entry of the config. Raises ConfigError if the entry's secret is not set."""
     from bot.scanners.no_scanner import MissingScanner, NoScanner
     from bot.settings import (
         AutoSettings,
@@ -89,7 +93,7 @@ def build_scanner(entry: ScannerSettings, settings: Settings, registry: OciRegis
 
 
 def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a local Trivy; None if it is not installed."""
+    """Return a Trivy that scans on this machine. Return None if Trivy is not installed."""
     from bot.scanners.trivy import TrivyScanner, find_trivy
 
     binary = find_trivy(entry.binary, TRIVY_ENVIRONMENTS)
@@ -108,7 +112,10 @@ def _build_trivy(entry: TrivySettings, registry: OciRegistry, cache: Path) -> Sc
 
 
 def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a Trivy client whose server has the database; None if Trivy is not installed. Raises ConfigError."""
+    """Return a Trivy client, whose server has the database. Return None if Trivy is not installed.
+
+    Raises ConfigError if the token of the server is not set.
+    """
     from bot.scanners.trivy import find_trivy
     from bot.scanners.trivy_server import TrivyServer, TrivyServerScanner
 
@@ -128,7 +135,7 @@ def _build_trivy_client(entry: TrivySettings, settings: Settings, registry: OciR
 
 
 def _build_grype(entry: GrypeSettings, registry: OciRegistry, cache: Path) -> Scanner | None:
-    """Return a local Grype; None if it is not installed."""
+    """Return a Grype that scans on this machine. Return None if Grype is not installed."""
     from bot.scanners.grype import GrypeScanner, find_grype
 
     binary = find_grype(entry.binary)
@@ -172,9 +179,9 @@ def _build_osv(entry: OsvSettings, registry: OciRegistry, *, is_optional: bool =
 
 
 def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
-    """Return Defender, queried with the Azure identity that the environment determines.
+    """Return a scanner that queries Microsoft Defender with the Azure identity of the environment.
 
-    It is queried in the cloud of `AZURE_AUTHORITY_HOST`, by default in the public one.
+    `AZURE_AUTHORITY_HOST` determines the Azure cloud. The default is the public cloud.
     """
     from bot.net import HostTrust, HttpClient
     from bot.registries.azure_identity import ManagerLogin
@@ -196,7 +203,10 @@ def _build_defender(entry: DefenderSettings, registry: OciRegistry) -> Scanner:
 def resolve_platform_manifests(
     registry: OciRegistry, subjects: Sequence[ScanSubject]
 ) -> list[Digest | RegistryError | None]:
-    """Return the manifest digests of many images on their platforms, or the errors, by parallel requests."""
+    """Return the manifest digest of each image for its platform, by parallel requests.
+
+    The result for an image is None if it does not have the platform, or the error if the lookup failed.
+    """
     from bot.pipeline.worker_pool import REGISTRY_POOL
 
     def resolve_manifest(subject: ScanSubject) -> Digest | RegistryError | None:
@@ -222,12 +232,12 @@ def _build_report_scanner(entry: ReportSettings, registry: OciRegistry) -> Scann
 
 
 def get_cache_folder() -> Path:
-    """Return the folder for scanner databases (https://specifications.freedesktop.org/basedir-spec/)."""
+    """Return the default folder for scanner databases (https://specifications.freedesktop.org/basedir-spec/)."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "basebump"
 
 
 def _get_cache_name(database: str | None) -> str:
-    """Return the name of the cache folder for one database, since the contents of databases differ."""
+    """Return the name of the cache folder for a database. Each database has a folder of its own."""
     import hashlib
 
     return "default" if database is None else hashlib.sha256(database.encode()).hexdigest()[:16]

@@ -207,7 +207,8 @@ def test_wrong_words_are_2(basebump, arguments, why):
 
 HEAVY = {
     *("bot.core.choice.tags", "bot.core.evidence.trust", "bot.model.rules"),
-    *("bot.pipeline.decide_updates", "bot.pipeline.check_asked", "bot.pipeline.edit", "bot.settings", "bot.registries"),
+    *("bot.pipeline.decide_updates", "bot.pipeline.check_online", "bot.pipeline.edit"),
+    *("bot.settings", "bot.registries"),
     *("requests", "urllib3", "pydantic", "github", "jinja2", "ssl", "http.client", "sqlalchemy", "sqlite3", "yaml"),
     *("xml.etree", "bot.reports.check_document", "bot.reports.check_sarif", "bot.reports.check_junit"),
     *("bot.reports.check_annotations", "bot.reports.check_code_quality"),

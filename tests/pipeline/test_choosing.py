@@ -15,7 +15,7 @@ from bot.model.image import RegistryRecord
 from bot.model.policy import PolicyConfig, PolicyRule
 from bot.model.rules import AcceptedHold
 from bot.model.vocabulary import Reason
-from bot.pipeline import lookup
+from bot.pipeline import decide_updates
 from bot.pipeline.scan import scan_tree
 from bot.registries.endpoints import RegistryEntry
 from bot.reports.json_document import render_scan_document
@@ -245,7 +245,7 @@ def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loop
 
 
 def test_no_more_bases_are_asked_for_than_fleets_have(tmp_path, loopback, monkeypatch):
-    monkeypatch.setattr(lookup, "MAX_BASES", 1)
+    monkeypatch.setattr(decide_updates, "MAX_BASES", 1)
     for name in ("a", "b"):
         loopback.store.set_tag(f"library/base-{name}", "1", image_of(name))
         base = {"base.name": f"base-{name}:1", "base.digest": digest("before")}

@@ -30,8 +30,7 @@ def remembering(loopback, tmp_path) -> Loopback:
 
 def run(tmp_path, loopback: Loopback, content: str, day: int):
     """Scan a Dockerfile on a day; return the status and the successor of each place, and how often was asked."""
-    at = NOW + timedelta(days=day)
-    world = replace(loopback.world(), clock=type("Later", (), {"now": lambda self: at})())
+    world = replace(loopback.world(), now=NOW + timedelta(days=day))
     before = len(loopback.registry.served_requests)
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content}))
     (report,) = (scanned := scan_tree(tree, "tree", world, loopback.rulebook)).report.repositories

@@ -1,30 +1,25 @@
 """Which tags places may move to, and whose turn it is to be looked at for an end, asked of a registry on loopback."""
 
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
-from support.runs.worlds import NOW, build
+from support.runs.worlds import build, build_context
 from support.soon import soon
 from support.values import occurrence
 
-from bot.cli.terminal import NoProgress
 from bot.core.choice.verdict import build_verdict
 from bot.model.decision import TrackedImage
 from bot.model.errors import RegistryError
 from bot.model.modes import UpdateMode
 from bot.model.policy import Policy, PolicyConfig
 from bot.model.vocabulary import OccurrenceStatus
-from bot.pipeline.lookup import run_lookups
-from bot.pipeline.resolve_tags import LookupClients
+from bot.pipeline.decide_updates import run_lookups
 from bot.pipeline.tag_listings import list_tags
-from bot.pipeline.worker_pool import REGISTRY_POOL
 from bot.registries.endpoints import RegistryEntry
-from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
-from bot.state.no_state import NoStateStore, NoSupersededStore
 
-START = date(2026, 1, 5)
+START = datetime(2026, 1, 5, tzinfo=UTC)
 """A Monday."""
 PACES = {
     "daily": lambda run: run,
@@ -45,7 +40,7 @@ def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy()) for place in places]
     registry = loopback.world().registry
     watched = [
-        list_tags(selected, registry, REGISTRY_POOL, NoProgress(), (), START + timedelta(days=pace(run))).watched_tags
+        list_tags(selected, build_context(registry, now=START + timedelta(days=pace(run))), ()).watched_tags
         for run in range(60)
     ]
     assert {len(lines) for lines in watched} == {(count + 9) // 10}
@@ -74,8 +69,7 @@ def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(statu
         ]
         entry = RegistryEntry(server.host, is_insecure=True, **login)
         registry = OciRegistry((entry,), environment={}, sleep=lambda _: None)
-        sources = LookupClients(registry, NoFacts(), NoStateStore(), NoSupersededStore(), frozenset())
-        found = run_lookups(selected, sources, PolicyConfig(), NoProgress(), NOW)
+        found = run_lookups(selected, build_context(registry), PolicyConfig())
     verdicts = [build_verdict(found.decide(place)) for place in selected]
     assert {each.status for each in verdicts} == {OccurrenceStatus.UPDATE}
     assert {each.new_digest for each in verdicts} == {build("one for all").digest}
@@ -93,7 +87,7 @@ def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
         place = occurrence(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
-        shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
+        shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert isinstance(shelves.list_targets(selected), RegistryError)
     assert shelves.explain_missing_tags(selected) == ""
 
@@ -103,7 +97,7 @@ def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
         place = occurrence(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
         registry = OciRegistry((RegistryEntry(server.host, is_insecure=True),), environment={}, sleep=lambda _: None)
-        shelves = list_tags((selected,), registry, REGISTRY_POOL, NoProgress(), (), START)
+        shelves = list_tags((selected,), build_context(registry, now=START), ())
     assert server.asked == ["GET /v2/a/tags/list?n=1000"]
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
@@ -121,7 +115,7 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
     own, cached = (
         TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH)) for place in places
     )
-    shelves = list_tags((own, cached), loopback.world().registry, REGISTRY_POOL, NoProgress(), (), START)
+    shelves = list_tags((own, cached), loopback.world(), ())
     assert [line.tag for line in shelves.list_targets(own)] == ["9.4-949", "9.4"]
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
 
@@ -134,6 +128,6 @@ def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loo
     selected = [TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.MINOR)) for place in places]
     registry = loopback.world().registry
     with soon(2.0):
-        shelves = list_tags(selected, registry, REGISTRY_POOL, NoProgress(), (), START)
+        shelves = list_tags(selected, build_context(registry, now=START), ())
         assert {shelves.list_targets(place)[0].tag for place in selected} == {"1.24.39"}
     assert shelves.endings_by_tag[selected[0].tag_ref].successor == "1.2.39"

@@ -48,12 +48,13 @@ def memory_in(path) -> DatabaseStateStore:
     return DatabaseStateStore(Database.sqlite(path), lambda: NOW)
 
 
-def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta()):
+def run(tmp_path, loopback: Loopback, files=FILES, after: timedelta = timedelta(), **changes):
     world = loopback.world()
-    at = NOW + after
-    clock = type("Later", (), {"now": lambda self: at})()
     return scan_tree(
-        WorkTree(write_tree(tmp_path / "tree", files)), "tree", replace(world, clock=clock), loopback.rulebook
+        WorkTree(write_tree(tmp_path / "tree", files)),
+        "tree",
+        replace(world, now=NOW + after, **changes),
+        loopback.rulebook,
     )
 
 
@@ -167,10 +168,9 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
             raise KeyboardInterrupt
         return scan_one(subject)
 
-    monkeypatch.setattr("bot.pipeline.decide_updates.SCAN_POOL", WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_until_killed)
     with pytest.raises(KeyboardInterrupt):
-        run(tmp_path, remembering)
+        run(tmp_path, remembering, scan_pool=WorkerPool(1))
     monkeypatch.setattr(told, "scan", scan_one)
     scanned = run(tmp_path, remembering)
     first, *others = told.asked

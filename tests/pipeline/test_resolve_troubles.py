@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from support.listener import Listener, Received, Reply
+from support.runs.worlds import NOW, build_context
 from support.values import digest, occurrence
 
-from bot.cli.terminal import NoProgress
 from bot.demo import images
 from bot.model.decision import TrackedImage
 from bot.model.image import ResolvedTag, UnresolvedTag
@@ -18,18 +18,16 @@ from bot.model.policy import Policy
 from bot.model.reference import Digest, TagRef
 from bot.model.vocabulary import Reason
 from bot.net.client import MAX_TRIES
-from bot.pipeline.resolve_tags import LookupClients, ResolveResult, TagLookup, resolve_tags
+from bot.pipeline.resolve_tags import ResolveResult, TagLookup, resolve_tags
 from bot.pipeline.tag_listings import list_tags
 from bot.pipeline.worker_pool import WorkerPool
 from bot.ports import StateStore
 from bot.registries.endpoints import RegistryEntry
-from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.state.database import Database
-from bot.state.no_state import NoStateStore, NoSupersededStore
+from bot.state.no_state import NoStateStore
 from bot.state.state_store import DatabaseStateStore
 
-NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 HELD = digest("held")
 IMAGE = images.build_image([images.build_layer({"a": b"b"})])
 
@@ -44,8 +42,8 @@ def answers_of(
 ) -> ResolveResult:
     registry = OciRegistry(entries, environment={}, sleep=lambda seconds: None, **options)
     wishes = [TagLookup(line, held, timedelta(), is_written=True) for line in lines]
-    sources = LookupClients(registry, NoFacts(), memory or NoStateStore(), NoSupersededStore(), frozenset())
-    return resolve_tags(wishes, sources, WorkerPool(workers), NoProgress(), NOW, lambda wish, resolved: False)
+    context = build_context(registry, state_store=memory or NoStateStore(), registry_pool=WorkerPool(workers))
+    return resolve_tags(wishes, context, frozenset(), lambda wish, resolved: False)
 
 
 def manifest(**headers: str) -> Reply:
@@ -136,7 +134,7 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
     places = [occurrence(f"{cache}/{name}:1.2") for name in ("a", "b", "c")]
     moving = Policy(update=UpdateMode.MINOR)
     selected = [TrackedImage(place, place.reference.to_tag_ref(), moving) for place in places]
-    shelves = list_tags(selected, registry, WorkerPool(1), NoProgress(), (), NOW.date())
+    shelves = list_tags(selected, build_context(registry, registry_pool=WorkerPool(1)), ())
     assert len(asked) == MAX_TRIES
     assert [failed.subject for failed in shelves.failures] == [upstream]
 

@@ -236,7 +236,7 @@ def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback
     monkeypatch.setattr(type(stands[0].forge().forge), "limits", cramped)
     report = loopback.run(fleets)
     assert [failed.stage for failed in report.failed] == ["propose", "propose"]
-    assert all("the forge's limit is" in failed.error for failed in report.failed)
+    assert all("but the forge allows" in failed.error for failed in report.failed)
     assert [repository.name for repository in report.repositories] == ["acme", "acme"]
     assert all(stand.requests() == [] for stand in stands)
 

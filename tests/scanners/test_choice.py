@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from support.runs.worlds import build_context
 from support.values import digest, finding
 
-from bot.cli.terminal import NoProgress
 from bot.model.decision import Transition
 from bot.model.evidence import NotScanned, Scan, ScannerIdentity, ScanSubject, UnscannedReason
 from bot.model.reference import TagRef
-from bot.pipeline.assess import assess
-from bot.pipeline.worker_pool import SCAN_POOL
+from bot.pipeline.collect_evidence import assess
 from bot.scanners.no_scanner import NoScanner
 from bot.scanners.selector import ConfiguredScannerSelector, ScannerEntry
-from bot.state.no_state import NoStateStore
 
 OURS, HUB, QUAY = (
     TagRef(name, "1") for name in ("registry.example.com/nginx", "docker.io/library/nginx", "quay.io/a/nginx")
@@ -71,7 +69,7 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
     ours, rest = Named("ours"), Named("rest")
     choice = ConfiguredScannerSelector([ScannerEntry(("registry.example.com/**",), ours), ScannerEntry((), rest)])
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (OURS, HUB, QUAY)]
-    assessed = assess(moves, choice, NoStateStore(), SCAN_POOL, NoProgress())
+    assessed = assess(moves, build_context(select_scanner=choice))
     for move, name in zip(moves, ("ours", "rest", "rest"), strict=True):
         evidence = assessed.evidence[move]
         assert (evidence.old.scanner.name, evidence.new.scanner.name) == (name, name)
@@ -82,7 +80,8 @@ def test_the_same_image_in_two_registries_is_scanned_by_both_of_their_scanners_a
 def test_a_scanner_hears_of_all_that_it_is_asked_for_before_it_is_asked():
     rest = Named("rest")
     moves = [Transition(line, OLD, NEW, ("linux/amd64",)) for line in (HUB, QUAY)]
-    assess(moves, ConfiguredScannerSelector([ScannerEntry((), rest)]), NoStateStore(), SCAN_POOL, NoProgress())
+    choice = ConfiguredScannerSelector([ScannerEntry((), rest)])
+    assess(moves, build_context(select_scanner=choice))
     both = [(line, digest) for line in (HUB, QUAY) for digest in (OLD, NEW)]
     assert sorted((each.tag_ref, each.digest) for each in rest.expected) == sorted(both)
     assert set(rest.asked) <= set(rest.expected)

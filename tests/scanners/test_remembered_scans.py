@@ -7,14 +7,13 @@ from pathlib import Path
 
 import pytest
 from support.parts import find_trivy
+from support.runs.worlds import build_context
 from support.scanners.trivy import NEW, OLD, database, debian, why
 
-from bot.cli.terminal import NoProgress
 from bot.demo.trivy_database import TAG
 from bot.model.decision import Transition
 from bot.model.evidence import UnscannedReason
-from bot.pipeline.assess import assess
-from bot.pipeline.worker_pool import SCAN_POOL
+from bot.pipeline.collect_evidence import assess
 from bot.state.database import Database
 from bot.state.state_store import DatabaseStateStore
 
@@ -40,7 +39,7 @@ class Runs:
         self.log.write_text("")
         memory = DatabaseStateStore(Database.sqlite(self.folder / "state.db"), lambda: datetime.now(UTC))
         scanner = self.scanner(**options)
-        assessed = assess([self.move], lambda _: scanner, memory, SCAN_POOL, NoProgress())
+        assessed = assess([self.move], build_context(select_scanner=lambda _: scanner, state_store=memory))
         return assessed.evidence[self.move], self.log.read_text().count("--image-src")
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from support.registries.no_facts import NoFacts
+
 from bot import resources
 from bot.cli.terminal import NoProgress
 from bot.demo.images import DemoPackage, ImageStore, build_debian_root, build_image, build_index, build_layer
@@ -18,13 +20,10 @@ from bot.model.policy import PolicyConfig
 from bot.model.reference import Digest, TagRef
 from bot.model.report import RunReport
 from bot.model.vocabulary import RunLevel
-from bot.pipeline.decide_updates import RunContext
-from bot.pipeline.plan_proposals import TemplateSources
 from bot.pipeline.run import run_fleets
-from bot.pipeline.run_options import RunOptions
-from bot.ports import AdvisorySource, Fleet, RegistryFacts, StateStore, SupersededStore
+from bot.pipeline.run_context import RunContext, RunOptions, TemplateSources
+from bot.ports import AdvisorySource, Fleet, Registry, RegistryFacts, StateStore, SupersededStore
 from bot.registries.endpoints import RegistryEntry
-from bot.registries.no_facts import NoFacts
 from bot.registries.oci import OciRegistry
 from bot.scanners.no_scanner import NoScanner
 from bot.settings import load_repository_rules
@@ -48,6 +47,23 @@ class StandingClock:
 
     def now(self) -> datetime:
         return NOW
+
+
+def build_context(registry: Registry | None = None, **changes) -> RunContext:
+    """Return the context of a run at NOW that scans nothing, stores nothing and shows no progress."""
+    services = {
+        "formats": load_all_formats(),
+        "registry": registry or OciRegistry(environment={}),
+        "select_scanner": lambda _: NoScanner(),
+        "clock": StandingClock(),
+        "now": NOW,
+        "progress": NoProgress(),
+        "state_store": NoStateStore(),
+        "superseded_store": NoSupersededStore(),
+        "registry_facts": NoFacts(),
+        "read_rules": load_repository_rules,
+    }
+    return RunContext(**{**services, **changes})
 
 
 class ToldScanner:
@@ -105,16 +121,12 @@ class Loopback:
 
     def world(self) -> RunContext:
         registry = OciRegistry(self.entries or (self.hub(),), environment={}, sleep=lambda _: None)
-        return RunContext(
-            load_all_formats(),
+        return build_context(
             registry,
-            lambda _: self.scanner,
-            StandingClock(),
-            NoProgress(),
-            self.memory,
-            self.ends,
-            self.facts,
-            load_repository_rules,
+            select_scanner=lambda _: self.scanner,
+            state_store=self.memory,
+            superseded_store=self.ends,
+            registry_facts=self.facts,
             verifiers=(CosignVerifier(registry.create_artifacts()),),
             advisories=self.advisories,
             is_private=self.is_private,

@@ -1,4 +1,4 @@
-"""The part of a check that needs network access: updates, signatures and ages of images."""
+"""The part of a check that needs network access: available updates, signatures and ages of images."""
 
 from __future__ import annotations
 
@@ -32,12 +32,11 @@ from bot.model.reference import Digest, TagRef
 from bot.model.report import RunFailure
 from bot.model.signature import SignatureOutcome, SignatureUnknown, VerifiedSignature
 from bot.model.vocabulary import Reason
-from bot.pipeline.decide_updates import DecisionResult, RunContext
+from bot.pipeline.collect_evidence import fetch_contents, verify_signatures
+from bot.pipeline.decide_updates import DecisionResult
 from bot.pipeline.extract import ExtractResult
-from bot.pipeline.inspect_images import fetch_contents
+from bot.pipeline.run_context import RunContext
 from bot.pipeline.scan import decide_tree
-from bot.pipeline.verify_signatures import verify_signatures
-from bot.pipeline.worker_pool import REGISTRY_POOL
 
 _Image = tuple[TagRef, Digest]
 
@@ -50,13 +49,13 @@ def check_online(
     fix_command: str,
     max_age: timedelta | None,
 ) -> tuple[tuple[CheckedOccurrence, ...], tuple[RunFailure, ...]]:
-    """Return the checked references of `checked`, and the failures.
+    """Check the references of `checked`, which is all or a part of `extract_result`, and return the failures as well.
 
-    `fix_command` and `max_age` are those of `CheckOptions`.
+    `fix_command` and `max_age` have the same meaning as in `CheckOptions`.
     """
 
     def needs_evidence(update: ImageUpdate) -> bool:
-        """Return True if the result depends on evidence: without `max_age`, an outdated image is not a violation."""
+        """Return True if evidence affects the result. Without `max_age`, an outdated image is not a violation."""
         is_pinned = update.occurrence.reference.digest is not None
         return max_age is not None or update.cause is not UpdateCause.MOVED or not is_pinned
 
@@ -67,18 +66,17 @@ def check_online(
     build_times, inspection_failures = (
         _fetch_build_times(tree_decisions.decisions, context) if max_age is not None else ({}, ())
     )
-    now = context.clock.now()
     checked_occurrences: list[CheckedOccurrence] = []
     reported_errors = frozenset(each.error for each in tree_decisions.decision_result.failures)
     for decision in tree_decisions.decisions:
-        violations = list(find_violations(decision, fix_command, policy_config.end_of_life, now.date()))
+        violations = list(find_violations(decision, fix_command, policy_config.end_of_life, context.now.date()))
         violations += _check_signature(decision, tree_decisions.decision_result.resolutions, signatures, policy_config)
         notes = _list_notes(decision, reported_errors)
         outdated = _get_outdated(decision)
         if outdated is not None and max_age is not None:
             built_at = build_times.get(_get_pinned_subject(outdated))
             stale_violation = (
-                check_build_age(outdated, built_at, max_age, now, fix_command) if built_at is not None else None
+                check_build_age(outdated, built_at, max_age, context.now, fix_command) if built_at is not None else None
             )
             violations += [stale_violation] if stale_violation is not None else []
             notes += (
@@ -93,7 +91,10 @@ def check_online(
 
 
 def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[str]:
-    """Return why a reference was not checked; `reported_errors` are shown once below all references."""
+    """Return the reason that a reference was not checked, as a list of one sentence; empty if it was checked.
+
+    The errors in `reported_errors` are not repeated, because the report shows them once below all references.
+    """
     if not isinstance(decision, UnresolvedReference):
         return []
     is_reported = decision.detail in reported_errors or (
@@ -109,7 +110,10 @@ def _list_notes(decision: Decision, reported_errors: Collection[str]) -> list[st
 def _verify_signatures(
     decisions: Iterable[Decision], decision_result: DecisionResult, context: RunContext, policy_config: PolicyConfig
 ) -> tuple[Mapping[_Image, SignatureOutcome], tuple[RunFailure, ...]]:
-    """Return the signature outcomes of images that need one; outcomes of this run are reused."""
+    """Return the signature outcomes of all images that a rule requires to be signed, and the failures.
+
+    Images whose signatures were already verified in this run are not verified again.
+    """
     known_outcomes = dict(_list_known_outcomes(decision_result.evidence))
     images = [
         image for each in decisions if (image := _get_image_to_verify(each, decision_result.resolutions)) is not None
@@ -119,9 +123,7 @@ def _verify_signatures(
         for image in images
         if image not in known_outcomes
     }
-    verified = verify_signatures(
-        transitions.values(), policy_config.trust, context.verifiers, REGISTRY_POOL, context.progress
-    )
+    verified = verify_signatures(transitions.values(), policy_config.trust, context)
     new_outcomes = {
         image: verified.signatures[transition].new
         for image, transition in transitions.items()
@@ -140,9 +142,11 @@ def _list_known_outcomes(evidence: Mapping[Transition, Evidence]) -> Iterator[tu
 
 
 def _get_image_to_verify(decision: Decision, resolutions: Mapping[TagRef, Resolution]) -> _Image | None:
-    """Return the image that a rule requires to be signed: the one in the file, or the one that its tag points to.
+    """Return the image that a rule requires to be signed.
 
-    Return None for an image that is gone, because it can be neither verified nor used.
+    This is the digest in the file or, if the file has no digest, the digest that the tag points to. Return None if no
+    rule requires a signature, if the digest is unknown, or if the image is gone. An image that is gone cannot be used
+    anyway.
     """
     tracked_image = get_tracked_image(decision)
     if isinstance(decision, SkippedReference) or tracked_image is None or not tracked_image.policy.require.signature:
@@ -168,7 +172,7 @@ def _check_signature(
     if find_trust(policy_config.trust, image[0].repository) is None:
         return [build_signature_violation(reference, "no entry of `trust` is about this image")]
     if isinstance(outcome, VerifiedSignature) or (isinstance(outcome, SignatureUnknown) and outcome.is_failure):
-        return []  # reported as a failure, which is not a violation
+        return []  # a failure is reported as such, and is not a violation
     return [build_signature_violation(reference, describe_signature(outcome))]
 
 
@@ -178,9 +182,9 @@ def _check_signature(
 def _fetch_build_times(
     decisions: Iterable[Decision], context: RunContext
 ) -> tuple[Mapping[ScanSubject, datetime | None], tuple[RunFailure, ...]]:
-    """Return the build times of images that have an update; None for an image without a build time."""
+    """Return the build times of pinned images that have an update, and the failures; None for an unknown build time."""
     subjects = [_get_pinned_subject(outdated) for each in decisions if (outdated := _get_outdated(each)) is not None]
-    contents, failed = fetch_contents(subjects, context.registry, REGISTRY_POOL, context.progress)
+    contents, failed = fetch_contents(subjects, context)
     return {
         subject: image_contents.created if image_contents is not None else None
         for subject, image_contents in contents.items()
@@ -188,7 +192,7 @@ def _fetch_build_times(
 
 
 def _get_outdated(decision: Decision) -> ImageUpdate | None:
-    """Return the update of an image that exists in its registry and is pinned; None for other decisions."""
+    """Return the update of a pinned image that its registry still has. Return None for other decisions."""
     if not isinstance(decision, ImageUpdate) or decision.cause is UpdateCause.GONE:
         return None
     return decision if decision.occurrence.reference.digest is not None else None

@@ -1,0 +1,391 @@
+"""Collect the evidence about transitions: scans, contents and signatures of the old and the new image.
+
+Each distinct image is scanned, inspected and verified once per run. The results of scanners are combined with published
+data, which are VEX statements and public lists of vulnerabilities.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bot.core.evidence.compare import compare_scans
+from bot.core.evidence.several_platforms import merge_platforms
+from bot.core.evidence.signatures import combine_signatures
+from bot.core.evidence.trust import find_trust
+from bot.core.evidence.vex import group_by_image, suppress_findings
+from bot.model.advisory import AdvisoryResult
+from bot.model.contents import ImageContents, TransitionContents
+from bot.model.decision import Transition
+from bot.model.errors import RegistryError, StateError
+from bot.model.evidence import Evidence, NotScanned, Scan, ScannerIdentity, ScanOutcome, ScanSubject, UnscannedReason
+from bot.model.image import CachedManifest
+from bot.model.reference import Digest
+from bot.model.report import RunFailure
+from bot.model.signature import SignatureOutcome, SignatureUnknown, TransitionSignatures
+from bot.model.trust import TrustEntry
+from bot.model.vocabulary import FailureStage
+from bot.pipeline.registry_failures import STATE_SUBJECT, deduplicate_failures
+from bot.pipeline.run_context import RunContext
+from bot.ports import AdvisorySource, ProgressReporter, Scanner, ScannerSelector
+
+_BROKEN = frozenset({UnscannedReason.SCANNER_MISSING, UnscannedReason.FAILED, UnscannedReason.TIMED_OUT})
+"""Reasons that mean a failure of the scanner itself. The other reasons are results of a scan."""
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceResult:
+    """The evidence of every transition, and the failures."""
+
+    evidence: Mapping[Transition, Evidence]
+    failures: tuple[RunFailure, ...] = ()
+
+
+def collect_evidence(
+    transitions: Collection[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
+) -> EvidenceResult:
+    """Scan, inspect and verify the images of all transitions, and return the evidence about each transition.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    assessed = assess(transitions, context)
+    inspected = inspect_images(assessed.evidence, context)
+    verified = verify_signatures(transitions, trust_entries, context)
+    evidence = {
+        transition: replace(
+            found, signatures=verified.signatures.get(transition), is_private=context.is_private(transition.tag_ref)
+        )
+        for transition, found in inspected.evidence.items()
+    }
+    return EvidenceResult(evidence, (*assessed.failures, *inspected.failures, *verified.failures))
+
+
+def _report_failures(errors: Iterable[tuple[str, str]]) -> tuple[RunFailure, ...]:
+    """Return a failure for each pair of a subject and an error. An error of several subjects is reported once."""
+    return tuple(deduplicate_failures(RunFailure(subject, FailureStage.ASSESS, error) for subject, error in errors))
+
+
+# ---- scans, VEX statements and public lists --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _ScanTask:
+    """The scan of one image."""
+
+    scanner: Scanner
+    identity: ScannerIdentity | None
+    subjects: Sequence[ScanSubject]
+    """The image in each of its repositories and under each of its tags."""
+
+
+def assess(transitions: Iterable[Transition], context: RunContext) -> EvidenceResult:
+    """Scan the old and the new image of each transition, and compare the scans.
+
+    Stored scans by the same scanner with the same database are reused. VEX statements and data of public lists are
+    applied after that, because stored scans do not contain them.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    ordered = sorted(set(transitions), key=lambda transition: transition.sort_key)
+    subjects = sorted({subject for transition in ordered for subject in list_subjects(transition)}, key=repr)
+    outcomes, save_failures = _scan_all(subjects, context)
+    vex_result = apply_vex(outcomes, context)
+    compared = {
+        transition: merge_platforms(
+            {on: _compare_on_platform(transition, on, vex_result.outcomes) for on in transition.platforms}
+        )
+        for transition in ordered
+    }
+    enriched = enrich_evidence(compared, context.advisories)
+    scan_failures = _report_failures(
+        (f"{subject.tag_ref}@{subject.digest}", outcome.detail or outcome.reason.sentence)
+        for subject, outcome in vex_result.outcomes.items()
+        if isinstance(outcome, NotScanned) and outcome.reason in _BROKEN
+    )
+    failures = (*scan_failures, *save_failures, *vex_result.failures, *enriched.failures)
+    return EvidenceResult(enriched.evidence, failures)
+
+
+def _scan_all(
+    subjects: Sequence[ScanSubject], context: RunContext
+) -> tuple[Mapping[ScanSubject, ScanOutcome], Sequence[RunFailure]]:
+    """Return the scan outcome of each image, and the failure to store scans if there is one.
+
+    Images that have no stored scan are scanned.
+    """
+    context.progress.start_phase("Scanning images", len(subjects))
+    outcomes: dict[ScanSubject, ScanOutcome] = {}
+    tasks: list[_ScanTask] = []
+    for scanner, scanner_subjects in _group_by_scanner(subjects, context.select_scanner).items():
+        identity = scanner.get_identity()
+        if identity:
+            outcomes |= context.state_store.load_scans(identity, scanner_subjects)
+        unscanned = [same for same in _group_by_image(scanner_subjects) if same[0] not in outcomes]
+        scanner.prefetch([subject for same in unscanned for subject in same])
+        tasks += [_ScanTask(scanner, identity, same) for same in unscanned]
+    save_failures: list[RunFailure] = []
+
+    def scan(task: _ScanTask) -> ScanOutcome:
+        outcome = _scan_image(task.subjects, task.scanner, context.progress)
+        try:
+            if isinstance(outcome, Scan) and task.identity:  # stored at once, so that a killed run keeps it
+                context.state_store.save_scans({task.subjects[0]: outcome})
+        except StateError as error:
+            save_failures.append(RunFailure(STATE_SUBJECT, FailureStage.ASSESS, str(error)))
+        return outcome
+
+    for task, outcome in zip(tasks, context.scan_pool.map(scan, tasks), strict=True):
+        outcomes |= dict.fromkeys(task.subjects, outcome)
+    context.progress.finish_phase()
+    return outcomes, save_failures[:1]  # the error is the same for every image
+
+
+def list_subjects(transition: Transition) -> list[ScanSubject]:
+    """Return the old and the new image of a transition on each of its platforms."""
+    return [subject for platform in transition.platforms for subject in list_subjects_on(transition, platform)]
+
+
+def _compare_on_platform(
+    transition: Transition, platform: str, outcomes: Mapping[ScanSubject, ScanOutcome]
+) -> Evidence:
+    images = [outcomes[subject] for subject in list_subjects_on(transition, platform)]
+    return compare_scans(images[0] if transition.old else None, images[-1])
+
+
+def _group_by_scanner(
+    subjects: Iterable[ScanSubject], select_scanner: ScannerSelector
+) -> Mapping[Scanner, Sequence[ScanSubject]]:
+    scanners: dict[Scanner, list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        scanners[select_scanner(subject.tag_ref)].append(subject)
+    return scanners
+
+
+def _group_by_image(subjects: Iterable[ScanSubject]) -> Iterable[Sequence[ScanSubject]]:
+    """Group the subjects that are the same image in different repositories or under different tags."""
+    images: dict[tuple[Digest, str], list[ScanSubject]] = defaultdict(list)
+    for subject in subjects:
+        images[subject.digest, subject.platform].append(subject)
+    return images.values()
+
+
+def _scan_image(subjects: Sequence[ScanSubject], scanner: Scanner, progress: ProgressReporter) -> ScanOutcome:
+    """Scan an image in the first repository of `subjects`. If that does not succeed, try the next repository."""
+    outcome: ScanOutcome = NotScanned(UnscannedReason.NO_SCANNER)
+    for subject in subjects:
+        if not isinstance(outcome, Scan):
+            outcome = scanner.scan(subject)
+        progress.advance()
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class VexResult:
+    """The scan outcomes after VEX statements were applied, and the documents that could not be read."""
+
+    outcomes: Mapping[ScanSubject, ScanOutcome]
+    failures: tuple[RunFailure, ...] = ()
+
+
+def apply_vex(outcomes: Mapping[ScanSubject, ScanOutcome], context: RunContext) -> VexResult:
+    """Suppress findings according to VEX statements of accepted authors. Without findings, no statements are read."""
+    advisories = context.advisories
+    if advisories is None or not any(isinstance(each, Scan) and each.findings for each in outcomes.values()):
+        return VexResult(outcomes)
+    vex = advisories.load_statements()
+    statements_by_image = group_by_image(vex.statements)
+    failures = tuple(RunFailure(key, FailureStage.ASSESS, error) for key, error in vex.errors)
+    if not statements_by_image:
+        return VexResult(outcomes, failures)
+    names = context.scan_pool.map(advisories.list_digests, outcomes)
+    suppressed = (
+        suppress_findings(outcome, subject, statements_by_image, digests)
+        for (subject, outcome), digests in zip(outcomes.items(), names, strict=True)
+    )
+    return VexResult(dict(zip(outcomes, suppressed, strict=True)), failures)
+
+
+def enrich_evidence(evidence: Mapping[Transition, Evidence], advisories: AdvisorySource | None) -> EvidenceResult:
+    """Add the data of public lists to the evidence. The lists are queried once, and are not read without findings."""
+    ids = {transition: _collect_ids(each) for transition, each in evidence.items()}
+    all_ids = frozenset().union(*ids.values())
+    if advisories is None or not all_ids:
+        return EvidenceResult(evidence)
+    advisory_result = advisories.query_lists(all_ids)
+    enriched = {
+        transition: _add_list_data(each, ids[transition], advisory_result) for transition, each in evidence.items()
+    }
+    failures = (
+        RunFailure(f"enrichment.{listing}", FailureStage.ASSESS, error)
+        for listing, error in advisory_result.errors.items()
+    )
+    return EvidenceResult(enriched, tuple(failures))
+
+
+def _add_list_data(evidence: Evidence, ids: frozenset[str], advisory_result: AdvisoryResult) -> Evidence:
+    return replace(
+        evidence,
+        exploited_ids=None if advisory_result.exploited_ids is None else advisory_result.exploited_ids & ids,
+        epss_scores=None
+        if advisory_result.epss_scores is None
+        else {each: advisory_result.epss_scores[each] for each in ids & advisory_result.epss_scores.keys()},
+        list_versions=advisory_result.list_versions,
+    )
+
+
+def _collect_ids(evidence: Evidence) -> frozenset[str]:
+    scans = (each for each in (evidence.old, evidence.new) if isinstance(each, Scan))
+    return frozenset(finding.id for scan in scans for finding in scan.findings)
+
+
+# ---- contents --------------------------------------------------------------------------------------------------------
+
+
+def inspect_images(evidence: Mapping[Transition, Evidence], context: RunContext) -> EvidenceResult:
+    """Add the contents of both images to the evidence: the properties in their manifests and configs.
+
+    Contents that are not stored are fetched once for each distinct image. Images that no scanner scans are not
+    inspected, so that a run without a scanner makes no further requests.
+
+    Raises:
+        StateError: If the state cannot be read.
+    """
+    transitions = [
+        transition for transition, found in evidence.items() if found.new != NotScanned(UnscannedReason.NO_SCANNER)
+    ]
+    subjects = dict.fromkeys(subject for transition in transitions for subject in _list_first_subjects(transition))
+    cached = context.state_store.load_manifests({subject.digest for subject in subjects}) if subjects else {}
+    known_contents = {
+        subject: found for subject in subjects if (found := _get_cached_contents(subject, cached)) is not None
+    }
+    fetched_contents, failures = fetch_contents(
+        (subject for subject in subjects if subject not in known_contents), context
+    )
+    context.state_store.save_manifests(_add_contents(fetched_contents, cached))
+    contents = {**fetched_contents, **known_contents}
+
+    def build_contents(transition: Transition) -> TransitionContents:
+        images = [contents[subject] for subject in _list_first_subjects(transition)]
+        return TransitionContents(images[0] if transition.old else None, images[-1])
+
+    updated = {
+        transition: replace(evidence[transition], contents=build_contents(transition)) for transition in transitions
+    }
+    return EvidenceResult({**evidence, **updated}, failures)
+
+
+def _get_cached_contents(subject: ScanSubject, cached: Mapping[Digest, CachedManifest]) -> ImageContents | None:
+    return cached[subject.digest].contents.get(subject.platform) if subject.digest in cached else None
+
+
+def _add_contents(
+    fetched_contents: Mapping[ScanSubject, ImageContents | None], cached: Mapping[Digest, CachedManifest]
+) -> list[CachedManifest]:
+    """Return the stored manifests to which the fetched image contents were added."""
+    updated: dict[Digest, CachedManifest] = {}
+    for subject, image_contents in fetched_contents.items():
+        manifest = updated.get(subject.digest) or cached.get(subject.digest)
+        if image_contents is not None and manifest is not None:
+            updated[subject.digest] = replace(
+                manifest, contents={**manifest.contents, subject.platform: image_contents}
+            )
+    return list(updated.values())
+
+
+def fetch_contents(
+    images: Iterable[ScanSubject], context: RunContext
+) -> tuple[Mapping[ScanSubject, ImageContents | None], tuple[RunFailure, ...]]:
+    """Fetch the contents of each image, and return the failures as well. Contents that cannot be fetched are None."""
+    subjects = list(dict.fromkeys(images))
+    if not subjects:
+        return {}, ()
+
+    def fetch(subject: ScanSubject) -> ImageContents | RegistryError | None:
+        try:
+            return context.registry.fetch_contents(subject.tag_ref, subject.digest, subject.platform)
+        except RegistryError as error:
+            return error
+
+    results = context.registry_pool.run_phase("Inspecting images", fetch, subjects, context.progress)
+    outcomes = dict(zip(subjects, results, strict=True))
+    contents = {subject: each if isinstance(each, ImageContents) else None for subject, each in outcomes.items()}
+    return contents, _report_failures(
+        (f"{subject.tag_ref}@{subject.digest}", str(outcome))
+        for subject, outcome in outcomes.items()
+        if isinstance(outcome, RegistryError) and outcome.is_failure
+    )
+
+
+def list_subjects_on(transition: Transition, platform: str) -> list[ScanSubject]:
+    """Return the old image of a transition on one platform, if there is one, and the new image."""
+    return [ScanSubject(transition.tag_ref, digest, platform) for digest in (transition.old, transition.new) if digest]
+
+
+def _list_first_subjects(transition: Transition) -> list[ScanSubject]:
+    """Return the images on the first platform, because the start configuration rarely depends on the platform."""
+    return list_subjects_on(transition, transition.platforms[0])
+
+
+# ---- signatures ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """The signatures of each transition that a `trust` entry matches, and the failures."""
+
+    signatures: Mapping[Transition, TransitionSignatures]
+    failures: tuple[RunFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _TrustedImage:
+    repository: str
+    digest: Digest
+    trust: TrustEntry
+
+
+def verify_signatures(
+    transitions: Iterable[Transition], trust_entries: Sequence[TrustEntry], context: RunContext
+) -> VerifyResult:
+    """Verify the signatures of the old and the new image of each transition that a `trust` entry matches."""
+    trusted = {
+        transition: trust
+        for transition in sorted(set(transitions), key=lambda transition: transition.sort_key)
+        if (trust := find_trust(trust_entries, transition.tag_ref.repository)) is not None
+    }
+    images = list(
+        dict.fromkeys(image for transition, trust in trusted.items() for image in _list_images(transition, trust))
+    )
+    if not images:
+        return VerifyResult({})
+
+    def verify_image(image: _TrustedImage) -> SignatureOutcome:
+        outcomes = (each.verify(image.repository, image.digest, image.trust) for each in context.verifiers)
+        return combine_signatures(each for each in outcomes if each is not None)
+
+    results = context.registry_pool.run_phase("Verifying signatures", verify_image, images, context.progress)
+    outcomes = dict(zip(images, results, strict=True))
+    signatures = {
+        transition: TransitionSignatures(
+            outcomes[_TrustedImage(transition.tag_ref.repository, transition.old, trust)] if transition.old else None,
+            outcomes[_TrustedImage(transition.tag_ref.repository, transition.new, trust)],
+        )
+        for transition, trust in trusted.items()
+    }
+    failures = _report_failures(
+        (f"{image.repository}@{image.digest}", outcome.detail)
+        for image, outcome in outcomes.items()
+        if isinstance(outcome, SignatureUnknown) and outcome.is_failure
+    )
+    return VerifyResult(signatures, failures)
+
+
+def _list_images(transition: Transition, trust: TrustEntry) -> Iterable[_TrustedImage]:
+    return [
+        _TrustedImage(transition.tag_ref.repository, digest, trust)
+        for digest in (transition.old, transition.new)
+        if digest
+    ]

@@ -1,0 +1,110 @@
+"""The services that a run uses, and the options that the operator sets. All phases of the run get both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from bot.model.forge import ForgeLimits, GitRepository
+from bot.model.limits import ProposalLimits, RolloutOptions
+from bot.model.policy import PolicyConfig
+from bot.model.reference import TagRef
+from bot.model.run_scope import RunScope
+from bot.model.vocabulary import RunLevel
+from bot.pipeline.worker_pool import REGISTRY_POOL, SCAN_POOL, WorkerPool
+from bot.ports import (
+    AdvisorySource,
+    Clock,
+    FileFormat,
+    ImageBuilder,
+    ProgressReporter,
+    Registry,
+    RegistryFacts,
+    RulesReader,
+    ScannerSelector,
+    SignatureVerifier,
+    StateStore,
+    SupersededStore,
+)
+
+
+def _return_false(_: TagRef) -> bool:
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class RunContext:
+    """The services that a run uses, and the time at which its decisions are made."""
+
+    formats: Sequence[FileFormat]
+    registry: Registry
+    select_scanner: ScannerSelector
+    clock: Clock
+    now: datetime
+    """The time at which all decisions of a phase are made. The clock is read only between phases."""
+    progress: ProgressReporter
+    state_store: StateStore
+    superseded_store: SupersededStore
+    registry_facts: RegistryFacts
+    read_rules: RulesReader
+    builders: Sequence[ImageBuilder] = ()
+    """Registries that build images themselves; empty for a scan of a folder, to which no build context can refer."""
+    verifiers: Sequence[SignatureVerifier] = ()
+    advisories: AdvisorySource | None = None
+    """None if the config names neither public lists nor VEX documents."""
+    is_private: Callable[[TagRef], bool] = _return_false
+    """Returns True if findings for the images of a tag must not be shown where everyone can read them."""
+    registry_pool: WorkerPool = REGISTRY_POOL
+    scan_pool: WorkerPool = SCAN_POOL
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateSources:
+    """The Jinja sources of the texts that basebump writes."""
+
+    title: str
+    body: str
+    message: str
+    dashboard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalStyle:
+    """The options that determine how proposals to one repository are named and rendered."""
+
+    branch_prefix: str
+    templates: TemplateSources
+    trailers: tuple[str, ...]
+    """Trailers of every commit besides basebump's own."""
+    limits: ForgeLimits
+    has_status: bool = False
+    """True if the evidence is also set as a commit status. Forges that do not support a status ignore this."""
+    is_public: bool = False
+    """True if everyone can read the proposals, so that private evidence is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """The options that the operator sets for a run."""
+
+    policy_config: PolicyConfig
+    branch_prefix: str
+    templates: TemplateSources
+    level: RunLevel = RunLevel.REPORT
+    scope: RunScope = field(default_factory=RunScope)
+    has_dashboards: bool = False
+    """True if each repository has a dashboard issue."""
+    has_status: bool = True
+    """True if the evidence is also shown as a commit status."""
+    trailers: tuple[str, ...] = ()
+    """Additional trailers of every commit, such as `Signed-off-by: …`."""
+    rollout: RolloutOptions = field(default_factory=RolloutOptions)
+    limits: ProposalLimits | None = None
+    """None if the config sets no limits."""
+
+    def build_style(self, limits: ForgeLimits, repository: GitRepository) -> ProposalStyle:
+        """Return the style of proposals to a repository on a forge with the given limits."""
+        return ProposalStyle(
+            self.branch_prefix, self.templates, self.trailers, limits, self.has_status, repository.may_be_public
+        )

@@ -1,0 +1,20 @@
+"""Registry metadata for runs that need none."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from bot.model.image import RegistryRecord
+from bot.model.reference import Digest, TagRef
+
+
+class NoFacts:
+    """Implements `bot.ports.RegistryFacts` without any request."""
+
+    def fetch_record(self, tag_ref: TagRef, digest: Digest) -> RegistryRecord | None:
+        """Return None: nothing is recorded."""
+        return None
+
+    def fetch_end_of_life(self, tag_ref: TagRef, digest: Digest) -> date | None:
+        """Return None: no end of life is announced."""
+        return None
