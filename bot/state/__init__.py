@@ -1,1 +1,1 @@
-"""The state that runs keep in a database. It saves time in the next run; no proposal depends on it."""
+"""The state that runs store in a database. It saves time in later runs, and no proposal depends on it."""

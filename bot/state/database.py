@@ -1,7 +1,7 @@
-"""One database: transactions for reading and for writing, and errors with a hint.
+"""The database of the state: transactions for reading and for writing, and error messages with hints.
 
-A run makes about ten queries, minutes apart, and opens a new connection for each. So nothing has to be closed in the
-end, and no server or firewall can drop an idle connection.
+A run makes about ten queries, minutes apart, and opens a new connection for each query. Therefore nothing has to be
+closed at the end of a run, and no server or firewall can drop an idle connection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bot.net import sanitize_text
 from bot.state.migration import NewerSchemaError, migrate_tables
 
 BUSY = 30
-"""Seconds to wait for another writing process; to write the state of a thousand images takes less than one."""
+"""Seconds to wait for another writing process. Writing the state of a thousand images takes less than a second."""
 CONNECT_TIMEOUT = 10
 """Seconds to wait for a connection to a server."""
 WRITER_LOCK = 0x6261736562756D70
@@ -46,10 +46,11 @@ _ADVICE = {
     "42501": TABLES_ADVICE,
     None: "make sure that the server runs and accepts the login; the password is that of PGPASSWORD or a password file",
 }
-"""What to do, by the code of the error.
+"""The hint for each error code of the database.
 
-SQLite's codes: https://www.sqlite.org/rescode.html. PostgreSQL's: https://www.postgresql.org/docs/current/errcodes-appendix.html.
-PostgreSQL has none if there was no connection.
+SQLite's codes: https://www.sqlite.org/rescode.html. PostgreSQL's:
+https://www.postgresql.org/docs/current/errcodes-appendix.html.
+None stands for PostgreSQL without a connection, because there is no code then.
 """
 
 
@@ -64,7 +65,7 @@ class Database:
 
     @classmethod
     def sqlite(cls, path: Path) -> Database:
-        """Open a database in a file, which is created if it does not exist. Raises StateError."""
+        """Open a database in a file, and create the file or migrate its tables if necessary. Raises StateError."""
         url = URL.create("sqlite", database=str(path))
         engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": BUSY})
         event.listen(engine, "connect", _prepare)
@@ -73,10 +74,10 @@ class Database:
 
     @classmethod
     def sqlite_read_only(cls, path: Path) -> Database:
-        """Open a database in an existing file for reading only: neither the file nor its folder is written to."""
+        """Open a database in an existing file for reading only. Nothing is written to the file or its folder."""
         write_ahead_log = path.with_name(
             f"{path.name}-wal"
-        )  # it may hold the last writes, which the file does not have yet
+        )  # it may contain the latest writes, which are not in the file yet
         address = f"{path.absolute().as_uri()}?{'mode=ro' if write_ahead_log.exists() else 'immutable=1'}"
         engine = create_engine("sqlite://", poolclass=NullPool, creator=lambda: sqlite3.connect(address, uri=True))
         return cls(engine, str(path))
@@ -88,11 +89,11 @@ class Database:
 
     @classmethod
     def postgresql_unmigrated(cls, address: str) -> Database:
-        """Open a database on a server without touching its tables. Raises StateError."""
+        """Open a database on a server, whose tables stay as they are. Raises StateError if its driver is missing."""
         url = make_url(address).set(drivername="postgresql+psycopg")
         shown = url.render_as_string(hide_password=True)
         options = {"connect_timeout": CONNECT_TIMEOUT}
-        try:  # who waited for the lock must see what was written meanwhile, which stricter levels hide
+        try:  # a writer that waited for the lock must see what was written meanwhile, which stricter levels hide
             engine = create_engine(url, poolclass=NullPool, isolation_level="READ COMMITTED", connect_args=options)
         except ImportError as error:
             raise StateError(f"{shown} needs a driver; hint: install `basebump[postgresql]`") from error
@@ -100,11 +101,11 @@ class Database:
 
     @property
     def display_name(self) -> str:
-        """The file name or URL as shown in messages, without its password."""
+        """The file name or URL as shown in messages. A password in the URL is removed."""
         return self._display_name
 
     def migrate(self) -> Database:
-        """Create the tables of this release, or migrate older ones, and return the database. Raises StateError."""
+        """Create the tables, or migrate those of an earlier release, and return the database. Raises StateError."""
         with self.open_for_writing() as connection:
             try:
                 migrate_tables(connection)
@@ -116,7 +117,7 @@ class Database:
         return self
 
     def check_pages(self) -> None:
-        """Check every page of an SQLite file. Raises StateError."""
+        """Check every page of an SQLite file. Raises UnusableStateError if a page is damaged, and StateError."""
         with self.open_for_reading() as connection:
             check_result: str = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar_one()
         if check_result != "ok":
@@ -132,7 +133,7 @@ class Database:
 
     @contextmanager
     def open_for_writing(self) -> Iterator[Connection]:
-        """Open a connection for one transaction that no other process writes during. Raises StateError."""
+        """Open a connection for one transaction during which no other process can write. Raises StateError."""
         with (
             self._translate_errors(),
             self._engine.connect().execution_options(**{_WRITES: True}) as connection,
@@ -151,34 +152,37 @@ class Database:
         except DBAPIError as error:
             kind = UnusableStateError if _get_code(error) in _UNUSABLE_CODES else StateError
             raise kind(f"the state in {self._display_name}: {_describe_error(error)}") from error
-        except SQLAlchemyError as error:  # its text may hold what was to be written
+        except SQLAlchemyError as error:  # its text may contain the values to be written
             raise StateError(
                 f"the state in {self._display_name}: {type(error).__name__}; hint: {_OTHERWISE}"
             ) from error
 
 
 def _prepare(connection: Any, _: object) -> None:
-    connection.isolation_level = None  # transactions begin where we begin them, not where Python's module guesses
-    with suppress(sqlite3.OperationalError):  # another process is changing it, for which SQLite does not wait
+    connection.isolation_level = None  # transactions begin at BEGIN, and not where Python's module begins them
+    with suppress(sqlite3.OperationalError):  # SQLite does not wait if another process is changing the mode
         connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
 
 
 def _begin(connection: Connection) -> None:
-    """Take SQLite's lock at once for a writer: a reader cannot become a writer after another process has written."""
+    """Begin a transaction. A writer takes SQLite's lock at once.
+
+    If it began as a reader, it could not become a writer after another process has written.
+    """
     is_writer = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _describe_error(error: DBAPIError) -> str:
-    """Return the database's own message and a hint; not its details, which repeat the values to be written."""
+    """Return the database's own message and a hint, without details, because these repeat the values to be written."""
     cause = error.orig
     words = getattr(getattr(cause, "diag", None), "message_primary", None) or str(cause)
     return f"{sanitize_text(words)}; hint: {_ADVICE.get(_get_code(error), _OTHERWISE)}"
 
 
 def _get_code(error: DBAPIError) -> int | str | None:
-    """Return SQLite's primary error code, or PostgreSQL's code; None if PostgreSQL could not be reached."""
+    """Return SQLite's primary error code, or PostgreSQL's code. Return None if PostgreSQL could not be reached."""
     if isinstance(error.orig, sqlite3.Error):
         return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
     return getattr(error.orig, "sqlstate", None)

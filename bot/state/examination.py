@@ -1,4 +1,4 @@
-"""The checks of `basebump doctor` for the state: nothing is created, migrated or written."""
+"""The checks of `basebump doctor` for the state. They create, migrate and write nothing."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from bot.state.migration import MIGRATIONS, get_version
 
 READ_ACTION, WRITE_ACTION = "read the state", "write the state"
 _CAN_CREATE_TABLES = "SELECT has_schema_privilege(current_schema(), 'CREATE')"
-"""The result is NULL if there is no schema (https://www.postgresql.org/docs/current/functions-info.html)."""
+"""A query whose result is NULL if there is no schema (https://www.postgresql.org/docs/current/functions-info.html)."""
 
 
 @dataclass(frozen=True, slots=True)
 class StateFileExamination:
-    """The check of an SQLite file; implements `bot.ports.Diagnosable`."""
+    """The checks of an SQLite file; implements `bot.ports.Diagnosable`."""
 
     path: Path
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
         """Check that the file can be read and written. Raises StateError if it cannot be read."""
         shown, folder = str(self.path), self.path.absolute().parent
         if not os.access(folder, os.W_OK | os.X_OK) or not folder.is_dir():
@@ -41,11 +41,11 @@ class StateFileExamination:
 
 @dataclass(frozen=True, slots=True)
 class StateServerExamination:
-    """The check of a PostgreSQL database; implements `bot.ports.Diagnosable`."""
+    """The checks of a PostgreSQL database; implements `bot.ports.Diagnosable`."""
 
     url: str
 
-    def examine(self, aim: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
+    def examine(self, target: DiagnosisTarget) -> Iterator[Check]:  # noqa: ARG002 - runs of every level keep state
         """Check that the database can be read and written. Raises StateError if it cannot be read."""
         database = Database.postgresql_unmigrated(self.url)
         yield _check_version(database.display_name, database)
@@ -60,7 +60,7 @@ class StateServerExamination:
 
 
 def _check_version(display_name: str, database: Database) -> Check:
-    """Check whether this release can use the tables of the database. Raises StateError."""
+    """Check whether this release can use the tables of a database. Raises StateError if they cannot be read."""
     supported_version = 1 + len(MIGRATIONS)
     with database.open_for_reading() as connection:
         found_version = get_version(connection)

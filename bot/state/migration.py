@@ -20,25 +20,25 @@ def _migrate_to_version_2(connection: Connection) -> None:
 
 
 MIGRATIONS: tuple[Migration, ...] = (_migrate_to_version_2,)
-"""In order: the first migrates version 1 to version 2.
+"""The migrations in order. The first one migrates version 1 of the tables to version 2.
 
-A migration never changes after its release, so none refers to a `Table`, whose definition may change.
+A migration never changes after its release. Therefore no migration uses a `Table`, because its definition may change.
 """
 
 
 class NewerSchemaError(Exception):
-    """The tables are those of a later release of basebump."""
+    """The tables were created or migrated by a later release of basebump."""
 
 
 def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIGRATIONS) -> None:
-    """Create the tables if there are none, or migrate older ones. No other process may write meanwhile.
+    """Create the tables if they do not exist, or migrate the tables of an earlier release.
 
-    Raises NewerSchemaError.
+    No other process may write meanwhile. Raises NewerSchemaError if the tables are those of a later release.
     """
     supported_version = 1 + len(migrations)
     found_version = get_version(connection)
     if found_version is None:
-        METADATA.create_all(connection, checkfirst=False)  # fails if somebody else's table has one of the names
+        METADATA.create_all(connection, checkfirst=False)  # fails if a table of another program has one of the names
         connection.execute(insert(SCHEMA_VERSION).values(version=supported_version))
         return
     if found_version > supported_version:
@@ -52,7 +52,7 @@ def migrate_tables(connection: Connection, migrations: Sequence[Migration] = MIG
 
 
 def get_version(connection: Connection) -> int | None:
-    """Return the version of the tables; None if there are none."""
+    """Return the version of the tables. Return None if the tables do not exist."""
     if not inspect(connection).has_table(SCHEMA_VERSION.name):
         return None
     version: int = connection.execute(select(SCHEMA_VERSION.c.version)).scalar_one()

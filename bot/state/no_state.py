@@ -1,4 +1,4 @@
-"""Stores that store nothing, for runs without a state."""
+"""Stores that store nothing, for runs without a configured state."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from bot.model.reference import Digest, TagRef
 
 
 class NoStateStore:
-    """Implements `bot.ports.StateStore` for configs without `state`: every run is like the first."""
+    """Implements `bot.ports.StateStore` for configs without `state`. Every run is like the first run."""
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:  # noqa: ARG002 - the Protocol's
         """Return no observations."""
         return {}
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:  # noqa: ARG002 - the Protocol's signature
-        """Return no answers."""
+        """Return no descriptors."""
         return {}
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
@@ -41,7 +41,10 @@ class NoStateStore:
 
 
 class NoSupersededStore:
-    """Implements `bot.ports.SupersededStore` for configs without `state`: only runs that check a tag know its end."""
+    """Implements `bot.ports.SupersededStore` for configs without `state`.
+
+    Whether a tag is superseded is then known only in runs that check the tag.
+    """
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:  # noqa: ARG002 - the Protocol's signature
         """Return no superseded tags."""

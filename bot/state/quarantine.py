@@ -1,6 +1,6 @@
-"""Quarantine of an unusable database that a CI cache restored.
+"""Quarantine of an unusable state database that a CI cache restored.
 
-In a CI cache nobody can move the file away by hand, and every later job would get the same file.
+Users cannot move a file in a CI cache away by hand. Without a quarantine, every later job would get the same file.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ from bot.model.errors import StateError, UnusableStateError
 from bot.state.database import Database
 
 QUARANTINE_SUFFIX = ".unusable"
-"""The suffix of a quarantined file."""
+"""The suffix that a quarantined file gets."""
 _SIDE_FILE_SUFFIXES = ("-wal", "-shm")
-"""SQLite's files beside a database, which it would take for those of a new one: https://www.sqlite.org/tempfiles.html."""
+"""Suffixes of the files that SQLite writes next to a database. SQLite would mistake remaining ones for files of a new
+database: https://www.sqlite.org/tempfiles.html."""
 
 
 def quarantine_database(path: Path) -> str | None:
-    """Rename an SQLite file that is damaged or of a later release; return why, or None if it stays.
+    """Rename an SQLite file that is damaged or was migrated by a later release, and return the error.
 
-    Other errors are left to the run, which reports them.
+    Return None if the file stays where it is, because it does not exist, is usable, or has another error. The run
+    itself reports such an error.
     """
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""The state of runs, in a database: digests of tags over time, fetched manifests, and scan results."""
+"""The state of runs in a database: observations of tags, fetched manifests, and scans."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from bot.state.database import Database
 from bot.state.tables import ANSWERS, ENDS, EVIDENCE, MANIFESTS, SIGHTINGS, TAGS_KEPT, split_into_batches, write_rows
 
 MANIFESTS_KEPT = timedelta(days=90)
-"""To fetch a manifest again every few months costs less than to keep those of images that are no longer used."""
+"""How long a manifest is kept. Fetching it again every few months costs less than keeping the manifests of images that
+are no longer used."""
 EVIDENCE_KEPT = timedelta(days=5)
-"""Vulnerability databases are built several times a day, and scanners refuse one of this age."""
+"""How long a scan is kept. Databases are built several times a day, and scanners refuse a database of this age."""
 MAX_DOCUMENT = 4 * 1024 * 1024
-"""Characters; five thousand findings take a third of it. A longer document is not stored."""
+"""The maximum number of characters of a stored document. Five thousand findings take a third of it."""
 
 _MANIFEST_ADAPTER = TypeAdapter(CachedManifest)
 _SCAN_ADAPTER = TypeAdapter(Scan)
@@ -33,56 +34,61 @@ _Item = TypeVar("_Item")
 
 
 class DatabaseStateStore:
-    """Implements `bot.ports.StateStore`; safe to share between threads and with other processes."""
+    """Implements `bot.ports.StateStore`. Several threads and processes can use the same database."""
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
 
     def load_observations(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, tuple[TagObservation, ...]]:
-        """Return the observations of each tag, oldest first; tags without any are left out."""
+        """Return the observations of each tag, oldest first. Tags without observations are left out."""
         requested_tags, observations = set(tag_refs), defaultdict[TagRef, list[TagObservation]](list)
         order = (SIGHTINGS.c.repository, SIGHTINGS.c.tag, SIGHTINGS.c.ordinal)
         with self._database.open_for_reading() as connection:
-            for repositories in split_into_batches(sorted({line.repository for line in requested_tags})):
+            for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
                 rows = connection.execute(
                     select(SIGHTINGS).where(SIGHTINGS.c.repository.in_(repositories)).order_by(*order)
                 )
                 for row in rows:
-                    if (line := TagRef(row.repository, row.tag)) in requested_tags:
-                        observations[line].append(_build_observation(row))
-        return {line: tuple(sightings) for line, sightings in observations.items()}
+                    if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
+                        observations[tag_ref].append(_build_observation(row))
+        return {tag_ref: tuple(sightings) for tag_ref, sightings in observations.items()}
 
     def load_descriptors(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, TagDescriptor]:
-        """Return the last answer of the registry for each tag; tags without one are left out."""
+        """Return the last descriptor of each tag. Tags without a stored descriptor are left out."""
         descriptors: dict[TagRef, TagDescriptor] = {}
         with self._database.open_for_reading() as connection:
-            for repositories in split_into_batches(sorted({line.repository for line in tag_refs})):
+            for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in tag_refs})):
                 for row in connection.execute(select(ANSWERS).where(ANSWERS.c.repository.in_(repositories))):
                     descriptors[TagRef(row.repository, row.tag)] = TagDescriptor(
                         Digest(row.digest), row.media_type, row.etag
                     )
-        return {line: descriptors[line] for line in tag_refs if line in descriptors}
+        return {tag_ref: descriptors[tag_ref] for tag_ref in tag_refs if tag_ref in descriptors}
 
     def record_tags(self, descriptors: Mapping[TagRef, TagDescriptor], at: datetime) -> None:
-        """Store which digests tags pointed to `at` a time, and delete what is too old to be of use.
+        """Store the digests that tags pointed to at the time `at`, and delete data that is too old.
 
-        An answer that is older than what another run stored is ignored: otherwise it would look as if the tag had
-        returned to a digest that it had left.
+        A descriptor that is older than an observation of another run is ignored. Otherwise, it would look as if the tag
+        had been rolled back to an earlier digest.
         """
         with self._database.open_for_writing() as connection:
             last_rows = _select_last_observations(connection, descriptors)
             new_tags = [
-                line for line in sorted(descriptors) if line not in last_rows or last_rows[line].last_seen <= at
+                tag_ref
+                for tag_ref in sorted(descriptors)
+                if tag_ref not in last_rows or last_rows[tag_ref].last_seen <= at
             ]
             rows = [
-                _build_observation_row(line, descriptors[line].digest, last_rows.get(line), at) for line in new_tags
+                _build_observation_row(tag_ref, descriptors[tag_ref].digest, last_rows.get(tag_ref), at)
+                for tag_ref in new_tags
             ]
             write_rows(connection, SIGHTINGS, rows)
-            write_rows(connection, ANSWERS, [_build_answer_row(line, descriptors[line], at) for line in new_tags])
+            write_rows(
+                connection, ANSWERS, [_build_answer_row(tag_ref, descriptors[tag_ref], at) for tag_ref in new_tags]
+            )
             _prune(connection, at)
 
     def load_manifests(self, digests: Collection[Digest]) -> Mapping[Digest, CachedManifest]:
-        """Return the stored manifests among `digests`."""
+        """Return the stored manifests with these digests. Digests without a stored manifest are left out."""
         manifests: dict[Digest, CachedManifest] = {}
         with self._database.open_for_reading() as connection:
             for batch in split_into_batches(sorted(set(digests))):
@@ -101,7 +107,7 @@ class DatabaseStateStore:
             write_rows(connection, MANIFESTS, rows)
 
     def load_scans(self, scanner: ScannerIdentity, subjects: Collection[ScanSubject]) -> Mapping[ScanSubject, Scan]:
-        """Return the scans of images by the same version of the scanner with the same database."""
+        """Return the stored scans of these images by the same version of the scanner with the same database."""
         scans: dict[tuple[str, str], Scan] = {}
         by_scanner = and_(
             EVIDENCE.c.scanner == scanner.name,
@@ -118,7 +124,7 @@ class DatabaseStateStore:
         return {subject: scans[key] for subject, key in keys.items() if key in scans}
 
     def save_scans(self, scans: Mapping[ScanSubject, Scan]) -> None:
-        """Store scans, except those of a scanner without a date of its database, which could never be looked up."""
+        """Store scans, except scans without the build time of their database, which could never be looked up."""
         at = self._now()
         rows = {
             (subject.digest, subject.platform, scan.scanner): {
@@ -147,7 +153,7 @@ def _select_last_observations(connection: Connection, tag_refs: Collection[TagRe
         SIGHTINGS.c.repository, SIGHTINGS.c.tag
     )
     rows: dict[TagRef, Row[Any]] = {}
-    for repositories in split_into_batches(sorted({line.repository for line in tag_refs})):
+    for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in tag_refs})):
         last_ordinals = newest.where(SIGHTINGS.c.repository.in_(repositories)).subquery()
         same = and_(*(SIGHTINGS.c[name] == last_ordinals.c[name] for name in ("repository", "tag", "ordinal")))
         for row in connection.execute(select(SIGHTINGS).join(last_ordinals, same)):
@@ -156,7 +162,7 @@ def _select_last_observations(connection: Connection, tag_refs: Collection[TagRe
 
 
 def _build_observation_row(tag_ref: TagRef, digest: Digest, last: Row[Any] | None, at: datetime) -> dict[str, Any]:
-    """Return the row of a tag's last observation, extended to `at`, or of a new one if the digest changed."""
+    """Return the row of the tag's last observation, extended to `at`. If the digest changed, return a new row."""
     row = {"repository": tag_ref.repository, "tag": tag_ref.tag, "digest": digest, "last_seen": at}
     if last is not None and last.digest == digest:
         return row | {"ordinal": last.ordinal, "first_seen": last.first_seen}
@@ -190,7 +196,7 @@ def _prune(connection: Connection, at: datetime) -> None:
 
 
 def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None:
-    """Return a value as JSON; None if it is too long or contains text that is not valid Unicode."""
+    """Return a value as JSON. Return None if it is too long, or contains text that is not valid Unicode."""
     try:
         text = adapter.dump_json(value).decode()
     except PydanticSerializationError:
@@ -199,10 +205,10 @@ def _serialise_document(adapter: TypeAdapter[_Item], value: _Item) -> str | None
 
 
 def _is_complete(document: str) -> bool:
-    """Return True if a stored scan has every field that this release reads from a report.
+    """Return True if a stored scan has every field of `Scan` in this release.
 
-    A field that an earlier release did not read (installed packages, suppressed findings) would otherwise be unknown
-    for as long as the scanner's database stays the same, and a rolled-back package would pass.
+    An earlier release may not have stored some fields, such as installed packages. Such a field would be unknown until
+    the scanner has another database, and an update to an older package would not be noticed.
     """
     try:
         stored_scan = from_json(document)
@@ -212,7 +218,7 @@ def _is_complete(document: str) -> bool:
 
 
 def _parse_document(adapter: TypeAdapter[_Item], document: str) -> _Item | None:
-    """Parse a stored document; return None if another release stored it in another shape."""
+    """Parse a stored document. Return None if another release stored it with other fields."""
     try:
         return adapter.validate_json(document)
     except ValidationError:

@@ -18,33 +18,39 @@ _REASONS = {reason.value: reason for reason in REASONS_BY_STATUS[OccurrenceStatu
 
 
 class DatabaseSupersededStore:
-    """Implements `bot.ports.SupersededStore`; safe to share between threads and with other processes."""
+    """Implements `bot.ports.SupersededStore`. Several threads and processes can use the same database."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def load(self, tag_refs: Collection[TagRef]) -> Mapping[TagRef, SupersededTag]:
-        """Return the superseded tags among `tag_refs`, without those whose reason only another release has."""
+        """Return the superseded tags among `tag_refs`. Entries whose reason only another release knows are left out."""
         with self._database.open_for_reading() as connection:
             rows = _select_rows(connection, tag_refs)
         return {
-            line: _build_superseded_tag(row, _REASONS[row.reason])
-            for line, row in rows.items()
+            tag_ref: _build_superseded_tag(row, _REASONS[row.reason])
+            for tag_ref, row in rows.items()
             if row.reason in _REASONS
         }
 
     def record(self, superseded_tags: Mapping[TagRef, SupersededTag | None], at: datetime) -> None:
-        """Store the results of checks made `at` a time; results of a later check by another run stay."""
+        """Store the results of checks at the time `at`. Results that another run stored later stay unchanged."""
         if not superseded_tags:
             return
         with self._database.open_for_writing() as connection:
-            later_tags = {line for line, row in _select_rows(connection, superseded_tags).items() if row.looked_at > at}
-            new_results = {line: superseded_tags[line] for line in sorted(superseded_tags) if line not in later_tags}
+            later_tags = {
+                tag_ref for tag_ref, row in _select_rows(connection, superseded_tags).items() if row.looked_at > at
+            }
+            new_results = {
+                tag_ref: superseded_tags[tag_ref] for tag_ref in sorted(superseded_tags) if tag_ref not in later_tags
+            }
             write_rows(
-                connection, ENDS, [_build_row(line, end, at) for line, end in new_results.items() if end is not None]
+                connection,
+                ENDS,
+                [_build_row(tag_ref, end, at) for tag_ref, end in new_results.items() if end is not None],
             )
             no_longer_superseded = [
-                {"of": line.repository, "at": line.tag} for line, end in new_results.items() if end is None
+                {"of": tag_ref.repository, "at": tag_ref.tag} for tag_ref, end in new_results.items() if end is None
             ]
             if no_longer_superseded:
                 is_same_tag = (ENDS.c.repository == bindparam("of"), ENDS.c.tag == bindparam("at"))
@@ -54,10 +60,10 @@ class DatabaseSupersededStore:
 def _select_rows(connection: Connection, tag_refs: Collection[TagRef]) -> dict[TagRef, Row[Any]]:
     requested_tags = set(tag_refs)
     rows: dict[TagRef, Row[Any]] = {}
-    for repositories in split_into_batches(sorted({line.repository for line in requested_tags})):
+    for repositories in split_into_batches(sorted({tag_ref.repository for tag_ref in requested_tags})):
         for row in connection.execute(select(ENDS).where(ENDS.c.repository.in_(repositories))):
-            if (line := TagRef(row.repository, row.tag)) in requested_tags:
-                rows[line] = row
+            if (tag_ref := TagRef(row.repository, row.tag)) in requested_tags:
+                rows[tag_ref] = row
     return rows
 
 

@@ -1,4 +1,4 @@
-"""The tables of the state, as this release has them; `migration` migrates those of earlier releases."""
+"""The tables of the state in this release. `bot.state.migration` migrates the tables of earlier releases."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sqlalchemy import Column, Connection, DateTime, Dialect, Integer, MetaData,
 from sqlalchemy.dialects import postgresql, sqlite
 
 TAGS_KEPT = timedelta(days=400)
-"""How long the last observation of a tag is kept: a year, and some time for a run that is late."""
+"""How long the last observation of a tag is kept. This is a year, and some time for runs that are late."""
 BATCH_SIZE = 500
-"""Values in one query; SQLite accepts some thousand."""
+"""The maximum number of values in one query. SQLite accepts a few thousand."""
 
 _Item = TypeVar("_Item")
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """A timezone-aware time; stored as UTC in SQLite, which has no time zones."""
+    """A timezone-aware time. In SQLite, which has no time zones, it is stored as UTC."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -39,14 +39,16 @@ class UtcDateTime(TypeDecorator[datetime]):
 METADATA = MetaData()
 
 SCHEMA_VERSION = Table("schema_version", METADATA, Column("version", Integer, primary_key=True, autoincrement=False))
-"""Has one row."""
+"""A table with one row, which contains the version of the tables."""
 
 SIGHTINGS = Table(
     "sightings",
     METADATA,
     Column("repository", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
-    Column("ordinal", Integer, primary_key=True, autoincrement=False),  # orders a tag's rows; times may be equal
+    Column(
+        "ordinal", Integer, primary_key=True, autoincrement=False
+    ),  # orders a tag's rows, because times may be equal
     Column("digest", Text, nullable=False),
     Column("first_seen", UtcDateTime, nullable=False),
     Column("last_seen", UtcDateTime, nullable=False),
@@ -97,7 +99,7 @@ ENDS = Table(
 
 
 def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows; a row with the same primary key is replaced."""
+    """Insert rows. An existing row with the same primary key is replaced."""
     if not rows:
         return
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
@@ -107,7 +109,7 @@ def write_rows(connection: Connection, table: Table, rows: Sequence[Mapping[str,
 
 
 def split_into_batches(values: Sequence[_Item]) -> Iterator[list[_Item]]:
-    """Yield values in lists that are short enough for one query."""
+    """Yield the values in lists that are short enough for one query."""
     remaining = iter(values)
     while batch := list(islice(remaining, BATCH_SIZE)):
         yield batch
