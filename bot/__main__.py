@@ -24,7 +24,8 @@ def main() -> int:
 def _discard_stderr() -> None:
     """Discard buffered output if the reader of stderr has closed it.
 
-    Otherwise Python would exit with code 120; from version 3.13 on even if all earlier writes to stderr failed.
+    Otherwise, Python would exit with code 120. From version 3.13 on, it would do so even if all earlier writes to
+    stderr failed.
     """
     try:
         sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The only way to start child processes: argument lists, an allow-listed environment, limits on time and output."""
+"""The only way to start child processes: without a shell, with few environment variables, and with limits."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from typing import IO
 from bot.model.errors import ProcessError
 
 ALLOWED_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR")
-"""The environment that a child inherits; tokens and secrets are not passed on unless the caller adds them."""
+"""The environment variables that a child inherits. Tokens and secrets are not passed on unless the caller adds them."""
 DEFAULT_TIMEOUT = 60.0
-"""Seconds; git commands take milliseconds, so a minute means that the child hangs."""
+"""Seconds after which a child is killed. Git commands take milliseconds, so after a minute the child hangs."""
 MAX_OUTPUT = 256 * 1024 * 1024
-"""Bytes per stream; the report of a large image has some ten megabytes."""
+"""The maximum number of bytes that a child may write to each stream. The report of a large image has ten megabytes."""
 MAX_ERROR_CHARACTERS = 2000
-"""Characters of a child's stderr that are kept."""
+"""The maximum number of characters of a child's stderr output that are kept."""
 DRAIN_TIMEOUT = 2.0
-"""Seconds to read the remaining output of a child that has ended."""
+"""Seconds to wait for the remaining output of a child that has ended."""
 _CHUNK_BYTES = 64 * 1024
 _RUNNING: set[subprocess.Popen[bytes]] = set()
-"""Children that a thread waits for."""
+"""The children for which a thread waits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessResult:
-    """The result of a child process that ended by itself."""
+    """The result of a child process that ended without being killed by basebump."""
 
     status: int
     output: bytes
@@ -50,10 +50,11 @@ def run(
 ) -> ProcessResult:
     """Run a program and wait until it ends.
 
-    `environment` is added to the variables in ALLOWED_ENVIRONMENT; `timeout` is in seconds.
+    `environment` is added to the variables in ALLOWED_ENVIRONMENT. `timeout` is in seconds. A program that ends with a
+    nonzero status is not an error.
 
     Raises:
-        ProcessError: If the program is missing, runs too long or writes too much output. A nonzero status is fine.
+        ProcessError: If the program cannot be started, runs for too long, or writes too much output.
     """
     program = arguments[0]
     try:
@@ -99,9 +100,9 @@ def run(
 
 
 def end_children() -> None:
-    """Kill every child that a thread waits for, with all processes that it started."""
+    """Kill every child for which a thread waits, and all processes that the child started."""
     for child in tuple(_RUNNING):
-        if child.returncode is None:  # otherwise the process id may already belong to another process
+        if child.returncode is None:  # the process id of an ended child may already belong to another process
             _kill_group(child)
 
 
@@ -115,7 +116,7 @@ def _track_child(child: subprocess.Popen[bytes]) -> Iterator[None]:
 
 
 def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Thread]) -> None:
-    """Wait for the threads of a child that ended; kill its remaining processes if they keep the streams open."""
+    """Wait for the threads of a child that ended. Kill remaining processes of the child that keep its streams open."""
     for thread in threads:
         thread.join(DRAIN_TIMEOUT)
     if any(thread.is_alive() for thread in threads):
@@ -125,7 +126,7 @@ def _join_threads(child: subprocess.Popen[bytes], threads: Sequence[threading.Th
 
 
 def _kill_group(child: subprocess.Popen[bytes]) -> None:
-    """Kill the child and all processes that it started; processes that already ended are ignored."""
+    """Kill the child and all processes that it started. It is no error if they have already ended."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 
@@ -147,11 +148,11 @@ def _write_input(stream: IO[bytes] | None, content: bytes) -> None:
         stream.write(content)
         stream.close()
     except OSError:
-        pass  # the child ended without reading all input; its exit status shows whether that is an error
+        pass  # the child ended without reading all input, and its exit status shows whether that is an error
 
 
 class _StreamReader(threading.Thread):
-    """Reads one stream to its end, and kills the child if it writes more than the limit."""
+    """A thread that reads one stream to its end. It kills the child if the child writes more than the limit."""
 
     def __init__(self, stream: IO[bytes], limit: int, child: subprocess.Popen[bytes]) -> None:
         super().__init__(daemon=True)

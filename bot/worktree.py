@@ -1,4 +1,4 @@
-"""The working tree of a checkout, or any folder: reads and writes its files, and lists changed lines."""
+"""Reads and writes the files of a checkout or of any other folder, and lists the lines that changed in a checkout."""
 
 from __future__ import annotations
 
@@ -17,33 +17,34 @@ from bot.model.forge import TreeEntry
 from bot.model.source import FilePath
 
 MAX_CHECKOUTS = 1_000
-"""Checkouts in one folder, nested or side by side. Each costs a git process of some milliseconds."""
+"""The maximum number of checkouts in one folder, nested or side by side. Each costs a git process of milliseconds."""
 MAX_PATHS = 200
-"""Paths in one git command: Linux limits arguments to two megabytes, and a path has at most 4096 bytes."""
+"""The maximum number of paths in one git command. Linux limits arguments to two megabytes, and paths to 4096 bytes."""
 
 _BASE_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "GIT_NO_LAZY_FETCH": "1", "LC_ALL": "C"}
-"""Messages in English, because they are parsed; no prompts and no fetching of missing objects."""
+"""Variables for git: messages are in English, because they are parsed. Git neither prompts nor fetches objects."""
 _GIT_COMMAND = ("git", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
-"""Settings that prevent a repository's own config from making git start a program."""
+"""Git with settings that prevent a repository's own config from starting a program."""
 _DIFF_OPTIONS = (
     *("--unified=0", "--inter-hunk-context=0", "--relative", "--src-prefix=a/", "--dst-prefix=b/", "--no-renames"),
     *("--text", "--no-textconv", "--no-ext-diff", "--no-color", "-O/dev/null"),
 )
-"""Shows the changed lines of every file, regardless of attributes and the repository's display settings."""
+"""Options that show the changed lines of every file, regardless of attributes and the repository's settings."""
 _ENCODING_ATTRIBUTE = "working-tree-encoding"
 _UNSET_VALUES = frozenset({b"unspecified", b"unset"})
-"""Lines differ in another encoding: https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
+"""The values of the attribute for files that git compares in their own encoding. In another encoding, lines differ:
+https://git-scm.com/docs/gitattributes#_working_tree_encoding."""
 _COMMIT = re.compile(r"[0-9a-f]{40,64}", re.ASCII)
 _NO_CHECKOUT_ERRORS = ("not a git repository (or any", "must be run in a work tree", "cannot use bare repository")
-"""Messages of git outside of a checkout; git reports a `.git` file with an invalid target differently."""
+"""Messages of git outside of a checkout. A `.git` file with an invalid target leads to another message."""
 _CLOSED_FOLDER = re.compile(r"could not open directory '(.+?)/?': (.+)")
-"""A warning of git about a folder that it skips while it lists the others."""
+"""A warning of git about a folder that it could not open. Git lists the other folders nevertheless."""
 
 
 class WorkTree:
-    """A folder as a tree; in a checkout it includes untracked files, but not ignored files and symbolic links.
+    """A folder as a tree. In a checkout, the tree includes untracked files, but not ignored files or symbolic links.
 
-    Clones inside the folder are separate checkouts. A folder that the surrounding checkout ignores is read
+    A clone inside the folder is listed as a checkout of its own. A folder that the surrounding checkout ignores is read
     like a folder outside of any checkout.
     """
 
@@ -55,7 +56,7 @@ class WorkTree:
 
     @property
     def unlisted_folders(self) -> Sequence[tuple[FilePath, TreeError]]:
-        """Folders that could not be listed, with the error; complete once `list_entries` is exhausted."""
+        """Folders that could not be listed, each with the error. Complete only after `list_entries` is exhausted."""
         return tuple((folder, self._unlisted[folder]) for folder in sorted(self._unlisted))
 
     def list_entries(self) -> Iterable[TreeEntry]:
@@ -68,12 +69,12 @@ class WorkTree:
         folders: dict[str, bool] = {"": True}
         for path in sorted(self._list_files()):
             if self._is_folder(path.rpartition("/")[0], folders):
-                found = self._get_status(path)
-                if found is not None and stat.S_ISREG(found.st_mode):
-                    yield TreeEntry(path, found.st_size)
+                status = self._get_status(path)
+                if status is not None and stat.S_ISREG(status.st_mode):
+                    yield TreeEntry(path, status.st_size)
 
     def read(self, entries: Sequence[TreeEntry]) -> Iterator[bytes | TreeError]:
-        """Yield the content of each entry in the given order, or the error if a file cannot be read."""
+        """Yield the content of each entry in the given order. If a file cannot be read, yield the error instead."""
         for entry in entries:
             try:
                 yield self._read_content(entry.path)
@@ -81,9 +82,10 @@ class WorkTree:
                 yield error
 
     def write(self, path: FilePath, old: bytes, new: bytes) -> None:
-        """Replace the content of a file, keeping mode, owner and group.
+        """Replace the content of a file. The mode, the owner and the group of the file stay the same.
 
-        The replacement is atomic unless the file has hard links, which would then keep the old content.
+        The replacement is atomic, unless the file has several hard links. After an atomic replacement, the other links
+        would keep the old content.
 
         Raises:
             TreeError: If the file no longer contains `old`, or cannot be written.
@@ -109,14 +111,20 @@ class WorkTree:
             raise TreeError(f"the file could not be read: {error.strerror}") from error
 
     def _is_folder(self, path: str, known_folders: dict[str, bool]) -> bool:
-        """Return True if `path` is a folder not reached through links; results are cached in `known_folders`."""
+        """Return True if `path` is a folder, and none of the folders above it is a symbolic link.
+
+        Results are cached in `known_folders`.
+        """
         if path not in known_folders:
-            found = self._get_status(path) if self._is_folder(path.rpartition("/")[0], known_folders) else None
-            known_folders[path] = found is not None and stat.S_ISDIR(found.st_mode)
+            status = self._get_status(path) if self._is_folder(path.rpartition("/")[0], known_folders) else None
+            known_folders[path] = status is not None and stat.S_ISDIR(status.st_mode)
         return known_folders[path]
 
     def _get_status(self, path: str) -> os.stat_result | None:
-        """Return the status of a path without following links; None if it does not exist or cannot be accessed."""
+        """Return the status of a path without following links.
+
+        Return None if the path does not exist, or if it cannot be accessed. In the second case, its folder is recorded.
+        """
         try:
             return os.lstat(f"{self._root}/{path}")
         except (FileNotFoundError, NotADirectoryError):
@@ -127,10 +135,10 @@ class WorkTree:
             return None
 
     def _record_unlisted(self, folder: str, error: TreeError) -> None:
-        """Record a folder that could not be listed.
+        """Record a folder that could not be listed, and the error.
 
         Raises:
-            TreeError: If the folder is the root, because then there is no tree.
+            TreeError: If the folder is the root of the tree.
         """
         inside = FilePath(folder.rstrip("/"))
         if inside in ("", "."):
@@ -166,9 +174,9 @@ class WorkTree:
         return files
 
     def _list_with_git(self, folder: str) -> list[str] | None:
-        """Return the files of `folder` as git lists them; nested checkouts are included as paths that end with a slash.
+        """Return the files of `folder` as git lists them. Nested checkouts are included as paths that end with a slash.
 
-        None if the folder is not a checkout, the surrounding checkout ignores it, or git is not installed.
+        Return None if the folder is not a checkout, if the surrounding checkout ignores it, or if git is not installed.
 
         Raises:
             TreeError: If git cannot list the files.
@@ -193,29 +201,32 @@ class WorkTree:
         return paths
 
     def _record_closed_folders(self, folder: str, warnings: str) -> None:
-        """Record the folders that git warns it could not open; git names them relative to the root of the checkout."""
+        """Record the folders that git could not open according to its warnings.
+
+        Git names these folders relative to the root of the checkout.
+        """
         closed = _CLOSED_FOLDER.findall(warnings)
         top = self._query_git(folder, "rev-parse", "--show-prefix") if closed else None
         prefix = os.fsdecode(top.output).rstrip("\n") if top is not None else ""
-        for place, why in closed:
-            inside = folder + place.removeprefix(prefix)
+        for path, why in closed:
+            inside = folder + path.removeprefix(prefix)
             self._record_unlisted(inside, _make_unlistable_error(self._root / inside, why))
 
     def _query_git(self, folder: str, *arguments: str) -> process.ProcessResult | None:
-        """Run git in `folder` and return the result with any status; None if git is not installed.
+        """Run git in `folder`, and return the result with any status. Return None if git is not installed.
 
         Raises:
             TreeError: If git cannot be run.
         """
-        place = self._root / folder
-        return _run_git(place, *arguments, failure=f"{place} could not be listed")
+        path = self._root / folder
+        return _run_git(path, *arguments, failure=f"{path} could not be listed")
 
     def _walk_folder(self, folder: str) -> Iterator[str]:
-        """Yield the files below `folder`; nested checkouts are yielded as paths that end with a slash."""
+        """Yield the files below `folder`. Nested checkouts are yielded as paths that end with a slash."""
         top = self._root / folder
-        for place, folders, files in os.walk(top, onerror=self._record_walk_error):
-            inside = Path(place).relative_to(self._root)
-            if Path(place) != top and ".git" in (*folders, *files):
+        for parent, folders, files in os.walk(top, onerror=self._record_walk_error):
+            inside = Path(parent).relative_to(self._root)
+            if Path(parent) != top and ".git" in (*folders, *files):
                 folders.clear()
                 yield f"{inside.as_posix()}/"
                 continue
@@ -229,19 +240,19 @@ class WorkTree:
 
 @dataclass(frozen=True, slots=True)
 class GitRevisionDiff:
-    """The lines that changed in a checkout since a commit; files that git does not track count as changed."""
+    """The lines that changed in a checkout since a commit. Files that git does not track count as changed."""
 
     root: Path
     revision: str
     commit: str
-    """The commit that the revision resolves to."""
+    """The id of the commit to which `revision` resolves."""
 
     @classmethod
     def resolve_revision(cls, root: Path, revision: str) -> GitRevisionDiff:
-        """Resolve a revision and return the difference to it.
+        """Resolve a revision, and return the difference between it and the checkout.
 
         Raises:
-            UsageError: If the revision does not exist.
+            UsageError: If the revision does not exist, `root` is not a checkout, or git is not installed.
             TreeError: If git cannot be queried.
         """
         if not revision or revision.startswith("-"):
@@ -260,7 +271,7 @@ class GitRevisionDiff:
         return cls(root, revision, commit)
 
     def list_changed_lines(self, paths: Collection[FilePath]) -> Mapping[FilePath, tuple[range, ...]]:
-        """Return the ranges of changed line numbers of each file.
+        """Return the ranges of changed line numbers of each file. Files without changes are missing.
 
         Raises:
             TreeError: If git cannot compute the difference.
@@ -276,18 +287,19 @@ class GitRevisionDiff:
         return changed
 
     def _list_incomparable(self, paths: Collection[FilePath]) -> set[FilePath]:
-        """Return the files that git does not track, or would compare in another encoding than their own."""
+        """Return the files that git does not track, or that git would compare in another encoding than their own."""
         tracked = {os.fsdecode(path) for path in self._query_git("ls-files", "-z", "--cached").split(b"\0")}
-        asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-        said = self._query_git("check-attr", "-z", "--stdin", _ENCODING_ATTRIBUTE, stdin=asked).split(b"\0")
-        values = dict(zip(said[0::3], said[2::3], strict=False))  # path, attribute, value
+        names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+        answer = self._query_git("check-attr", "-z", "--stdin", _ENCODING_ATTRIBUTE, stdin=names).split(b"\0")
+        values = dict(zip(answer[0::3], answer[2::3], strict=False))  # path, attribute, value
         return {path for path in paths if path not in tracked or values.get(os.fsencode(path)) not in _UNSET_VALUES}
 
     def _build_filterless_environment(self) -> Mapping[str, str]:
-        """Return environment variables that disable all filters from git configs for files that git compares."""
-        asked = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
-        found = _run_git(self.root, *asked, failure=self._failure_message)
-        keys = sorted({os.fsdecode(key) for key in found.output.split(b"\0") if key} if found is not None else ())
+        """Return environment variables that disable all filters in git configs. Git then compares files as they are."""
+        arguments = ("config", "--null", "--name-only", "--get-regexp", r"^filter\.")
+        git_result = _run_git(self.root, *arguments, failure=self._failure_message)
+        output = git_result.output if git_result is not None else b""
+        keys = sorted({os.fsdecode(key) for key in output.split(b"\0") if key})
         environment = {"GIT_CONFIG_COUNT": str(len(keys))}
         for number, key in enumerate(keys):
             value = "false" if key.endswith(".required") else ""
@@ -295,12 +307,12 @@ class GitRevisionDiff:
         return environment
 
     def _query_git(self, *arguments: str, environment: Mapping[str, str] | None = None, stdin: bytes = b"") -> bytes:
-        found = _run_git(self.root, *arguments, failure=self._failure_message, environment=environment, stdin=stdin)
-        if found is None or found.status:
+        result = _run_git(self.root, *arguments, failure=self._failure_message, environment=environment, stdin=stdin)
+        if result is None or result.status:
             raise TreeError(
-                f"{self._failure_message}: {found.error_text if found is not None else 'git is not installed'}"
+                f"{self._failure_message}: {'git is not installed' if result is None else result.error_text}"
             )
-        return found.output
+        return result.output
 
     @property
     def _failure_message(self) -> str:
@@ -314,10 +326,10 @@ def _run_git(
     environment: Mapping[str, str] | None = None,
     stdin: bytes = b"",
 ) -> process.ProcessResult | None:
-    """Run git in `folder` and return the result with any status; None if git is not installed.
+    """Run git in `folder`, and return the result even if the status is nonzero. Return None if git is not installed.
 
     Raises:
-        TreeError: If git cannot be run; the message begins with `failure`.
+        TreeError: If git cannot be run. The message begins with `failure`.
     """
     full_environment = {**_BASE_ENVIRONMENT, **(environment or {})}
     try:
@@ -333,7 +345,7 @@ def _make_unlistable_error(folder: Path, why: str | None) -> TreeError:
 
 
 def _overwrite_file(target: Path, content: bytes) -> None:
-    """Write into the existing file, so that all of its hard links have the new content.
+    """Write into the existing file, so that all of its hard links get the new content.
 
     Raises:
         OSError: If the file cannot be written.
@@ -344,11 +356,11 @@ def _overwrite_file(target: Path, content: bytes) -> None:
 
 
 def _replace_file(target: Path, status: os.stat_result, content: bytes) -> None:
-    """Replace a file by a new one with the same mode, owner and group.
+    """Replace a file with a new file that has the same mode, owner and group.
 
     Raises:
-        OSError: If the new file cannot be written.
-        TreeError: If the owner cannot be kept.
+        OSError: If the new file cannot be written or moved.
+        TreeError: If the operating system does not permit keeping the owner and the group.
     """
     import tempfile  # slow to import, and only needed for writing
 
@@ -366,7 +378,7 @@ def _replace_file(target: Path, status: os.stat_result, content: bytes) -> None:
 
 
 def _set_owner(file: Path, status: os.stat_result) -> None:
-    """Set owner and group of a file to those in `status`.
+    """Set the owner and the group of a file to those in `status`.
 
     Raises:
         TreeError: If the operating system does not permit that.
