@@ -98,8 +98,7 @@ class ImageUpdaterConfig:
     """The canonical names of the image repositories that it tracks."""
     write_back_target: str
     """The value of `writeBackTarget`: `kustomization[:FOLDER]` or `helmvalues[:FILE]`. With any other value, Image
-    Updater
-    writes to a file of its own next to the deployed files."""
+    Updater writes to a file of its own next to the deployed files."""
 
 
 ValuePath = tuple[str, ...]

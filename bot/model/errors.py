@@ -14,8 +14,7 @@ BasebumpError
 └── ProcessError             a child process could not be run or failed
 
 Any other exception is a bug, and leads to exit code 3. No message may contain a secret. Adapters therefore remove
-secrets
-from a message before they raise it.
+secrets from a message before they raise it.
 """
 
 from __future__ import annotations

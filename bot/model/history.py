@@ -28,8 +28,7 @@ class SupersededTag:
 
     digest: Digest
     """The digest that the tag pointed to when this was determined. If the tag points to another digest now, the entry
-    is
-    outdated and does not apply."""
+    is outdated and does not apply."""
     reason: Reason
     """One of the reasons of the status `superseded`."""
     detail: str

@@ -28,8 +28,7 @@ class TagDescriptor:
     media_type: str
     etag: str | None = None
     """The ETag of the response; None if there was no ETag. The next request sends it, to check whether the descriptor
-    is
-    still valid."""
+    is still valid."""
 
 
 @dataclass(frozen=True, slots=True)

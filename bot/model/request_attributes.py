@@ -51,8 +51,7 @@ class RequestAttributes:
     """Status of the last commit of the branch; None to leave the status unchanged.
 
     The status is set before the text is written. The mark in the text records the status and its commit. With the mark,
-    the
-    next run can complete an interrupted run, and does not try to set a status again that the forge refused.
+    the next run can complete an interrupted run, and does not try to set a status again that the forge refused.
     """
     workflows: tuple[str, ...] = ()
     """File names of workflows to start on the branch. They are also started before the text is written."""

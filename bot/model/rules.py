@@ -50,8 +50,7 @@ class OpenCondition:
 
     must_fix: Urgency
     """The minimum severity of a vulnerability that the update must fix. `UNKNOWN` means any vulnerability, and KEV
-    means
-    one that is known to be exploited."""
+    means one that is known to be exploited."""
     or_older_than: timedelta | None = None
     """The age at which the image in use is updated even if the update fixes no such vulnerability; None for no age."""
 

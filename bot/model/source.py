@@ -71,8 +71,7 @@ class Occurrence:
     format: str
     locator: str
     """The logical position in the file, such as `stage[0]` or `0/spec/containers/1/image`. It is unique in the file,
-    and
-    basebump's edits do not change it."""
+    and basebump's edits do not change it."""
     written: str
     """The text in the file, such as `${IMG}`."""
     reference: ImageReference
