@@ -18,7 +18,7 @@ def images_in(content):
 
 @pytest.mark.parametrize("place", ["container: {}", "services: {{db: {}}}", "jobs: [{{job: a, container: {}}}]"])
 def test_a_text_without_a_colon_is_an_alias(place):
-    """Also without such a resource in the file: a template's resources are in the file that includes it."""
+    """The file need not contain such a resource, because the file that includes a template contains its resources."""
     assert images_in(place.format("'ubuntu:24.04'")) == ["ubuntu:24.04"]
     assert images_in(place.format("'localhost:5000/ubuntu'")) == ["localhost:5000/ubuntu"]
     assert read(place.format("ubuntu")) == []

@@ -1,4 +1,4 @@
-"""Compose files as docker-compose reads them, before and after pinning: nothing but images changes."""
+"""Compose files as docker-compose reads them, before and after pinning. Only images may change."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from bot.model.reference import ImageReference
 
 HERE = Path(__file__).parent
 BEFORE = re.compile(r"docker-image://|--from=")
-"""Characters that may stand before an image without a space."""
+"""Characters that may come directly before an image, without a space."""
 
 
 def config(file: Path) -> dict[str, object]:
-    """Return docker-compose's normalised form of a file; this needs no daemon."""
+    """Return the normalised form of a file, as docker-compose prints it. This does not need a daemon."""
     command = [find_docker_compose() or "docker-compose", "--project-name", "case"]
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"]}
     done = subprocess.run(
@@ -51,7 +51,7 @@ def texts(node: object) -> Iterator[str]:
 
 
 def pinned(written: str) -> str:
-    """Return an image, in any spelling, with the digest that the cases update it to."""
+    """Return an image in any spelling with the digest to which the cases update it."""
     image = ImageReference.parse(BEFORE.sub("", written))
     line = f"{image.repository}:{image.tag}" if image.tag else image.repository
     return f"{written.partition('@')[0]}@sha256:{hashlib.sha256(line.encode()).hexdigest()}"

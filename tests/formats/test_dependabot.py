@@ -1,4 +1,4 @@
-"""Dependabot configs: the settings that are read; the cases beside this file show their effect."""
+"""Dependabot configs: the settings that are read. The cases in `dependabot/` show their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Development containers."""
+"""Development containers: cases that the golden files cannot show."""
 
 from __future__ import annotations
 

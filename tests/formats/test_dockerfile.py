@@ -95,7 +95,7 @@ def files(draw):
     for instruction in draw(st.lists(instructions(), min_size=1, max_size=5)):
         lines.append(instruction)
         lines += draw(st.lists(BODIES | BETWEEN, max_size=3))
-        # Close every heredoc that may be open; otherwise most files would be refused.
+        # Close every heredoc that may be open, because otherwise BuildKit would reject most files.
         lines += ["EOF", "E F", "3", "EOF"] if "<<" in instruction else []
     text = "".join(line + draw(BREAKS) for line in lines)
     return draw(st.sampled_from(["", "", "\ufeff"])) + text[: draw(st.sampled_from([len(text), len(text), -1, -2]))]
@@ -108,7 +108,7 @@ def test_instructions_are_those_that_buildkit_sees(text):
     except buildkit.GoParseError:
         reject()
     read = list(read_instructions(text.encode()))
-    # BuildKit reads flags byte by byte; the release compared with here knows only one escape character in them.
+    # BuildKit reads flags byte by byte. In flags, the release that is used here supports only one escape character.
     has_one_escape = all(instruction.escape == ord("\\") for instruction in read)
     ours = [
         (

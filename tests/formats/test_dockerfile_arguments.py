@@ -1,4 +1,4 @@
-"""Arguments of a Dockerfile, compared with BuildKit: the image of each FROM, and that an edit changes nothing else."""
+"""Arguments of a Dockerfile, compared with BuildKit: the image of each FROM, and the effect of an edit."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def substitutions(draw):
 
 @st.composite
 def words(draw, texts):
-    """Return a word made of pieces of a reference and substitutions, with a few quotes."""
+    """Return a word that consists of parts of a reference and substitutions, with a few quotes."""
     pieces = draw(st.lists(st.sampled_from(texts) | substitutions(), min_size=1, max_size=4))
     word = ""
     for piece in pieces:
@@ -224,12 +224,12 @@ def test_no_digest_of_ours_stays_when_an_argument_changes_the_tag(text, name, va
     for number, each in added.items():
         base = built.bases[number].text
         if is_reference(base) and digest_for(each.reference) in base:
-            changed = ImageReference.parse(base)  # another image does not have the digest, so that the build fails
+            changed = ImageReference.parse(base)  # the build fails because another image does not have the digest
             assert changed.repository != each.reference.repository or changed.tag == each.reference.tag
 
 
 def only(text, **expected):
-    """Return the only reference of a file; its attributes have to be as in `expected`."""
+    """Return the only reference in a file, after checking that its attributes are as in `expected`."""
     (found,) = FORMAT.extract(SourceFile(FilePath("Dockerfile"), text.encode()))
     assert {name: getattr(found, name) for name in expected} == expected
     return found

@@ -35,7 +35,7 @@ BODY = ["FROM evil:1", "COPY --from=evil:2 a b", "  # FROM evil:3", "", "\tEND"]
 
 @st.composite
 def flags(draw):
-    """Return flags of COPY or RUN, each with images of its own."""
+    """Return flags of COPY or RUN. Each flag has its own images."""
     keyword = draw(st.sampled_from(["COPY", "copy", "RUN"]))
     words = [keyword]
     for _ in range(draw(st.integers(0, 3))):
@@ -53,7 +53,7 @@ def flags(draw):
 
 @st.composite
 def instructions(draw, escape):
-    """Return one instruction, its words spread over any number of lines, with the bodies of its heredocs behind it."""
+    """Return one instruction, split over any number of lines, followed by the bodies of its heredocs."""
     match draw(st.sampled_from(["from", "from", "flags", "flags", "arg", "other"])):
         case "from":
             flag = draw(st.sampled_from(["", "--platform=linux/$V ", "--platform=$BUILDPLATFORM "]))
@@ -91,7 +91,7 @@ def digest_for(reference):
 
 
 def pulled(text):
-    """Return the images that a build pulls; None in place of one for which BuildKit refuses to build."""
+    """Return the images that a build pulls, or None if BuildKit refuses to build."""
     try:
         return pulls(text)
     except RefusedError:

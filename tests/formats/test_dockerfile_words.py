@@ -69,7 +69,7 @@ def is_one_word(instruction):
 
 
 def expanded(instruction, scope):
-    """Return the expansion of an instruction's word, or the reason why it has none."""
+    """Return the expansion of a word, or the reason why the word cannot be expanded."""
     (word,) = instruction.words
     try:
         return expand_word(instruction, word.origins[0], word.origins[-1] + 1, scope)
@@ -87,7 +87,7 @@ def test_a_word_becomes_what_buildkit_makes_of_it(text, escape):
         witness = None
     expansion = expanded(instruction, scope)
     if isinstance(expansion, Reason):
-        # Go's results for empty matches, and for a dollar in a replacement, are not reproduced.
+        # Go's results for empty matches and for a dollar sign in a replacement are not reproduced.
         assert witness is None or expansion is Reason.UNRESOLVED_ARGUMENT
     elif witness is None:
         assert expansion.unknown_uses  # `${NONE?}`
@@ -164,7 +164,7 @@ def test_the_words_of_a_dockerfile(word, result):
 def test_what_a_word_became_is_in_the_file_where_it_says(text, escape):
     instruction, scope = words_of(text, escape)
     assume(is_one_word(instruction))
-    content = instruction.text  # of a single line, so that only the offset in the file has to be subtracted
+    content = instruction.text  # there is a single line, so only its offset in the file has to be subtracted
     start = instruction.pieces[0].file_start
     expansion = expanded(instruction, scope)
     assume(not isinstance(expansion, Reason))
@@ -215,11 +215,11 @@ def test_what_is_within_the_limits_is_read(limit, text):
     [
         # Exponential expansion, as in the "billion laughs" attack.
         "ARG A0=aaaaaaaaaa\n" + "".join(f"ARG A{n + 1}={f'$A{n}' * 10}\n" for n in range(30)) + "FROM $A30\n",
-        # Every word costs as much as is allowed.
+        # Every word uses as many steps as it may.
         f"ARG A={'a' * 2000}\n" + f"FROM ${{A/{'*a' * 500}b/}}\n" * 1500,
         f"ARG A={'?a' * 30}\nARG B={'a' * 1000}\n" + "FROM ${B%%$A$A}\n" * 20_000,
         "ARG A=a\n" + "FROM " + "$A" * 60 + "\n" + f"FROM {'$A' * 60}\n" * 10_000,
-        # Long chains, and names that are used everywhere.
+        # Long chains of arguments, and names that are used everywhere.
         "ARG A0=a\n" + "".join(f"ARG A{n + 1}=$A{n}\n" for n in range(5_000)) + "FROM $A5000\n",
         "ARG A=a\n" + "FROM $A\nARG A\n" * 10_000,
         # Stage names that any platform may produce.

@@ -1,4 +1,4 @@
-"""`.env` files: assignments as compose reads them, and the byte positions of their values."""
+"""`.env` files: assignments as compose reads them, and the byte offsets of their values."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def extract(content: bytes):
 
 
 def values(text: str) -> dict[str, str | None]:
-    """Return the final value of each variable; None if it uses a variable that is not set."""
+    """Return the final value of each variable, or None for a value that uses a variable that is not set."""
     expanded = {}
     for variable in extract(text.encode()):
         assert isinstance(variable, EnvironmentVariable)

@@ -1,4 +1,4 @@
-"""The prefilters of formats lose nothing: a comment that passes all of them does not change the result."""
+"""The prefilters of formats skip no image: a comment that satisfies all of them does not change the result."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def by_name(formats):
 
 @cache
 def documents_of(file_format):
-    """Return single documents of a format's cases that may hold comments, each with the path of its file."""
+    """Return single documents that may contain comments, from the cases of a format, as files."""
     return [
         (sample.path, document)
         for sample in SAMPLES[file_format.name]
@@ -39,7 +39,7 @@ def documents_of(file_format):
 
 @st.composite
 def respelled(draw, document):
-    """Return a document with some of its keys spelled in another way."""
+    """Return a document in which some keys are spelled in another way."""
     for _ in range(draw(st.integers(1, 3))):
         keys = list(KEY.finditer(document))
         if not keys:
@@ -60,7 +60,7 @@ def extract(file_format, path, content):
 
 
 def seen(file_format, path, content):
-    """Return the items without files that cannot be read as a whole; those are not missed without an image word."""
+    """Return the items, without those for whole files that cannot be read. A prefilter may skip such a file."""
     found = extract(file_format, path, content)
     return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
 
@@ -71,7 +71,9 @@ def test_a_gate_loses_nothing_however_keys_are_spelled(file_format, data):
     path, document = data.draw(st.sampled_from(documents_of(file_format)))
     sign = b"//" if file_format.name == "devcontainer" else b"#"
     content = data.draw(respelled(document)).rstrip(b"\r\n") + b"\n"
-    words = document.decode(errors="replace").split()  # as text, since Unicode's line separator also ends a comment
+    words = document.decode(
+        errors="replace"
+    ).split()  # split as text, because Unicode's line separator also ends a comment
     opened = content + sign + b" " + " ".join(words).encode() + b"\n"
     assert seen(file_format, path, content) == seen(file_format, path, opened)
 
@@ -93,10 +95,10 @@ def test_what_is_in_utf_16_is_never_lost_without_a_word(file_format):
 
 @by_name(CASE_FORMATS)
 def test_nothing_of_a_file_waits_for_the_collector_once_it_was_read(file_format):
-    for sample in SAMPLES[file_format.name]:  # objects that the imports create are not part of this test
+    for sample in SAMPLES[file_format.name]:  # imports create objects that are not part of this test
         extract(file_format, sample.path, sample.content)
     gc.disable()
-    gc.freeze()  # nor are objects from before
+    gc.freeze()  # earlier objects are not part of this test either
     try:
         for sample in SAMPLES[file_format.name]:
             if b"*" not in sample.content:  # an alias may create a cycle

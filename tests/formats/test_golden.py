@@ -53,7 +53,7 @@ class Case:
         return json.loads((self.folder / "occurrences.json").read_text(encoding="utf-8"))
 
     def places(self, files: Contents) -> ExtractedReferences:
-        """Return the items that this case's format extracts, after the cross-file facts of all formats were applied."""
+        """Return the items that the format of this case extracts, with the cross-file facts of all formats applied."""
         return places_of(self.file_format, files)
 
     def occurrences(self, files: Contents) -> list[Occurrence]:
@@ -80,7 +80,7 @@ def contents(folder: Path) -> Contents:
 
 
 def digest_for(reference: ImageReference) -> Digest:
-    """Return the digest to which these tests update a reference: one for each tag."""
+    """Return the digest to which these tests update a reference. Each tag has its own digest."""
     line = f"{reference.repository}:{reference.tag}" if reference.tag else reference.repository
     return Digest(f"sha256:{hashlib.sha256(line.encode()).hexdigest()}")
 
@@ -139,7 +139,7 @@ def describe(found: Occurrence | UnsupportedText) -> dict[str, object]:
 
 
 def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]:
-    """Return the slots of a file by locator, including those locked by a warning, since pinning may cause one."""
+    """Return the slots of a file by locator. Slots with a warning are included, because pinning may cause one."""
     slots = {}
     for place in case.occurrences(files):
         slot = place.digest_slot.slot if isinstance(place.digest_slot, NotEditable) else place.digest_slot
@@ -149,7 +149,7 @@ def slots_of(case: Case, path: FilePath, files: Contents) -> dict[str, EditSlot]
 
 
 def without_slots(case: Case, path: FilePath, files: Contents, opened: set[str], inserted: Mapping[str, int]) -> bytes:
-    """Return the bytes of a file outside its slots; for an inserted digest, its prefix is left out as well."""
+    """Return the bytes of a file outside its slots. If a digest was inserted, its prefix is left out as well."""
     kept = bytearray(files[path])
     spans = {
         (slot.span.start - inserted.get(locator, 0), slot.span.end)
@@ -172,7 +172,7 @@ def yaml_parser(request, monkeypatch):
 
 @pytest.fixture(params=sorted(FORMATS))
 def cases(request, yaml_parser):
-    """All cases of one format; a test for each pair of case and assertion would take longer than the assertions."""
+    """All cases of one format. A separate test for each case would take longer than the assertions."""
     return [case for case in CASES if case.file_format.name == request.param]
 
 
@@ -243,7 +243,7 @@ def test_every_folder_of_cases_belongs_to_a_format():
 
 
 def test_what_looks_like_an_image_and_is_none_is_never_read():
-    """The cases call such texts `evil`."""
+    """The cases use the name `evil` for texts that are not images."""
     read = json.dumps([case.expected() for case in CASES])
     written = {text for case in CASES for text in case.before().values()}
     assert any(b"evil:1" in text for text in written)

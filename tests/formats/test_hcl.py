@@ -1,4 +1,4 @@
-"""HCL: the parsed trees and their byte positions."""
+"""HCL: the parsed trees and their byte offsets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Charts as Helm renders them, before and after pinning: only images change, each to its own digest."""
+"""Charts as Helm renders them, before and after pinning. Only images may change, each to its own digest."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def digest_for(image: ImageReference) -> Digest:
 
 
 def pin(chart: Path) -> None:
-    """Write every editable digest of a chart."""
+    """Write a new digest into every editable digest slot of a chart."""
     paths = [FilePath(path.relative_to(chart).as_posix()) for path in chart.rglob("*") if path.is_file()]
     readings = [read_file(SourceFile(path, (chart / path).read_bytes()), FORMAT) for path in FORMAT.select_paths(paths)]
     edits: dict[str, list[ByteEdit]] = {}
@@ -49,7 +49,7 @@ def pin(chart: Path) -> None:
 
 
 def changes(before: dict[str, list[str]], after: dict[str, list[str]]) -> int:
-    """Check that every changed line has the same image, now with its digest; return the number of these lines."""
+    """Check that every changed line has the same image with its digest. Return the number of changed lines."""
     assert before.keys() == after.keys()
     pairs = [pair for path in before for pair in zip(before[path], after[path], strict=True) if pair[0] != pair[1]]
     for old, new in pairs:
@@ -73,7 +73,7 @@ def test_helm_renders_a_case_with_nothing_but_other_images(name):
     before, after = (render(CASES / case / state / chart) for state in ("before", "after"))
     assert before is not None
     assert after is not None
-    assert bool(changes(before, after)) is (name != "templates")  # a chart whose values have other uses than images
+    assert bool(changes(before, after)) is (name != "templates")  # the values of this chart are not only used in images
 
 
 @pytest.mark.real("helm")

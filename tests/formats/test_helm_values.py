@@ -48,7 +48,7 @@ KEYS = st.sampled_from(["image", "initImage", "sidecar", "controller", "x", "ima
 
 @st.composite
 def value_trees(draw, depth=3):
-    """Return values, and the images among them by their key paths."""
+    """Return the values of a chart, and the images among them by key path."""
     tree, images = {}, {}
     for key in draw(st.lists(KEYS, unique=True, max_size=4)):
         kind = draw(st.sampled_from(["text", "mapping", "tree", "list", "other"]))

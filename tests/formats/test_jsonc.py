@@ -33,7 +33,7 @@ VALUES = st.recursive(
 
 @st.composite
 def written(draw, value):
-    """Return JSON for `value`, with spaces, comments and trailing commas wherever they are allowed."""
+    """Return JSON for `value`, with spaces, comments and trailing commas at any positions that allow them."""
 
     def space():
         return draw(SPACES)

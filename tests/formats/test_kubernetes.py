@@ -73,7 +73,7 @@ def manifests(draw):
 
 
 def images_of(document, locator):
-    """Yield the values at the paths of images, by plain dictionaries."""
+    """Yield the values at the paths of images in plain dictionaries."""
     if document["kind"] == "List":
         for index, item in enumerate(document["items"]):
             yield from images_of(item, f"{locator}/items/{index}")
@@ -236,7 +236,7 @@ def test_a_comment_above_what_is_around_an_image_but_no_item_is_not_about_it():
 
 
 def replaced_by(spec: str, kind: str = "argoproj.io/v1alpha1, kind: Application"):
-    """Return the names that an object replaces, those that it renames, and the folders."""
+    """Return the image names that an object replaces, the names that it renames, and the folders."""
     content = f"{{apiVersion: {kind}, metadata: {{name: web}}, spec: {spec}}}".encode()
     remarks = FORMAT.extract(SourceFile(FilePath("clusters/web.yaml"), content))
     return [

@@ -1,4 +1,4 @@
-"""The prefilter of Kubernetes manifests: bytes that it rejects certainly hold no image."""
+"""The prefilter of Kubernetes manifests: bytes that it rejects certainly contain no image."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PIECES = st.sampled_from(
 
 
 def places(content, **gate):
-    """Return the extracted items, without files that cannot be read as a whole: without such a key none is missed."""
+    """Return the items, without those for whole files that cannot be read. A prefilter may skip such a file."""
     found = ObjectReader(PATH, FORMAT.name).read(content, **gate)
     return [each for each in found if not (isinstance(each, UnsupportedText) and each.reason in WHOLE_FILE_REASONS)]
 

@@ -24,9 +24,9 @@ STANDING = {
     FieldShape.OBJECTS_TEXT: json.dumps(POD),
     FieldShape.FUNCTION_TEXT: json.dumps({"container": {"image": "nginx:1.27"}}),
 }
-"""By the form of a field, a value that names one image."""
+"""A value that names one image, for each form of a field."""
 ROWS = [(group, kind, use) for (group, kind), uses in KINDS.items() for use in uses]
-"""Hundreds of rows; a test for each would take longer than the assertions."""
+"""There are hundreds of rows. A separate test for each would take longer than the assertions."""
 
 
 def object_with(group, kind, use):

@@ -1,4 +1,4 @@
-"""Templates of manifests, which are not valid YAML: the images of their lines, found by indentation alone."""
+"""Templates of manifests that are not valid YAML: the images in their lines, found only by indentation."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts inside manifests: not editable (`embedded`), and exact to the byte if a rule allows the edit."""
+"""Texts inside manifests: they are not editable (`embedded`), and slots are exact if a rule allows edits."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def config_map(text, header="|"):
 
 
 def moved(content, reasons=(Reason.EMBEDDED,)):
-    """Return `content` with a new digest in every slot that a rule allows to edit."""
+    """Return `content` with a new digest in every slot that a rule can unlock."""
     opened = [unlock_allowed(each, reasons).digest_slot for each in read(content)]
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in opened if isinstance(slot, EditSlot)])
 
@@ -66,7 +66,7 @@ def test_a_text_in_crlf_is_exact_too():
 @pytest.mark.parametrize("header", ["|", "|-", "|+", "|4", "|4-", "| # comment", "&a |", "!!str |-", "&a !x |"])
 def test_every_header_of_a_literal_block_is_read(header):
     content = config_map(POD, header)
-    if "4" in header:  # counted from the key, which is indented by two already
+    if "4" in header:  # counted from the key, which is already indented by two
         content = content.replace(b"    ", b"      ")
     assert moved(content).count(DIGEST.encode()) == 2
 

@@ -46,7 +46,7 @@ def moved(content: bytes) -> bytes:
 
 
 def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
-    """Return the images that kustomize makes of `images`; None if it refuses the kustomization."""
+    """Return the images to which kustomize changes `images`, or None if it rejects the kustomization."""
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}}
     containers = [{"name": f"c{number}", "image": image} for number, image in enumerate(images)]
     folder.mkdir(exist_ok=True)
@@ -60,7 +60,7 @@ def build(folder: Path, content: bytes, images: list[str]) -> list[str] | None:
 
 
 def with_pods(content: bytes) -> bytes | None:
-    """Return a kustomization with the pods as a resource; None if its form does not allow adding them."""
+    """Return a kustomization with the pods as a resource, or None if they cannot be added to it."""
     document = next(yaml.safe_load_all(content), None)
     if not isinstance(document, dict) or "resources" in document or content.lstrip().startswith(b"{"):
         return None
@@ -134,7 +134,7 @@ def test_a_number_that_kustomize_refuses_is_a_text_for_it_with_a_digest_behind_i
 
 @pytest.mark.real("kustomize")
 def test_a_component_replaces_in_what_its_taker_gathers(tmp_path):
-    """Shows that the relation between files follows kustomize."""
+    """Facts between files are applied as in kustomize."""
     component = tmp_path / "component"
     component.mkdir()
     (component / "kustomization.yaml").write_text(
@@ -213,7 +213,7 @@ BAR_TO_PRIVATE = f"images: [{{name: bar, newName: {PRIVATE}}}]"
     ],
 )
 def test_an_entry_is_open_where_kustomize_leaves_what_it_gives(files, image, is_pinned, tmp_path):
-    """No other image of Docker Hub is editable, since the intermediate names may be private."""
+    """No other image of Docker Hub is editable, because the intermediate names may be private."""
     tree = {"base/pods.yaml": "{apiVersion: v1, kind: Pod, metadata: {name: a}, spec: {containers: [{image: web}]}}"}
     tree |= {f"{folder}/kustomization.yaml": content for folder, content in ({"base": BASE} | files).items()}
     readings = [

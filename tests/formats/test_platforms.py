@@ -1,4 +1,4 @@
-"""Platforms as files write them, and as builders understand them."""
+"""Platforms as files spell them, and as builders interpret them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Properties for arbitrary bytes: nothing is raised, every slot is correct, and an edit changes only its slot."""
+"""Properties for arbitrary bytes: nothing raises, every slot is correct, and an edit changes only its slot."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from bot.model.source import ByteEdit, EditSlot, Occurrence
 DIGEST = Digest(f"sha256:{hashlib.sha256(b'new').hexdigest()}")
 TAG = "9.8-moved"
 MAX_SINGLE_MOVES = 4
-"""Limit on the digests of a file that are also updated one by one."""
+"""Limit on the digests of one file that are also updated individually."""
 CUTS = 8
-"""How many ends of each file are tried; they differ from file to file."""
+"""Number of positions at which each file is truncated. The positions differ between files."""
 BUDGETS = [0, 1, 4, 15, 40]
 FRAGMENTS = [
     *(
@@ -60,7 +60,7 @@ ALL_FORMATS = pytest.mark.parametrize("file_format", CASE_FORMATS, ids=lambda fi
 
 @st.composite
 def damaged(draw, samples):
-    """Return a case in which one file has a few cuts, insertions and repetitions."""
+    """Return a case in which one file has a few deletions, insertions and repetitions."""
     sample = draw(st.sampled_from(samples))
     content = sample.content[:4000]
     for _ in range(draw(st.integers(1, 6))):
@@ -125,7 +125,7 @@ def check_slot(content, slot, value):
 
 
 def check_written(content, occurrence):
-    """Check that a reference that stands in the file literally is on the line, and before the slot, that it names."""
+    """Check the line and the slot of a reference that is in the file literally."""
     if occurrence.written != str(occurrence.reference) or not isinstance(occurrence.digest_slot, EditSlot):
         return
     written = occurrence.written.encode()
@@ -159,5 +159,5 @@ def test_a_budget_that_is_used_up_is_said_and_not_raised(file_format, monkeypatc
     for number, sample in enumerate(SAMPLES[file_format.name]):
         monkeypatch.setattr(nodes, "MAX_VISITS", BUDGETS[number % len(BUDGETS)])
         places_of(file_format, sample.files)
-        repeated = b"again: and again\n" * 50  # repeated keys cost visits
+        repeated = b"again: and again\n" * 50  # repeated keys count as visits
         places_of(file_format, sample.with_content(sample.content.rstrip() + b"\n" + repeated))

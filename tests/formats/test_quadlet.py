@@ -1,4 +1,4 @@
-"""Quadlet units: their settings, and the byte positions of the values."""
+"""Quadlet units: their settings, and the byte offsets of the values."""
 
 from __future__ import annotations
 

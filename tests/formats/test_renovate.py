@@ -1,4 +1,4 @@
-"""Renovate configs: the settings that are read; the cases beside this file show their effect."""
+"""Renovate configs: the settings that are read. The cases in `renovate/` show their effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terraform: literal images are read with their bytes, and no others."""
+"""Terraform: only literal images are read, with their byte offsets."""
 
 from __future__ import annotations
 

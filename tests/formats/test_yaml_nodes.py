@@ -1,4 +1,4 @@
-"""YAML files larger than any real one: they are refused quickly, and read as far as possible up to the limit."""
+"""YAML files that are larger than any real file: they are rejected quickly, or read up to the limit."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def document_for(images, value):
 
 
 def value_for(file_format, images):
-    """Return a value that names IMAGE at the end of a path of a table."""
+    """Return a value that names IMAGE, for the end of a path in a table."""
     if images.path[-1] == ALL_ITEMS and file_format.name == "azure-pipelines":
         return {"container": "alias", "image": IMAGE}
     return images.scheme + IMAGE
