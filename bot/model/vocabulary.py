@@ -324,7 +324,7 @@ class ViolationKind(StrEnum):
 
 _VIOLATION_SENTENCES: dict[ViolationKind, str] = {
     ViolationKind.UNPINNED: (
-        "The reference has no digest, but the policy requires one. Or it has neither digest nor tag."
+        "The reference has no digest although the policy requires one, or it has neither a digest nor a tag."
     ),
     ViolationKind.GONE: "The registry no longer has the digest that the file pins.",
     ViolationKind.POLICY: "The image in the file violates a rule.",
