@@ -57,16 +57,16 @@ class Story:
         )
 
     def play(self) -> None:
-        self.run("opens a request", "opened", lambda: self.moves("new"))
+        self.run("opens a pull request", "opened", lambda: self.moves("new"))
         self.run("finds nothing to do", "unchanged")
         self.run("finds new information about the images", "refreshed", self.learns)
-        self.run("updates a request to a newer digest", "refreshed", lambda: self.moves("newer"))
+        self.run("updates a pull request to a newer digest", "refreshed", lambda: self.moves("newer"))
         self.run("finds the base branch merged into its branch", "refreshed", self.person_updates)
         self.run("finds the same merge again", "unchanged")
         self.run("creates the dashboard", "unchanged", has_dashboards=True)
         self.run("finds the dashboard up to date", "unchanged", has_dashboards=True)
-        self.run("withdraws a request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
-        self.run("opens a request with a new label and a reviewer", "opened", self.asks_for_more)
+        self.run("withdraws a pull request", "closed", lambda: self.stand.commit("main", {"Dockerfile": "# nothing\n"}))
+        self.run("opens a pull request with a new label and a reviewer", "opened", self.asks_for_more)
         self.run(
             "finds a commit of another user on its branch",
             "left-alone",
@@ -87,4 +87,4 @@ def test_every_run_writes_what_the_page_says_request_for_request(kind, tmp_path,
 @pytest.mark.parametrize("kind", STANDS)
 def test_the_page_says_that_a_run_with_nothing_to_do_writes_nothing(kind):
     assert documented(kind)["finds nothing to do"] == []
-    assert documented(kind)["opens a request"] != []
+    assert documented(kind)["opens a pull request"] != []
