@@ -46,7 +46,7 @@ NUMBERS = [
             f"open_per_repository: {DEFAULT_FLEET_LIMITS.open_per_repository}}}"
         ),
     ),
-    ("doctor", f"up to {examination.MAX_EXAMINED_REPOSITORIES} repositories of a forge"),
+    ("doctor", f"at most {examination.MAX_EXAMINED_REPOSITORIES} repositories of a forge"),
     ("evidence", f"the database is older than {WORDS[trivy.MAX_DATABASE_AGE.days]} days"),
     (
         "evidence",
@@ -63,7 +63,7 @@ NUMBERS = [
     ("output", f"on one line, at most {MAX_TEXT_LENGTH} characters"),
     ("policies", f"The default is {WORDS[REFRESH_EVERY.days]} days"),
     ("policies", f"at most {WORDS[DEFAULT_REPOSITORIES_PER_RUN]} repositories"),
-    ("reviewing", f"leaves the request alone for {WORDS[REFRESH_EVERY.days]} days"),
+    ("reviewing", f"leaves the pull request alone for {WORDS[REFRESH_EVERY.days]} days"),
 ]
 
 
