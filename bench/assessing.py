@@ -1,4 +1,4 @@
-"""Assessing images with the real Trivy: what a move costs the first time, and once it is remembered."""
+"""Measures scans of images with the real Trivy: the cost of the first run, and of a run with cached results."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from bot.demo.trivy_database import TAG
 
 IMAGES = 20
 PACKAGES = 100
-"""In each: a slim image of a distribution has about as many."""
+"""The number of packages in each image; a slim image of a distribution has about as many."""
 PROJECT = Path(__file__).resolve().parent.parent
-MEASURED = """
+MEASURING_PROGRAM = """
 import sys
 from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 from bot.__main__ import main
@@ -31,44 +31,45 @@ finally:
     peaks = (getrusage(who).ru_maxrss // 1024 for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
     print(*peaks, file=sys.stderr)
 """
-"""Runs basebump, and prints the peak of its memory and of the largest of its children, in MiB."""
+"""A program that runs basebump, and prints the peak memory of basebump and of its largest child process, in MiB."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one scan of the folder took."""
+class ScanCost:
+    """The cost of one scan of the folder."""
 
     seconds: float
-    own: int
-    """MiB, at its peak."""
-    scanner: int
-    """MiB of the largest child, at its peak."""
+    own_mebibytes: int
+    """The peak memory of basebump."""
+    scanner_mebibytes: int
+    """The peak memory of the largest child process."""
 
 
-def measure_assessing() -> None:
+def measure_scans() -> None:
     trivy = find_trivy()
     if find_docker_registry() is None or trivy is None:
-        print("assessing: docker-registry or Trivy is not on this machine, so it was not measured")
+        print("scans: not measured, because docker-registry or Trivy is not installed")
         return
     with DockerRegistry() as registry, tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
         registry.push(database().build_database_artifact(), "trivy-db", TAG)
-        _write(registry, folder)
-        config = _config(registry, folder, trivy)
-        _run(folder, config)  # downloads the database, which is no part of either
+        _write_folder(registry, folder)
+        config = _write_config(registry, folder, trivy)
+        _run_scan(folder, config)  # downloads the database, which must not be measured
         (folder / "state.db").unlink()
-        cold, cached = _run(folder, config), _run(folder, config)
-    print(f"assessing {IMAGES} images of {PACKAGES} packages that moved, {2 * IMAGES} scans:")
-    print(f"  for the first time: {cold.seconds:.1f} s, {cold.own} MiB, and {cold.scanner} MiB for Trivy")
+        cold, cached = _run_scan(folder, config), _run_scan(folder, config)
+    print(f"updates of {IMAGES} images with {PACKAGES} packages each, {2 * IMAGES} scans:")
+    memory = f"{cold.own_mebibytes} MiB, and {cold.scanner_mebibytes} MiB for Trivy"
+    print(f"  first run:           {cold.seconds:.1f} s, {memory}")
     faster = cold.seconds / cached.seconds
-    print(f"  remembered:         {cached.seconds:.1f} s, {cached.own} MiB: {faster:.1f} times as fast")
+    print(f"  with cached results: {cached.seconds:.1f} s, {cached.own_mebibytes} MiB: {faster:.1f} times as fast")
 
 
-def _write(registry: DockerRegistry, folder: Path) -> None:
-    """Write a file for each image, which holds the digest before the one that its tag points to."""
+def _write_folder(registry: DockerRegistry, folder: Path) -> None:
+    """Push two versions of each image, and write a Dockerfile for it that pins the older version."""
     for number in range(IMAGES):
         old, new = (
-            registry.push(_image(f"{number}-{word}", version), f"team/image-{number}", "1")
+            registry.push(_build_image(f"{number}-{word}", version), f"team/image-{number}", "1")
             for word, version in (("old", "3.5.0-1"), ("new", "3.5.2-1"))
         )
         assert old != new
@@ -79,7 +80,7 @@ def _write(registry: DockerRegistry, folder: Path) -> None:
     subprocess.run(["git", "add", "."], cwd=folder / "tree", check=True)
 
 
-def _image(name: str, openssl: str) -> ImageIndex:
+def _build_image(name: str, openssl: str) -> ImageIndex:
     packages = [
         DemoPackage("openssl", openssl),
         *(DemoPackage(f"package-{number}", "1-1") for number in range(PACKAGES - 1)),
@@ -93,7 +94,7 @@ def _image(name: str, openssl: str) -> ImageIndex:
     )
 
 
-def _config(registry: DockerRegistry, folder: Path, trivy: str) -> Path:
+def _write_config(registry: DockerRegistry, folder: Path, trivy: str) -> Path:
     config = folder / "basebump.yaml"
     config.write_text(
         f"schema: 1\nstate: sqlite:///{folder}/state.db\nregistries: [{{host: '{registry.host}', insecure: true}}]\n"
@@ -102,8 +103,8 @@ def _config(registry: DockerRegistry, folder: Path, trivy: str) -> Path:
     return config
 
 
-def _run(folder: Path, config: Path) -> Cost:
-    command = [sys.executable, "-c", MEASURED, "scan", str(folder / "tree"), "--config", str(config)]
+def _run_scan(folder: Path, config: Path) -> ScanCost:
+    command = [sys.executable, "-c", MEASURING_PROGRAM, "scan", str(folder / "tree"), "--config", str(config)]
     start = time.perf_counter()
     done = subprocess.run(
         command, cwd=PROJECT, env={"HOME": str(folder), "PATH": ""}, check=True, capture_output=True, text=True
@@ -111,8 +112,8 @@ def _run(folder: Path, config: Path) -> Cost:
     seconds = time.perf_counter() - start
     assert done.stdout.count("fixes 2") == IMAGES, done.stdout
     own, scanner = done.stderr.split()[-2:]
-    return Cost(seconds, int(own), int(scanner))
+    return ScanCost(seconds, int(own), int(scanner))
 
 
 if __name__ == "__main__":
-    measure_assessing()
+    measure_scans()

@@ -1,8 +1,8 @@
-"""Hold what is found in a folder, and what is pinned there, against BuildKit: `python bench/correctness.py FOLDER`.
+"""Compare the references that basebump finds and pins in a folder with BuildKit: `python bench/correctness.py FOLDER`.
 
-BuildKit's own parser and scoping resolve every Dockerfile. Then everything that may be pinned is, through the edit and
-the proof of every run, with digests made up from the image and its tag, and all is read again. `--out DIR` keeps the
-folder as it then is, for other tools to read.
+First, BuildKit's own parser resolves every Dockerfile, and the results are compared. Then basebump pins every reference
+that may be pinned, with the edits and the verification of a run, and reads all files again. The digests are computed
+from the image and its tag. `--out DIR` keeps the pinned copy of the folder for other tools.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
-from extraction import HERE, selected  # noqa: E402 - the folders are put on the path above
+from extraction import HERE, list_reads  # noqa: E402 - the folders are put on the path above
 from support.witnesses.buildkit import Pull, RefusedError, pulls  # noqa: E402
 
 from bot.core.references.edit import OccurrenceKey, get_occurrence_key  # noqa: E402
@@ -32,46 +32,50 @@ from bot.pipeline.edit import EditResult, edit_files  # noqa: E402
 from bot.pipeline.extract import ExtractResult, extract_references  # noqa: E402
 from bot.worktree import WorkTree  # noqa: E402
 
-Found = Occurrence | UnsupportedText
+FoundReference = Occurrence | UnsupportedText
 Images = Mapping[FilePath, list[Pull] | None]
-"""What BuildKit pulls for each Dockerfile; None for what it cannot read."""
-Matched = list[tuple[Pull | None, Found | None]]
+"""The images that BuildKit pulls for each Dockerfile; None if it cannot read the file."""
+ReferencePairs = list[tuple[Pull | None, FoundReference | None]]
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--out", type=Path, help="where to put the folder with everything pinned")
-    parser.add_argument("--list", action="store_true", help="print every reference that is listed with a reason")
+    parser.add_argument("--out", type=Path, help="keep the pinned copy of the folder here")
+    parser.add_argument("--list", action="store_true", help="also print references that basebump lists with a reason")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        return check(arguments.folder, arguments.out or Path(scratch), is_listing=arguments.list)
+        return check_folder(arguments.folder, arguments.out or Path(scratch), is_listing=arguments.list)
 
 
-def check(folder: Path, out: Path, *, is_listing: bool) -> int:
-    """Return 1 where something was missed, different, not proved or wrong."""
+def check_folder(folder: Path, out: Path, *, is_listing: bool) -> int:
+    """Return 1 if a reference was missed, differs, could not be verified, or is wrong; otherwise 0."""
     tree = WorkTree(folder)
     before = extract_references(HERE, tree, load_all_formats())
-    images = resolved(tree)
-    matched = {path: match(pulled, places_of(before, path)) for path, pulled in images.items() if pulled is not None}
-    lost = compare(images, matched, before, is_listing=is_listing)
-    edited = pin(before)
-    copy(tree, edited, out)
+    images = resolve_with_buildkit(tree)
+    matched = {
+        path: pair_references(pulled, list_references(before, path))
+        for path, pulled in images.items()
+        if pulled is not None
+    }
+    lost = print_comparison(images, matched, before, is_listing=is_listing)
+    edited = pin_all(before)
+    write_copy(tree, edited, out)
     planned = {get_occurrence_key(each.occurrence): each.candidates[0].digest for each in edited.applied_updates}
-    unproved = [f"not proved: {each.occurrence.path}: {each.detail}" for each in edited.unproved_skips]
-    wrong = [*misread(before, extract_references(HERE, WorkTree(out), load_all_formats()), planned)]
-    wrong += [*misbuilt(matched, resolved(WorkTree(out)), planned)]
+    unproved = [f"not verified: {each.occurrence.path}: {each.detail}" for each in edited.unproved_skips]
+    wrong = [*list_misread(before, extract_references(HERE, WorkTree(out), load_all_formats()), planned)]
+    wrong += [*list_misbuilt(matched, resolve_with_buildkit(WorkTree(out)), planned)]
     print(
-        f"pinned: {len(planned)} references in {len(edited.changes)} files, {len(unproved)} not proved,"
+        f"pinned: {len(planned)} references in {len(edited.changes)} files, {len(unproved)} not verified,"
         f" {len(wrong)} wrong"
     )
     print("".join(f"  {line}\n" for line in (*unproved, *wrong)), end="")
     return int(bool(lost or unproved or wrong))
 
 
-def resolved(tree: WorkTree) -> Images:
+def resolve_with_buildkit(tree: WorkTree) -> Images:
     images: dict[FilePath, list[Pull] | None] = {}
-    for _, file in selected(tree, (dockerfile.FORMAT,)):
+    for _, file in list_reads(tree, (dockerfile.FORMAT,)):
         try:
             text = file.content.decode()
         except UnicodeDecodeError:
@@ -83,37 +87,46 @@ def resolved(tree: WorkTree) -> Images:
     return images
 
 
-def places_of(surveyed: ExtractResult, path: FilePath) -> list[Found]:
-    readings = surveyed.get_readings(path)
+def list_references(extracted: ExtractResult, path: FilePath) -> list[FoundReference]:
+    readings = extracted.get_readings(path)
     dockerfiles = [each for each in readings if each.file_format.name == dockerfile.FORMAT.name]
-    kept = {get_occurrence_key(each): each for each in surveyed.occurrences if each.path == path} if dockerfiles else {}
+    kept = (
+        {get_occurrence_key(each): each for each in extracted.occurrences if each.path == path} if dockerfiles else {}
+    )
     return [
-        kept[get_occurrence_key(place)] if isinstance(place, Occurrence) else place
+        kept[get_occurrence_key(reference)] if isinstance(reference, Occurrence) else reference
         for reading in dockerfiles
-        for place in reading.references
+        for reference in reading.references
     ]
 
 
-def match(pulled: list[Pull], places: list[Found]) -> Matched:
-    """Return every pull with the place on its lines, one with the same reference first; what is left has no other."""
-    matched: Matched = []
-    left = [*places]
-    for pull in sorted(pulled, key=lambda pull: not any(shows(place, pull) for place in places)):
-        here = [place for place in left if pull.first_line <= place.line_number <= pull.last_line]
-        place = next((place for place in here if shows(place, pull)), here[0] if here else None)
-        if place is not None:
-            left.remove(place)
-        matched.append((pull, place))
-    return [*matched, *((None, place) for place in left)]
+def pair_references(pulled: list[Pull], references: list[FoundReference]) -> ReferencePairs:
+    """Return every pull with the reference on its lines, or None; then the references without a pull.
+
+    If there are several references on the lines of a pull, one that is equal is preferred.
+    """
+    matched: ReferencePairs = []
+    left = [*references]
+    for pull in sorted(
+        pulled, key=lambda pull: not any(is_same_reference(reference, pull) for reference in references)
+    ):
+        here = [reference for reference in left if pull.first_line <= reference.line_number <= pull.last_line]
+        reference = next(
+            (reference for reference in here if is_same_reference(reference, pull)), here[0] if here else None
+        )
+        if reference is not None:
+            left.remove(reference)
+        matched.append((pull, reference))
+    return [*matched, *((None, reference) for reference in left)]
 
 
-def shows(place: Found, pull: Pull) -> bool:
-    on_its_lines = pull.first_line <= place.line_number <= pull.last_line
-    return on_its_lines and isinstance(place, Occurrence) and str(place.reference) == pull.image.text
+def is_same_reference(reference: FoundReference, pull: Pull) -> bool:
+    on_its_lines = pull.first_line <= reference.line_number <= pull.last_line
+    return on_its_lines and isinstance(reference, Occurrence) and str(reference.reference) == pull.image.text
 
 
-def outcome(pull: Pull | None, place: Found | None) -> str:
-    match pull, place:
+def describe_pair(pull: Pull | None, reference: FoundReference | None) -> str:
+    match pull, reference:
         case None, UnsupportedText(reason=reason):
             return f"listed, and refused by BuildKit: {reason.value}"
         case None, _:
@@ -122,47 +135,51 @@ def outcome(pull: Pull | None, place: Found | None) -> str:
             return "missed"
         case _, UnsupportedText(reason=reason):
             return f"listed: {reason.value}"
-        case Pull(), Occurrence(digest_slot=digest) if shows(place, pull):
+        case Pull(), Occurrence(digest_slot=digest) if is_same_reference(reference, pull):
             return f"listed: {digest.reason.value}" if isinstance(digest, NotEditable) else "agree"
         case _:
             return "different"
 
 
-def compare(images: Images, matched: Mapping[FilePath, Matched], surveyed: ExtractResult, *, is_listing: bool) -> int:
-    """Print what became of every reference that BuildKit resolves, and return how many were missed or different."""
-    counts = Counter(outcome(*pair) for pairs in matched.values() for pair in pairs)
+def print_comparison(
+    images: Images, matched: Mapping[FilePath, ReferencePairs], extracted: ExtractResult, *, is_listing: bool
+) -> int:
+    """Print how the references compare, and return the number of those that were missed or differ."""
+    counts = Counter(describe_pair(*pair) for pairs in matched.values() for pair in pairs)
     refused = [path for path, pulled in images.items() if pulled is None]
     print(f"Dockerfiles: {len(images)}, and {sum(pull is not None for pairs in matched.values() for pull, _ in pairs)}"
           f" references in them that BuildKit resolves")  # fmt: skip
     for title, count in sorted(counts.items(), key=lambda each: -each[1]):
         print(f"  {title}: {count}")
-    in_refused = sum(len(places_of(surveyed, path)) for path in refused)
+    in_refused = sum(len(list_references(extracted, path)) for path in refused)
     print(f"  in {len(refused)} files that BuildKit cannot read at all: {in_refused}")
     quiet = ("agree",) if is_listing else ("agree", "listed")
     for path, pairs in matched.items():
-        for pull, place in pairs:
-            if not (said := outcome(pull, place)).startswith(quiet):
-                line = pull.first_line if pull else place.line_number if place else 0
-                print(f"    {path}:{line} {said}: {pull and pull.image.text!r} {described(place)}")
+        for pull, reference in pairs:
+            if not (description := describe_pair(pull, reference)).startswith(quiet):
+                line = pull.first_line if pull else reference.line_number if reference else 0
+                print(f"    {path}:{line} {description}: {pull and pull.image.text!r} {describe_reference(reference)}")
     return counts["missed"] + counts["different"]
 
 
-def described(place: Found | None) -> str:
-    return repr(place.text) if isinstance(place, UnsupportedText) else str(place.reference) if place else "nothing"
+def describe_reference(reference: FoundReference | None) -> str:
+    if isinstance(reference, UnsupportedText):
+        return repr(reference.text)
+    return str(reference.reference) if reference else "nothing"
 
 
-def pin(surveyed: ExtractResult) -> EditResult:
-    """Move everything that has a slot to the digest of its line, as a run does when the registry answers."""
+def pin_all(extracted: ExtractResult) -> EditResult:
+    """Update every editable reference to the digest of its tag, as a run does."""
     updates = []
-    for place in surveyed.occurrences:
-        if isinstance(place.digest_slot, EditSlot):
-            line = place.reference.to_tag_ref() or TagRef(place.reference.repository, "latest")
+    for reference in extracted.occurrences:
+        if isinstance(reference.digest_slot, EditSlot):
+            line = reference.reference.to_tag_ref() or TagRef(reference.reference.repository, "latest")
             digest = Digest(f"sha256:{hashlib.sha256(str(line).encode()).hexdigest()}")
-            updates.append(ImageUpdate(TrackedImage(place, line, Policy()), (UpdateCandidate(digest),)))
-    return edit_files(surveyed, [each for each in reconcile_decisions(updates) if isinstance(each, ImageUpdate)])
+            updates.append(ImageUpdate(TrackedImage(reference, line, Policy()), (UpdateCandidate(digest),)))
+    return edit_files(extracted, [each for each in reconcile_decisions(updates) if isinstance(each, ImageUpdate)])
 
 
-def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
+def write_copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
     changed = {change.path: change.content for change in edited.changes}
     entries = list(tree.list_entries())
     for entry, content in zip(entries, tree.read(entries), strict=True):
@@ -172,35 +189,40 @@ def copy(tree: WorkTree, edited: EditResult, out: Path) -> None:
             target.write_bytes(changed.get(entry.path, content))
 
 
-def misread(before: ExtractResult, after: ExtractResult, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
-    """Yield every place that does not read as it was planned to."""
+def list_misread(before: ExtractResult, after: ExtractResult, planned: Mapping[OccurrenceKey, Digest]) -> Iterator[str]:
+    """Yield every reference that is not as planned when it is read again."""
     expected = {
-        get_occurrence_key(place): str(
-            place.reference.with_digest(planned.get(get_occurrence_key(place), place.reference.digest))
+        get_occurrence_key(reference): str(
+            reference.reference.with_digest(planned.get(get_occurrence_key(reference), reference.reference.digest))
         )
-        for place in before.occurrences
+        for reference in before.occurrences
     }
-    there = {get_occurrence_key(place): str(place.reference) for place in after.occurrences}
+    there = {get_occurrence_key(reference): str(reference.reference) for reference in after.occurrences}
     for key in sorted(expected.keys() | there.keys()):
         if expected.get(key) != there.get(key):
             yield f"wrong: {' '.join(key)} is {there.get(key)}, not {expected.get(key)}"
-    texts = [Counter((place.path, place.text, place.reason) for place in each.unsupported) for each in (before, after)]
+    texts = [
+        Counter((reference.path, reference.text, reference.reason) for reference in each.unsupported)
+        for each in (before, after)
+    ]
     yield from (f"wrong: unsupported {key}" for key in (texts[0] - texts[1]) + (texts[1] - texts[0]))
 
 
-def misbuilt(
-    matched: Mapping[FilePath, Matched], images: Images, planned: Mapping[OccurrenceKey, Digest]
+def list_misbuilt(
+    matched: Mapping[FilePath, ReferencePairs], images: Images, planned: Mapping[OccurrenceKey, Digest]
 ) -> Iterator[str]:
-    """Yield every Dockerfile of which BuildKit then pulls anything but what was planned."""
+    """Yield every Dockerfile for which BuildKit does not pull the planned images."""
     for path, pairs in matched.items():
         expected = Counter(
             (
                 pull.first_line,
-                str(place.reference.with_digest(planned[get_occurrence_key(place)]))
-                if isinstance(place, Occurrence) and shows(place, pull) and get_occurrence_key(place) in planned
+                str(reference.reference.with_digest(planned[get_occurrence_key(reference)]))
+                if isinstance(reference, Occurrence)
+                and is_same_reference(reference, pull)
+                and get_occurrence_key(reference) in planned
                 else pull.image.text,
             )
-            for pull, place in pairs
+            for pull, reference in pairs
             if pull is not None
         )
         there = Counter((pull.first_line, pull.image.text) for pull in images.get(path) or ())

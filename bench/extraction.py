@@ -1,4 +1,4 @@
-"""Extraction inside one process: what it finds, and how its time compares to that of the YAML parser alone."""
+"""Measures the extraction of references in this process, in comparison with the YAML parser alone."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ HERE = GitRepository("", "", None, None)
 Reads = list[tuple[FileFormat, SourceFile]]
 
 
-def best(work: Callable[[], object]) -> float:
-    """Return the seconds of the fastest of a few tries."""
+def measure_fastest(work: Callable[[], object]) -> float:
+    """Return the seconds that the fastest of a few tries takes."""
     times = []
     for _ in range(TRIES):
         start = time.perf_counter()
@@ -38,24 +38,24 @@ def measure_extraction(folder: Path) -> None:
     collect_rarely()
     tree = WorkTree(folder)
     formats = load_all_formats()
-    surveyed = extract_references(HERE, tree, formats)
-    seconds = best(lambda: extract_references(HERE, tree, formats))
+    extracted = extract_references(HERE, tree, formats)
+    seconds = measure_fastest(lambda: extract_references(HERE, tree, formats))
     entries = list(tree.list_entries())
-    print(f"extraction: {len(entries)} files listed, {len(surveyed.occurrences)} references, {seconds:.2f} s")
+    print(f"extraction: {len(entries)} files listed, {len(extracted.occurrences)} references, {seconds:.2f} s")
     measure_yaml(tree, formats)
-    dockerfiles = [(each, file) for each, file in selected(tree, formats) if each.name == "dockerfile"]
+    dockerfiles = [(each, file) for each, file in list_reads(tree, formats) if each.name == "dockerfile"]
     if dockerfiles:
-        reading = best(lambda: extract(dockerfiles))
+        reading = measure_fastest(lambda: extract_all(dockerfiles))
         print(f"  {len(dockerfiles)} Dockerfiles: {reading:.3f} s, {reading / len(dockerfiles) * 1e6:.0f} µs each")
-    describe(surveyed)
+    print_counts(extracted)
 
 
 def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
-    """Compare the reading of YAML files with libyaml's events of the same files, of which nothing is made.
+    """Compare the time for extraction from YAML files with the time in which libyaml parses them to events.
 
-    Every document is a text of its own for both, since one that is no YAML ends the stream.
+    Every document is parsed as a separate text, because a document that is not YAML ends the stream of events.
     """
-    parsed, parts = parsed_yaml(tree, formats)
+    parsed, parts = list_parsed_yaml(tree, formats)
     files = {file.path: file.content for _, file in parsed}
     if not files:
         return
@@ -64,15 +64,15 @@ def measure_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> None:
         for content in files.values()
         for start, end in split_sections(content)
     ]
-    reading = best(lambda: extract(parsed))
-    of_files, of_parts = best(lambda: parse_events(documents)), best(lambda: parse_events(parts))
-    print(f"  {len(files)} YAML files have to be parsed: {reading:.3f} s")
-    print(f"    {reading / of_files:.2f} times the bare event stream of these files")
-    print(f"    {reading / of_parts:.2f} times that of the documents in them that cannot be skipped")
+    reading = measure_fastest(lambda: extract_all(parsed))
+    of_files, of_parts = measure_fastest(lambda: parse_events(documents)), measure_fastest(lambda: parse_events(parts))
+    print(f"  {len(files)} YAML files must be parsed: {reading:.3f} s")
+    print(f"    {reading / of_files:.2f} times the time for the events of these files")
+    print(f"    {reading / of_parts:.2f} times the time for the events of documents that cannot be skipped")
 
 
-def selected(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
-    """Return what every format reads, file by file."""
+def list_reads(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
+    """Return the files that the formats read, each with its format. A file may have several formats."""
     entries = {entry.path: entry for entry in tree.list_entries()}
     reads: dict[FilePath, list[FileFormat]] = {}
     for file_format in formats:
@@ -87,31 +87,31 @@ def selected(tree: WorkTree, formats: tuple[FileFormat, ...]) -> Reads:
     ]
 
 
-def parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[Reads, list[str]]:
-    """Return the reads for which YAML is parsed, and the texts that the parser gets when every file is parsed once."""
+def list_parsed_yaml(tree: WorkTree, formats: tuple[FileFormat, ...]) -> tuple[Reads, list[str]]:
+    """Return the files for which YAML is parsed, and the texts that the parser gets for them."""
     texts: list[str] = []
     parsed: Reads = []
     read_trees = nodes.read_trees
 
-    def noting(text: str) -> object:
+    def record_text(text: str) -> object:
         texts.append(text)
         return read_trees(text)
 
-    nodes.read_trees = noting
+    nodes.read_trees = record_text
     try:
-        for file_format, file in selected(tree, formats):
-            list(nodes.read_documents(b"", bool))  # another file, so that nothing is kept of the last
+        for file_format, file in list_reads(tree, formats):
+            list(nodes.read_documents(b"", bool))  # another file, so that no previous result is reused
             count = len(texts)
             list(file_format.extract(file))
             parsed += [(file_format, file)] if len(texts) > count else []
         texts.clear()
-        extract(parsed)
+        extract_all(parsed)
     finally:
         nodes.read_trees = read_trees
     return parsed, texts
 
 
-def extract(reads: Reads) -> None:
+def extract_all(reads: Reads) -> None:
     for file_format, file in reads:
         for _ in file_format.extract(file):
             pass
@@ -126,12 +126,12 @@ def parse_events(texts: Iterable[str]) -> None:
             pass
 
 
-def describe(surveyed: ExtractResult) -> None:
-    by_format = Counter(each.format for each in surveyed.occurrences)
-    closed = Counter(
-        each.digest_slot.reason.value for each in surveyed.occurrences if isinstance(each.digest_slot, NotEditable)
+def print_counts(extracted: ExtractResult) -> None:
+    by_format = Counter(each.format for each in extracted.occurrences)
+    not_editable = Counter(
+        each.digest_slot.reason.value for each in extracted.occurrences if isinstance(each.digest_slot, NotEditable)
     )
-    unsupported = Counter(each.reason.value for each in surveyed.unsupported)
+    unsupported = Counter(each.reason.value for each in extracted.unsupported)
     print(f"  references: {dict(sorted(by_format.items())) or 'none'}")
-    print(f"  of these not to be written: {dict(sorted(closed.items())) or 'none'}")
+    print(f"  not editable: {dict(sorted(not_editable.items())) or 'none'}")
     print(f"  unsupported: {dict(sorted(unsupported.items())) or 'none'}")

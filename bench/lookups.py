@@ -1,4 +1,4 @@
-"""Look-ups against a real registry on this machine: how many requests an image costs, and how long beside Renovate."""
+"""Measures look-ups in a real registry on this machine: requests per image, and the time compared with Renovate."""
 
 from __future__ import annotations
 
@@ -22,34 +22,34 @@ from bot.demo.images import DemoPackage, ImageIndex, build_debian_root, build_im
 
 IMAGES = 215
 FILES = 430
-"""Every image is named in two files."""
+"""The number of files; every image is in two of them."""
 ROUNDS = 3
 PROJECT = Path(__file__).resolve().parent.parent
 
 
 def measure_lookups() -> None:
     if find_docker_registry() is None:
-        print("look-ups: docker-registry is not on this machine, so they were not measured")
+        print("look-ups: not measured, because docker-registry is not installed")
         return
     with DockerRegistry() as registry, tempfile.TemporaryDirectory() as scratch:
-        tree = Tree(registry, Path(scratch))
+        tree = BenchmarkTree(registry, Path(scratch))
         print(f"look-ups, {IMAGES} images in {FILES} files, a real registry on loopback:")
         tree.write(tree.push("first"))
-        tree.measure("nothing moved", "no state")
-        tree.measure("nothing moved", "first with state", state=True)
-        tree.measure("nothing moved", "state", state=True)
+        tree.measure("no updates", "no state")
+        tree.measure("no updates", "first with state", state=True)
+        tree.measure("no updates", "state", state=True)
         tree.push("second", only=1)
-        tree.measure("one image moved", "state", state=True)
+        tree.measure("one update", "state", state=True)
         tree.push("third")
-        tree.measure("everything moved", "no state")
-        tree.measure("everything moved", "state", state=True)
+        tree.measure("updates of all images", "no state")
+        tree.measure("updates of all images", "state", state=True)
         tree.write({})
         tree.measure("nothing pinned", "no state")
         tree.compare()
 
 
-class Tree:
-    """A folder of Dockerfiles, and what its images point to."""
+class BenchmarkTree:
+    """A folder of Dockerfiles, and the registry with their images."""
 
     def __init__(self, registry: DockerRegistry, folder: Path) -> None:
         self.registry = registry
@@ -61,9 +61,9 @@ class Tree:
         self.stateful.write_text(f"{entry}state: sqlite:///state.db\n")
 
     def push(self, word: str, only: int = IMAGES) -> dict[int, str]:
-        """Point the tags of the first images to something new; return where."""
+        """Push new versions of the first `only` images, and return their digests by the number of the image."""
         return {
-            number: self.registry.push(_image(f"{word} {number}"), f"team/image-{number}", "1")
+            number: self.registry.push(_build_image(f"{word} {number}"), f"team/image-{number}", "1")
             for number in range(only)
         }
 
@@ -88,28 +88,28 @@ class Tree:
     def scan(self, *options: str, state: bool = False) -> float:
         config = self.stateful if state else self.config
         command = [sys.executable, "-m", "bot", "scan", str(self.files), "--config", str(config), "--format", "json"]
-        return _seconds([*command, *options], PROJECT, AS_INSTALLED)
+        return _measure_seconds([*command, *options], PROJECT, AS_INSTALLED)
 
     def compare(self) -> None:
-        """Compare what looking up takes beyond reading the files, by the clock, as whole processes."""
+        """Compare the time that look-ups add to reading the files, in seconds of whole processes."""
         theirs = shlex.split(os.environ.get("RENOVATE", "")) or [shutil.which("renovate") or ""]
         ours = median(self.scan() for _ in range(ROUNDS)) - median(self.scan("--offline") for _ in range(ROUNDS))
         if theirs == [""]:
-            print(f"  beyond reading the files: basebump {ours:.2f} s; Renovate is not installed here")
+            print(f"  beyond reading the files: basebump {ours:.2f} s; Renovate is not installed")
             return
         self.registry.forget()
-        looked = median(self.renovate(theirs, "lookup") for _ in range(ROUNDS))
+        looked = median(self.run_renovate(theirs, "lookup") for _ in range(ROUNDS))
         requests = len(self.registry.requests()) / ROUNDS / IMAGES
-        beyond = looked - median(self.renovate(theirs, "extract") for _ in range(ROUNDS))
+        beyond = looked - median(self.run_renovate(theirs, "extract") for _ in range(ROUNDS))
         print(
             f"  beyond reading the files: basebump {ours:.2f} s; Renovate {beyond:.2f} s, "
             f"{requests:.1f} requests per image: {beyond / ours:.1f} times as fast"
         )
 
-    def renovate(self, command: list[str], mode: str) -> float:
+    def run_renovate(self, command: list[str], mode: str) -> float:
         with tempfile.TemporaryDirectory() as scratch:
             config = Path(scratch) / "config.json"
-            config.write_text(json.dumps(self._renovate_config()))
+            config.write_text(json.dumps(self._build_renovate_config()))
             environment = {
                 "RENOVATE_CONFIG_FILE": str(config),
                 "RENOVATE_BASE_DIR": scratch,
@@ -117,9 +117,9 @@ class Tree:
                 "RENOVATE_DRY_RUN": mode,
                 "LOG_LEVEL": "fatal",
             }
-            return _seconds(command, self.files, environment)
+            return _measure_seconds(command, self.files, environment)
 
-    def _renovate_config(self) -> Mapping[str, object]:
+    def _build_renovate_config(self) -> Mapping[str, object]:
         return {
             "onboarding": False,
             "requireConfig": "ignored",
@@ -130,12 +130,12 @@ class Tree:
         }
 
 
-def _image(content: str) -> ImageIndex:
+def _build_image(content: str) -> ImageIndex:
     root = build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))
     return build_index([build_image([root]), build_image([root], platform="linux/arm64")])
 
 
-def _seconds(command: list[str], where: Path, environment: Mapping[str, str]) -> float:
+def _measure_seconds(command: list[str], where: Path, environment: Mapping[str, str]) -> float:
     start = time.perf_counter()
     subprocess.run(command, cwd=where, env={**os.environ, **environment}, check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - start

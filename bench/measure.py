@@ -1,8 +1,8 @@
-"""Measure extraction and look-ups, as ratios within one run: `python bench/measure.py [FOLDER …]`.
+"""Measure extraction, look-ups and scans: `python bench/measure.py [FOLDER …]`.
 
-Without a folder the files are made up. The machine's noise is in both sides of a ratio, so the ratios are what counts.
-Renovate is measured beside basebump where it is installed: `renovate` on PATH, or a command in the variable RENOVATE.
-It lists what git lists, so a folder should be a repository.
+Without a folder, files are generated. Compare the ratios within one run, because other work of the machine affects both
+sides of a ratio. Renovate is measured, too, if it is installed: as `renovate` on PATH, or as the command in the
+variable RENOVATE. Renovate reads the files that git lists, so a folder should be a git repository.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from pathlib import Path
 BENCH = Path(__file__).resolve().parent
 sys.path[:0] = [str(BENCH.parent), str(BENCH.parent / "tests"), str(BENCH)]
 
-from assessing import measure_assessing  # noqa: E402 - the folders are put on the path above
+from assessing import measure_scans  # noqa: E402 - the folders are put on the path above
 from extraction import measure_extraction  # noqa: E402
 from lookups import measure_lookups  # noqa: E402
 from processes import measure_processes  # noqa: E402
 
-MADE_UP_SERVICES = 1000
+GENERATED_SERVICES = 1000
 
 
-def make_up(folder: Path) -> None:
-    for number in range(MADE_UP_SERVICES):
+def generate_files(folder: Path) -> None:
+    for number in range(GENERATED_SERVICES):
         service = folder / f"service-{number}"
         service.mkdir()
         (service / "Dockerfile").write_text(
@@ -42,12 +42,12 @@ def make_up(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as made_up:
+    with tempfile.TemporaryDirectory() as generated:
         if len(sys.argv) == 1:
-            make_up(Path(made_up))
-        for folder in map(Path, sys.argv[1:] or [made_up]):
+            generate_files(Path(generated))
+        for folder in map(Path, sys.argv[1:] or [generated]):
             print(f"{folder}:")
             measure_extraction(folder)
             measure_processes(folder)
     measure_lookups()
-    measure_assessing()
+    measure_scans()

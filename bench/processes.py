@@ -1,4 +1,4 @@
-"""Extraction as a whole process on one core, beside Renovate's where that is installed."""
+"""Measures extraction as a process on one core, in comparison with Renovate if it is installed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 TIMED = Path(__file__).resolve().parent / "timed.py"
 SCAN_SOME = TIMED.with_name("scan_some.py")
 ROUNDS = 3
-"""In each, everything runs once: what else the machine does meets all of them."""
+"""In each round everything runs once, so that other work of the machine affects all programs."""
 SEVEN = {
     "dockerfile": "dockerfile",
     "docker-compose": "compose",
@@ -29,52 +29,60 @@ SEVEN = {
     "github-actions": "github-actions",
     "gitlabci": "gitlab-ci",
 }
-"""Managers of Renovate, and the formats of basebump that read what they read, and some of them more."""
+"""Managers of Renovate, and the formats of basebump that read the same files. Some formats read more files."""
 SAME = [*SEVEN, "argocd", "tekton"]
-"""The managers of all that these formats read: objects of Argo CD and Tekton are manifests like others to them."""
+"""The managers of all files that these formats read; they read objects of Argo CD and Tekton as manifests."""
 EVERY = [
     *(*SAME, "flux", "cloudbuild", "circleci", "devcontainer", "azure-pipelines"),
     *("bitbucket-pipelines", "droneci", "woodpecker", "quadlet", "terraform"),
 ]
-"""All managers of Renovate whose files basebump reads, too."""
+"""All managers of Renovate whose files basebump reads."""
 MANIFESTS = {"managerFilePatterns": [r"/\.(?:ya?ml|json)$/"]}
-"""Renovate must be told which files these are; basebump looks at all of both."""
+"""Renovate must be told which files these are. basebump examines all YAML and JSON files."""
 
 AS_INSTALLED = {"PYTHONDONTWRITEBYTECODE": ""}
-"""Installers compile what they install; in a checkout the first round does."""
+"""Lets Python write compiled files, as installers do. In a checkout, the first round writes them."""
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What one process took."""
+class ProcessCost:
+    """The cost of one process."""
 
     seconds: float
-    """Of processor time, on one core."""
+    """Processor time, on one core."""
     mebibytes: float
 
     def __str__(self) -> str:
         return f"{self.seconds:.2f} s, {self.mebibytes:.0f} MiB"
 
 
-Run = Callable[[], Cost]
+Run = Callable[[], ProcessCost]
 
 
 def measure_processes(folder: Path) -> None:
-    with on_one_core():
+    with use_one_core():
         print(f"whole process on one core, medians of {ROUNDS} rounds:")
         theirs = shlex.split(os.environ.get("RENOVATE", "")) or [shutil.which("renovate") or ""]
         if theirs == [""]:
-            print(f"  basebump: {medians(all_formats(folder))[0]}")
-            print("  Renovate is not installed here: the only ratio is the one to the event stream, above.")
+            print(f"  basebump: {measure_medians(build_full_run(folder))[0]}")
+            print("  Renovate is not installed, so the only ratio is the one above.")
             return
-        compare("seven formats, seven managers", seven_formats(folder), renovate(theirs, folder, list(SEVEN)))
-        compare("seven formats, all managers of their files", seven_formats(folder), renovate(theirs, folder, SAME))
-        compare(f"all formats, {len(EVERY)} managers", all_formats(folder), renovate(theirs, folder, EVERY))
+        print_comparison(
+            "seven formats, seven managers", build_partial_run(folder), build_renovate_run(theirs, folder, list(SEVEN))
+        )
+        print_comparison(
+            "seven formats, all managers of their files",
+            build_partial_run(folder),
+            build_renovate_run(theirs, folder, SAME),
+        )
+        print_comparison(
+            f"all formats, {len(EVERY)} managers", build_full_run(folder), build_renovate_run(theirs, folder, EVERY)
+        )
 
 
 @contextmanager
-def on_one_core() -> Iterator[None]:
-    """Keep this process and its children on one core."""
+def use_one_core() -> Iterator[None]:
+    """Restrict this process and its children to one core."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:
@@ -83,11 +91,11 @@ def on_one_core() -> Iterator[None]:
         os.sched_setaffinity(0, cores)
 
 
-def compare(title: str, ours: Run, theirs: Run) -> None:
+def print_comparison(title: str, ours: Run, theirs: Run) -> None:
     try:
-        our, their = medians(ours, theirs)
+        our, their = measure_medians(ours, theirs)
     except subprocess.CalledProcessError:
-        print(f"  {title}: one of the two failed, so there is no ratio")
+        print(f"  {title}: there is no ratio, because one of the two failed")
         return
     print(
         f"  {title}: basebump {our}; Renovate {their}: "
@@ -95,27 +103,30 @@ def compare(title: str, ours: Run, theirs: Run) -> None:
     )
 
 
-def medians(*runs: Run) -> list[Cost]:
-    """Return what each takes, when they take turns. Raises CalledProcessError when one fails."""
+def measure_medians(*runs: Run) -> list[ProcessCost]:
+    """Return the median cost of each run; the runs take turns. Raises CalledProcessError if one fails."""
     rounds = [[run() for run in runs] for _ in range(ROUNDS)]
     return [
-        Cost(median(cost.seconds for cost in costs), median(cost.mebibytes for cost in costs))
+        ProcessCost(median(cost.seconds for cost in costs), median(cost.mebibytes for cost in costs))
         for costs in zip(*rounds, strict=True)
     ]
 
 
-def all_formats(folder: Path) -> Run:
+def build_full_run(folder: Path) -> Run:
     command = [sys.executable, "-m", "bot", "scan", "--offline", "--format", "json", str(folder.resolve())]
-    return lambda: timed(command, PROJECT, AS_INSTALLED)
+    return lambda: run_timed(command, PROJECT, AS_INSTALLED)
 
 
-def seven_formats(folder: Path) -> Run:
+def build_partial_run(folder: Path) -> Run:
     command = [sys.executable, str(SCAN_SOME), ",".join(SEVEN.values()), str(folder.resolve())]
-    return lambda: timed(command, PROJECT, AS_INSTALLED)
+    return lambda: run_timed(command, PROJECT, AS_INSTALLED)
 
 
-def renovate(command: list[str], folder: Path, managers: list[str]) -> Run:
-    """Let Renovate extract, and nothing more; it lists what git lists, so the folder must be a repository."""
+def build_renovate_run(command: list[str], folder: Path, managers: list[str]) -> Run:
+    """Return a run of Renovate that only extracts.
+
+    Renovate reads the files that git lists, so the folder must be a git repository.
+    """
     config = {
         "onboarding": False,
         "requireConfig": "ignored",
@@ -126,7 +137,7 @@ def renovate(command: list[str], folder: Path, managers: list[str]) -> Run:
         **{name: MANIFESTS for name in ("kubernetes", "argocd", "tekton") if name in managers},
     }
 
-    def run() -> Cost:
+    def run() -> ProcessCost:
         with tempfile.TemporaryDirectory() as scratch:
             (Path(scratch) / "config.json").write_text(json.dumps(config))
             environment = {
@@ -136,15 +147,15 @@ def renovate(command: list[str], folder: Path, managers: list[str]) -> Run:
                 "RENOVATE_DRY_RUN": "extract",
                 "LOG_LEVEL": "fatal",
             }
-            return timed(command, folder, environment)
+            return run_timed(command, folder, environment)
 
     return run
 
 
-def timed(command: list[str], where: Path, environment: dict[str, str]) -> Cost:
-    """Run a command in a folder. Raises CalledProcessError when it fails."""
+def run_timed(command: list[str], where: Path, environment: dict[str, str]) -> ProcessCost:
+    """Run a command in a folder, and return its cost. Raises CalledProcessError if it fails."""
     measured = [sys.executable, "-I", "-S", str(TIMED), *command]
     known = {**os.environ, **environment}
     printed = subprocess.run(measured, cwd=where, env=known, check=True, stdout=subprocess.PIPE, text=True).stdout
     seconds, kibibytes = printed.split()
-    return Cost(float(seconds), int(kibibytes) / 1024)
+    return ProcessCost(float(seconds), int(kibibytes) / 1024)

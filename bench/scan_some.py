@@ -1,4 +1,4 @@
-"""`basebump scan --offline` with some formats only: `python bench/scan_some.py NAME,NAME… FOLDER`."""
+"""Run `basebump scan --offline` with only some formats: `python bench/scan_some.py NAME,NAME… FOLDER`."""
 
 import sys
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Run a command and print the seconds of processor time that it took, and the KiB of memory that it took at most.
+"""Run a command, and print its processor time in seconds and its peak memory in KiB.
 
-A process of its own, and a small one: a child inherits the peak of the process that starts it.
+This is a small process of its own, because a child process inherits the peak memory of its parent.
 """
 
 import os
