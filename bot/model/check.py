@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # only annotations need these imports, so they do not slow do
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The reason why an image reference does not pass the check."""
+    """The reason that an image reference does not pass the check."""
 
     kind: ViolationKind
     message: str

@@ -15,7 +15,7 @@ from bot.model.vocabulary import Role
 
 @dataclass(frozen=True, slots=True)
 class BuildArgumentSetting:
-    """A build file sets a build argument of a Dockerfile, so that the argument's default is not used."""
+    """The fact that a build file sets a build argument of a Dockerfile, so that the default is not used."""
 
     path: FilePath
     line_number: int
@@ -25,7 +25,7 @@ class BuildArgumentSetting:
 
 @dataclass(frozen=True, slots=True)
 class TaskFileBuild:
-    """A task file of an Azure Container Registry builds a Dockerfile."""
+    """The fact that a task file of an Azure Container Registry builds a Dockerfile."""
 
     path: FilePath
     line_number: int
@@ -37,7 +37,7 @@ class TaskFileBuild:
 
 @dataclass(frozen=True, slots=True)
 class RegistryTaskBuild:
-    """A task that is stored in Azure builds a Dockerfile. A file that describes the task may not exist."""
+    """The fact that a task in Azure builds a Dockerfile. A file that describes the task may not exist."""
 
     task: str
     """The name of the task in messages."""
@@ -48,7 +48,7 @@ class RegistryTaskBuild:
 
 @dataclass(frozen=True, slots=True)
 class PossibleTaskBuild:
-    """Tasks may build Dockerfiles in a folder, but it could not be determined which Dockerfiles they build."""
+    """The fact that tasks may build Dockerfiles in a folder, although it is unknown which Dockerfiles they build."""
 
     folder: FilePath
     """The folder. All Dockerfiles in it may be built. The empty string is the root of the tree."""
@@ -58,7 +58,7 @@ class PossibleTaskBuild:
 
 @dataclass(frozen=True, slots=True)
 class Kustomization:
-    """A kustomization replaces images in all manifests that it includes.
+    """The fact that a kustomization replaces images in all manifests that it includes.
 
     It selects images by their names, as the manifests write them.
 
@@ -107,7 +107,7 @@ ValuePath = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class TemplateInclusion:
-    """A template includes the output of another template."""
+    """The fact that a template includes the output of another template."""
 
     template: str
     """Name of the included template."""
@@ -134,7 +134,7 @@ class ValueUse(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChartTemplate:
-    """The ways in which one template of a Helm chart uses values."""
+    """The fact that a template of a Helm chart uses some values, and how it uses each of them."""
 
     path: FilePath
     template: str
@@ -184,7 +184,7 @@ class ChartImage:
 
 @dataclass(frozen=True, slots=True)
 class BuildOutput:
-    """A build tool builds images. References to the names of these images mean the local builds."""
+    """The fact that a build tool builds images. References to the names of these images mean the local builds."""
 
     path: FilePath
     images: frozenset[str]
@@ -235,7 +235,7 @@ class InterpolatedImage:
 
 @dataclass(frozen=True, slots=True)
 class EnvironmentUse:
-    """A compose file uses a variable for something other than an image."""
+    """The fact that a compose file uses a variable for something other than an image."""
 
     path: FilePath
     variable: str | None

@@ -54,7 +54,7 @@ class UpdateCause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ImageUpdate:
-    """An update to the first candidate that is old enough and passes the gates."""
+    """The decision to update a reference to the first candidate that is old enough and passes the gates."""
 
     tracked_image: TrackedImage
     candidates: tuple[UpdateCandidate, ...]
@@ -70,7 +70,7 @@ class ImageUpdate:
 
 @dataclass(frozen=True, slots=True)
 class UpToDate:
-    """The file already contains the digest that it should contain."""
+    """The decision that a file already contains the right digest."""
 
     tracked_image: TrackedImage
 
@@ -81,7 +81,7 @@ class UpToDate:
 
 @dataclass(frozen=True, slots=True)
 class SkippedReference:
-    """The image reference is left unchanged, because of the policy, the file itself, or a built-in rule."""
+    """The decision to leave a reference unchanged, because of the policy, the file itself, or a built-in rule."""
 
     occurrence: Occurrence
     reason: Reason
@@ -92,7 +92,7 @@ class SkippedReference:
 
 @dataclass(frozen=True, slots=True)
 class RefusedUpdate:
-    """The gates refused every candidate of an update."""
+    """The decision not to make an update, because the gates refused every candidate."""
 
     update: ImageUpdate
     reason: Reason
@@ -105,7 +105,7 @@ class RefusedUpdate:
 
 @dataclass(frozen=True, slots=True)
 class HeldUpdate:
-    """A newer digest exists, but it is not clearly better."""
+    """The decision to hold an update, because the newer digest is not clearly better."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -118,7 +118,7 @@ class HeldUpdate:
 
 @dataclass(frozen=True, slots=True)
 class SupersededReference:
-    """The file contains the last digest of a tag that no longer receives updates, and newer tags exist."""
+    """The decision that a tag is superseded: it receives no further updates, and the file contains its last digest."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -133,7 +133,7 @@ class SupersededReference:
 
 @dataclass(frozen=True, slots=True)
 class UnresolvedReference:
-    """The tag could not be looked up in its registry."""
+    """The decision for a reference whose tag could not be looked up in its registry."""
 
     tracked_image: TrackedImage
     reason: Reason
@@ -146,7 +146,7 @@ class UnresolvedReference:
 
 @dataclass(frozen=True, slots=True)
 class UncheckedReference:
-    """No registry was queried, because the run is offline."""
+    """The decision for a reference in an offline run, in which no registry is queried."""
 
     tracked_image: TrackedImage
 

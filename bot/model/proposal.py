@@ -99,7 +99,7 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class NoProposal:
-    """No proposal is desired for a branch."""
+    """The value in place of a proposal if no proposal is desired for a branch."""
 
     reason: str
     """A sentence that says why no proposal is desired."""
@@ -161,7 +161,7 @@ class RemoteRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """Open the request. If `must_push` is True, create or update the branch first."""
+    """The step that opens a request. If `must_push` is True, the branch is created or updated first."""
 
     proposal: Proposal
     must_push: bool
@@ -174,7 +174,7 @@ class OpenRequest:
 
 @dataclass(frozen=True, slots=True)
 class UpdateRequest:
-    """Update an open request."""
+    """The step that updates an open request."""
 
     request: RemoteRequest
     proposal: Proposal
@@ -186,7 +186,7 @@ class UpdateRequest:
 
 @dataclass(frozen=True, slots=True)
 class CloseRequest:
-    """Withdraw an open request: record the withdrawal in its mark, close the request, and delete its branch."""
+    """The step that withdraws a request: record that in its mark, close the request, and delete its branch."""
 
     request: RemoteRequest
     reason: str
@@ -194,7 +194,7 @@ class CloseRequest:
 
 @dataclass(frozen=True, slots=True)
 class DeleteBranch:
-    """Delete a branch of basebump that has no request and for which no proposal is desired."""
+    """The step that deletes a branch of basebump if it has no request and no proposal is desired for it."""
 
     request: RemoteRequest
 
@@ -233,7 +233,7 @@ _DEFERRAL_SENTENCES: dict[DeferralReason, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DeferProposal:
-    """Open the proposal in a later run."""
+    """The step that leaves opening the proposal to a later run."""
 
     proposal: Proposal
     reason: DeferralReason
@@ -262,9 +262,9 @@ class NoChangeReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NoChange:
-    """Leave the branch and the text of the request unchanged.
+    """The step that leaves the branch and the text of the request unchanged.
 
-    If `must_comment` is True, add the comment about commits of other people. If `attributes` are given, set them again.
+    If `must_comment` is True, the comment about commits of other people is added. The `attributes` are set again.
     """
 
     branch: str

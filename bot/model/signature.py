@@ -37,7 +37,7 @@ class SignedStatement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """A verified signature of a trusted signer for exactly this digest."""
+    """The outcome if a signature of a trusted signer for exactly this digest was verified."""
 
     signer: Signer
     statement: SignedStatement = SignedStatement.SIGNATURE
@@ -45,7 +45,7 @@ class VerifiedSignature:
 
 @dataclass(frozen=True, slots=True)
 class NoSignature:
-    """The registry has no signature of a kind that the `trust` entry accepts."""
+    """The outcome if the registry has no signature of a kind that the `trust` entry accepts."""
 
 
 class SignatureDefect(StrEnum):
@@ -76,7 +76,7 @@ _DEFECT_SENTENCES: dict[SignatureDefect, str] = {
 
 @dataclass(frozen=True, slots=True)
 class BadSignature:
-    """The image has a signature, but the signature is not valid."""
+    """The outcome if the image has a signature, but the signature is not valid."""
 
     defect: SignatureDefect
     detail: str = ""
@@ -85,14 +85,14 @@ class BadSignature:
 
 @dataclass(frozen=True, slots=True)
 class UnsupportedSignature:
-    """The image has a signature of a kind that this release cannot verify. The signature may be valid or not."""
+    """The outcome if this release cannot verify the kind of signature. The signature may be valid or not."""
 
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class SignatureUnknown:
-    """The signatures could not be looked up."""
+    """The outcome if the signatures could not be looked up."""
 
     reason: Reason
     """One of the reasons of the status `unresolved`."""

@@ -204,11 +204,11 @@ class StepExecutor:
         )
 
 
-def report_failure(desired: Proposal | NoProposal, branch: str, note: str) -> ProposalReport:
-    """Return the report of a step that failed with the error `note`."""
+def report_failure(desired: Proposal | NoProposal, branch: str, error: str) -> ProposalReport:
+    """Return the report of a step that failed. The text of the error becomes the note of the report."""
     if isinstance(desired, Proposal):
-        return _report_proposal(desired, ProposalOutcome.FAILED, note=note)
-    return ProposalReport(branch, ProposalOutcome.FAILED, "", note=note)
+        return _report_proposal(desired, ProposalOutcome.FAILED, note=error)
+    return ProposalReport(branch, ProposalOutcome.FAILED, "", note=error)
 
 
 def _mention_predecessor(proposal: Proposal, predecessor: RemoteRequest | None, sigil: str) -> Proposal:
