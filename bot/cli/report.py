@@ -37,7 +37,9 @@ def command(documents: tuple[Path, ...], page_file: Path | None) -> None:
 def _read_runs(documents: tuple[Path, ...]) -> list[RunFacts]:
     try:
         if sum(path.stat().st_size for path in documents) > MAX_DOCUMENTS_BYTES:
-            raise UsageError(f"the documents have more than {MAX_DOCUMENTS_BYTES} bytes together; hint: name fewer")
+            raise UsageError(
+                f"the documents together have more than {MAX_DOCUMENTS_BYTES} bytes; hint: name fewer documents"
+            )
         return [_read_run(path) for path in documents]
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None

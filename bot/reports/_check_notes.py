@@ -13,9 +13,9 @@ def list_notes(report: CheckReport) -> Iterator[tuple[str, int, str]]:
 
     There is also a note for each file that could not be read.
     """
-    for place in report.occurrences:
-        occurrence = place.verdict.occurrence
-        yield from ((occurrence.path, occurrence.line_number, text) for text in place.notes)
+    for checked in report.occurrences:
+        occurrence = checked.verdict.occurrence
+        yield from ((occurrence.path, occurrence.line_number, text) for text in checked.notes)
     for each in report.unsupported:
         if each.reason in WHOLE_FILE_REASONS:
             yield each.path, each.line_number, f"not checked: {each.reason.sentence}"

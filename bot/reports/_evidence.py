@@ -86,9 +86,9 @@ class EvidenceIndex:
 
     def __init__(self, evidence: Mapping[Transition, Evidence]) -> None:
         self._evidence = evidence
-        moves = sorted(evidence, key=lambda move: move.sort_key, reverse=True)
+        transitions = sorted(evidence, key=lambda transition: transition.sort_key, reverse=True)
         self._by_image: dict[tuple[TagRef, str | None, str], Transition] = {
-            (move.new_tag_ref, move.old, move.new): move for move in moves
+            (transition.new_tag_ref, transition.old, transition.new): transition for transition in transitions
         }
 
     def render_for_verdict(self, verdict: Verdict) -> JsonValue:

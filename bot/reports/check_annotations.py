@@ -6,7 +6,8 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-comm
 from __future__ import annotations
 
 from bot.core.markdown import make_one_line
-from bot.model.check import CheckReport
+from bot.model.check import CheckReport, Violation
+from bot.model.source import Occurrence
 from bot.reports._check_notes import list_notes
 from bot.reports.check_text import MAX_MESSAGE, MAX_PATH, summarise_check
 
@@ -16,15 +17,17 @@ _IN_PROPERTIES = _IN_MESSAGES | str.maketrans({":": "%3A", ",": "%2C"})
 
 def render_check_annotations(report: CheckReport) -> str:
     """Return the output of `check --format github`: one command per line, and a summary."""
-    errors = (
-        _render_command("error", objection.message, f"basebump: {objection.code}", where.path, where.line_number)
-        for where, objection in ((place.verdict.occurrence, objection) for place, objection in report.findings)
-    )
+    errors = (_render_finding(checked.verdict.occurrence, violation) for checked, violation in report.findings)
     notices = (_render_command("notice", text, "basebump", path, line) for path, line, text in list_notes(report))
     failures = (
         _render_command("error", f"{each.subject}: {each.error}", f"basebump: {each.stage}") for each in report.failed
     )
     return "\n".join([*dict.fromkeys(errors), *dict.fromkeys(notices), *failures, summarise_check(report)])
+
+
+def _render_finding(occurrence: Occurrence, violation: Violation) -> str:
+    title = f"basebump: {violation.code}"
+    return _render_command("error", violation.message, title, occurrence.path, occurrence.line_number)
 
 
 def _render_command(command: str, message: str, title: str, path: str | None = None, line_number: int = 1) -> str:

@@ -25,12 +25,12 @@ def render_check_code_quality(report: CheckReport) -> str:
     return render_json([_render_issue(*each) for each in report.findings])
 
 
-def _render_issue(place: CheckedOccurrence, objection: Violation) -> dict[str, JsonValue]:
-    occurrence = place.verdict.occurrence
+def _render_issue(checked: CheckedOccurrence, violation: Violation) -> dict[str, JsonValue]:
+    occurrence = checked.verdict.occurrence
     return {
-        "description": make_console_line(objection.message, MAX_MESSAGE),
-        "check_name": f"basebump/{objection.code}",
-        "fingerprint": compute_fingerprint(occurrence.path, occurrence.locator, objection.code),
-        "severity": _SEVERITIES[objection.kind],
+        "description": make_console_line(violation.message, MAX_MESSAGE),
+        "check_name": f"basebump/{violation.code}",
+        "fingerprint": compute_fingerprint(occurrence.path, occurrence.locator, violation.code),
+        "severity": _SEVERITIES[violation.kind],
         "location": {"path": occurrence.path, "lines": {"begin": occurrence.line_number}},
     }

@@ -21,23 +21,23 @@ def render_check_document(report: CheckReport) -> str:
             "notes": [
                 {"path": path, "line": line_number, "text": text} for path, line_number, text in list_notes(report)
             ],
-            "occurrences": [render_occurrence(place.verdict, None) for place in report.occurrences],
+            "occurrences": [render_occurrence(checked.verdict, None) for checked in report.occurrences],
             "unsupported": [render_unsupported(each) for each in report.unsupported],
             "failed": [render_failure(each) for each in report.failed],
         }
     )
 
 
-def _render_finding(place: CheckedOccurrence, objection: Violation) -> dict[str, JsonValue]:
-    occurrence = place.verdict.occurrence
+def _render_finding(checked: CheckedOccurrence, violation: Violation) -> dict[str, JsonValue]:
+    occurrence = checked.verdict.occurrence
     return {
-        "finding": objection.kind.value,
-        "reason": objection.violated_rule.value if objection.violated_rule is not None else None,
+        "finding": violation.kind.value,
+        "reason": violation.violated_rule.value if violation.violated_rule is not None else None,
         "path": occurrence.path,
         "line": occurrence.line_number,
         "locator": occurrence.locator,
         "reference": str(occurrence.reference),
         "canonical": occurrence.reference.repository,
-        "new_digest": place.verdict.new_digest,
-        "message": objection.message,
+        "new_digest": checked.verdict.new_digest,
+        "message": violation.message,
     }

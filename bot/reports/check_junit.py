@@ -35,21 +35,21 @@ def render_check_junit(report: CheckReport) -> str:
     return document.decode("ascii")
 
 
-def _render_case(place: CheckedOccurrence) -> ET.Element:
-    occurrence, verdict = place.verdict.occurrence, place.verdict
+def _render_case(checked: CheckedOccurrence) -> ET.Element:
+    occurrence, verdict = checked.verdict.occurrence, checked.verdict
     name = f"{occurrence.reference} (line {occurrence.line_number}, {occurrence.locator})"
     case = ET.Element("testcase", {"classname": _shorten(occurrence.path), "name": _shorten(name)})
     case.attrib |= {"file": _shorten(occurrence.path), "line": str(occurrence.line_number)}
-    if place.violations:
-        messages = [_shorten(f"{each.kind}: {each.message}") for each in place.violations]
-        kind = ", ".join(each.code for each in place.violations)
+    if checked.violations:
+        messages = [_shorten(f"{each.kind}: {each.message}") for each in checked.violations]
+        kind = ", ".join(each.code for each in checked.violations)
         failure = ET.SubElement(case, "failure", {"message": "; ".join(messages), "type": kind})
         failure.text = "\n".join(f"{_shorten(occurrence.path)}:{occurrence.line_number}: {each}" for each in messages)
     elif verdict.status is OccurrenceStatus.SKIPPED:
         why = verdict.detail or (verdict.reason.sentence if verdict.reason is not None else "")
         ET.SubElement(case, "skipped", {"message": _shorten(f"{verdict.reason}: {why}")})
-    if place.notes:
-        ET.SubElement(case, "system-out").text = "\n".join(map(_shorten, place.notes))
+    if checked.notes:
+        ET.SubElement(case, "system-out").text = "\n".join(map(_shorten, checked.notes))
     return case
 
 

@@ -39,24 +39,24 @@ def render_check_sarif(report: CheckReport) -> str:
 
 
 def _list_rules(report: CheckReport) -> Iterator[SarifRule]:
-    violation_by_code = {objection.code: objection for _, objection in report.findings}
-    for word, each in sorted(violation_by_code.items()):
-        title = each.violated_rule.sentence if each.violated_rule is not None else each.kind.sentence
-        yield SarifRule(word, title, _HELP_TEXTS[each.kind], _LEVELS[each.kind])
+    violation_by_code = {violation.code: violation for _, violation in report.findings}
+    for code, violation in sorted(violation_by_code.items()):
+        title = violation.violated_rule.sentence if violation.violated_rule is not None else violation.kind.sentence
+        yield SarifRule(code, title, _HELP_TEXTS[violation.kind], _LEVELS[violation.kind])
 
 
-def _render_result(place: CheckedOccurrence, objection: Violation) -> SarifObject:
-    occurrence = place.verdict.occurrence
+def _render_result(checked: CheckedOccurrence, violation: Violation) -> SarifObject:
+    occurrence = checked.verdict.occurrence
     return {
-        "ruleId": objection.code,
-        "level": _LEVELS[objection.kind],
-        "message": render_message(objection.message),
+        "ruleId": violation.code,
+        "level": _LEVELS[violation.kind],
+        "message": render_message(violation.message),
         "locations": [render_location(occurrence.path, occurrence.line_number)],
-        "partialFingerprints": render_fingerprints(occurrence.path, occurrence.locator, objection.code),
+        "partialFingerprints": render_fingerprints(occurrence.path, occurrence.locator, violation.code),
         "properties": {
             "reference": str(occurrence.reference),
             "canonical": occurrence.reference.repository,
             "digest": occurrence.reference.digest,
-            "new_digest": place.verdict.new_digest,
+            "new_digest": checked.verdict.new_digest,
         },
     }

@@ -23,12 +23,12 @@ def render_check_text(report: CheckReport) -> str:
     entries = [
         *(
             (
-                place.verdict.occurrence.path,
-                place.verdict.occurrence.line_number,
-                objection.kind.value,
-                objection.message,
+                checked.verdict.occurrence.path,
+                checked.verdict.occurrence.line_number,
+                violation.kind.value,
+                violation.message,
             )
-            for place, objection in report.findings
+            for checked, violation in report.findings
         ),
         *((path, line_number, "note", text) for path, line_number, text in list_notes(report)),
     ]
@@ -40,15 +40,15 @@ def render_check_text(report: CheckReport) -> str:
 
 def summarise_check(report: CheckReport) -> str:
     """Return a sentence with the number of findings and image references."""
-    faults = Counter(objection.kind for _, objection in report.findings)
-    total, checked = faults.total(), len(report.occurrences)
-    places = f"{checked} image reference{'' if checked == 1 else 's'}"
+    violation_counts = Counter(violation.kind for _, violation in report.findings)
+    total, checked_count = violation_counts.total(), len(report.occurrences)
+    subject = f"{checked_count} image reference{'' if checked_count == 1 else 's'}"
     if report.since is not None:
-        places += f" on lines that changed since {make_console_line(report.since)}"
+        subject += f" on lines that changed since {make_console_line(report.since)}"
     if not total:
-        return f"Nothing was found in {places}."
-    words = ", ".join(f"{faults[fault]} {fault}" for fault in ViolationKind if faults[fault])
-    return f"{total} finding{'' if total == 1 else 's'} in {places}: {words}."
+        return f"Nothing was found in {subject}."
+    counts = ", ".join(f"{violation_counts[kind]} {kind}" for kind in ViolationKind if violation_counts[kind])
+    return f"{total} finding{'' if total == 1 else 's'} in {subject}: {counts}."
 
 
 def _format_line(path: str, line_number: int, word: str, text: str) -> str:

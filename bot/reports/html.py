@@ -62,7 +62,7 @@ def render_html_page(runs: Sequence[RunFacts], parts: PageParts) -> str:
         text = template.render(values, page=build_page(run, rows)).strip()
         if len(text.encode()) <= MAX_BYTES:
             return text
-    raise PageTooLongError(f"the page has more than {MAX_BYTES} bytes without any row of a list")
+    raise PageTooLongError(f"the page has more than {MAX_BYTES} bytes even without rows in its lists")
 
 
 @lru_cache(1)

@@ -94,12 +94,13 @@ def _render_scans(report: RunReport) -> Iterator[str]:
     An image that was not scanned has no number of vulnerabilities.
     """
     in_use = {
-        (move.tag_ref.repository, move.old, move.platforms): evidence.old
-        for move, evidence in report.evidence.items()
+        (transition.tag_ref.repository, transition.old, transition.platforms): evidence.old
+        for transition, evidence in report.evidence.items()
         if evidence.old is not None
     }
     offered = {
-        (move.tag_ref.repository, move.new, move.platforms): evidence.new for move, evidence in report.evidence.items()
+        (transition.tag_ref.repository, transition.new, transition.platforms): evidence.new
+        for transition, evidence in report.evidence.items()
     }
     sides = ((IN_USE, tuple(in_use.values())), (OFFERED, tuple(offered.values())))
     states = Counter[LabelValues]((side, get_state(outcome)) for side, outcomes in sides for outcome in outcomes)

@@ -107,7 +107,7 @@ def read_document(text: str) -> RunFacts:
         raise DocumentError(f"the document is not JSON: {error}") from None
     root_part = _DocumentPart(document, "the document")
     if root_part.get_value("schema") != SCHEMA:
-        raise DocumentError(f"the document is not one of `run` or `scan` with `schema: {SCHEMA}`")
+        raise DocumentError(f"the document is not the JSON output of `run` or `scan` with `schema: {SCHEMA}`")
     failed = tuple(
         FailureFacts(*(each.get_text(key) for key in ("subject", "stage", "error")))
         for each in root_part.get_parts("failed")
