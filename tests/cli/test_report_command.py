@@ -37,7 +37,7 @@ def test_shards_make_one_page(run, basebump, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("content", "why"), [(b"{}", "is not one of"), (b"\xff", "not UTF-8 text"), (None, "No such file")]
+    ("content", "why"), [(b"{}", "is not the JSON output of"), (b"\xff", "not UTF-8 text"), (None, "No such file")]
 )
 def test_what_is_no_document_is_wrong_usage(basebump, tmp_path, content, why):
     document = tmp_path / "run.json"
