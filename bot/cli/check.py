@@ -73,7 +73,7 @@ def command(
 
 
 def _build_fix_command(path: Path, config_file: Path | None) -> str:
-    """Return the command that fixes what can be fixed by editing, under the same policy."""
+    """Return the command that fixes the findings that an edit can fix, under the same policy."""
     config = ["--config", str(config_file)] if config_file is not None else []
     return shlex.join(["basebump", "scan", str(path), *config, "--write"])
 

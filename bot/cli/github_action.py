@@ -96,7 +96,7 @@ def build_default_config(environment: Environment) -> dict[str, Any]:
 def _get_state_path(environment: Environment) -> Path | None:
     """Return the path of the state's file; None if the input `state` is empty.
 
-    The path is resolved as in the cache of GitHub Actions, which has the same input.
+    The step that caches the state resolves the input in the same way.
     """
     state_path = _get_input(environment, "STATE")
     return Path(state_path).expanduser().absolute() if state_path else None

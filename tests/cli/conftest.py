@@ -8,7 +8,7 @@ from support.runs.worlds import write_tree
 
 @pytest.fixture
 def check(tmp_path, basebump):
-    """Check a folder with these files; return exit code and the JSON document."""
+    """Run `check` in a folder with these files, and return the exit code and the JSON document."""
 
     def go(files: dict[str, str | bytes], *arguments: object) -> tuple[int, dict]:
         folder = write_tree(tmp_path / "tree", files)
@@ -21,7 +21,7 @@ def check(tmp_path, basebump):
 
 @pytest.fixture
 def config(tmp_path, loopback):
-    """Write a config that asks the loopback registry for Docker Hub; return its path."""
+    """Write a config in which the loopback registry is the mirror of Docker Hub, and return its path."""
 
     def write(more: str = "") -> str:
         path = tmp_path / "basebump.yaml"
@@ -34,7 +34,7 @@ def config(tmp_path, loopback):
 
 @pytest.fixture
 def serve(tmp_path, monkeypatch):
-    """Start a server with one repository on it, whose token is in ACME_TOKEN; it ends with the test."""
+    """Start a server with one repository. Its token is in ACME_TOKEN. The server is stopped after the test."""
     with ExitStack() as stands:
 
         def start(kind: type[HostedStand], files):
@@ -48,7 +48,10 @@ def serve(tmp_path, monkeypatch):
 
 @pytest.fixture
 def configure(config):
-    """Write a config of one server, which names what is on it or as much as a test says; return its path."""
+    """Write a config for one server, and return its path.
+
+    The config lists the repositories of the server, unless the test lists others.
+    """
 
     def write(stand: HostedStand, repositories: str | None = None, more: str = "") -> str:
         login = f'kind: {stand.kind}, url: "{stand.server.url}", token_env: ACME_TOKEN'

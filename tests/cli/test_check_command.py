@@ -1,4 +1,4 @@
-"""`basebump check`: what fails a CI, and what does not."""
+"""`basebump check`: which references fail a CI job, and which do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`basebump check --since REV`: only what a change touches, by real git, whatever the repository says of diffs."""
+"""`basebump check --since REV` with real git: only changed lines are checked, whatever the repository configures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def git(tmp_path):
 
 @pytest.fixture
 def found(basebump, git):
-    """Check a checkout, offline; return path and line of what was found."""
+    """Run `check --offline` in a checkout, and return the path and the line of each finding."""
 
     def go(revision: str = "main", folder=git.directory) -> list[tuple[str, int]]:
         code, out, err = basebump("check", folder, "--offline", "--since", revision, "--format", "json")

@@ -1,4 +1,4 @@
-"""`basebump check` where it asks: what is gone, what breaks a rule, and what is too old."""
+"""`basebump check` with registries: images that are gone, violate a rule, or are too old."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def sign(loopback, item) -> None:
 
 @pytest.fixture
 def signing(tmp_path, config):
-    """Return the config of somebody who requires signatures of an image, and says who makes them."""
+    """Return a config that requires signatures of an image and lists the trusted signers."""
     (tmp_path / "team.pub").write_bytes(trusted(KEY).pem)
 
     def write(trusts: str = "docker.io/library/python") -> str:
@@ -137,7 +137,7 @@ def test_no_signature_is_asked_for_twice(check, loopback, signing):
 
 
 def built(content: str, created: datetime | None):
-    """Return an image that says when it was built."""
+    """Return an image whose config has its build time."""
     return build_index(
         [build_image([build_layer(build_debian_root("12.7", [DemoPackage("base-files", content)]))], created=created)]
     )
@@ -145,7 +145,7 @@ def built(content: str, created: datetime | None):
 
 @pytest.fixture
 def aged(loopback):
-    """Return a file that holds an image of some age, while its tag points to a newer one."""
+    """Return a file that pins an image of the given age, while its tag points to a newer image."""
 
     def file(age: timedelta | None) -> dict[str, str]:
         created = datetime.now(UTC) - age if age is not None else None
@@ -190,7 +190,10 @@ def test_an_age_that_is_none_is_wrong_usage(basebump, tmp_path, said):
 
 @pytest.fixture
 def scanned(check, config, tmp_path, monkeypatch):
-    """Check a file with a scanner that finds nothing; return the exit code, and whether it was asked."""
+    """Check a file with a scanner that finds nothing.
+
+    Return the exit code, and True if the scanner was called.
+    """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "programs").mkdir()
     stand = GrypeStand(tmp_path / "programs")

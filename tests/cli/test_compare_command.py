@@ -1,4 +1,4 @@
-"""`compare`, as a person types it."""
+"""`basebump compare` on the command line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PYTHON = "python:3.12-slim"
 
 @pytest.fixture
 def stand(tmp_path, monkeypatch):
-    """Grype, which finds two vulnerabilities in the old image and one of them in the new one."""
+    """Install a Grype that finds two vulnerabilities in the old image, and one of them in the new image."""
     folder = tmp_path / "programs"
     folder.mkdir()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
@@ -42,7 +42,7 @@ def stand(tmp_path, monkeypatch):
 
 @pytest.fixture
 def compare(basebump, config, loopback, stand):
-    """Compare what a tag pointed to with what it points to now, or what a test says."""
+    """Compare the old image of a tag with its current image, or the images that a test names."""
     old, _ = (loopback.move("python", "3.12-slim", content) for content in ("old", "new"))
 
     def go(*arguments: str, named=(f"{PYTHON}@{old}", PYTHON), more: str | None = None):

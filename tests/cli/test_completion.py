@@ -1,4 +1,4 @@
-"""A shell that completes commands and options, as docs/operations.md sets it up."""
+"""Shell completion of commands and options, set up as in docs/operations.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`demo`: the whole job on loopback, nothing left behind, nothing done twice."""
+"""`basebump demo`: it does everything on loopback, leaves nothing behind, and a second run changes nothing."""
 
 import re
 import shlex

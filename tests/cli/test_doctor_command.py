@@ -1,4 +1,4 @@
-"""`doctor` as a person types it: a line for each try, and an exit code that a script can hold on to."""
+"""`basebump doctor` on the command line: a line for each check, and a reliable exit code."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{digest('old')}\n"}
 
 @pytest.fixture
 def local(tmp_path, config):
-    """Write a config of a local forge with one repository in it; return its path."""
+    """Write a config with a local forge that has one repository, and return its path."""
     Git.create(tmp_path / "repositories" / "web.git", FILES)
 
     def write(more: str = "") -> str:
@@ -34,7 +34,10 @@ def local(tmp_path, config):
 
 @pytest.fixture
 def examine(basebump):
-    """Run doctor over a config; return its exit code, and its checks by area, as (mark, subject, tried, found)."""
+    """Run `doctor` with a config.
+
+    Return the exit code, and the checks by area as (mark, subject, tried, found).
+    """
 
     def go(config_file: str, *options: str):
         code, out, err = basebump("doctor", "--config", config_file, "--format", "json", *options)

@@ -1,4 +1,4 @@
-"""What `doctor` says of scanners and of lists: who is missing, what is too old, what cannot be read."""
+"""The checks of `doctor` for scanners and public lists that are missing, too old or unreadable."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ pytestmark = pytest.mark.real("git")
 
 @pytest.fixture
 def examine(tmp_path, basebump, config, monkeypatch):
-    """Run doctor with `more` in its config; return its exit code, and mark, subject and found of one area's checks."""
+    """Run `doctor` with `more` in its config.
+
+    Return the exit code, and the mark, the subject and the result of each check in one area.
+    """
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": "FROM python:3.12-slim\n"})
 
@@ -31,7 +34,7 @@ def examine(tmp_path, basebump, config, monkeypatch):
 
 @pytest.fixture
 def grype(tmp_path):
-    """Install a Grype whose database was built some time ago; return its program."""
+    """Install a Grype whose database has the given age, and return the path of the program."""
 
     def install(age: timedelta) -> str:
         (tmp_path / "programs").mkdir()

@@ -1,4 +1,4 @@
-"""Several outputs of one run: one on stdout, the others in files."""
+"""Several outputs of one run: one on stdout, and the others in files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bot.cli.outputs import FORMATS
 
 @pytest.fixture
 def scan(tmp_path, basebump, config, loopback):
-    """Scan a folder whose image is behind; return what the command line gives."""
+    """Scan a folder with an outdated image, and return the result of the command."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     folder = write_tree(tmp_path / "tree", {"Dockerfile": f"FROM python:3.12@{old}\n"})
 
@@ -31,7 +31,7 @@ def scan(tmp_path, basebump, config, loopback):
 
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback):
-    """Run over a repository whose image is behind."""
+    """Run on a repository with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})
     path = config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")

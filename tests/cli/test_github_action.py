@@ -1,4 +1,4 @@
-"""What the inputs of the action become: a command line and a config."""
+"""The command line and the config that the inputs of the action result in."""
 
 import json
 
@@ -13,7 +13,7 @@ JOB = {"GITHUB_API_URL": "https://github.example.com/api/v3", "GITHUB_REPOSITORY
 
 
 def written(tmp_path, **inputs):
-    """Return the settings that basebump reads from the config which is written for some inputs."""
+    """Return the settings that basebump loads from the config that the action writes for its inputs."""
     environment = JOB | {f"BASEBUMP_{key}": value for key, value in inputs.items()}
     (config,) = [each for each in build_arguments(environment, tmp_path) if each.startswith("--config=")]
     return load(tmp_path / config.removeprefix("--config=").rpartition("/")[2], requires_forges=True)

@@ -1,4 +1,4 @@
-"""An interrupt ends a command with 130, whatever it waits for, and leaves nothing running."""
+"""An interrupt ends every command with 130, whatever the command waits for, and leaves no process running."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from support.runs.worlds import write_tree
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 25
-"""Seconds: less than what is waited for here would take."""
+"""Seconds; the commands in these tests would otherwise wait longer."""
 
 _HANGS = """#!/bin/sh
 echo $$ > {0}/$$.part
@@ -24,7 +24,10 @@ sleep 120
 
 
 def _is_running(pid: int) -> bool:
-    """Say whether a process runs: as /proc has it, since a bare Debian has no `ps`, which others have."""
+    """Return True if a process is running.
+
+    On Linux, /proc is used because a minimal Debian has no `ps`; other systems have `ps`.
+    """
     if Path("/proc/self/stat").exists():
         try:
             state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2]
@@ -44,7 +47,10 @@ def _until(is_so) -> None:
 
 
 def _hear_interrupts() -> None:
-    """Whoever starts the tests in the background of a shell has them ignore interrupts, and what they start, too."""
+    """Make the commands react to interrupts.
+
+    If a shell runs the tests in the background, they and the processes that they start ignore interrupts.
+    """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

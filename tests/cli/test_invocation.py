@@ -1,4 +1,4 @@
-"""The command that hints name: it starts the same program again."""
+"""The command in hints, which starts the same program again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Templates of the operator's own, as a person begins with them: by a copy of ours."""
+"""The operator's own templates, which are edited copies of basebump's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 
 @pytest.fixture
 def body(tmp_path, basebump, config, loopback):
-    """Open a proposal with some text in the config; return its body without the mark."""
+    """Open a proposal with `text` in the config, and return its body without the HTML comment of basebump."""
     loopback.move("python", "3.12-slim", "now")
 
     def propose(more: str = "") -> str:

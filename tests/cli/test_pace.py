@@ -1,4 +1,4 @@
-"""How fast a run may write to what its config selects."""
+"""The minimum time between the writes of a run to the repositories that its config selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From `registries:` in a file to who is asked, and with what."""
+"""Entries of `registries` in a config, and the requests and credentials that they result in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page of the runs that shared a fleet."""
+"""`basebump report`: one page for several runs that shared a fleet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from support.witnesses.pages import Outline
 
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback):
-    """Run over two repositories whose image is behind."""
+    """Run on two repositories with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     for name in ("api", "web"):
         Git.create(tmp_path / "repositories" / f"{name}.git", {"Dockerfile": f"FROM python:3.12@{old}\n"})

@@ -1,4 +1,4 @@
-"""`run`, `close` and `resolve` as a person types them, on the local forge and a loopback registry."""
+"""`basebump run`, `close` and `resolve` on the command line, with a local forge and a loopback registry."""
 
 import json
 from pathlib import Path
@@ -15,7 +15,7 @@ DOCKERFILE = "FROM python:3.12-slim@{digest}\n"
 
 @pytest.fixture
 def fleet(tmp_path, config):
-    """A folder with two repositories, one of them without a commit; return the config's path."""
+    """Create a folder with two repositories, one of them without a commit, and return the path of a config."""
     folder = tmp_path / "repositories"
     Git.create(folder / "web.git", {"Dockerfile": DOCKERFILE.format(digest=digest("old"))})
     Git.create(folder / "empty.git")

@@ -1,4 +1,4 @@
-"""`run` against a server as a person types it: its client library, a git-backed fake, every exchange checked."""
+"""`basebump run` with a server: the real client library, a server based on git, and validation of every exchange."""
 
 import json
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ BRANCH = "basebump/python-3.12-slim-06e5bb43"
 
 @dataclass(frozen=True)
 class Server:
-    """One kind of server."""
+    """A kind of forge server."""
 
     stand: type[HostedStand]
     ends: str
-    """Of the lines of its Dockerfile: what takes CR LF as it is has that."""
+    """The line ends of its Dockerfile: CR LF if the server preserves it."""
     request: str
-    """Where its first request is."""
+    """The path of the first pull or merge request on the server."""
 
     @property
     def files(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What `run` does on GitHub and nowhere else, as a person types it."""
+"""`basebump run` on GitHub: behaviour that other forges do not have."""
 
 import json
 

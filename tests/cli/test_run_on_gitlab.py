@@ -1,4 +1,4 @@
-"""What `run` does on GitLab and nowhere else, as a person types it."""
+"""`basebump run` on GitLab: behaviour that other forges do not have."""
 
 import json
 

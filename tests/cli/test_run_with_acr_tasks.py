@@ -1,4 +1,4 @@
-"""`run` where tasks of an Azure registry build what it looks at; GitHub, Entra and Azure's manager are emulators."""
+"""`basebump run` with tasks of an Azure registry. GitHub, Entra and Azure's resource manager are emulators."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def github(serve):
 
 @pytest.fixture
 def arm(tmp_path, monkeypatch):
-    """A resource manager that is found by its name, through the operator's proxy, and who we are to it."""
+    """Start a resource manager that is reached by its name through the operator's proxy, with an identity for it."""
     real = socket.getaddrinfo
 
     def on_loopback(host, *words, **more):
@@ -59,7 +59,7 @@ def config_file(configure, github, arm, loopback):
 
 @pytest.fixture
 def context(github):
-    """The address of the repository, as whoever made the task wrote it."""
+    """The address of the repository in the task."""
     return github.server.url + "/Acme/Web.git"
 
 
@@ -72,7 +72,7 @@ def run(basebump, config_file, *, code=0):
 
 
 def of(repository, path):
-    """Return what was concluded of the images of a file, by their names."""
+    """Return the status and the reason of each image in a file, by the name of the image."""
     places = [place for place in repository["occurrences"] if place["path"] == path]
     return {place["reference"].partition("@")[0]: (place["status"], place["reason"]) for place in places}
 

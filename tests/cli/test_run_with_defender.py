@@ -1,4 +1,4 @@
-"""`run` with Microsoft Defender for Cloud, as a person configures it; Entra and the resource graph are emulators."""
+"""`basebump run` with Microsoft Defender for Cloud. Entra and the resource graph are emulators."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ OLD, NEW = (build_image([build_layer({"version": version})]) for version in (b"1
 
 @pytest.fixture
 def graph(tmp_path, monkeypatch):
-    """A resource graph that is found by its name, through the operator's proxy, and who we are to it."""
+    """Start a resource graph that is reached by its name through the operator's proxy, with an identity for it."""
     real = socket.getaddrinfo
 
     def on_loopback(host, *words, **more):
@@ -47,7 +47,7 @@ def graph(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback, graph):
-    """Run over a repository that is behind, with an index before and after."""
+    """Run on an outdated repository whose old and new images are indexes."""
     digests = [loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in (OLD, NEW)]
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12-slim@{digests[0]}\n"})
 

@@ -1,4 +1,4 @@
-"""`run` with Grype, or with whatever is installed, as a person configures it."""
+"""`basebump run` with Grype, or with the scanner that is installed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def stand(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback, stand):
-    """Run over a repository that is behind, with these scanners."""
+    """Run on an outdated repository with these scanners."""
     old, new = (loopback.move("python", "3.12-slim", content) for content in ("old", "new"))
     built = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=3)
     stand.scene |= {

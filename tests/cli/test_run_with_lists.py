@@ -1,4 +1,4 @@
-"""`run` with public lists, as a person configures it."""
+"""`basebump run` with public vulnerability lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def build(content: str):
 
 
 def report(manifest: str, *cves: str) -> str:
-    """Return what Grype says of an image of Debian with these vulnerabilities, all of them low."""
+    """Return Grype's report on a Debian image with these vulnerabilities, all of the severity `low`."""
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
     built = datetime.now(UTC) - timedelta(hours=2)
     return json.dumps(
@@ -38,7 +38,7 @@ def report(manifest: str, *cves: str) -> str:
 
 @pytest.fixture
 def scene(tmp_path, config, loopback):
-    """A repository that is behind, reports about both images, and a config with `more` in it."""
+    """Create an outdated repository, reports about both images, and a config with `more` in it."""
     images = [build("old"), build("new")]
     old, _ = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"

@@ -1,4 +1,4 @@
-"""`run` with an OSV API and inventories, as a person configures it."""
+"""`basebump run` with an OSV API and SBOMs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def api():
 
 @pytest.fixture
 def run(tmp_path, basebump, config, loopback, api):
-    """Run over a repository that is behind, with an image that has an inventory before and after."""
+    """Run on an outdated repository whose old and new images have SBOMs."""
     digests = []
     for version in ("3.0.1-1", "3.0.2-1"):
         made = build_image([build_layer({"version": version.encode()})])

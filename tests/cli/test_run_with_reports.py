@@ -1,4 +1,4 @@
-"""`run` with reports that a pipeline made, as a person configures it."""
+"""`basebump run` with reports that a pipeline has created."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def build(content: str):
 
 
 def grype(manifest: Digest, *cves: str) -> str:
-    """Return what Grype reports of the image of one platform, which it knows by its manifest."""
+    """Return Grype's report on the image of one platform, which it identifies by the image's manifest."""
     artifact = {"name": "bash", "version": "5.2-1", "type": "deb"}
     built = datetime.now(UTC) - timedelta(hours=2)
     matches = [{"vulnerability": {"id": cve, "severity": "Critical"}, "artifact": artifact} for cve in cves]
@@ -35,7 +35,7 @@ def grype(manifest: Digest, *cves: str) -> str:
 
 @pytest.fixture
 def scene(tmp_path, config, loopback):
-    """A repository that is behind, and a folder for reports about its old and its new image."""
+    """Create an outdated repository, and a folder for reports about its old and its new image."""
     images = [build("old"), build("new")]
     old, new = (loopback.store.set_tag("library/python", "3.12-slim", build_index([each])) for each in images)
     folder = tmp_path / "repositories"

@@ -133,7 +133,7 @@ HEAVY = {
         "bot.core.evidence.package_versions",
     ),
 }
-"""Start-up is part of the product: each is imported where something is there for it, and nowhere else."""
+"""The modules that a scan imports only if it needs them, because the time of the start-up matters."""
 YAML = {"yaml", "bot.formats._syntax.yaml.nodes"}
 OBJECTS = YAML | {"bot.formats._syntax.kubernetes.objects", "bot.model.cross_file"}
 

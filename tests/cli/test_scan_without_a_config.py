@@ -1,4 +1,4 @@
-"""The first command of a newcomer: `basebump scan .` without a config, against Docker Hub by its own name."""
+"""`basebump scan .` without a config, as new users start with, against Docker Hub by its own name."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ADVICE = "Nothing was scanned: a config with `scanners: [{kind: auto}]` has what
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """A registry that is found as Docker Hub, through the operator's proxy."""
+    """Start a registry that is reached as Docker Hub through the operator's proxy."""
     certificate = Certificate.make(tmp_path, HUB)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.path, certificate.key)

@@ -1,4 +1,4 @@
-"""Which repositories a run is limited to: parts that move no repository when one is added, and users of an image."""
+"""The options that limit a run: `--shard`, which keeps repositories in their parts, `--repo` and `--image`."""
 
 from __future__ import annotations
 

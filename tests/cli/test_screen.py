@@ -1,4 +1,4 @@
-"""How the text of a run looks on a terminal, in the log of a CI service, and in a pipe."""
+"""The text output of a run on a terminal, in the log of a CI service, and in a pipe."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ GITHUB, AZURE, GITLAB = {"GITHUB_ACTIONS": "true"}, {"TF_BUILD": "True"}, {"GITL
 
 @pytest.fixture
 def run(tmp_path, config, loopback):
-    """Give the arguments of a run over a repository whose image is behind."""
+    """Return the arguments of a run on a repository with an outdated image."""
     old, _ = (loopback.move("python", "3.12", content) for content in ("old", "now"))
     Git.create(tmp_path / "repositories" / "web.git", {"Dockerfile": f"FROM python:3.12@{old}\nFROM scratch AS x\n"})
     return ["run", "--config", config(f"forges: [{{kind: local, url: {tmp_path / 'repositories'}}}]\n")]
 
 
 def on_a_terminal(*arguments: str, **environment: str) -> str:
-    """Run the command with all of it on a real terminal; return what a person sees, colours included."""
+    """Run the command on a real terminal, and return everything that it shows, including colours."""
     reader, terminal = pty.openpty()
     values = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TERM": "xterm", "COLUMNS": "80", **environment}
     command = [sys.executable, "-m", "bot", *map(str, arguments)]

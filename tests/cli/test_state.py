@@ -1,4 +1,4 @@
-"""`state:` as a person configures it: what makes the database, what is said where it cannot be had, what it costs."""
+"""`state` in a config: the creation of the database, errors if it cannot be used, and the requests that it saves."""
 
 from __future__ import annotations
 

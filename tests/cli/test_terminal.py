@@ -1,4 +1,4 @@
-"""What a person sees while a run lasts, and a log does not."""
+"""The progress bar, which is shown on a terminal but not in a log."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""From `trust:` in a file to what is said of an image."""
+"""Entries of `trust` in a config, and the resulting decisions about images."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ OLD, NEW = build("old"), build("new")
 
 @pytest.fixture
 def scanned(tmp_path, loopback, config, basebump):
-    """Scan a folder that holds the old image, while the tag points to the new one; return its status and reason."""
+    """Scan a folder that pins the old image, while the tag points to the new image.
+
+    Return the status and the reason of the reference.
+    """
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     (tmp_path / "team.pub").write_bytes(trusted(KEY).pem)

@@ -1,4 +1,4 @@
-"""No output breaks or runs commands, whatever the names of files and the answers of registries and forges."""
+"""No output breaks or contains commands, whatever text comes from files, registries and forges."""
 
 from __future__ import annotations
 

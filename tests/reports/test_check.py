@@ -1,4 +1,4 @@
-"""A check in every format: its content, and that no text from outside takes effect where it is shown."""
+"""The output of `check` in every format: its content, and the escaping of text from outside."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The comparison of two images, in every format."""
+"""The output of `compare` in every format."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ TEMPLATE = resources.prepend_macros(resources.read_template("compare.md.j2"))
 
 
 def comparison(old=None, new=None, contents=None, signature=None, **evidence) -> Comparison:
-    """Compare an image with both findings to an image with the second finding only, or as the test sets."""
+    """Return the comparison of an image with two findings and an image with the second finding only.
+
+    The keyword arguments replace fields of the comparison.
+    """
     scans = (old or scan(CRITICAL, HIGH), new or scan(HIGH))
     known = replace(compare_scans(*scans), contents=contents, **evidence)
     images = (

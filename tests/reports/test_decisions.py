@@ -1,4 +1,4 @@
-"""Decisions as lines of JSON."""
+"""The decisions of a run as JSON lines."""
 
 from __future__ import annotations
 

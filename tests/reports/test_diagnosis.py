@@ -1,4 +1,4 @@
-"""The output of `doctor`, whatever servers answer."""
+"""The output of `doctor`, whatever text comes from servers."""
 
 from __future__ import annotations
 

@@ -186,7 +186,7 @@ def test_no_text_from_a_repository_makes_markup(word):
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
 def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
-    """Values of closed lists are treated like any other text."""
+    """A value that should come from a closed list is escaped like any other text."""
 
     def with_word(said: str) -> Outline:
         document = json.loads(

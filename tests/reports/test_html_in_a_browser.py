@@ -1,4 +1,4 @@
-"""The fleet page in a real browser: it sends no request, its policy blocks nothing, and it is readable everywhere."""
+"""The fleet page in a real browser: it sends no requests, its policy blocks nothing of it, and it is readable."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ CONTRAST = """
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """Write the page of a small fleet; return its path."""
+    """Write the page of a small fleet, and return its path."""
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     redis = verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7", path="a/very/long/path/" * 8 + "Dockerfile")
     opened = proposal(url="https://github.com/acme/web/pull/7")

@@ -1,4 +1,4 @@
-"""A run as metrics, read by Prometheus' own parser."""
+"""A run as metrics, parsed by Prometheus' own parser."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BEGAN = datetime(2026, 11, 26, 6, tzinfo=UTC)
 
 
 def samples(report) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    """Return every sample by its name and labels."""
+    """Return the value of every sample by its name and labels."""
     families = list(text_string_to_metric_families(render_metrics(report) + "\n"))
     assert {family.type for family in families} == {"gauge"}
     assert all(family.documentation for family in families)

@@ -1,4 +1,4 @@
-"""Runs as SARIF."""
+"""Reports of `scan` and `run` as SARIF."""
 
 from __future__ import annotations
 

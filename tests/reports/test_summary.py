@@ -1,4 +1,4 @@
-"""The summary that CI services show beside a job."""
+"""The Markdown summary that CI services show with a job."""
 
 from __future__ import annotations
 

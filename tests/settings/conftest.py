@@ -1,4 +1,4 @@
-"""A config file for every test."""
+"""Fixtures that write a config file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.settings import load
 
 @pytest.fixture
 def write(tmp_path):
-    """Write a config file, with `schema: 1` before the text."""
+    """Write a config file with `schema: 1` before the text, and return its path."""
 
     def _write(text: str, *, schema: bool = True):
         path = tmp_path / "basebump.yaml"
@@ -32,7 +32,7 @@ def settings_of(write):
 
 @pytest.fixture
 def problems_of(write):
-    """Return what is wrong with a text, a sentence for each place."""
+    """Return the problems of a config with this text, one sentence for each."""
 
     def _problems_of(text: str, *, schema: bool = True, need_forges: bool = False):
         with pytest.raises(ConfigError) as raised:

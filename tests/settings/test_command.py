@@ -1,4 +1,4 @@
-"""`basebump config`."""
+"""`basebump config check` and `basebump config schema`."""
 
 from __future__ import annotations
 

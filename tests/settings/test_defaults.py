@@ -1,4 +1,4 @@
-"""One truth: the program, config/default.yaml, the schema and the documentation have the same defaults and keys."""
+"""The program, config/default.yaml, the schema and the documentation have the same keys and defaults."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ FILES = [DEFAULT, *sorted((ROOT / "config" / "examples").glob("*.yaml"))]
 
 
 def unhidden(text: str) -> str:
-    """Return the annotated file with every hidden key shown; a shown list replaces the empty one before it."""
+    """Return the default config with the keys in its comments.
+
+    A list from a comment replaces the empty list before it.
+    """
     shown = re.sub(r"^#(?! \S)", "", text, flags=re.MULTILINE)
     return re.sub(r"^(\w+): \[\]\n(?=\1:)", "", shown, flags=re.MULTILINE)
 
@@ -67,7 +70,7 @@ def test_the_annotated_file_shows_every_key_with_its_default(everything):
 
 
 def _keys(value, shape: dict, definitions: dict):
-    """Yield every (definition, key) that a document uses, with all values that it is given."""
+    """Yield every key that a document uses, as (definition, key), with all its values."""
     found: dict[tuple[str, str], list] = {}
 
     def walk(value, shape: dict, name: str) -> None:

@@ -1,4 +1,4 @@
-"""YAML, bounded."""
+"""The limits and errors of the YAML in config files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bot.settings.document import MAX_BYTES, MAX_DEPTH
 
 @pytest.fixture
 def refusal(tmp_path):
-    """Return what is said of a file of these bytes."""
+    """Return the error message for a file with these bytes."""
 
     def _refusal(content: bytes) -> str:
         path = tmp_path / "basebump.yaml"

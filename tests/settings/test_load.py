@@ -1,4 +1,4 @@
-"""What a right file becomes."""
+"""The settings that valid config files result in."""
 
 from __future__ import annotations
 
@@ -305,7 +305,7 @@ def test_a_relative_config_file_gives_absolute_paths(write, tmp_path, monkeypatc
 
 
 def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_path):
-    """Kubernetes mounts a config map as links into a folder that comes and goes."""
+    """Kubernetes mounts a config map as links into a folder that it replaces."""
     (tmp_path / "mounted").mkdir()
     link = tmp_path / "mounted" / "config.yaml"
     link.symlink_to(write("forges: [{kind: local, url: repositories}]"))

@@ -1,4 +1,4 @@
-"""The files besides the config: each says what is wrong with it in its own words."""
+"""Errors in files that a config names, and in a repository's own file."""
 
 import json
 

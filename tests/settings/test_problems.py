@@ -1,4 +1,4 @@
-"""What is said of a wrong file: everything, with its place, and what to do."""
+"""The problems of invalid configs: all are reported, with their locations and hints."""
 
 from __future__ import annotations
 

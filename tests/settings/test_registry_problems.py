@@ -1,4 +1,4 @@
-"""What is said of wrong `registries` in a file, with its place, and what to do."""
+"""The problems of invalid `registries` in a config, with their locations and hints."""
 
 from __future__ import annotations
 

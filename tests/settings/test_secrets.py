@@ -1,4 +1,4 @@
-"""Secrets are named in the file and read when they are needed."""
+"""Secrets: a config names environment variables, which are read when they are needed."""
 
 from __future__ import annotations
 

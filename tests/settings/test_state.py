@@ -1,4 +1,4 @@
-"""Where runs remember: what `state:` takes, and that no password is written there."""
+"""`state` in a config: the URLs that it accepts, and the refusal of passwords."""
 
 from __future__ import annotations
 
