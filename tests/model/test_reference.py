@@ -1,4 +1,4 @@
-"""References are read as Go's distribution/reference reads them, and keep the spelling of who wrote them."""
+"""Parsing of references, with the results of Go's distribution/reference and the spelling of the text."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SHA256 = "sha256:" + "a" * 64
 
 
 def canonical(reference: ImageReference) -> str:
-    """Write a reference as Go's String() does."""
+    """Return the text of a reference as Go's String() returns it."""
     return str(ImageReference(reference.repository, reference.tag, reference.digest))
 
 
-def test_both_kinds_of_vectors_are_there():
+def test_vectors_contain_valid_and_invalid_references():
     assert (len(VALID), len(INVALID)) == (32, 16)
 
 
 @pytest.mark.parametrize("text", VALID)
-def test_what_go_reads_is_read_alike(text):
+def test_parses_references_like_go(text):
     parts = VALID[text]
     reference = ImageReference.parse(text)
     assert (reference.host, reference.tag, reference.digest) == (parts["domain"], parts.get("tag"), parts.get("digest"))
@@ -38,7 +38,7 @@ def test_what_go_reads_is_read_alike(text):
 
 
 @pytest.mark.parametrize("text", INVALID)
-def test_what_go_refuses_is_refused(text):
+def test_refuses_references_that_go_refuses(text):
     with pytest.raises(InvalidReferenceError):
         ImageReference.parse(text)
 
@@ -97,14 +97,14 @@ ALSO_INVALID = [
 
 
 @pytest.mark.parametrize("text", ALSO_VALID)
-def test_a_corner_of_the_grammar_is_read(text):
+def test_parses_unusual_references(text):
     reference = ImageReference.parse(text)
     assert (reference.repository, reference.tag, reference.digest) == ALSO_VALID[text]
     assert str(reference) == text
 
 
 @pytest.mark.parametrize("text", ALSO_INVALID)
-def test_a_text_outside_the_grammar_is_no_reference(text):
+def test_refuses_text_outside_the_grammar(text):
     with pytest.raises(InvalidReferenceError, match="is not an image reference"):
         ImageReference.parse(text)
 
@@ -116,7 +116,7 @@ DIGESTS = st.from_regex(r"(@sha256:[0-9a-f]{64})?", fullmatch=True)
 
 
 @given(HOSTS, PATHS, TAGS, DIGESTS)
-def test_a_reference_survives_being_written_and_read(host, path, tag, digest):
+def test_parsing_a_formatted_reference_returns_the_same_reference(host, path, tag, digest):
     assume(host or "/" not in path or "." not in path.partition("/")[0])  # its first part would be a host
     text = host + path + tag + digest
     reference = ImageReference.parse(text)
@@ -127,7 +127,7 @@ def test_a_reference_survives_being_written_and_read(host, path, tag, digest):
 
 
 @given(st.text(alphabet="abAB01:/@.-_[]\n sha256", max_size=40))
-def test_any_text_is_a_reference_or_is_refused(text):
+def test_any_text_is_parsed_or_refused(text):
     try:
         reference = ImageReference.parse(text)
     except InvalidReferenceError:
@@ -135,25 +135,25 @@ def test_any_text_is_a_reference_or_is_refused(text):
     assert str(reference) == text
 
 
-def test_a_line_is_the_tag_or_the_one_that_a_rule_names():
+def test_tag_ref_uses_own_tag_or_default_tag():
     assert ImageReference.parse("node:22").to_tag_ref() == TagRef("docker.io/library/node", "22")
     assert ImageReference.parse("node:22").to_tag_ref("20") == TagRef("docker.io/library/node", "22")
     assert ImageReference.parse("node").to_tag_ref("20") == TagRef("docker.io/library/node", "20")
     assert ImageReference.parse("node").to_tag_ref() is None
 
 
-def test_a_line_knows_its_host_and_path():
+def test_tag_ref_has_host_and_path():
     line = TagRef("127.0.0.1:5000/team/base", "1")
     assert (line.host, line.path, str(line)) == ("127.0.0.1:5000", "team/base", "127.0.0.1:5000/team/base:1")
 
 
-def test_another_digest_changes_nothing_else():
+def test_with_digest_changes_only_the_digest():
     moved = ImageReference.parse(f"node:22@{SHA256}").with_digest(Digest("sha256:" + "b" * 64))
     assert str(moved) == "node:22@sha256:" + "b" * 64
 
 
 @pytest.mark.parametrize("text", [SHA256.upper(), SHA256 + "a", SHA256[:-1], SHA256 + "\n", "sha512:" + "a" * 128, ""])
-def test_only_a_sha256_digest_is_one(text):
+def test_parses_only_sha256_digests(text):
     assert parse_sha256(text) is None
     assert parse_sha256(SHA256) == SHA256
 
@@ -161,5 +161,5 @@ def test_only_a_sha256_digest_is_one(text):
 @pytest.mark.parametrize(
     ("text", "is_one"), [("1.27-alpine", True), ("_a", True), ("-a", False), (".a", False), ("", False)]
 )
-def test_a_tag_is_known_by_its_form(text, is_one):
+def test_recognises_valid_tags(text, is_one):
     assert is_tag(text) is is_one

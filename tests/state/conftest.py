@@ -1,4 +1,4 @@
-"""A place for a state: a file, and a database of a real PostgreSQL. Every claim about memories holds for both."""
+"""Locations of a state: a file, and a database on a real PostgreSQL server. Every test of stores runs with both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOW = datetime(2026, 11, 25, 12, 0, 0, 250_000, tzinfo=UTC)
 
 @dataclass
 class Place:
-    """Where a state is, which may be opened any number of times."""
+    """The location of a state, which can be opened several times."""
 
     opening: str
     """The expression that opens it, for processes of their own."""
@@ -40,7 +40,7 @@ def postgresql():
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.real("postgresql"))])
 def new_place(request, tmp_path) -> Callable[[], Place]:
-    """Return what makes an empty place."""
+    """Return a function that creates the location of an empty state."""
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
         return lambda: Place(f"Database.postgresql({server.fresh()!r})")

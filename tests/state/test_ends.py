@@ -1,4 +1,4 @@
-"""What runs found of lines that are over, over SQLite and over PostgreSQL."""
+"""The store of superseded tags, with SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ def ends(place) -> DatabaseSupersededStore:
     return DatabaseSupersededStore(place.database())
 
 
-def test_both_are_ends_as_the_pipeline_knows_them(ends):
+def test_both_stores_implement_the_protocol(ends):
     known: list[SupersededStore] = [ends, NoSupersededStore()]
     for each in known:
         assert each.load([LINE]) == {}
 
 
-def test_what_was_found_is_known_until_a_look_finds_no_end(place, ends):
+def test_superseded_tag_is_stored_until_a_check_finds_otherwise(place, ends):
     ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
     assert DatabaseSupersededStore(place.database()).load([LINE, OTHER, TagRef("ghcr.io/acme/web", "1")]) == {
         LINE: STOPPED,
@@ -45,13 +45,13 @@ def test_what_was_found_is_known_until_a_look_finds_no_end(place, ends):
     assert ends.load([LINE, OTHER]) == {LINE: OVER}
 
 
-def test_what_a_later_look_found_stands_whoever_writes_last(place, ends):
+def test_result_of_later_check_is_kept_regardless_of_write_order(place, ends):
     ends.record({LINE: STOPPED, OTHER: OVER}, place.now)
     ends.record({LINE: None, OTHER: STOPPED}, place.now - DAY)
     assert ends.load([LINE, OTHER]) == {LINE: STOPPED, OTHER: OVER}
 
 
-def test_many_ends_at_once_are_known(place, ends):
+def test_stores_more_superseded_tags_than_fit_in_one_query(place, ends):
     found = {TagRef(f"ghcr.io/acme/{number}", "1.0.0"): STOPPED for number in range(2 * BATCH_SIZE + 1)}
     ends.record(found, place.now)
     assert ends.load(found) == found
@@ -59,7 +59,7 @@ def test_many_ends_at_once_are_known(place, ends):
     assert ends.load(found) == {}
 
 
-def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
+def test_entry_with_unknown_reason_is_left_out(place, ends):
     ends.record({LINE: STOPPED}, place.now)
     for word in ("faded", "up-to-date", "not-found-or-denied"):
         with place.database().open_for_writing() as connection:
@@ -67,7 +67,7 @@ def test_an_end_that_another_release_calls_otherwise_is_not_known(place, ends):
         assert ends.load([LINE]) == {}
 
 
-def test_the_end_of_a_line_that_nobody_looked_at_for_long_is_dropped(place, ends, memory):
+def test_entry_is_deleted_when_not_checked_for_long(place, ends, memory):
     ends.record({LINE: STOPPED}, place.now)
     for later, kept in ((TAGS_KEPT - DAY, {LINE: STOPPED}), (TAGS_KEPT + DAY, {})):
         memory.record_tags({OTHER: TagDescriptor(digest("x"), "m")}, place.now + later)

@@ -1,4 +1,4 @@
-"""What can be known of a state before a run, whichever database it is in; nothing of it changes by that."""
+"""The checks of `basebump doctor` for a state in either database. They change nothing."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ AIM = DiagnosisTarget(RunLevel.REPORT, "basebump/")
 
 
 def examine(place):
-    """Try the place that an expression opens."""
+    """Run the checks for the given location."""
     (address,) = re.findall(r"'(.*)'", place.opening)
     is_file = "sqlite" in place.opening
     examined = StateFileExamination(Path(address)) if is_file else StateServerExamination(address)
     return list(examined.examine(AIM))
 
 
-def test_a_state_of_this_release_is_well(place):
+def test_state_of_this_release_passes(place):
     place.database()
     reading, writing = examine(place)
     assert (reading.status, writing.status) == (CheckStatus.OK, CheckStatus.OK)
@@ -35,7 +35,7 @@ def test_a_state_of_this_release_is_well(place):
 
 
 @pytest.mark.parametrize(("version", "mark"), [(PRESENT - 1, CheckStatus.OK), (PRESENT + 1, CheckStatus.PROBLEM)])
-def test_another_version_is_told_and_stays(place, version, mark):
+def test_other_version_is_reported_and_not_migrated(place, version, mark):
     with place.database().open_for_writing() as connection:
         connection.execute(update(SCHEMA_VERSION).values(version=version))
     for _ in range(2):
@@ -43,7 +43,7 @@ def test_another_version_is_told_and_stays(place, version, mark):
         assert (found.status, f"have version {version}" in found.result) == (mark, True)
 
 
-def test_a_database_without_tables_is_well_and_gets_none(place):
+def test_database_without_tables_passes_and_stays_empty(place):
     with place.database().open_for_writing() as connection:
         for name in ("schema_version", "ends"):
             connection.execute(text(f"DROP TABLE {name}"))
@@ -51,7 +51,7 @@ def test_a_database_without_tables_is_well_and_gets_none(place):
         assert "the next run creates them" in examine(place)[0].result
 
 
-def test_a_database_whose_version_is_missing_breaks_in_words(place):
+def test_missing_version_is_an_error(place):
     with place.database().open_for_writing() as connection:
         connection.execute(delete(SCHEMA_VERSION))
         assert connection.execute(select(SCHEMA_VERSION.c.version)).all() == []
@@ -60,6 +60,6 @@ def test_a_database_whose_version_is_missing_breaks_in_words(place):
 
 
 @pytest.mark.real("postgresql")
-def test_a_server_that_is_not_there_breaks_in_words():
+def test_unreachable_server_is_an_error():
     with pytest.raises(StateError, match="make sure that the server runs"):
         list(StateServerExamination("postgresql://nobody@127.0.0.1:1/state").examine(AIM))

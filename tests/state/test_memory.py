@@ -1,4 +1,4 @@
-"""What a memory keeps, over SQLite and over PostgreSQL."""
+"""The state store, with SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def stays(memory: StateStore, line: TagRef = LINE) -> list[tuple[str, datetime, 
     return [(sighting.digest, sighting.first_seen, sighting.last_seen) for sighting in sightings]
 
 
-def test_both_memories_are_memories_as_the_pipeline_knows_them(memory):
+def test_both_stores_implement_the_protocol(memory):
     known: list[StateStore] = [memory, NoStateStore()]
     for each in known:
         assert (
@@ -63,7 +63,7 @@ def test_both_memories_are_memories_as_the_pipeline_knows_them(memory):
         assert each.load_scans(TRIVY, [subject("a")]) == {}
 
 
-def test_a_tag_that_stays_is_one_sighting_and_one_that_comes_back_is_three(memory, now):
+def test_unchanged_tag_is_one_observation_and_rolled_back_tag_is_three(memory, now):
     for day, content in enumerate("AABA"):
         memory.record_tags({LINE: claim(content)}, now + day * DAY)
     assert stays(memory) == [
@@ -73,7 +73,7 @@ def test_a_tag_that_stays_is_one_sighting_and_one_that_comes_back_is_three(memor
     ]
 
 
-def test_each_line_has_a_history_of_its_own(memory, now):
+def test_each_tag_has_its_own_observations(memory, now):
     memory.record_tags({LINE: claim("A"), OTHER: claim("B")}, now)
     memory.record_tags({OTHER: claim("A")}, now + DAY)
     assert [len(stays(memory, line)) for line in (LINE, OTHER)] == [1, 2]
@@ -81,22 +81,22 @@ def test_each_line_has_a_history_of_its_own(memory, now):
     assert memory.load_observations([OTHER])[OTHER][0] == TagObservation(OTHER, digest("B"), now, now)
 
 
-def test_times_are_the_same_moment_in_utc_whatever_zone_they_were_given_in(memory, now):
+def test_times_are_returned_in_utc(memory, now):
     memory.record_tags({LINE: claim("A")}, now.astimezone(timezone(timedelta(hours=5, minutes=30))))
     ((_, first, last),) = stays(memory)
     assert first == last == now
     assert (first.utcoffset(), first.tzinfo) == (timedelta(0), UTC)
 
 
-def test_what_a_later_run_has_seen_stands(memory, now):
-    """Or a slow run would make of a tag that moved once one that went back."""
+def test_older_descriptor_does_not_replace_later_observation(memory, now):
+    """Otherwise, a slow run would record a rollback of a tag that was updated once."""
     memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
     memory.record_tags({LINE: claim("A", '"a"')}, now)
     assert stays(memory) == [(digest("B"), now + DAY, now + DAY)]
     assert memory.load_descriptors([LINE]) == {LINE: claim("B", '"b"')}
 
 
-def test_the_last_answer_is_kept_with_its_etag(memory, now):
+def test_stores_last_descriptor_with_etag(memory, now):
     memory.record_tags({LINE: claim("A", 'W/"a"'), OTHER: claim("O")}, now)
     memory.record_tags({LINE: claim("B", '"b"')}, now + DAY)
     assert memory.load_descriptors([LINE, OTHER, TagRef("ghcr.io/a/b", "1")]) == {
@@ -105,7 +105,7 @@ def test_the_last_answer_is_kept_with_its_etag(memory, now):
     }
 
 
-def test_more_lines_than_fit_into_one_question(memory, now):
+def test_loads_more_tags_than_fit_in_one_query(memory, now):
     lines = {TagRef(f"ghcr.io/acme/{number}", "1"): claim(str(number)) for number in range(2 * BATCH_SIZE + 1)}
     memory.record_tags(lines, now)
     memory.record_tags(lines, now + DAY)
@@ -115,7 +115,7 @@ def test_more_lines_than_fit_into_one_question(memory, now):
     assert all(len(each) == 1 for each in sightings.values())
 
 
-def test_a_memory_outlives_the_one_who_opened_it(place, now):
+def test_data_is_available_after_reopening_the_database(place, now):
     place.memory().record_tags({LINE: claim("A")}, now)
     assert stays(place.memory()) == [(digest("A"), now, now)]
 
@@ -123,7 +123,7 @@ def test_a_memory_outlives_the_one_who_opened_it(place, now):
 # Manifests
 
 
-def test_manifests_come_back_as_they_were(memory):
+def test_loads_manifests_as_they_were_saved(memory):
     one, two = CachedManifest(MANIFEST, frozenset({"ghcr.io/a/b", "ghcr.io/a/c"})), fetched(OF_ONE)
     memory.save_manifests([fetched(MANIFEST), two])
     memory.save_manifests([one])
@@ -132,17 +132,17 @@ def test_manifests_come_back_as_they_were(memory):
     assert kept_ones[MANIFEST.digest].manifest.platforms == ("linux/amd64", "linux/arm64/v8")
 
 
-def test_a_document_beyond_the_limit_is_not_kept(memory):
+def test_document_above_the_limit_is_not_stored(memory):
     memory.save_manifests([fetched(replace(MANIFEST, annotations=(("key", "x" * kept.MAX_DOCUMENT),)))])
     assert memory.load_manifests([MANIFEST.digest]) == {}
 
 
-def test_text_that_is_none_is_not_kept_and_breaks_nothing(memory):
+def test_invalid_unicode_is_not_stored_and_is_no_error(memory):
     memory.save_scans({subject("a"): replace(SCAN, os="\ud800"), subject("b"): SCAN})
     assert memory.load_scans(TRIVY, [subject("a"), subject("b")]) == {subject("b"): SCAN}
 
 
-def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(place, memory):
+def test_document_with_other_fields_is_left_out(place, memory):
     memory.save_manifests([fetched(MANIFEST)])
     with place.database().open_for_writing() as connection:
         connection.exec_driver_sql("UPDATE manifests SET document = '{\"digest\": 1}'")
@@ -152,7 +152,7 @@ def test_what_another_release_kept_in_another_shape_is_as_if_it_were_not_there(p
 # Evidence
 
 
-def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memory):
+def test_loads_scans_for_the_same_digest_in_any_repository(memory):
     elsewhere = subject("a", line=TagRef("ghcr.io/mirror/python", "latest"))
     memory.save_scans({subject("a"): SCAN})
     assert memory.load_scans(TRIVY, [elsewhere, subject("a", "linux/arm64"), subject("b")]) == {elsewhere: SCAN}
@@ -166,7 +166,7 @@ def test_scans_come_back_as_they_were_for_the_same_bytes_wherever_they_lie(memor
         replace(TRIVY, database=datetime(2026, 11, 25, 12, 11, 12, 123_456, tzinfo=UTC)),
     ],
 )
-def test_scans_are_those_of_one_scanner_one_version_and_one_database(memory, other):
+def test_loads_only_scans_of_the_same_scanner_version_and_database(memory, other):
     memory.save_scans({subject("a"): SCAN})
     assert memory.load_scans(other, [subject("a")]) == {}
     memory.save_scans({subject("a"): replace(SCAN, scanner=other, findings=())})
@@ -174,14 +174,14 @@ def test_scans_are_those_of_one_scanner_one_version_and_one_database(memory, oth
     assert memory.load_scans(other, [subject("a")])[subject("a")].findings == ()
 
 
-def test_scans_of_a_scanner_that_cannot_say_how_old_its_knowledge_is_are_not_kept(memory):
+def test_scans_with_unknown_database_are_not_stored(memory):
     undated = replace(TRIVY, database=None)
     memory.save_scans({subject("a"): replace(SCAN, scanner=undated)})
     assert memory.load_scans(undated, [subject("a")]) == {}
 
 
 @pytest.mark.parametrize("missing", [field.name for field in fields(Scan)])
-def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memory, missing):
+def test_scan_without_all_fields_is_left_out(place, memory, missing):
     memory.save_scans({subject("a"): SCAN, subject("b"): SCAN})
     with place.database().open_for_writing() as connection:
         row = select(EVIDENCE.c.document).where(EVIDENCE.c.digest == subject("a").digest)
@@ -195,7 +195,7 @@ def test_a_scan_of_a_release_that_read_less_of_reports_is_made_anew(place, memor
 # It does not grow for ever
 
 
-def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
+def test_old_observations_are_deleted_except_the_last_of_each_tag(memory, now):
     for day, content in enumerate("ABA"):
         memory.record_tags({LINE: claim(content), OTHER: claim("stays")}, now + day * DAY)
     memory.record_tags({LINE: claim("B")}, now + TAGS_KEPT + 2 * DAY)
@@ -206,7 +206,7 @@ def test_old_sightings_are_dropped_but_for_the_newest_of_each_line(memory, now):
     assert memory.load_descriptors([LINE, OTHER]) == {LINE: claim("C")}
 
 
-def test_old_scans_and_manifests_are_dropped(memory, place, now):
+def test_old_scans_and_manifests_are_deleted(memory, place, now):
     memory.save_manifests([fetched(MANIFEST)])
     memory.save_scans({subject("a"): SCAN})
     memory.record_tags({}, now + kept.EVIDENCE_KEPT)

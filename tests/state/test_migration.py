@@ -1,4 +1,4 @@
-"""From one version of the tables to another."""
+"""Migrations from one version of the tables to another version."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def add(column: str) -> migration.Migration:
     return lambda connection: connection.exec_driver_sql(f"ALTER TABLE answers ADD COLUMN {column} INTEGER")
 
 
-def test_the_first_start_makes_every_table(place):
+def test_creates_all_tables_in_an_empty_database(place):
     with place.database().open_for_reading() as connection:
         assert set(inspect(connection).get_table_names()) == set(METADATA.tables)
         assert get_version(connection) == 1 + len(migration.MIGRATIONS)
 
 
-def test_older_tables_go_through_what_was_added_since_once_and_in_order(place, memory):
+def test_applies_missing_migrations_once_in_order(place, memory):
     memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     database = place.database()
     for added in (["one"], ["one", "two", "three"], ["one", "two", "three"]):
@@ -63,7 +63,7 @@ def shape(database) -> dict[str, tuple]:
         }
 
 
-def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(new_place):
+def test_migration_from_version_1_keeps_data_and_adds_superseded_tags(new_place):
     fresh, place = new_place().database(), new_place()
     with place.database().open_for_writing() as connection:
         METADATA.drop_all(connection)
@@ -83,7 +83,7 @@ def test_a_database_that_version_1_made_keeps_what_it_knows_and_learns_of_ends(n
     assert shape(place.database()) == shape(fresh)
 
 
-def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
+def test_refuses_tables_of_a_later_release(place):
     database = place.database()
     with database.open_for_writing() as connection:
         migrate_tables(connection, [*migration.MIGRATIONS, add("one")])
@@ -96,7 +96,7 @@ def test_tables_of_a_later_release_are_refused_and_left_as_they_are(place):
         assert get_version(connection) == PRESENT + 1
 
 
-def test_a_migration_that_breaks_leaves_nothing_half_done(place):
+def test_failed_migration_changes_nothing(place):
     def broken(connection) -> None:
         connection.exec_driver_sql("ALTER TABLE nowhere ADD COLUMN one INTEGER")
 
@@ -108,7 +108,7 @@ def test_a_migration_that_breaks_leaves_nothing_half_done(place):
         assert "one" not in [column["name"] for column in inspect(connection).get_columns("answers")]
 
 
-def test_tables_of_somebody_else_are_not_taken_over(place):
+def test_refuses_tables_of_another_program(place):
     database = place.database()
     with database.open_for_writing() as connection:
         METADATA.drop_all(connection)

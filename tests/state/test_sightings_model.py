@@ -1,4 +1,4 @@
-"""Sightings over any sequence of answers are those of a model that fits on one screen."""
+"""The stored observations match a short model, for any sequence of lookups."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _names = count()
 
 
 class Model:
-    """What a memory should know of each line: a list."""
+    """A model of the state store: a list of observations for each tag."""
 
     def __init__(self) -> None:
         self.known: dict[TagRef, list[TagObservation]] = {}
@@ -46,7 +46,7 @@ runs = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=60)
 @given(runs=runs)
-def test_sightings_are_those_of_the_model(place, memory, runs):
+def test_observations_match_the_model(place, memory, runs):
     repository, model, at = f"ghcr.io/acme/{next(_names)}", Model(), place.now
     for steps, tags in runs:
         at += steps * STEP

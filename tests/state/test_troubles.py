@@ -1,4 +1,4 @@
-"""A database that cannot be used: what is said, that it helps, and that it holds no secret."""
+"""A database that cannot be used: the error message, its hint, and that it contains no secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SECRET = "s3cr3t-word"
 
 @contextmanager
 def an_ordinary_user():
-    """Be nobody for a while where the tests run as root, to whom every folder is open."""
+    """Run as an ordinary user inside the block, because root can read and write every folder."""
     if os.geteuid() != 0:
         yield
         return
@@ -42,7 +42,7 @@ def an_ordinary_user():
 
 @pytest.fixture
 def public(tmp_path):
-    """Return a folder that everybody may look into, and only its owner may write to."""
+    """Return a folder that everyone can read and only its owner can write to."""
     Database.sqlite(tmp_path / "state.db")  # what is imported late may be out of an ordinary user's reach
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
@@ -51,7 +51,7 @@ def public(tmp_path):
         path.chmod(0o755)
 
 
-def test_a_folder_that_is_not_there_is_said(tmp_path):
+def test_missing_folder_is_reported(tmp_path):
     path = tmp_path / "nowhere" / "state.db"
     with pytest.raises(
         StateError, match=f"{path}: unable to open database file; hint: make sure that its folder exists"
@@ -60,12 +60,12 @@ def test_a_folder_that_is_not_there_is_said(tmp_path):
     assert issubclass(StateError, BasebumpError), "exit 1"
 
 
-def test_a_folder_that_may_not_be_written_to_is_said(public):
+def test_read_only_folder_is_reported(public):
     with an_ordinary_user(), pytest.raises(StateError, match="basebump may write to the folder and the file"):
         Database.sqlite(public / "state.db")
 
 
-def test_a_state_that_may_only_be_read_is_said(public):
+def test_read_only_file_is_reported(public):
     public.chmod(0o755)
     Database.sqlite(public / "state.db")
     (public / "state.db").chmod(0o444)
@@ -74,7 +74,7 @@ def test_a_state_that_may_only_be_read_is_said(public):
         Database.sqlite(public / "state.db")
 
 
-def test_a_file_that_is_no_database_is_said_and_left_as_it_is(tmp_path):
+def test_file_that_is_not_a_database_is_reported_and_unchanged(tmp_path):
     path = tmp_path / "state.db"
     path.write_bytes(b"important words\n" * 100)
     with pytest.raises(StateError, match=r"file is not a database; hint: move it away, and basebump creates a new one"):
@@ -82,7 +82,7 @@ def test_a_file_that_is_no_database_is_said_and_left_as_it_is(tmp_path):
     assert path.read_bytes() == b"important words\n" * 100
 
 
-def test_a_damaged_database_is_said(tmp_path):
+def test_damaged_database_is_reported(tmp_path):
     path = tmp_path / "state.db"
     memory = DatabaseStateStore(Database.sqlite(path), lambda: None)
     content = path.read_bytes()
@@ -91,7 +91,7 @@ def test_a_damaged_database_is_said(tmp_path):
         memory.load_descriptors([LINE])
 
 
-def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
+def test_only_unusable_file_is_quarantined(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"
     assert quarantine_database(path) is None
@@ -107,7 +107,7 @@ def test_only_what_no_further_try_could_use_is_put_away(tmp_path, monkeypatch):
     assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"state.db.unusable": content}
 
 
-def test_database_of_a_later_release_is_put_away(tmp_path):
+def test_database_of_a_later_release_is_quarantined(tmp_path):
     path = tmp_path / "state.db"
     Database.sqlite(path)
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -116,7 +116,7 @@ def test_database_of_a_later_release_is_put_away(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["state.db.unusable"]
 
 
-def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(tmp_path, monkeypatch):
+def test_waiting_for_another_writer_is_limited(tmp_path, monkeypatch):
     monkeypatch.setattr(opened, "BUSY", 0.2)
     path = tmp_path / "state.db"
     database = Database.sqlite(path)
@@ -128,13 +128,13 @@ def test_another_process_that_never_ends_its_writing_is_not_waited_for_for_ever(
     other.close()
 
 
-def test_what_a_failed_statement_was_to_write_is_not_shown(place):
+def test_error_does_not_contain_values_to_be_written(place):
     with pytest.raises(StateError) as raised, place.database().open_for_writing() as connection:
         connection.exec_driver_sql(f"INSERT INTO nowhere VALUES ('{SECRET}')")
     assert SECRET not in str(raised.value)
 
 
-def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
+def test_failed_write_changes_nothing(place, memory):
     memory.record_tags({LINE: TagDescriptor(digest("A"), "m")}, place.now)
     with pytest.raises(ZeroDivisionError), place.database().open_for_writing() as connection:
         connection.exec_driver_sql("DELETE FROM sightings").rowcount / 0
@@ -145,14 +145,14 @@ def test_a_write_that_fails_in_its_middle_has_not_happened(place, memory):
 
 
 @pytest.mark.real("postgresql")
-def test_the_password_comes_from_the_environment(postgresql, monkeypatch):
+def test_reads_password_from_the_environment(postgresql, monkeypatch):
     address = postgresql.by_loopback(postgresql.fresh())
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
     assert DatabaseStateStore(Database.postgresql(address), lambda: None).load_descriptors([LINE]) == {}
 
 
 @pytest.mark.real("postgresql")
-def test_the_password_comes_from_a_file_of_passwords(postgresql, monkeypatch, tmp_path):
+def test_reads_password_from_a_password_file(postgresql, monkeypatch, tmp_path):
     address = postgresql.by_loopback(postgresql.fresh())
     words = tmp_path / "words"
     words.write_text(f"127.0.0.1:*:*:*:{PASSWORD}\n")
@@ -163,7 +163,7 @@ def test_the_password_comes_from_a_file_of_passwords(postgresql, monkeypatch, tm
 
 @pytest.mark.real("postgresql")
 @pytest.mark.parametrize("word", [None, SECRET])
-def test_a_server_that_does_not_let_us_in_is_said_without_the_password(postgresql, monkeypatch, word):
+def test_refused_login_is_reported_without_the_password(postgresql, monkeypatch, word):
     address = postgresql.by_loopback(postgresql.fresh())
     if word:
         monkeypatch.setenv("PGPASSWORD", word)
@@ -172,7 +172,7 @@ def test_a_server_that_does_not_let_us_in_is_said_without_the_password(postgresq
     assert SECRET not in str(raised.value)
 
 
-def test_a_server_that_is_not_there_is_said_without_the_password():
+def test_unreachable_server_is_reported_without_the_password():
     with pytest.raises(StateError, match="make sure that the server runs") as raised:
         Database.postgresql(f"postgresql://basebump:{SECRET}@127.0.0.1:1/state")
     assert "postgresql+psycopg://basebump:***@127.0.0.1:1/state" in str(raised.value)
@@ -180,7 +180,7 @@ def test_a_server_that_is_not_there_is_said_without_the_password():
 
 
 @pytest.mark.real("postgresql")
-def test_a_user_that_may_not_make_tables_is_said(postgresql):
+def test_missing_permission_to_create_tables_is_reported(postgresql):
     address = postgresql.fresh()
     name = address.partition("?")[0].rpartition("/")[2]
     postgresql.execute("CREATE ROLE reader LOGIN")
@@ -190,7 +190,7 @@ def test_a_user_that_may_not_make_tables_is_said(postgresql):
 
 
 @pytest.mark.real("postgresql")
-def test_a_server_where_another_process_never_ends_its_writing_is_not_waited_for_for_ever(postgresql, monkeypatch):
+def test_waiting_for_another_writer_on_a_server_is_limited(postgresql, monkeypatch):
     database = Database.postgresql(postgresql.fresh())
     monkeypatch.setattr(opened, "BUSY", 1)
     with (
@@ -203,7 +203,7 @@ def test_a_server_where_another_process_never_ends_its_writing_is_not_waited_for
         pass
 
 
-def test_without_a_driver_it_is_said_how_to_have_one():
+def test_missing_driver_is_reported_with_installation_hint():
     program = (
         "import sys; sys.modules['psycopg'] = None\n"
         "from bot.model.errors import StateError\nfrom bot.state.database import Database\n"

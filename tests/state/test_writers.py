@@ -1,4 +1,4 @@
-"""Several writers at once: threads, and processes that know nothing of each other."""
+"""Several writers at the same time: threads, and independent processes."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def start(place, rounds: int, step: int = 1) -> subprocess.Popen:
 
 
 def race(processes: list[subprocess.Popen]) -> list[str]:
-    """Let all go at the same moment; return what went wrong in each."""
+    """Start all writers at the same moment, and return the errors of each."""
     for process in processes:
         process.stdout.readline()
     for process in processes:
@@ -57,8 +57,8 @@ def race(processes: list[subprocess.Popen]) -> list[str]:
     return [error for process, error in zip(processes, said, strict=True) if process.returncode or error]
 
 
-def test_two_processes_that_write_the_same_lines_lose_nothing_and_invent_no_return(place):
-    """Both see digest after digest, one of them in the opposite order of lines; each digest is one stay."""
+def test_two_processes_writing_the_same_tags_keep_all_observations(place):
+    """Both processes record one digest after the other, in opposite orders of tags. Each digest is one observation."""
     assert race([start(place, ROUNDS), start(place, ROUNDS, step=-1)]) == []
     memory = place.memory()
     for line, sightings in memory.load_observations(LINES).items():
@@ -70,14 +70,14 @@ def test_two_processes_that_write_the_same_lines_lose_nothing_and_invent_no_retu
     assert len(memory.load_manifests([f"sha256:{turn:064x}" for turn in range(ROUNDS)])) == ROUNDS
 
 
-def test_processes_that_all_start_with_nothing_there_make_the_tables_once(new_place):
+def test_concurrent_processes_create_the_tables_once(new_place):
     for _ in range(2):
         place = new_place()
         assert race([start(place, rounds=1) for _ in range(4)]) == []
         assert place.memory().load_observations(LINES).keys() == set(LINES)
 
 
-def test_threads_share_one_memory(memory, place):
+def test_threads_share_one_store(memory, place):
     def write(number: int) -> None:
         memory.record_tags(
             {line: TagDescriptor(digest(str(number)), "m") for line in LINES}, place.now + timedelta(minutes=number)
@@ -95,8 +95,8 @@ def test_threads_share_one_memory(memory, place):
     assert len(memory.load_manifests([digest(str(number)) for number in range(32)])) == 32
 
 
-def test_who_waited_sees_what_was_written_meanwhile(place):
-    """Whatever a server's operator made the default: a view of the time before the wait would forget the other run."""
+def test_waiting_writer_sees_data_written_meanwhile(place):
+    """This does not depend on the server's default isolation level. A snapshot from before the wait is outdated."""
     if "postgresql" in place.opening:
         with place.database().open_for_writing() as connection:
             name = connection.engine.url.database
