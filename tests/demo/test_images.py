@@ -1,4 +1,4 @@
-"""Images by hand are what registries take, and the same bytes every time."""
+"""Made-up images are accepted by registries, and always consist of the same bytes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def config_of(made: PlatformImage) -> dict:
     return json.loads(made.blobs[0])
 
 
-def test_a_layer_holds_the_files_and_their_folders_in_order():
+def test_layer_contains_files_and_folders_in_order():
     packed = build_layer({"etc/os-release": b"ID=x\n", "a": b"1"})
     with tarfile.open(fileobj=io.BytesIO(packed.content)) as archive:
         assert [(member.name, member.isdir()) for member in archive] == [
@@ -47,13 +47,13 @@ def test_a_layer_holds_the_files_and_their_folders_in_order():
         assert archive.extractfile("etc/os-release").read() == b"ID=x\n"
 
 
-def test_the_same_content_is_the_same_image():
+def test_equal_content_results_in_equal_images():
     assert sample() == sample()
     assert build_layer({"a": b"1", "b": b"2"}) == build_layer({"b": b"2", "a": b"1"})
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
+def test_manifest_lists_blobs_by_digest_and_size(docker):
     made = convert_to_docker(sample()) if docker else sample()
     manifest = json.loads(made.content)
     descriptors = [manifest["config"], *manifest["layers"]]
@@ -64,7 +64,7 @@ def test_a_manifest_names_its_blobs_by_digest_and_size(docker):
     assert config_of(made)["rootfs"]["diff_ids"] == [item["digest"] for item in manifest["layers"]]
 
 
-def test_what_an_image_says_of_itself_is_in_its_config_and_its_annotations():
+def test_labels_and_annotations_are_in_config_and_manifest():
     east = datetime(2026, 2, 3, 5, tzinfo=timezone(timedelta(hours=1)))
     made = sample("linux/arm64/v8", labels={"version": "1"}, annotations={"source": "x"}, created=east)
     config = config_of(made)
@@ -74,12 +74,12 @@ def test_what_an_image_says_of_itself_is_in_its_config_and_its_annotations():
     assert json.loads(made.content)["annotations"] == {"source": "x"}
 
 
-def test_a_date_may_be_missing():
+def test_build_time_can_be_missing():
     assert "created" not in config_of(sample(created=None))
 
 
 @pytest.mark.parametrize("docker", [False, True])
-def test_an_index_lists_its_children_with_their_platforms(docker):
+def test_index_lists_images_with_their_platforms(docker):
     children = [sample("linux/amd64"), sample("linux/arm64/v8")]
     made = convert_to_docker(build_index(children)) if docker else build_index(children)
     listed = json.loads(made.content)
@@ -91,14 +91,14 @@ def test_an_index_lists_its_children_with_their_platforms(docker):
     assert made.media_type == listed["mediaType"] == (DOCKER_INDEX if docker else OCI_INDEX)
 
 
-def test_an_attestation_is_a_child_that_nothing_can_run():
+def test_attestation_has_an_unknown_platform():
     subject = sample()
     _, entry = json.loads(add_attestation(build_index([subject]), subject).content)["manifests"]
     assert entry["platform"] == {"os": "unknown", "architecture": "unknown"}
     assert entry["annotations"]["vnd.docker.reference.digest"] == subject.digest
 
 
-def test_roots_say_what_they_are_and_what_is_in_them():
+def test_root_file_systems_state_release_and_packages():
     debian, alpine = build_debian_root("12.11", PACKAGES), build_alpine_root("3.20.3", PACKAGES)
     assert b'VERSION_ID="12"' in debian["etc/os-release"]
     assert debian["etc/debian_version"] == b"12.11\n"
@@ -110,20 +110,20 @@ def test_roots_say_what_they_are_and_what_is_in_them():
 
 
 class TestStore:
-    def test_a_tag_moves_and_the_old_digest_stays(self):
+    def test_old_digest_stays_after_tag_is_updated(self):
         store, old, new = ImageStore(), sample(), sample(created=datetime(2026, 2, 1, tzinfo=UTC))
         store.set_tag("library/debian", "12", old)
         assert store.set_tag("library/debian", "12", new) == new.digest
         assert store.find_manifest("library/debian", "12").digest == new.digest
         assert store.find_manifest("library/debian", old.digest).content == old.content
 
-    def test_children_of_an_index_are_there_with_their_blobs(self):
+    def test_put_stores_images_of_an_index_with_their_blobs(self):
         store, child = ImageStore(), sample()
         store.put("library/debian", build_index([child]))
         assert store.find_manifest("library/debian", child.digest).content == child.content
         assert all(store.find_blob("library/debian", compute_digest(blob)) == blob for blob in child.blobs)
 
-    def test_what_is_removed_takes_its_tags_along(self):
+    def test_remove_deletes_tags_of_the_manifest(self):
         store, made = ImageStore(), sample()
         store.set_tag("library/debian", "12", made)
         store.set_tag("library/debian", "latest", made)
@@ -134,7 +134,7 @@ class TestStore:
         assert store.list_tags("library/debian") == {}
         assert store.list_tags("library/other") == {"12": made.digest}
 
-    def test_repositories_do_not_share(self):
+    def test_repositories_are_separate(self):
         store, made = ImageStore(), sample()
         store.set_tag("library/debian", "12", made)
         assert store.find_manifest("library/other", "12") is None
@@ -143,7 +143,7 @@ class TestStore:
 
 @pytest.mark.real("docker-registry")
 @pytest.mark.parametrize("docker", [False, True])
-def test_a_real_registry_takes_all_of_it_under_the_same_digests(docker):
+def test_real_registry_accepts_images_with_the_same_digests(docker):
     store = ImageStore()
     children = [sample(), sample("linux/arm64")]
     both = (

@@ -1,4 +1,4 @@
-"""The embedded registry answers as registries do, and follows its store."""
+"""The embedded registry responds like other registries, and serves the current content of its store."""
 
 from __future__ import annotations
 
@@ -50,16 +50,16 @@ def client(registry):
         yield session
 
 
-def test_it_is_on_loopback_alone(registry):
+def test_listens_only_on_loopback(registry):
     assert registry.host.startswith("127.0.0.1:")
 
 
-def test_the_base_answers(client):
+def test_base_path_returns_200(client):
     assert client.get("/v2/").json() == {}
 
 
 @pytest.mark.parametrize("reference", ["12", BOTH.digest])
-def test_a_manifest_comes_with_its_type_and_digest(client, reference):
+def test_get_manifest_returns_media_type_and_digest(client, reference):
     answer = client.get(f"/v2/library/debian/manifests/{reference}", headers=ACCEPT)
     assert answer.content == BOTH.content
     assert answer.headers["Content-Type"] == OCI_INDEX
@@ -67,7 +67,7 @@ def test_a_manifest_comes_with_its_type_and_digest(client, reference):
     assert answer.headers["ETag"] == f'"{BOTH.digest}"'
 
 
-def test_a_head_says_the_same_without_content(client):
+def test_head_returns_same_headers_without_content(client):
     whole = client.get("/v2/library/debian/manifests/12", headers=ACCEPT)
     head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
     assert head.content == b""
@@ -75,7 +75,7 @@ def test_a_head_says_the_same_without_content(client):
         assert head.headers[header] == whole.headers[header]
 
 
-def test_a_manifest_that_is_known_is_not_sent_again(client):
+def test_manifest_with_matching_etag_is_not_sent_again(client):
     known = ACCEPT | {"If-None-Match": f'"{BOTH.digest}"'}
     answer = client.get("/v2/library/debian/manifests/12", headers=known)
     assert (answer.status_code, answer.content) == (304, b"")
@@ -92,17 +92,17 @@ def test_a_manifest_that_is_known_is_not_sent_again(client):
         ("application/json", 404),
     ],
 )
-def test_an_index_is_for_those_who_accept_one(client, accept, status):
+def test_index_is_sent_only_to_clients_that_accept_it(client, accept, status):
     assert client.get("/v2/library/debian/manifests/12", headers={"Accept": accept}).status_code == status
 
 
-def test_blobs_are_served_by_digest(client):
+def test_serves_blobs_by_digest(client):
     for blob in CHILD.blobs:
         answer = client.get(f"/v2/library/debian/blobs/{compute_digest(blob)}")
         assert answer.content == blob
 
 
-def test_tags_are_listed(client, store):
+def test_lists_tags(client, store):
     store.set_tag("library/debian", "11", CHILD)
     assert client.get("/v2/library/debian/tags/list").json() == {"name": "library/debian", "tags": ["11", "12"]}
 
@@ -118,24 +118,24 @@ def test_tags_are_listed(client, store):
         ("/", "NAME_INVALID"),
     ],
 )
-def test_what_is_not_there_is_an_error_as_the_specification_words_it(client, path, code):
+def test_missing_object_is_an_error_of_the_specification(client, path, code):
     answer = client.get(path, headers=ACCEPT)
     assert answer.status_code == 404
     assert [error["code"] for error in answer.json()["errors"]] == [code]
 
 
-def test_nothing_can_be_written(client):
+def test_refuses_writes(client):
     for method in ("PUT", "POST", "PATCH", "DELETE"):
         assert client.request(method, "/v2/library/debian/manifests/12").status_code == 501
 
 
-def test_a_tag_that_moves_is_seen_at_once(client, store):
+def test_updated_tag_is_served_at_once(client, store):
     store.set_tag("library/debian", "12", CHILD)
     head = client.head("/v2/library/debian/manifests/12", headers=ACCEPT)
     assert head.headers["Docker-Content-Digest"] == CHILD.digest
 
 
-def test_requests_are_remembered_in_order(client, registry):
+def test_records_requests_in_order(client, registry):
     client.get("/v2/")
     client.head("/v2/library/debian/manifests/none")
     assert registry.served_requests == (
@@ -144,14 +144,14 @@ def test_requests_are_remembered_in_order(client, registry):
     )
 
 
-def test_a_hundred_requests_on_one_connection_do_not_wait_for_each_other(client):
+def test_hundred_requests_on_one_connection_are_fast(client):
     before = time.monotonic()
     for _ in range(100):
         client.get("/v2/library/debian/manifests/12")
     assert time.monotonic() - before < 100 * 0.04, "forty milliseconds is a delayed acknowledgement"
 
 
-def test_many_clients_are_served_at_once(registry):
+def test_serves_many_clients_in_parallel(registry):
     def ask(_):
         return requests.get(f"http://{registry.host}/v2/library/debian/manifests/12", headers=ACCEPT, timeout=5).content
 
@@ -159,7 +159,7 @@ def test_many_clients_are_served_at_once(registry):
         assert set(threads.map(ask, range(32))) == {BOTH.content}
 
 
-def test_a_connection_that_is_kept_open_does_not_outlive_it(store):
+def test_open_connection_is_closed_at_the_end(store):
     with requests.Session() as session:
         session.trust_env = False
         with LoopbackRegistry(store) as registry:
@@ -169,7 +169,7 @@ def test_a_connection_that_is_kept_open_does_not_outlive_it(store):
             session.get(f"http://{host}/v2/", timeout=5)
 
 
-def test_it_says_nothing_on_the_terminal(client, capfd):
+def test_prints_nothing(client, capfd):
     client.get("/v2/")
     client.get("/nowhere")
     assert capfd.readouterr() == ("", "")
