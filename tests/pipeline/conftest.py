@@ -3,7 +3,7 @@ import pytest
 
 @pytest.fixture
 def moved(loopback):
-    """Return a registry in which one tag moved on from what the files of most tests hold."""
+    """Return a registry with a tag that was updated since the digest that most tests' files contain."""
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     return loopback

@@ -1,4 +1,4 @@
-"""What tasks that no file names build of a repository, and what they may build."""
+"""Builds of a repository's Dockerfiles by registry tasks, certain and possible ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def surveyed(
 
 
 def closed(found: ExtractResult) -> dict[str, bool]:
-    """Return the paths of what a task builds, and whether that is certain."""
+    """Return the paths of the Dockerfiles that a task builds, and whether each build is certain."""
     return {
         place.path: place.digest_slot.is_certain
         for place in found.occurrences
@@ -151,7 +151,7 @@ def test_a_task_file_that_is_broken_or_too_large_may_build_anything(tmp_path):
 
 
 class ShortTree:
-    """A tree that a forge cut short, of whose files one cannot be read."""
+    """A tree that the forge truncated, with one file that cannot be read."""
 
     unlisted_folders = ()
 
@@ -193,7 +193,7 @@ def test_a_task_file_is_read_from_the_commit_that_the_run_looks_at(tmp_path):
 
 
 class Told:
-    """A registry that says what it is told to."""
+    """A registry that returns the given tasks, or raises the given error."""
 
     def __init__(self, registry: str, answer: tuple[BuildTask, ...] | RegistryError) -> None:
         self.registry, self._answer, self.asked = registry, answer, 0

@@ -1,4 +1,4 @@
-"""What `scan` says of each way in which a line can stand, asked of a registry on loopback."""
+"""Verdicts of `scan` for each state of a tag, with a registry on loopback."""
 
 import json
 from dataclasses import dataclass, field
@@ -112,14 +112,14 @@ def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
 def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alone(
     tmp_path, loopback, status_code, expected
 ):
-    """The config of the pinned image cannot be read; the index that it is one of is pinned as well."""
+    """The config of the pinned image cannot be read. The index that contains the image is pinned as well."""
     pinned = build_index([image_of("a")]).children[0]
     old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
     loopback.store.set_tag("library/python", "3.12", build_index([image_of("c"), image_of("d", "linux/arm64")]))
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python:3.12@{pinned.digest}\n"}
 
     def answer(received):
-        """Answer as the registry does, but for configs."""
+        """Respond like the registry, except to requests for configs."""
         if "/blobs/" in received.path:
             return Reply(status_code)
         stored = loopback.store.find_manifest(*received.path.removeprefix("/v2/").split("/manifests/"))
@@ -136,7 +136,7 @@ def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alon
 
 @dataclass
 class RecordsTold:
-    """Records what it is told."""
+    """Returns the given registry records."""
 
     known: dict = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""The dashboard: one issue that shows everything, obeys its boxes, and is written only when something changed."""
+"""The dashboard issue: its content, its checkboxes, and that it is written only if something changed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STANDS = {"local": LocalStand, "github": GitHubStand, "gitlab": GitLabStand}
 
 
 class Scene:
-    """A repository with a dashboard, and what people do to it."""
+    """A repository with a dashboard, and the actions of users on it."""
 
     def __init__(self, stand, loopback) -> None:
         self.stand = stand
@@ -42,7 +42,7 @@ class Scene:
         return self.stand.fleet().get_dashboard(repository).read()
 
     def change(self, board: DashboardIssue, **values) -> None:
-        """Change the issue as a person does."""
+        """Change the body of the issue like a user."""
         changed = replace(board, **values)
         if isinstance(self.stand, GitHubStand):
             (issue,) = self.stand.repository.issues

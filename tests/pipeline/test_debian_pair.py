@@ -1,7 +1,7 @@
-"""Two real images of one Debian release, held against Trivy's own two reports and the two lists of dpkg.
+"""Two real images of one Debian release, compared with Trivy's reports and dpkg's package lists.
 
-One is as it was published, the other has its updates. What is in them is nobody's choice here: every expectation is
-derived from their own lists of packages.
+One image is as it was published, and the other one has updates. Every expectation is derived from the images' own
+package lists.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ STATUS = "./var/lib/dpkg/status"
 
 @dataclass(frozen=True)
 class Installed:
-    """One stanza of dpkg's list."""
+    """One paragraph of dpkg's status file."""
 
     version: str
     source: str
@@ -49,7 +49,7 @@ class Installed:
 
 
 def read_status(root: Path) -> dict[str, Installed]:
-    """Read dpkg's own list out of a root, with as little code as its format allows (dpkg's deb822(5))."""
+    """Read dpkg's status file in a root file system, with as little code as its format (deb822(5)) allows."""
     with tarfile.open(root) as archive:
         listed = archive.extractfile(STATUS)
         assert listed is not None
@@ -67,7 +67,7 @@ def is_older(one: str, other: str) -> bool:
 
 
 class Pair:
-    """Both images in a registry, and a database in which everything that changed between them was a vulnerability."""
+    """Both images in a registry, and a database with a vulnerability for every package that changed between them."""
 
     def __init__(self, folder: Path, registry: DockerRegistry, cache: Path) -> None:
         self.status = {name: read_status(folder / f"{name}.tar") for name in ("older", "newer")}
@@ -84,7 +84,7 @@ class Pair:
         return {each.source: each.source_version for each in self.status[name].values()}
 
     def _database(self) -> VulnerabilityDatabase:
-        """One advisory for each source that moved, fixed by that, and one without a fix for some that did not."""
+        """Return a database in which updated source packages had a vulnerability, and some others still have one."""
         old, new = self.sources("older"), self.sources("newer")
         moved = sorted(source for source in old.keys() & new.keys() if is_older(old[source], new[source]))
         same = sorted(source for source in old.keys() & new.keys() if old[source] == new[source])[::7]
@@ -104,7 +104,7 @@ class Pair:
         return compare_scans(self.scans[old], self.scans[new])
 
     def reported(self, name: str) -> set[tuple[str, str]]:
-        """Return vulnerability and source as Trivy itself prints them, read by nothing of ours."""
+        """Return vulnerabilities and source packages as Trivy prints them, without using basebump's parser."""
         report = json.loads(self.stand.report(self.images[name]))
         packages = {each["ID"]: each for result in report["Results"] for each in result.get("Packages", ())}
         return {

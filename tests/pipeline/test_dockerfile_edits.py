@@ -1,4 +1,4 @@
-"""dockerfile-parse as the witness of edits: heard where it can read, silent where it cannot, and never a writer."""
+"""Verification of edits by dockerfile-parse, which counts only if it parses the file correctly."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def places(content):
 
 
 def edited(content):
-    """Return `content` with every open digest moved."""
+    """Return `content` after an update of every editable digest."""
     digests = (each.digest_slot for each in places(content) if isinstance(each, Occurrence))
     return apply_edits(content, [build_edit(slot, DIGEST) for slot in digests if isinstance(slot, EditSlot)])
 
@@ -42,7 +42,7 @@ def objects(before, after, places_after=None):
 
 
 def is_heard(content):
-    """Say whether the witness would see that one place of the file moved and we say that none did."""
+    """Return True if dockerfile-parse finds a change of one image that basebump's parser does not find."""
     return objects(content, edited(content), places(content))
 
 
@@ -106,7 +106,7 @@ def test_the_witness_is_not_heard_where_it_misreads(defect, content):
     ],
 )
 def test_what_its_writer_damages_is_never_written_by_it(defect, content):
-    """Its own writer is shown to damage the file, so that the claim is not empty."""
+    """The test first shows that the writer of dockerfile-parse damages the file."""
     after = edited(content)
     assert after.replace(f"@{DIGEST}".encode(), b"") == content
     assert after != content

@@ -1,4 +1,4 @@
-"""Trying one part after the other: what breaks is a problem of its own, and nothing is said twice."""
+"""Tests of one part of a config after the other: an error is a problem of its part, and no check is repeated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ WELL, WRONG = report_ok("web", "read", "it is there"), report_problem("web", "wr
 
 
 class Told:
-    """Yields what it is told, and then breaks where it is told to."""
+    """Yields the given checks, and then raises the given error."""
 
     def __init__(self, *checks, error=None):
         self.checks, self.error = checks, error

@@ -1,4 +1,4 @@
-"""Lines that are over, over many runs: a run looks at few of them, and knows of the others what earlier ones found."""
+"""Superseded tags over many runs: a run checks few tags, and uses the stored results for the others."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def remembering(loopback, tmp_path) -> Loopback:
 
 
 def run(tmp_path, loopback: Loopback, content: str, day: int):
-    """Scan a Dockerfile on a day; return the status and the successor of each place, and how often was asked."""
+    """Scan a Dockerfile on a day. Return the verdict on each reference, the number of requests, and the failures."""
     world = replace(loopback.world(), now=NOW + timedelta(days=day))
     before = len(loopback.registry.served_requests)
     tree = WorkTree(write_tree(tmp_path / "tree", {"Dockerfile": content}))
@@ -39,7 +39,7 @@ def run(tmp_path, loopback: Loopback, content: str, day: int):
 
 
 def fleet(loopback: Loopback, *later: str) -> str:
-    """Put images on the shelf, each with the tags that came `later`; return a Dockerfile of all of them."""
+    """Store images, each with the tags `later`. Return a Dockerfile that uses all of them."""
     names = [f"app-{number:02}" for number in range(COUNT)]
     for name in names:
         for tag in ("1.0.0", *later):
@@ -98,7 +98,7 @@ def test_a_line_that_moved_since_is_not_called_over_for_what_was_found_before(tm
 
 @dataclass
 class Announcing:
-    """Publishes a day for every image, until it is silent."""
+    """Announces an end-of-life date for every image, until it stops responding."""
 
     day: date | None
     is_silent: bool = False

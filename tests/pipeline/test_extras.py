@@ -1,4 +1,4 @@
-"""Labels, reviewers and merging by itself over whole runs: set once, healed, and never against people."""
+"""Labels, reviewers and automerge over whole runs: set once, completed after a killed run, and never against users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels, people, milestones and merging by itself over whole runs on GitLab, which sets most of it at once."""
+"""Labels, users, milestones and automerge over whole runs on GitLab, which sets most of them in one request."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def gitlab(make):
 
 @pytest.fixture
 def merging(make, moved):
-    """Return a GitLab whose pipelines run, while it is known that `new` brings nothing and `newer` does."""
+    """Return a GitLab with running pipelines; `new` introduces no vulnerabilities, and `newer` does."""
     knows(moved, old=(CVE,), new=(), newer=(OTHER,))
     return make("running")
 

@@ -1,4 +1,4 @@
-"""Which tags places may move to, and whose turn it is to be looked at for an end, asked of a registry on loopback."""
+"""The tags to which references may be updated, and the watched tags, with a registry on loopback."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -48,7 +48,7 @@ def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
 
 
 def refusing(status: int):
-    """Serve one image under every tag, and no lists of tags."""
+    """Serve one image under every tag, and refuse to list tags."""
     image = build("one for all")
 
     def answer(received: Received) -> Reply:

@@ -1,4 +1,4 @@
-"""Each rung of the ladder needs on GitHub just what the page says, whoever the token belongs to."""
+"""Each level of a run needs exactly the permissions on GitHub that the documentation lists, for every kind of token."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STANDS = {"fine-grained": GitHubStand, "app": GitHubAppStand}
 
 
 def _rungs():
-    """Return the permissions of each rung as the page has them, each with those below it."""
+    """Return the permissions of each level that the documentation lists, including those of lower levels."""
     (row,) = re.findall(r"^\| fine-grained token, GitHub App \|(.*)\|$", PAGE, re.MULTILINE)
     granted = {"metadata": "read"}
     for level, cell in zip(RunLevel, row.split("|"), strict=True):

@@ -1,4 +1,4 @@
-"""What the token of a job of GitLab's CI is good for: to report, by git and the few requests that it may make."""
+"""The token of a GitLab CI job suffices for reports, with git and the few API calls that the token may make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each rung of the ladder needs on GitLab just what the page says."""
+"""Each level of a run needs exactly the scope and the role on GitLab that the documentation lists."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{build('old').digest}\n"}
 
 
 def _rungs():
-    """Return the scope and the role of each rung as the page has them."""
+    """Return the scope and the role of each level that the documentation lists."""
     (row,) = re.findall(r"^\| personal, group or project access token \|(.*)\|$", PAGE, re.MULTILINE)
     said = ""
     for level, cell in zip(RunLevel, row.split("|"), strict=True):

@@ -1,4 +1,4 @@
-"""What goes into one proposal: a line of its own, a named group, a folder."""
+"""The updates in one proposal: those of a tag, of a named group, or of a folder."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ FILES = {
 
 @pytest.fixture
 def moved(loopback):
-    """A registry whose three images moved on from what the files hold."""
+    """A registry with three images that were updated since the digests in the files."""
     for line in (PYTHON, REDIS, NGINX):
         loopback.move(line.repository.rpartition("/")[2], line.tag, "old")
         loopback.move(line.repository.rpartition("/")[2], line.tag, "new")

@@ -1,4 +1,4 @@
-"""Files that GitHub keeps from a token: they are left out and named, and the rest is proposed."""
+"""Files that GitHub does not allow a token to change: they are left out and named, and the rest is proposed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n", WORKFLOW: JOB.format(OL
 
 
 def without_workflows(stand: GitHubStand) -> None:
-    """Take away what only workflows need."""
+    """Remove the permission to change workflows."""
     stand.token.can_write_workflows = False
     if isinstance(stand, GitHubAppStand):
         del stand.installation.permissions["workflows"]

@@ -1,4 +1,4 @@
-"""Labels by which people ask: to have a branch rebuilt, and to have back what somebody closed."""
+"""Labels with which users request that a branch is rebuilt, or that a closed proposal is opened again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many proposals a run opens, and what it says of those that wait."""
+"""The number of proposals that a run opens, and the reports of those that wait."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ FILES = {f"{name}/Dockerfile": f"FROM {name}:1@{OLD}\n" for name in NAMES}
 
 
 class FailingScanner(ToldScanner):
-    """Knows, and cannot say."""
+    """A scanner whose scans fail."""
 
     def scan(self, subject: ScanSubject) -> ScanOutcome:
         super().scan(subject)

@@ -1,4 +1,4 @@
-"""What is in the images of a move is asked where somebody scans them, and costs no run that nobody scans in."""
+"""Images are inspected only if a scanner scans them, so that runs without a scanner make no further requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.real("git")
 
 
 def push(loopback, content: str, **start):
-    """Point python:3.12 to an image of its own."""
+    """Point `python:3.12` to an image with the given start configuration."""
     made = build_index([build_image([build_layer({"a": content.encode()})], start_config=start)])
     return loopback.store.set_tag("library/python", "3.12", made)
 

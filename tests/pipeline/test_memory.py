@@ -1,4 +1,4 @@
-"""Runs that remember: what the next one asks, what it scans, and what happens where the memory cannot be written."""
+"""Runs with a state: the requests and scans of the next run, and a state that cannot be written."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def state(tmp_path):
 
 @pytest.fixture
 def remembering(loopback, state):
-    """A loopback registry with two images, and runs over a folder that remember in a file."""
+    """Return a registry with two images, and a state in a file."""
     loopback.move("python", "3.12", "old")
     loopback.move("python", "3.12", "new")
     loopback.move("redis", "7", "new")
@@ -64,7 +64,7 @@ def asked(loopback: Loopback, since: int = 0) -> list[str]:
 
 
 def looked_into(loopback: Loopback, *digests: Digest) -> list[str]:
-    """Return the two questions for what is in the first image of each index."""
+    """Return the two requests for the contents of the first image in each index."""
     questions = []
     for digest in digests:
         index = json.loads(loopback.store.find_manifest("library/python", digest).content)
@@ -182,7 +182,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
 
 
 def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, remembering, state):
-    """A trigger lets reading go on, as a full disk does."""
+    """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
         for table in ("sightings", "evidence"):
             connection.exec_driver_sql(
@@ -230,7 +230,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
 
 
 def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tmp_path, loopback, state):
-    """Each run sees one more build; the newest states a lower version than the file's, and the one before it, too."""
+    """Each run observes one more build. The two newest builds state lower versions than the file's image."""
     loopback.memory = memory_in(state)
 
     def stating(content: str, version: str):
@@ -256,7 +256,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
 def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_that_is_old_enough_is_taken(
     tmp_path, loopback, state
 ):
-    """A release for each day; what was never seen as the newest is not asked for."""
+    """There is a release for each day. A tag that was never observed as the newest one is not looked up."""
     loopback.memory = memory_in(state)
     rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))
     loopback.rulebook = replace(loopback.rulebook, rules=(rule,))

@@ -1,4 +1,4 @@
-"""What there is to say of an image: in the report, and in the proposal that people read before they merge."""
+"""Notes about an image in the report and in the proposal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.real("git")
 
 
 def behind(loopback, content: str):
-    """Return an index of amd64 alone that states a base which has moved."""
+    """Return an index for amd64 that states a base image which was updated since."""
     base = loopback.move("alpine", "3.21", "base")
     loopback.move("alpine", "3.21", "newer base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}

@@ -1,4 +1,4 @@
-"""A repository that has another bot move its images: what is left to that, and on which branch."""
+"""A repository in which another bot updates images: which images are left to that bot, and on which branch."""
 
 from __future__ import annotations
 

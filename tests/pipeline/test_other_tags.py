@@ -1,4 +1,4 @@
-"""What `scan` says of places that may move to other tags, asked of a registry on loopback."""
+"""Verdicts of `scan` on references that may be updated to other tags, with a registry on loopback."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Two runs over one repository at once: whatever one finds done by the other, the next ends where one alone would."""
+"""Two runs over one repository at the same time: the next run reaches the result of a single run."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TWO_LINES = {"Dockerfile": FILES["Dockerfile"] + "FROM redis:7\n"}
 
 
 class Meanwhile(Writes):
-    """Lets something happen right before one of the writes of a run, once."""
+    """Calls a function once, right before one of the writes of a run."""
 
     def __init__(self, write: int, happens: Callable[[], object]) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Meanwhile(Writes):
 
 
 class Play:
-    """A repository on a forge of its own, and runs over it."""
+    """A repository on a forge, and runs over it."""
 
     def __init__(self, forge, folder, loopback) -> None:
         folder.mkdir()
@@ -51,7 +51,7 @@ class Play:
         return self.loopback.run([self.stand.fleet()])
 
     def run_into(self, write: int) -> tuple[RunReport, bool]:
-        """Run, and let a whole other run go right before a write; say whether there was such a write."""
+        """Run, with another whole run right before a write. Return True if there was such a write."""
         others: list[RunReport] = []
         counter = Meanwhile(write, lambda: others.append(self.run()))
         report = self.loopback.run([CountedFleet(self.stand.fleet(), counter)])

@@ -1,4 +1,4 @@
-"""What a repository says itself: it makes the operator's policy stricter, never laxer, and a broken file stops it."""
+"""Config files of repositories: they only make the policy stricter, and a broken file stops the repository."""
 
 from __future__ import annotations
 

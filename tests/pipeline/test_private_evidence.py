@@ -1,4 +1,4 @@
-"""Runs whose scanner finds what not everybody may know, over repositories that everybody can read and others."""
+"""Runs with a private scanner, over public and private repositories."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NUMBERS = ("CVE-1900", "fixes 1", "1 critical", "Critical |", "Scanned", "known 
 
 @pytest.fixture
 def scanned(moved):
-    """Return a registry whose scanner is private."""
+    """Return a registry whose images are scanned by a private scanner."""
     moved.scanner = ToldScanner({OLD.digest: (FIXED, STAYS), NEW.digest: (STAYS,)})
     moved.is_private = lambda line: line.repository == "docker.io/library/python"
     return moved

@@ -1,4 +1,4 @@
-"""GitHub's own client, in Debian's build, reads what whole runs made: it knows GitHub's answers, and not ours."""
+"""GitHub's own client `gh` reads the results of whole runs, and confirms the fake server's responses."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def github(tmp_path):
 
 @pytest.fixture
 def gh(github, tmp_path):
-    """Run gh against the stand, which plays the proxy of its home's only host; return what it read."""
+    """Return a function that runs gh against the fake server and returns the JSON output."""
 
     def read(*arguments):
         command = [str(find_gh()), *arguments, "--repo", github.name]

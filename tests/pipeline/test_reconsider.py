@@ -1,4 +1,4 @@
-"""A request that people accepted waits, unless that would leave them with something that must not stay."""
+"""A request that users accepted waits, unless waiting would leave a dangerous image in the request."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ CRITICAL, LOW = finding("CVE-2026-1", Severity.CRITICAL), finding("CVE-2026-2", 
 
 @contextmanager
 def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
-    """A request that proposes NEW and is set to merge by itself, while its tag has moved on to NEWER."""
+    """Return a request that proposes NEW and has automerge, while its tag already points to NEWER."""
     stand = GitHubStand(folder, FILES)
     try:
         for content in ("old", "new"):
@@ -50,7 +50,7 @@ def accepted(folder, loopback: Loopback) -> Iterator[GitHubStand]:
 
 
 def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
-    """Return a state in which the tag was seen to point to digests, so many days ago."""
+    """Return a state with observations of the tag, each a number of days ago."""
     memory = DatabaseStateStore(Database.sqlite(path), lambda: NOW)
     for days, digest in seen.items():
         memory.record_tags({PYTHON: TagDescriptor(digest, "")}, NOW - timedelta(days=days))

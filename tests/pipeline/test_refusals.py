@@ -1,4 +1,4 @@
-"""Proposals that gates refuse are told of, with what they would be, and write nothing."""
+"""Proposals that gates refuse are reported, but nothing is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNSIGNED = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), requ
 
 @pytest.fixture
 def strict(loopback):
-    """Return a registry with a newer `python` and a newer `redis`, and a rule that `python` is signed."""
+    """Return a registry with updates of `python` and `redis`, and a rule that requires a signature for `python`."""
     for repository, tag in (("python", "3.12-slim"), ("redis", "7")):
         for content in ("old", "new"):
             loopback.move(repository, tag, content)

@@ -1,4 +1,4 @@
-"""A rule that requires scans, over runs whose scanner finds nothing out any more."""
+"""A rule that requires scans, in runs whose scanner no longer succeeds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the trouble of one image costs the others of its registry: nothing."""
+"""An error of one image does not affect the other images in its registry."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, work
 
 
 def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
-    """A registry of which all moved so far is asked by GET, and one that counts these by HEAD again."""
+    """A registry whose tags were all updated gets GET requests, until it limits them, and then HEAD requests."""
     rationed = {"RateLimit-Limit": "100;w=21600"}
 
     def answer(received: Received) -> Reply:
@@ -219,7 +219,7 @@ def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tm
 
 @pytest.mark.parametrize("status", [200, 404])
 def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_one(tmp_path, status):
-    """Both tags point to one image, which the first repository may list and not have."""
+    """Both tags point to the same image, which the first repository may list without having it."""
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 
     def answer(received: Received) -> Reply:

@@ -1,4 +1,4 @@
-"""The first weeks: repositories are taken on in waves, each with one proposal that people answer."""
+"""The rollout: repositories are onboarded in waves, each with one first proposal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`scan` over one tree: every status comes up, in the documents that scripts and people read."""
+"""Scans of one tree: every status, in the reports for scripts and for users."""
 
 import json
 from dataclasses import replace
@@ -280,7 +280,7 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
 
 
 def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
-    """Else what is not to be written would be, and nothing in its file could be proved."""
+    """Otherwise, a reference that must not be written would be edited, and no edit of the file could be verified."""
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     pinned = f"python:3.12@{old}"
     marked = f'{POD.format(image=pinned)}  - image: {pinned} # {{"$imagepolicy": "a:b"}}\n  # {pinned}\n'

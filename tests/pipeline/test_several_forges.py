@@ -1,4 +1,4 @@
-"""Several forges in one run: what they have in common is asked and scanned once."""
+"""Several forges in one run: images that they share are looked up and scanned once."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES = {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"}
 
 @pytest.fixture
 def fleets(tmp_path):
-    """Return a GitHub and a folder, whose repositories build on the same image, as two fleets that write."""
+    """Return two fleets, on GitHub and in a folder, whose repositories use the same image."""
     github = GitHubStand(tmp_path / "github", FILES)
     local = LocalStand(tmp_path / "local", FILES)
     yield [github.fleet(), local.fleet()]

@@ -1,4 +1,4 @@
-"""Runs that look for signatures: what is refused, what that does to proposals, and what it costs."""
+"""Runs that verify signatures: refused updates, the proposals, and the number of requests."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ OLD, NEW = build("old"), build("new")
 
 
 def sign(loopback, item, *keys, about=None):
-    """Attach bundles to an image of Docker Hub's `python`; a key signs a statement about the image, or another."""
+    """Attach signature bundles to an image of `python`. Each bundle signs this image, or another one."""
     made = [attachment(item, BUNDLE, dump(bundle(key, (about or item).digest))) for key in keys]
     loopback.store.set_tag("library/python", item.digest.replace(":", "-"), referrers_index(made))
 
 
 @pytest.fixture
 def signed(loopback):
-    """Return a registry whose old image is signed, and a run that trusts its signer."""
+    """Return a registry whose old image is signed, and a policy that trusts the signer."""
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     sign(loopback, OLD, KEY)

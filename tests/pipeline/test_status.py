@@ -1,4 +1,4 @@
-"""The status of a proposal's commit over whole runs: what it says, that it follows the evidence, what is refused."""
+"""The commit status of a proposal over whole runs: its text, its updates, and a status that the forge refuses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proposals where tags cannot be listed any more: what is open may still be wanted, and nobody could look."""
+"""Open proposals whose registry no longer lists tags: they stay open, because they may still be desired."""
 
 from __future__ import annotations
 

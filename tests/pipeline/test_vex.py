@@ -1,4 +1,4 @@
-"""What accepted authors answer for, from a scan to a proposal and over several runs."""
+"""VEX statements of accepted authors, from a scan to a proposal and over several runs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ANSWER = VexStatement(
 
 @pytest.fixture
 def moved(loopback) -> Loopback:
-    """Both images of a tag that moved, the older one with something critical."""
+    """Return the registry with an update whose old image has a critical vulnerability."""
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: ()})

@@ -1,4 +1,4 @@
-"""Workflows that basebump starts, over whole runs: once for each commit, and healed where a run was killed."""
+"""Workflows that basebump starts, over whole runs: once for each commit, also after a killed run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FILES = {
 
 
 class Job(GitHubStand):
-    """A GitHub as a job sees it that has workflows started."""
+    """A GitHub as a job with the permission to start workflows sees it."""
 
     dispatch: tuple[str, ...] = (CI,)
 
