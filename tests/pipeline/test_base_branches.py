@@ -140,21 +140,18 @@ def _kills(make, moved, prepare):
     """Kill a run before each of its writes; return how often, each healed by the next run."""
     clean = make()
     prepare(clean)
+    before = len(clean.writes)
     moved.run([clean.fleet()])
-    expected = _state(clean)
-    kills = 0
-    while True:
+    expected, writes = _state(clean), len(clean.writes) - before
+    for write in range(1, writes + 1):
         stand = make()
         prepare(stand)
-        stand.die_before(kills + 1)
-        try:
+        stand.die_before(write)
+        with pytest.raises(Killed):
             moved.run([stand.fleet()])
-        except Killed:
-            moved.run([stand.fleet()])
-        else:
-            return kills
-        kills += 1
-        assert _state(stand) == expected, f"killed before write {kills}"
+        moved.run([stand.fleet()])
+        assert _state(stand) == expected, f"killed before write {write}"
+    return writes
 
 
 @pytest.mark.slow

@@ -28,6 +28,7 @@ def private_key() -> str:
     return made.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
 
 
+@functools.cache
 def public_key() -> str:
     loaded = serialization.load_pem_private_key(private_key().encode(), password=None)
     form = serialization.PublicFormat.SubjectPublicKeyInfo
