@@ -9,16 +9,20 @@ from bot.model.rules import AutomergeConditions
 
 
 def can_automerge(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if the forge may merge an update automatically.
+    """Return True if the forge may merge an update automatically, according to the policy.
 
-    False if the policy does not allow automerge, or if it is unknown whether a condition is met.
+    The policy limits the size of the update (`max_update`), and can require scan results. Return False if a required
+    scan is missing.
     """
     conditions = update.tracked_image.policy.automerge
     return conditions is not None and _is_within_max_update(update, conditions) and _is_harmless(evidence, conditions)
 
 
 def is_automerge_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if an update would meet the conditions for automerge, but an image was not scanned."""
+    """Return True if only a missing scan prevents deciding whether an update may be merged automatically.
+
+    The policy allows automerge for updates of this size, but the old or the new image was not scanned.
+    """
     conditions = update.tracked_image.policy.automerge
     is_unknown = any(isinstance(outcome, NotScanned) for outcome in (evidence.old, evidence.new))
     return conditions is not None and _is_within_max_update(update, conditions) and is_unknown

@@ -1,4 +1,4 @@
-"""Base branches: those that the config selects, and the base branch for which a branch of basebump was created."""
+"""Base branches: which ones the config selects, and which base branch a branch of basebump was created for."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def match_branches(globs: Sequence[str], branches: Iterable[str]) -> list[str]:
 
 
 def get_literal_prefix(glob: str) -> str:
-    """Return the prefix that all branches matching `glob` have in common.
+    """Return the text before the first wildcard of `glob`. All matching branches start with it.
 
-    A forge can list branches by prefix, so other branches need not be listed.
+    With this prefix, a forge can list the matching branches without listing all branches of the repository.
     """
     return _WILDCARD.split(glob, maxsplit=1)[0]
 
@@ -28,7 +28,8 @@ def get_literal_prefix(glob: str) -> str:
 class BaseBranch:
     """The base branch that is processed now.
 
-    Other base branches of the same repository may have branches of basebump as well.
+    A repository can have several base branches. Its methods tell basebump's branches and requests for this base branch
+    from those for the other ones.
     """
 
     name: str | None
@@ -36,18 +37,22 @@ class BaseBranch:
     """The name of the branch if it is not the default branch, otherwise None."""
 
     def is_base_of_branch(self, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
-        """Return True if a branch of basebump was created for this base branch.
+        """Return True if one of basebump's branches was created to update this base branch.
 
-        The name of a desired branch (`is_desired`) proves this, because its hash depends on the base branch. For any
-        other branch with a commit of basebump (`is_ours`), the commit states the base branch (`stated_base`, None for
-        the default branch). A branch with commits of other people is assigned to the default branch, whose run leaves
-        it unchanged.
+        If the branch belongs to a proposal of this run (`is_desired`), the result is True, because the hash in the
+        branch name depends on the base branch. Otherwise, the base branch in the trailer of basebump's commit decides
+        (`stated_base`, None for the default branch). If the branch also has commits of other people (`is_ours` is
+        False), its trailer does not count and the branch belongs to the default branch. Such branches are left
+        unchanged.
         """
         return is_desired or (stated_base == self.non_default_name if is_ours else self.non_default_name is None)
 
     def is_base_of_request(self, target: str, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
-        """Return True if an open request belongs to this base branch.
+        """Return True if an open request of basebump updates this base branch.
 
-        Users may have changed the branch into which the request is merged (`target`).
+        `target` is the branch into which the request would be merged. Users can change it, so for a request that
+        belongs to no proposal of this run, both `target` and the base branch in the trailer of basebump's commit
+        (`stated_base`, None for the default branch) must be this base branch. If the branch also has commits of other
+        people (`is_ours` is False), only `target` decides.
         """
         return is_desired or (target == self.name and (stated_base == self.non_default_name or not is_ours))

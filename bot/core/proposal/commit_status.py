@@ -12,11 +12,10 @@ from bot.model.signature import SignatureUnknown, VerifiedSignature
 
 
 def build_status(evidence: Sequence[Evidence], *, needs_review: bool) -> CommitStatus | None:
-    """Return the commit status of a proposal.
+    """Return the commit status of a proposal, or None if neither a scanner nor signature checks are configured.
 
-    Return None if neither a scanner nor signature checks are configured. `needs_review` says whether a maintainer has
-    to review the request before merging it. Unknown evidence is not a failure, because the policy has already decided
-    that such an update is proposed.
+    The status is a failure if a maintainer has to review the request before merging it (`needs_review`), and a success
+    otherwise. Missing scan results alone are no failure: the policy allowed this update without them.
     """
     if not any(map(_has_evidence_source, evidence)):
         return None

@@ -1,4 +1,7 @@
-"""The dashboard of a repository: its content, and whether the dashboard issue is written, closed or left unchanged."""
+"""The dashboard: an issue in each repository that lists basebump's proposals and the images that are not updated.
+
+This module builds the content of the issue, and decides whether to write the issue, close it or leave it unchanged.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ _CURRENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class EntryView:
-    """One proposal in a list of the dashboard."""
+    """A proposal in one of the lists of the dashboard."""
 
     box: Box | None
     title: Plain | Link
@@ -40,7 +43,7 @@ class EntryView:
 
 @dataclass(frozen=True, slots=True)
 class ReferencesView:
-    """The image references that name the same image and are not updated, all for the same reason."""
+    """References to the same image (`repository:tag`) that are not updated, all for the same reason."""
 
     image: Text
     reason: Reason | None
@@ -80,16 +83,15 @@ class DashboardView:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to show to users. Skipped references alone are not worth showing."""
+        """Whether there is nothing to show to users. Skipped references alone do not count as content."""
         shown = (self.trouble, self.waiting, self.current, self.left, self.declined, self.failed)
         return not any((*shown, self.held, self.superseded, self.unknown))
 
 
 def build_dashboard(report: RepositoryReport, rows: int, *, is_public: bool = False) -> DashboardView:
-    """Return the dashboard of one repository. Each list has at most `rows` rows.
+    """Return the content of the dashboard for one repository. Each list is cut after `rows` entries.
 
-    With `is_public`, everyone can read the repository, so the dashboard does not name the registries that were
-    contacted.
+    If everyone can read the repository (`is_public`), the dashboard does not name the registries that were contacted.
     """
     verdicts = [_remove_hosts(each) for each in report.verdicts] if is_public else report.verdicts
     waiting = _list_entries(report.proposals, _WAITING, UserRequest.OPEN)
@@ -165,7 +167,8 @@ class DashboardStep(Enum):
 def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> DashboardStep:
     """Return what to do next with the dashboard issue.
 
-    `issue` is None if there is no issue yet. `body` is its desired text, and None if there is nothing to show. An issue
+    `issue` is the existing issue, or None if there is none. `body` is the text that the issue should have, or None if
+    the dashboard is empty. An issue that basebump closed is reopened when there is something to show again. An issue
     that a user closed stays closed.
     """
     if body is None:
@@ -178,7 +181,10 @@ def choose_dashboard_step(issue: DashboardIssue | None, body: str | None) -> Das
 
 
 def is_dashboard_body(body: str) -> bool:
-    """Return True if the body of an issue, created by basebump's account, is that of a dashboard."""
+    """Return True if `body` starts with the marker of a dashboard.
+
+    Check only issues that basebump's own account created, because anyone can write the marker.
+    """
     return body.startswith((_MARKER, _EMPTY_MARKER))
 
 

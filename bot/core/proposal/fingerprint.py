@@ -1,16 +1,16 @@
-"""Fingerprints of proposals. They show whether the text of an open request differs from the text of this run.
+"""Fingerprints of the texts of requests. They show whether the text of an open request must be replaced.
 
 A fingerprint consists of 16 hexadecimal digits:
 
 - 8 digits are a hash of the proposed changes.
-- 6 digits are a hash of the changes with their evidence.
+- 6 digits are a hash of the proposed changes together with the evidence, such as scan results.
 - 1 digit counts the images whose signatures could not be fetched.
-- 1 digit counts the other unknowns: images that were not scanned or whose contents could not be fetched, and lists and
-  documents that could not be read.
+- 1 digit counts other missing evidence: scans, image contents, the list of exploited vulnerabilities (KEV) and VEX
+  documents.
 
-If a proposal has several transitions, a dash and a bit mask follow. The mask marks the transitions with incomplete
-evidence, so that a text with evidence on one image is never replaced by a text that has evidence on another image
-instead.
+If a proposal updates several images, a dash and a bit mask may follow. Each bit stands for an image update (transition)
+with missing evidence. The mask is needed because counts stay equal if evidence on one image is new and evidence on
+another image is lost. A text with such a loss must not replace the old text.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ _VOLATILE_FIELDS = frozenset(
 
 
 def compute_fingerprint(view: ProposalView, evidence: Iterable[Evidence]) -> str:
-    """Return the fingerprint of a view.
+    """Return the fingerprint of the text that is rendered from `view`.
 
-    `evidence` is the evidence from which the view was built, in the order of the view's transitions.
+    `evidence` contains the evidence for each transition of the view, in the same order.
     """
     transition_evidence = list(evidence)
     unknown_signatures, other_unknowns = (
@@ -82,7 +82,7 @@ def _count_unknown_signatures(evidence: Evidence) -> int:
 
 
 def _count_other_unknowns(evidence: Evidence) -> int:
-    """Count the other unknowns: missing scans, lists that could not be read, and unknown image contents."""
+    """Count the missing evidence other than signatures: scans, image contents, and KEV or VEX data."""
     scans = (evidence.old, evidence.new)
     unscanned = sum(isinstance(each, NotScanned) and each != WITHHELD_SCAN for each in scans)
     unread = len(evidence.list_versions.unread_lists - {AdvisoryList.EPSS}) if evidence.list_versions is not None else 0
@@ -90,7 +90,7 @@ def _count_other_unknowns(evidence: Evidence) -> int:
 
 
 def _count_unknown_contents(evidence: Evidence) -> int:
-    """Count the images whose contents were requested but could not be fetched."""
+    """Count the images whose contents (packages and configuration) should have been fetched but are missing."""
     if evidence.contents is None:
         return 0
     old = [evidence.contents.old] if evidence.old is not None else []
@@ -98,15 +98,19 @@ def _count_unknown_contents(evidence: Evidence) -> int:
 
 
 def is_outdated(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if the text of a request has to be replaced, given its and the desired fingerprint.
+    """Return True if the text of a request must be replaced by the text of this run.
 
-    While both propose the same changes, a text with fewer scans or signatures never replaces a text with more of them.
+    `fingerprint` belongs to the current text, `desired_fingerprint` to the text of this run. A text is not replaced if
+    the new text proposes the same changes but lacks evidence that the current text has.
     """
     return fingerprint != desired_fingerprint and not has_less_evidence(fingerprint, desired_fingerprint)
 
 
 def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
-    """Return True if the desired text proposes the same changes as the current one, with less evidence."""
+    """Return True if both texts propose the same changes, but the text of this run lacks some of the evidence.
+
+    `fingerprint` belongs to the current text, `desired_fingerprint` to the text of this run.
+    """
     before, after = _parse_fingerprint(fingerprint), _parse_fingerprint(desired_fingerprint)
     if before.proposed != after.proposed:
         return False
@@ -116,7 +120,7 @@ def has_less_evidence(fingerprint: str, desired_fingerprint: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _FingerprintParts:
-    """The parts of a fingerprint that are compared separately."""
+    """The parts of a fingerprint that `has_less_evidence` compares."""
 
     proposed: str
     counts: str

@@ -1,6 +1,6 @@
-"""The lifecycle of a proposal, as one pure function.
+"""The lifecycle of a proposal: a pure function decides whether to open, update, close or leave its request.
 
-It computes the next step from the desired proposal, and from the requests that exist on the forge.
+The function compares the desired proposal of this run with the branch and the requests that exist on the forge.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from bot.model.request_attributes import NO_ATTRIBUTES
 
 
 def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -> Proposal:
-    """Return `desired` without its protected files if its branch was created without them.
+    """Return `desired` without its protected files if the existing branch was created without them.
 
     Protected files are those that the forge does not allow basebump to change. If a user requests a rebuild of the
-    branch, basebump tries to change them again.
+    branch, `desired` is returned unchanged, so that basebump tries to change the protected files again.
     """
     current_requests = [each for each in requests if each.state in (RequestState.OPEN, RequestState.BRANCH)]
     reduced = desired.without_protected
@@ -55,10 +55,12 @@ def omit_protected_files(desired: Proposal, requests: Iterable[RemoteRequest]) -
 def next_step(
     desired: Proposal | NoProposal, requests: Sequence[RemoteRequest], *, is_fully_resolved: bool, now: datetime
 ) -> ProposalStep | None:
-    """Return the next step for one branch; None if there is nothing to do and nothing to report.
+    """Return the next step for one branch of basebump, or None if there is nothing to do and nothing to report.
 
-    `requests` are the branch and its requests on the forge, newest request first. `is_fully_resolved` says whether all
-    data that the branch depends on was read in this run. If not, the branch and its request are never removed.
+    `requests` are all requests of the branch on the forge, newest first. A branch without an open request has an entry
+    of its own (`RequestState.BRANCH`). If some data on which the proposal depends could not be read in this run,
+    `is_fully_resolved` is False. In this case the branch and the text of an open request stay unchanged, and nothing is
+    closed or deleted.
     """
     open_request = next((each for each in requests if each.state is RequestState.OPEN), None)
     if open_request is not None:
@@ -87,7 +89,7 @@ def next_step(
 
 
 def _find_refusal(desired: Proposal, closed_requests: Sequence[RemoteRequest]) -> NoChange | None:
-    """Return a `NoChange` with the reason if users declined the proposal earlier; None if they did not."""
+    """Return a `NoChange` step with the reason if a user declined this proposal earlier; otherwise None."""
     declined_request = next((each for each in closed_requests if _is_declining(each, desired)), None)
     if declined_request is not None:
         return NoChange(desired.branch, NoChangeReason.DECLINED, declined_request)
@@ -127,12 +129,18 @@ def _plan_open_request(
 
 
 def _collect_user_requests(desired: Proposal, request: RemoteRequest) -> frozenset[UserRequest]:
-    """Return the actions that users request in the dashboard, by labels, or with checkboxes in the body."""
+    """Return all actions that users request for this proposal.
+
+    Users request actions in the dashboard, by labels on the request, or with checkboxes in the text of the request.
+    """
     return desired.user_requests | request.user_requests | {ask for ask, _ in parse_checkboxes(request.body)}
 
 
 def _should_rebuild(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if the branch must be rebuilt because the base branch changed."""
+    """Return True if the branch must be created again on top of the current base branch.
+
+    The `rebase` setting determines whether conflicts or new commits on the base branch require this.
+    """
     match desired.rebase:
         case Rebase.AUTO:
             return request.has_conflicts or (request.is_behind and request.must_be_current)
@@ -155,10 +163,10 @@ def _should_update_text(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def _find_wait_reason(request: RemoteRequest, desired: Proposal, now: datetime) -> NoChangeReason | None:
-    """Return why an open request is not updated yet; None if it is updated now.
+    """Return the reason to update the branch of an open request later, or None if it is updated now.
 
-    A request waits because an update costs its approval or another CI run. A request with conflicts does not wait,
-    because it cannot be merged even if it is approved.
+    An update can wait because it would discard a user's approval, or because it would start another CI run for a merely
+    newer digest. A request with conflicts does not wait, because nobody can merge it anyway.
     """
     if request.has_conflicts and desired.rebase is not Rebase.NEVER:
         return None
@@ -177,25 +185,29 @@ def _get_tags(targets: Iterable[Target]) -> set[str]:
 
 
 def can_be_declined(request_state: RequestState, body: str) -> bool:
-    """Return True if a user may have closed a request, so that the forge must be asked who closed it."""
+    """Return True if a request is closed and basebump did not withdraw it.
+
+    A user may then have declined the proposal by closing the request, so the caller must find out from the forge who
+    closed it.
+    """
     return request_state is RequestState.CLOSED and not parse_marker(body).is_withdrawn
 
 
 def _is_closed_by_user(closed_request: RemoteRequest) -> bool:
     """Return True if a user closed a request.
 
-    False if basebump withdrew the request, or if it was closed because its branch was deleted.
+    Return False if basebump withdrew the request, or if the request was closed because its branch was deleted.
     """
     return not parse_marker(closed_request.body).is_withdrawn and not closed_request.is_closed_by_branch_deletion
 
 
 def _is_muting(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request for the same tags and the policy extends it to later digests."""
+    """Return True if a user closed a request for the same tags, and by policy this declines later digests, too."""
     is_muting_close = _is_closed_by_user(closed_request) and desired.on_close is OnClose.LINE
     return is_muting_close and _get_tags(desired.targets) <= _get_tags(parse_marker(closed_request.body).targets)
 
 
 def _is_declining(closed_request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if a user closed a request for exactly these targets."""
+    """Return True if a user closed a request that proposed exactly the same tags and digests as `desired`."""
     declined_targets = set(parse_marker(closed_request.body).targets)
     return _is_closed_by_user(closed_request) and bool(declined_targets) and declined_targets == set(desired.targets)

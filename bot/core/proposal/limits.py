@@ -33,7 +33,7 @@ class OpenQueue:
 
 @dataclass(slots=True)
 class _OpenCounts:
-    """Counts of open proposals, and of the proposals that this run opens."""
+    """The counts that the limits are compared with: open requests, and proposals that this run decided to open."""
 
     open_by_repository: Counter[Hashable]
     new_by_repository: Counter[Hashable] = field(default_factory=Counter)
@@ -50,10 +50,10 @@ class _OpenCounts:
 
 
 def defer_proposals(queues: Sequence[OpenQueue], now: datetime) -> list[dict[str, DeferProposal]]:
-    """Return the proposals of each queue that have to wait, by branch and in the order of the queues.
+    """Return the proposals that have to wait. The list has one dictionary for each queue, with the branches as keys.
 
-    Proposals are opened in the order of their priority, across all repositories, so that a limit per run delays the
-    least important ones. A proposal that replaces a missing digest or that a user requests never has to wait.
+    Proposals are opened in the order of their priority across all repositories, so a limit per run delays the least
+    important ones. A proposal never has to wait if a user requests it, or if the digest in the file no longer exists.
     """
     deferred: list[dict[str, DeferProposal]] = [{} for _ in queues]
     open_counts = _OpenCounts(sum((Counter({queue.repository: queue.open_count}) for queue in queues), Counter()))
@@ -100,9 +100,10 @@ def is_schedule_open(schedule: ProposalSchedule, now: datetime) -> bool:
 
 
 def _get_sort_key(proposal: Proposal) -> tuple[int, int, datetime, str]:
-    """Return the sort key, by which the proposal with the highest priority comes first.
+    """Return a sort key for which the proposal with the highest priority comes first.
 
-    The number of fixed vulnerabilities counts first, then the age of the images in use. Unknown ages come last.
+    The priority depends first on how many exploited and then on how many critical vulnerabilities are fixed, and after
+    that on the age of the oldest image in use. Images of unknown age come last.
     """
     priority = proposal.priority
     never = datetime.max.replace(tzinfo=UTC)

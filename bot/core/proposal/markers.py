@@ -1,8 +1,8 @@
-"""Data that basebump stores in git and on the forge: trailers in commit messages, and markers in request bodies.
+"""Data that basebump stores in git and on the forge: trailers in commit messages, and markers in the text of requests.
 
-A trailer contains the intent of a commit (a hash of the values that basebump wrote). A marker is an HTML comment.
-Anyone with write access can change both, so they are parsed strictly. They are trusted only in combination with the
-branch, because the forge determines the author of a commit.
+The intent trailer contains a hash of the values that basebump wrote in the commit (the intent). A marker is an HTML
+comment with JSON. Anyone with write access can change both, so they are parsed strictly. They are only used for
+branches of basebump, and the forge determines who created the commits of a branch.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ not supported."""
 
 
 def format_intent_trailer(intent: str) -> str:
-    """Return the trailer line that stores `intent`, which consists of 16 hexadecimal digits."""
+    """Return the trailer line for a commit whose intent (16 hexadecimal digits) is `intent`."""
     return f"{_INTENT_TRAILER}: 1 {intent}"
 
 
 def append_trailers(message: str, intent: str, trailers: Sequence[str], base: str | None = None) -> str:
-    """Return a commit message that ends with `trailers` and the intent trailer as its last paragraph.
+    """Return the commit message with a last paragraph that consists of `trailers` and basebump's own trailers.
 
-    `base` is the base branch, or None if it is the default branch.
+    basebump's own trailers state the intent, and the base branch (`base`) if it is not the default branch.
     """
     base_trailer = [f"{_BASE_TRAILER}: {base}"] if base is not None else []
     return "\n\n".join([message.strip(), "\n".join([*trailers, *base_trailer, format_intent_trailer(intent)])]) + "\n"
 
 
 def parse_intent(message: str) -> str | None:
-    """Return the intent that a commit message states.
+    """Return the intent in the trailer of a commit message.
 
-    Return None unless the last paragraph consists only of trailers, and exactly one of them is an intent trailer.
+    Return None if there is not exactly one intent trailer, or if the last paragraph contains other lines than trailers.
     """
     trailers = _find_trailers(message, _INTENT_TRAILER)
     match = _INTENT_PATTERN.fullmatch(trailers[0]) if len(trailers) == 1 else None
@@ -62,13 +62,16 @@ def parse_intent(message: str) -> str | None:
 
 
 def parse_base_branch(message: str) -> str | None:
-    """Return the base branch that a commit message states; None stands for the default branch."""
+    """Return the base branch in the trailer of a commit message. None stands for the default branch."""
     trailers = _find_trailers(message, _BASE_TRAILER)
     return trailers[0].removeprefix(f"{_BASE_TRAILER}: ") if len(trailers) == 1 else None
 
 
 def _find_trailers(message: str, key: str) -> list[str]:
-    """Return the trailers with this key. Empty if the last paragraph does not consist only of trailers."""
+    """Return the trailers of the message whose key is `key`.
+
+    The result is empty if the last paragraph of the message contains other lines than trailers.
+    """
     paragraphs = message.rstrip().rpartition("\n\n")
     lines = paragraphs[2].split("\n")
     if not paragraphs[1] or not all(_ANY_TRAILER.fullmatch(line) for line in lines):
@@ -78,7 +81,7 @@ def _find_trailers(message: str, key: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class StatusAttempt:
-    """A commit status that basebump set on a commit, or that the forge refused."""
+    """A commit status that basebump tried to set on a commit. The forge may have refused it."""
 
     commit: str
     """The commit hash, shortened by `shorten_commit`."""
@@ -87,7 +90,7 @@ class StatusAttempt:
 
 @dataclass(frozen=True, slots=True)
 class BodyMarker:
-    """The content of the marker in a request's body; the defaults if the marker cannot be parsed."""
+    """The data in the marker of a request's text. Without a valid marker, all fields have their defaults."""
 
     targets: tuple[Target, ...] = ()
     report: str | None = None
@@ -103,7 +106,10 @@ class BodyMarker:
 
 
 def shorten_commit(commit: str) -> str:
-    """Return the part of a commit hash that markers store. It tells the commits of a branch apart."""
+    """Return the first digits of a commit hash, as they are stored in markers.
+
+    They only have to distinguish the commits of one branch.
+    """
     return commit[:12]
 
 
@@ -132,15 +138,15 @@ def render_marker(marker: BodyMarker) -> str:
 
 
 def parse_marker(body: str) -> BodyMarker:
-    """Return the content of the last marker in a body; the defaults if it is malformed or there is none."""
+    """Return the data of the last marker in the text of a request. Without a valid marker, return `BodyMarker()`."""
     start = body.rfind(_OPENING)
     return _parse_content(_extract_content(body, start)) if start >= 0 else BodyMarker()
 
 
 def mark_withdrawn(body: str) -> str:
-    """Return the body with a marker that says that basebump withdrew the request.
+    """Return the text of a request with a marker which records that basebump itself closed the request.
 
-    If the body has no marker that can be parsed, a marker is appended.
+    If the text has no valid marker, a new one is appended.
     """
     marker = parse_marker(body)
     if marker == BodyMarker():
@@ -150,9 +156,9 @@ def mark_withdrawn(body: str) -> str:
 
 
 def record_status(body: str, commit: str, status: CommitStatus) -> str:
-    """Return the body with the status and its commit stored in the marker.
+    """Return the text of a request with a marker which records that basebump tried to set `status` on `commit`.
 
-    The body is returned unchanged if it has no marker that can be parsed.
+    If the text has no valid marker, it is returned unchanged.
     """
     marker = parse_marker(body)
     if marker == BodyMarker():
@@ -161,9 +167,9 @@ def record_status(body: str, commit: str, status: CommitStatus) -> str:
 
 
 def record_started_commit(body: str, commit: str) -> str:
-    """Return the body with the commit for which workflows were started stored in the marker.
+    """Return the text of a request with a marker which records that workflows were started for `commit`.
 
-    The body is returned unchanged if it has no marker that can be parsed.
+    If the text has no valid marker, it is returned unchanged.
     """
     marker = parse_marker(body)
     return (
@@ -174,14 +180,17 @@ def record_started_commit(body: str, commit: str) -> str:
 
 
 def _replace_marker(body: str, marker: BodyMarker) -> str:
-    """Return the body with its last marker replaced by `marker`."""
+    """Return the text of a request with its last marker replaced by `marker`."""
     start = body.rfind(_OPENING)
     end = start + len(_OPENING) + len(_extract_content(body, start)) + len(_CLOSING)
     return body[:start] + render_marker(marker) + body[end:]
 
 
 def _extract_content(body: str, start: int) -> str:
-    """Return the content of the marker at `start`; empty if it does not end within MAX_MARKER_LENGTH."""
+    """Return the JSON in the marker that starts at `start`.
+
+    Return an empty text if the marker has no end, or is longer than MAX_MARKER_LENGTH.
+    """
     inside = start + len(_OPENING)
     end = body.find(_CLOSING, inside, start + MAX_MARKER_LENGTH)
     return body[inside:end] if end >= 0 else ""

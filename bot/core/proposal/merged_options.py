@@ -14,23 +14,24 @@ from bot.model.request_attributes import RequestAttributes
 
 
 def is_only_aged(update: ImageUpdate) -> bool:
-    """Return True if the policy delays the update until a minimum age, and its image has reached this age.
+    """Return True if an update is proposed now only because the new image has reached the minimum age of the policy.
 
-    The image was then published some time ago.
+    The tag itself already pointed to the new image some time ago. Such an update is less urgent than one for a new
+    image.
     """
     is_old_enough = update.candidates[0].matures_at is None
     return update.cause is UpdateCause.MOVED and bool(update.tracked_image.policy.min_age) and is_old_enough
 
 
 def collect_schedules(updates: Iterable[ImageUpdate]) -> tuple[ProposalSchedule, ...]:
-    """Return all schedules of the policies. The proposal is opened only while every schedule allows it."""
+    """Return the schedules of all policies. A proposal is opened only at times that every schedule allows."""
     return tuple(sorted({each for update in updates for each in update.tracked_image.policy.schedules}, key=repr))
 
 
 def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
-    """Return which updates are declined when a user closes the proposal.
+    """Return which updates a user declines by closing the proposal.
 
-    Later digests are declined as well only if every policy says so.
+    If all policies say so, closing also declines later digests. Otherwise, closing declines only the proposed digests.
     """
     return (
         OnClose.LINE
@@ -40,7 +41,10 @@ def determine_on_close(updates: Iterable[ImageUpdate]) -> OnClose:
 
 
 def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
-    """Return the labels, reviewers and assignees of all policies, and the first milestone by name."""
+    """Return the attributes of the request: the labels, reviewers and assignees of all policies, and one milestone.
+
+    If the policies name several milestones, the alphabetically first one is used.
+    """
     policies = [update.tracked_image.policy for update in updates]
     return RequestAttributes(
         labels=_merge_names(policy.labels for policy in policies),
@@ -51,15 +55,18 @@ def merge_attributes(updates: Iterable[ImageUpdate]) -> RequestAttributes:
 
 
 def determine_rebase(updates: Iterable[ImageUpdate]) -> Rebase:
-    """Return when the branch is rebuilt. `never` in any policy takes precedence, then `always`."""
+    """Return when the branch is created again because its base branch changed.
+
+    If the policies differ, `never` takes precedence over `always`, and `always` over `auto`.
+    """
     modes = {update.tracked_image.policy.rebase for update in updates}
     return next((each for each in (Rebase.NEVER, Rebase.ALWAYS) if each in modes), Rebase.AUTO)
 
 
 def compute_priority(evidence: Iterable[Evidence]) -> ProposalPriority:
-    """Return the priority of a proposal, from the fixed vulnerabilities and the age of the images in use.
+    """Return the priority of a proposal: how many vulnerabilities it fixes, and the age of the oldest image in use.
 
-    Evidence that is unknown does not count.
+    Images whose vulnerability changes or build times are unknown do not contribute.
     """
     all_evidence = list(evidence)
     fixed = [finding for each in all_evidence if each.delta is not None for finding in each.delta.fixed]

@@ -1,4 +1,4 @@
-"""Attributes of a request (labels, commit status, …) that an open request lacks, or that must be removed from it."""
+"""Attributes of an open request (labels, commit status, …) that must be set, and automerge that must be disabled."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ another run follows within this time. Attributes that the forge refuses are not 
 def find_missing_attributes(
     request: RemoteRequest, desired: Proposal, now: datetime, *, is_changing: bool
 ) -> RequestAttributes:
-    """Return the attributes that must be set on a request.
+    """Return the attributes to set on an open request. The result has `automerge=False` if automerge must be disabled.
 
-    Attributes that users removed are not set again. `is_changing` says whether the request is updated now. Its desired
-    attributes may then have changed as well.
+    Labels, reviewers and similar attributes are set only on recent requests, or if this run changes the branch or the
+    text (`is_changing`). If users removed them, they are not set again. The commit status and the start of workflows
+    are set if the last commit lacks them.
     """
     attributes = NO_ATTRIBUTES
     is_recent = any(now - each < RETRY_PERIOD for each in (request.opened_at, request.committed_at) if each is not None)
@@ -38,7 +39,11 @@ def find_missing_attributes(
 
 
 def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if automerge stays enabled because only missing evidence in this run speaks against it."""
+    """Return True if automerge stays enabled although the evidence of this run does not allow it.
+
+    This is the case if basebump enabled automerge for the same changes earlier, and this run merely lacks evidence that
+    was available then, such as a scan.
+    """
     marker = parse_marker(request.body)
     was_enabled = marker.has_automerge and request.intent == desired.intent and marker.report is not None
     return (
@@ -47,28 +52,29 @@ def is_automerge_kept(request: RemoteRequest, desired: Proposal) -> bool:
 
 
 def is_accepted(request: RemoteRequest) -> bool:
-    """Return True if a user accepted the request.
+    """Return True if a user approved the request, queued it for merging, or enabled automerge.
 
-    A user can also accept it by enabling automerge with basebump's account.
+    If basebump's account enabled automerge but the marker in the text does not record this, a user did it with that
+    account.
     """
     return request.is_accepted or (request.has_automerge and not parse_marker(request.body).has_automerge)
 
 
 def _is_status_missing(request: RemoteRequest, desired: Proposal) -> bool:
-    """Return True if basebump has not tried to set a status on the last commit.
+    """Return True if basebump has not yet tried to set a commit status on the last commit, and should do this now.
 
-    This happens after a merge of the base branch or an interrupted run. False if the text of the request shows other
-    evidence than this run has, because the status is then set together with the text.
+    A status is missing after a merge of the base branch or an interrupted run. If the text of the request has other
+    evidence than this run, the result is False, because the status is set later, together with the new text.
     """
     marker = parse_marker(request.body)
     return not _has_status_attempt(request, marker) and marker.report == desired.report_fingerprint
 
 
 def find_missing_on_last_commit(request: RemoteRequest, desired: Proposal) -> RequestAttributes:
-    """Return the attributes that the last commit of an unchanged request lacks.
+    """Return the commit status and the workflow starts that the last commit of an otherwise unchanged request lacks.
 
-    These are the status of an earlier commit and the start of workflows. They are missing if the last commit is not the
-    commit for which basebump set them.
+    Both belong to a commit, so they are missing after somebody merges the base branch into the branch. The status is
+    that of the earlier commit, because the text of the request still shows the evidence for that status.
     """
     marker = parse_marker(request.body)
     is_status_missing = desired.attributes.status is not None and not _has_status_attempt(request, marker)

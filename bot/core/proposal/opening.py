@@ -1,4 +1,7 @@
-"""Whether a proposal is worth opening, now or later. Proposals that are already open are not considered here."""
+"""The `open_when` condition of policies, which delays proposals until their updates are important enough.
+
+Proposals that are already open are not considered here.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +30,9 @@ _TEMPORARY_REASONS = frozenset(
 
 
 def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> datetime | None:
-    """Return the earliest time at which one of the updates makes the proposal worth opening.
+    """Return the time from which a proposal may be opened according to `open_when`, or None if it may be opened now.
 
-    Return None if the proposal can be opened now.
+    One update that meets its condition is enough for the whole proposal. The result is NEVER if no update will meet it.
     """
     return min(
         (_compute_update_opening_time(update, evidence) for update, evidence in updates),
@@ -39,7 +42,11 @@ def compute_opening_time(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> dat
 
 
 def is_awaiting_evidence(updates: Iterable[tuple[ImageUpdate, Evidence]]) -> bool:
-    """Return True if a proposal must wait because the vulnerability changes of an update are unknown."""
+    """Return True if a proposal must wait because evidence is missing.
+
+    Missing evidence is a scan that failed, or the list of exploited vulnerabilities if it could not be read. The key
+    `when_unknown` of the policy determines whether a proposal waits for it.
+    """
     return any(_is_update_awaiting_evidence(update, evidence) for update, evidence in updates)
 
 
@@ -48,9 +55,10 @@ def _get_time_or_minimum(at: datetime | None) -> datetime:
 
 
 def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> datetime | None:
-    """Return when an update makes its proposal worth opening; None if it already does.
+    """Return the time from which one update meets its `open_when` condition, or None if it meets the condition now.
 
-    The result is also None if the images were not compared, because `when_unknown` decides about that.
+    An update that has no condition, or that replaces a withdrawn or missing digest, meets it. If the vulnerabilities of
+    the images were not compared, the result is None as well, because `is_awaiting_evidence` decides about such updates.
     """
     condition = update.tracked_image.policy.open_when
     if condition is None or evidence.delta is None or update.cause is not UpdateCause.MOVED:
@@ -63,9 +71,9 @@ def _compute_update_opening_time(update: ImageUpdate, evidence: Evidence) -> dat
 
 
 def _compute_expiry(condition: OpenCondition, evidence: Evidence) -> datetime | None:
-    """Return when the image in use becomes too old to wait any longer for fixes.
+    """Return when the image in use becomes so old that its update is proposed even without fixes.
 
-    Return None if the policy has no such age, or if the build time of the image is unknown.
+    Return None if the policy sets no such age (`or_older_than`), or if the build time of the image is unknown.
     """
     built_at = evidence.old.created if isinstance(evidence.old, Scan) else None
     return built_at + condition.or_older_than if built_at is not None and condition.or_older_than is not None else None
@@ -89,7 +97,10 @@ def _is_update_awaiting_evidence(update: ImageUpdate, evidence: Evidence) -> boo
 
 
 def _is_list_unknown(update: ImageUpdate, evidence: Evidence) -> bool:
-    """Return True if opening depends on the list of exploited vulnerabilities, which could not be read."""
+    """Return True if the condition needs the list of exploited vulnerabilities (KEV), but this list could not be read.
+
+    If the update fixes no vulnerabilities at all, the list is not needed.
+    """
     condition = update.tracked_image.policy.open_when
     if condition is None or condition.must_fix is not AdvisoryList.KEV or evidence.delta is None:
         return False

@@ -1,4 +1,4 @@
-"""Reports on proposals that are not opened because gates refuse their updates."""
+"""Reports on proposals that are not opened because all their updates were refused, for example for scan results."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from bot.model.vocabulary import ProposalOutcome
 def report_refusals(
     decisions: Iterable[Decision], base: str | None, prefix: str, reported_branches: Collection[str]
 ) -> Iterator[ProposalReport]:
-    """Yield a report for each proposal that gates refuse completely.
+    """Yield a report for each branch whose updates were all refused. `base` is None for the default branch.
 
-    If gates refuse only some updates of a branch, the others are proposed. Such a branch already has a report, so it is
-    in `reported_branches`, and gets no other report here.
+    A branch of which only some updates were refused has a proposal with the others. It is in `reported_branches`, and
+    gets no report here. `prefix` is the prefix of all branches of basebump.
     """
     refused = [decision for decision in decisions if isinstance(decision, RefusedUpdate)]
     for update_group, updates in build_update_groups(
@@ -36,6 +36,6 @@ def report_refusals(
 
 
 def _list_reasons(refused: Iterable[RefusedUpdate], update_group: UpdateGroup, base: str | None) -> tuple[str, ...]:
-    """Return the distinct reasons for which updates of a group are refused, in the order of `refused`."""
+    """Return the reasons for which updates of `update_group` were refused, each once, in the order of `refused`."""
     about = (each for each in refused if get_update_group(each.update.tracked_image, base) == update_group)
     return tuple(dict.fromkeys(each.reason.sentence for each in about))

@@ -1,4 +1,7 @@
-"""Rendering of templates. A sandbox keeps untrusted text intact, and bodies are shortened to the forge's limit."""
+"""Rendering of templates. A sandbox prevents templates from breaking up untrusted text.
+
+If a text exceeds the forge's limit, it is rendered again with shorter lists.
+"""
 
 from __future__ import annotations
 
@@ -32,22 +35,22 @@ _BLANK_LINES = re.compile(r"\n{3,}")
 
 
 class BodyTooLongError(BasebumpError):
-    """The body exceeds the limit of the forge even without any rows."""
+    """The text exceeds the forge's limit even if all lists in it are empty."""
 
 
 class TemplateFailedError(BasebumpError):
-    """A template uses a forbidden operation or an unknown name, or it renders nothing."""
+    """A template uses a forbidden operation or an undefined name, or renders an empty commit message."""
 
 
 class _TemplateSandbox(ImmutableSandboxedEnvironment):
-    """A sandbox in which templates can show a text, but cannot call its methods, slice it or index it."""
+    """A sandbox in which templates can show a text as a whole, but cannot slice it, index it or call its methods."""
 
     def is_safe_attribute(self, obj: object, attr: str, value: object) -> bool:
         return not _is_rendered(obj) and super().is_safe_attribute(obj, attr, value)
 
     def getitem(self, obj: object, argument: object) -> object:
         if _is_rendered(obj):
-            raise SecurityError("text cannot be sliced or indexed; hint: a template can only show a text as a whole")
+            raise SecurityError("a template cannot slice or index a text; hint: show the text as a whole")
         return super().getitem(obj, argument)
 
 
@@ -59,8 +62,8 @@ def _is_rendered(value: object) -> bool:
 def compile_template(source: str) -> Template:
     """Compile a template in the sandbox. Undefined names are errors, and only ALLOWED_FILTERS exist.
 
-    Raises jinja2's TemplateError if the template is invalid or uses a forbidden operation. Rendering the compiled
-    template may raise it as well.
+    Raises jinja2's TemplateError if the template is invalid or slices a text. Other forbidden operations raise
+    TemplateError when the compiled template is rendered.
     """
     sandbox = _TemplateSandbox(
         undefined=StrictUndefined, keep_trailing_newline=True, trim_blocks=True, lstrip_blocks=True
@@ -68,26 +71,26 @@ def compile_template(source: str) -> Template:
     sandbox.filters = {name: sandbox.filters[name] for name in ALLOWED_FILTERS}
     sandbox.globals = {"Severity": {severity.name: severity for severity in Severity}}
     if any(sandbox.parse(source).find_all(nodes.Slice)):  # slices are compiled to Python's own, without `getitem`
-        raise SecurityError("text cannot be sliced or indexed; hint: a template can only show a text as a whole")
+        raise SecurityError("a template cannot slice or index a text; hint: show the text as a whole")
     return sandbox.from_string(source)
 
 
 def render_body(source: str, view_builder: Callable[[int], ProposalView], limit: int) -> str:
-    """Render the body of a proposal, with as many rows as fit into `limit` characters.
+    """Render the text of a proposal in at most `limit` characters, with as many list rows as fit.
 
-    `view_builder` builds the view for a given number of rows. Raises BodyTooLongError if the body does not fit even
-    without rows, and TemplateFailedError if the template fails.
+    `view_builder` builds the view with at most the given number of rows in each list. Raises BodyTooLongError if the
+    text does not fit even with empty lists, and TemplateFailedError if the template fails.
     """
     return _render_within_limit(source, "proposal", view_builder, limit)
 
 
 def render_dashboard(source: str, view_builder: Callable[[int], DashboardView], limit: int) -> str:
-    """Render a dashboard. Limit and exceptions are those of `render_body`."""
+    """Render the text of a dashboard. Parameters and exceptions are those of `render_body`."""
     return _render_within_limit(source, "dashboard", view_builder, limit)
 
 
 def render_comparison(source: str, view_builder: Callable[[int], ComparisonView], limit: int) -> str:
-    """Render a comparison of two images. Limit and exceptions are those of `render_body`."""
+    """Render a comparison of two images. Parameters and exceptions are those of `render_body`."""
     return _render_within_limit(source, "comparison", view_builder, limit)
 
 
@@ -97,7 +100,7 @@ def render_title(source: str, head: HeadView) -> str:
 
 
 def render_message(source: str, head: HeadView) -> str:
-    """Render a commit message without trailers.
+    """Render a commit message. Trailers are added later, by `append_trailers`.
 
     Raises TemplateFailedError if the template fails or the message is empty.
     """
@@ -111,7 +114,9 @@ def _render_template(source: str, views: Mapping[str, object]) -> str:
     try:
         return compile_template(source).render(views)
     except TemplateError as error:
-        raise TemplateFailedError(f"a template cannot be rendered: {error}; hint: correct or remove it") from None
+        raise TemplateFailedError(
+            f"a template cannot be rendered: {error}; hint: fix it, or remove it from the config"
+        ) from None
 
 
 def _render_within_limit(source: str, view_name: str, view_builder: Callable[[int], object], limit: int) -> str:
@@ -119,4 +124,7 @@ def _render_within_limit(source: str, view_name: str, view_builder: Callable[[in
         body = _BLANK_LINES.sub("\n\n", _render_template(source, {view_name: view_builder(rows)}))
         if len(body) <= limit:
             return body
-    raise BodyTooLongError(f"the text has {len(body)} characters without any list rows, but the forge allows {limit}")
+    raise BodyTooLongError(
+        f"the text has {len(body)} characters even with empty lists, but the forge allows {limit}; "
+        "hint: shorten the template"
+    )

@@ -1,4 +1,4 @@
-"""The content of titles and commit messages. It is plain text without markup, limited to harmless characters."""
+"""The data that templates for titles and commit messages can use. They must be plain text of harmless characters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLAIN_PATH = re.compile(r"[A-Za-z0-9._/-]{1,100}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class TagUpdateView:
-    """The update of one tag."""
+    """The new digest for one tag, and the digest that it replaces."""
 
     line: Plain
     """The canonical repository and the tag."""
@@ -35,7 +35,10 @@ class TagUpdateView:
 
 @dataclass(frozen=True, slots=True)
 class HeadView:
-    """The content of titles and commit messages. Within one `version`, names are only added, never renamed."""
+    """The data for titles and commit messages.
+
+    Names may be added to it. They are only renamed or removed when `version` changes.
+    """
 
     version: int
     headline: Plain
@@ -53,8 +56,9 @@ def build_head(
     deltas: Iterable[VulnerabilityDelta | None],
     exploited_ids: Collection[str] = (),
 ) -> HeadView:
-    """Return the view of one proposal for its title and commit message.
+    """Return the data for the title and the commit message of one proposal.
 
+    `deltas` are the vulnerability changes of its images, None for each image for which they are unknown.
     `exploited_ids` are the ids of vulnerabilities that are known to be exploited.
     """
     fixed = [finding for delta in deltas if delta is not None for finding in delta.fixed]
@@ -80,10 +84,10 @@ def _build_tag_update_view(update: ImageUpdate) -> TagUpdateView:
 
 
 def build_headline(update_group: UpdateGroup, updates: Sequence[ImageUpdate]) -> str:
-    """Return the title of a proposal. It names the images, and the folder and base branch if they are set.
+    """Return the default title of a proposal. It names the images, folder, base branch and group.
 
-    Examples: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`,
-    `Update redis:7 and 3 more images (weekly)`.
+    Examples: `Update python:3.12-slim to 4f3c2a1b9d0e`, `Update node:22.1.0 to 22.1.3 in web on release/1`, `Update
+    redis:7 and 3 more images (weekly)`.
     """
     if update_group.is_onboarding:
         base_suffix = f" on {update_group.base}" if _PLAIN_PATH.fullmatch(update_group.base or "") else ""

@@ -1,6 +1,7 @@
-"""Grouping of updates into proposals: which updates belong together, and the branch, targets and intent of a group.
+"""Grouping of updates into proposals: all updates of a tag, or of a group that the config names, become one proposal.
 
-The name of a branch depends only on the tag or the named group, so that each run finds the branches of earlier runs.
+The branch name of a proposal depends only on the tag or the name of the group, on the folder if proposals are split by
+folder, and on the base branch. So each run finds the branches of earlier runs.
 """
 
 from __future__ import annotations
@@ -28,26 +29,28 @@ _REPEATED_SEPARATOR = re.compile(r"([.-])\1+")
 
 
 def build_tag_key(tag_ref: TagRef, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text whose hash is part of the branch name for one tag.
+    """Return the text from which the hash in the branch name is computed, for the proposal of one tag.
 
-    `folder` is set if proposals are split by folder, and `base` if the base branch is not the default branch.
+    `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
     """
     return _build_key(f"line:{tag_ref}", folder, base)
 
 
 def build_group_key(group: str, folder: str | None = None, base: str | None = None) -> str:
-    """Return the text whose hash is part of the branch name for a named group.
+    """Return the text from which the hash in the branch name is computed, for the proposal of a group in the config.
 
-    `folder` and `base` are as in `build_tag_key`.
+    `folder` is None unless proposals are split by folder, and `base` is None for the default branch.
     """
     return _build_key(f"group:{group}", folder, base)
 
 
 def build_branch_name(prefix: str, source: TagRef | str, key: str) -> str:
-    """Return `<prefix><slug>-<hash>`, or `<prefix><hash>` if `source` has no characters for a slug.
+    """Return the branch name `<prefix><slug>-<hash>`, for example `basebump/python-3.12-slim-1f2e3d4c`.
 
-    `source` is a tag or the name of a group. The slug is made from it, so that users recognise the branch. The result
-    is a valid branch name (https://git-scm.com/docs/git-check-ref-format) if `prefix` followed by a letter is one.
+    `source` is the tag or the name of the group. The slug is derived from `source`, so that users recognise the branch.
+    If `source` contains no characters that are allowed in a slug, the name is `<prefix><hash>`. `key` is the text to
+    hash. The name is a valid branch name if `prefix` plus a letter is valid
+    (https://git-scm.com/docs/git-check-ref-format).
     """
     digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()[:HASH_DIGITS]
     slug = _build_slug(source if isinstance(source, str) else f"{source.repository.rpartition('/')[2]}-{source.tag}")
@@ -76,7 +79,10 @@ _EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class UpdateGroup:
-    """The subject of one proposal: a tag or a named group, and a folder if proposals are split by folder."""
+    """The updates that belong to one proposal, described by their tag or by the name of their group in the config.
+
+    If proposals are split by folder, the group contains only updates in `folder`.
+    """
 
     subject: TagRef | str
     folder: str | None = None
@@ -84,7 +90,7 @@ class UpdateGroup:
     """The base branch; None if it is the default branch."""
 
     def get_branch(self, prefix: str) -> str:
-        """Return the name of the branch, which does not depend on digests, files or the order of rules."""
+        """Return the branch name of the proposal. It does not depend on digests, files or the order of rules."""
         if isinstance(self.subject, str):
             source = "all-images" if self.is_onboarding else self.subject
             return build_branch_name(prefix, source, build_group_key(self.subject, self.folder, self.base))
@@ -92,17 +98,20 @@ class UpdateGroup:
 
     @property
     def is_onboarding(self) -> bool:
-        """Whether the group contains all updates of a repository, for its first proposal."""
+        """Whether this is the group of a repository's first proposal, which contains all updates of the repository."""
         return self.subject == _EVERYTHING
 
 
 def build_onboarding_group(base: str | None) -> UpdateGroup:
-    """Return the group for all updates of a repository. A group in the config cannot have the same name."""
+    """Return the group of a repository's first proposal, which contains all updates.
+
+    The config does not allow its name, `*`, for other groups.
+    """
     return UpdateGroup(_EVERYTHING, base=base)
 
 
 def get_update_group(tracked_image: TrackedImage, base: str | None) -> UpdateGroup:
-    """Return the group of an image reference. `base` is None for the default branch."""
+    """Return the group to which the updates of an image reference belong. `base` is None for the default branch."""
     policy = tracked_image.policy
     match policy.split_by:
         case SplitBy.NOTHING:
@@ -117,7 +126,11 @@ def get_update_group(tracked_image: TrackedImage, base: str | None) -> UpdateGro
 def build_update_groups(
     updates: Iterable[ImageUpdate], base: str | None, *, all_at_once: bool
 ) -> dict[UpdateGroup, tuple[ImageUpdate, ...]]:
-    """Return the updates by group. Each group becomes one proposal. Their order is always the same."""
+    """Return the updates by group, sorted by branch name. Each group becomes one proposal.
+
+    With `all_at_once`, all updates are in one group, that of the first proposal of a repository. `base` is None for the
+    default branch.
+    """
     groups: dict[UpdateGroup, list[ImageUpdate]] = defaultdict(list)
     for update in updates:
         groups[build_onboarding_group(base) if all_at_once else get_update_group(update.tracked_image, base)].append(
@@ -127,9 +140,10 @@ def build_update_groups(
 
 
 def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
-    """Return the targets as `repository:tag@digest`.
+    """Return the new images of a proposal as a sorted list of `repository:tag@digest`, without duplicates.
 
-    If they are too long for a body, return a single target with a hash of all of them.
+    Targets are stored in the text of the request. If they are too long for it, the result is a single text with a hash
+    of all of them.
     """
     transitions = map(get_first_transition, updates)
     targets = sorted({f"{transition.new_tag_ref}@{transition.new}" for transition in transitions})
@@ -139,9 +153,10 @@ def list_targets(updates: Iterable[ImageUpdate]) -> tuple[Target, ...]:
 
 
 def compute_intent(updates: Iterable[ImageUpdate]) -> str:
-    """Return the intent of a commit: 16 hexadecimal digits that are a hash of all written values.
+    """Return the intent of a commit: 16 hexadecimal digits of a hash of all values that the commit writes.
 
-    The path and locator of each value are part of the hash.
+    The hash covers the file and the position (locator) of each value, so the same values at other positions give
+    another intent.
     """
     written_values = sorted(
         (update.occurrence.path, update.occurrence.locator, format_value(update.candidates[0])) for update in updates
@@ -150,12 +165,12 @@ def compute_intent(updates: Iterable[ImageUpdate]) -> str:
 
 
 def format_value(candidate: UpdateCandidate) -> str:
-    """Return the written value: the digest, with its tag in front if the tag changes."""
+    """Return the value that is written into a file: the digest, or `tag@digest` if the tag changes."""
     return candidate.digest if candidate.tag is None else f"{candidate.tag}@{candidate.digest}"
 
 
 def list_proposed_images(updates: Iterable[ImageUpdate]) -> tuple[ProposedImage, ...]:
-    """Return the updated images. An image occurs once for each digest that is replaced."""
+    """Return the updated images, sorted. An image in several files occurs once for each old digest."""
     images = {
         ProposedImage(
             reference=f"{update.occurrence.reference.name}:{update.tracked_image.tag_ref.tag}",

@@ -20,7 +20,10 @@ _TICKED_CHECKBOX = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """The start of a list item with an unticked checkbox. A description of the action follows it."""
+    """The Markdown of an unticked checkbox, such as `- [ ] <!-- basebump:rebase -->`.
+
+    The template adds the description of the action after it.
+    """
 
     ask: UserRequest
     branch: str = ""
@@ -42,13 +45,14 @@ def parse_labels(labels: Iterable[str]) -> frozenset[UserRequest]:
 
 
 def get_labels(user_requests: Iterable[UserRequest]) -> tuple[str, ...]:
-    """Return the labels that stand for these actions. Actions without a label are left out."""
+    """Return the labels that request `user_requests`. An action that cannot be requested by a label is left out."""
     return tuple(label for label, ask in REQUEST_LABELS.items() if ask in user_requests)
 
 
 def parse_checkboxes(body: str) -> frozenset[tuple[UserRequest, str]]:
-    """Return the actions that users requested with checkboxes, each with its branch.
+    """Return the action of each ticked checkbox, with the branch that the action applies to.
 
-    The branch is empty in the body of a proposal.
+    Checkboxes in the text of a request name no branch, because they apply to the branch of this request. For them, the
+    branch is an empty text.
     """
     return frozenset((UserRequest(ask), branch) for ask, branch in _TICKED_CHECKBOX.findall(body))

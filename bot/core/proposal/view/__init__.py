@@ -1,4 +1,5 @@
-"""The data that templates can use. The classes are public, frozen and versioned, and all untrusted text is a `Text`.
+"""The data that templates can use. All classes are frozen, and all untrusted text in them is a `Text`.
 
-Templates of users depend on the names here, so names are only added, and never renamed within one `version`.
+Templates of users depend on the names here. So names are only added, and never renamed as long as `version` stays the
+same.
 """

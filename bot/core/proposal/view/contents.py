@@ -59,9 +59,10 @@ class PackagesView:
 
 @dataclass(frozen=True, slots=True)
 class AspectView:
-    """One property that differs. For lists, `old` has the removed items and `new` the added items.
+    """One property of the images that differs, such as the user or the environment variables.
 
-    A long list is truncated and ends with the number of omitted items.
+    If the property is a list, `old` contains the removed items and `new` the added items. Long lists are cut and end
+    with the number of omitted items.
     """
 
     aspect: ImageAspect
@@ -95,7 +96,7 @@ _CHANGE_ORDER = (
 
 
 def build_packages_view(changes: Iterable[PackageChange], rows: int) -> PackagesView:
-    """Return the view of package changes, with at most `rows` rows."""
+    """Return the data on package changes. The list has at most `rows` rows."""
     found = sorted(changes, key=lambda each: (_CHANGE_ORDER.index(each.kind), each.type, each.name))
     counted = Counter(each.kind for each in found)
     return PackagesView(
@@ -115,18 +116,18 @@ def build_packages_view(changes: Iterable[PackageChange], rows: int) -> Packages
 
 
 def list_latest_versions(versions: Sequence[str]) -> tuple[Text | Plain, ...]:
-    """Return the latest versions of a package, after the number of earlier ones if there are too many.
+    """Return the last MAX_VERSIONS of `versions`, which are in ascending order.
 
-    `versions` is sorted in ascending order.
+    If there are more versions, the result begins with their number, such as `3 others`.
     """
     earlier = len(versions) - MAX_VERSIONS
     return (*([Plain(f"{earlier} others")] if earlier > 0 else []), *map(Text, versions[-MAX_VERSIONS:]))
 
 
 def build_contents_view(contents: TransitionContents | None, rows: int) -> ContentsView | None:
-    """Return the view of the differences, with at most `rows` items in each list.
+    """Return the data on the differences between both images, or None if the contents of either image are unknown.
 
-    Return None if the contents of either image are unknown.
+    Each list has at most `rows` items.
     """
     changes = list_aspect_changes(contents)
     if changes is None or contents is None or contents.old is None or contents.new is None:

@@ -41,7 +41,7 @@ class UpdateType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FileView:
-    """One changed file."""
+    """A file that the proposal changes."""
 
     path: Text
     line_numbers: tuple[int, ...]
@@ -102,7 +102,7 @@ class ProposalView:
 
 @dataclass(frozen=True, slots=True)
 class PlatformView:
-    """The scans of both images for one of several platforms."""
+    """The scans of the old and the new image for one platform. It exists only if several platforms were scanned."""
 
     platform: Text
     before: ScanView | None
@@ -111,7 +111,7 @@ class PlatformView:
 
 @dataclass(frozen=True, slots=True)
 class TransitionView:
-    """The update of one image from one digest to another."""
+    """The update of one image from one digest to another (a transition)."""
 
     reference: Text
     new_tag: Text | None
@@ -156,7 +156,11 @@ def build_proposal_view(
     is_first: bool = False,
     protected_files: Sequence[str] = (),
 ) -> ProposalView:
-    """Return the view of one proposal. Each list has at most `rows` rows."""
+    """Return the data for the text of one proposal. Each list has at most `rows` rows.
+
+    `is_first` is True for the first proposal of a repository. `protected_files` are files that the proposal leaves out,
+    because the forge does not allow basebump to change them.
+    """
     by_transition: dict[Transition, list[ImageUpdate]] = {}
     for update in updates:
         by_transition.setdefault(get_first_transition(update), []).append(update)
@@ -197,7 +201,10 @@ def build_proposal_view(
 def _list_transition_notes(
     transitions: Iterable[Transition], updates: Mapping[Transition, Iterable[ImageUpdate]]
 ) -> Iterator[tuple[Transition, Sequence[str]]]:
-    """Yield each transition with the notes of all its references. A note is not repeated for the same tag."""
+    """Yield each image update (transition) with the notes of all references in it.
+
+    If several transitions are for the same tag, a note that they share is only listed with the first one.
+    """
     listed_notes: set[tuple[TagRef, str]] = set()
     for each in transitions:
         notes = [

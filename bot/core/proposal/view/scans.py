@@ -107,7 +107,10 @@ class DeltaView:
 
 
 def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: int) -> ScanView:
-    """Return the view of one scan. `contents` supply the build time if the scanner does not report it."""
+    """Return the data on one scan. Each list has at most `rows` rows.
+
+    If the scan does not state when the image was built, the build date comes from `contents`.
+    """
     stated_time = contents.created if contents is not None else None
     match outcome:
         case NotScanned(reason=why):
@@ -127,14 +130,14 @@ def build_scan_view(outcome: ScanOutcome, contents: ImageContents | None, rows: 
 
 
 def format_day(moment: datetime | None) -> Text | None:
-    """Return the day of `moment`, which is precise enough to show an age; None if there is no time."""
+    """Return the date of `moment` as text: `2027-01-31`. Return None if `moment` is None."""
     return Text(f"{moment:%Y-%m-%d}") if moment is not None else None
 
 
 def build_delta_view(delta: VulnerabilityDelta, evidence: Evidence, rows: int) -> DeltaView:
-    """Return the view of the changes between the two scans. Each list has at most `rows` rows.
+    """Return the data on the vulnerability changes between two scans. Each list has at most `rows` rows.
 
-    `delta` are the changes, and `evidence` contains both scans.
+    `delta` contains the changes, and `evidence` both scans.
     """
     lists = (delta.fixed, delta.introduced, delta.remaining)
     fixed, introduced, remaining = (_sort_exploited_first(each, evidence)[:rows] for each in lists)
@@ -171,7 +174,7 @@ def _build_suppressed_view(suppressed: SuppressedFinding) -> SuppressedFindingVi
 
 
 def _sort_exploited_first(findings: Sequence[Finding], evidence: Evidence) -> Sequence[Finding]:
-    """Sort exploited vulnerabilities first. Otherwise, the order (worst first) stays the same."""
+    """Move exploited vulnerabilities to the front. The order is otherwise kept (worst first)."""
     exploited_ids = evidence.exploited_ids or frozenset()
     return sorted(findings, key=lambda finding: finding.id not in exploited_ids)
 
