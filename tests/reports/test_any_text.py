@@ -25,7 +25,7 @@ ANY = st.one_of(SHARP, st.text(st.characters(codec=None)), st.sampled_from(["", 
 
 @given(ANY)
 @example(HOSTILE)
-def test_documents_for_scripts_are_ascii_and_hold_the_text_as_it_is(word):
+def test_json_documents_are_ascii_and_preserve_text(word):
     report = hostile_report(word)
     document = render_run_document(report)
     assert document.isascii()
@@ -38,7 +38,7 @@ def test_documents_for_scripts_are_ascii_and_hold_the_text_as_it_is(word):
 @given(ANY)
 @settings(max_examples=50)
 @example(HOSTILE)
-def test_sarif_is_valid_and_its_messages_hold_nothing_that_acts(word):
+def test_sarif_is_valid_and_escapes_messages(word):
     text = render_report_sarif(hostile_report(word))
     assert text.isascii()
     for run in read_sarif(text):
@@ -48,7 +48,7 @@ def test_sarif_is_valid_and_its_messages_hold_nothing_that_acts(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_the_summary_keeps_its_tables_and_shows_texts_only_as_code(word):
+def test_summary_keeps_tables_and_shows_text_as_code(word):
     shown = render_markdown_summary(hostile_report(word))
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
     assert {row.count("|") for row in rows} == {5}
@@ -65,7 +65,7 @@ def test_the_summary_keeps_its_tables_and_shows_texts_only_as_code(word):
 
 @given(ANY)
 @example(HOSTILE)
-def test_the_text_has_no_control_character_and_no_command_of_a_ci_service(word):
+def test_text_has_no_control_characters_or_ci_commands(word):
     text = render_run_text(hostile_report(word))
     assert {unicodedata.category(character) for character in text if character != "\n"} & {"Cc", "Cf", "Cs"} == set()
     assert "##[" not in text

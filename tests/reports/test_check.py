@@ -45,7 +45,7 @@ def hostile(text: str) -> CheckReport:
     return report(*places, since=text, root=text, unsupported=(unread,), failed=[failure(text, text)])
 
 
-def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
+def test_text_counts_all_findings_and_sorts_lines_by_file():
     text = render_check_text(
         report(
             place(ViolationKind.GONE, line_number=9),
@@ -62,7 +62,7 @@ def test_every_finding_counts_and_lines_are_in_the_order_of_the_files():
     ]
 
 
-def test_what_could_not_be_done_is_said_after_the_findings():
+def test_text_lists_failures_after_findings():
     text = render_check_text(report(failed=[failure(), failure("ghcr.io")]))
     assert text.splitlines() == [
         "Nothing was found in 0 image references.",
@@ -73,7 +73,7 @@ def test_what_could_not_be_done_is_said_after_the_findings():
     ]
 
 
-def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
+def test_sarif_has_a_rule_for_each_violation_but_not_for_notes():
     places = [place(fault, line_number=line, notes=("a note",)) for line, fault in enumerate(ViolationKind, 1)]
     (run,) = read_sarif(render_check_sarif(report(*places, failed=[failure()])))
     assert [(each["ruleId"], each["level"]) for each in run["results"]] == [
@@ -86,7 +86,7 @@ def test_every_fault_is_a_rule_of_sarif_and_a_note_is_none():
     assert said == ["docker.io: no answer", *(f"Dockerfile:{line}: a note" for line in range(1, 5))]
 
 
-def test_rules_that_one_place_breaks_are_told_apart():
+def test_several_violations_of_one_reference_are_separate_results():
     broken = tuple(Violation(ViolationKind.POLICY, "a message", breach) for breach in ViolatedRule)
     found = report(CheckedOccurrence(verdict(OccurrenceStatus.UP_TO_DATE), broken))
     (run,) = read_sarif(render_check_sarif(found))
@@ -99,7 +99,7 @@ def test_rules_that_one_place_breaks_are_told_apart():
     assert [each["check_name"] for each in issues] == [f"basebump/policy/{breach}" for breach in ViolatedRule]
 
 
-def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_rest():
+def test_annotations_are_errors_for_findings_and_failures_else_notices():
     text = render_check_annotations(
         report(place(ViolationKind.GONE, path="a,b:c/100%", notes=("a note",)), failed=[failure()])
     )
@@ -111,13 +111,13 @@ def test_annotations_are_errors_for_findings_and_failures_and_notices_for_the_re
     ]
 
 
-def test_places_that_share_a_line_are_annotated_once():
+def test_references_on_one_line_are_annotated_once():
     found = report(place(ViolationKind.GONE, locator="a"), place(ViolationKind.GONE, locator="b"))
     assert render_check_annotations(found).count("::error") == 1
     assert len(json.loads(render_check_code_quality(found))) == 2
 
 
-def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
+def test_junit_has_a_case_for_each_reference_and_failure():
     statuses = [(status, next(iter(REASONS_BY_STATUS[status]), None)) for status in OccurrenceStatus]
     places = [
         place(status=status, reason=reason, line_number=line) for line, (status, reason) in enumerate(statuses, 1)
@@ -138,7 +138,7 @@ def test_junit_has_a_case_for_every_place_and_for_what_could_not_be_done():
     assert counts == {"tests": str(len(tags)), "failures": "1", "errors": "1", "skipped": "1"}
 
 
-def test_nothing_from_outside_acts_in_a_log():
+def test_text_has_no_commands_from_outside():
     lines = render_check_text(hostile(HOSTILE)).splitlines()
     assert not [line for line in lines if line.startswith("::") or "##[" in line or "\x1b" in line]
     assert len(lines) == 9
@@ -147,7 +147,7 @@ def test_nothing_from_outside_acts_in_a_log():
     )
 
 
-def test_nothing_from_outside_acts_in_sarif():
+def test_sarif_escapes_text_from_outside():
     (run,) = read_sarif(render_check_sarif(hostile(HOSTILE)))
     said = [*run["results"], *run["invocations"][0]["toolExecutionNotifications"]]
     assert any("evil.example" in each["message"]["text"] for each in said)
@@ -156,7 +156,7 @@ def test_nothing_from_outside_acts_in_sarif():
 
 
 @given(st.text(st.characters(), max_size=40) | st.sampled_from([HOSTILE, "]]>", "\ufffe", "\0", "\ud800", "--><x/>"]))
-def test_any_text_leaves_every_document_whole(text):
+def test_every_document_stays_valid_with_any_text(text):
     found = hostile(text)
     (suite,) = ET.fromstring(render_check_junit(found))
     assert [[each.tag for each in case] for case in suite] == [["failure", "system-out"], ["skipped"], ["error"]]
@@ -177,5 +177,5 @@ def test_any_text_leaves_every_document_whole(text):
 @pytest.mark.parametrize(
     "write", [render_check_text, render_check_junit, render_check_annotations], ids=lambda write: write.__name__
 )
-def test_a_long_text_from_outside_does_not_flood_a_log(write):
+def test_long_text_is_shortened(write):
     assert len(write(hostile("x" * 100_000))) < 20_000

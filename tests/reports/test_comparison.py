@@ -59,7 +59,7 @@ def inside(user: str, revision: str, size: int) -> ImageContents:
     return ImageContents(digest("inside"), config, size, source="https://github.com/acme/web", revision=revision)
 
 
-def test_packages_and_how_an_image_starts_are_said():
+def test_shows_changes_of_packages_and_image_config():
     old = scan(CRITICAL, packages=(InstalledPackage("debian", "tar", "1"), InstalledPackage("debian", "bash", "2")))
     new = scan(packages=(InstalledPackage("debian", "tar", "2"),))
     contents = TransitionContents(inside("app", "a" * 40, 7_000_000), inside("root", "b" * 40, 8_000_000))
@@ -74,7 +74,7 @@ def test_packages_and_how_an_image_starts_are_said():
     assert "<details><summary>Packages: 1 upgraded, 1 removed</summary>" in shown
 
 
-def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
+def test_shows_exploited_and_epss_score_with_each_finding():
     asked = ListVersions(date(2026, 11, 24), date(2026, 11, 25))
     listed = comparison(exploited_ids=frozenset({CRITICAL.id}), epss_scores={CRITICAL.id: 0.913}, list_versions=asked)
     text = render_comparison_text(listed)
@@ -88,14 +88,14 @@ def test_what_is_exploited_and_how_likely_that_is_stands_beside_each_finding():
     assert "critical, **known exploited** | 91.3 % |" in markdown(listed)
 
 
-def test_a_list_that_could_not_be_read_makes_that_unknown_and_not_false():
+def test_unread_list_makes_exploited_and_score_null():
     unread = comparison(list_versions=ListVersions(unread_lists=frozenset({AdvisoryList.KEV})))
     assert "The list `kev` could not be read." in render_comparison_text(unread)
     assert json.loads(render_comparison_document(unread))["fixed"][0]["exploited"] is None
     assert "Whether any of it is known to be exploited could not be looked up." in markdown(unread)
 
 
-def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
+def test_suppressed_findings_are_listed_separately_and_not_counted():
     new = replace(scan(HIGH), set_aside=(SuppressedFinding(CRITICAL, "not affected", "acme's VEX"),))
     aside = comparison(new=new)
     text = render_comparison_text(aside)
@@ -107,7 +107,7 @@ def test_what_somebody_answers_for_is_apart_and_counted_nowhere():
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
-def test_what_was_not_scanned_is_said_and_never_a_number(why):
+def test_image_that_was_not_scanned_has_a_reason_and_no_counts(why):
     unknown = comparison(old=NotScanned(why, "a detail"))
     text = render_comparison_text(unknown)
     assert "The effect of the update is not known." in text
@@ -121,14 +121,14 @@ def test_what_was_not_scanned_is_said_and_never_a_number(why):
     assert [result.get("baselineState") for result in run["results"]] == [None]
 
 
-def test_scans_with_two_databases_are_not_compared():
+def test_does_not_compare_scans_with_different_databases():
     other = replace(scan().scanner, database=datetime(2026, 1, 2, tzinfo=UTC))
     document = json.loads(render_comparison_document(comparison(new=scan(HIGH, scanner=other))))
     assert document["old"]["state"] == "different-database"
     assert document["fixed"] is None
 
 
-def test_long_lists_are_cut_and_say_so():
+def test_long_lists_are_shortened_with_a_note():
     many = scan(*(finding(f"CVE-1900-{number:04}") for number in range(MAX_ROWS + 7)))
     assert "  and 7 more rows" in render_comparison_text(comparison(old=many, new=scan()))
     cut = markdown(comparison(old=many, new=scan()), 8_000)
@@ -144,7 +144,7 @@ def hostile() -> Comparison:
     return comparison(scan(HIGH, packages=()), new, contents, BadSignature(SignatureDefect.BROKEN, HOSTILE))
 
 
-def test_nothing_from_outside_acts_on_a_terminal():
+def test_text_escapes_control_characters():
     text = render_comparison_text(hostile())
     assert "\x1b" not in text
     assert "##[" not in text
@@ -152,7 +152,7 @@ def test_nothing_from_outside_acts_on_a_terminal():
     assert render_comparison_document(hostile()).isascii()
 
 
-def test_nothing_from_outside_acts_in_markdown():
+def test_markdown_escapes_text_from_outside():
     tokens = MarkdownIt("gfm-like", {"linkify": False}).parse(markdown(hostile()))
     inline = [each for token in tokens for each in (token.children or ())]
     allowed = {"text", "code_inline", "strong_open", "strong_close", "softbreak", "link_open", "link_close"}
@@ -162,7 +162,7 @@ def test_nothing_from_outside_acts_in_markdown():
     assert not [each for each in inline if each.type == "text" and ("@" in each.content or "evil" in each.content)]
 
 
-def test_nothing_from_outside_acts_in_sarif():
+def test_sarif_escapes_text_from_outside():
     text = render_comparison_sarif(hostile())
     (run,) = read_sarif(text)
     assert text.isascii()
@@ -170,7 +170,7 @@ def test_nothing_from_outside_acts_in_sarif():
         assert not set(said["message"]["text"]) & set("[]{}\\\n\x1b")
 
 
-def test_a_rollback_is_an_alarm_in_every_format():
+def test_every_format_reports_a_rollback():
     newer, older = (InstalledPackage("debian", "libssl3", version, "openssl") for version in ("3.0.15", "3.0.11"))
     back = comparison(scan(packages=(newer,)), scan(CRITICAL, packages=(older,)))
     said = f"libssl3 goes back from 3.0.15 to 3.0.11, which brings {CRITICAL.id}"

@@ -15,7 +15,7 @@ def lines(report):
     return [json.loads(line) for line in render_decisions(report).splitlines()]
 
 
-def test_there_is_a_line_for_each_repository_place_text_proposal_and_failure():
+def test_has_a_line_for_each_repository_reference_text_proposal_and_failure():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     tree = repository(update(), held, unsupported=(text(),), proposals=(proposal(note="labelled"),))
     whole, moved, waits, unread, opened, failed = lines(run_report(tree, failed=[failure()]))
@@ -33,7 +33,7 @@ def test_there_is_a_line_for_each_repository_place_text_proposal_and_failure():
     assert (failed["kind"], failed["subject"]) == ("failure", "docker.io")
 
 
-def test_lines_of_one_kind_have_the_same_keys_so_that_they_make_a_table():
+def test_lines_of_one_kind_have_the_same_keys():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old.")
     over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=3, successor="24")
     keys = defaultdict(set)
@@ -42,17 +42,17 @@ def test_lines_of_one_kind_have_the_same_keys_so_that_they_make_a_table():
     assert {kind: len(shapes) for kind, shapes in keys.items()} == {"repository": 1, "place": 1}
 
 
-def test_a_text_from_outside_makes_no_line_and_nothing_acts_on_a_terminal():
+def test_text_from_outside_adds_no_lines_or_control_characters():
     written = render_decisions(hostile_report())
     assert written.isascii()
     assert "\x1b" not in written
     assert len(written.splitlines()) == 12
 
 
-def test_a_repository_that_nobody_could_look_at_says_why():
+def test_unreadable_repository_has_a_note():
     (line,) = lines(run_report(repository(note="It has no base branch.", base_branch=None)))
     assert (line["kind"], line["note"], line["base_branch"]) == ("repository", "It has no base branch.", None)
 
 
-def test_a_run_over_nothing_is_no_line():
+def test_run_without_repositories_has_no_lines():
     assert render_decisions(run_report()) == ""

@@ -38,11 +38,11 @@ def test_each_check_has_a_line_below_its_area():
         ([WRONG, WRONG], "2 of 2 checks for runs at the level propose found problems."),
     ],
 )
-def test_the_last_line_counts(checks, said):
+def test_last_line_counts_problems(checks, said):
     assert render_diagnosis_text(diagnosis(*checks)).splitlines()[-1] == said
 
 
-def test_what_a_server_says_stays_on_its_line_and_commands_nothing():
+def test_text_of_a_server_is_one_line_without_control_characters():
     evil = report_problem(
         "\n::error::x\x1b[31m", "read\r\nfiles", "##vso[task.setvariable]x\n::set-output::y" + "z" * 5000
     )

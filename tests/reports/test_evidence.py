@@ -27,7 +27,7 @@ def said(evidence):
     return place
 
 
-def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
+def test_counts_distinct_vulnerabilities_of_both_images():
     known = said(compare_scans(scan(CRITICAL, replace(CRITICAL, package="libssl3"), LOW), scan(LOW)))
     assert known["old"] == {
         "state": "scanned",
@@ -40,18 +40,18 @@ def test_counts_are_of_distinct_vulnerabilities_on_both_sides():
 
 
 @pytest.mark.parametrize("why", UnscannedReason)
-def test_what_was_not_scanned_is_a_state_and_null(why):
+def test_image_that_was_not_scanned_has_a_state_and_null_counts(why):
     known = said(compare_scans(NotScanned(why), scan(LOW)))
     assert known["old"] == {"state": why.value, "counts": None, "created": None}
     assert known["new"]["counts"]["low"] == 1
     assert [known[key] for key in ("fixed", "introduced", "remaining", "known_exploited")] == [None] * 4
 
 
-def test_a_place_without_a_digest_has_no_old_image():
+def test_reference_without_a_digest_has_no_old_image():
     assert said(compare_scans(None, scan(LOW)))["old"] is None
 
 
-def test_what_is_exploited_is_counted_where_somebody_could_be_asked():
+def test_counts_exploited_vulnerabilities_if_the_list_was_read():
     known = compare_scans(scan(CRITICAL, LOW), scan(LOW))
     listed = said(replace(known, exploited_ids=frozenset({LOW.id})))
     assert listed["known_exploited"] == {"fixed": 0, "introduced": 0, "remaining": 1}
@@ -68,7 +68,7 @@ def test_each_of_several_platforms_has_its_own_counts():
     assert (known["fixed"]["critical"], known["remaining"]["critical"]) == (0, 1)
 
 
-def test_who_signed_is_said_where_somebody_is_trusted_to():
+def test_has_signers_if_signatures_were_checked():
     signed = TransitionSignatures(NoSignature(), VerifiedSignature(Signer(SignatureScheme.COSIGN_KEY, "team.pub")))
     known = said(replace(compare_scans(scan(), scan()), signatures=signed))
     assert known["signatures"] == {
@@ -78,7 +78,7 @@ def test_who_signed_is_said_where_somebody_is_trusted_to():
     assert said(compare_scans(scan(), scan()))["signatures"] is None
 
 
-def test_an_image_on_two_platforms_has_the_evidence_of_the_first():
+def test_image_on_two_platforms_has_the_evidence_of_the_first():
     arm = replace(MOVED, platforms=("linux/arm64",))
     report = run_report(repository(update(), proposals=(proposal(),)), evidence=compare_scans(scan(CRITICAL), scan()))
     report.evidence[arm] = compare_scans(scan(LOW), scan())

@@ -49,7 +49,7 @@ def outline(*reports) -> Outline:
     return Outline(page(*reports))
 
 
-def test_it_says_who_uses_an_image_and_where():
+def test_lists_the_references_to_an_image():
     places = (moving(path="a/Dockerfile", line_number=3), verdict(OccurrenceStatus.UP_TO_DATE, path="b/Dockerfile"))
     shown = outline(
         run_report(repository(*places), repository(verdict(OccurrenceStatus.UP_TO_DATE, written="redis:7"), name="x"))
@@ -59,7 +59,7 @@ def test_it_says_who_uses_an_image_and_where():
     assert shown.rows("x (main)", "Dockerfile:1", "none", "up-to-date")
 
 
-def test_a_page_without_scans_says_that_nothing_is_known_and_shows_no_zero():
+def test_page_without_scans_shows_no_vulnerability_counts():
     unscanned = compare_scans(None, NotScanned(UnscannedReason.NO_SCANNER))
     shown = outline(run_report(repository(moving()), evidence=unscanned))
     words = "Not known: there is nothing of which both images were scanned."
@@ -67,13 +67,13 @@ def test_a_page_without_scans_says_that_nothing_is_known_and_shows_no_zero():
     assert not outline(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE)))).rows(words)
 
 
-def test_no_table_is_empty_where_there_is_nothing():
+def test_page_without_content_has_no_empty_tables():
     shown = page(run_report())
     assert re.findall(r"<tbody>\s*</tbody>", shown) == []
     assert shown.count("<p>There are none.</p>") == 4, "proposals, places, images, repositories"
 
 
-def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
+def test_references_without_update_are_sorted_by_urgency_and_linked():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     gone = verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, line_number=2)
     shown = outline(run_report(repository(held, gone)))
@@ -86,30 +86,30 @@ def test_what_does_not_move_says_why_the_worst_first_and_leads_to_its_image():
 
 
 @pytest.mark.parametrize("outcome", ProposalOutcome)
-def test_every_outcome_has_its_heading(outcome):
+def test_every_outcome_has_a_heading(outcome):
     assert get_group_heading(outcome) != OTHER_GROUP
     shown = outline(run_report(repository(proposals=(proposal(outcome=outcome, note="a note"),))))
     assert shown.rows(f"{get_group_heading(outcome)}: 1", "Repository", "Proposal", "Outcome", "Note")
     assert shown.rows("acme/web (main)", "Update node:22", outcome, "a note")
 
 
-def test_an_outcome_of_a_later_basebump_is_shown():
+def test_shows_unknown_outcome_of_a_later_version():
     document = render_run_document(run_report(repository(proposals=(proposal(),)))).replace('"opened"', '"sublimated"')
     assert Outline(render_html_page([read_document(document)], PARTS)).rows("Update node:22", "sublimated")
 
 
-def test_only_an_address_beyond_doubt_is_a_link():
+def test_links_only_safe_urls():
     good, bad = "https://github.com/acme/web/pull/7", 'javascript:alert(1)//"'
     shown = outline(run_report(repository(proposals=(proposal(url=good), proposal("Bad", url=bad)))))
     assert [each["href"] for each in shown.all("a") if not each["href"].startswith("#")] == [good]
 
 
-def test_what_failed_comes_first():
+def test_failures_come_first():
     said = [each for _, each in outline(run_report(repository(moving()), failed=[failure()])).texts]
     assert said.index("no answer") < said.index("Pinned by digest") < said.index("Who uses an image", 20)
 
 
-def test_vulnerabilities_are_those_in_use_and_those_offered():
+def test_chart_compares_vulnerabilities_in_use_and_offered():
     two = repository(moving(), moving(line_number=2))
     assert outline(run_report(two)).rows("critical", "1", "0", "high", "1", "1", "medium", "0", "0")
 
@@ -117,40 +117,40 @@ def test_vulnerabilities_are_those_in_use_and_those_offered():
 @pytest.mark.parametrize(
     "evidence", [compare_scans(None, scan()), compare_scans(NotScanned(UnscannedReason.FAILED), scan())]
 )
-def test_what_was_not_scanned_has_no_number(evidence):
+def test_image_that_was_not_scanned_has_no_counts(evidence):
     assert "in use" not in [each for _, each in outline(run_report(repository(moving()), evidence=evidence)).texts]
 
 
 @pytest.mark.parametrize(
     ("days", "label"), [(1, "less than a week"), (40, "one to three months"), (365, "more than a year")]
 )
-def test_it_counts_how_far_behind_places_are(days, label):
+def test_chart_counts_references_by_age(days, label):
     both = [replace(scan(), created=built) for built in (BUILT - timedelta(days=days), BUILT)]
     assert outline(run_report(repository(moving()), evidence=compare_scans(*both))).rows(label, "1")
     assert outline(run_report(repository(moving()), evidence=KNOWN)).rows("not known", "1")
 
 
-def test_bars_are_as_long_as_their_numbers_and_readers_of_screens_get_those():
+def test_bars_have_proportional_widths_and_accessible_numbers():
     places = [verdict(OccurrenceStatus.UP_TO_DATE, line_number=number) for number in range(1, 5)]
     shown = outline(run_report(repository(*places, verdict(OccurrenceStatus.SKIPPED, Reason.OWN, line_number=9))))
     assert [each["width"] for each in shown.all("rect")] == ["100", "25"]
     assert {each["aria-hidden"] for each in shown.all("td") if each.get("class") == "bars"} == {"true"}
 
 
-def test_times_are_those_of_the_first_to_begin_and_the_last_to_end():
+def test_merged_runs_span_from_first_start_to_last_end():
     first, second = (replace(run_report(), started=BUILT, ended=BUILT + timedelta(minutes=n)) for n in (5, 9))
     assert {each["datetime"] for each in outline(second, first).all("time")} == {"2026-11-01T00:09:00+00:00"}
 
 
 @pytest.mark.parametrize("told", ["2026-11-26T06:04:00Z", "2026-11-26T07:04:00+01:00", "2026-11-26T06:04:00"])
-def test_a_time_is_shown_in_utc_however_a_document_writes_it(told):
+def test_times_are_shown_in_utc(told):
     document = render_run_document(replace(run_report(), started=BUILT, ended=BUILT)).replace(
         "2026-11-01T00:00:00Z", told
     )
     assert Outline(render_html_page([read_document(document)], PARTS)).rows("2026-11-26 06:04 UTC")
 
 
-def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
+def test_shards_become_one_page_and_the_last_run_counts():
     stale, now = repository(moving()), repository(verdict(OccurrenceStatus.UP_TO_DATE))
     run = merge_runs(read_document(render_run_document(run_report(each, failed=[failure()]))) for each in (stale, now))
     assert [place.status for tree in run.repositories for place in tree.occurrences] == ["up-to-date"]
@@ -159,7 +159,7 @@ def test_shards_become_one_page_and_of_what_is_in_several_the_last_counts():
     assert len(merge_runs([run, other]).repositories) == 2
 
 
-def test_a_scan_has_a_page_too():
+def test_scan_has_a_page():
     document = render_scan_document(run_report(repository(moving(), name="path/to", forge="", base_branch=None)))
     shown = Outline(render_html_page([read_document(document)], PARTS))
     assert shown.rows("path/to", "Dockerfile:1", digest("old")[7:19], "update")
@@ -175,7 +175,7 @@ PLAIN = outline(hostile_report("plain"))
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
-def test_no_text_from_a_repository_makes_markup(word):
+def test_text_from_a_repository_is_escaped(word):
     shown, plain = Outline(page(hostile_report(f"{word}x"))), PLAIN
     anchors = [each for tag, each in shown.elements if tag == "a"]
     assert [each for each in shown.shape() if each[0] != "a"] == [each for each in plain.shape() if each[0] != "a"]
@@ -185,7 +185,7 @@ def test_no_text_from_a_repository_makes_markup(word):
 
 @given(WORDS)
 @settings(deadline=None, max_examples=40)
-def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
+def test_text_from_a_manipulated_document_is_escaped(word):
     """A value that should come from a closed list is escaped like any other text."""
 
     def with_word(said: str) -> Outline:
@@ -200,7 +200,7 @@ def test_nor_does_one_in_a_document_that_anybody_may_have_written(word):
     assert with_word(f"{word}x").shape() == with_word("plain").shape()
 
 
-def test_it_asks_nobody_for_anything_and_lets_nothing_else_run():
+def test_page_loads_nothing_and_its_policy_allows_only_its_own_files():
     text_of_page = page(hostile_report())
     shown = Outline(text_of_page)
     assert not {name for _, each in shown.elements for name in each if name == "src" or name.startswith("on")}
@@ -216,7 +216,7 @@ def test_it_asks_nobody_for_anything_and_lets_nothing_else_run():
         assert f"{element}-src 'sha256-{known}'" in policy
 
 
-def test_headings_nest_tables_have_heads_and_whatever_is_pointed_to_is_there():
+def test_headings_nest_tables_have_headers_and_anchors_exist():
     shown = outline(
         run_report(repository(moving(), proposals=(proposal(),), unsupported=(text(),)), failed=[failure()])
     )
@@ -233,7 +233,7 @@ def test_headings_nest_tables_have_heads_and_whatever_is_pointed_to_is_there():
     assert {"header", "nav", "main", "footer"} <= {tag for tag, _ in shown.elements}
 
 
-def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
+def test_large_fleet_fits_and_counts_rows_that_are_left_out():
     def tree(number: int):
         places = [verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written=f"x{number}-{n % 10}:1") for n in range(30)]
         places.append(verdict(OccurrenceStatus.UP_TO_DATE, written="shared:1"))
@@ -262,12 +262,12 @@ def test_a_fleet_of_any_size_fits_and_what_is_left_out_is_counted():
         ('{"schema": 1, "failed": [], "root": ".", "occurrences": [{"path": "a"}]}', "`line` of `occurrences[0]`"),
     ],
 )
-def test_what_is_no_document_of_a_run_is_said(document, why):
+def test_refuses_text_that_is_not_a_document(document, why):
     with pytest.raises(DocumentError, match=re.escape(why)):
         read_document(document)
 
 
-def test_severities_are_summed_over_distinct_moves():
+def test_severities_are_summed_over_distinct_updates():
     many = compare_scans(scan(finding("CVE-1", Severity.LOW), finding("CVE-2", Severity.LOW)), scan())
     trees = [repository(moving(), name=f"acme/{n}") for n in range(3)]
     assert outline(run_report(*trees, evidence=many)).rows("low", "2", "0")

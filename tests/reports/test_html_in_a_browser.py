@@ -62,9 +62,7 @@ def complaints(shown):
 @pytest.mark.parametrize("script", [True, False], ids=["script", "no-script"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1200])
-def test_nothing_leaves_the_page_nothing_is_complained_of_and_it_is_as_wide_as_its_window(
-    shown, page, width, scheme, script
-):
+def test_page_sends_no_requests_has_no_errors_and_fits_the_window(shown, page, width, scheme, script):
     shown.show(page, width=width, scheme=scheme, script=script)
     assert shown.evaluate("document.documentElement.scrollWidth") == width
     assert shown.evaluate(CONTRAST) >= 4.5
@@ -74,7 +72,7 @@ def test_nothing_leaves_the_page_nothing_is_complained_of_and_it_is_as_wide_as_i
     assert shown.evaluate("document.querySelector('.filter').hidden") is not script
 
 
-def test_dark_is_dark(shown, page):
+def test_dark_scheme_has_a_dark_background(shown, page):
     backs = []
     for scheme in ("light", "dark"):
         shown.show(page, scheme=scheme)
@@ -82,12 +80,12 @@ def test_dark_is_dark(shown, page):
     assert backs == ["rgb(255, 255, 255)", "rgb(13, 17, 23)"]
 
 
-def test_an_anchor_opens_the_image_it_leads_to(shown, page):
+def test_anchor_opens_its_image(shown, page):
     shown.show(f"{page.as_uri()}#image-2")
     assert shown.evaluate("[...document.querySelectorAll('details[open]')].map((each) => each.id)") == ["image-2"]
 
 
-def test_the_filter_leaves_what_has_the_words_and_says_how_many(shown, page):
+def test_filter_shows_matching_rows_and_their_number(shown, page):
     shown.show(page)
     shown.evaluate("document.getElementById('filter').focus()")
     shown.call("Input.insertText", text="REDIS")
@@ -98,14 +96,14 @@ def test_the_filter_leaves_what_has_the_words_and_says_how_many(shown, page):
     assert shown.evaluate("document.getElementById('filtered').textContent") == "1 of 2 images"
 
 
-def test_a_keyboard_comes_first_to_the_way_past_the_navigation(shown, page):
+def test_first_tab_stop_skips_the_navigation(shown, page):
     shown.show(page)
     shown.press("Tab")
     assert shown.evaluate("document.activeElement.className") == "skip"
     assert shown.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
 
 
-def test_a_printer_gets_what_is_folded(shown, page):
+def test_print_includes_collapsed_content(shown, page):
     shown.show(page, script=False)
     unfolded = "document.querySelector('details.image table').checkVisibility()"
     assert shown.evaluate(unfolded) is False
@@ -113,7 +111,7 @@ def test_a_printer_gets_what_is_folded(shown, page):
     assert shown.evaluate(unfolded) is True
 
 
-def test_what_anybody_wrote_into_a_repository_is_a_text(shown, tmp_path):
+def test_text_from_a_repository_is_not_markup_in_the_browser(shown, tmp_path):
     word = "<img src=x onerror=console.log(1)></td></script><script>console.log(2)</script><style>*{color:red}"
     path = tmp_path / "hostile.html"
     path.write_text(render_html(render_run_document(hostile_report(word))), encoding="utf-8")

@@ -36,7 +36,7 @@ def value(found, name, **labels):
     return found.get((f"basebump_{name}", frozenset(labels.items())))
 
 
-def test_it_counts_places_proposals_texts_and_failures():
+def test_counts_references_proposals_texts_and_failures():
     unpinned = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     tree = repository(update(), update(line_number=2), unpinned, unsupported=(text(),), proposals=(proposal(),))
     found = samples(run_report(tree, failed=[failure()]))
@@ -49,14 +49,14 @@ def test_it_counts_places_proposals_texts_and_failures():
     assert value(found, "failures", stage="resolve") == 1
 
 
-def test_every_word_has_its_series_even_at_zero():
+def test_every_label_value_has_a_series_even_at_zero():
     found = samples(run_report(repository()))
     assert sum(name == "basebump_places" for name, _ in found) == 2 * len(OccurrenceStatus)
     assert sum(name == "basebump_proposals" for name, _ in found) == len(ProposalOutcome)
     assert {value(found, "failures", stage=stage) for stage in FailureStage} == {0}
 
 
-def test_vulnerabilities_are_those_of_each_scanned_image_once():
+def test_counts_vulnerabilities_of_each_scanned_image_once():
     found = samples(run_report(repository(update(), update(line_number=2)), repository(update(), name="acme/other")))
     for image, critical in (("in-use", 1), ("offered", 0)):
         assert value(found, "vulnerabilities", image=image, severity="critical") == critical
@@ -64,7 +64,7 @@ def test_vulnerabilities_are_those_of_each_scanned_image_once():
         assert value(found, "assessed_images", image=image, state="scanned") == 1
 
 
-def test_what_was_not_scanned_has_no_number_and_says_why():
+def test_image_that_was_not_scanned_has_a_reason_and_no_number():
     late = NotScanned(UnscannedReason.TIMED_OUT)
     found = samples(run_report(repository(update()), evidence=compare_scans(late, late)))
     assert not [name for name, _ in found if name == "basebump_vulnerabilities"]
@@ -72,7 +72,7 @@ def test_what_was_not_scanned_has_no_number_and_says_why():
     assert value(found, "assessed_images", image="in-use", state="scanned") == 0
 
 
-def test_a_run_has_its_times_and_a_scan_has_none():
+def test_run_has_times_and_scan_has_none():
     timed = replace(run_report(), started=BEGAN, ended=BEGAN + timedelta(seconds=90.5))
     found = samples(timed)
     assert value(found, "run_start_timestamp_seconds") == BEGAN.timestamp()
@@ -81,17 +81,17 @@ def test_a_run_has_its_times_and_a_scan_has_none():
     assert value(samples(run_report()), "run_duration_seconds") is None
 
 
-def test_a_scanned_folder_has_a_label_too():
+def test_scanned_folder_has_a_label():
     found = samples(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE), forge="", name=".")))
     assert value(found, "places", forge="folder", status="up-to-date", pinned="true") == 1
 
 
 @given(st.text())
-def test_no_text_from_outside_is_in_it(word):
+def test_metrics_contain_no_text_from_outside(word):
     assert render_metrics(hostile_report(word)) == render_metrics(hostile_report("plain"))
 
 
-def test_the_page_has_every_metric_with_its_labels():
+def test_documentation_has_every_metric_with_its_labels():
     page = (ROOT / "docs" / "output.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `(basebump_\w+)` \| (.*?) ?\|", page, re.MULTILINE)
     told = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in rows}
@@ -100,7 +100,7 @@ def test_the_page_has_every_metric_with_its_labels():
 
 
 @pytest.mark.parametrize("unit", ["_seconds", "_info"])
-def test_names_end_in_their_units_and_counts_do_not_pass_for_counters(unit):
+def test_names_follow_the_conventions_of_prometheus(unit):
     names = {name for name, _ in samples(replace(run_report(), started=BEGAN, ended=BEGAN))}
     assert [name for name in names if name.endswith(unit)]
     assert not [name for name in names if name.endswith(("_total", "_count", "_sum", "_bucket"))]

@@ -12,7 +12,7 @@ from bot.model.vocabulary import OccurrenceStatus, ProposalOutcome, Reason
 from bot.reports.overview import MAX_ROWS, render_overview
 
 
-def test_a_line_for_each_repository_with_the_columns_that_say_something():
+def test_has_a_line_for_each_repository_and_only_used_columns():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, written="redis:7")
     waits = proposal(outcome=ProposalOutcome.DEFERRED)
     trees = [repository(update(), held, proposals=(proposal(), waits)), repository(name="acme/api")]
@@ -25,11 +25,11 @@ def test_a_line_for_each_repository_with_the_columns_that_say_something():
     ]
 
 
-def test_a_run_over_nothing_has_no_table():
+def test_run_without_repositories_has_no_table():
     assert render_overview(run_report(), 80) == ""
 
 
-def test_a_fleet_is_cut_and_its_sum_is_whole():
+def test_large_fleet_is_shortened_but_its_sum_is_complete():
     lines = render_overview(run_report(*(repository(update(), name=f"acme/{n}") for n in range(100))), 80).splitlines()
     assert len(lines) == MAX_ROWS + 4
     assert lines[-2] == "60 more"
@@ -37,7 +37,7 @@ def test_a_fleet_is_cut_and_its_sum_is_whole():
 
 
 @given(st.text(), st.integers(40, 200))
-def test_no_name_makes_a_line_wider_than_the_terminal_or_acts_in_it(word, columns):
+def test_names_are_shortened_to_the_terminal_and_escaped(word, columns):
     for report in (hostile_report(word), hostile_report(HOSTILE), run_report(repository(update(), name="x" * 500))):
         table = render_overview(report, columns)
         assert max(map(len, table.split("\n"))) <= max(columns, 60)

@@ -17,7 +17,7 @@ def results(run):
     return {result["ruleId"]: result for result in run["results"]}
 
 
-def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_against():
+def test_reference_is_a_result_if_it_needs_action_or_was_rejected():
     statuses = {status: next(iter(REASONS_BY_STATUS[status]), None) for status in OccurrenceStatus}
     places = [verdict(status, reason, line_number=line) for line, (status, reason) in enumerate(statuses.items(), 1)]
     (run,) = read_sarif(render_report_sarif(run_report(repository(*places, unsupported=(text(),)))))
@@ -31,7 +31,7 @@ def test_a_place_is_a_result_where_something_is_to_be_done_or_was_decided_agains
     }
 
 
-def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
+def test_result_has_location_update_and_effect():
     (run,) = read_sarif(render_report_sarif(run_report(repository(update(line_number=7)))))
     (result,) = run["results"]
     (place,) = result["locations"]
@@ -43,7 +43,7 @@ def test_a_result_says_where_it_is_what_moves_and_what_that_changes():
     assert result["properties"]["evidence"]["fixed"] == {"critical": 1, "high": 0, "medium": 0, "low": 0, "unknown": 0}
 
 
-def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
+def test_result_has_reason_and_successor():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, detail="It is a day old.")
     over = verdict(OccurrenceStatus.SUPERSEDED, Reason.TAG_STOPPED, line_number=2, successor="24")
     unpinned = update(written="node:22", line_number=3)
@@ -54,7 +54,7 @@ def test_a_result_says_why_an_image_does_not_move_and_what_comes_after_it():
     assert pinned.startswith(f"node:22 is not pinned; it would get {shorten_digest(digest('new'))}.")
 
 
-def test_a_result_is_known_again_where_its_line_moved():
+def test_fingerprint_does_not_depend_on_the_line():
     one, other, elsewhere = (
         read_sarif(render_report_sarif(run_report(repository(update(line_number=line, locator="stage[0]", path=path)))))
         for line, path in ((1, "Dockerfile"), (9, "Dockerfile"), (1, "web/Dockerfile"))
@@ -63,7 +63,7 @@ def test_a_result_is_known_again_where_its_line_moved():
     assert prints[0] == prints[1] != prints[2]
 
 
-def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_first():
+def test_failure_is_a_notification_of_its_repository_or_of_the_first():
     trees = (repository(name="acme/a"), repository(name="acme/b"))
     first, second = read_sarif(
         render_report_sarif(run_report(*trees, failed=[failure("acme/b"), failure("docker.io")]))
@@ -76,14 +76,14 @@ def test_what_could_not_be_done_is_a_notification_of_its_repository_else_of_the_
     assert not first["invocations"][0]["executionSuccessful"]
 
 
-def test_each_repository_is_a_run_of_its_own_category():
+def test_each_repository_is_a_run_with_its_own_category():
     trees = (repository(name="acme/a"), repository(name="acme/b", base_branch="release/1"))
     runs = read_sarif(render_report_sarif(run_report(*trees)))
     ids = [run["automationDetails"]["id"] for run in runs]
     assert ids == ["basebump/github/acme/a/main/", "basebump/github/acme/b/release/1/"]
 
 
-def test_what_nobody_looked_at_has_no_results_which_is_not_the_same_as_none():
+def test_unread_repository_has_no_list_of_results():
     looked, blind = read_sarif(
         render_report_sarif(run_report(repository(), repository(name="acme/b", note="It is broken.")))
     )
@@ -95,14 +95,14 @@ def test_what_nobody_looked_at_has_no_results_which_is_not_the_same_as_none():
     assert not nothing["invocations"][0]["executionSuccessful"]
 
 
-def test_a_path_that_is_no_text_keeps_its_bytes():
+def test_path_that_is_not_utf8_keeps_its_bytes():
     path = os.fsdecode(b"caf\xe9/a b#1%/Dockerfile")
     (run,) = read_sarif(render_report_sarif(run_report(repository(update(path=path)))))
     location = run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"]
     assert location["uri"] == "caf%E9/a%20b%231%25/Dockerfile"
 
 
-def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
+def test_sarif_messages_have_no_links_placeholders_or_commands():
     text = render_report_sarif(hostile_report())
     assert text.isascii()
     messages = [
@@ -115,7 +115,7 @@ def test_no_text_from_outside_is_a_link_a_placeholder_or_a_command():
         assert not set(message) & set("[]{}\\\n\x1b"), message
 
 
-def test_only_rules_that_something_is_about_are_listed():
+def test_lists_only_rules_of_results():
     held = verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG)
     (run,) = read_sarif(render_report_sarif(run_report(repository(held))))
     (rule,) = run["tool"]["driver"]["rules"]

@@ -14,7 +14,7 @@ from bot.reports.markdown_summary import MAX_BYTES, render_markdown_summary
 MARKDOWN = MarkdownIt("gfm-like", {"linkify": False})
 
 
-def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
+def test_summary_shows_counts_references_and_proposals():
     places = (
         update(),
         verdict(OccurrenceStatus.HELD, Reason.TOO_YOUNG, line_number=2, detail="It is a day old."),
@@ -32,7 +32,7 @@ def test_it_counts_and_shows_what_there_is_to_do_and_who_proposes_it():
     assert "<details><summary>2 places</summary>" in shown
 
 
-def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
+def test_summary_explains_reasons_without_a_sentence():
     places = (
         verdict(OccurrenceStatus.GONE, Reason.DIGEST_GONE, new_digest=digest("new")),
         verdict(OccurrenceStatus.UNRESOLVED, Reason.DENIED, line_number=2),
@@ -45,29 +45,29 @@ def test_it_says_what_the_reasons_mean_beside_which_no_sentence_stands():
     assert "names no image as written.**" in shown
 
 
-def test_what_failed_comes_first():
+def test_failures_come_first():
     shown = render_markdown_summary(run_report(repository(update()), failed=[failure()]))
     assert shown.index("- `docker.io` (resolve): `no answer`") < shown.index("### `acme/web`")
 
 
-def test_what_was_not_scanned_is_said_in_words():
+def test_summary_says_that_images_were_not_scanned():
     late = NotScanned(UnscannedReason.TIMED_OUT)
     shown = render_markdown_summary(run_report(repository(update()), evidence=compare_scans(late, late)))
     assert f"not scanned: {late.reason.sentence}" in shown
     assert "fixes 0" not in shown
 
 
-def test_a_run_that_only_reports_says_so():
+def test_summary_says_that_a_run_only_reports():
     would = proposal(outcome=ProposalOutcome.WOULD_OPEN)
     shown = render_markdown_summary(run_report(repository(update(), proposals=(would,)), level=RunLevel.REPORT))
     assert "Level report: no request was touched" in shown
 
 
-def test_a_repository_that_needs_nothing_has_no_section():
+def test_repository_that_needs_no_action_has_no_section():
     assert "###" not in render_markdown_summary(run_report(repository(verdict(OccurrenceStatus.UP_TO_DATE))))
 
 
-def test_nothing_from_outside_acts():
+def test_summary_escapes_text_from_outside():
     tokens = MARKDOWN.parse(render_markdown_summary(hostile_report()))
     inline = [each for token in tokens for each in (token.children or ())]
     kinds = {each.type for each in inline}
@@ -79,20 +79,20 @@ def test_nothing_from_outside_acts():
     }
 
 
-def test_no_line_is_a_command_of_a_ci_service_that_shows_it():
+def test_no_line_is_a_ci_command():
     shown = render_markdown_summary(hostile_report())
     assert "##[" not in shown
     assert not [line for line in shown.splitlines() if line.startswith("::")]
 
 
-def test_every_row_of_a_table_has_all_its_cells():
+def test_every_table_row_has_all_cells():
     lines = render_markdown_summary(hostile_report()).splitlines()
     rows = [line for line in lines if line.startswith("| ")]
     assert len(rows) > 6
     assert {line.count("|") for line in rows} == {5}
 
 
-def test_a_summary_of_a_whole_fleet_fits_and_says_what_is_left_out():
+def test_summary_of_a_large_fleet_fits_and_counts_rows_that_are_left_out():
     places = [update(path=f"service-{number}/Dockerfile", line_number=number + 1) for number in range(120)]
     fleet = [repository(*places, name=f"acme/{number}", proposals=(proposal(),)) for number in range(900)]
     shown = render_markdown_summary(run_report(*fleet, failed=[failure(f"{number}.example") for number in range(900)]))

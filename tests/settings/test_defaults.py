@@ -55,11 +55,11 @@ def everything(tmp_path) -> Path:
     return path
 
 
-def test_the_annotated_file_as_it_is_says_what_no_file_says():
+def test_default_config_equals_no_config():
     assert replace(load(DEFAULT, requires_forges=False), source="") == Settings()
 
 
-def test_the_annotated_file_shows_every_key_with_its_default(everything):
+def test_default_config_has_every_key_with_its_default(everything):
     schema = build_json_schema()
     shown = dict(_keys(yaml.safe_load(everything.read_text(encoding="utf-8")), schema, schema["$defs"]))
     for name, shape in [("Config", schema), *schema["$defs"].items()]:
@@ -95,7 +95,7 @@ def _keys(value, shape: dict, definitions: dict):
     return found.items()
 
 
-def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_program(everything):
+def test_commented_entries_of_default_config_have_the_defaults_of_the_program(everything):
     settings = load(everything, requires_forges=True)
     github, app, gitlab, _ = settings.forges
     assert (github.url, app.url, gitlab.url) == (GithubSettings().url, GithubSettings().url, GitlabSettings().url)
@@ -135,12 +135,12 @@ def test_the_hidden_entries_of_the_annotated_file_have_the_defaults_of_the_progr
     )
 
 
-def test_the_schema_that_ships_is_the_schema_of_the_program():
+def test_schema_file_is_the_schema_of_the_program():
     shipped = (ROOT / "config" / "schema.json").read_text(encoding="utf-8")
     assert shipped == json.dumps(build_json_schema(), indent=2) + "\n", "basebump config schema > config/schema.json"
 
 
-def test_the_schema_is_one_and_documents_every_key():
+def test_schema_is_valid_and_documents_every_key():
     schema = build_json_schema()
     Draft202012Validator.check_schema(schema)
     keys = [
@@ -153,7 +153,7 @@ def test_the_schema_is_one_and_documents_every_key():
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everything):
+def test_schema_accepts_valid_configs(path, everything):
     validator = Draft202012Validator(build_json_schema())
     for each in (path, everything):
         validator.validate(yaml.safe_load(each.read_text(encoding="utf-8")))
@@ -181,25 +181,25 @@ def test_editors_find_nothing_wrong_with_a_file_that_basebump_takes(path, everyt
         "{schema: 1, state: 'postgresql://user:word@host/database'}",
     ],
 )
-def test_editors_find_what_is_wrong_with_a_single_value(problems_of, text):
+def test_schema_refuses_invalid_values(problems_of, text):
     assert problems_of(text, schema=False)
     assert not Draft202012Validator(build_json_schema()).is_valid(yaml.safe_load(text))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_every_file_tells_editors_where_the_schema_is(path):
+def test_every_config_names_the_schema_for_editors(path):
     named = re.search(r"^# yaml-language-server: \$schema=(\S+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
     assert named
     assert (path.parent / named[1]).resolve() == ROOT / "config" / "schema.json"
 
 
-def test_the_reference_in_the_documentation_is_that_of_the_schema():
+def test_reference_in_the_documentation_is_up_to_date():
     text = config_reference.PAGE.read_text(encoding="utf-8")
     assert config_reference.render_page(text) == text, "python -m tools.config_reference"
     assert all(f"| `{key}` |" in text for key in build_json_schema()["properties"])
 
 
-def test_the_settings_without_a_file_need_neither_pydantic_nor_yaml():
+def test_settings_without_a_config_import_neither_pydantic_nor_yaml():
     program = (
         "import sys, bot.settings; bot.settings.Settings();"
         "print([name for name in ('pydantic', 'yaml', 'requests', 'difflib') if name in sys.modules])"

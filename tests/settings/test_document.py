@@ -58,25 +58,25 @@ def refusal(tmp_path):
         (b"schema: 1\n? [a]\n: x\n", "line 2: YAML does not read the key that is a list or a mapping as text"),
     ],
 )
-def test_what_is_no_config_is_refused_with_its_line(refusal, content, said):
+def test_refuses_invalid_documents_with_their_line(refusal, content, said):
     assert said in refusal(content)
 
 
-def test_a_file_that_is_not_there_is_named(tmp_path):
+def test_missing_file_is_named(tmp_path):
     for path in (tmp_path / "nowhere.yaml", tmp_path):
         with pytest.raises(ConfigError, match="could not be read") as raised:
             load(path, requires_forges=False)
         assert str(path) in str(raised.value)
 
 
-def test_a_key_that_stands_twice_is_said_with_its_line_and_with_the_other_problems(problems_of):
+def test_duplicate_key_is_reported_with_its_line_and_other_problems(problems_of):
     problems = problems_of("own: []\nproposals: {branch_prefix: a/, branch_prefix: b/}\nown: []\nlimit: 1")
     assert problems.keys() == {"line 3", "line 4", "limit"}
     assert "`branch_prefix` is in this mapping a second time" in problems["line 3"]
     assert "`own` is in this mapping a second time" in problems["line 4"]
 
 
-def test_anchors_and_merge_keys_work_and_a_key_beside_a_merge_is_no_second_one(settings_of):
+def test_anchors_and_merge_keys_are_supported(settings_of):
     settings = settings_of(
         """
         own: &ours [registry.example.com/acme/**]
@@ -90,14 +90,14 @@ def test_anchors_and_merge_keys_work_and_a_key_beside_a_merge_is_no_second_one(s
     assert (first.keys["labels"], second.keys["labels"]) == (("quiet",), ("loud",))
 
 
-def test_a_file_has_a_size_limit(refusal):
+def test_refuses_large_files(refusal):
     comment = b"#" * (MAX_BYTES - len(b"schema: x\n"))
     assert "the only version that this release reads" in refusal(b"schema: x\n" + comment)
     assert f"more than {MAX_BYTES} bytes" in refusal(b"schema: x\n#" + comment)
 
 
 @pytest.mark.parametrize("bracket", [b"[", b"{a: ", b"- "])
-def test_depth_is_bounded(refusal, bracket):
+def test_refuses_deep_nesting(refusal, bracket):
     with soon(5):
         assert f"nests deeper than {MAX_DEPTH} levels" in refusal(b"own: " * (bracket != b"- ") + bracket * 40_000)
 
@@ -111,18 +111,18 @@ def test_depth_is_bounded(refusal, bracket):
     ],
     ids=["lists", "mappings", "merges"],
 )
-def test_a_bomb_of_anchors_is_defused_before_it_is_built(refusal, step):
+def test_refuses_anchors_that_expand_to_many_values(refusal, step):
     lines = ["a0: &a0 {x: y}"]
     lines += [f"a{level}: &a{level} " + step.format(before=f"a{level - 1}") for level in range(1, 15)]
     with soon(5):
         assert "once its anchors are expanded" in refusal("\n".join(lines).encode())
 
 
-def test_anchors_do_not_lead_deeper_than_text_may(refusal):
+def test_refuses_anchors_that_expand_to_deep_nesting(refusal):
     lines = ["a0: &a0 [x]", *(f"a{level}: &a{level} [*a{level - 1}]" for level in range(1, 2000))]
     assert "once its anchors are expanded" in refusal("\n".join(lines).encode())
 
 
 @pytest.mark.parametrize("content", [b"own: &a [*a]\n", b"own: &a {b: [*a]}\n", b"&a x: 1\nown: &b {<<: *b}\n"])
-def test_an_anchor_that_contains_itself_is_refused(refusal, content):
+def test_refuses_anchor_that_contains_itself(refusal, content):
     assert "an anchor contains itself" in refusal(content)

@@ -40,13 +40,13 @@ from bot.settings.time_fields import format_duration
 EXAMPLES = sorted((ROOT / "config" / "examples").glob("*.yaml"))
 
 
-def test_a_file_with_nothing_but_its_version_is_the_defaults(write):
+def test_config_with_only_a_version_has_the_defaults(write):
     path = write("")
     assert load(path, requires_forges=False) == Settings(source=str(path))
 
 
 @pytest.mark.parametrize("login", ["auth: azure", "username_env: U, password_env: P", "purges_untagged: false"])
-def test_an_azure_registry_knows_ages_whoever_logs_in_there(settings_of, login):
+def test_azure_registry_with_any_login_records_ages(settings_of, login):
     settings = settings_of(
         f"""
         registries: [{{host: contoso.azurecr.io, {login}}}]
@@ -56,12 +56,12 @@ def test_an_azure_registry_knows_ages_whoever_logs_in_there(settings_of, login):
     assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)
 
 
-def test_an_app_needs_no_repositories(settings_of):
+def test_app_needs_no_repositories(settings_of):
     (forge,) = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]").forges
     assert forge == GithubSettings(app=AppSettings(7, "APP_KEY"))
 
 
-def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_owner(settings_of, tmp_path):
+def test_forges_separate_named_repositories_from_owners(settings_of, tmp_path):
     settings = settings_of(
         """
         forges:
@@ -106,7 +106,7 @@ def test_forges_keep_what_is_named_one_by_one_apart_from_what_is_selected_by_own
     )
 
 
-def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_path):
+def test_registries_are_normalised_and_listed_for_the_policy(settings_of, tmp_path):
     settings = settings_of(
         """
         registries:
@@ -135,7 +135,7 @@ def test_registries_are_normalised_and_known_to_the_rulebook(settings_of, tmp_pa
     assert settings.policy.listed_hosts == {"docker.io", "localhost:5000", "[::1]:5000"}
 
 
-def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
+def test_pull_through_cache_is_a_registry_or_a_path_on_one(settings_of):
     settings = settings_of(
         """
         registries:
@@ -157,7 +157,7 @@ def test_a_cache_is_a_registry_or_a_part_of_one(settings_of):
     assert settings.policy.listed_hosts == {"acme.azurecr.io", ecr, gar}, "naming a cache is leave to contact its host"
 
 
-def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, tmp_path):
+def test_public_keys_are_read_relative_to_the_config(settings_of, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()), "keys/acme.pub")
     (tmp_path / "keys").mkdir()
     (tmp_path / key.name).write_bytes(key.pem)
@@ -166,7 +166,7 @@ def test_keys_are_read_from_the_files_that_stand_beside_the_config(settings_of, 
     assert settings.policy.trust == (TrustEntry(("ghcr.io/acme/**",), (key,)), TrustEntry(("**",), (key,)))
 
 
-def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of, tmp_path):
+def test_rules_keep_their_order_and_set_only_their_keys(settings_of, tmp_path):
     key = trusted(ec.generate_private_key(ec.SECP256R1()))
     (tmp_path / "team.pub").write_bytes(key.pem)
     settings = settings_of(
@@ -219,13 +219,13 @@ def test_rules_keep_their_order_and_leave_open_what_they_do_not_set(settings_of,
     )
 
 
-def test_a_rule_may_allow_exactly_what_the_vocabulary_lets_it(settings_of):
+def test_allow_takes_exactly_the_allowable_reasons(settings_of):
     assert get_args(fields.AllowableReason) == ALLOWABLE_REASONS
     written = ", ".join(ALLOWABLE_REASONS)
     assert settings_of(f"policy: [{{allow: [{written}]}}]").policy.rules == (PolicyRule(allow=ALLOWABLE_REASONS),)
 
 
-def test_more_files_of_a_format_add_up(settings_of):
+def test_entries_for_files_of_one_format_are_merged(settings_of):
     settings = settings_of(
         """
         files:
@@ -237,13 +237,13 @@ def test_more_files_of_a_format_add_up(settings_of):
     assert dict(settings.files) == {"dockerfile": ("build/*.docker", "images/**"), "kubernetes": ("deploy/*.txt",)}
 
 
-def test_own_images_that_are_not_stated_differ_from_none(settings_of):
+def test_missing_own_differs_from_empty_own(settings_of):
     assert settings_of("").policy.own_globs is None
     assert settings_of("own: []").policy.own_globs == ()
     assert settings_of("own: [registry.example.com/**]").policy.own_globs == ("registry.example.com/**",)
 
 
-def test_a_scanner_that_is_a_path_is_relative_to_the_file_and_a_plain_name_is_not(settings_of, tmp_path):
+def test_scanner_path_is_relative_to_the_config_unless_it_is_a_plain_name(settings_of, tmp_path):
     settings = settings_of(
         """
         scanners:
@@ -277,13 +277,13 @@ def test_durations_have_a_unit(settings_of, written, expected):
 
 
 @pytest.mark.parametrize("written", ["1500ms", "90s", "10m", "36h"])
-def test_a_duration_is_shown_as_a_person_would_write_it(written):
+def test_durations_are_formatted_in_the_largest_exact_unit(written):
     units = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours"}
     number = int(written.rstrip("msh"))
     assert format_duration(timedelta(**{units[written.lstrip("0123456789")]: number})) == written
 
 
-def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one_by_one(settings_of):
+def test_default_write_delay_applies_only_to_repositories_selected_by_owner(settings_of):
     unstated = settings_of("")
     assert unstated.get_write_delay(is_selected_by_owner=True) == timedelta(seconds=1)
     assert unstated.get_write_delay(is_selected_by_owner=False) == timedelta()
@@ -293,18 +293,18 @@ def test_a_write_delay_that_is_not_stated_spares_repositories_that_are_named_one
         assert stated.get_write_delay(is_selected_by_owner=False) == expected
 
 
-def test_a_prefix_of_branches_may_have_folders(settings_of):
+def test_branch_prefix_may_contain_slashes(settings_of):
     assert settings_of("proposals: {branch_prefix: bots/base-images/}").branch_prefix == "bots/base-images/"
 
 
-def test_a_relative_config_file_gives_absolute_paths(write, tmp_path, monkeypatch):
+def test_paths_are_absolute_if_the_config_path_is_relative(write, tmp_path, monkeypatch):
     write("forges: [{kind: local, url: repositories}]")
     monkeypatch.chdir(tmp_path)
     (forge,) = load(Path("basebump.yaml"), requires_forges=True).forges
     assert forge == LocalSettings(tmp_path / "repositories")
 
 
-def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_path):
+def test_paths_are_relative_to_the_link_of_a_linked_config(write, tmp_path):
     """Kubernetes mounts a config map as links into a folder that it replaces."""
     (tmp_path / "mounted").mkdir()
     link = tmp_path / "mounted" / "config.yaml"
@@ -312,18 +312,18 @@ def test_paths_are_relative_to_where_a_linked_config_file_is_named(write, tmp_pa
     assert load(link, requires_forges=True).forges == (LocalSettings(tmp_path / "mounted" / "repositories"),)
 
 
-def test_a_byte_order_mark_is_no_part_of_the_file(tmp_path):
+def test_byte_order_mark_is_skipped(tmp_path):
     path = tmp_path / "basebump.yaml"
     path.write_bytes(b"\xef\xbb\xbfschema: 1\r\nown: []\r\n")
     assert load(path, requires_forges=False).policy.own_globs == ()
 
 
-def test_there_are_examples():
+def test_examples_exist():
     assert len(EXAMPLES) >= 2
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_every_example_can_be_used_as_it_is(path):
+def test_every_example_is_valid(path):
     assert load(path, requires_forges=True).forges
 
 
@@ -336,7 +336,7 @@ def test_every_example_can_be_used_as_it_is(path):
         "registry.contoso.com",
     ],
 )
-def test_the_id_of_an_azure_registry_fits_each_of_its_names(settings_of, host):
+def test_resource_id_of_an_azure_registry_matches_its_host(settings_of, host):
     resource = (
         "/subscriptions/4385CF00-2d3a-425a-832f-f4285b1c9dce/resourcegroups/Our_(Group)-1.x"
         "/providers/Microsoft.ContainerRegistry/registries/Contoso"
@@ -346,20 +346,20 @@ def test_the_id_of_an_azure_registry_fits_each_of_its_names(settings_of, host):
     assert registry.tasks == resource
 
 
-def test_lists_are_files_beside_the_config_or_addresses(settings_of, tmp_path):
+def test_public_lists_are_paths_or_urls(settings_of, tmp_path):
     named = settings_of("enrichment: {kev: lists/kev.json, epss: 'https://lists.example/epss.csv.gz'}").enrichment
     assert named == EnrichmentSettings(tmp_path / "lists" / "kev.json", "https://lists.example/epss.csv.gz")
     assert settings_of("").enrichment == EnrichmentSettings()
 
 
-def test_documents_of_authors_are_files_folders_or_addresses(settings_of, tmp_path):
+def test_vex_documents_are_files_folders_or_urls(settings_of, tmp_path):
     vex = settings_of(
         "enrichment: {vex: [{path: vex, authors: ['Acme *']}, {url: 'https://a.example/vex.json', authors: [Acme]}]}"
     ).enrichment.vex
     assert vex == (VexSettings(tmp_path / "vex", ("Acme *",)), VexSettings("https://a.example/vex.json", ("Acme",)))
 
 
-def test_rules_may_ask_what_is_exploited_where_a_list_says_so(settings_of):
+def test_rules_may_use_kev_if_the_catalogue_is_configured(settings_of):
     (rule,) = settings_of(
         """
         enrichment: {kev: kev.json}

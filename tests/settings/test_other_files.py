@@ -12,7 +12,7 @@ from bot.settings.config_file import MAX_TEMPLATE
 from bot.settings.trust_files import MAX_FILE
 
 
-def test_a_repositorys_own_file_gives_rules():
+def test_reads_rules_of_a_repositorys_own_file():
     text = b"schema: 1\npolicy: [{match: {path: 'a/**'}, update: none}, {labels: [web]}]\n"
     assert load_repository_rules(text, "x") == (
         PolicyRule(match=RuleMatch(path=("a/**",)), update=UpdateMode.NONE),
@@ -23,7 +23,7 @@ def test_a_repositorys_own_file_gives_rules():
 @pytest.mark.parametrize(
     ("known_at", "is_fine"), [(None, True), (frozenset({"contoso.azurecr.io"}), True), (frozenset(), False)]
 )
-def test_a_repository_asks_for_no_age_that_nobody_could_know(known_at, is_fine):
+def test_own_file_must_not_require_an_unknown_age(known_at, is_fine):
     text = b"schema: 1\npolicy: [{match: {image: contoso.azurecr.io/**}, min_age: 3d}]\n"
     if is_fine:
         assert len(load_repository_rules(text, "x", known_at)) == 1
@@ -41,7 +41,7 @@ def test_a_repository_asks_for_no_age_that_nobody_could_know(known_at, is_fine):
         ("schema: 1\nimages: []\nimages: []\n", "the key `images` is in this mapping a second time"),
     ],
 )
-def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, says):
+def test_problems_of_the_end_of_life_file_are_reported(tmp_path, text, says):
     (tmp_path / "ends.yaml").write_text(text)
     (tmp_path / "basebump.yaml").write_text("schema: 1\nend_of_life: ends.yaml\n")
     with pytest.raises(ConfigError) as caught:
@@ -49,7 +49,7 @@ def test_a_file_of_ends_that_is_wrong_is_told_in_its_own_words(tmp_path, text, s
     assert says in str(caught.value)
 
 
-def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_once(tmp_path):
+def test_templates_are_read_and_all_their_problems_are_reported(tmp_path):
     (tmp_path / "title.j2").write_text("{{ proposal.headline }}")
     (tmp_path / "body.j2").write_text("{% if %}")
     config = tmp_path / "basebump.yaml"
@@ -77,7 +77,7 @@ def test_templates_are_read_beside_the_config_and_wrong_ones_are_told_all_at_onc
         ("proposals: {templates: {body: large}}", "proposals.templates.body", MAX_TEMPLATE),
     ],
 )
-def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, most):
+def test_refuses_named_files_that_are_too_large(tmp_path, text, place, most):
     (tmp_path / "large").write_text("#" * (most + 1))
     (tmp_path / "basebump.yaml").write_text(f"schema: 1\n{text}\n")
     with pytest.raises(ConfigError) as caught:
@@ -87,7 +87,7 @@ def test_a_file_that_is_too_large_is_not_read_in_part(tmp_path, text, place, mos
 
 
 @pytest.mark.parametrize("trailer", ["no trailer", "Basebump-Intent: 1 0", "basebump-intent: x", "A: b\nC: d", "A:"])
-def test_what_is_no_trailer_or_ours_is_refused(tmp_path, trailer):
+def test_refuses_invalid_trailers_and_basebumps_own(tmp_path, trailer):
     config = tmp_path / "basebump.yaml"
     config.write_text(f"schema: 1\nproposals: {{trailers: [{json.dumps(trailer)}]}}\n")
     with pytest.raises(ConfigError, match="must be one line `Key: value`"):

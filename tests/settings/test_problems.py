@@ -288,19 +288,19 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_a_problem_is_named_with_its_place_and_nothing_else_is(problems_of, text, where, sentence):
+def test_reports_exactly_one_problem_with_its_location(problems_of, text, where, sentence):
     problems = problems_of(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
 @pytest.mark.parametrize("schema", ["", "schema: 2", "schema: '1'", "schema: true", "schema:"])
-def test_another_version_of_the_shape_is_not_read(problems_of, schema):
+def test_refuses_other_schema_versions(problems_of, schema):
     problems = problems_of(f"{schema}\nown: []", schema=False)
     assert list(problems) == ["schema"]
 
 
-def test_all_problems_are_said_at_once(problems_of):
+def test_reports_all_problems_at_once(problems_of):
     problems = problems_of(
         """
         limit: 1
@@ -332,7 +332,7 @@ def test_all_problems_are_said_at_once(problems_of):
     }
 
 
-def test_the_message_has_a_line_for_the_file_and_one_for_each_problem(write):
+def test_error_message_has_a_line_for_the_file_and_for_each_problem(write):
     path = write("limit: 1\nowned: []")
     with pytest.raises(ConfigError) as raised:
         load(path, requires_forges=False)
@@ -341,27 +341,27 @@ def test_the_message_has_a_line_for_the_file_and_one_for_each_problem(write):
     assert [line.partition(":")[0] for line in others] == ["  limit", "  owned"]
 
 
-def test_a_run_needs_a_forge(problems_of):
+def test_run_requires_a_forge(problems_of):
     for text in ("", "forges: []"):
         assert "names no forge" in problems_of(text, need_forges=True)["forges"]
 
 
 @pytest.mark.parametrize("key", ["username_env", "password_env"])
-def test_a_secret_that_stands_where_its_name_should_is_caught_and_not_repeated(write, key):
+def test_secret_in_place_of_a_variable_name_is_refused_and_not_shown(write, key):
     with pytest.raises(ConfigError) as raised:
         load(write(f"registries: [{{host: ghcr.io, username_env: U, {key}: ghp_s3cr3t}}]"), requires_forges=False)
     assert "never the secret itself" in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_the_value_of_an_unknown_key_is_not_repeated(write):
+def test_value_of_an_unknown_key_is_not_shown(write):
     with pytest.raises(ConfigError) as raised:
         load(write("registries: [{host: ghcr.io, password: s3cr3t}]"), requires_forges=False)
     assert "password_env" in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_http_is_taken_for_a_forge_on_this_machine_alone(settings_of):
+def test_plain_http_is_accepted_only_for_loopback(settings_of):
     for kind in ("github", "gitlab"):
         for url in ("http://127.0.0.1:8080", "http://[::1]:8080", "http://localhost"):
             (forge,) = settings_of(f"forges: [{{kind: {kind}, repositories: [a/b], url: '{url}'}}]").forges
@@ -380,7 +380,7 @@ TREES = st.recursive(
 
 
 @given(st.dictionaries(WORDS, TREES, max_size=6))
-def test_whatever_the_document_holds_it_is_a_config_or_has_problems(document):
+def test_every_document_is_valid_or_has_problems(document):
     config, problems = validate_config(document, requires_forges=False)
     assert config is not None or problems
     assert all(problem.message for problem in problems)

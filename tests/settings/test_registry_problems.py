@@ -144,12 +144,12 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "where", "sentence"), WRONG)
-def test_a_problem_of_a_registry_is_named_with_its_place_and_nothing_else_is(problems_of, text, where, sentence):
+def test_reports_exactly_one_registry_problem_with_its_location(problems_of, text, where, sentence):
     problems = problems_of(text)
     assert sentence in problems.pop(where)
     assert problems == {}
 
 
-def test_caches_of_each_other_are_refused_both(problems_of):
+def test_refuses_caches_of_each_other(problems_of):
     problems = problems_of("registries: [{host: a.io, upstream: c.io}, {host: c.io, upstream: a.io}]")
     assert problems.keys() == {"registries[0].upstream", "registries[1].upstream"}

@@ -17,12 +17,12 @@ registries:
 """
 
 
-def test_a_variable_that_is_set_gives_its_value(settings_of):
+def test_returns_the_value_of_a_variable(settings_of):
     assert settings_of(TEXT).get_secret("FORGE_TOKEN", {"FORGE_TOKEN": "s3cr3t"}) == "s3cr3t"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_the_end_of_the_line_in_a_file_is_no_part_of_a_secret(settings_of, end):
+def test_strips_line_breaks_of_secrets(settings_of, end):
     settings = settings_of(TEXT)
     assert settings.get_secret("SHARED", {"SHARED": f" pass word {end}"}) == " pass word "
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f" s3cr3t{end}"}) == "s3cr3t"
@@ -30,7 +30,7 @@ def test_the_end_of_the_line_in_a_file_is_no_part_of_a_secret(settings_of, end):
 
 
 @pytest.mark.parametrize("value", ["s3cr3t\ns3cr3t", "s3cr3t s3cr3t", "s3cr3t\x00", "Bearer s3cr3t", "s3cr3t-ä", "  "])
-def test_what_cannot_stand_in_a_header_is_no_token_and_is_not_shown(settings_of, value):
+def test_token_that_cannot_be_a_header_is_refused_and_not_shown(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).get_token("LAB_TOKEN", {"LAB_TOKEN": value})
     assert [problem.key for problem in raised.value.problems] == ["forges[2].token_env"]
@@ -38,7 +38,7 @@ def test_what_cannot_stand_in_a_header_is_no_token_and_is_not_shown(settings_of,
 
 
 @pytest.mark.parametrize("environment", [{}, {"FORGE_TOKEN": "", "SHARED": "s3cr3t"}, {"FORGE_TOKEN": "\n"}])
-def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named(settings_of, environment):
+def test_error_for_an_unset_variable_names_all_its_keys(settings_of, environment):
     settings = settings_of(TEXT)
     with pytest.raises(ConfigError) as raised:
         settings.get_secret("FORGE_TOKEN", environment)
@@ -48,13 +48,13 @@ def test_a_variable_that_is_not_set_is_an_error_that_says_everywhere_it_is_named
     assert "s3cr3t" not in str(raised.value)
 
 
-def test_the_key_of_an_app_is_a_secret_like_any_other(settings_of):
+def test_app_key_is_read_like_other_secrets(settings_of):
     settings = settings_of("forges: [{kind: github, app: {id: 7, key_env: APP_KEY}}]")
     assert [problem.key for problem in settings.list_unset_variables({})] == ["forges[0].app.key_env"]
     assert str(settings.build_variable_error("APP_KEY", "is none")).endswith("forges[0].app.key_env: is none")
 
 
-def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_of):
+def test_lists_all_unset_variables(settings_of):
     settings = settings_of(TEXT)
     known = {"FORGE_TOKEN": "x", "LAB_TOKEN": "z"}
     assert [problem.key for problem in settings.list_unset_variables(known)] == ["registries[0].username_env"]
@@ -63,7 +63,7 @@ def test_all_variables_that_are_not_set_are_known_without_reading_any(settings_o
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\n\n"])
-def test_the_line_break_that_ends_a_file_is_no_part_of_a_secret(settings_of, end):
+def test_strips_the_line_break_at_the_end_of_a_file(settings_of, end):
     settings = settings_of(TEXT)
     assert settings.get_secret("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
     assert settings.get_token("FORGE_TOKEN", {"FORGE_TOKEN": f"s3cr3t{end}"}) == "s3cr3t"
@@ -71,7 +71,7 @@ def test_the_line_break_that_ends_a_file_is_no_part_of_a_secret(settings_of, end
 
 
 @pytest.mark.parametrize("value", ["s3c\nr3t", "s3c r3t", "s3c\x00r3t", "s3crét"])
-def test_what_can_be_no_token_is_refused_without_showing_it(settings_of, value):
+def test_refuses_invalid_tokens_without_showing_them(settings_of, value):
     with pytest.raises(ConfigError) as raised:
         settings_of(TEXT).get_token("FORGE_TOKEN", {"FORGE_TOKEN": value})
     assert "FORGE_TOKEN holds no token" in str(raised.value)

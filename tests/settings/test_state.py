@@ -10,11 +10,11 @@ import pytest
 from bot.settings import StateFile, StateServer
 
 
-def test_nothing_is_remembered_unless_it_is_said_where(settings_of):
+def test_no_state_by_default(settings_of):
     assert settings_of("").state is None
 
 
-def test_a_path_is_relative_to_the_file_and_a_fourth_slash_makes_it_absolute(settings_of, tmp_path):
+def test_sqlite_path_is_relative_unless_it_has_a_fourth_slash(settings_of, tmp_path):
     assert settings_of("state: sqlite:///state.db").state == StateFile(tmp_path / "state.db")
     assert settings_of("state: sqlite:///../kept/state 1?.db").state == StateFile(tmp_path / "../kept/state 1?.db")
     assert settings_of("state: sqlite:////var/lib/state.db").state == StateFile(Path("/var/lib/state.db"))
@@ -30,7 +30,7 @@ def test_a_path_is_relative_to_the_file_and_a_fourth_slash_makes_it_absolute(set
         "postgresql+psycopg:///state",
     ],
 )
-def test_a_server_is_named_as_libraries_do(settings_of, url):
+def test_accepts_urls_of_postgresql(settings_of, url):
     assert settings_of(f"state: {url}").state == StateServer(url)
 
 
@@ -49,7 +49,7 @@ def test_a_server_is_named_as_libraries_do(settings_of, url):
         ("'postgresql://[host/state'", "is not a URL"),
     ],
 )
-def test_what_names_no_database_is_refused(problems_of, written, said):
+def test_refuses_unusable_urls(problems_of, written, said):
     assert said in problems_of(f"state: {written}")["state"]
 
 
@@ -63,7 +63,7 @@ def test_what_names_no_database_is_refused(problems_of, written, said):
         "postgresql://user@host/state?sslmode=require&sslpassword=s3cr3t",
     ],
 )
-def test_a_password_is_refused_and_not_repeated(problems_of, url):
+def test_refuses_passwords_without_showing_them(problems_of, url):
     (said,) = problems_of(f"state: {url}").values()
     assert "remove it, and set the environment variable PGPASSWORD" in said
     assert "s3cr3t" not in said
@@ -77,7 +77,7 @@ def test_a_password_is_refused_and_not_repeated(problems_of, url):
         "host: registry.example.com, auth: azure, trusted_realms: [registry.example.com]",
     ],
 )
-def test_an_age_needs_no_state_where_azure_keeps_the_record(settings_of, registry):
+def test_min_age_needs_no_state_for_azure_registries(settings_of, registry):
     host = registry.partition(",")[0].removeprefix("host: ")
     settings = settings_of(f"registries: [{{{registry}}}]\npolicy: [{{match: {{image: {host}/**}}, min_age: 3d}}]")
     assert settings.policy.rules[0].keys["min_age"] == timedelta(days=3)
