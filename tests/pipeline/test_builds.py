@@ -65,7 +65,7 @@ def by(tmp_path, step: TaskStep, context: str = WEB, files=None, **more) -> dict
         ("https://github.com/Acme/Web", "Dockerfile", "Dockerfile"),
     ],
 )
-def test_a_dockerfile_is_named_from_the_folder_of_the_context(tmp_path, context, dockerfile, path):
+def test_dockerfile_path_is_relative_to_the_context_folder(tmp_path, context, dockerfile, path):
     assert by(tmp_path, DockerStep(dockerfile), context) == {path: True}
 
 
@@ -81,38 +81,38 @@ def test_a_dockerfile_is_named_from_the_folder_of_the_context(tmp_path, context,
         (WEB, "missing/Dockerfile"),
     ],
 )
-def test_what_is_elsewhere_is_not_meant(tmp_path, context, dockerfile):
+def test_builds_in_other_repositories_are_ignored(tmp_path, context, dockerfile):
     assert by(tmp_path, DockerStep(dockerfile), context) == {}
 
 
-def test_a_repository_that_nobody_else_can_clone_is_in_no_context(tmp_path):
+def test_repository_without_clone_url_has_no_builds(tmp_path):
     local = GitRepository("local", "acme/web", "main", "0" * 40)
     builds = BuildTasks((task(DockerStep("Dockerfile")),), (CONTOSO,))
     assert closed(surveyed(tmp_path, builds, repository=local)) == {}
 
 
 @pytest.mark.parametrize(("context", "path"), [(WEB, "Dockerfile"), (f"{WEB}:app", "app/Dockerfile")])
-def test_a_task_file_is_read_where_the_task_finds_it(tmp_path, context, path):
+def test_task_file_is_read_from_the_context_folder(tmp_path, context, path):
     files = FILES | {"ci/acb.yaml": STEPS, "app/ci/acb.yaml": STEPS}
     assert by(tmp_path, FileStep("ci/acb.yaml"), context, files) == {path: True}
 
 
-def test_a_task_file_may_have_any_name_and_be_read_as_something_else_as_well(tmp_path):
+def test_task_file_can_have_any_name_and_be_read_by_another_format(tmp_path):
     assert by(tmp_path, FileStep("build.task"), files=FILES | {"build.task": STEPS}) == {"Dockerfile": True}
     pod = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: a:1}]}\n"
     assert by(tmp_path, FileStep("a.yaml"), files=FILES | {"a.yaml": pod + STEPS}) == {"Dockerfile": True}
 
 
-def test_a_task_file_that_is_not_on_the_branch_builds_nothing_of_it(tmp_path):
+def test_missing_task_file_builds_nothing(tmp_path):
     assert by(tmp_path, FileStep("acb.yaml")) == {}
     assert by(tmp_path, FileStep("../acb.yaml"), f"{WEB}:app", FILES | {"acb.yaml": STEPS}) == {}
 
 
-def test_a_task_file_without_builds_builds_nothing(tmp_path):
+def test_task_file_without_builds_builds_nothing(tmp_path):
     assert by(tmp_path, FileStep("purge.yaml"), files=FILES | {"purge.yaml": "steps:\n- cmd: acr purge\n"}) == {}
 
 
-def test_a_task_that_azure_holds_builds_in_its_context_or_wherever_its_steps_say(tmp_path):
+def test_inline_task_builds_in_its_context_or_in_the_context_of_a_step(tmp_path):
     assert by(tmp_path, InlineStep(STEPS.encode()), f"{WEB}:app") == {"app/Dockerfile": True}
     assert by(tmp_path, InlineStep(STEPS.encode()), "") == {}
     remote = f"steps:\n- build: -t a -f web/Dockerfile {WEB}:app\n- build: -t b https://github.com/acme/api.git\n"
@@ -122,7 +122,7 @@ def test_a_task_that_azure_holds_builds_in_its_context_or_wherever_its_steps_say
 # What is not known
 
 
-def test_where_a_registry_did_not_say_anything_may_be_built(tmp_path):
+def test_all_builds_are_possible_when_tasks_could_not_be_listed(tmp_path):
     found = surveyed(tmp_path, BuildTasks(failed_registries=(CONTOSO,)))
     assert closed(found) == dict.fromkeys(FILES, False)
     assert found.occurrences[0].notes == (f"tasks of {CONTOSO} could not be listed, so a task may build it",)
@@ -130,7 +130,7 @@ def test_where_a_registry_did_not_say_anything_may_be_built(tmp_path):
 
 
 @pytest.mark.parametrize("step", [OtherStep(), InlineStep(b"steps: [")])
-def test_what_a_task_does_that_nobody_can_tell_may_be_a_build_in_its_context(tmp_path, step):
+def test_step_of_unknown_kind_may_build_in_its_context(tmp_path, step):
     found = surveyed(tmp_path, BuildTasks((task(step, f"{WEB}:app"),)))
     assert closed(found) == {"app/Dockerfile": False, "app/web/Dockerfile": False}
     assert found.occurrences[1].notes == (
@@ -139,12 +139,12 @@ def test_what_a_task_does_that_nobody_can_tell_may_be_a_build_in_its_context(tmp
     assert by(tmp_path, step, "https://github.com/acme/api.git") == {}
 
 
-def test_a_dockerfile_that_variables_name_may_be_any(tmp_path):
+def test_dockerfile_named_by_variables_may_be_any_dockerfile(tmp_path):
     content = b"steps:\n- build: -t a -f {{.Values.file}} .\n"
     assert by(tmp_path, InlineStep(content), f"{WEB}:app/web") == {"app/web/Dockerfile": False}
 
 
-def test_a_task_file_that_is_broken_or_too_large_may_build_anything(tmp_path):
+def test_invalid_or_too_large_task_file_may_build_any_dockerfile(tmp_path):
     files = {"Dockerfile": FROM, "broken.task": "steps: [", "large.task": b"#" * (MAX_FILE_BYTES + 1)}
     assert by(tmp_path, FileStep("broken.task"), files=files) == {"Dockerfile": False}
     assert by(tmp_path, FileStep("large.task"), files=files) == {"Dockerfile": False}
@@ -168,7 +168,7 @@ class ShortTree:
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_a_task_file_that_the_forge_did_not_give_may_build_anything(tmp_path, complete):
+def test_task_file_missing_from_truncated_tree_may_build_any_dockerfile(tmp_path, complete):
     whole = WorkTree(write_tree(tmp_path / "tree", FILES | {"acb.task": STEPS}))
     found = surveyed(
         tmp_path, BuildTasks((task(FileStep("acb.task")),)), tree=ShortTree(whole, "acb.task", complete=complete)
@@ -180,7 +180,7 @@ def test_a_task_file_that_the_forge_did_not_give_may_build_anything(tmp_path, co
 
 
 @pytest.mark.real("git")
-def test_a_task_file_is_read_from_the_commit_that_the_run_looks_at(tmp_path):
+def test_task_file_is_read_from_the_scanned_commit(tmp_path):
     git = Git.create(tmp_path / "fleet" / "web.git", {**FILES, "build.task": STEPS})
     fleet = LocalFleet(tmp_path / "fleet")
     (repository,) = fleet.list_repositories(frozenset())
@@ -205,7 +205,7 @@ class Told:
         return self._answer
 
 
-def test_each_registry_is_asked_once_and_one_that_is_silent_costs_no_other():
+def test_error_of_one_builder_does_not_affect_others():
     tasks = (task(DockerStep("Dockerfile")), task(OtherStep()))
     silent = RegistryError("a.azurecr.io", Reason.UNREACHABLE, "no answer", is_failure=True)
     builders = [Told(CONTOSO, tasks), Told("a.azurecr.io", silent)]

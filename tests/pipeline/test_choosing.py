@@ -22,7 +22,7 @@ from bot.reports.json_document import render_scan_document
 from bot.worktree import WorkTree
 
 
-def test_a_digest_that_the_registry_no_longer_has_is_gone_and_replaced(tmp_path, loopback):
+def test_digest_that_the_registry_lost_is_replaced(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     found, asked, changes, text = choose(tmp_path, loopback, f"FROM python:3.12@{digest('gone')}\n")
     assert (*status(found[1]), found[1]["new_digest"]) == ("gone", "digest-gone", now)
@@ -31,7 +31,7 @@ def test_a_digest_that_the_registry_no_longer_has_is_gone_and_replaced(tmp_path,
     assert f"gone: {digest('gone')[7:19]} → {now[7:19]}" in text
 
 
-def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
+def test_rebuilt_index_with_the_same_images_is_held(tmp_path, loopback):
     images = [image_of("a"), image_of("b", "linux/arm64")]
     old = loopback.store.set_tag("library/python", "3.12", build_index(images))
     loopback.store.set_tag("library/python", "3.12", build_index(images, annotations={"built": "again"}))
@@ -41,7 +41,7 @@ def test_an_index_made_anew_around_the_same_images_is_held(tmp_path, loopback):
     assert f"held (index-churn): {found[1]['detail']}\n" in text
 
 
-def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for_it(tmp_path, loopback):
+def test_image_that_lost_a_platform_in_use_is_held_until_accepted(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
     now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("c")]))
     content = f"FROM python:3.12@{old}\nFROM --platform=linux/amd64 python:3.12@{old}\n"
@@ -59,7 +59,7 @@ def test_an_image_that_lost_a_platform_in_use_is_held_until_somebody_answers_for
     assert "detail" not in found[1]
 
 
-def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(tmp_path, loopback):
+def test_single_image_in_place_of_an_index_is_held_for_another_platform(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
     now = loopback.store.set_tag("library/python", "3.12", image_of("c", "linux/arm64"))
     content = "".join(
@@ -71,7 +71,7 @@ def test_an_image_in_place_of_an_index_is_held_where_it_is_for_another_platform(
     assert len(asked) == 4
 
 
-def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tmp_path, loopback):
+def test_image_for_another_platform_than_the_rule_names_is_held(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
     loopback.store.set_tag("library/python", "3.12", image_of("b", "linux/arm64"))
     content = f"FROM python:3.12@{old}\n"
@@ -82,7 +82,7 @@ def test_an_image_for_another_platform_than_the_one_that_a_rule_names_is_held(tm
     assert status(choose(tmp_path, loopback, content, PolicyRule(platforms=("linux/arm64",)))[0][1]) == ("update", None)
 
 
-def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(tmp_path, loopback):
+def test_image_that_never_had_the_platform_of_the_rule_is_not_held(tmp_path, loopback):
     old = loopback.store.set_tag("library/python", "3.12", image_of("a"))
     other = loopback.store.set_tag("library/python", "3.13", build_index([image_of("c")]))
     loopback.store.set_tag("library/python", "3.12", image_of("b"))
@@ -93,7 +93,7 @@ def test_an_image_that_never_was_for_the_platform_that_a_rule_names_is_not_held(
     assert [status(found[line]) for line in (1, 2, 3)] == [("update", None)] * 3
 
 
-def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
+def test_pin_of_one_platform_stays_on_that_platform(tmp_path, loopback):
     old = build_index([image_of("a"), image_of("b", "linux/arm64")])
     new = build_index([image_of("c"), image_of("d", "linux/arm64")])
     loopback.store.set_tag("library/python", "3.12", old)
@@ -109,9 +109,7 @@ def test_who_pins_the_image_of_one_platform_keeps_to_it(tmp_path, loopback):
 @pytest.mark.parametrize(
     ("status_code", "expected"), [(502, ("unresolved", "registry-error")), (404, ("update", None))]
 )
-def test_a_platform_that_could_not_be_found_out_is_a_trouble_of_who_pins_it_alone(
-    tmp_path, loopback, status_code, expected
-):
+def test_unknown_platform_affects_only_references_that_pin_it(tmp_path, loopback, status_code, expected):
     """The config of the pinned image cannot be read. The index that contains the image is pinned as well."""
     pinned = build_index([image_of("a")]).children[0]
     old = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a"), image_of("b", "linux/arm64")]))
@@ -147,7 +145,7 @@ class RecordsTold:
         return None
 
 
-def test_an_older_image_and_one_that_is_not_locked_are_held(tmp_path, loopback):
+def test_older_image_and_unlocked_image_are_held(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     day = timedelta(days=1)
     loopback.facts = RecordsTold({old: RegistryRecord(NOW - day), now: RegistryRecord(NOW - 9 * day)})
@@ -157,7 +155,7 @@ def test_an_older_image_and_one_that_is_not_locked_are_held(tmp_path, loopback):
     assert status(choose(tmp_path, loopback, content)[0][1]) == ("held", "locked")
 
 
-def test_what_the_tag_names_and_nobody_can_pull_is_held(tmp_path, loopback):
+def test_digest_that_cannot_be_pulled_is_held(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     serve = loopback.store.find_manifest
     loopback.store.find_manifest = lambda repository, reference: (
@@ -170,7 +168,7 @@ def test_what_the_tag_names_and_nobody_can_pull_is_held(tmp_path, loopback):
 # ---- what an image says of its base ----------------------------------------------------------------------------------
 
 
-def test_an_image_that_is_behind_its_own_base_says_so_and_where_it_comes_from(tmp_path, loopback):
+def test_outdated_base_image_is_noted_with_its_source(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -189,7 +187,7 @@ def test_an_image_that_is_behind_its_own_base_says_so_and_where_it_comes_from(tm
     )
 
 
-def test_a_base_that_is_named_by_the_image_of_one_platform_is_current_while_its_index_is(tmp_path, loopback):
+def test_base_named_by_one_platform_is_current_while_its_index_is_current(tmp_path, loopback):
     loopback.move("alpine", "3.21", "base")
     said = {
         "org.opencontainers.image.base.name": "alpine:3.21",
@@ -203,7 +201,7 @@ def built_on(base):
     return {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}
 
 
-def test_a_base_costs_a_head_and_what_is_behind_it_is_fetched_only_where_it_moved(tmp_path, loopback):
+def test_base_manifest_is_fetched_only_when_the_base_was_updated(tmp_path, loopback):
     base = loopback.move("alpine", "3.21", "base")
     now = loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
     _, asked, *_ = choose(tmp_path, loopback, "FROM python:3.12\n")
@@ -215,7 +213,7 @@ def test_a_base_costs_a_head_and_what_is_behind_it_is_fetched_only_where_it_move
 
 
 @pytest.mark.parametrize("pinned", [True, False])
-def test_a_base_that_the_run_asked_for_is_not_asked_for_again(tmp_path, loopback, pinned):
+def test_base_that_was_already_looked_up_is_not_looked_up_again(tmp_path, loopback, pinned):
     base = loopback.move("alpine", "3.21", "base")
     loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=built_on(base)))
     newer = loopback.move("alpine", "3.21", "newer base")
@@ -226,7 +224,7 @@ def test_a_base_that_the_run_asked_for_is_not_asked_for_again(tmp_path, loopback
     assert [word for _, word in asked].count(newer) == 1
 
 
-def test_a_base_that_the_run_could_not_ask_for_is_not_asked_for_again(tmp_path, loopback):
+def test_base_whose_lookup_failed_is_not_looked_up_again(tmp_path, loopback):
     base = {"base.name": "nowhere:1", "base.digest": digest("before")}
     said = {f"org.opencontainers.image.{word}": text for word, text in base.items()}
     loopback.store.set_tag("library/python", "3.12", build_index([image_of("a")], annotations=said))
@@ -235,7 +233,7 @@ def test_a_base_that_the_run_could_not_ask_for_is_not_asked_for_again(tmp_path, 
     assert [word for _, word in asked].count("1") == 1
 
 
-def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loopback):
+def test_base_in_unlisted_registry_is_not_looked_up(tmp_path, loopback):
     said = {
         "org.opencontainers.image.base.name": "registry.evil.example/x:1",
         "org.opencontainers.image.base.digest": digest("x"),
@@ -244,7 +242,7 @@ def test_a_base_on_a_registry_that_nobody_listed_is_not_asked_for(tmp_path, loop
     assert "notes" not in choose(tmp_path, loopback, "FROM python:3.12\n")[0][1]
 
 
-def test_no_more_bases_are_asked_for_than_fleets_have(tmp_path, loopback, monkeypatch):
+def test_number_of_base_lookups_is_limited(tmp_path, loopback, monkeypatch):
     monkeypatch.setattr(decide_updates, "MAX_BASES", 1)
     for name in ("a", "b"):
         loopback.store.set_tag(f"library/base-{name}", "1", image_of(name))
@@ -258,7 +256,7 @@ def test_no_more_bases_are_asked_for_than_fleets_have(tmp_path, loopback, monkey
 # ---- how many requests -----------------------------------------------------------------------------------------------
 
 
-def test_where_everything_moved_an_image_costs_two_requests(tmp_path, loopback):
+def test_updated_tag_costs_two_requests_when_all_tags_were_updated(tmp_path, loopback):
     old = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
@@ -268,7 +266,7 @@ def test_where_everything_moved_an_image_costs_two_requests(tmp_path, loopback):
     assert len(asked) == 41
 
 
-def test_one_that_moved_among_many_costs_two_more(tmp_path, loopback):
+def test_one_updated_tag_among_many_costs_two_more_requests(tmp_path, loopback):
     pinned = {number: loopback.move(f"app-{number}", "1", f"old {number}") for number in range(20)}
     loopback.move("app-7", "1", "new")
     content = "".join(f"FROM app-{number}:1@{each}\n" for number, each in pinned.items())
@@ -277,7 +275,7 @@ def test_one_that_moved_among_many_costs_two_more(tmp_path, loopback):
     assert len(asked) == 22
 
 
-def test_what_is_unpinned_everywhere_costs_little_more_than_one_request(tmp_path, loopback):
+def test_unpinned_references_cost_little_more_than_one_request_each(tmp_path, loopback):
     for number in range(20):
         loopback.move(f"app-{number}", "1", f"new {number}")
     _, asked, changes, _ = choose(tmp_path, loopback, "".join(f"FROM app-{number}:1\n" for number in range(20)))

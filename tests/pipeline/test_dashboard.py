@@ -76,7 +76,7 @@ def scene(request, tmp_path, loopback) -> Iterator[Scene]:
     stand.end()
 
 
-def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
+def test_shows_open_and_waiting_proposals_and_is_written_once(scene):
     scene.run(limits=ProposalLimits(open_per_repository=1))
     board = scene.board()
     assert (board.title, board.is_open) == (DASHBOARD_TITLE, True)
@@ -89,7 +89,7 @@ def test_it_shows_what_is_open_and_what_waits_and_is_written_once(scene):
     assert (scene.board(), scene.stand.writes) == (board, before)
 
 
-def test_a_tick_opens_what_waits_and_the_next_text_has_no_tick(scene):
+def test_ticked_checkbox_opens_waiting_proposal_and_is_cleared(scene):
     limits = ProposalLimits(open_per_repository=1)
     (first, second) = scene.run(limits=limits).repositories[0].proposals
     waiting = second if second.outcome.value == "deferred" else first
@@ -98,7 +98,7 @@ def test_a_tick_opens_what_waits_and_the_next_text_has_no_tick(scene):
     assert "[x]" not in scene.board().body
 
 
-def test_a_tick_brings_back_what_was_declined(scene):
+def test_ticked_checkbox_reopens_declined_proposal(scene):
     scene.run()
     scene.stand.close_request(PYTHON)
     assert "declined" in outcomes(scene.run())
@@ -106,7 +106,7 @@ def test_a_tick_brings_back_what_was_declined(scene):
     assert sorted(outcomes(scene.run())) == ["opened", "unchanged"]
 
 
-def test_a_tick_rebuilds_a_branch_that_somebody_committed_to(scene):
+def test_ticked_checkbox_rebuilds_branch_with_foreign_commits(scene):
     scene.run()
     scene.stand.commit(PYTHON, {"Dockerfile": "FROM scratch\n"})
     assert sorted(outcomes(scene.run())) == ["left-alone", "unchanged"]
@@ -116,7 +116,7 @@ def test_a_tick_rebuilds_a_branch_that_somebody_committed_to(scene):
     assert sorted(outcomes(scene.run())) == ["unchanged", "unchanged"]
 
 
-def test_it_is_closed_when_there_is_nothing_to_show_and_opened_again_when_there_is(scene):
+def test_is_closed_when_empty_and_reopened_when_not(scene):
     scene.run()
     rules = scene.loopback.rulebook
     scene.loopback.rulebook = replace(rules, rules=(PolicyRule(ignore=True),))
@@ -128,7 +128,7 @@ def test_it_is_closed_when_there_is_nothing_to_show_and_opened_again_when_there_
     assert "### Open" in scene.board().body
 
 
-def test_one_that_a_person_closed_stays_closed(scene):
+def test_issue_closed_by_a_user_stays_closed(scene):
     scene.run()
     scene.change(scene.board(), is_open=False)
     scene.loopback.move("redis", "7", "newer")
@@ -136,13 +136,13 @@ def test_one_that_a_person_closed_stays_closed(scene):
     assert not scene.board().is_open
 
 
-def test_without_the_policy_there_is_none_and_below_the_top_rung_it_is_not_written(scene):
+def test_is_not_written_when_disabled_or_below_level_propose(scene):
     scene.run(has_dashboards=False)
     scene.run(level=RunLevel.PUSH)
     assert scene.board() is None
 
 
-def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_when_it_is_mended(scene):
+def test_invalid_repository_config_is_reported_once_until_it_is_fixed(scene):
     scene.stand.commit("main", {".basebump.yaml": "schema: 2\n"})
     scene.run(has_dashboards=False)
     board = scene.board()
@@ -156,7 +156,7 @@ def test_a_file_of_the_repository_that_cannot_be_used_is_told_once_and_closed_wh
     assert not scene.board().is_open
 
 
-def test_what_is_held_unknown_over_or_left_alone_is_shown_with_its_reason(scene):
+def test_shows_held_unknown_superseded_and_skipped_references_with_reasons(scene):
     scene.loopback.rulebook = replace(
         scene.loopback.rulebook, rules=(PolicyRule(match=RuleMatch(image=("docker.io/library/redis",)), ignore=True),)
     )
@@ -168,7 +168,7 @@ def test_what_is_held_unknown_over_or_left_alone_is_shown_with_its_reason(scene)
     assert "- 1 place, ignored:" in body
 
 
-def test_a_dashboard_that_cannot_be_kept_is_a_failure_and_costs_no_proposal(tmp_path, loopback):
+def test_failure_to_write_it_does_not_affect_proposals(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -181,7 +181,7 @@ def test_a_dashboard_that_cannot_be_kept_is_a_failure_and_costs_no_proposal(tmp_
     assert "Issues are disabled" in failed.error
 
 
-def test_an_issue_of_somebody_else_is_never_taken_for_it(tmp_path, loopback):
+def test_issue_of_another_author_is_not_used(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitHubStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -193,7 +193,7 @@ def test_an_issue_of_somebody_else_is_never_taken_for_it(tmp_path, loopback):
     stand.end()
 
 
-def test_a_project_without_issues_costs_no_proposal_and_no_issue_of_somebody_else_is_taken(tmp_path, loopback):
+def test_project_without_issues_still_gets_proposals(tmp_path, loopback):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     stand = GitLabStand(tmp_path, {"Dockerfile": f"FROM python:3.12-slim@{OLD}\n"})
@@ -212,7 +212,7 @@ def test_a_project_without_issues_costs_no_proposal_and_no_issue_of_somebody_els
 
 
 @pytest.mark.parametrize("forge", STANDS)
-def test_a_run_that_is_killed_before_the_dashboard_is_written_is_healed_by_the_next(tmp_path, loopback, forge):
+def test_next_run_writes_it_after_killed_run(tmp_path, loopback, forge):
     for content in ("old", "new"):
         loopback.move("python", "3.12-slim", content)
     scene, twin = (

@@ -126,14 +126,14 @@ def keys(findings) -> set[tuple[str, str]]:
     return {(each.id, each.package) for each in findings}
 
 
-def test_the_pair_is_one_that_says_something(pair):
+def test_pair_has_differences(pair):
     old, new = (pair.sources(name) for name in ("older", "newer"))
     assert len(old) > 50
     assert {source for source in old if is_older(old[source], new.get(source, ""))}, "updates have moved something"
     assert all(isinstance(scan, Scan) for scan in pair.scans.values())
 
 
-def test_what_moving_changes_is_the_difference_of_trivys_own_reports(pair):
+def test_delta_matches_the_difference_of_trivys_reports(pair):
     before, after = pair.reported("older"), pair.reported("newer")
     delta = pair.evidence("older", "newer").delta
     assert before - after, "something is fixed"
@@ -143,13 +143,13 @@ def test_what_moving_changes_is_the_difference_of_trivys_own_reports(pair):
     assert keys(delta.remaining) == before & after
 
 
-def test_what_is_fixed_is_what_dpkgs_lists_say_moved(pair):
+def test_fixed_packages_match_dpkgs_lists(pair):
     old, new = pair.sources("older"), pair.sources("newer")
     moved = {source for source in old.keys() & new.keys() if is_older(old[source], new[source])}
     assert {each.package for each in pair.evidence("older", "newer").delta.fixed} == moved
 
 
-def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
+def test_package_changes_match_dpkgs_lists(pair):
     old, new = pair.status["older"], pair.status["newer"]
     wanted = {}
     for name in old.keys() | new.keys():
@@ -167,7 +167,7 @@ def test_the_packages_that_changed_are_the_difference_of_dpkgs_two_lists(pair):
         assert each.new == ((new[each.name].version,) if each.name in new else ())
 
 
-def test_the_way_back_is_a_rollback_that_says_what_it_brings(pair):
+def test_reverse_update_is_reported_as_rollback(pair):
     back = pair.evidence("newer", "older")
     assert keys(back.delta.introduced) == pair.reported("older") - pair.reported("newer")
     assert "goes back from" in describe_rollback(back)

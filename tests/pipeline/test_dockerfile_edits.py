@@ -46,29 +46,29 @@ def is_heard(content):
     return objects(content, edited(content), places(content))
 
 
-def test_the_witness_confirms_what_it_can_read():
+def test_dockerfile_parse_confirms_edits_that_it_can_parse():
     assert not objects(PLAIN, edited(PLAIN))
 
 
-def test_the_witness_objects_to_a_change_that_is_not_the_planned_one():
+def test_dockerfile_parse_detects_unplanned_change():
     after = edited(PLAIN)
     other = after.replace(b"golang:1.23@", b"golang:1.24@")
     assert objects(PLAIN, other, places(after))
 
 
-def test_the_witness_objects_to_a_change_that_we_do_not_see():
+def test_dockerfile_parse_detects_change_that_our_parser_misses():
     assert objects(PLAIN, PLAIN.replace(b"1.23", b"1.24"), places(PLAIN))
 
 
-def test_the_witness_objects_to_a_planned_change_that_is_not_there():
+def test_dockerfile_parse_detects_missing_planned_change():
     assert objects(PLAIN, PLAIN, places(edited(PLAIN)))
 
 
-def test_the_witness_objects_to_an_edit_that_it_can_no_longer_read():
+def test_dockerfile_parse_detects_edit_that_it_can_no_longer_parse():
     assert objects(PLAIN, PLAIN.replace(b"TAG=3.20", b"TAG=3.20 \xff"), places(edited(PLAIN)))
 
 
-def test_stages_are_no_change_to_the_witness():
+def test_dockerfile_parse_ignores_stages():
     content = b"FROM golang:1.23 AS Build\nFROM BUILD\nFROM scratch\n"
     assert not objects(content, edited(content))
     assert is_heard(content)
@@ -88,7 +88,7 @@ def test_stages_are_no_change_to_the_witness():
         ("too large a file", b"FROM alpine:3.20\n" + b"#" * edit.MAX_PARSED_BYTES),
     ],
 )
-def test_the_witness_is_not_heard_where_it_misreads(defect, content):
+def test_dockerfile_parse_does_not_count_when_it_misreads_the_file(defect, content):
     assert edited(content) != content
     assert not objects(content, edited(content)), defect
     assert not is_heard(content), defect
@@ -105,7 +105,7 @@ def test_the_witness_is_not_heard_where_it_misreads(defect, content):
         ("a line break added at the end", b"FROM alpine:3.20"),
     ],
 )
-def test_what_its_writer_damages_is_never_written_by_it(defect, content):
+def test_files_are_never_written_by_dockerfile_parse(defect, content):
     """The test first shows that the writer of dockerfile-parse damages the file."""
     after = edited(content)
     assert after.replace(f"@{DIGEST}".encode(), b"") == content
@@ -116,19 +116,19 @@ def test_what_its_writer_damages_is_never_written_by_it(defect, content):
     assert parser.content.encode() != after, defect
 
 
-def test_the_witness_touches_no_disk(tmp_path, monkeypatch):
+def test_dockerfile_parse_does_not_access_files(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not objects(PLAIN, edited(PLAIN))
     assert not list(tmp_path.iterdir())
 
 
-def test_the_witness_is_imported_only_when_a_dockerfile_is_edited():
+def test_dockerfile_parse_is_imported_only_for_dockerfile_edits():
     code = "import sys, bot.pipeline.edit; sys.exit('dockerfile_parse' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @given(before=st.binary(max_size=200), after=st.binary(max_size=200))
-def test_whatever_the_bytes_the_witness_never_breaks(before, after):
+def test_dockerfile_parse_never_raises(before, after):
     assert objects(before, after) in (True, False)
 
 
@@ -150,6 +150,6 @@ def test_whatever_the_bytes_the_witness_never_breaks(before, after):
     ),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_the_witness_never_objects_to_a_true_edit(lines, end):
+def test_dockerfile_parse_never_objects_to_a_correct_edit(lines, end):
     content = end.join(lines).encode()
     assert not objects(content, edited(content))

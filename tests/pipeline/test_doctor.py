@@ -31,18 +31,18 @@ def part(*examined, area=ConfigArea.FORGES):
     return DiagnosisPart(area, "a forge", lambda: examined)
 
 
-def test_every_part_is_tried_in_its_order():
+def test_parts_are_tested_in_order():
     found = diagnose([part(Told(WELL), area=ConfigArea.CONFIG), part(Told(WRONG), Told(WELL))], AIM, NoProgress())
     assert found.checks == ((ConfigArea.CONFIG, WELL), (ConfigArea.FORGES, WRONG), (ConfigArea.FORGES, WELL))
     assert found.level is RunLevel.PUSH
 
 
-def test_what_two_of_one_part_say_is_said_once():
+def test_repeated_check_of_a_part_is_reported_once():
     found = diagnose([part(Told(WELL)), part(Told(WRONG, WELL), Told(WELL, WRONG))], AIM, NoProgress())
     assert [check for _, check in found.checks] == [WELL, WRONG, WELL]
 
 
-def test_a_part_that_breaks_is_a_problem_behind_what_it_said_and_the_rest_is_tried():
+def test_error_in_a_part_is_a_problem_and_other_parts_are_tested():
     parts = [part(Told(WELL, error=ForgeError("it is down; try again"))), part(Told(WELL))]
     found = diagnose(parts, AIM, NoProgress())
     first, broken, last = [check for _, check in found.checks]
@@ -50,7 +50,7 @@ def test_a_part_that_breaks_is_a_problem_behind_what_it_said_and_the_rest_is_tri
     assert (broken.subject, broken.status, broken.result) == ("a forge", CheckStatus.PROBLEM, "it is down; try again")
 
 
-def test_a_part_that_cannot_be_made_is_a_problem_on_one_line():
+def test_part_that_cannot_be_prepared_is_a_problem_on_one_line():
     def unmade():
         raise ConfigError("basebump.yaml", (ConfigProblem("a.b", "no"), ConfigProblem("c", "neither")))
 
@@ -60,12 +60,12 @@ def test_a_part_that_cannot_be_made_is_a_problem_on_one_line():
     assert (check.status, check.result) == (CheckStatus.PROBLEM, "a.b: no; c: neither")
 
 
-def test_a_bug_is_no_problem_of_the_operators():
+def test_bug_is_not_reported_as_a_problem():
     with pytest.raises(ZeroDivisionError):
         diagnose([part(Told(error=ZeroDivisionError()))], AIM, NoProgress())
 
 
-def test_only_problems_are_in_the_way():
+def test_only_problems_make_a_diagnosis_unhealthy():
     unknown = report_unknown("web", "write", "nobody says")
     assert diagnose([part(Told(WELL, unknown))], AIM, NoProgress()).is_healthy
     assert not diagnose([part(Told(WELL, unknown, WRONG))], AIM, NoProgress()).is_healthy

@@ -51,7 +51,7 @@ STOPPED = ("superseded", "`1.0.1` comes after it", "1.0.1")
 CURRENT = ("up-to-date", "", None)
 
 
-def test_a_line_that_was_found_to_be_over_is_over_in_the_runs_that_do_not_look(tmp_path, remembering):
+def test_superseded_tag_is_known_in_runs_that_do_not_check_it(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     over: set[int] = set()
     for day in range(EVERY_TURN):
@@ -64,7 +64,7 @@ def test_a_line_that_was_found_to_be_over_is_over_in_the_runs_that_do_not_look(t
     assert len(over) == COUNT
 
 
-def test_without_a_state_it_is_over_in_the_runs_that_look(tmp_path, loopback):
+def test_without_state_tag_is_superseded_only_in_runs_that_check_it(tmp_path, loopback):
     content = fleet(loopback, "1.0.1")
     assert isinstance(loopback.ends, NoSupersededStore)
     for day in range(3):
@@ -72,7 +72,7 @@ def test_without_a_state_it_is_over_in_the_runs_that_look(tmp_path, loopback):
         assert found.count(STOPPED) == SHARE
 
 
-def test_what_a_look_no_longer_finds_is_forgotten(tmp_path, remembering):
+def test_result_is_deleted_when_a_check_no_longer_confirms_it(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, remembering, content, day)
@@ -85,7 +85,7 @@ def test_what_a_look_no_longer_finds_is_forgotten(tmp_path, remembering):
     assert found == [CURRENT] * COUNT
 
 
-def test_a_line_that_moved_since_is_not_called_over_for_what_was_found_before(tmp_path, remembering):
+def test_result_does_not_apply_after_the_tag_was_updated(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     for day in range(EVERY_TURN):
         run(tmp_path, remembering, content, day)
@@ -114,7 +114,7 @@ class Announcing:
         return self.day
 
 
-def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_otherwise(tmp_path, remembering):
+def test_announced_date_applies_until_the_publisher_is_queried_again(tmp_path, remembering):
     mirror, facts = remembering.registry.host, Announcing(date(2026, 11, 1))
     remembering.facts = facts
     remembering.entries = (RegistryEntry("mcr.microsoft.com", mirror=mirror, is_insecure=True),)
@@ -136,7 +136,7 @@ def test_what_a_publisher_announced_stands_until_he_is_asked_again_and_says_othe
     assert found == [CURRENT] * COUNT
 
 
-def test_ends_that_cannot_be_written_down_fail_once_and_are_seen_all_the_same(tmp_path, remembering):
+def test_failure_to_store_results_is_reported_once(tmp_path, remembering):
     content = fleet(remembering, "1.0.1")
     with Database.sqlite(tmp_path / "state.db").open_for_writing() as connection:
         connection.exec_driver_sql(

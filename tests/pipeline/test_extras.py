@@ -49,7 +49,7 @@ def extras(stand) -> tuple:
 ALL_SET = (["docker"], ["ada", "team:platform"], ["ada"], "Next")
 
 
-def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(github, moved):
+def test_request_gets_attributes_and_next_run_writes_nothing(github, moved):
     assert run(github, moved, RULE).note == ""
     assert extras(github) == ALL_SET
     writes = list(github.writes)
@@ -57,7 +57,7 @@ def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(git
     assert github.writes == writes
 
 
-def test_a_run_killed_between_any_two_of_them_is_healed_by_the_next(tmp_path, moved, request):
+def test_next_run_completes_attributes_after_killed_run(tmp_path, moved, request):
     write = 1
     while True:
         stand = GitHubStand(tmp_path / f"github-{write}", FILES)
@@ -76,7 +76,7 @@ def test_a_run_killed_between_any_two_of_them_is_healed_by_the_next(tmp_path, mo
     assert write == 10  # tree, commit, branch, request, label made and set, reviewers, assignee, milestone: then none
 
 
-def test_what_people_took_off_stays_off(github, moved):
+def test_attributes_removed_by_users_stay_removed(github, moved):
     run(github, moved, RULE)
     (pull,) = github.repository.pulls
     pull.labels.clear()
@@ -88,14 +88,14 @@ def test_what_people_took_off_stays_off(github, moved):
     assert extras(github) == ([], [], [], None)
 
 
-def test_what_is_refused_is_said_beside_the_request(github, moved):
+def test_refused_attributes_are_reported(github, moved):
     proposal = run(github, moved, PolicyRule(reviewers=("nobody", "ada")))
     assert proposal.outcome.value == "opened"
     assert "A review of `nobody` could not be requested" in proposal.note
     assert extras(github)[1] == ["ada"]
 
 
-def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
+def test_group_combines_attributes_of_its_references(tmp_path, moved):
     stand = GitHubStand(tmp_path / "github", FILES | {"cache/Dockerfile": f"FROM redis:7@{OLD}\n"})
     moved.move("redis", "7", "new")
     for_redis = PolicyRule(match=RuleMatch(path=("cache/**",)), labels=("cache",), draft=True)
@@ -111,19 +111,19 @@ def test_a_group_has_what_any_of_its_places_asks_for(tmp_path, moved):
     stand.end()
 
 
-def test_whom_a_repository_names_itself_is_asked_besides_whom_the_operator_names(github, moved):
+def test_attributes_of_repository_are_added_to_those_of_operator(github, moved):
     github.commit("main", {".basebump.yaml": "schema: 1\npolicy: [{reviewers: [ada]}]\n"})
     run(github, moved, PolicyRule(reviewers=("team:platform",)))
     assert extras(github)[1] == ["ada", "team:platform"]
 
 
-def test_a_forge_without_any_of_it_says_so(tmp_path, moved):
+def test_forge_without_attributes_reports_it(tmp_path, moved):
     proposal = run(LocalStand(tmp_path / "local", FILES), moved, RULE)
     assert proposal.outcome.value == "opened"
     assert "A local forge has no labels, reviewers" in proposal.note
 
 
-def test_a_draft_is_opened_as_one(github, moved):
+def test_draft_is_opened_as_draft(github, moved):
     run(
         github,
         moved,
@@ -147,7 +147,7 @@ def knows(loopback, **findings) -> None:
 CVE, OTHER = finding("CVE-1900-0001"), finding("CVE-1900-0002", Severity.LOW)
 
 
-def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(github, moved):
+def test_automerge_is_enabled_when_its_conditions_are_met(github, moved):
     knows(moved, old=(CVE,), new=())
     assert run(github, moved, AUTOMERGE).note == ""
     (pull,) = github.repository.pulls
@@ -157,7 +157,7 @@ def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(github, move
     assert github.writes == writes
 
 
-def test_the_first_proposal_of_a_repository_waits_for_people(github, moved):
+def test_first_proposal_has_no_automerge(github, moved):
     knows(moved, old=(CVE,), new=())
     moved.rulebook = replace(moved.rulebook, rules=(AUTOMERGE,))
     moved.run([github.fleet()], rollout=RolloutOptions(first_proposal=True))
@@ -165,7 +165,7 @@ def test_the_first_proposal_of_a_repository_waits_for_people(github, moved):
     assert pull.auto_merge is None
 
 
-def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(github, moved):
+def test_next_run_enables_automerge_after_killed_run(github, moved):
     knows(moved, old=(CVE,), new=())
     github.die_before(6)  # after tree, commit, branch, status and request
     with pytest.raises(Killed):
@@ -179,7 +179,7 @@ def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(github, moved):
 @pytest.mark.parametrize(
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
-def test_it_does_not_where_they_are_not(github, moved, found):
+def test_automerge_is_not_enabled_when_conditions_are_not_met(github, moved, found):
     knows(moved, **found)
     run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls
@@ -187,7 +187,7 @@ def test_it_does_not_where_they_are_not(github, moved, found):
 
 
 @pytest.mark.parametrize("left", [{}, {"old": (CVE,)}, {"new": ()}], ids=["both", "new", "old"])
-def test_a_scan_that_fails_later_calls_nothing_off_and_says_nothing_less(github, moved, left):
+def test_failed_scan_does_not_disable_automerge(github, moved, left):
     knows(moved, old=(CVE,), new=())
     run(github, moved, AUTOMERGE)
     writes = list(github.writes)
@@ -200,7 +200,7 @@ def test_a_scan_that_fails_later_calls_nothing_off_and_says_nothing_less(github,
     assert pull.auto_merge is None
 
 
-def test_what_moves_on_to_something_worse_no_longer_merges_by_itself(github, moved):
+def test_automerge_is_disabled_for_worse_update(github, moved):
     knows(moved, old=(CVE,), new=(), newer=(OTHER,))
     run(github, moved, AUTOMERGE)
     moved.move("python", "3.12-slim", "newer")
@@ -212,7 +212,7 @@ def test_what_moves_on_to_something_worse_no_longer_merges_by_itself(github, mov
     assert "disablePullRequestAutoMerge" in sent[0]
 
 
-def test_what_a_person_disarmed_stays_so(github, moved):
+def test_automerge_disabled_by_a_user_stays_disabled(github, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(github, moved, AUTOMERGE)
     (pull,) = github.repository.pulls
@@ -222,7 +222,7 @@ def test_what_a_person_disarmed_stays_so(github, moved):
     assert pull.auto_merge is None
 
 
-def test_what_is_approved_is_left_and_told_so(github, moved):
+def test_approved_request_is_unchanged_and_reported(github, moved):
     run(github, moved)
     github.review(BRANCH, "APPROVED")
     moved.move("python", "3.12-slim", "newer")
@@ -231,7 +231,7 @@ def test_what_is_approved_is_left_and_told_so(github, moved):
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(github, moved, rebase, outcome):
+def test_request_follows_its_base_when_the_forge_requires_it(github, moved, rebase, outcome):
     rule = PolicyRule(rebase=rebase)
     github.repository.strict_rules = True
     run(github, moved, rule)

@@ -78,7 +78,7 @@ def extras(stand) -> tuple:
     return (found.labels, *people, found.milestone.title if found.milestone else None)
 
 
-def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(gitlab, moved):
+def test_request_gets_attributes_and_next_run_writes_nothing(gitlab, moved):
     assert run(gitlab, moved, RULE).note == ""
     assert extras(gitlab) == ALL_SET
     writes = list(gitlab.writes)
@@ -86,7 +86,7 @@ def test_a_request_gets_what_its_policy_says_and_the_next_run_writes_nothing(git
     assert gitlab.writes == writes
 
 
-def test_what_is_set_costs_the_next_run_no_question(gitlab, moved):
+def test_attributes_that_are_set_cost_no_request(gitlab, moved):
     run(gitlab, moved)
     with gitlab.server.watched() as bare:
         run(gitlab, moved)
@@ -96,7 +96,7 @@ def test_what_is_set_costs_the_next_run_no_question(gitlab, moved):
     assert len(lines) == len(bare)
 
 
-def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved, request):
+def test_next_run_completes_killed_run(make, moved, request):
     write = 1
     while True:
         stand = make()
@@ -112,13 +112,13 @@ def test_a_run_killed_at_any_write_is_healed_by_the_next(make, moved, request):
     assert write == 3  # the push, and the request with all that it has: then none
 
 
-def test_what_a_policy_asks_for_later_is_set_on_open_requests(gitlab, moved):
+def test_attributes_added_to_the_policy_are_set_on_open_requests(gitlab, moved):
     run(gitlab, moved)
     assert run(gitlab, moved, RULE).outcome.value == "refreshed"
     assert extras(gitlab) == ALL_SET
 
 
-def test_a_run_killed_while_it_sets_that_is_healed_by_the_next(gitlab, moved):
+def test_next_run_completes_killed_run_that_adds_attributes(gitlab, moved):
     run(gitlab, moved)
     gitlab.die_before(1)
     with pytest.raises(Killed):
@@ -128,7 +128,7 @@ def test_a_run_killed_while_it_sets_that_is_healed_by_the_next(gitlab, moved):
     assert extras(gitlab) == ALL_SET
 
 
-def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, moved):
+def test_attributes_removed_by_users_stay_removed(gitlab, moved):
     run(gitlab, moved, RULE)
     found = proposed(gitlab)
     found.labels, found.reviewers, found.assignees, found.milestone = [], [], [], None
@@ -140,7 +140,7 @@ def test_what_people_took_off_stays_off_whether_or_not_something_moves(gitlab, m
     assert extras(gitlab) == ([], [], [], None)
 
 
-def test_what_is_refused_is_said_beside_the_request(gitlab, moved):
+def test_refused_attributes_are_reported(gitlab, moved):
     proposal = run(gitlab, moved, PolicyRule(reviewers=("nobody", "team:platform", "ada")))
     assert proposal.outcome.value == "opened"
     assert "`nobody` could not be requested" in proposal.note
@@ -151,7 +151,7 @@ def test_what_is_refused_is_said_beside_the_request(gitlab, moved):
 # Merging by itself
 
 
-def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(merging, moved):
+def test_automerge_is_enabled_when_its_conditions_are_met(merging, moved):
     assert run(merging, moved, AUTOMERGE).note == ""
     assert proposed(merging).armed_by is merging.token.user
     writes = list(merging.writes)
@@ -162,13 +162,13 @@ def test_it_merges_by_itself_where_its_conditions_are_known_to_hold(merging, mov
 @pytest.mark.parametrize(
     "found", [{"old": (), "new": (OTHER,)}, {"old": ()}, {}], ids=["worse", "unknown", "unscanned"]
 )
-def test_it_does_not_where_they_are_not(merging, moved, found):
+def test_automerge_is_not_enabled_when_conditions_are_not_met(merging, moved, found):
     knows(moved, **found)
     run(merging, moved, AUTOMERGE)
     assert proposed(merging).armed_by is None
 
 
-def test_a_pipeline_that_is_not_there_yet_is_waited_for_by_the_next_run(merging, moved):
+def test_next_run_enables_automerge_when_the_pipeline_exists(merging, moved):
     merging.project.ci = None
     assert "a later run tries again" in run(merging, moved, AUTOMERGE).note
     assert proposed(merging).armed_by is None
@@ -178,7 +178,7 @@ def test_a_pipeline_that_is_not_there_yet_is_waited_for_by_the_next_run(merging,
     assert proposed(merging).armed_by is merging.token.user
 
 
-def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(merging, moved):
+def test_next_run_enables_automerge_after_killed_run(merging, moved):
     merging.die_before(4)  # after the push, the status and the request
     with pytest.raises(Killed):
         run(merging, moved, AUTOMERGE)
@@ -187,7 +187,7 @@ def test_a_run_killed_before_it_was_armed_is_healed_by_the_next(merging, moved):
     assert proposed(merging).armed_by is merging.token.user
 
 
-def test_what_moves_on_to_something_as_good_is_armed_anew_since_a_push_calls_it_off(merging, moved):
+def test_automerge_is_enabled_again_after_a_push_disabled_it(merging, moved):
     run(merging, moved, AUTOMERGE)
     knows(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
@@ -196,7 +196,7 @@ def test_what_moves_on_to_something_as_good_is_armed_anew_since_a_push_calls_it_
     assert "aborted the automatic merge" in " ".join(each.body for each in proposed(merging).notes)
 
 
-def test_a_run_killed_between_that_push_and_that_is_healed_by_the_next(merging, moved):
+def test_next_run_enables_automerge_after_run_killed_after_push(merging, moved):
     run(merging, moved, AUTOMERGE)
     knows(moved, old=(CVE,), new=(), newer=())
     moved.move("python", "3.12-slim", "newer")
@@ -209,7 +209,7 @@ def test_a_run_killed_between_that_push_and_that_is_healed_by_the_next(merging, 
     assert proposed(merging).armed_by is merging.token.user
 
 
-def test_what_moves_on_to_something_worse_no_longer_merges_by_itself_before_that_is_pushed(merging, moved):
+def test_automerge_is_disabled_before_a_worse_update_is_pushed(merging, moved):
     run(merging, moved, AUTOMERGE)
     moved.move("python", "3.12-slim", "newer")
     before = len(merging.writes)
@@ -220,7 +220,7 @@ def test_what_moves_on_to_something_worse_no_longer_merges_by_itself_before_that
     assert proposed(merging).state == "opened"
 
 
-def test_what_cannot_be_called_off_is_not_pushed_to(merging, moved):
+def test_nothing_is_pushed_when_automerge_cannot_be_disabled(merging, moved):
     run(merging, moved, AUTOMERGE)
     head = proposed(merging).head
     moved.move("python", "3.12-slim", "newer")
@@ -230,7 +230,7 @@ def test_what_cannot_be_called_off_is_not_pushed_to(merging, moved):
     assert proposed(merging).head == head
 
 
-def test_what_a_person_called_off_stays_so(merging, moved):
+def test_automerge_disabled_by_a_user_stays_disabled(merging, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(merging, moved, AUTOMERGE)
     proposed(merging).call_off(merging.server.world.ada)
@@ -240,7 +240,7 @@ def test_what_a_person_called_off_stays_so(merging, moved):
     assert proposed(merging).armed_by is None
 
 
-def test_what_a_person_armed_is_left_as_it_is(merging, moved):
+def test_automerge_enabled_by_a_user_stays_unchanged(merging, moved):
     run(merging, moved)
     proposed(merging).armed_by = merging.server.world.ada
     moved.move("python", "3.12-slim", "newer")
@@ -249,7 +249,7 @@ def test_what_a_person_armed_is_left_as_it_is(merging, moved):
 
 
 @pytest.mark.parametrize(("rebase", "outcome"), [("auto", "refreshed"), ("never", "unchanged")])
-def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_base(gitlab, moved, rebase, outcome):
+def test_request_follows_its_base_when_the_forge_requires_it(gitlab, moved, rebase, outcome):
     rule = PolicyRule(rebase=rebase)
     gitlab.project.merge_method = "ff"
     run(gitlab, moved, rule)
@@ -259,7 +259,7 @@ def test_where_the_forge_merges_only_what_is_up_to_date_a_request_follows_its_ba
     assert (commit.parents == (base,)) is (outcome == "refreshed")
 
 
-def test_what_somebody_approved_waits_though_it_must_be_up_to_date(gitlab, moved):
+def test_approved_request_waits_even_when_it_is_behind(gitlab, moved):
     gitlab.project.merge_method = "ff"
     run(gitlab, moved)
     proposed(gitlab).approved_by.append(gitlab.server.world.ada)

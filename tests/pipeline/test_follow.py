@@ -32,7 +32,7 @@ PACES = {
 
 @pytest.mark.parametrize("pace", PACES.values(), ids=PACES)
 @pytest.mark.parametrize("count", [7, 14, 30])
-def test_every_line_has_its_turn_however_often_runs_are(loopback, count, pace):
+def test_every_tag_is_checked_regardless_of_the_interval_of_runs(loopback, count, pace):
     written = [f"app-{number:02}:1.0.0" for number in range(count)]
     for each in written:
         loopback.move(each.partition(":")[0], "1.0.0", each)
@@ -61,7 +61,7 @@ def refusing(status: int):
 
 @pytest.mark.parametrize("login", [{}, {"username": "user", "password": "secret"}], ids=["nobody", "somebody"])
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
-def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(status, login):
+def test_refused_tag_list_is_noted_and_own_tag_is_followed(status, login):
     with refusing(status) as server:
         places = [occurrence(f"{server.host}/{name}:1.2") for name in ("a", "b")]
         selected = [
@@ -82,7 +82,7 @@ def test_where_tags_may_not_be_listed_a_place_follows_its_own_and_says_why(statu
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
+def test_temporary_failure_to_list_tags_leaves_targets_unknown(status):
     with refusing(status) as server:
         place = occurrence(f"{server.host}/a:1.2")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy(update=UpdateMode.PATCH))
@@ -92,7 +92,7 @@ def test_where_tags_could_not_be_listed_this_time_nothing_is_known(status):
     assert shelves.explain_missing_tags(selected) == ""
 
 
-def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
+def test_reference_that_keeps_its_tag_needs_no_tag_list():
     with refusing(403) as server:
         place = occurrence(f"{server.host}/a:1.2.3")
         selected = TrackedImage(place, place.reference.to_tag_ref(), Policy())
@@ -102,7 +102,7 @@ def test_a_place_whose_tag_stays_does_not_mind_that_tags_cannot_be_listed():
     assert (shelves.list_targets(selected), shelves.explain_missing_tags(selected)) == ((selected.tag_ref,), "")
 
 
-def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_for_others(loopback):
+def test_patch_numbers_count_in_acr_but_not_in_its_pull_through_cache(loopback):
     for tag in ("9.4", "9.4-949", "9.4-1194"):
         loopback.store.set_tag("redhat/ubi9", tag, build(tag))
     mirror = loopback.registry.host
@@ -120,7 +120,7 @@ def test_a_number_counts_patches_where_azure_patches_and_not_in_what_it_caches_f
     assert [line.tag for line in shelves.list_targets(cached)] == ["9.4"]
 
 
-def test_a_long_list_of_tags_is_looked_through_once_for_all_places_of_a_line(loopback):
+def test_long_tag_list_is_evaluated_once_for_all_references(loopback):
     built = build("one for all")
     for tag in (f"1.{minor}.{patch}{suffix}" for minor in range(25) for patch in range(40) for suffix in ("", "-slim")):
         loopback.store.set_tag("library/nginx", tag, built)

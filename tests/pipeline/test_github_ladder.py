@@ -31,7 +31,7 @@ RUNGS = dict(_rungs())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
-def test_the_page_says_what_each_rung_needs():
+def test_documentation_lists_permissions_of_each_level():
     assert RUNGS == {
         RunLevel.REPORT: {"metadata": "read", "contents": "read", "pull_requests": "read"},
         RunLevel.PUSH: {"metadata": "read", "contents": "write", "pull_requests": "read"},
@@ -56,7 +56,7 @@ def _grant(stand, permissions):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
+def test_level_works_with_documented_permissions(stand, loopback, level):
     _grant(stand, RUNGS[level])
     for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
@@ -68,7 +68,7 @@ def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
 @pytest.mark.parametrize(
     ("level", "missing"), [(RunLevel.PUSH, "contents: write"), (RunLevel.PROPOSE, "pull requests: write")]
 )
-def test_a_rung_that_has_only_what_the_one_below_needs_fails_and_names_what_is_missing(stand, loopback, level, missing):
+def test_level_with_permissions_of_lower_level_fails_and_names_missing_ones(stand, loopback, level, missing):
     _grant(stand, RUNGS[RunLevel(level - 1)])
     (failure,) = loopback.run([stand.fleet()], level).failed
     assert f"`{missing}`" in failure.error.replace("pull_requests", "pull requests")
@@ -76,13 +76,13 @@ def test_a_rung_that_has_only_what_the_one_below_needs_fails_and_names_what_is_m
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_no_rung_works_without_what_reading_needs(stand, loopback, level):
+def test_no_level_works_without_read_permission(stand, loopback, level):
     for permission in ("contents", "pull_requests"):
         _grant(stand, {key: value for key, value in RUNGS[level].items() if key != permission})
         assert loopback.run([stand.fleet()], level).failed
 
 
-def test_each_rung_may_have_a_token_of_its_own(stand, loopback):
+def test_each_level_can_have_its_own_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, RUNGS[level])
         report = loopback.run([stand.fleet()], level)

@@ -36,7 +36,7 @@ def _fleet(stand, *selected, secret=SECRET):
     return open_gitlab_fleet(stand.server.url, JobToken(secret), selected=selected or [stand.name], pause=no_pause)
 
 
-def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):
+def test_report_uses_git_and_allowed_api_calls(stand, loopback):
     with stand.server.watched() as lines:
         report = loopback.run([_fleet(stand)], RunLevel.REPORT)
     assert (report.failed, outcomes(report)) == ((), ["would-open"])
@@ -49,7 +49,7 @@ def test_a_report_is_made_by_git_and_by_what_a_job_may_ask(stand, loopback):
     assert stand.server.writes == []
 
 
-def test_a_report_knows_what_another_token_proposed_and_what_people_declined(stand, loopback):
+def test_report_includes_proposals_of_another_token_and_declines(stand, loopback):
     assert outcomes(loopback.run([stand.fleet()], RunLevel.PROPOSE)) == ["opened"]
     assert outcomes(loopback.run([_fleet(stand)], RunLevel.REPORT)) == ["unchanged"]
     loopback.move("python", "3.12-slim", "newer")
@@ -63,7 +63,7 @@ def test_a_report_knows_what_another_token_proposed_and_what_people_declined(sta
 
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
-def test_to_go_further_it_says_which_token_is_needed_and_writes_nothing(stand, loopback, level):
+def test_higher_level_names_the_required_token_and_writes_nothing(stand, loopback, level):
     report = loopback.run([_fleet(stand)], level)
     (failed,) = report.failed
     assert "a job token cannot push to basebump/" in failed.error
@@ -72,7 +72,7 @@ def test_to_go_further_it_says_which_token_is_needed_and_writes_nothing(stand, l
     assert stand.server.writes == []
 
 
-def test_an_older_gitlab_is_read_all_the_same_and_what_is_open_there_is_said_to_be_unknown(stand, loopback):
+def test_older_gitlab_is_read_and_open_requests_are_unknown(stand, loopback):
     stand.server.job_operations = frozenset()
     report = loopback.run([_fleet(stand)], RunLevel.REPORT)
     (repository,) = report.repositories
@@ -82,7 +82,7 @@ def test_an_older_gitlab_is_read_all_the_same_and_what_is_open_there_is_said_to_
     assert "the scope `read_api`" in failed.error
 
 
-def test_a_project_that_does_not_let_the_job_in_fails_and_the_others_go_on(stand):
+def test_project_that_refuses_the_job_token_does_not_affect_others(stand):
     stand.server.world.add_project("acme/secret", FILES, private=True)
     secret, nowhere, web = _fleet(stand, "acme/secret", "acme/nowhere", stand.name).list_repositories(frozenset())
     for failed, name in ((secret, "acme/secret"), (nowhere, "acme/nowhere")):
@@ -91,19 +91,19 @@ def test_a_project_that_does_not_let_the_job_in_fails_and_the_others_go_on(stand
     assert (web.base_branch, web.commit) == ("main", stand.branches()["main"])
 
 
-def test_a_token_of_a_job_that_is_over_is_never_shown(stand):
+def test_expired_job_token_is_never_shown(stand):
     (failed,) = _fleet(stand, secret="glcbt-wrong").list_repositories(frozenset())
     assert "could not read" in failed.error
     assert "glcbt-wrong" not in failed.error
 
 
-def test_a_job_lists_no_projects(stand):
+def test_job_token_lists_no_projects(stand):
     (failed,) = _fleet(stand, RepositorySelection("acme")).list_repositories(frozenset())
     assert (failed.subject, "name each project" in failed.error) == ("acme", True)
     assert stand.server.lines == []
 
 
-def test_no_verb_of_a_forge_and_of_a_dashboard_writes_for_a_job(stand):
+def test_no_method_writes_with_a_job_token(stand):
     fleet = _fleet(stand)
     (repository,) = fleet.list_repositories(frozenset())
     assert fleet.get_dashboard(repository).read() is None

@@ -32,7 +32,7 @@ RUNGS = dict(_rungs())
 DONE = {RunLevel.REPORT: "would-open", RunLevel.PUSH: "would-open", RunLevel.PROPOSE: "opened"}
 
 
-def test_the_page_says_what_each_rung_needs_in_the_words_of_the_messages():
+def test_documentation_lists_requirements_of_each_level_as_messages_do():
     assert RUNGS == {
         RunLevel.REPORT: ("read_api", "Reporter"),
         RunLevel.PUSH: ("api", "Developer"),
@@ -56,7 +56,7 @@ def _grant(stand, scope, role):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
+def test_level_works_with_documented_requirements(stand, loopback, level):
     _grant(stand, *RUNGS[level])
     for expected in (DONE[level], "unchanged" if level is RunLevel.PROPOSE else "would-open"):
         report = loopback.run([stand.fleet()], level)
@@ -67,7 +67,7 @@ def test_a_rung_works_with_what_the_page_says(stand, loopback, level):
 
 @pytest.mark.parametrize("level", [RunLevel.PUSH, RunLevel.PROPOSE])
 @pytest.mark.parametrize("lacks", ["scope", "role"])
-def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopback, level, lacks):
+def test_level_with_missing_requirement_fails_and_names_it(stand, loopback, level, lacks):
     scope, role = RUNGS[level]
     below = RUNGS[RunLevel.REPORT]
     _grant(stand, *((below[0], role) if lacks == "scope" else (scope, below[1])))
@@ -76,13 +76,13 @@ def test_a_rung_that_lacks_something_fails_and_says_what_it_needs(stand, loopbac
     assert len(stand.branches()) == 1
 
 
-def test_no_rung_works_for_who_does_not_see_the_project(stand, loopback):
+def test_no_level_works_when_the_project_is_not_visible(stand, loopback):
     stand.project.members.clear()
     (failure,) = loopback.run([stand.fleet()], RunLevel.REPORT).failed
     assert READ_ACCESS in failure.error
 
 
-def test_each_rung_may_have_a_token_of_its_own(stand, loopback):
+def test_each_level_can_have_its_own_token(stand, loopback):
     for level, expected in DONE.items():
         _grant(stand, *RUNGS[level])
         report = loopback.run([stand.fleet()], level)
@@ -90,6 +90,6 @@ def test_each_rung_may_have_a_token_of_its_own(stand, loopback):
     assert len(stand.requests()) == 1
 
 
-def test_the_page_says_that_a_job_can_report_and_no_more():
+def test_documentation_says_that_a_job_token_can_only_report():
     (row,) = re.findall(r"^\| the token of a job, `CI_JOB_TOKEN` \|(.*)\|$", PAGE, re.MULTILINE)
     assert [cell.strip() == "cannot" for cell in row.split("|")] == [False, True, True]

@@ -53,7 +53,7 @@ def group_branch(group: str, folder: str | None = None) -> str:
     return build_branch_name("basebump/", group, build_group_key(group, folder))
 
 
-def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_path, moved):
+def test_updates_with_the_same_group_are_one_proposal(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     weekly = PolicyRule(match=RuleMatch(image=(PYTHON.repository, REDIS.repository)), group="weekly")
     proposals = propose(stand, moved, weekly)
@@ -68,7 +68,7 @@ def test_what_has_the_same_group_is_one_proposal_and_the_rest_has_its_own(tmp_pa
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged", "unchanged"]
 
 
-def test_a_line_that_is_split_by_folder_has_a_proposal_in_each(tmp_path, moved):
+def test_tag_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     proposals = propose(stand, moved, PolicyRule(split_by=SplitBy.FOLDER))
     assert {name: each.files for name, each in proposals.items()} == {
@@ -82,12 +82,12 @@ def test_a_line_that_is_split_by_folder_has_a_proposal_in_each(tmp_path, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"] * 5
 
 
-def test_a_group_that_is_split_by_folder_is_one_proposal_in_each(tmp_path, moved):
+def test_group_split_by_folder_has_a_proposal_for_each_folder(tmp_path, moved):
     proposals = propose(LocalStand(tmp_path, FILES), moved, PolicyRule(group="weekly", split_by=SplitBy.FOLDER))
     assert set(proposals) == {group_branch("weekly", folder) for folder in ("", "api", "web")}
 
 
-def test_closing_a_group_declines_that_set_and_any_other_set_is_offered(tmp_path, moved):
+def test_closing_a_group_declines_only_the_same_set_of_targets(tmp_path, moved):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     (name,) = propose(stand, moved, weekly)
     stand.close_request(name)
@@ -96,7 +96,7 @@ def test_closing_a_group_declines_that_set_and_any_other_set_is_offered(tmp_path
     assert [each.outcome.value for each in propose(stand, moved, weekly).values()] == ["opened"]
 
 
-def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
+def test_group_waits_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved):
     stand, weekly = LocalStand(tmp_path, FILES), PolicyRule(group="weekly")
     propose(stand, moved, weekly)
     moved.move("python", "3.12", "newer")
@@ -110,7 +110,7 @@ def test_a_group_waits_as_a_whole_while_one_of_its_images_cannot_be_asked_for(tm
     )
 
 
-def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tmp_path, moved):
+def test_image_that_left_a_group_is_proposed_separately(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, moved, PolicyRule(group="weekly"))
     after = propose(
@@ -128,7 +128,7 @@ def test_what_left_a_group_is_proposed_alone_and_the_group_goes_on_without_it(tm
     }
 
 
-def test_a_line_that_joins_a_group_or_leaves_it_is_taken_back_with_that_reason_and_declines_nothing(tmp_path, moved):
+def test_proposal_is_withdrawn_when_its_tag_joins_or_leaves_a_group(tmp_path, moved):
     stand, moves_over = LocalStand(tmp_path, FILES), (PolicyRule(group="weekly"),)
     propose(stand, moved)
     for rules in (moves_over, (), moves_over):
@@ -139,7 +139,7 @@ def test_a_line_that_joins_a_group_or_leaves_it_is_taken_back_with_that_reason_a
         }
 
 
-def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_cannot_be_asked_for(tmp_path, moved):
+def test_obsolete_group_stays_while_one_of_its_images_cannot_be_looked_up(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     propose(stand, moved, PolicyRule(group="weekly"))
     moved.store.remove("library/nginx", build("new").digest)
@@ -147,7 +147,7 @@ def test_a_group_that_no_rule_names_any_more_stays_while_one_of_its_images_canno
     assert after[group_branch("weekly")].outcome.value == "left-alone"
 
 
-def test_a_group_of_very_many_images_is_proposed_and_declined_as_that_set(tmp_path, loopback):
+def test_group_of_many_images_is_proposed_and_declined_as_one(tmp_path, loopback):
     names = [f"an-image-with-a-long-name-{number}" for number in range(MAX_TARGETS_LENGTH // 100)]
     for name in names:
         loopback.move(name, "1", "new")

@@ -33,7 +33,7 @@ def stand(request, tmp_path) -> Iterator[GitHubStand]:
     made.end()
 
 
-def test_the_rest_is_proposed_and_says_what_is_left_out(stand, moved):
+def test_other_files_are_proposed_and_left_out_files_are_named(stand, moved):
     (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
     assert (proposal.outcome.value, proposal.files) == ("opened", ("Dockerfile",))
     assert proposal.note == f"Left out, because the token may not change it: {WORKFLOW}."
@@ -44,7 +44,7 @@ def test_the_rest_is_proposed_and_says_what_is_left_out(stand, moved):
     assert f"Left as they are, since basebump's token may not change them: `{WORKFLOW}`." in request.body
 
 
-def test_what_stands_without_them_is_left_as_it_is(stand, moved):
+def test_open_request_without_protected_files_stays_unchanged(stand, moved):
     moved.run([stand.fleet()])
     before = list(stand.writes)
     (proposal,) = moved.run([stand.fleet()]).repositories[0].proposals
@@ -52,7 +52,7 @@ def test_what_stands_without_them_is_left_as_it_is(stand, moved):
     assert [each for each in stand.writes[len(before) :] if "access_tokens" not in each] == []
 
 
-def test_the_next_digest_refreshes_it_without_them(stand, moved):
+def test_next_digest_updates_request_without_protected_files(stand, moved):
     moved.run([stand.fleet()])
     newer = moved.move("python", "3.12-slim", "newer")
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed"]
@@ -62,7 +62,7 @@ def test_the_next_digest_refreshes_it_without_them(stand, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_who_asks_for_the_branch_to_be_rebuilt_has_them_tried_again(tmp_path, moved):
+def test_rebuild_request_tries_protected_files_again(tmp_path, moved):
     stand = GitHubStand(tmp_path, FILES)
     without_workflows(stand)
     moved.run([stand.fleet()])
@@ -79,7 +79,7 @@ def test_who_asks_for_the_branch_to_be_rebuilt_has_them_tried_again(tmp_path, mo
     stand.end()
 
 
-def test_where_nothing_else_is_left_nothing_is_proposed_and_the_permission_named(stand, moved):
+def test_nothing_is_proposed_when_only_protected_files_change(stand, moved):
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})
     report = moved.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
@@ -89,13 +89,13 @@ def test_where_nothing_else_is_left_nothing_is_proposed_and_the_permission_named
     assert BRANCH not in stand.branches()
 
 
-def test_a_run_that_is_killed_is_made_good_by_the_next(stand, moved):
+def test_next_run_completes_killed_run(stand, moved):
     assert killed_again_and_again(stand, lambda: moved.run([stand.fleet()])) > 0
     assert len(stand.requests()) == len(stand.commits(BRANCH)) == 1
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_an_archived_repository_keeps_nothing_from_the_token_alone(tmp_path, moved):
+def test_archived_repository_is_not_a_missing_permission(tmp_path, moved):
     stand = GitHubStand(tmp_path, {WORKFLOW: JOB.format(OLD)})
     stand.repository.archived = True
     report = moved.run([stand.fleet()])

@@ -28,7 +28,7 @@ def stand(request, tmp_path) -> Iterator[HostedStand]:
     made.end()
 
 
-def test_a_label_rebuilds_a_branch_that_somebody_committed_to_and_comes_off(stand, moved):
+def test_label_rebuilds_branch_with_foreign_commits_and_is_removed(stand, moved):
     moved.run([stand.fleet()])
     stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
     assert outcomes(moved.run([stand.fleet()])) == ["left-alone"]
@@ -43,7 +43,7 @@ def test_a_label_rebuilds_a_branch_that_somebody_committed_to_and_comes_off(stan
     assert stand.writes == before
 
 
-def test_a_run_that_is_killed_while_it_answers_a_label_is_made_good_by_the_next(stand, moved):
+def test_next_run_completes_run_killed_while_handling_a_label(stand, moved):
     moved.run([stand.fleet()])
     stand.commit(BRANCH, {"Dockerfile": "FROM scratch\n"})
     stand.label(BRANCH, "basebump-rebase")
@@ -54,7 +54,7 @@ def test_a_run_that_is_killed_while_it_answers_a_label_is_made_good_by_the_next(
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_a_label_brings_back_what_was_declined_once(stand, moved):
+def test_label_reopens_declined_proposal_once(stand, moved):
     moved.run([stand.fleet()])
     stand.close_request(BRANCH)
     assert outcomes(moved.run([stand.fleet()])) == ["declined"]
@@ -65,7 +65,7 @@ def test_a_label_brings_back_what_was_declined_once(stand, moved):
     assert [each.state for each in stand.requests()] == [RequestState.CLOSED] * 2
 
 
-def test_below_the_rung_that_proposes_a_label_stays(stand, moved):
+def test_label_stays_below_level_propose(stand, moved):
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     before = list(stand.writes)
@@ -73,7 +73,7 @@ def test_below_the_rung_that_proposes_a_label_stays(stand, moved):
     assert stand.writes == before
 
 
-def test_what_is_not_wanted_is_closed_whatever_its_labels_ask(stand, moved):
+def test_undesired_request_is_closed_regardless_of_labels(stand, moved):
     moved.run([stand.fleet()])
     stand.label(BRANCH, "basebump-rebase")
     stand.commit("main", {"Dockerfile": "FROM scratch\n"})

@@ -38,14 +38,14 @@ def moved(loopback):
     return loopback
 
 
-def test_a_run_opens_as_many_as_it_may_and_the_next_ones_go_on(tmp_path, moved):
+def test_opens_as_many_proposals_as_allowed_and_continues_in_next_run(tmp_path, moved):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(new_per_repository=2)
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "opened", "deferred"]
     report = moved.run([stand.fleet()], limits=limits)
     assert outcomes(report) == ["unchanged", "unchanged", "opened"]
 
 
-def test_a_place_becomes_free_when_a_request_is_merged(tmp_path, moved):
+def test_merged_request_frees_a_slot(tmp_path, moved):
     stand, limits = LocalStand(tmp_path, FILES), ProposalLimits(open_per_repository=1)
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred", "deferred"]
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["unchanged", "deferred", "deferred"]
@@ -55,13 +55,13 @@ def test_a_place_becomes_free_when_a_request_is_merged(tmp_path, moved):
     assert outcomes(moved.run([stand.fleet()], limits=limits)) == ["opened", "deferred"]
 
 
-def test_one_that_waits_is_not_pushed_either(tmp_path, moved):
+def test_waiting_proposal_is_not_pushed(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], RunLevel.PUSH, limits=ProposalLimits(new_per_repository=1))
     assert len(stand.branches()) == 2
 
 
-def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tmp_path, moved):
+def test_nothing_is_opened_outside_the_schedule_but_open_requests_are_updated(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
     moved.rulebook = replace(rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
@@ -71,7 +71,7 @@ def test_outside_its_schedule_nothing_is_opened_and_what_is_open_is_cared_for(tm
     assert report.repositories[0].proposals[1].note == "Its schedule does not allow opening it now."
 
 
-def test_what_fixes_too_little_waits_and_what_is_open_is_kept_current(tmp_path, moved):
+def test_update_that_fixes_too_little_waits_and_open_request_stays_current(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.scanner = ToldScanner({OLD: (finding("CVE-2026-1", Severity.LOW),), build("new").digest: ()})
     assert outcomes(moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1)))[0] == "opened"
@@ -85,7 +85,7 @@ def test_what_fixes_too_little_waits_and_what_is_open_is_kept_current(tmp_path, 
     assert outcomes(moved.run([stand.fleet()])) == ["refreshed", "opened", "opened"]
 
 
-def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
+def test_update_that_could_not_be_scanned_waits(tmp_path, moved):
     stand = LocalStand(tmp_path, {"Dockerfile": FILES["nginx/Dockerfile"]})
     moved.scanner = FailingScanner({OLD: (), build("new").digest: ()})
     report = moved.run([stand.fleet()])
@@ -100,7 +100,7 @@ def test_what_could_not_be_scanned_waits_for_a_run_that_can(tmp_path, moved):
     assert outcomes(moved.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
+def test_lost_digest_is_replaced_regardless_of_limits_and_schedules(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.store.remove("library/redis", OLD)
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(schedules=(ProposalSchedule("* * 1 1 *"),)),))
@@ -111,7 +111,7 @@ def test_what_is_gone_is_replaced_outside_limits_and_schedules(tmp_path, moved):
     ]
 
 
-def test_while_it_is_paused_nothing_is_proposed_and_what_is_open_stays_as_it_is(tmp_path, moved):
+def test_nothing_is_proposed_while_paused_and_open_requests_stay(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], limits=ProposalLimits(new_per_repository=1))
     before = stand.branches()

@@ -18,7 +18,7 @@ def push(loopback, content: str, **start):
     return loopback.store.set_tag("library/python", "3.12", made)
 
 
-def test_how_the_two_images_of_a_move_start_is_evidence(tmp_path, loopback):
+def test_start_configuration_of_both_images_is_evidence(tmp_path, loopback):
     old, new = push(loopback, "old", User="1000"), push(loopback, "new", User="root")
     loopback.scanner = ToldScanner({old: (), new: ()})
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
@@ -27,7 +27,7 @@ def test_how_the_two_images_of_a_move_start_is_evidence(tmp_path, loopback):
     assert not report.failed
 
 
-def test_an_image_that_is_gone_says_nothing_and_is_no_failure(tmp_path, loopback):
+def test_image_that_is_gone_has_no_contents_and_is_no_failure(tmp_path, loopback):
     old, new = push(loopback, "old"), push(loopback, "new")
     loopback.scanner = ToldScanner({new: ()})
     loopback.store.remove("library/python", old)
@@ -39,7 +39,7 @@ def test_an_image_that_is_gone_says_nothing_and_is_no_failure(tmp_path, loopback
     assert report.repositories[0].verdicts[0].status is OccurrenceStatus.GONE
 
 
-def test_without_a_scanner_nobody_looks_into_an_image(tmp_path, loopback):
+def test_images_are_not_inspected_without_a_scanner(tmp_path, loopback):
     old, _ = push(loopback, "old"), push(loopback, "new")
     report = loopback.run([LocalStand(tmp_path, {"Dockerfile": f"FROM python:3.12@{old}\n"}).fleet()])
     (evidence,) = report.evidence.values()

@@ -74,7 +74,7 @@ def looked_into(loopback: Loopback, *digests: Digest) -> list[str]:
     return questions
 
 
-def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tmp_path, remembering):
+def test_next_run_revalidates_descriptors_and_fetches_nothing(tmp_path, remembering):
     first = run(tmp_path, remembering)
     assert asked(remembering) == sorted(
         [
@@ -90,7 +90,7 @@ def test_the_next_run_asks_whether_the_answers_still_hold_and_fetches_nothing(tm
     assert second.report == first.report
 
 
-def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
+def test_updated_tag_is_fetched(tmp_path, remembering):
     run(tmp_path, remembering)
     before = len(remembering.registry.served_requests)
     newer = remembering.move("python", "3.12", "newer")
@@ -106,7 +106,7 @@ def test_a_tag_that_moved_since_is_fetched(tmp_path, remembering):
     assert newer.encode() in scanned.changes[0].content
 
 
-def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
+def test_observations_accumulate_over_runs(tmp_path, remembering, state):
     run(tmp_path, remembering)
     run(tmp_path, remembering, after=timedelta(days=1))
     newer = remembering.move("python", "3.12", "newer")
@@ -120,7 +120,7 @@ def test_sightings_grow_from_run_to_run(tmp_path, remembering, state):
     }
 
 
-def test_what_was_seen_is_kept_though_another_line_failed(tmp_path, remembering, state):
+def test_observations_are_stored_even_when_another_lookup_fails(tmp_path, remembering, state):
     files = {"Dockerfile": FILES["Dockerfile"] + "FROM nowhere:1\n"}
     run(tmp_path, remembering, files)
     assert memory_in(state).load_descriptors([PYTHON, REDIS, TagRef("docker.io/library/nowhere", "1")]).keys() == {
@@ -132,7 +132,7 @@ def test_what_was_seen_is_kept_though_another_line_failed(tmp_path, remembering,
 # Scans
 
 
-def test_an_image_is_scanned_once_by_one_scanner_with_one_database(tmp_path, remembering):
+def test_image_is_scanned_once_by_a_scanner_with_one_database(tmp_path, remembering):
     first = run(tmp_path, remembering)
     told = remembering.scanner.asked
     assert sorted({subject.digest for subject in told}) == sorted([OLD, NEW])
@@ -142,13 +142,13 @@ def test_an_image_is_scanned_once_by_one_scanner_with_one_database(tmp_path, rem
     assert second.report.evidence == first.report.evidence
 
 
-def test_an_image_with_two_names_is_scanned_once_in_a_run(tmp_path, remembering):
+def test_image_with_two_names_is_scanned_once_in_a_run(tmp_path, remembering):
     run(tmp_path, remembering, {"Dockerfile": f"FROM python:3.12@{OLD}\nFROM redis:7@{OLD}\n"})
     told = [(subject.digest, subject.platform) for subject in remembering.scanner.asked]
     assert len(told) == len(set(told)) > 0
 
 
-def test_an_image_that_could_not_be_scanned_is_tried_again(tmp_path, remembering):
+def test_image_that_could_not_be_scanned_is_scanned_again(tmp_path, remembering):
     remembering.scanner.findings.pop(NEW)
     run(tmp_path, remembering)
     count = len(remembering.scanner.asked)
@@ -159,7 +159,7 @@ def test_an_image_that_could_not_be_scanned_is_tried_again(tmp_path, remembering
     assert all(evidence.delta for evidence in scanned.report.evidence.values())
 
 
-def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, monkeypatch):
+def test_scans_of_killed_run_are_kept(tmp_path, remembering, monkeypatch):
     told = remembering.scanner
     scan_one = told.scan
 
@@ -181,7 +181,7 @@ def test_a_run_that_is_killed_has_not_scanned_in_vain(tmp_path, remembering, mon
 # A memory that breaks
 
 
-def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, remembering, state):
+def test_failure_to_write_state_affects_nothing_else(tmp_path, remembering, state):
     """A trigger prevents writing but not reading, like a full disk."""
     with Database.sqlite(state).open_for_writing() as connection:
         for table in ("sightings", "evidence"):
@@ -197,7 +197,7 @@ def test_a_memory_that_cannot_be_written_costs_nothing_but_the_memory(tmp_path, 
     assert all("no room" in failed.error for failed in scanned.report.failed)
 
 
-def test_a_memory_that_cannot_be_read_ends_the_run_before_anybody_is_asked(tmp_path, remembering, state):
+def test_failure_to_read_state_ends_the_run_before_any_request(tmp_path, remembering, state):
     state.write_bytes(b"no database any more" * 400)
     with pytest.raises(StateError, match="move it away"):
         run(tmp_path, remembering)
@@ -205,9 +205,7 @@ def test_a_memory_that_cannot_be_read_ends_the_run_before_anybody_is_asked(tmp_p
 
 
 @pytest.mark.parametrize("purges", [False, True])
-def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_or_believed(
-    tmp_path, loopback, state, purges
-):
+def test_purging_registry_gets_no_earlier_digests(tmp_path, loopback, state, purges):
     loopback.memory = memory_in(state)
     loopback.rulebook = replace(
         loopback.rulebook,
@@ -229,7 +227,7 @@ def test_from_a_registry_that_deletes_what_has_no_tag_nothing_earlier_is_taken_o
     assert is_asked_again == purges
 
 
-def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tmp_path, loopback, state):
+def test_newest_digest_that_is_not_held_is_chosen(tmp_path, loopback, state):
     """Each run observes one more build. The two newest builds state lower versions than the file's image."""
     loopback.memory = memory_in(state)
 
@@ -253,9 +251,7 @@ def test_where_the_newest_is_held_the_newest_that_is_not_is_fetched_and_taken(tm
     assert fetched == sorted(f"GET python/manifests/{builds[number]} 200" for number in (2, 3, 4))
 
 
-def test_of_tags_that_follow_each_other_faster_than_they_grow_old_the_newest_that_is_old_enough_is_taken(
-    tmp_path, loopback, state
-):
+def test_newest_tag_that_is_old_enough_is_chosen(tmp_path, loopback, state):
     """There is a release for each day. A tag that was never observed as the newest one is not looked up."""
     loopback.memory = memory_in(state)
     rule = PolicyRule(update=UpdateMode.PATCH, min_age=timedelta(days=3))

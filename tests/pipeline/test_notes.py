@@ -24,7 +24,7 @@ def behind(loopback, content: str):
     return build_index([build_image([build_layer({"a": content.encode()})])], annotations=said)
 
 
-def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_its_hold(tmp_path, loopback):
+def test_proposal_notes_outdated_base_and_accepted_hold(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     loopback.store.set_tag("library/python", "3.12", behind(loopback, "new"))
     accepted = AcceptedHold(Reason.PLATFORM_LOST, "platform team", "nobody runs arm64", NOW.date())
@@ -42,7 +42,7 @@ def test_a_proposal_says_that_its_image_is_behind_its_base_and_who_answers_for_i
     assert outcomes(loopback.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_a_note_that_came_later_is_added_without_a_commit(tmp_path, loopback):
+def test_later_note_is_added_without_a_commit(tmp_path, loopback):
     old = loopback.move("python", "3.12", "old")
     base = loopback.move("alpine", "3.21", "base")
     said = {"org.opencontainers.image.base.name": "alpine:3.21", "org.opencontainers.image.base.digest": base}

@@ -56,19 +56,19 @@ def reasons(found, *rules):
         ({"docs/renovate.json": "{}", "dependabot.yml": DEPENDABOT}, "main", True, None),
     ],
 )
-def test_a_line_is_left_on_the_branches_that_the_other_bot_works_on(tmp_path, files, branch, is_default, expected):
+def test_image_is_left_to_the_other_bot_on_its_branches(tmp_path, files, branch, is_default, expected):
     found = surveyed(tmp_path, files, branch, is_default=is_default)
     assert reasons(found) == [expected, None]
 
 
-def test_a_rule_says_otherwise_for_the_places_it_is_about(tmp_path):
+def test_rule_can_override_the_other_bot(tmp_path):
     found = surveyed(tmp_path, {"renovate.json": "{}", ".github/dependabot.yml": DEPENDABOT})
     assert reasons(found) == [Reason.OTHER_WRITER, None]
     assert reasons(found, PolicyRule(allow=(Reason.OTHER_WRITER,))) == [None, None]
     assert reasons(found, PolicyRule(allow=(Reason.EMBEDDED,))) == [Reason.OTHER_WRITER, None]
 
 
-def test_a_broken_config_hides_no_image_and_is_no_finding(tmp_path):
+def test_invalid_config_of_the_other_bot_hides_no_image(tmp_path):
     found = surveyed(tmp_path, {"renovate.json": "{ golang", ".github/dependabot.yml": "- golang: ["})
     assert found.unsupported == ()
     assert found.failures == ()

@@ -73,7 +73,7 @@ PASTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("forge", STANDS)
 @pytest.mark.parametrize("past", PASTS)
-def test_what_two_runs_at_once_leave_undone_is_said_and_done_by_the_next(past, forge, tmp_path, loopback):
+def test_next_run_completes_what_two_overlapping_runs_left_undone(past, forge, tmp_path, loopback):
     alone = _played(Play(forge, tmp_path / "alone", loopback), past)
     alone.run()
     settled = alone.state()

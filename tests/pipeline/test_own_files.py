@@ -40,24 +40,24 @@ def statuses(report) -> dict[str, tuple[str, str | None]]:
 
 
 @pytest.mark.parametrize("path", REPOSITORY_CONFIG_PATHS)
-def test_a_repository_leaves_out_what_it_does_not_want(tmp_path, moved, path):
+def test_repository_can_exclude_images(tmp_path, moved, path):
     text = "schema: 1\npolicy: [{match: {image: docker.io/library/redis}, ignore: true}]\n"
     report = moved.run([LocalStand(tmp_path, {**FILES, path: text}).fleet()])
     assert statuses(report) == {"python": ("update", None), "redis": ("skipped", "ignored")}
 
 
-def test_the_first_of_its_files_counts(tmp_path, moved):
+def test_first_existing_file_is_used(tmp_path, moved):
     files = own("[{ignore: true}]") | {".github/basebump.yaml": "schema: 1\n"}
     assert outcomes(moved.run([LocalStand(tmp_path, files).fleet()])) == ["opened", "opened"]
 
 
-def test_it_never_widens_what_the_operator_says(tmp_path, moved):
+def test_repository_cannot_widen_the_policy(tmp_path, moved):
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(update=UpdateMode.NONE),))
     report = moved.run([LocalStand(tmp_path, own("[{update: major, ignore: false}]")).fleet()])
     assert set(statuses(report).values()) == {("skipped", "no-rule")}
 
 
-def test_it_cannot_mute_what_is_mandatory_and_still_says_how_it_is_proposed(tmp_path, moved):
+def test_repository_cannot_skip_mandatory_updates_but_can_set_attributes(tmp_path, moved):
     mandatory = PolicyRule(match=RuleMatch(image=("docker.io/library/python",)), mandatory=True)
     moved.rulebook = replace(moved.rulebook, rules=(mandatory,))
     files = own("[{ignore: true, update: none, group: mine}]")
@@ -70,7 +70,7 @@ def test_it_cannot_mute_what_is_mandatory_and_still_says_how_it_is_proposed(tmp_
     assert notes == ("The comment on line 1 to ignore it does not hold: the policy makes its updates mandatory.",)
 
 
-def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
+def test_labels_are_combined_and_the_longer_age_applies(tmp_path, moved):
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(labels=("docker",)),))
     stand = LocalStand(tmp_path, own("[{labels: [web, docker], min_age: 3d}]"))
     assert set(statuses(moved.run([stand.fleet()])).values()) == {("held", "too-young")}
@@ -85,7 +85,7 @@ def test_labels_are_united_and_the_longer_age_holds(tmp_path, moved):
         ((IntroducedLimit(Severity.LOW, 2),), "{high: 0}", ("update", None)),
     ],
 )
-def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, became):
+def test_stricter_vulnerability_limit_wins(tmp_path, moved, outer, inner, became):
     moved.rulebook = replace(moved.rulebook, rules=(PolicyRule(allow_introduced=outer, mandatory=True),))
     brought = tuple(finding(f"CVE-2026-{number}", Severity.LOW) for number in (1, 2))
     moved.scanner = ToldScanner({OLD: (), build("new").digest: brought})
@@ -113,7 +113,7 @@ def test_of_what_may_be_brought_the_fewer_holds(tmp_path, moved, outer, inner, b
         ("", "the top level must be a mapping"),
     ],
 )
-def test_while_its_file_is_broken_nothing_is_done_there_and_nothing_is_taken_back(tmp_path, moved, text, says):
+def test_invalid_file_stops_the_repository_and_withdraws_nothing(tmp_path, moved, text, says):
     stand = LocalStand(tmp_path, FILES)
     assert outcomes(moved.run([stand.fleet()])) == ["opened", "opened"]
     before = stand.branches()

@@ -66,7 +66,7 @@ def board_of(stand) -> str:
     return board.body
 
 
-def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, stand):
+def test_public_repository_shows_no_private_evidence_and_says_so(scanned, stand):
     assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
     assert LEFT_OUT in request.body
@@ -77,7 +77,7 @@ def test_where_everybody_reads_nothing_is_told_of_it_and_that_is_said(scanned, s
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_where_only_those_read_who_are_let_in_it_is_told(scanned, stand):
+def test_private_repository_shows_private_evidence(scanned, stand):
     hide(stand)
     assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
     request = request_of(stand)
@@ -86,13 +86,13 @@ def test_where_only_those_read_who_are_let_in_it_is_told(scanned, stand):
     assert request.title.endswith(", fixes 1 (1 critical)")
 
 
-def test_on_this_machine_it_is_told(scanned, tmp_path):
+def test_local_repository_shows_private_evidence(scanned, tmp_path):
     stand = LocalStand(tmp_path, FILES)
     assert outcomes(scanned.run([stand.fleet()])) == ["opened"]
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_what_is_open_loses_its_numbers_when_everybody_can_read_it(scanned, stand):
+def test_open_request_loses_private_evidence_when_repository_becomes_public(scanned, stand):
     hide(stand)
     scanned.run([stand.fleet()])
     show(stand)
@@ -102,13 +102,13 @@ def test_what_is_open_loses_its_numbers_when_everybody_can_read_it(scanned, stan
     assert not any(told in request.title + request.body for told in NUMBERS)
 
 
-def test_what_another_scanner_found_is_told_everywhere(scanned, stand):
+def test_evidence_of_public_scanner_is_shown_everywhere(scanned, stand):
     scanned.is_private = lambda line: False
     scanned.run([stand.fleet()])
     assert "CVE-1900-0001" in request_of(stand).body
 
 
-def test_what_changes_in_private_changes_no_text(scanned, stand):
+def test_private_changes_do_not_change_public_texts(scanned, stand):
     scanned.run([stand.fleet()])
     scanned.scanner = ToldScanner({OLD.digest: (FIXED,), NEW.digest: (COMES,)})
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
@@ -116,7 +116,7 @@ def test_what_changes_in_private_changes_no_text(scanned, stand):
     assert outcomes(scanned.run([stand.fleet()])) == ["unchanged"]
 
 
-def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand):
+def test_gate_uses_private_evidence_without_showing_numbers(scanned, stand):
     scanned.scanner = ToldScanner({OLD.digest: (), NEW.digest: (COMES,)})
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     scanned.rulebook = replace(scanned.rulebook, rules=(rule, *scanned.rulebook.rules))
@@ -130,7 +130,7 @@ def test_a_gate_refuses_by_it_and_tells_the_dashboard_no_numbers(scanned, stand)
     assert "1 critical" not in render_run_text(report)
 
 
-def test_a_dashboard_that_everybody_reads_does_not_say_which_host_was_asked(scanned, stand):
+def test_public_dashboard_does_not_name_queried_hosts(scanned, stand):
     scanned.store.remove("library/python", NEW.digest)
     for tell, told in ((hide, True), (show, False)):
         tell(stand)

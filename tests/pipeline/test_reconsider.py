@@ -57,7 +57,7 @@ def remembering(path, seen: dict[int, str]) -> DatabaseStateStore:
     return memory
 
 
-def test_what_people_accepted_waits_while_nothing_is_known_against_it(tmp_path, loopback):
+def test_accepted_request_waits(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         before = stand.writes.copy()
         assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
@@ -65,27 +65,25 @@ def test_what_people_accepted_waits_while_nothing_is_known_against_it(tmp_path, 
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "refreshed"), (LOW, "left-alone")])
-def test_it_waits_no_longer_when_what_is_newer_fixes_something_critical_in_what_it_proposes(
-    tmp_path, loopback, fixed, outcome
-):
+def test_accepted_request_is_updated_when_newer_digest_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (fixed,), NEWER: ()})
         assert outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_it_waits_where_something_critical_is_fixed_by_what_it_proposes_too(tmp_path, loopback):
+def test_accepted_request_waits_when_it_fixes_the_vulnerability_itself(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (), NEWER: ()})
         assert outcomes(loopback.run([stand.fleet()])) == ["left-alone"]
 
 
-def test_it_waits_no_longer_when_the_registry_lost_what_it_proposes(tmp_path, loopback):
+def test_accepted_request_is_updated_when_registry_lost_its_digest(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.store.remove("library/python", NEW)
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_it_waits_no_longer_when_its_publisher_took_back_what_it_proposes(tmp_path, loopback):
+def test_accepted_request_is_updated_when_publisher_withdrew_its_digest(tmp_path, loopback):
     with accepted(tmp_path / "github", loopback) as stand:
         loopback.memory = remembering(tmp_path / "state.db", {9: NEWER, 6: NEW})
         back = AcceptedHold(Reason.SEEN_BEFORE, "platform team", "we know of it", NOW.date())
@@ -93,7 +91,7 @@ def test_it_waits_no_longer_when_its_publisher_took_back_what_it_proposes(tmp_pa
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_path, loopback):
+def test_digest_that_only_aged_does_not_update_open_request(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(min_age=timedelta(days=3)),))
     seen = {9: loopback.move("python", "3.12-slim", "old"), 5: loopback.move("python", "3.12-slim", "new")}
@@ -112,9 +110,7 @@ def test_a_digest_that_only_became_old_enough_does_not_move_what_is_open(tmp_pat
 
 
 @pytest.mark.parametrize(("fixed", "outcome"), [(CRITICAL, "opened"), (LOW, "declined")])
-def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_declined(
-    tmp_path, loopback, fixed, outcome
-):
+def test_muted_proposal_is_opened_when_it_fixes_critical_vulnerability(tmp_path, loopback, fixed, outcome):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -127,7 +123,7 @@ def test_a_muted_line_comes_back_when_it_fixes_something_critical_in_what_was_de
     assert outcomes(loopback.run([stand.fleet()])) == [outcome]
 
 
-def test_a_muted_line_stays_muted_when_its_registry_loses_what_was_declined(tmp_path, loopback):
+def test_muted_proposal_stays_muted_when_registry_lost_its_digest(tmp_path, loopback):
     stand = LocalStand(tmp_path, FILES)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(on_close=OnClose.LINE),))
     for content in ("old", "new"):
@@ -139,7 +135,7 @@ def test_a_muted_line_stays_muted_when_its_registry_loses_what_was_declined(tmp_
     assert outcomes(loopback.run([stand.fleet()])) == ["declined"]
 
 
-def test_it_waits_no_longer_when_what_is_newer_fixes_something_that_is_exploited(tmp_path, loopback):
+def test_accepted_request_is_updated_when_newer_digest_fixes_exploited_vulnerability(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories()
@@ -148,7 +144,7 @@ def test_it_waits_no_longer_when_what_is_newer_fixes_something_that_is_exploited
         assert outcomes(loopback.run([stand.fleet()])) == ["refreshed"]
 
 
-def test_a_list_that_cannot_be_read_is_one_failure_of_the_run_and_hurries_nobody(tmp_path, loopback):
+def test_unreadable_list_is_one_failure_and_expedites_nothing(tmp_path, loopback):
     with accepted(tmp_path, loopback) as stand:
         loopback.scanner = ToldScanner({OLD: (CRITICAL,), NEW: (LOW,), NEWER: ()})
         loopback.advisories = ToldAdvisories([LOW.id], kev="kev.json is no JSON")

@@ -33,7 +33,7 @@ def strict(loopback):
 
 
 @pytest.mark.parametrize("level", RunLevel)
-def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_written(strict, tmp_path, level):
+def test_refused_proposal_is_reported_and_nothing_is_written(strict, tmp_path, level):
     stand = LocalStand(tmp_path, FILES)
     before = stand.branches()
     report = strict.run([stand.fleet()], level)
@@ -51,7 +51,7 @@ def test_what_a_gate_refuses_is_told_with_what_it_would_be_and_nothing_is_writte
     assert stand.branches() == before
 
 
-def test_a_proposal_of_which_a_gate_refuses_a_part_is_opened_without_it_and_told_once(strict, tmp_path):
+def test_partly_refused_proposal_is_opened_without_refused_images(strict, tmp_path):
     together = PolicyRule(match=RuleMatch(image=("docker.io/library/*",)), group="weekly")
     strict.rulebook = replace(strict.rulebook, rules=(*strict.rulebook.rules, together))
     files = {"Dockerfile": f"FROM python:3.12-slim@{OLD.digest}\nCOPY --from=redis:7@{OLD.digest} / /\n"}
@@ -61,6 +61,6 @@ def test_a_proposal_of_which_a_gate_refuses_a_part_is_opened_without_it_and_told
     assert image.canonical == "docker.io/library/redis"
 
 
-def test_each_reason_is_said_once(strict, tmp_path):
+def test_each_reason_is_reported_once(strict, tmp_path):
     report = strict.run([LocalStand(tmp_path, FILES).fleet()])
     assert report.repositories[0].proposals[0].note == Reason.UNSIGNED.sentence

@@ -60,7 +60,7 @@ def manifest(**headers: str) -> Reply:
         (503, {}, Reason.REGISTRY_ERROR),
     ],
 )
-def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, workers):
+def test_error_of_one_image_does_not_affect_others(status, headers, reason, workers):
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/ill/"):
             return Reply(status, headers=headers)
@@ -77,7 +77,7 @@ def test_the_trouble_of_one_image_is_no_other_ones(status, headers, reason, work
     assert [failed.subject for failed in answers.failures] == [server.host]
 
 
-def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
+def test_head_requests_continue_after_pull_limit():
     """A registry whose tags were all updated gets GET requests, until it limits them, and then HEAD requests."""
     rationed = {"RateLimit-Limit": "100;w=21600"}
 
@@ -92,7 +92,7 @@ def test_where_pulls_are_rationed_what_did_not_move_is_still_known():
     assert server.asked[-1] == "HEAD /v2/c/manifests/1"
 
 
-def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache():
+def test_failure_of_upstream_is_not_a_failure_of_its_cache():
     with Listener(lambda received: manifest()) as cache:
         lines = [TagRef(f"{cache.host}/{name}", "1") for name in ("hub/a", "hub/b", "team/web")]
         entries = [
@@ -107,7 +107,7 @@ def test_an_upstream_that_is_down_is_its_own_failure_and_not_that_of_its_cache()
     assert [failed.subject for failed in answers.failures] == ["127.0.0.1:9"]
 
 
-def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_image():
+def test_unreachable_registry_is_not_contacted_for_every_image():
     asked: list[int] = []
 
     def lookup(host, port):
@@ -122,7 +122,7 @@ def test_a_registry_that_falls_silent_after_it_failed_is_not_tried_for_every_ima
     assert len(asked) == MAX_TRIES + 1
 
 
-def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_that_is_cached():
+def test_unreachable_upstream_is_not_queried_for_every_tag_list():
     cache, upstream = "127.0.0.1:8", "127.0.0.1:9"
     asked: list[int] = []
     registry = OciRegistry(
@@ -140,7 +140,7 @@ def test_an_upstream_that_is_down_is_not_asked_for_the_tags_of_every_repository_
 
 
 @pytest.mark.parametrize(("status", "known"), [(404, {HELD: None}), (403, {}), (401, {}), (500, {})])
-def test_only_what_a_registry_says_it_does_not_have_is_gone(status, known):
+def test_only_404_means_that_a_digest_is_gone(status, known):
     def answer(received: Received) -> Reply:
         return Reply(status) if received.path.endswith(HELD) else manifest()
 
@@ -165,7 +165,7 @@ CHART = images.build_image([images.build_layer({"Chart.yaml": b"name: a"})]).con
         *((Reply(status), False) for status in (401, 403, 429, 500)),
     ],
 )
-def test_only_what_a_registry_says_of_a_tag_is_definite_and_not_that_it_cannot_say(reply, is_definite):
+def test_missing_image_and_chart_are_definite_but_errors_are_not(reply, is_definite):
     with Listener(lambda received: reply) as server:
         line = TagRef(f"{server.host}/a", "1")
         found = answers_of([line], [RegistryEntry(server.host, is_insecure=True)]).resolutions[line]
@@ -173,7 +173,7 @@ def test_only_what_a_registry_says_of_a_tag_is_definite_and_not_that_it_cannot_s
     assert found.is_definite is is_definite
 
 
-def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others():
+def test_forbidden_redirect_of_one_image_does_not_affect_others():
     def answer(received: Received) -> Reply:
         if received.path.startswith("/v2/a/"):
             return Reply(307, headers={"Location": "http://10.0.0.1/"})
@@ -185,7 +185,7 @@ def test_one_image_that_is_sent_where_nobody_may_go_is_no_trouble_of_the_others(
     assert [isinstance(found[line], ResolvedTag) for line in lines] == [False, True]
 
 
-def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
+def test_image_that_a_cache_does_not_have_is_not_pullable():
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
         lines = [TagRef(f"{cache.host}/hub/{name}", "1") for name in ("a", "b")]
         entries = [
@@ -202,7 +202,7 @@ def test_what_a_cache_cannot_give_is_not_pullable_however_much_moved_before():
     assert {received.method for received in upstream.received} == {"HEAD"}
 
 
-def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tmp_path):
+def test_stored_manifest_of_upstream_is_not_used_for_its_cache(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     with Listener(lambda received: Reply(404)) as cache, Listener(lambda received: manifest()) as upstream:
         cached, direct = TagRef(f"{cache.host}/hub/a", "1"), TagRef(f"{upstream.host}/a", "1")
@@ -218,7 +218,7 @@ def test_what_an_upstream_gave_in_an_earlier_run_does_not_speak_for_its_cache(tm
 
 
 @pytest.mark.parametrize("status", [200, 404])
-def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_one(tmp_path, status):
+def test_stored_manifest_of_another_repository_is_not_used(tmp_path, status):
     """Both tags point to the same image, which the first repository may list without having it."""
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
 
@@ -237,7 +237,7 @@ def test_what_another_repository_gave_in_an_earlier_run_does_not_speak_for_this_
     assert server.asked.count(f"GET /v2/copy/manifests/{IMAGE.digest}") == (3 if status == 404 else 1)
 
 
-def test_a_held_digest_that_another_repository_gave_may_be_gone_from_this_one(tmp_path):
+def test_pinned_digest_stored_for_another_repository_may_be_gone(tmp_path):
     memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     newer = images.build_image([images.build_layer({"a": b"newer"})])
 

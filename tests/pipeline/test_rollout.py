@@ -32,7 +32,7 @@ def first(report):
     return proposal
 
 
-def test_a_repository_begins_with_one_proposal_that_explains_itself(tmp_path, moved):
+def test_repository_starts_with_one_proposal_that_explains_itself(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     proposal = first(moved.run([stand.fleet()], rollout=FIRST))
     assert (proposal.outcome.value, proposal.title) == (
@@ -45,7 +45,7 @@ def test_a_repository_begins_with_one_proposal_that_explains_itself(tmp_path, mo
     assert "Close it" in proposal.body
 
 
-def test_nothing_else_is_opened_until_it_is_answered_and_it_stays_current(tmp_path, moved):
+def test_first_proposal_stays_current_until_it_is_answered(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], rollout=FIRST)
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "unchanged"
@@ -53,7 +53,7 @@ def test_nothing_else_is_opened_until_it_is_answered_and_it_stays_current(tmp_pa
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "refreshed"
 
 
-def test_once_it_is_merged_each_line_has_its_own(tmp_path, moved):
+def test_each_tag_has_its_own_proposal_after_the_merge(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     branch = first(moved.run([stand.fleet()], rollout=FIRST)).branch
     stand.merge_request(branch)
@@ -62,7 +62,7 @@ def test_once_it_is_merged_each_line_has_its_own(tmp_path, moved):
     assert first(moved.run([stand.fleet()], rollout=FIRST)).title.startswith("Update redis:7 to ")
 
 
-def test_closing_it_opts_the_repository_out_whatever_moves(tmp_path, moved):
+def test_closing_the_first_proposal_opts_the_repository_out(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     stand.close_request(first(moved.run([stand.fleet()], rollout=FIRST)).branch)
     moved.move("redis", "7", "newer")
@@ -73,7 +73,7 @@ def test_closing_it_opts_the_repository_out_whatever_moves(tmp_path, moved):
     )
 
 
-def test_one_that_we_closed_ourselves_is_no_answer(tmp_path, moved):
+def test_first_proposal_closed_by_basebump_is_no_answer(tmp_path, moved):
     stand, rulebook = LocalStand(tmp_path, FILES), moved.rulebook
     moved.run([stand.fleet()], rollout=FIRST)
     moved.rulebook = replace(rulebook, rules=(PolicyRule(ignore=True),))
@@ -82,13 +82,13 @@ def test_one_that_we_closed_ourselves_is_no_answer(tmp_path, moved):
     assert first(moved.run([stand.fleet()], rollout=FIRST)).outcome.value == "opened"
 
 
-def test_a_repository_that_has_proposals_already_goes_on_with_them(tmp_path, moved):
+def test_repository_with_existing_proposals_continues_with_them(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     assert outcomes(moved.run([stand.fleet()])) == ["opened"] * 3
     assert outcomes(moved.run([stand.fleet()], rollout=FIRST)) == ["unchanged"] * 3
 
 
-def test_repositories_are_taken_on_in_waves(tmp_path, moved):
+def test_repositories_are_onboarded_in_waves(tmp_path, moved):
     for name in ("a", "b", "c"):
         LocalStand(tmp_path, FILES).git.directory.rename(tmp_path / f"{name}.git")
     waves = RolloutOptions(repositories_per_run=2, first_proposal=True)
@@ -100,7 +100,7 @@ def test_repositories_are_taken_on_in_waves(tmp_path, moved):
     assert run() == ["unchanged", "unchanged", "opened"]
 
 
-def test_with_opt_in_a_repository_without_its_own_file_is_left_alone(tmp_path, moved):
+def test_opt_in_requires_own_config_file(tmp_path, moved):
     stand, rollout = LocalStand(tmp_path, FILES), RolloutOptions(needs_own_file=True)
     report = moved.run([stand.fleet()], rollout=rollout, has_dashboards=True)
     assert outcomes(report) == []
@@ -110,7 +110,7 @@ def test_with_opt_in_a_repository_without_its_own_file_is_left_alone(tmp_path, m
     assert outcomes(moved.run([stand.fleet()], rollout=rollout)) == ["opened"] * 3
 
 
-def test_what_cannot_be_asked_for_keeps_the_first_proposal_as_it_is(tmp_path, moved):
+def test_failed_lookup_leaves_first_proposal_unchanged(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.run([stand.fleet()], rollout=FIRST)
     moved.store.remove("library/redis", build("new").digest)

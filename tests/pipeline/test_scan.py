@@ -33,7 +33,7 @@ def _places(scanned):
     return {(place["path"], place["line"]): place for place in document["occurrences"]}
 
 
-def test_a_stale_pin_a_fresh_one_and_one_that_is_missing(tmp_path, loopback):
+def test_reports_outdated_current_and_missing_pins(tmp_path, loopback):
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {
         "Dockerfile": f"FROM python:3.12@{old} AS a\nFROM python:3.12@{now}\nFROM missing:1\n",
@@ -70,7 +70,7 @@ def missing_end(content: str) -> int:
     return content.index("missing:1") + len("missing:1")
 
 
-def test_a_digest_that_would_take_the_place_of_a_null_goes_to_where_that_begins(tmp_path, loopback):
+def test_digest_replaces_null_from_its_start(tmp_path, loopback):
     content = "image: {repository: python, tag: '3.12', digest: null}\n"
     files = {"web/Chart.yaml": "name: web\n", "web/values.yaml": content}
     place = _places(_scan(tmp_path, loopback, files))["web/values.yaml", 1]
@@ -79,7 +79,7 @@ def test_a_digest_that_would_take_the_place_of_a_null_goes_to_where_that_begins(
     assert place["digest_at"] == {"start": start, "end": start}
 
 
-def test_the_document_has_exactly_its_keys(tmp_path, loopback):
+def test_json_document_has_exactly_its_keys(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM $X\n"})
     document = json.loads(render_scan_document(scanned.report))
@@ -88,7 +88,7 @@ def test_the_document_has_exactly_its_keys(tmp_path, loopback):
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 2, "text": "$X", "reason": "unresolved-argument"}]
 
 
-def test_the_edited_file_is_proved_and_nothing_else_in_it_changes(tmp_path, loopback):
+def test_edit_is_verified_and_nothing_else_changes(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     before = f"\ufeff# caf\u00e9\r\nFROM python:3.12@{digest('old')} AS a\r\nCOPY --from=python:3.12 /a /b"
     scanned = _scan(tmp_path, loopback, {"Dockerfile": before})
@@ -97,20 +97,20 @@ def test_the_edited_file_is_proved_and_nothing_else_in_it_changes(tmp_path, loop
     assert change.content == expected.encode()
 
 
-def test_a_file_without_any_move_is_no_change(tmp_path, loopback):
+def test_file_without_updates_is_no_change(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     scanned = _scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{now}\n"})
     assert scanned.changes == ()
 
 
-def test_an_unlisted_registry_is_never_contacted(tmp_path, loopback):
+def test_unlisted_registry_is_never_contacted(tmp_path, loopback):
     files = {"Dockerfile": "FROM registry.unlisted.example/base:1\n", "pod.yaml": POD.format(image="127.0.0.1:1/x:1")}
     places = _places(_scan(tmp_path, loopback, files))
     assert {place["reason"] for place in places.values()} == {"unknown-registry"}
     assert loopback.registry.served_requests == ()
 
 
-def test_one_line_is_asked_once_whatever_the_number_of_places(tmp_path, loopback):
+def test_tag_is_looked_up_once_for_all_references(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     files = {f"service-{number}/Dockerfile": f"FROM python:3.12@{now}\n" for number in range(20)}
     scanned = _scan(tmp_path, loopback, files | {"pod.yaml": POD.format(image=f"python:3.12@{now}")})
@@ -118,20 +118,20 @@ def test_one_line_is_asked_once_whatever_the_number_of_places(tmp_path, loopback
     assert [request.method for request in loopback.registry.served_requests] == ["HEAD"]
 
 
-def test_what_moved_costs_one_more_request(tmp_path, loopback):
+def test_updated_tag_costs_one_more_request(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     _scan(tmp_path, loopback, {"a/Dockerfile": "FROM python:3.12\n", "b/Dockerfile": "FROM python:3.12\n"})
     assert [request.method for request in loopback.registry.served_requests] == ["HEAD", "GET"]
 
 
-def test_a_pin_of_one_platform_of_the_current_index_is_up_to_date(tmp_path, loopback):
+def test_pin_of_one_platform_of_current_index_is_up_to_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     child = build("now").children[1].digest
     places = _places(_scan(tmp_path, loopback, {"Dockerfile": f"FROM python:3.12@{child}\n"}))
     assert places["Dockerfile", 1]["status"] == "up-to-date"
 
 
-def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loopback):
+def test_unreachable_registry_is_one_failure_and_does_not_affect_others(tmp_path, loopback):
     now = loopback.move("python", "3.12", "now")
     loopback.entries = (
         RegistryEntry("docker.io", mirror=loopback.registry.host, is_insecure=True),
@@ -150,7 +150,7 @@ def test_a_registry_that_is_down_is_one_failure_and_costs_no_other(tmp_path, loo
     assert places["Dockerfile", 2]["detail"] == "127.0.0.1:9 was not contacted again, because it did not respond before"
 
 
-def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_other_image(tmp_path, loopback):
+def test_text_explains_unreachable_registry_once(tmp_path, loopback):
     loopback.entries = (RegistryEntry("docker.io", mirror="127.0.0.1:9", is_insecure=True),)
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\nFROM node:22\n"}).report
     text = render_scan_text(report, None)
@@ -173,21 +173,21 @@ def test_the_text_says_once_why_a_registry_could_not_be_asked_and_beside_no_othe
         (PolicyRule(match=RuleMatch(role=Role.BASE), ignore=True), "ignored"),
     ],
 )
-def test_a_rule_skips_with_its_reason_and_asks_nobody(tmp_path, loopback, rule, reason):
+def test_rule_skips_with_reason_and_without_request(tmp_path, loopback, rule, reason):
     rulebook = PolicyConfig(own_globs=(), listed_hosts=frozenset({"docker.io"}), rules=(rule,))
     places = _places(_scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}, rulebook=rulebook))
     assert places["Dockerfile", 1]["reason"] == reason
     assert loopback.registry.served_requests == ()
 
 
-def test_a_file_that_is_too_large_is_said_and_not_read(tmp_path, loopback):
+def test_too_large_file_is_reported_and_not_read(tmp_path, loopback):
     scanned = _scan(tmp_path, loopback, {"Dockerfile": b"#" * (MAX_FILE_BYTES + 1), "b/Dockerfile": "FROM scratch\n"})
     document = json.loads(render_scan_document(scanned.report))
     assert document["unsupported"] == [{"path": "Dockerfile", "line": 1, "text": "", "reason": "too-large"}]
     assert document["failed"] == []
 
 
-def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
+def test_text_shows_updates_and_reasons_for_others(tmp_path, loopback):
     old, new = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     files = {"Dockerfile": f"FROM python:3.12@{old}\nFROM python\nFROM $X\n"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
@@ -197,7 +197,7 @@ def test_the_text_says_what_moves_and_why_the_rest_does_not(tmp_path, loopback):
     assert "--write" in text
 
 
-def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, loopback):
+def test_text_explains_how_to_scan_without_config(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     report = _scan(tmp_path, loopback, {"Dockerfile": "FROM python:3.12\n"}).report
     assert "\nNothing was scanned: no scanner is configured or installed." in render_scan_text(report, None)
@@ -207,7 +207,7 @@ def test_the_text_says_how_to_have_it_scanned_where_no_config_says_it(tmp_path, 
     assert "scanned" not in render_scan_text(nothing, None, is_configured=False)
 
 
-def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
+def test_text_explains_each_reason_once(tmp_path, loopback):
     text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": "FROM python\nFROM golang\nFROM $X\n"}).report, None
     )
@@ -217,18 +217,18 @@ def test_the_text_says_once_what_each_reason_means(tmp_path, loopback):
     )
 
 
-def test_an_anchor_and_its_aliases_are_one_line_of_the_text(tmp_path, loopback):
+def test_anchor_and_aliases_are_one_line_of_text(tmp_path, loopback):
     pods = "- {name: a, image: &a python}\n- {name: b, image: *a}\n"
     files = {"pod.yaml": f"apiVersion: v1\nkind: Pod\nspec:\n  containers:\n  {pods.replace(chr(10), chr(10) + '  ')}"}
     text = render_scan_text(_scan(tmp_path, loopback, files).report, None)
     assert text.startswith("pod.yaml\n    5  · python  skipped (no-tag)  (2 places)\n\n2 image references: 2 skipped.")
 
 
-def test_the_text_of_nothing_is_one_sentence(tmp_path, loopback):
+def test_text_without_references_is_one_sentence(tmp_path, loopback):
     assert render_scan_text(_scan(tmp_path, loopback, {"a.txt": "a"}).report, None) == "No image references were found."
 
 
-def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback, monkeypatch):
+def test_repository_that_cannot_be_planned_does_not_affect_others(tmp_path, loopback, monkeypatch):
     loopback.move("python", "3.12", "now")
     stands = [LocalStand(tmp_path / name, {"Dockerfile": "FROM python:3.12\n"}) for name in ("first", "second")]
     fleets = [stand.fleet() for stand in stands]
@@ -241,7 +241,7 @@ def test_one_repository_that_cannot_be_planned_costs_no_other(tmp_path, loopback
     assert all(stand.requests() == [] for stand in stands)
 
 
-def test_a_comment_of_a_person_leaves_a_place_alone_until_its_day(tmp_path, loopback):
+def test_ignore_comment_applies_until_its_date(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     files = {
         "Dockerfile": "# basebump: ignore until=2026-11-25 ABC-12\nFROM python:3.12\n"
@@ -261,14 +261,14 @@ def test_a_comment_of_a_person_leaves_a_place_alone_until_its_day(tmp_path, loop
 
 
 @pytest.mark.parametrize("words", ["until=2027-1-31", "until: 2027-01-31", "broken until=2027-01-31", "Until=soon"])
-def test_a_date_that_is_none_is_said_to_hold_for_good(tmp_path, loopback, words):
+def test_invalid_date_in_ignore_comment_never_expires(tmp_path, loopback, words):
     text = render_scan_text(
         _scan(tmp_path, loopback, {"Dockerfile": f"# basebump: ignore {words}\nFROM python:3\n"}).report, None
     )
     assert f"says so for good, as it does not begin with a date like until=2027-01-31: {words}" in text
 
 
-def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
+def test_configured_files_are_read_as_the_given_format(tmp_path, loopback):
     loopback.move("python", "3.12", "now")
     tree = WorkTree(write_tree(tmp_path / "tree", {"build/base.docker": "FROM python:3.12\n", "other": "FROM a:1\n"}))
     world = replace(loopback.world(), formats=load_formats_with_globs({"dockerfile": ("build/*.docker",)}))
@@ -279,7 +279,7 @@ def test_files_that_the_operator_names_are_read_as_a_format(tmp_path, loopback):
     assert len(scanned.changes) == 1
 
 
-def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
+def test_text_format_leaves_references_to_other_formats(tmp_path, loopback):
     """Otherwise, a reference that must not be written would be edited, and no edit of the file could be verified."""
     old, now = loopback.move("python", "3.12", "old"), loopback.move("python", "3.12", "now")
     pinned = f"python:3.12@{old}"
@@ -297,7 +297,7 @@ def test_text_that_another_format_reads_is_that_formats(tmp_path, loopback):
     assert (change.content.count(old.encode()), change.content.count(now.encode())) == (1, 2)
 
 
-def test_an_entry_of_the_document_takes_one_line(tmp_path, loopback):
+def test_entry_of_json_document_takes_one_line(tmp_path, loopback):
     scanned = _scan(tmp_path, loopback, {"Dockerfile": "FROM missing:1\nFROM missing:2\nFROM $X\n"})
     lines = render_scan_document(scanned.report).splitlines()
     entries = [json.loads(line.rstrip(",")) for line in lines if line.startswith("    {")]

@@ -24,14 +24,14 @@ def fleets(tmp_path):
     github.end()
 
 
-def test_a_line_that_two_forges_name_is_asked_once(fleets, loopback):
+def test_tag_used_on_two_forges_is_looked_up_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "old")
     report = loopback.run(fleets)
     assert [each.forge for each in report.repositories] == ["github", "local"]
     assert [each.method for each in loopback.registry.served_requests] == ["HEAD"]
 
 
-def test_a_move_that_two_forges_make_is_fetched_and_scanned_once(fleets, loopback):
+def test_transition_on_two_forges_is_fetched_and_scanned_once(fleets, loopback):
     loopback.move("python", "3.12-slim", "old")
     loopback.move("python", "3.12-slim", "new")
     loopback.scanner = ToldScanner({OLD: (finding("CVE-1900-0001"),), NEW: ()})
@@ -44,7 +44,7 @@ def test_a_move_that_two_forges_make_is_fetched_and_scanned_once(fleets, loopbac
     assert len(fetched) == len(set(fetched))
 
 
-def test_a_forge_that_breaks_costs_no_other(fleets, loopback, tmp_path):
+def test_failing_forge_does_not_affect_others(fleets, loopback, tmp_path):
     loopback.move("python", "3.12-slim", "new")
     broken = GitHubStand(tmp_path / "broken", FILES)
     broken.token.can_write = False
@@ -55,7 +55,7 @@ def test_a_forge_that_breaks_costs_no_other(fleets, loopback, tmp_path):
 
 
 @pytest.mark.parametrize("kind", [GitHubStand, GitLabStand])
-def test_a_repository_that_two_entries_of_the_config_select_is_looked_at_once(kind, tmp_path, loopback):
+def test_repository_selected_by_two_entries_is_processed_once(kind, tmp_path, loopback):
     loopback.move("python", "3.12-slim", "new")
     stand = kind(tmp_path / "forge", FILES)
     report = loopback.run([stand.fleet(), stand.fleet()])

@@ -47,7 +47,7 @@ def verdict(report) -> tuple[str, str | None]:
     return found.status, found.reason
 
 
-def test_an_image_that_lost_its_signature_is_refused_until_it_is_signed(signed, stand):
+def test_image_that_lost_its_signature_is_refused_until_signed(signed, stand):
     report = signed.run([stand.fleet()])
     assert verdict(report) == ("refused", "unsigned")
     assert outcomes(report) == ["refused"]
@@ -55,7 +55,7 @@ def test_an_image_that_lost_its_signature_is_refused_until_it_is_signed(signed, 
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
 
 
-def test_another_signer_is_refused_until_the_operator_lists_the_new_one(signed, stand):
+def test_changed_signer_is_refused_until_listed(signed, stand):
     sign(signed, NEW, STRANGER)
     assert verdict(signed.run([stand.fleet()])) == ("refused", "signer-changed")
     (trust,) = signed.rulebook.trust
@@ -64,12 +64,12 @@ def test_another_signer_is_refused_until_the_operator_lists_the_new_one(signed, 
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
 
 
-def test_a_signature_copied_from_the_old_image_fails(signed, stand):
+def test_signature_copied_from_the_old_image_fails(signed, stand):
     sign(signed, NEW, KEY, about=OLD)
     assert verdict(signed.run([stand.fleet()])) == ("refused", "signature-failed")
 
 
-def test_an_open_proposal_for_an_image_that_lost_its_signature_is_closed(signed, stand):
+def test_open_proposal_for_image_that_lost_its_signature_is_closed(signed, stand):
     sign(signed, NEW, KEY)
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
     signed.store.remove("library/python", signed.store.list_tags("library/python")[NEW.digest.replace(":", "-")])
@@ -78,7 +78,7 @@ def test_an_open_proposal_for_an_image_that_lost_its_signature_is_closed(signed,
     assert verdict(report) == ("refused", "unsigned")
 
 
-def test_an_open_proposal_is_left_where_a_signature_could_not_be_asked_for(signed, stand):
+def test_open_proposal_is_unchanged_when_signature_cannot_be_looked_up(signed, stand):
     sign(signed, NEW, KEY)
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
     whole = attachment(NEW, BUNDLE, dump(bundle(KEY, NEW.digest)))
@@ -89,14 +89,14 @@ def test_an_open_proposal_is_left_where_a_signature_could_not_be_asked_for(signe
     assert outcomes(report) == ["left-alone"]
 
 
-def test_a_rule_asks_for_a_signature_of_what_never_had_one(loopback, stand):
+def test_rule_can_require_signature_of_unsigned_image(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     loopback.rulebook = replace(loopback.rulebook, rules=(PolicyRule(require=RequiredEvidence(signature=True)),))
     assert verdict(loopback.run([stand.fleet()])) == ("refused", "unsigned")
 
 
-def test_a_repository_may_ask_for_a_signature_itself(signed, tmp_path):
+def test_repository_can_require_signatures(signed, tmp_path):
     unsigned = build("an old one without a signature")
     files = {
         "Dockerfile": f"FROM python:3.12@{signed.store.put('library/python', unsigned)}\n",
@@ -107,7 +107,7 @@ def test_a_repository_may_ask_for_a_signature_itself(signed, tmp_path):
     assert outcomes(signed.run([LocalStand(tmp_path / "lax", files).fleet()])) == ["opened"]
 
 
-def test_where_nobody_is_trusted_nothing_is_asked(loopback, stand):
+def test_nothing_is_looked_up_without_trusted_signers(loopback, stand):
     for content in ("old", "new"):
         loopback.move("python", "3.12", content)
     assert outcomes(loopback.run([stand.fleet()])) == ["opened"]
@@ -115,7 +115,7 @@ def test_where_nobody_is_trusted_nothing_is_asked(loopback, stand):
     assert not any("referrers" in path or ".sig" in path or "sha256-" in path for path in asked)
 
 
-def test_images_without_an_entry_are_not_asked_for_and_each_digest_once(signed, tmp_path):
+def test_only_images_with_trust_entry_are_verified_once(signed, tmp_path):
     signed.move("redis", "7", "redis")
     sign(signed, NEW, KEY)
     files = {f"{number}/Dockerfile": f"FROM python:3.12@{OLD.digest}\nFROM redis:7\n" for number in range(3)}
@@ -128,7 +128,7 @@ def test_images_without_an_entry_are_not_asked_for_and_each_digest_once(signed, 
 # ---- what people see of it ----------------------------------------------------------------------------------------
 
 
-def test_a_proposal_and_the_report_say_who_signed(signed, stand):
+def test_proposal_and_report_name_the_signer(signed, stand):
     sign(signed, NEW, KEY)
     report = signed.run([stand.fleet()])
     (proposal,) = report.repositories[0].proposals
@@ -137,7 +137,7 @@ def test_a_proposal_and_the_report_say_who_signed(signed, stand):
     assert render_run_text(report).count(", as before\n") == 1
 
 
-def test_a_body_is_edited_where_who_signed_becomes_another_and_is_not_where_nothing_does(signed, stand):
+def test_body_is_updated_only_when_the_signer_changes(signed, stand):
     sign(signed, NEW, KEY)
     assert outcomes(signed.run([stand.fleet()])) == ["opened"]
     assert outcomes(signed.run([stand.fleet()])) == ["unchanged"]

@@ -60,7 +60,7 @@ def good(words: str) -> CommitStatus:
     return CommitStatus(StatusState.SUCCESS, words)
 
 
-def test_a_proposal_has_what_is_known_of_it_and_the_next_run_writes_nothing(stand, moved):
+def test_proposal_gets_status_and_next_run_writes_nothing(stand, moved):
     knows(moved, old=(CVE, CRITICAL), new=())
     assert run(stand, moved).note == ""
     assert stand.statuses(BRANCH) == [good("Fixes 2 (1 critical), brings none")]
@@ -71,7 +71,7 @@ def test_a_proposal_has_what_is_known_of_it_and_the_next_run_writes_nothing(stan
     assert not any("/status" in line for line in lines)
 
 
-def test_new_evidence_and_a_new_commit_have_a_status_of_their_own(stand, moved):
+def test_new_evidence_and_new_commit_get_a_new_status(stand, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     run(stand, moved)
     knows(moved, old=(CVE, OTHER), new=(), newer=())
@@ -82,7 +82,7 @@ def test_new_evidence_and_a_new_commit_have_a_status_of_their_own(stand, moved):
     assert stand.statuses(BRANCH) == [good("Fixes 2, brings none")]
 
 
-def test_a_scan_that_failed_changes_no_status(stand, moved):
+def test_failed_scan_does_not_change_the_status(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved)
     knows(moved, old=(CVE,))
@@ -90,7 +90,7 @@ def test_a_scan_that_failed_changes_no_status(stand, moved):
     assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
 
 
-def test_what_nobody_knows_is_said_and_no_failure(stand, moved):
+def test_unknown_evidence_is_stated_and_is_no_failure(stand, moved):
     knows(moved, old=(CVE,))
     run(stand, moved)
     (status,) = stand.statuses(BRANCH)
@@ -98,7 +98,7 @@ def test_what_nobody_knows_is_said_and_no_failure(stand, moved):
     assert status.description.startswith("What it changes is not known: ")
 
 
-def test_what_a_person_must_look_at_is_a_failure_until_that_is_over(stand, moved):
+def test_required_review_is_a_failure_until_resolved(stand, moved):
     rule = PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),))
     both = (CRITICAL, replace(CRITICAL, id="CVE-1900-0008"))
     knows(moved, old=both, new=(replace(CRITICAL, id="CVE-1900-0009"),))
@@ -111,7 +111,7 @@ def test_what_a_person_must_look_at_is_a_failure_until_that_is_over(stand, moved
     assert stand.statuses(BRANCH)[-1] == good("Fixes 2 (2 critical), brings none")
 
 
-def test_where_nothing_is_looked_for_or_nobody_wants_it_there_is_none(stand, moved):
+def test_no_status_when_nothing_is_checked_or_it_is_disabled(stand, moved):
     run(stand, moved)
     assert stand.statuses(BRANCH) == []
     knows(moved, old=(CVE,), new=())
@@ -120,7 +120,7 @@ def test_where_nothing_is_looked_for_or_nobody_wants_it_there_is_none(stand, mov
     assert not any("/statuses/" in line for line in stand.writes)
 
 
-def test_trust_alone_is_something_that_is_looked_for(stand, moved):
+def test_trust_alone_results_in_a_status(stand, moved):
     trust = TrustEntry(("docker.io/library/python",), (trusted(ec.generate_private_key(ec.SECP256R1())),))
     moved.rulebook = replace(moved.rulebook, trust=(trust,))
     run(stand, moved)
@@ -128,7 +128,7 @@ def test_trust_alone_is_something_that_is_looked_for(stand, moved):
     assert status.description.endswith("; not signed by anybody trusted")
 
 
-def test_who_turns_it_on_gets_it_on_what_is_open_by_one_edit(stand, moved):
+def test_enabling_it_sets_status_on_open_requests_with_one_edit(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved, has_status=False)
     assert run(stand, moved).outcome.value == "refreshed"
@@ -136,7 +136,7 @@ def test_who_turns_it_on_gets_it_on_what_is_open_by_one_edit(stand, moved):
     assert run(stand, moved).outcome.value == "unchanged"
 
 
-def test_a_merge_of_the_base_into_the_branch_gets_the_status_too(stand, moved):
+def test_merge_of_the_base_gets_the_status(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved)
     stand.commit("main", {"README.md": "Elsewhere.\n"})
@@ -146,7 +146,7 @@ def test_a_merge_of_the_base_into_the_branch_gets_the_status_too(stand, moved):
     assert run(stand, moved).outcome.value == "unchanged"
 
 
-def test_what_somebody_approved_keeps_its_status_on_a_merge_of_the_base_while_the_next_move_waits(tmp_path, moved):
+def test_approved_request_keeps_status_on_merge_of_the_base(tmp_path, moved):
     stand = GitHubStand(tmp_path / "github", FILES)
     knows(moved, old=(CVE,), new=(), newer=())
     run(stand, moved)
@@ -162,7 +162,7 @@ def test_what_somebody_approved_keeps_its_status_on_a_merge_of_the_base_while_th
     stand.end()
 
 
-def test_a_token_that_may_not_is_told_once_and_not_asked_again_for_the_same_commit(stand, moved):
+def test_missing_permission_is_reported_once_per_commit(stand, moved):
     knows(moved, old=(CVE,), new=(), newer=())
     stand.server.fail("POST .*/statuses/.*", stand.server.problem(403, "No"), times=99)
     proposal = run(stand, moved)
@@ -174,7 +174,7 @@ def test_a_token_that_may_not_is_told_once_and_not_asked_again_for_the_same_comm
     assert "The status could not be set" in run(stand, moved).note
 
 
-def test_an_app_without_the_permission_proposes_without_a_status(tmp_path, moved):
+def test_app_without_permission_proposes_without_status(tmp_path, moved):
     stand = GitHubAppStand(tmp_path / "app", FILES)
     granted = stand.installation.permissions
     stand.installation.permissions = {kind: level for kind, level in granted.items() if kind != "statuses"}
@@ -186,7 +186,7 @@ def test_an_app_without_the_permission_proposes_without_a_status(tmp_path, moved
     stand.end()
 
 
-def test_a_run_killed_between_a_push_without_other_words_and_its_status_is_healed(stand, moved):
+def test_next_run_sets_status_after_run_killed_after_push(stand, moved):
     knows(moved, old=(CVE,), new=())
     run(stand, moved)
     stand.commit("main", {"Dockerfile": f"# rewritten\nFROM python:3.12-slim@{OLD} AS other\n"})
@@ -199,7 +199,7 @@ def test_a_run_killed_between_a_push_without_other_words_and_its_status_is_heale
     assert stand.statuses(BRANCH) == [good("Fixes 1, brings none")]
 
 
-def test_the_local_forge_knows_nothing_of_it(tmp_path, moved):
+def test_local_forge_has_no_status(tmp_path, moved):
     stand = LocalStand(tmp_path / "local", FILES)
     knows(moved, old=(CVE,), new=())
     proposal = run(stand, moved)
@@ -212,7 +212,7 @@ def test_the_local_forge_knows_nothing_of_it(tmp_path, moved):
 AUTOMERGE = PolicyRule(automerge=AutomergeConditions(UpdateMode.DIGEST))
 
 
-def test_the_pipeline_that_gitlab_makes_of_our_own_status_is_none_that_anybody_waits_for(gitlab, moved):
+def test_pipeline_created_by_own_status_on_gitlab_is_ignored(gitlab, moved):
     knows(moved, old=(CVE,), new=())
     proposal = run(gitlab, moved, AUTOMERGE)
     assert "the last commit has none yet" in proposal.note
@@ -220,7 +220,7 @@ def test_the_pipeline_that_gitlab_makes_of_our_own_status_is_none_that_anybody_w
     assert (request.pipeline.source, request.state, request.armed_by) == ("external", "opened", None)
 
 
-def test_what_others_say_of_the_commit_counts(gitlab, moved):
+def test_status_of_another_tool_allows_automerge(gitlab, moved):
     knows(moved, old=(CVE,), new=())
     run(gitlab, moved)
     (request,) = gitlab.project.requests

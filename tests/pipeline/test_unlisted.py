@@ -24,7 +24,7 @@ def refuse(loopback) -> None:
     loopback.store.list_tags = lambda repository: {}
 
 
-def test_a_request_to_another_tag_is_left_as_it_is_while_nobody_can_look_for_tags(tmp_path, patching):
+def test_request_for_another_tag_is_unchanged_while_tags_cannot_be_listed(tmp_path, patching):
     pinned = patching.move("nginx", "1.27.1", "old")
     patching.move("nginx", "1.27.3", "new")
     stand = LocalStand(tmp_path, {"Dockerfile": f"FROM nginx:1.27.1@{pinned}\n"})
@@ -35,7 +35,7 @@ def test_a_request_to_another_tag_is_left_as_it_is_while_nobody_can_look_for_tag
     assert stand.branches() == before
 
 
-def test_a_request_to_its_own_tag_ends_when_that_was_done_though_nobody_can_look_for_others(tmp_path, patching):
+def test_request_for_its_own_tag_ends_although_tags_cannot_be_listed(tmp_path, patching):
     pinned = patching.move("nginx", "1.27.1", "old")
     now = patching.move("nginx", "1.27.1", "new")
     refuse(patching)

@@ -50,13 +50,13 @@ def body(stand: LocalStand) -> str:
     return seen.body
 
 
-def test_what_an_author_answers_for_is_fixed_nowhere_and_counted_nowhere(tmp_path, moved):
+def test_suppressed_finding_is_neither_fixed_nor_counted(tmp_path, moved):
     assert title(moved.run([LocalStand(tmp_path / "one", FILES).fleet()])).endswith(", fixes 1 (1 critical)")
     moved.advisories = ToldAdvisories(said=[ANSWER])
     assert "fixes" not in title(moved.run([LocalStand(tmp_path / "two", FILES).fleet()]))
 
 
-def test_the_proposal_says_who_answers_for_what_the_newer_image_has(tmp_path, moved):
+def test_proposal_names_the_author_of_statements(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.scanner.findings[NEW] = (CRITICAL,)
     moved.advisories = ToldAdvisories(said=[ANSWER])
@@ -65,7 +65,7 @@ def test_the_proposal_says_who_answers_for_what_the_newer_image_has(tmp_path, mo
     assert "no known vulnerabilities go away, none are new, none remain" in body(stand)
 
 
-def test_what_is_remembered_of_a_scan_knows_nothing_of_answers(tmp_path, moved):
+def test_stored_scans_do_not_contain_statements(tmp_path, moved):
     moved.memory = DatabaseStateStore(Database.sqlite(tmp_path / "state.db"), lambda: NOW)
     stand = LocalStand(tmp_path / "repository", FILES)
     moved.advisories = ToldAdvisories(said=[ANSWER])
@@ -76,7 +76,7 @@ def test_what_is_remembered_of_a_scan_knows_nothing_of_answers(tmp_path, moved):
     assert len(moved.scanner.asked) == asked == 2
 
 
-def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(tmp_path, moved):
+def test_unreadable_documents_are_one_failure_and_revoke_nothing(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.scanner.findings[NEW] = (CRITICAL,)
     moved.advisories = ToldAdvisories(said=[ANSWER])
@@ -89,7 +89,7 @@ def test_documents_that_cannot_be_read_are_one_failure_and_take_no_answer_back(t
     assert report.failed == (RunFailure("enrichment.vex[0]", FailureStage.ASSESS, "vex.json is no JSON"),)
 
 
-def test_a_proposal_that_only_an_answer_allows_is_left_alone_while_documents_cannot_be_read(tmp_path, moved):
+def test_proposal_that_needs_a_statement_is_unchanged_while_documents_are_unreadable(tmp_path, moved):
     stand = LocalStand(tmp_path, FILES)
     moved.rulebook = replace(
         moved.rulebook, rules=(PolicyRule(allow_introduced=(IntroducedLimit(Severity.CRITICAL, 0),)),)

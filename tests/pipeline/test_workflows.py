@@ -51,7 +51,7 @@ def commits(job):
     return [each.commit for each in job.repository.runs]
 
 
-def test_each_commit_has_them_once_and_a_run_with_nothing_to_do_asks_nothing(job, moved):
+def test_each_commit_starts_workflows_once(job, moved):
     assert run(job, moved) == ["opened"]
     first = job.branches()[BRANCH]
     assert commits(job) == [first]
@@ -63,7 +63,7 @@ def test_each_commit_has_them_once_and_a_run_with_nothing_to_do_asks_nothing(job
     assert commits(job) == [first, job.branches()[BRANCH]]
 
 
-def test_a_branch_that_was_only_pushed_has_none_until_it_is_proposed(job, moved):
+def test_pushed_branch_starts_workflows_only_when_proposed(job, moved):
     run(job, moved, RunLevel.PUSH)
     assert commits(job) == []
     run(job, moved)
@@ -71,7 +71,7 @@ def test_a_branch_that_was_only_pushed_has_none_until_it_is_proposed(job, moved)
 
 
 @pytest.mark.parametrize("story", ["open", "refresh"])
-def test_a_run_killed_at_any_write_leaves_no_proposal_without_them_and_starts_none_twice(tmp_path, loopback, story):
+def test_next_run_starts_missing_workflows_after_killed_run_but_none_twice(tmp_path, loopback, story):
     for fatal in range(1, 20):
         job = Job(tmp_path / f"{story}-{fatal}", FILES)
         for content in ("old", "new"):
@@ -96,7 +96,7 @@ def test_a_run_killed_at_any_write_leaves_no_proposal_without_them_and_starts_no
     assert fatal > 4
 
 
-def test_what_was_open_before_has_them_once_they_are_wanted(job, moved):
+def test_open_request_starts_workflows_once_enabled(job, moved):
     job.dispatch = ()
     assert run(job, moved) == ["opened"]
     assert commits(job) == []
@@ -109,7 +109,7 @@ def test_what_was_open_before_has_them_once_they_are_wanted(job, moved):
     assert len(commits(job)) == 1
 
 
-def test_without_them_every_commit_says_so_and_a_run_with_nothing_to_do_writes_nothing(job, moved):
+def test_commit_without_workflows_says_so_once(job, moved):
     job.dispatch = ()
     for outcome in ("opened", "refreshed"):
         assert run(job, moved) == [outcome]
@@ -118,7 +118,7 @@ def test_without_them_every_commit_says_so_and_a_run_with_nothing_to_do_writes_n
         moved.move("python", "3.12-slim", "newer")
 
 
-def test_one_that_cannot_be_started_is_tried_once_for_each_commit(job, moved):
+def test_failed_start_is_tried_once_per_commit(job, moved):
     job.token.can_dispatch = False
     run(job, moved)
     assert "CI has not run on this" in job.requests()[0].body
