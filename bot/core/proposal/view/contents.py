@@ -33,7 +33,7 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """The versions in the old image, which can be several. A long list begins with the number of omitted versions."""
+    """One or more versions in the old image. A long list begins with the number of omitted versions."""
     new: tuple[Text | Plain, ...]
 
 
