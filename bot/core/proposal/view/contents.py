@@ -33,7 +33,7 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """One or more versions in the old image. A long list begins with the number of omitted versions."""
+    """All versions in the old image; empty for an added package. A long list begins with the number of omitted versions."""
     new: tuple[Text | Plain, ...]
 
 
