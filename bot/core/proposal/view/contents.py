@@ -33,7 +33,7 @@ class PackageView:
     type: Text
     name: Text
     old: tuple[Text | Plain, ...]
-    """All versions in the old image; empty for an added package. A long list begins with the number of omitted versions."""
+    """The versions in the old image; empty for an added package. A long list begins with the number of others."""
     new: tuple[Text | Plain, ...]
 
 
