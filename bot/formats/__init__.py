@@ -26,7 +26,10 @@ def load_all_formats() -> tuple[FileFormat, ...]:
 
 
 def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileFormat, ...]:
-    """Return all formats. A format that `globs` names also selects the files that match its globs."""
+    """Return all formats. `globs` contains additional file globs by the name of a format.
+
+    A format that is named in `globs` selects the files that match one of its globs, in addition to its usual files.
+    """
     return tuple(
         _FormatWithGlobs(file_format, globs[file_format.name]) if file_format.name in globs else file_format
         for file_format in load_all_formats()
@@ -35,7 +38,7 @@ def load_formats_with_globs(globs: Mapping[str, tuple[str, ...]]) -> tuple[FileF
 
 @dataclass(frozen=True, slots=True)
 class _FormatWithGlobs:
-    """Wraps a format so that it also selects the files that match globs from the config, whatever their names are."""
+    """A format that also selects the files that match globs from the config, whatever the names of the files are."""
 
     file_format: FileFormat
     globs: tuple[str, ...]
@@ -49,7 +52,7 @@ class _FormatWithGlobs:
         return self.file_format.has_line_end_comments
 
     def select_paths(self, paths: Collection[FilePath]) -> Iterable[FilePath]:
-        """Return the files that the wrapped format selects or that match one of the globs."""
+        """Return the files that the wrapped format selects, and the files that match one of the globs."""
         chosen = dict.fromkeys(self.file_format.select_paths(paths))
         return [path for path in paths if path in chosen or any(is_glob_match(glob, path) for glob in self.globs)]
 

@@ -45,9 +45,9 @@ class _AcrTasksFormat:
 
 
 def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task file, or None if a part of the file cannot be parsed.
+    """Return the builds of a task file, or None if the file cannot be parsed completely.
 
-    The caller must already know that `content` is a task.
+    The caller must already know that `content` is a task, because this function does not check that.
     """
     from bot.formats._readers.acr_tasks import read_builds
 
@@ -55,7 +55,7 @@ def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
 
 
 def _may_be_task(content: bytes) -> bool:
-    """Return False if `content` is certainly not a task, True if it has to be parsed to find out."""
+    """Return False if `content` is certainly not a task. This avoids parsing every YAML file."""
     has_keys = b"steps" in content and (b"cmd" in content or b"build" in content)
     return (has_keys or may_be_escaped(content)) and _TASK_MARK.search(content) is not None
 

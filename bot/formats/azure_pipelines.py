@@ -37,9 +37,10 @@ _find_image = find_self_or_key("image")
 
 
 def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return the image of a container resource. Return None if it has none, or if the agent built the image locally.
+    """Return the node with the image of a container resource.
 
-    A resource of `type: ACR` may have no image, because its tag is then chosen when a run starts.
+    Return None if the resource has no image, or if the image was built on the agent itself (`localImage: true`). A
+    resource of `type: ACR` may have no image, because its tag is then chosen when a run starts.
     https://learn.microsoft.com/azure/devops/pipelines/yaml-schema/resources-containers-container
     """
     from bot.formats._syntax.yaml.nodes import YamlMapping, YamlScalar
@@ -51,10 +52,11 @@ def _find_resource_image(document: YamlDocument, node: YamlNode) -> YamlNode:
 
 
 def _find_image_unless_alias(document: YamlDocument, node: YamlNode) -> YamlNode:
-    """Return the image of a job's container or service, or None if the text is the alias of a resource.
+    """Return the node with the image of a job's container or service.
 
-    A text without a colon is the alias of a container resource (Phase.ResolveContainerResource of
-    Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource may be in the file that includes this file.
+    Return None if `node` contains the alias of a container resource instead of an image. A text without a colon is such
+    an alias (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines), even if this file
+    does not define the resource, because the file that includes this file may define it.
     """
     from bot.formats._syntax.yaml.nodes import YamlScalar
 

@@ -33,7 +33,7 @@ class _BakeFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains neither an image nor a build argument."""
+    """Return False if `content` certainly contains neither an image nor a build argument. This avoids parsing."""
     return any(word in content for word in _KEYWORDS) or _ESCAPE.search(content) is not None
 
 

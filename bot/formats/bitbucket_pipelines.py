@@ -29,9 +29,9 @@ _STEP_AND_STAGE_PATHS: tuple[KeyPath, ...] = tuple(
 
 
 def _list_step_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations at which a step names images.
+    """Return the locations of the images of the step at `path`.
 
-    A pipe without `docker://` is not an image, but a version of a repository that contains a pipe. See
+    A pipe without `docker://` is not an image: it names a repository that contains the pipe, and a version. See
     https://support.atlassian.com/bitbucket-cloud/docs/step-options/.
     """
     pipes = (

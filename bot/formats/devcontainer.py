@@ -30,9 +30,9 @@ class _DevcontainerFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains neither an image nor a build with arguments.
+    r"""Return False if `content` certainly contains neither an image nor a build with arguments. This avoids parsing.
 
-    The letters of a key are contiguous in the file, unless some of them are written as escapes.
+    Such a file contains the key `image` or `build`, unless an escape (`\u0069mage`) or UTF-16 hides the key.
     """
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 

@@ -27,7 +27,7 @@ which is hidden if its name starts with a dot."""
 
 
 def _list_job_images(path: KeyPath) -> tuple[ImageLocation, ...]:
-    """Return the locations at which a job names images.
+    """Return the locations of the images of the job at `path`.
 
     See https://docs.gitlab.com/ci/yaml/#image and https://docs.gitlab.com/ci/yaml/#services.
     """

@@ -28,10 +28,10 @@ class _TerraformFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains no image.
+    """Return False if `content` certainly contains no image. This avoids parsing.
 
-    The name of every resource type, block or attribute that holds images contains `image`, unless some of its letters
-    are written as escapes.
+    The name of every resource type, block or attribute that contains images also contains the word `image`, unless
+    escapes or UTF-16 hide the word.
     """
     return b"image" in content or b"\\u" in content or b"\\U" in content or is_utf_16(content)
 

@@ -44,7 +44,7 @@ _DOCKERFILE = "Dockerfile"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of a task, and a `TaskFileBuild` for each Dockerfile that the task builds.
+    """Yield the images of an ACR task, and a `TaskFileBuild` for each Dockerfile that the task builds.
 
     Yield nothing if the file is not a task.
     """
@@ -52,10 +52,10 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def read_builds(content: bytes) -> tuple[StepBuild, ...] | None:
-    """Return the builds of a task file, or None if a part of the file cannot be parsed.
+    """Return the builds of a task file, or None if the file cannot be parsed completely.
 
-    Builds in other trees are included. The caller must already know that `content` is a task. Unlike `read`, this
-    function does not check that.
+    Unlike `read`, this function includes builds whose context is a remote repository, and does not check whether
+    `content` is a task.
     """
     builds: list[StepBuild] = []
 
@@ -77,15 +77,16 @@ def _fill_templates(file: SourceFile) -> SourceFile:
 
 
 def _fill_template(template: re.Match[bytes]) -> bytes:
-    """Return a placeholder with the length of `template`, so that all other bytes keep their offsets.
+    """Return a placeholder for a template such as `{{.Run.ID}}`.
 
-    ACR fills in templates before it parses the file, so the templates themselves need not be valid YAML.
+    ACR fills in templates before it parses the file as YAML, so a file with templates need not be valid YAML. The
+    placeholder is as long as the template, so that the rest of the file keeps its offsets.
     """
     return (b"$Run" if template[1] else b"$").ljust(len(template[0]), b"_")
 
 
 def _read_task(document: YamlDocument, file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images and builds of `document`, or nothing if it is not a task. Raises TooDeepError."""
+    """Yield the images and builds of `document`. Yield nothing if it is not a task. Raises TooDeepError."""
     steps = _list_steps(document)
     if not _is_task(document, steps):
         return
@@ -131,7 +132,10 @@ def _list_build_steps(document: YamlDocument, step: YamlNode) -> Iterator[_Build
 
 
 def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
-    """Return the build that a step runs, or None if its Dockerfile is certainly outside every repository."""
+    """Return the build that a step runs. Return None if its Dockerfile is certainly not in a git repository.
+
+    If variables determine the path of the Dockerfile, this path is None in the result.
+    """
     option_values = {option: value for option, value in build_step.options if option in ("", "-f", "--file")}
     context, file = option_values.get("", "."), option_values.get("-f") or option_values.get("--file")
     arguments = tuple(_list_argument_names(build_step.options))
@@ -146,9 +150,9 @@ def _resolve_build(build_step: _BuildStep) -> StepBuild | None:
 def _is_task(document: YamlDocument, steps: Sequence[YamlNode]) -> bool:
     """Return True if `document` is a task.
 
-    The key `steps` alone is not enough, because files of other tools have it, too. Every step must have exactly one of
-    the step keys. In addition, the document must state a version of the task format, or a step must use a variable that
-    ACR sets for each run.
+    The key `steps` is not enough evidence, because files of other tools have this key, too. Every step must have
+    exactly one of the step keys (`cmd`, `build`, `push`). In addition, the document must state a version of the task
+    format, or a step must use a variable that ACR sets for each run.
     """
     if not steps or any(len(set(_STEP_KEYS) & set(document.list_keys(step))) != 1 for step in steps):
         return False
@@ -161,10 +165,10 @@ def _is_task(document: YamlDocument, steps: Sequence[YamlNode]) -> bool:
 def _read_command(
     document: YamlDocument, file: SourceFile, locator: str, node: YamlScalar, local_names: Collection[str]
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image in which a command runs, which is the first word of the command.
+    """Yield the image in which a `cmd` step runs. The image is the first word of the command.
 
-    Yield nothing if that word is an option, or one of `local_names`, which are the names of images that the task builds
-    and of aliases.
+    Yield nothing if the first word is an option or is in `local_names`: the aliases, and the names of the images that
+    the task itself builds.
     """
     word = node.value.split(maxsplit=1)[0]
     if word.startswith("-") or word in local_names:
@@ -187,7 +191,10 @@ def _read_command(
 
 
 def _parse_options(command: str) -> Iterator[tuple[str, str]]:
-    """Yield each option of a `docker build` command with its value. The build context has an empty option name."""
+    """Yield the options of a `docker build` command as (name, value). For the build context, the name is empty.
+
+    Options without a value, such as `--pull`, are left out.
+    """
     try:
         words = iter(shlex.split(command))
     except ValueError:
@@ -205,8 +212,9 @@ def _parse_options(command: str) -> Iterator[tuple[str, str]]:
 def _find_dockerfile(options: Iterable[tuple[str, str]], folder: str) -> str | None:
     """Return the path of a build's Dockerfile, relative to the folder in which the task runs.
 
-    Return None if the Dockerfile or the build context is outside that folder. Unlike compose, `docker build` resolves
-    the path of the Dockerfile from the working directory `folder`, not from the context.
+    `folder` is the working directory of the step. Return None if the Dockerfile or the build context is outside the
+    folder in which the task runs. Unlike compose, `docker build -f` resolves the path of the Dockerfile from the
+    working directory, not from the build context.
     """
     option_values = {option: value for option, value in options if option in ("", "-f", "--file")}
     in_context = resolve_dockerfile(_TREE_ROOT, join(folder, option_values.get("", ".")), None)

@@ -44,7 +44,7 @@ _IMAGE_SCHEME = "docker-image://"
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a bake file, and the build arguments that the file sets."""
+    """Yield the images in a bake file, and the build arguments that the file sets for Dockerfiles."""
     content = file.content
     hcl = read_hcl_json(content, _LABEL_COUNTS) if file.path.endswith(".json") else read_hcl(content)
     match hcl:
@@ -72,7 +72,10 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
-    """Yield each target with a unique locator, because several targets may have the same name."""
+    """Yield (locator, target) for each target. The locator is `target/NAME`.
+
+    Several targets may have the same name. All locators except the first then get a suffix, so that they are unique.
+    """
     locators = UniqueLocators()
     return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)
 
@@ -80,7 +83,8 @@ def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeT
 def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the images among the build contexts of all targets.
 
-    If an image ends in a variable, its digest is written into the default of that variable.
+    If an image ends in a variable (`docker-image://alpine:${TAG}`), its digest is written into the default value of the
+    variable.
     """
     values = _expand_variables(path, hcl, bake)
     images: list[ResolvedInterpolation] = []
@@ -103,7 +107,10 @@ def _read_contexts(path: FilePath, hcl: HclFile, bake: BakeFile) -> Iterator[Occ
 
 
 def _expand_variables(path: FilePath, hcl: HclFile, bake: BakeFile) -> dict[str, ExpandedText]:
-    """Return the expanded defaults of the variables. A variable that is defined further down counts as unset."""
+    """Return the default values of the variables, in which other variables are replaced by their own default values.
+
+    If a default value uses a variable that is defined further down, that variable counts as unset.
+    """
     values: dict[str, ExpandedText] = {}
     for name, default in bake.variables:
         variable = EnvironmentVariable(path, hcl.get_line_number(default.start), name, default.text)
@@ -116,7 +123,7 @@ def _read_context(
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image in a build context, or None if the context is not an image.
 
-    If the image is written with variables, the result is an `InterpolatedImage`.
+    If the context contains variables, the image is returned as an `InterpolatedImage`.
     """
     position = ReferencePosition(path, _FORMAT, Role.BASE, hcl.get_line_number(text.start), locator)
     image_text = _remove_scheme(text.text) if text.is_template else None

@@ -1,7 +1,8 @@
 """Read compose files: the images of services, inline Dockerfiles and additional build contexts.
 
-See https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables becomes a
-cross-file fact, because the `.env` file in the folder of the compose file may set the variables.
+See https://github.com/compose-spec/compose-spec/blob/main/spec.md. An image that is written with variables is yielded
+as an `InterpolatedImage`. It is resolved after all files have been read, because the `.env` file in the folder of the
+compose file may set the variables.
 """
 
 from __future__ import annotations
@@ -55,12 +56,12 @@ _ODD_LINE_BREAK = re.compile("\r(?!\n)|[\x85\u2028\u2029]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a file, and the facts about its build arguments and variables."""
+    """Yield the images in a compose file, and the facts about its variables, build arguments and built images."""
     return read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains nothing to extract."""
+    """Return False if `content` certainly contains nothing to extract. This avoids parsing."""
     return any(word in content for word in _KEYWORDS) or may_be_escaped(content)
 
 
@@ -76,7 +77,7 @@ class _ServiceImage(NamedTuple):
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images in a document, and the facts about its build arguments and variables.
+    """Yield the images in a document, and the facts about its variables, build arguments and built images.
 
     Raises TooDeepError.
     """
@@ -107,9 +108,10 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _list_images(service: ComposeService) -> Iterator[_ServiceImage]:
-    """Yield the image of a service, or the images in its build contexts if the service has a build.
+    """Yield the nodes that contain the images of a service.
 
-    Raises TooDeepError.
+    If the service is built, its `image` is only a name for the result. The images in its additional build contexts are
+    then yielded instead. Raises TooDeepError.
     """
     if service.build is None:
         platform = read_platform(service.platform)
@@ -138,7 +140,7 @@ def _read_image(
 ) -> Occurrence | UnsupportedText | InterpolatedImage | None:
     """Return the image reference in a node, or None if the node has no text.
 
-    If variables determine the image, the result is an `InterpolatedImage`.
+    If the reference contains variables, it is returned as an `InterpolatedImage`.
     """
     node = image.node
     found: Occurrence | UnsupportedText | InterpolatedImage | None = None
@@ -155,9 +157,11 @@ def _read_image(
 def _read_interpolated(
     document: YamlDocument, path: FilePath, image: _ServiceImage, node: YamlScalar
 ) -> InterpolatedImage | UnsupportedText | None:
-    """Return an image that is written with variables, or None if its text contains no variable after all.
+    """Return an image that is written with variables.
 
-    The result is an `UnsupportedText` if the text is not a valid image, or is not in the file literally.
+    Return None if the text contains no variable, for example because its only dollar sign is escaped as `$$`. Return an
+    `UnsupportedText` if a variable is not valid, if the text contains a template, or if the file does not contain the
+    text literally (an escape or folding changes it).
     """
     written = node.text.removeprefix(image.scheme)
     start = document.find_literal_start(node) if node.tag == STRING else None
@@ -190,9 +194,9 @@ def _read_interpolated(
 def _read_inline(
     document: YamlDocument, node: YamlScalar, path: FilePath, locator: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images of the Dockerfile in `node`.
+    """Yield the images of the inline Dockerfile in `node`.
 
-    They can be edited only if the lines of the Dockerfile are in the file literally, as they are in a block scalar with
+    The images are editable only if the file contains the lines of the Dockerfile literally, as in a block scalar with
     `|`.
     """
     dockerfile = InlineDockerfile(document.get_line_number(node), document.source.get_line_number)
@@ -205,7 +209,7 @@ def _read_inline(
 def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str, int | None]]:
     """Yield each line of a scalar with its byte offset in the file.
 
-    The offset is None if the line is not in the file literally.
+    The offset is None if the file does not contain the line literally.
     """
     source = document.get_source_text(node)
     lines = node.value.split("\n")
@@ -223,9 +227,10 @@ def _split_lines(document: YamlDocument, node: YamlScalar) -> Iterator[tuple[str
 
 
 def _add_line(dockerfile: InlineDockerfile, line: str, offset: int | None) -> None:
-    """Add a line to `dockerfile` as compose passes it to the build.
+    """Add a line to `dockerfile` in the form in which compose passes it to the build.
 
-    `$$` becomes a dollar sign, and a variable becomes a template placeholder.
+    `$$` becomes a dollar sign. A variable becomes a template (`{{NAME}}`), because its value is unknown here. `offset`
+    is the byte offset of the line in the file, or None if the file does not contain the line literally.
     """
     try:
         parts = parse_text(line, offset)

@@ -32,8 +32,8 @@ _UPDATE_TYPES = {
 def read(file: SourceFile) -> Iterator[DependabotConfig]:
     """Yield a `DependabotConfig` with the image updates that the file configures.
 
-    If the file cannot be read, the result contains the reason instead. If the file configures no image updates, nothing
-    is yielded.
+    If the file cannot be read, the `DependabotConfig` contains the reason and no updates. Yield nothing if the file
+    configures no image updates.
     """
     document = next(read_documents(file.content, lambda _: True), None)
     if not isinstance(document, YamlDocument):
@@ -79,9 +79,9 @@ def _normalize_folder(folder: str) -> str:
 
 
 def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
-    """Return the names of the images that `allow` lists. An empty result means that all images are allowed.
+    """Return the names of the only images that Dependabot may update, from the key `allow` of an entry in `updates`.
 
-    The result is also empty if any entry has no name, because such an entry may allow every image.
+    Return an empty tuple if Dependabot may update every image. This is also assumed if an entry of `allow` has no name.
     """
     entries = [node for _, node in document.walk(entry, ("allow", ALL_ITEMS), "")]
     names = [_list_scalars(document, each, ("dependency-name",)) for each in entries]

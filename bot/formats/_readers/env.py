@@ -94,7 +94,10 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _parse_value(assignment: EnvAssignment) -> InterpolatedText:
-    """Return the value of `assignment`, split into literals and uses of variables. Raises BrokenAtError."""
+    """Return the value of `assignment`, split into literal texts and variables.
+
+    Raises BrokenAtError if compose would reject the value.
+    """
     try:
         text = assignment.value.decode()
     except UnicodeDecodeError:

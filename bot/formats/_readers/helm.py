@@ -1,4 +1,4 @@
-"""Read the values files of Helm charts: their images, and how texts among the values use other values."""
+"""Read the values files of Helm charts: their images, and templates inside their values."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from bot.formats._syntax.helm.templates import read_chart_template
 from bot.formats._syntax.helm.value_images import ImageCandidate, find_images, read_images
-from bot.formats._syntax.helm.values_walk import KeyContext, ValuesEntry, build_locator, walk_values
+from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.yaml.file_reader import read_file
 from bot.formats._syntax.yaml.nodes import YamlDocument, YamlScalar
 from bot.formats._syntax.yaml.split_references import ReferencePart
@@ -28,16 +28,16 @@ _VALUE_REFERENCE = re.compile(rb"\.(Values(?:\.[A-Za-z_][A-Za-z0-9_]*)*)")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a values file, the values that may be parts of images, and uses of values in texts."""
+    """Yield the images in a values file, the values that may be parts of images, and the templates inside values."""
     yield from read_file(file, _is_relevant, lambda document: _read_document(document, file.path))
     yield from _read_texts(file)
 
 
 def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
-    """Yield how template texts among the values use other values. A chart may render such a text with `tpl`.
+    """Yield how templates inside values use other values. A chart may render a value as a template with `tpl`.
 
-    The file is read line by line. If a line is not a complete template, every value that the line names gets the use
-    `UNKNOWN`.
+    The file is read line by line. If a line contains only a part of a template, it is unknown how this part uses
+    values: all values that the line names get the use `UNKNOWN`.
     """
     if b".Values" not in file.content:
         return
@@ -53,14 +53,14 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains no image."""
+    """Return False if `content` certainly contains no image. This avoids parsing."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 
 def _read_document(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
     """Yield the images among the values of a document, and all values that may be parts of an image.
 
-    Raises TooDeepError.
+    If the file is the chart's own values file, also yield a `ChartImage` for each image. Raises TooDeepError.
     """
     locator = str(document.index)
     values = list(walk_values(document, document.root))
@@ -78,7 +78,7 @@ def _read_document(document: YamlDocument, path: FilePath) -> Iterator[Extracted
 
 
 def _may_be_part(value: ValuesEntry) -> bool:
-    return value.collection.context is not KeyContext.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
+    return value.collection.key_meaning is not KeyMeaning.NOTHING or _MAY_BE_PART.fullmatch(value.key) is not None
 
 
 def _make_chart_image(candidate: ImageCandidate, path: FilePath, locator: str) -> ChartImage:

@@ -18,15 +18,15 @@ _SURROGATE = re.compile(rb"\\u[dD]")
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of the objects in a file, and the cross-file facts that the objects state."""
+    """Yield the images of the objects in a file, and the facts in them that affect images in other files."""
     content = _convert_json_to_yaml(file.content) if file.path.lower().endswith(".json") else file.content
     return ObjectReader(file.path, _FORMAT).read(content)
 
 
 def read_overrides(file: SourceFile, *, is_image_updater_file: bool) -> Iterator[ExtractedItem]:
-    """Yield the images in a file with parameter overrides of Argo CD.
+    """Yield the images in a file with parameter overrides of Argo CD (`.argocd-source.yaml`).
 
-    With `is_image_updater_file`, Argo CD Image Updater writes the file, and so the images are not editable.
+    If `is_image_updater_file` is True, the images are not editable, because Argo CD Image Updater writes the file.
     """
     reader = ObjectReader(file.path, _FORMAT, image_paths=SOURCE_PATHS)
     for found in reader.read(file.content, is_relevant=bool):
@@ -41,7 +41,8 @@ def _convert_json_to_yaml(content: bytes) -> bytes:
     r"""Convert JSON to a form that a YAML parser accepts. All values keep their byte offsets.
 
     Tabs become spaces, because PyYAML's own parser rejects tabs between tokens. JSON allows tabs nowhere else. An
-    escaped surrogate (`\ud83d`) is not a character in YAML and becomes U+FFFD. No image reference contains a surrogate.
+    escaped surrogate (`\ud83d`), which YAML does not allow, becomes U+FFFD. This changes no image reference, because
+    references contain no surrogates.
     """
     content = content.replace(b"\t", b" ")
     if _SURROGATE.search(content) is None:

@@ -1,4 +1,4 @@
-"""Read kustomizations: the images that replace images in manifests, and the files that they include.
+"""Read kustomizations: the images that replace images in manifests, and the files that a kustomization includes.
 
 See https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/ for the fields.
 """
@@ -40,7 +40,10 @@ _REMOTE = re.compile(r"[a-z0-9+.-]+::|[a-z0-9+.-]+://|[^/]*@|[^/]+\.(?:com|org|i
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images of the kustomizations in a file, and the facts about the images that they replace."""
+    """Yield the images in the kustomizations of a file, and a `Kustomization` fact for each of them.
+
+    The fact lists the names of the images that are replaced, and the files in which they are replaced.
+    """
     return read_file(file, bool, lambda document: _read_kustomization(document, file.path))
 
 
@@ -49,7 +52,7 @@ def _is_kustomization(document: YamlDocument) -> bool:
 
 
 def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[ExtractedItem]:
-    """Yield the images of a kustomization, and the fact about the images that it replaces.
+    """Yield the images in a kustomization, and a `Kustomization` fact about the images that it replaces.
 
     Yield nothing if the document is not a kustomization. Raises TooDeepError.
     """
@@ -64,7 +67,11 @@ def _read_kustomization(document: YamlDocument, path: FilePath) -> Iterator[Extr
 
 @dataclass(frozen=True, slots=True)
 class _KustomizationNodes:
-    """The nodes of a kustomization that name images, collected before the whole document has been walked."""
+    """The nodes of a kustomization that contain images.
+
+    They are collected while the document is walked, and read only afterwards: before that, it is unknown whether an
+    alias repeats a node in another place.
+    """
 
     document: YamlDocument
     entries: list[ImageEntry]
@@ -74,7 +81,7 @@ class _KustomizationNodes:
 
     @classmethod
     def collect(cls, document: YamlDocument) -> _KustomizationNodes:
-        """Find the nodes of `document`. Raises TooDeepError."""
+        """Collect the nodes of `document`. Raises TooDeepError."""
 
         def find_nodes(*key_path: str) -> list[tuple[str, YamlNode]]:
             return list(document.walk(document.root, key_path, str(document.index)))
@@ -118,7 +125,10 @@ def _make_fact(document: YamlDocument, path: FilePath, entries: Iterable[ImageEn
 
 
 def _list_paths(document: YamlDocument, key_path: KeyPath, path: FilePath) -> Iterator[FilePath]:
-    """Yield the files and folders of this tree that a field names. Paths outside this tree are left out."""
+    """Yield the paths of the files and folders that the field at `key_path` names.
+
+    URLs and paths outside the repository are left out.
+    """
     for _, node in document.walk(document.root, key_path, ""):
         if not isinstance(node, YamlScalar) or node.tag != STRING or "\n" in node.value or _REMOTE.match(node.value):
             continue

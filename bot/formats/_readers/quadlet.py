@@ -33,7 +33,10 @@ _AUTO_UPDATE_LABEL = re.compile(r"\bio\.containers\.autoupdate=(?:registry|image
 
 
 def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
-    """Yield the image in the main section of a unit, or nothing if the section names no image."""
+    """Yield the image in a unit, or nothing if the unit names no image.
+
+    `section` is the section for the type of the unit, such as `Container`. Other sections are ignored.
+    """
     try:
         settings = [each for each in read_settings(file.content) if each.section == section]
     except BrokenUnitError as error:
@@ -50,9 +53,9 @@ def read(file: SourceFile, section: str) -> Iterator[ExtractedItem]:
 
 
 def _is_updated_by_podman(settings: Iterable[UnitSetting]) -> bool:
-    """Return True if `podman auto-update` updates the image whenever its tag changes.
+    """Return True if `podman auto-update` updates the image of the unit.
 
-    `podman auto-update` fails for a reference that has both a tag and a digest, so such an image must not be pinned.
+    Such an image must not be pinned, because `podman auto-update` fails for a reference with both a tag and a digest.
     """
     policy = ""
     for setting in settings:

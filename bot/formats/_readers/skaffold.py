@@ -1,7 +1,8 @@
 """Read Skaffold files: the images that Skaffold uses, and the names of the images that it builds.
 
 See https://skaffold.dev/docs/references/yaml/, and pkg/skaffold/schema/latest/config.go of
-https://github.com/GoogleContainerTools/skaffold. A profile has the same fields as the top level, or patches them.
+https://github.com/GoogleContainerTools/skaffold. A profile contains the same fields as the top level, or JSON patches
+that change these fields.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ _IMAGE_FORMAT = YamlPathFormat(
 
 
 def read(file: SourceFile) -> Iterator[ExtractedItem]:
-    """Yield the images in a file, the names of the images that it builds, and the build arguments it sets."""
+    """Yield the images in a file, the names of the images that it builds, and the build arguments that it sets."""
     documents = [each for each in read_documents(file.content, lambda _: True) if _is_skaffold(each)]
     if not documents:
         return
@@ -87,7 +88,7 @@ def _is_skaffold(document: YamlDocument | BrokenSection) -> bool:
 
 
 def _list_facts(document: YamlDocument, file: FilePath) -> Iterator[BuildOutput | BuildArgumentSetting]:
-    """Yield the images that a document builds, and the build arguments that it sets.
+    """Yield the names of the images that a document builds, and the build arguments that it sets.
 
     Yield nothing if the document is nested too deeply.
     """
@@ -110,14 +111,18 @@ def _find_nodes(document: YamlDocument, path: KeyPath) -> list[YamlNode]:
 
 
 def _find_patched_artifacts(document: YamlDocument) -> Iterator[YamlNode]:
-    """Yield the artifacts that the JSON patches of profiles add."""
+    """Yield the artifacts that profiles add by JSON patches (`path: /build/artifacts/…`)."""
     for patch in _find_nodes(document, _PATCH_PATH):
         if (document.get_string(patch, "path") or "").startswith("/build/artifacts/"):
             yield from document.get_values(patch, "value")
 
 
 def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[FilePath]:
-    """Yield the folder of `file`, where most manifests are, and the other paths that Skaffold deploys."""
+    """Yield the paths below which Skaffold deploys manifests.
+
+    The first is the folder of `file`. The others are the paths in the document that contain `..`, because all other
+    paths are below this folder.
+    """
     yield FilePath(posixpath.dirname(file))
     for path in (*((*pipeline, *path) for pipeline in _PIPELINE_PATHS for path in _MANIFEST_PATHS), _REQUIRED_PATH):
         for node in _find_nodes(document, path):
@@ -129,10 +134,10 @@ def _list_deployed_paths(document: YamlDocument, file: FilePath) -> Iterator[Fil
 
 
 def _list_arguments(document: YamlDocument, artifact: YamlNode, path: FilePath) -> Iterator[BuildArgumentSetting]:
-    """Yield the build arguments of an artifact.
+    """Yield the build arguments that are set when Skaffold builds an artifact.
 
-    The names of required artifacts are included, because Skaffold passes the images of these artifacts as build
-    arguments.
+    They include the alias of each artifact that this artifact requires, because Skaffold passes the image of the
+    required artifact as a build argument with this name.
     """
     context = document.get_string(artifact, "context")
     builders = [(name, node) for name in _BUILDERS for node in document.get_values(artifact, name)]

@@ -40,7 +40,7 @@ _CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContaine
 
 
 class _ResourceRule(NamedTuple):
-    """The attributes and blocks in which certain types of resources name images."""
+    """The attributes and blocks that contain images in resources of certain types."""
 
     types: re.Pattern[str]
     kinds: frozenset[str] = frozenset({"resource"})
@@ -85,8 +85,6 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 @dataclass(slots=True)
 class _TerraformReader:
-    """Reads the images of one Terraform file."""
-
     file: HclFile
     path: FilePath
     _locators: UniqueLocators = field(default_factory=UniqueLocators)
@@ -134,14 +132,14 @@ class _TerraformReader:
     def _read_containers(
         self, locator: str, value: HclExpression | None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images in a list of container objects. `shift` has the meaning described in `_read_image`."""
+        """Yield the images in a list of container objects. See `_read_image` for `shift`."""
         for index, container in enumerate(value.items if isinstance(value, HclTuple) else ()):
             for item in container.items if isinstance(container, HclObject) else ():
                 if item.name == "image":
                     yield from self._read_image(f"{locator}[{index}].image", item.value, shift=shift)
 
     def _read_encoded(self, locator: str, value: HclExpression | None) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images in `jsonencode([{ image = "…" }])`, or in a heredoc with the same list as JSON."""
+        """Yield the images in `jsonencode([{ image = "…" }])`, or in a heredoc that contains the same list as JSON."""
         if isinstance(value, HclTemplate):
             yield from self._read_json(locator, value)
         if not isinstance(value, ComputedExpression):
@@ -155,9 +153,9 @@ class _TerraformReader:
             yield from self._read_containers(locator, argument.body.attributes[0].value, shift)
 
     def _read_json(self, locator: str, value: HclTemplate) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the images in a list of containers that is written as JSON in a heredoc.
+        """Yield the images in a heredoc that contains a list of containers as JSON.
 
-        Yield nothing if `value` is not a heredoc whose text is in the file literally.
+        Yield nothing if `value` is not a heredoc, or if the file does not contain its text literally.
         """
         lines = [
             (part.start, part.value) for part in value.parts if isinstance(part, HclLiteral) and part.start is not None
@@ -183,10 +181,10 @@ class _TerraformReader:
     def _read_image(
         self, locator: str, value: HclExpression | None, platform: str | None = None, shift: int = 0
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the image that is the value of an expression, or nothing if `value` is not a string.
+        """Yield the image in the string `value`, or nothing if `value` is not a string.
 
-        `shift` is added to the offsets of `value` to get offsets in the file. It is not zero for an expression that was
-        parsed separately from the file.
+        `shift` is the number to add to an offset in `value` to get the offset in the file. It is not zero if `value`
+        was parsed separately from the file, which is the case for the argument of `jsonencode`.
         """
         if not isinstance(value, HclTemplate):
             return
@@ -210,7 +208,7 @@ class _TerraformReader:
 
 
 def _is_job(manifest: HclExpression | None) -> bool:
-    """Return True if a Kubernetes object is a Job. The containers of an existing Job cannot be changed."""
+    """Return True if a Kubernetes object is a Job. Once a Job exists, its containers cannot be changed."""
     items = manifest.items if isinstance(manifest, HclObject) else ()
     return any(item.name == "kind" and _get_text(item.value) == "Job" for item in items)
 
@@ -222,9 +220,9 @@ def _get_text(value: HclExpression | None) -> str | None:
 
 
 def _find_blocks(body: HclBody, types: frozenset[str], locator: str) -> Iterator[tuple[str, HclBody]]:
-    """Yield the bodies of all blocks whose type is in `types`, each with its locator.
+    """Yield (locator, body) for every block in `body` whose type is in `types`.
 
-    Blocks nested at any depth are included, and also those that `dynamic` blocks generate.
+    Blocks at any depth are included. A `dynamic "TYPE"` block counts as a block of the type TYPE.
     """
     for block in body.blocks if types else ():
         is_dynamic = block.type == "dynamic"

@@ -1,1 +1,1 @@
-"""Helm charts: the images among their values, and how templates use the values."""
+"""Helm charts: the images among their values, and how their templates use the values."""

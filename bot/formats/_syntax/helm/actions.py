@@ -1,4 +1,4 @@
-"""Split Go templates, as used by Helm, into texts and actions.
+"""Split Go templates, as used by Helm, into literal texts and actions (`{{ … }}`).
 
 See https://pkg.go.dev/text/template#hdr-Actions.
 """
@@ -33,11 +33,14 @@ _ESCAPED = {"n": "\n", "t": "\t"}
 
 
 class UnsupportedTemplateError(Exception):
-    """A template, or an expression in a template, is not supported by this package."""
+    """A template, or an expression in a template, cannot be analysed by this package."""
 
 
 class ActionToken(NamedTuple):
-    """A token in an action. A tuple, because a large chart has tens of thousands of tokens."""
+    """A token in an action, such as `.Values.image` or `|`.
+
+    This is a named tuple and not a dataclass, to save time and memory: a large chart has tens of thousands of tokens.
+    """
 
     kind: str
     """The name of the token's group in _TOKEN."""
@@ -48,7 +51,7 @@ class ActionToken(NamedTuple):
 
 
 class TemplateAction(NamedTuple):
-    """The tokens between `{{` and `}}`."""
+    """An action of a template: the tokens between `{{` and `}}`."""
 
     tokens: tuple[ActionToken, ...]
     keyword: str = ""
@@ -56,9 +59,9 @@ class TemplateAction(NamedTuple):
 
 
 def read_actions(text: str) -> Iterator[str | TemplateAction]:
-    """Yield the texts and actions of a template in order. Raises UnsupportedTemplateError.
+    """Split a template into its literal texts, which are strings, and its actions. Raises UnsupportedTemplateError.
 
-    Comments are left out, and so is the space that trim marks remove.
+    Comments are left out, and so is the space that `{{-` and `-}}` remove.
     """
     at = 0
     trims = False
@@ -81,9 +84,9 @@ def read_actions(text: str) -> Iterator[str | TemplateAction]:
 
 @lru_cache(maxsize=4096)
 def _parse_action(inside: str) -> TemplateAction:
-    """Parse the text between the braces of an action.
+    """Parse the text between `{{` and `}}`.
 
-    Results are cached, because three of four actions in a chart repeat an earlier action.
+    Results are cached, because three of four actions in a chart have the same text as an earlier action.
     """
     tokens: list[ActionToken] = []
     at = 0

@@ -15,21 +15,21 @@ MAX_BLOCKS = 50
 
 @dataclass(frozen=True, slots=True)
 class TextNode:
-    """Text that is output literally. It is never empty."""
+    """Literal text of a template. It is never empty."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class OutputNode:
-    """An expression whose value is output."""
+    """An action that outputs the value of an expression."""
 
     tokens: tuple[ActionToken, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TemplateCall:
-    """A call of another template, whose result is output."""
+    """An action that outputs the result of another template: `{{ template "name" . }}`, or `block`."""
 
     template: str
     argument: tuple[ActionToken, ...]
@@ -37,7 +37,7 @@ class TemplateCall:
 
 @dataclass(frozen=True, slots=True)
 class VariableAssignment:
-    """The assignment of an expression to variables."""
+    """An action that assigns the value of an expression to variables, such as `{{ $name := .Values.name }}`."""
 
     variables: Sequence[str]
     tokens: tuple[ActionToken, ...]
@@ -45,7 +45,7 @@ class VariableAssignment:
 
 @dataclass(frozen=True, slots=True)
 class BlockBranch:
-    """One of the branches of a block, with its condition and its body."""
+    """One branch of a block, such as `{{ if … }}` or `{{ else if … }}`, with its condition and its body."""
 
     keyword: str
     """`if`, `with` or `range`, or `else` for the last branch."""
@@ -70,9 +70,9 @@ TemplateBody = Sequence[TemplateNode]
 
 
 def read_blocks(text: str) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]]:
-    """Return the nodes that a file renders, and the name and body of each template that the file defines.
+    """Parse a template file. Return the nodes of the file itself, and (name, nodes) of each template that it defines.
 
-    Raises UnsupportedTemplateError.
+    A file defines templates with `define` and `block`. Raises UnsupportedTemplateError.
     """
     if text.count("{{") > MAX_ACTIONS:
         raise UnsupportedTemplateError
@@ -82,7 +82,7 @@ def read_blocks(text: str) -> tuple[TemplateBody, list[tuple[str, TemplateBody]]
 
 
 class _BlockReader:
-    """Builds the tree of one file. Every method raises UnsupportedTemplateError."""
+    """Builds the trees of one file. Every method raises UnsupportedTemplateError."""
 
     def __init__(self, pieces: Iterator[str | TemplateAction]) -> None:
         self._pieces = pieces
@@ -91,7 +91,10 @@ class _BlockReader:
         """The `end` or `else` after the last body."""
 
     def read_body(self, depth: int) -> TemplateBody:
-        """Return the nodes up to the next `end` or `else`, or at depth 0, up to the end of the file."""
+        """Return the nodes up to the `end` or `else` that closes the current body.
+
+        `depth` is the number of blocks and definitions around the body. At depth 0, the body ends with the file.
+        """
         if depth > MAX_BLOCKS:
             raise UnsupportedTemplateError
         nodes: list[TemplateNode] = []
@@ -143,9 +146,9 @@ def _parse_template_call(action: TemplateAction) -> TemplateCall:
 
 
 def _split_assignment(tokens: tuple[ActionToken, ...]) -> tuple[list[str], tuple[ActionToken, ...]]:
-    """Split `$a, $b := EXPRESSION` into its variables and the expression. Raises UnsupportedTemplateError.
+    """Split `$a, $b := EXPRESSION` into the names of the variables and the tokens of the expression.
 
-    If the tokens are not an assignment, there are no variables.
+    If `tokens` are not an assignment, return no variables and all tokens. Raises UnsupportedTemplateError.
     """
     for at, token in enumerate(tokens[:4]):
         if token.kind == "sign" and token.text in {":=", "="}:

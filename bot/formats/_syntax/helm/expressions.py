@@ -1,4 +1,7 @@
-"""Evaluate expressions of Helm templates, only to find which values their results end with or contain.
+"""Find the chart values from which the result of an expression in a Helm template is made.
+
+Expressions are not computed. This module only determines which values the result contains, and which of them are
+unchanged at its end. If an image reference ends with an unchanged value, a digest can be appended to that value.
 
 The functions are those of https://helm.sh/docs/chart_template_guide/function_list/. A function that is not listed here
 is assumed to change its arguments.
@@ -27,17 +30,17 @@ ANY_ITEM = "*"
 
 VALUE_PLACEHOLDER = "\0"
 """Represents an earlier value in the text before another value."""
-_WHOLE_NAME = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
+_UNMODIFIED_PREFIX = re.compile(r"(?:(?:index\.)?docker\.io/)?(?:\0[:/]?)*(?:@|@?sha256:)?|[^\0]*[:@]")
 
 _SourceSet = frozenset[ValuePath | TemplateInclusion]
 
 
 @dataclass(frozen=True, slots=True)
 class ExpressionValue:
-    """The possible results of an expression, described by their sources.
+    """The possible results of an expression, described by the sources from which they are made.
 
-    A source is a chart value, or the output of an included template. `merge` raises UnsupportedTemplateError if a
-    result has too many sources.
+    A source is a chart value, given by its key path, or the output of another template. `merge` raises
+    UnsupportedTemplateError if a result has too many sources.
     """
 
     end_sources: _SourceSet = frozenset()
@@ -62,17 +65,23 @@ class ExpressionValue:
 
     @property
     def as_changed(self) -> ExpressionValue:
-        """The value for a use that only depends on the value as a whole. All its sources count as changed."""
+        """This value after it was changed or compared, or after something was appended to it.
+
+        All its sources become `changed_sources`.
+        """
         return ExpressionValue(changed_sources=self.sources)
 
     @property
     def as_digest(self) -> ExpressionValue:
-        """The value if it follows `sha256:`."""
+        """This value after `sha256:` was put before it. Its `end_sources` become `digest_sources`."""
         return replace(self, end_sources=frozenset(), digest_sources=self.digest_sources | self.end_sources)
 
     @property
     def as_condition(self) -> ExpressionValue:
-        """The value if it is only checked for being empty."""
+        """This value after a test for being empty.
+
+        Its `end_sources` are dropped, because they are not in the result.
+        """
         return ExpressionValue(changed_sources=self.changed_sources | self.digest_sources)
 
     def merge(self, other: ExpressionValue) -> ExpressionValue:
@@ -94,14 +103,17 @@ class ExpressionValue:
         return merged
 
     def get_entry(self, key: str) -> ExpressionValue:
-        """Return the value under `key`. ANY_ITEM represents any key."""
+        """Return the entry of this collection with the given key.
+
+        If `key` is ANY_ITEM, merge the entries with all keys.
+        """
         if not self.entries:
             return self.follow_keys((key,))
         matching_values = [value for name, value in self.entries if key in {name, ANY_ITEM}]
         return _merge_all([*matching_values, replace(self, entries=()).follow_keys((key,))])
 
     def follow_keys(self, keys: Sequence[str]) -> ExpressionValue:
-        """Return the value that the keys lead to, one after another."""
+        """Return the value at a key path inside this value. For `.image.tag`, `keys` are `image` and `tag`."""
         if not self.entries:
             return ExpressionValue(self._extend_paths(tuple(keys)), self.sources - self.value_paths)
         return reduce(ExpressionValue.get_entry, keys, self)
@@ -121,13 +133,14 @@ _CONSTANTS = frozenset({"true", "false", "nil"})
 _VERB = re.compile(r"%(?:%|(?P<format>[-+# 0]*\d*(?:\.\d+)?[a-zA-Z]))")
 
 
-def is_whole_name(before: str) -> bool:
-    """Return True if a tag after the text `before` is the tag of the image that the values in the text name.
+def is_unmodified_prefix(before: str) -> bool:
+    """Return True if a value after the text `before` ends an image reference whose parts the template does not modify.
 
-    This is the case if the values are the whole image name, or if the text contains none. It is not the case if the
-    values are followed by more text, because `/app:` makes another name, and `:v` a longer tag.
+    `before` contains a VALUE_PLACEHOLDER for each earlier value. With `V` for the placeholder, the result is True for
+    `V:`, for `V/V:`, and for `nginx:`. It is False for `V/app:`, because the template adds to the name of the image,
+    and for `V:v`, because the template adds to the tag.
     """
-    return _WHOLE_NAME.fullmatch(before) is not None
+    return _UNMODIFIED_PREFIX.fullmatch(before) is not None
 
 
 def _merge_all(values: list[ExpressionValue]) -> ExpressionValue:
@@ -143,7 +156,7 @@ def _get_last(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _concatenate(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of concatenating all values."""
+    """Return the concatenation of all values. It ends with the last value, and the others count as changed."""
     return replace(_change_all(values[:-1]).merge(_get_last(values)), literal=None, entries=())
 
 
@@ -159,13 +172,14 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return what a format verb contributes to the result of `printf`.
+    """Return an argument of `printf` as it appears in the result. `verb` is the match of its format verb.
 
-    The result still ends with the value if nothing or only a digest follows the verb.
+    `value` remains unchanged only if the verb is `%s` or `%v`, if nothing or a digest follows the verb, and if the text
+    before the verb is the start of an image reference.
     """
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.as_changed
-    if not is_whole_name(_VERB.sub(VALUE_PLACEHOLDER, verb.string[: verb.start()])):
+    if not is_unmodified_prefix(_VERB.sub(VALUE_PLACEHOLDER, verb.string[: verb.start()])):
         return value.as_changed
     return value.as_digest if verb.string.endswith(ALGORITHM_PREFIX, 0, verb.start()) else value
 
@@ -183,12 +197,12 @@ def _make_list(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _make_entry(key: str, value: ExpressionValue) -> ExpressionValue:
-    """Return a collection with `value` under `key`. Entries of `value` itself are not tracked."""
+    """Return a collection that contains only `value`, under `key`. If `value` is a collection, it counts as changed."""
     return ExpressionValue(entries=((key, value.as_changed if value.entries else value),))
 
 
 def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of `index` or `get`, whose first argument is the collection."""
+    """Return the result of `index` or `get`. The first of `values` is the collection, and the others are the keys."""
     whole, *keys = values or [NO_VALUE]
     for key in keys:
         whole = whole.get_entry(ANY_ITEM if key.literal is None else key.literal)
@@ -196,7 +210,7 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of a comparison. Comparing with an empty string only checks whether a value is empty."""
+    """Return the result of `eq` or `ne`. Comparing a value with an empty string is only a test for being empty."""
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
 
@@ -226,7 +240,7 @@ change their arguments."""
 
 
 class ExpressionEvaluator:
-    """Evaluates the expressions of one template with its variables.
+    """Evaluates the expressions of one template, and keeps the values of its variables.
 
     Every method raises UnsupportedTemplateError.
     """
@@ -237,11 +251,14 @@ class ExpressionEvaluator:
         """Sources that are used in a path that is not tracked."""
 
     def assign_variable(self, variable: str, value: ExpressionValue) -> None:
-        """Add `value` to the possible values of a variable. Scopes are not distinguished."""
+        """Add `value` to the possible values of a variable.
+
+        Variables of the same name in different scopes count as one.
+        """
         self.variables[variable] = self.variables.get(variable, NO_VALUE).merge(value)
 
     def evaluate(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
-        """Return the possible results of an expression, where `dot` is the value of `.`."""
+        """Return the possible results of an expression. `dot` is the value of `.` in the expression."""
         if any(token.kind == "variable" and token.text != "$" for token in tokens):
             return self.evaluate_uncached(tokens, dot)
         value, unknown = _evaluate_without_variables(tokens, dot)
@@ -249,7 +266,7 @@ class ExpressionEvaluator:
         return value
 
     def evaluate_uncached(self, tokens: tuple[ActionToken, ...], dot: ExpressionValue) -> ExpressionValue:
-        """Return the possible results of an expression without using the cache."""
+        """Return the same as `evaluate`, without using the cache."""
         reader = _ExpressionReader(self, tokens, dot)
         value = reader.parse_pipeline(0)
         if reader.position < len(tokens):
@@ -257,7 +274,6 @@ class ExpressionEvaluator:
         return value
 
     def call_function(self, function: str, arguments: list[ExpressionValue]) -> ExpressionValue:
-        """Return the result of calling a function with the given arguments."""
         if function == "include":
             return self.include_template(*[*arguments, NO_VALUE, NO_VALUE][:2])
         if function == "tpl":
@@ -271,10 +287,10 @@ class ExpressionEvaluator:
         return _FUNCTIONS.get(function, _change_all)(arguments)
 
     def include_template(self, template: ExpressionValue, argument: ExpressionValue) -> ExpressionValue:
-        """Return the output of another template.
+        """Return the output of the template whose name is `template`, which is called with `argument`.
 
-        If the name of the template is computed, the use of `argument` is recorded as unknown, and the result is
-        NO_VALUE.
+        If the name is computed, the called template is unknown. The result is then NO_VALUE, and the sources of
+        `argument` are added to `unknown_sources`.
         """
         if template.literal is None:
             is_file = any("Template" in source for source in template.sources if isinstance(source, tuple))
@@ -295,7 +311,7 @@ class ExpressionEvaluator:
 def _evaluate_without_variables(
     tokens: tuple[ActionToken, ...], dot: ExpressionValue
 ) -> tuple[ExpressionValue, frozenset[ValuePath | TemplateInclusion]]:
-    """Return the possible results of an expression without variables, and the sources whose use is unknown.
+    """Evaluate an expression without variables. Return its possible results, and the sources whose use is unknown.
 
     Results are cached, because templates repeat the same expressions.
     """

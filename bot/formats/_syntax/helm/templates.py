@@ -1,8 +1,8 @@
 """Read Helm templates: how they use values, and whether an image reference ends with a value.
 
 Nothing is rendered. A template is treated as a text with branches. For each action, this module determines whether the
-line contains an image, and what may follow the action. A use that cannot be determined is reported as unknown, never as
-an image.
+action is in the image reference of a line such as `image: {{ … }}`, and which texts may follow the action. If the use
+of a value cannot be determined, it is reported as unknown, and never as an image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bot.formats._syntax.helm.expressions import (
     VALUE_PLACEHOLDER,
     ExpressionEvaluator,
     ExpressionValue,
-    is_whole_name,
+    is_unmodified_prefix,
 )
 from bot.model.cross_file import ChartTemplate, TemplateInclusion, ValuePath, ValueUse
 from bot.model.source import FilePath
@@ -49,7 +49,10 @@ _LINE_END = re.compile(r"[ \t]*(?:\r?\n|[ \t]#|[,}\]])")
 
 
 class _FollowingText(Flag):
-    """The texts that may follow a position in a template."""
+    """The kinds of text that may follow a position in a template.
+
+    There may be several, because of branches and loops.
+    """
 
     LINE_END = auto()
     """Nothing else follows on the line."""
@@ -61,7 +64,7 @@ class _FollowingText(Flag):
 
 
 class _LineState(Enum):
-    """The state of the current line up to a position in a template."""
+    """The content of a line up to a position in a template: blank, an image so far, or anything else."""
 
     BLANK = auto()
     IMAGE_KEY = auto()
@@ -74,9 +77,10 @@ _IMAGE_STATES = frozenset({_LineState.IMAGE, _LineState.IMAGE_KEY})
 
 
 def read_chart_template(path: FilePath, content: bytes) -> Iterator[ChartTemplate]:
-    """Yield the uses of values in a file of a chart's `templates/`, and in each template that it defines.
+    """Yield how a template file of a chart uses values. The first item is for the output of the file itself.
 
-    If the file cannot be parsed, its uses are unknown.
+    One more item is yielded for each named template that the file defines. If the file cannot be parsed, the only item
+    has the use `UNKNOWN`. If the file contains no action, nothing is yielded.
     """
     text = content.decode(errors="replace")
     if "{{" not in text:
@@ -102,9 +106,10 @@ _FollowingByOutput = dict[int, _FollowingText]
 def _compute_following(
     body: TemplateBody, following: _FollowingText, following_by_output: _FollowingByOutput
 ) -> _FollowingText:
-    """Return the texts that may follow the position before `body`, given those after it.
+    """Return the kinds of text that may follow the position before `body`.
 
-    Also add the texts that may follow each output in `body` to `following_by_output`.
+    `following` are the kinds that may follow the position after `body`. For each output in `body`, this function also
+    records in `following_by_output` which kinds may follow the output.
     """
     for node in reversed(body):
         match node:
@@ -131,13 +136,13 @@ def _compute_following(
 
 
 def _has_leading_line_break(output: OutputNode) -> bool:
-    """Return True if an output starts with a line break, which `nindent` adds."""
+    """Return True if an output starts with a line break because its last function is `nindent`."""
     last = [token.text for token in output.tokens if token.kind in {"word", "sign"}][-1:]
     return last == ["nindent"]
 
 
 def _get_repeated_following(body: TemplateBody) -> _FollowingText:
-    """Return the texts that may follow a loop's body if the loop renders the body once more."""
+    """Return the kinds of text that may follow the body of a loop if the loop runs once more."""
     return (
         _get_following_before_text(body[0].text, _FollowingText.OTHER)
         if body and isinstance(body[0], TextNode)
@@ -155,7 +160,7 @@ def _get_following_before_text(text: str, following: _FollowingText) -> _Followi
 
 
 def _advance_line(text: str, line_state: _LineState) -> _LineState:
-    """Return the state of the line after `text`, given its state before `text`."""
+    """Return the state of the current line after `text`. `line_state` is its state before `text`."""
     _, line_break, last = text.rpartition("\n")
     last = last[-MAX_LINE:]
     line_state = _LineState.BLANK if line_break else line_state
@@ -200,7 +205,10 @@ class _TemplateWalk:
         self.uses: set[tuple[ValuePath | TemplateInclusion, ValueUse]] = set()
 
     def walk_body(self, body: TemplateBody, dot: ExpressionValue, line_state: _LineState) -> _LineState:
-        """Walk through `body` and return the state of the line after it, given its state before `body`."""
+        """Record how `body` uses values, and return the state of the current line after `body`.
+
+        `dot` is the value of `.` in `body`, and `line_state` is the state of the current line before `body`.
+        """
         for node in body:
             match node:
                 case TextNode():
@@ -231,7 +239,7 @@ class _TemplateWalk:
 
     def _classify_use(self, following: _FollowingText, line_state: _LineState) -> ValueUse:
         key = _UP_TO_KEY.match(self._line_text)
-        if not is_whole_name(self._line_text[key.end() if key else 0 :].strip(" \t\"'")):
+        if not is_unmodified_prefix(self._line_text[key.end() if key else 0 :].strip(" \t\"'")):
             return ValueUse.OTHER
         if line_state in _IMAGE_STATES and not following & _FollowingText.OTHER:
             return ValueUse.IMAGE

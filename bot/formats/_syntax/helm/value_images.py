@@ -1,17 +1,24 @@
-"""Find images among the values of a Helm chart: texts, and mappings of a repository, a tag and the like.
+"""Find images among the values of a Helm chart.
 
-Images in values only follow conventions (https://helm.sh/docs/chart_best_practices/values/). These are recognised as
-images:
+Charts name images only by convention (https://helm.sh/docs/chart_best_practices/values/). An image is either a text, or
+a mapping that contains its parts. The following are recognised as images. Upper and lower case in the ends of keys are
+not distinguished. The items of a list are treated as values under the key of the list.
 
-- A mapping with a `repository` under a key that ends in `image`. If the mapping also has a tag or a digest, it may
-  instead be inside a key that ends in `image` or `images`, or contain another key that only images have.
-- A mapping without a `repository` under a key that ends in `image`, if it has a `tag`, and a `name` or `repo` whose
-  value contains a slash.
-- A text with a tag or a digest under a key that ends in `image`, or inside a key that ends in `images`.
-- A text without a tag and a digest under the key `image` itself, next to a key for its tag (`imageTag`), or under a key
-  that ends in `image` if the text contains a host.
+- A mapping with `repository` under a key that ends in `image`: `webImage: {repository: web}`.
+- A mapping with `repository` and with a tag or a digest, if its key ends in `images`, if the mapping or list around it
+  has a key that ends in `image` or `images`, or if the mapping contains another key that only images have, such as
+  `pullPolicy`. An example is `images: {web: {repository: web, tag: "1"}}`.
+- A mapping without `repository` under a key that ends in `image`, if it has a `tag`, and a `name` or `repo` whose value
+  contains a slash. If a mapping has a `registry`, its `name` is treated as `repository`.
+- A text with a tag or a digest, if its key ends in `image`, or the key of the mapping or list around it ends in
+  `images`.
+- A text without a tag and a digest, if its key is `image`, if its key ends in `image` and the text contains a host, or
+  if the tag is under a key next to it (`webImage` and `webImageTag`).
 
 Names of pictures and disks, file paths and web addresses are not images.
+
+Images are found while the document is walked, and read only afterwards: before that, it is unknown whether an alias
+repeats their text in another place.
 """
 
 from __future__ import annotations
@@ -23,7 +30,7 @@ from functools import partial
 from typing import NamedTuple
 
 from bot.core.references.locking import lock_occurrence
-from bot.formats._syntax.helm.values_walk import KeyContext, ValuesCollection, ValuesEntry, build_locator, walk_values
+from bot.formats._syntax.helm.values_walk import KeyMeaning, ValuesCollection, ValuesEntry, build_locator, walk_values
 from bot.formats._syntax.reference_positions import TEMPLATE_MARKS, ReferencePosition
 from bot.formats._syntax.yaml.nodes import NULL, STRING, YamlDocument, YamlMapping, YamlNode, YamlScalar
 from bot.formats._syntax.yaml.split_references import (
@@ -71,7 +78,7 @@ MAX_COMMENT_LINES = 100
 
 
 class ImageCandidate(NamedTuple):
-    """A value or mapping that looks like an image, found before the whole document has been walked."""
+    """A text or mapping that looks like an image. It is found while the document is walked, and read afterwards."""
 
     locator: str
     line_number: int
@@ -92,7 +99,10 @@ class ImageCandidate(NamedTuple):
 
     @property
     def digest_part(self) -> ImagePart:
-        """The part that contains the digest, or to which a digest would be added."""
+        """The part that contains the digest.
+
+        If there is no digest, the part into which a new digest would be written.
+        """
         tag, digest = self.parts.tag, self.parts.digest
         if digest is not None and (
             digest.text or (digest.find_empty_slot() is not None and "@" not in self.parts.text)
@@ -102,16 +112,15 @@ class ImageCandidate(NamedTuple):
 
 
 def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[ImageCandidate]:
-    """Yield the candidates for images below `root`, the mapping of all values. Raises TooDeepError.
+    """Yield the image candidates below `root`, the mapping of all values. Raises TooDeepError.
 
-    Read the candidates only after every path of the document has been walked, because only then is it known which
-    scalars are shared.
+    Pass the candidates to `read_images` only after every path of the document has been walked.
     """
     return find_images(document, list(walk_values(document, root)), locator)
 
 
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
-    """Yield the candidates for images among `values`, the result of `walk_values`. Raises TooDeepError."""
+    """Yield the image candidates among `values`, the result of `walk_values`. Raises TooDeepError."""
     if not values:
         return
     first = values[0].collection
@@ -135,9 +144,11 @@ def read_images(
 ) -> Iterator[Occurrence | UnsupportedText]:
     """Yield the image references of all candidates in one document.
 
-    If a digest would be appended to a tag, the slot is not editable (`chart-unknown`). Only the templates of the chart
-    show whether a digest is allowed there. `variables` contains the key path of the tag, so that the templates can be
-    checked for it.
+    Candidates that turn out to be no images are left out.
+
+    If the digest would have to be appended to the tag, it is not editable (`chart-unknown`), because only the templates
+    of the chart show whether they accept a digest there. `variables` then contains the key path of the tag. A later
+    step uses this path to find the tag in the templates.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -179,7 +190,7 @@ def _read_candidate(
 
 @dataclass(frozen=True, slots=True)
 class _CandidateSearch:
-    """Decides which values of one document look like images."""
+    """Finds the values of one document that look like images."""
 
     document: YamlDocument
     locator: str
@@ -187,9 +198,9 @@ class _CandidateSearch:
     default_registry: str
 
     def find_in_mapping(self, parent: ValuesCollection, collection: ValuesCollection) -> ImageCandidate | None:
-        """Return the image that a mapping describes, or None if it does not describe an image.
+        """Return the image that the mapping `collection` describes, or None if it does not describe an image.
 
-        `parent` is the collection that contains the mapping.
+        `parent` is the mapping or list that contains `collection`.
         """
         entries, value = collection.entries, collection.node
         tag_key = next((each for each in _TAG_KEYS if isinstance(entries.get(each), YamlScalar)), None)
@@ -220,17 +231,17 @@ class _CandidateSearch:
 
     @staticmethod
     def _is_image(parent: ValuesCollection, collection: ValuesCollection, *, has_tag: bool) -> bool:
-        if collection.context is KeyContext.IMAGE:
+        if collection.key_meaning is KeyMeaning.IMAGE:
             return True
-        is_among_images = collection.context is KeyContext.IMAGES or parent.context is not KeyContext.NOTHING
+        is_among_images = collection.key_meaning is KeyMeaning.IMAGES or parent.key_meaning is not KeyMeaning.NOTHING
         has_words = not _IMAGE_ONLY_KEYS.isdisjoint(collection.entries)
         return (has_tag or "digest" in collection.entries) and (is_among_images or has_words)
 
     def find_in_text(self, collection: ValuesCollection, key: str, value: YamlScalar) -> ImageCandidate | None:
-        """Return the image in the text under `key` of `collection`, or None if the text is not an image."""
+        """Return the image in the text `value` under `key` of `collection`, or None if the text is not an image."""
         is_named = isinstance(collection.node, YamlMapping) and key.lower().endswith("image")
         text = _get_string(value)
-        if not (is_named or collection.context is KeyContext.IMAGES) or not text or _NOT_REFERENCE.fullmatch(text):
+        if not (is_named or collection.key_meaning is KeyMeaning.IMAGES) or not text or _NOT_REFERENCE.fullmatch(text):
             return None
         keys = _find_sibling_keys(collection, key, text) if is_named else None
         is_exact = is_named and key.lower() == "image"
@@ -261,9 +272,9 @@ class _CandidateSearch:
         )
 
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
-        """Return the scalar under `key` of a mapping, or None if there is none.
+        """Return the scalar under `key` of a mapping, or None if `key` is None or there is no such scalar.
 
-        The path of the scalar then counts as walked.
+        This marks the scalar as walked, so that its use here does not count as a use in another place (`is_shared`).
         """
         if key is None:
             return None
@@ -273,7 +284,11 @@ class _CandidateSearch:
         )
 
     def _get_registry(self, own_registry: str, name: str) -> str:
-        """Return the registry to put before a name. It is empty if the name has a registry, or if none is set."""
+        """Return the registry that the chart puts before the image name `name`.
+
+        `own_registry` is the registry in the mapping of the image, or empty. The result is empty if `name` contains a
+        registry itself, or if the values contain no registry.
+        """
         if own_registry:
             return self.global_registry or own_registry
         return "" if _HOST.match(name) else self.default_registry
@@ -287,27 +302,27 @@ def _map_part_keys(parent_keys: tuple[str, ...], *keys: str | None) -> dict[Imag
 
 
 def _find_name_key(collection: ValuesCollection) -> str | None:
-    """Return the key of the image name in a mapping, or None if there is none.
+    """Return the key that contains the name of the image in a mapping, or None if there is no such key.
 
-    - In a mapping with a `repository`, it is that key.
-    - In a mapping with a `registry`, it is `name`.
-    - Under a key that ends in `image`, in a mapping with a `tag`, it is the key `name` or `repo` if its value contains
-      a slash.
+    - If the mapping has a `repository`, the key is `repository`.
+    - If the mapping has a `registry` instead, the key is `name`.
+    - If the mapping has a `tag` and is under a key that ends in `image`, the key is `name` or `repo`, provided that its
+      value contains a slash.
     """
     entries = collection.entries
     if _get_string(entries.get("repository")):
         return "repository"
     if _get_string(entries.get("registry")):
         return "name" if _get_string(entries.get("name")) else None
-    if "repository" in entries or collection.context is not KeyContext.IMAGE or _TAG_KEYS[0] not in entries:
+    if "repository" in entries or collection.key_meaning is not KeyMeaning.IMAGE or _TAG_KEYS[0] not in entries:
         return None
     return next((key for key in ("name", "repo") if "/" in _get_string(entries.get(key))), None)
 
 
 def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
-    """Return the keys next to `key` for the tag and the digest of the image `text`.
+    """Return the keys next to `key` for the tag and the digest of an image: `imageTag` and `imageDigest` for `image`.
 
-    Return None if the image has a tag or a digest of its own, or if no such key contains a tag.
+    `text` is the image. Return None if it already has a tag or a digest, or if there is no valid tag under such a key.
     """
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None
@@ -342,7 +357,10 @@ def _find_registry_in(document: YamlDocument, root: ValuesCollection, keys: tupl
 
 
 def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[str]) -> dict[str, YamlNode]:
-    """Return the entries of the mapping at the path `keys`, starting at the mapping of all values."""
+    """Return the entries of the mapping at the key path `keys`, or an empty dict if there is no such mapping.
+
+    The path starts at `root`, the mapping of all values.
+    """
     entries = root.entries
     for key in keys:
         entries = dict(document.list_entries(entries.get(key)))
@@ -350,7 +368,7 @@ def _get_entries(document: YamlDocument, root: ValuesCollection, keys: Iterable[
 
 
 def _get_source_value(node: YamlNode) -> str:
-    """Return the source value of a scalar, whatever its YAML type is. It is empty for nulls and collections."""
+    """Return the text of a scalar of any type as it is written in the file. It is empty for nulls and collections."""
     return node.value if isinstance(node, YamlScalar) and node.tag != NULL else ""
 
 
@@ -362,7 +380,8 @@ def _get_string(node: YamlNode) -> str:
 def _find_key_line(document: YamlDocument, mapping: YamlMapping) -> int:
     """Return the number of the line that contains the key of a mapping.
 
-    This is the line on which the mapping starts, or the nearest line above it that is neither blank nor a comment.
+    If the mapping does not start on the line of its key, this is the nearest line above the mapping that is neither
+    blank nor a comment.
     """
     source, start = document.source, document.get_start(mapping)
     number = source.get_line_number(start)

@@ -1,4 +1,4 @@
-"""Walk through the values of a Helm chart. Each value has its key path and the meaning of its keys."""
+"""Walk through the values of a Helm chart. For each value, record its key path and whether its key names images."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2"}
 """Escapes that make locators unique: two key paths of a document never have the same locator."""
 
 
-class KeyContext(Enum):
-    """Whether the key that contains a value names an image, several images, or neither."""
+class KeyMeaning(Enum):
+    """Whether a key names an image (`webImage`), several images (`webImages`), or neither."""
 
     NOTHING = auto()
     IMAGE = auto()
@@ -24,13 +24,16 @@ class KeyContext(Enum):
 
 
 class ValuesCollection(NamedTuple):
-    """A mapping or sequence whose values are walked through."""
+    """A mapping or sequence among the values of a chart."""
 
     node: YamlMapping | YamlSequence
     entries: dict[str, YamlNode]
     keys: tuple[str, ...] = ()
-    context: KeyContext = KeyContext.NOTHING
+    """The key path of the collection, which starts at the mapping of all values."""
+    key_meaning: KeyMeaning = KeyMeaning.NOTHING
+    """The meaning of the last key in `keys` that is not the index of a list item."""
     is_in_list: bool = False
+    """True if a list contains the collection, at any depth."""
 
     @property
     def is_too_deep(self) -> bool:
@@ -38,7 +41,7 @@ class ValuesCollection(NamedTuple):
 
 
 class ValuesEntry(NamedTuple):
-    """A value under a key of a mapping, or an item of a sequence."""
+    """A value, with the mapping or sequence that contains it."""
 
     collection: ValuesCollection
     key: str
@@ -61,26 +64,31 @@ def walk_values(document: YamlDocument, root: YamlNode) -> Iterator[ValuesEntry]
         for key, node in collection.entries.items():
             own_collection = None
             if isinstance(node, YamlMapping | YamlSequence):
-                keys, context = (*collection.keys, key), _get_context(collection, key)
-                own_collection = ValuesCollection(node, dict(document.list_entries(node)), keys, context, is_in_list)
+                keys, key_meaning = (*collection.keys, key), _get_key_meaning(collection, key)
+                own_collection = ValuesCollection(
+                    node, dict(document.list_entries(node)), keys, key_meaning, is_in_list
+                )
                 below.append(own_collection)
             yield ValuesEntry(collection, key, node, own_collection)
         pending += reversed(below)
 
 
 def build_locator(locator: str, keys: tuple[str, ...]) -> str:
-    """Return the locator of the value with the key path `keys`.
+    """Return the locator of the value at the key path `keys`. The path starts at the mapping of all values.
 
-    `locator` is the locator of the mapping of all values.
+    `locator` is the locator of that mapping.
     """
     return "/".join((locator, *(each.translate(_ESCAPES) for each in keys)))
 
 
-def _get_context(collection: ValuesCollection, key: str) -> KeyContext:
-    """Return the context of a key. The items of a list have the context of the list."""
+def _get_key_meaning(collection: ValuesCollection, key: str) -> KeyMeaning:
+    """Return whether `key` of `collection` names images.
+
+    The items of a list have the meaning of the key of the list.
+    """
     if isinstance(collection.node, YamlSequence):
-        return collection.context
+        return collection.key_meaning
     word = key.lower()
     if word.endswith("images"):
-        return KeyContext.IMAGES
-    return KeyContext.IMAGE if word.endswith("image") else KeyContext.NOTHING
+        return KeyMeaning.IMAGES
+    return KeyMeaning.IMAGE if word.endswith("image") else KeyMeaning.NOTHING

@@ -1,4 +1,7 @@
-"""Texts in YAML files that contain YAML themselves: map positions in the text to positions in the file."""
+"""Texts in YAML files that are YAML themselves, such as a manifest in a ConfigMap.
+
+Positions in such a text are converted to positions in the file that contains the text.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ MAX_TEXT_BYTES = 1024 * 1024
 
 
 class EmbeddedText(NamedTuple):
-    """The text of a scalar, and the positions of its lines in the file."""
+    """The text of a YAML scalar that is read as YAML itself, with the offset of each of its lines in the file."""
 
     content: bytes
     line_number: int
@@ -28,7 +31,7 @@ class EmbeddedText(NamedTuple):
 
     @classmethod
     def create(cls, document: YamlDocument, scalar: YamlScalar) -> EmbeddedText | None:
-        """Return the text of `scalar`, or None if it is too long."""
+        """Return the text of `scalar`, or None if the text is longer than MAX_TEXT_BYTES."""
         content = scalar.value.encode(errors="replace")
         if len(content) > MAX_TEXT_BYTES:
             return None
@@ -40,9 +43,13 @@ class EmbeddedText(NamedTuple):
     def map_references(
         self, references: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield references found in `content`, with positions in the file. They are not editable (`embedded`).
+        """Convert references that were found in this text.
 
-        A rule can allow editing a slot that is in the file literally, unless another reason forbids that as well.
+        The results have positions in the file, and are not editable.
+
+        The reason is `embedded`. A rule in the config can allow an edit nevertheless, but only if the file contains the
+        reference literally, if no alias repeats the text elsewhere (`is_shared`), and if there is no other reason
+        against the edit. `locator` is the locator of the text in the file.
         """
         position_map = _PositionMap(self, is_shared=is_shared)
         for each in references:
@@ -61,7 +68,7 @@ class EmbeddedText(NamedTuple):
 
 
 class _PositionMap:
-    """Maps offsets and lines of a text to offsets and lines of its file."""
+    """Converts lines and slots of an embedded text to lines and slots of the file."""
 
     def __init__(self, text: EmbeddedText, *, is_shared: bool) -> None:
         self._text = text
@@ -74,11 +81,15 @@ class _PositionMap:
     def map_slot(self, inner_slot: EditSlot | NotEditable) -> NotEditable:
         if isinstance(inner_slot, NotEditable):
             return NotEditable(inner_slot.reason)
-        slot = None if self._is_shared else self._shift_slot(inner_slot)
+        slot = None if self._is_shared else self._convert_slot(inner_slot)
         return NotEditable(Reason.EMBEDDED, slot)
 
-    def _shift_slot(self, inner_slot: EditSlot) -> EditSlot | None:
-        """Return the slot in the file, or None if it is not in the file literally or if it would add a line."""
+    def _convert_slot(self, inner_slot: EditSlot) -> EditSlot | None:
+        """Convert a slot in the embedded text to the slot in the file.
+
+        Return None if the file does not contain the text literally (an escape or folding changes it), or if the edit
+        would add a line.
+        """
         starts = self._text.line_starts
         number = self._lines.get_line_number(inner_slot.span.start)
         if starts is None or number > len(starts) or b"\n" in inner_slot.prefix:
@@ -90,7 +101,10 @@ class _PositionMap:
 
 
 def _find_line_starts(document: YamlDocument, scalar: YamlScalar, content: bytes) -> tuple[int, ...] | None:
-    """Return the file offset of each line of the text, or None if the lines are not in the file literally."""
+    """Return the offset in the file of each line of the text.
+
+    Return None if the file does not contain the lines literally. Only a block scalar with `|` contains them literally.
+    """
     if scalar.style != "|":
         return None
     source = document.get_source_text(scalar).encode()

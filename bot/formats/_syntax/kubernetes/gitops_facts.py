@@ -1,11 +1,11 @@
-"""Facts about other files in objects of Argo CD and Flux: tools that write images, and replaced images.
+"""Facts that objects of Argo CD and Flux state about images in other files.
 
-Argo CD Image Updater writes images of applications. Since version 1.0, it is configured by a resource of its own
-(https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, it was configured by
-annotations of an Application. The resource can still refer to these annotations by `useAnnotations`.
+Argo CD Image Updater writes the images of Argo CD Applications. Since version 1.0, a resource `ImageUpdater` configures
+it (https://argocd-image-updater.readthedocs.io/en/stable/configuration/applications/). Before that, annotations of each
+Application configured it, and with `useAnnotations`, an `ImageUpdater` still refers to these annotations.
 
-Applications of Argo CD and Kustomizations of Flux make kustomize replace images in the folders that they deploy. It is
-unknown here whether these folders are in this repository.
+Applications of Argo CD and Kustomizations of Flux let kustomize replace images in the folders that they deploy. This
+module does not determine whether these folders are in this repository.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ _KINDS_BY_GROUP = {
 def list_facts(
     document: YamlDocument, node: YamlNode, group_kind: tuple[str, str], locator: str, path: FilePath
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
-    """Yield the facts that an object states about applications, writers of images, and replaced images.
+    """Yield the facts that an object states about images in other files. Raises TooDeepError.
 
-    Raises TooDeepError.
+    The facts are: an Application of Argo CD, the images that Image Updater writes, and the images that kustomize
+    replaces. Objects of other kinds state no facts. `group_kind` is the group and kind of the object.
     """
     group, kind = group_kind
     if kind not in _KINDS_BY_GROUP.get(group, ()):
@@ -59,7 +60,7 @@ def list_facts(
         yield from _list_updater_facts(document, node, path)
         return
     if kind == "Kustomization":
-        entries = list(_list_entries(document, node))
+        entries = list(_list_replaced_names(document, node))
         yield from _list_replacements(path, [_find_text(document, node, ("spec", "path"))], entries)
         return
     for _, application in document.walk(node, _APPLICATIONS[kind], locator):
@@ -97,8 +98,8 @@ def _list_application_facts(
             yield ImageUpdaterConfig(path, name, _parse_repositories(image_texts), updater_annotations.get(_TARGET, ""))
 
 
-def _list_entries(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
-    """Yield the entries of `spec.images` in a Kustomization of Flux.
+def _list_replaced_names(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry]:
+    """Yield (name, is_renamed) for each image that a Kustomization of Flux replaces, from its `spec.images`.
 
     See https://fluxcd.io/flux/components/kustomize/kustomizations/#images.
     """
@@ -108,9 +109,10 @@ def _list_entries(document: YamlDocument, node: YamlNode) -> Iterator[_NameEntry
 
 
 def _parse_override(text: str) -> _NameEntry:
-    """Parse an image override of Argo CD, which has the form `[old=]name[:tag][@digest]`.
+    """Return (name, is_renamed) of the image that an override of Argo CD (`[old=]name[:tag][@digest]`) replaces.
 
-    See https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration.
+    `is_renamed` is True if the replacement has another name. See
+    https://argo-cd.readthedocs.io/en/stable/user-guide/kustomize/#specifying-kustomize-configuration.
     """
     old, equals, new = text.partition("=")
     name = _CONSTRAINT.sub("", new or old).partition("@")[0]
@@ -120,9 +122,9 @@ def _parse_override(text: str) -> _NameEntry:
 def _list_replacements(
     path: FilePath, folders: Iterable[str], entries: Sequence[_NameEntry]
 ) -> Iterator[Kustomization]:
-    """Yield a fact with the images that are replaced in folders of the repository.
+    """Yield a fact about the images that kustomize replaces in `folders`.
 
-    Yield nothing if the folders are unknown or if no image is replaced.
+    Yield nothing if no image is replaced, or if none of the folders can be a folder of the repository.
     """
     folder_paths = [
         folder.removeprefix("/")
@@ -155,9 +157,10 @@ def _list_updater_facts(document: YamlDocument, node: YamlNode, path: FilePath) 
 
 
 def _parse_repositories(image_texts: list[str]) -> frozenset[str]:
-    """Return the canonical repositories of images that Image Updater tracks.
+    """Return the canonical repositories of the images that Image Updater tracks.
 
-    In place of a tag, these texts have a constraint. Texts that are not valid image references are left out.
+    Each text is an image, possibly with a version constraint in place of the tag: `ghcr.io/org/app:~1.2`. Texts that
+    are not valid image references are left out.
     """
     repositories = set()
     for text in image_texts[:MAX_IMAGES]:

@@ -1,14 +1,16 @@
-"""Decide whether applying a Job replaces it, because the template of an existing Job cannot be changed.
+"""Decide whether applying a Job replaces the existing Job.
 
-See https://kubernetes.io/docs/concepts/workloads/controllers/job/ (Job pods are immutable). A Job is replaced because
-of annotations, or because every apply creates a new Job:
+The pod template of an existing Job cannot be changed, so a new image can be applied only if the Job is replaced
+(https://kubernetes.io/docs/concepts/workloads/controllers/job/, "Job pods are immutable"). A Job is replaced in these
+cases:
 
 - Flux deletes and recreates objects with `kustomize.toolkit.fluxcd.io/force: enabled`, as an annotation or a label, in
   upper or lower case (ssa/utils/meta.go of fluxcd/pkg).
-- Argo CD replaces objects with the options `Replace=true` and `Force=true` (docs/user-guide/sync-options.md of
+- Argo CD replaces objects with the option `Replace=true` or `Force=true` (docs/user-guide/sync-options.md of
   argoproj/argo-cd).
-- Hooks of Argo CD and Helm are deleted before their next run, unless their policy states otherwise. With the policy for
-  it, they are deleted after they succeed (docs/user-guide/resource_hooks.md of argoproj/argo-cd;
+- Argo CD and Helm delete a hook before its next run if the hook has no delete policy, or the policy
+  `BeforeHookCreation`. With the policy `HookSucceeded`, they delete it after it succeeds
+  (docs/user-guide/resource_hooks.md of argoproj/argo-cd;
   https://helm.sh/docs/topics/charts_hooks/#hook-deletion-policies).
 - An object with `generateName` and without a name is always created, and never applied to an existing object.
 """
@@ -34,7 +36,10 @@ def is_job(group: str, kind: str) -> bool:
 
 
 def is_replaced(metadata: Mapping[str, str], labels: Mapping[str, str], annotations: Mapping[str, str]) -> bool:
-    """Return True if applying the object replaces an existing Job."""
+    """Return True if applying a Job with this metadata replaces the existing Job.
+
+    `metadata` contains the texts that are directly in the object's `metadata`, such as its name.
+    """
     if "generateName" in metadata and "name" not in metadata:
         return True
     if any(each.get(_FLUX_FORCE, "").lower() == "enabled" for each in (labels, annotations)):

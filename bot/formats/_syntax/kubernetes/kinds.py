@@ -1,6 +1,6 @@
-"""The fields in which each kind of Kubernetes object names images. To add a kind, add a row to the table.
+"""The fields in which each kind of Kubernetes object contains images. To add a kind, add a row to the table.
 
-A row is valid for every version of its group. Older versions had the same fields, and a file does not contain fields
+A row applies to every version of its API group. Older versions had the same fields, and a file does not contain fields
 that its version does not have. The comment above a row names the types or CRDs from which the paths were taken.
 """
 
@@ -14,7 +14,7 @@ from bot.formats._syntax.yaml.nodes import ALL_ITEMS, ALL_VALUES, KeyPath
 
 
 class FieldShape(Enum):
-    """The form in which a field names images."""
+    """The form in which a field contains images."""
 
     IMAGE = auto()
     """An image reference."""
@@ -34,7 +34,10 @@ class FieldShape(Enum):
 
 
 class ImageField(NamedTuple):
-    """A field of an object. A tuple, because thousands of fields are created at start-up."""
+    """A field that contains images.
+
+    This is a named tuple and not a dataclass, because thousands are created at start-up.
+    """
 
     path: KeyPath
     shape: FieldShape
@@ -44,7 +47,7 @@ ImageFields = tuple[ImageField, ...]
 
 
 class ImagePaths(NamedTuple):
-    """The fields of an object as a tree, so that the common prefixes of their paths are walked only once."""
+    """The image fields of an object as a tree. A prefix that several paths have in common is walked only once."""
 
     shapes: tuple[FieldShape, ...]
     children: dict[str, ImagePaths]
@@ -89,7 +92,10 @@ def _list_pods(*paths: str) -> ImageFields:
 
 
 def _list_workflow_fields(spec: str) -> ImageFields:
-    """Return the image fields of an Argo WorkflowSpec (pkg/apis/workflow/v1alpha1/workflow_types.go)."""
+    """Return the image fields of an Argo WorkflowSpec at the path `spec`.
+
+    See pkg/apis/workflow/v1alpha1/workflow_types.go of argoproj/argo-workflows.
+    """
     template = (
         *_list_images(
             *("container.image", "script.image", f"sidecars.{ALL_ITEMS}.image", f"initContainers.{ALL_ITEMS}.image"),
@@ -111,7 +117,10 @@ def _list_workflow_fields(spec: str) -> ImageFields:
 
 
 def _list_task_fields(spec: str) -> ImageFields:
-    """Return the image fields of a Tekton TaskSpec (pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline)."""
+    """Return the image fields of a Tekton TaskSpec at the path `spec`.
+
+    See pkg/apis/pipeline/v1/task_types.go of tektoncd/pipeline.
+    """
     task = _list_images(
         *(
             f"steps.{ALL_ITEMS}.image",
@@ -124,7 +133,10 @@ def _list_task_fields(spec: str) -> ImageFields:
 
 
 def _list_pipeline_fields(spec: str) -> ImageFields:
-    """Return the image fields of a Tekton PipelineSpec, including pipelines nested one level deep."""
+    """Return the image fields of a Tekton PipelineSpec at the path `spec`.
+
+    The fields of pipelines inside the pipeline are included, but not those of pipelines inside these.
+    """
     specs = (spec, *(f"{spec}.{tasks}.{ALL_ITEMS}.pipelineSpec" for tasks in ("tasks", "finally")))
     tasks = (f"{each}.{tasks}.{ALL_ITEMS}.taskSpec" for each in specs for tasks in ("tasks", "finally"))
     return tuple(field for task in tasks for field in _list_task_fields(task))
@@ -362,7 +374,10 @@ KINDS: dict[tuple[str, str], ImageFields] = {
 
 @cache
 def get_image_paths(group: str, kind: str) -> ImagePaths:
-    """Return the image fields of a kind in KINDS. Cached, so trees are built only for kinds that occur."""
+    """Return the image fields of a kind as a tree. KINDS must contain the kind.
+
+    Results are cached, so a tree is built only for a kind that occurs.
+    """
     return ImagePaths.build(KINDS[group, kind])
 
 
@@ -391,6 +406,9 @@ NO_GROUP = "/"
 
 
 def get_group(api_version: str) -> str:
-    """Return the group of an `apiVersion`: empty for `v1`, and NO_GROUP if there is no such group."""
+    """Return the API group of an `apiVersion`, which is empty for `v1`.
+
+    Return NO_GROUP for any other text without a slash.
+    """
     group, slash, _ = api_version.rpartition("/")
     return group if slash or api_version == "v1" else NO_GROUP

@@ -1,7 +1,10 @@
-"""Entries in the `images` of a kustomization: images that replace others, and slots for their digests.
+"""Entries in the list `images` of a kustomization. An entry replaces an image, and may set its tag and digest.
 
 api/filters/imagetag/updater.go of github.com/kubernetes-sigs/kustomize defines how the fields are combined. Since v4.5,
 `newTag` and `digest` together give `tag@digest`. Older releases use only the digest, which is the same image.
+
+Entries are found while the document is walked, and read only afterwards: before that, it is unknown whether an alias
+repeats their texts in another place.
 """
 
 from __future__ import annotations
@@ -32,7 +35,7 @@ _REST_OF_LINE = re.compile(rb"[ \t]*(?:(?<=[ \t])#[^\r\n\xc2\xe2]*)?(\r?\n|\r?\Z
 
 
 class ImageEntry(NamedTuple):
-    """One entry of `images`. It is found before the whole document has been walked."""
+    """An entry in `images`. It is found while the document is walked, and read afterwards."""
 
     locator: str
     document: YamlDocument
@@ -41,22 +44,22 @@ class ImageEntry(NamedTuple):
     """The scalars of the entry by their keys."""
 
     def get_text(self, key: str) -> str:
-        """Return the text of a field. It is empty if the field is missing."""
+        """Return the text of a field, or an empty text if the field is missing."""
         return self.fields[key].text if key in self.fields else ""
 
     @property
     def name(self) -> str:
-        """The image to replace, as it is written in manifests."""
+        """The name of the image to replace, as it is written in manifests."""
         return self.get_text("name")
 
     @property
     def is_renamed(self) -> bool:
-        """True if the entry changes the name of the image."""
+        """True if the replacement has another name than the replaced image."""
         return self.get_text("newName") not in {"", self.name}
 
     @property
     def replacement(self) -> SplitReference | None:
-        """The image that replaces the named one, or None if the entry changes nothing."""
+        """The image that replaces the image `name`, or None if the entry changes nothing."""
         if not any(self.get_text(key) for key in _CHANGE_KEYS):
             return None
         name = next((self.fields[key] for key in ("newName", "name") if self.get_text(key)), None)
@@ -72,8 +75,7 @@ class ImageEntry(NamedTuple):
 def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterator[ImageEntry]:
     """Yield the entries of the list `node`. Raises TooDeepError.
 
-    Read the entries only after every path of the document has been walked, because only then is it known which scalars
-    are shared.
+    Pass the entries to `read_entries` only after every path of the document has been walked.
     """
     for entry_locator, entry in document.walk(node, (ALL_ITEMS,), locator):
         if isinstance(entry, YamlMapping):
@@ -89,7 +91,7 @@ def find_entries(document: YamlDocument, node: YamlNode, locator: str) -> Iterat
 def read_entries(
     entries: Sequence[ImageEntry], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the replacement image of each entry of one document. Entries that change nothing are left out."""
+    """Yield the replacement image of each entry in one document. Entries that change nothing are left out."""
     replacements = {entry.locator: parts for entry in entries if (parts := entry.replacement) is not None}
     shared_ids = find_shared_scalars(replacements.values())
     last = {entry.name: index for index, entry in enumerate(entries) if entry.locator in replacements}
@@ -121,15 +123,18 @@ def _read_entry(
 
 
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
-    """Return the slot for a new `digest` next to `newTag`, or None to append the digest to the tag instead.
+    """Return the slot for a new key `digest` next to `newTag`.
 
-    In flow style, the slot is after the value of `newTag`. Otherwise, it is a new line below `newTag`. A digest that is
-    appended to the tag means the same. It is appended
+    Return None if the digest is to be appended to the tag instead.
+
+    kustomize treats an appended digest (`newTag: 1.2@sha256:…`) in the same way as `digest`. In flow style, the new key
+    is added after the value of `newTag`. Otherwise, it is added on a new line below `newTag`. Return a `NotEditable` if
+    `newTag` is an alias, because its value is outside the entry. The digest is appended to the tag
 
     - in JSON,
     - if the line contains more than the key and its value,
     - if the tag is a number, which kustomize rejects,
-    - if there is a `digest` key that cannot be filled in.
+    - if there is a `digest` key into which no digest can be written.
     """
     tag = image.tag
     if tag is None or not tag.text or tag.scalar.tag != STRING or image.digest is not None:

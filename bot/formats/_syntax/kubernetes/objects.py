@@ -1,4 +1,8 @@
-"""Read the images of Kubernetes objects in YAML, both in files and in texts inside files."""
+"""Read the images of Kubernetes objects in YAML files, and in texts inside such files.
+
+Image fields are found while a document is walked, and read only afterwards: before that, it is unknown whether an alias
+repeats a field in another place.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +70,7 @@ memory until the garbage collector runs."""
 
 @dataclass(frozen=True, slots=True)
 class ObjectReader:
-    """Reads objects for one format. Never raises."""
+    """Reads the Kubernetes objects of one file, or of a text inside the file. Never raises."""
 
     path: FilePath
     format: str
@@ -78,16 +82,20 @@ class ObjectReader:
     def read(
         self, content: bytes, *, is_relevant: Callable[[bytes], bool] = may_hold_images
     ) -> Iterator[ExtractedItem]:
-        """Yield the images and the cross-file facts of the objects in a file."""
+        """Yield the images of the objects in a file, and the facts in them that affect images in other files.
+
+        Sections of the file for which `is_relevant` returns False are skipped without being parsed.
+        """
         return self._read_documents(read_documents(content, is_relevant))
 
     def read_embedded(
         self, document: YamlDocument, scalar: YamlScalar, locator: str, image_paths: ImagePaths | None = None
     ) -> Iterator[_FoundReference]:
-        """Yield the images in the text of `scalar`, with positions in the file, as not editable (`embedded`).
+        """Yield the images in the text of `scalar`, with positions in the file. They are not editable (`embedded`).
 
-        The text contains objects or parts of objects, as a patch does. With `image_paths`, it contains these fields
-        instead. Call this only after all paths of the document have been walked.
+        The text contains objects or parts of objects, such as a patch. If `image_paths` is given, the text contains the
+        fields in `image_paths` at its top level instead. Call this method only after all paths of the document have
+        been walked.
         """
         text = EmbeddedText.create(document, scalar)
         if text is not None:
@@ -95,7 +103,10 @@ class ObjectReader:
             yield from text.map_references(found, locator, is_shared=document.is_shared(scalar))
 
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
-        """Yield the images of a text inside a file, with positions in the text."""
+        """Yield the images of a text inside a file, with positions in the text.
+
+        If the text as a whole cannot be read, no error is reported, because it is probably not meant to be YAML.
+        """
         for found in self._read_documents(
             read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
         ):
@@ -125,7 +136,7 @@ class ObjectReader:
                     assert_never(document)
 
     def _read_document(self, document: YamlDocument) -> Iterator[ExtractedItem]:
-        """Yield the items of a document. If it is too deep, yield only an `UnsupportedText`."""
+        """Yield the images and facts in a document. If it is nested too deeply, yield only an `UnsupportedText`."""
         search = _ObjectSearch(self, document)
         try:
             if self.image_paths is None:
@@ -139,9 +150,10 @@ class ObjectReader:
         yield from search.facts
 
     def _read_broken(self, broken: BrokenSection, start: int, locator: str) -> Iterator[_FoundReference]:
-        """Yield the items of a section that cannot be parsed from `start` on.
+        """Yield the images in a section that cannot be parsed, or an `UnsupportedText` for the section.
 
-        If the section does not look like an object with images, yield nothing.
+        Everything before the offset `start` in the section has been read already. Yield nothing if the rest does not
+        look like an object with images.
         """
         position = ReferencePosition(self.path, self.format, Role.THIRD_PARTY, broken.line_number, locator)
         raw = broken.source.raw
@@ -153,7 +165,7 @@ class ObjectReader:
 
 
 class _FoundField(NamedTuple):
-    """A field whose images are to be read."""
+    """An image field that was found while the document was walked, and the function that reads it afterwards."""
 
     read_later: _DeferredRead
     reason: Reason | None
@@ -188,7 +200,7 @@ class _ObjectSearch:
         self._may_match_shape = has_escapes or b"containers" in raw or raw.count(b"apiVersion") > 1
 
     def read_fields(self) -> Iterator[_FoundReference]:
-        """Yield the images of the fields that were found."""
+        """Yield the images of all fields that were found. Call this method after the document has been walked."""
         for found_field in self._fields:
             for each in found_field.read_later():
                 yield self._add_field_context(each, found_field) if isinstance(each, Occurrence) else each
@@ -202,10 +214,10 @@ class _ObjectSearch:
         return lock_occurrence(occurrence, found_field.reason) if found_field.reason is not None else occurrence
 
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
-        """Find the image fields of an object and of the objects in it. Raises TooDeepError.
+        """Find the image fields of the object `node`, and of the objects in it. Raises TooDeepError.
 
-        `list_type` is the apiVersion and kind of the items in the list that contains `node`. It applies to items
-        without a kind of their own, as in kubectl.
+        `list_type` is used for an object without a kind of its own, which kubectl allows in a list such as a `PodList`.
+        It is the apiVersion and kind of the items of the list.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))
@@ -244,10 +256,10 @@ class _ObjectSearch:
         reason: Reason | None = None,
         list_item: YamlNode = None,
     ) -> None:
-        """Find the image fields that the tree `image_paths` describes. Raises TooDeepError.
+        """Find the image fields below `node` at the paths in `image_paths`. Raises TooDeepError.
 
-        With `reason`, the fields are not editable for that reason. `list_item` is the nearest enclosing list item:
-        `node` itself or its direct parent. For an image, this is its container.
+        If `reason` is given, the fields are not editable for this reason. `list_item` is the list item that is `node`
+        itself, or that directly contains `node`. For the image of a container, this is the container.
         """
         for shape in image_paths.shapes:
             later = _FINDERS[shape](self, locator, node)
@@ -270,7 +282,10 @@ class _ObjectSearch:
         return None if is_replaced(own_fields, labels, annotations) else Reason.IMMUTABLE_JOB
 
     def _get_entries(self, node: YamlNode) -> dict[str, YamlNode]:
-        """Return the entries of a mapping, or none for other nodes. Their paths do not count as walked."""
+        """Return the entries of a mapping, or an empty dict for another node.
+
+        This does not mark the entries as walked, and so does not affect which scalars count as shared.
+        """
         return dict(self.document.list_entries(node)) if isinstance(node, YamlMapping) else {}
 
     def find_image(self, locator: str, node: YamlNode) -> _DeferredRead:

@@ -1,16 +1,20 @@
-"""Decide without parsing whether bytes may contain an object with an image. The result False is certain.
+"""Decide without parsing whether bytes may contain an object with an image.
 
-An object has texts under the keys `apiVersion` and `kind`, and the path to each of its images contains a key of
-IMAGE_KEYS. If an object is embedded as a text, the text contains all of these keys. In schemas, mappings are under
-these keys; there are many schemas, and many are large. The letters of a key are contiguous in the file and followed by
-a colon, with these exceptions:
+The result may be True for bytes without an image, but is never False for bytes with an image. The checks use these
+facts:
+
+- An object has texts under the keys `apiVersion` and `kind`. In a schema, these keys contain mappings instead. Many
+  files contain large schemas, which are skipped for this reason.
+- The path to each image in an object contains a key of IMAGE_KEYS.
+- If an object is embedded as a text, the text contains all of these keys.
+- An Application of Argo CD must be read even if it has no images, because of the folders that it deploys.
+- A CustomResourceDefinition contains many of these keys, but never an image.
+
+The letters of a key are contiguous in the file and followed by a colon, with these exceptions:
 
 - Escapes in double quotes may represent some of the letters, or join two lines.
 - If there is a `?` before the key, a comment may be between the key and the colon.
 - If the key is an alias, its letters are at the anchor.
-
-An Application of Argo CD is also read without images, because of the folders that it deploys. A
-CustomResourceDefinition contains many of these keys, but never an image.
 """
 
 from __future__ import annotations
@@ -53,12 +57,15 @@ _UNUSUAL_LINE_BREAKS = (b"\xc2\x85", b"\xe2\x80\xa8", b"\xe2\x80\xa9")
 
 
 def may_hold_images(raw: bytes) -> bool:
-    """Return False if an object in this section of a file certainly names no image."""
+    """Return False if parsing this section of a file would certainly find neither an image nor a fact about images."""
     return not is_only_definition(raw) and may_name_images(raw)
 
 
 def may_name_images(raw: bytes) -> bool:
-    """Return False if these bytes certainly do not contain the keys that lead to an image."""
+    """Return False if parsing these bytes would certainly find neither an image nor a fact about images.
+
+    This check is less precise than `may_hold_images`: a CustomResourceDefinition may pass this check.
+    """
     return (
         b"apiVersion" in raw
         and b"kind" in raw
@@ -93,9 +100,9 @@ def _has_unusual_keys(raw: bytes) -> bool:
 def is_only_definition(raw: bytes) -> bool:
     """Return True if a section certainly contains a single CustomResourceDefinition and nothing else.
 
-    Its first line with content is a plain key in the first column. Therefore its root is a block mapping, and every key
-    of the root starts a line. All lines that start in the first column are plain keys, and only one of them is `kind`.
-    Either this is the kind of the object, or it is part of a text and the object has no kind.
+    The proof: The first line with content is a plain key in the first column. Therefore the root is a block mapping,
+    and every key of the root starts a line. All lines that start in the first column are plain keys, and only one of
+    them is `kind`. Either this is the kind of the object, or it is part of a text and the object has no kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False

@@ -1,4 +1,7 @@
-"""Find images in objects of unknown kinds by shape alone, and not because a key is called `image`."""
+"""Find images in custom resources of unknown kinds, which may contain known objects and PodSpecs.
+
+Only known objects and PodSpecs are read. A key `image` in another place proves nothing.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,10 @@ _ESCAPES = {ord("~"): "~0", ord("/"): "~1", ord("#"): "~2", ord(">"): "~3"}
 
 
 def may_be_custom(version: str, kind: str) -> bool:
-    """Return True if the `apiVersion` and kind may be those of a custom resource, or if a template sets them.
+    """Return True if `version` (an `apiVersion`) and `kind` may be those of a custom resource.
 
-    The group of a custom resource contains a dot (ValidateCustomResourceDefinition in
+    This is also True if either of them is a template. The group of a custom resource contains a dot
+    (ValidateCustomResourceDefinition in
     https://github.com/kubernetes/apiextensions-apiserver/blob/master/pkg/apis/apiextensions/validation/validation.go).
     """
     is_templated = TEMPLATE_MARKS.search(version) or TEMPLATE_MARKS.search(kind)
@@ -30,9 +34,9 @@ def may_be_custom(version: str, kind: str) -> bool:
 
 
 def get_text_or_template(document: YamlDocument, node: YamlNode, key: str) -> str:
-    """Return the text under `key`, or an empty string if there is none.
+    """Return the text under `key`, or an empty string if there is no text.
 
-    For a template, which YAML parses as a mapping, return its opening braces.
+    If the value is a template without quotes, which YAML parses as a mapping, return only its opening braces.
     """
     value = next(reversed(document.get_values(node, key)), None)
     return _TEMPLATE_OPENER if _is_template(document, value) else _get_string(value)
@@ -43,11 +47,14 @@ def _is_template(document: YamlDocument, node: YamlNode) -> bool:
 
 
 def find_by_shape(document: YamlDocument, root: YamlNode, locator: str) -> Iterator[tuple[str, YamlMapping, bool]]:
-    """Yield (locator, mapping, True for an object) for every known object and PodSpec below `root`.
+    """Yield (locator, mapping, is_object) for every known object and every PodSpec below `root`.
 
-    An object is known if its kind is in KINDS. A PodSpec is a mapping with a list `containers`. All items of the list
-    are mappings with a valid container `name`, at least one of them has an `image`, and every `image` is a text. The
-    contents of objects, and of the containers and volumes of a PodSpec, are not searched. Raises TooDeepError.
+    - A known object has a kind that is in KINDS, or that ends in `List`.
+    - A PodSpec (`is_object` is False) is a mapping with a list `containers`. All items of the list are mappings with a
+      valid container `name`, at least one of them has an `image`, and every `image` is a text.
+
+    The search does not continue inside an object, or inside the containers and volumes of a PodSpec. Raises
+    TooDeepError.
     """
     pending: list[tuple[str, YamlNode, int]] = [(locator, root, 0)]
     while pending:

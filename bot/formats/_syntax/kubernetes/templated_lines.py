@@ -1,7 +1,8 @@
-"""Read, line by line, manifests that are not YAML because a template engine processes them first.
+"""Read manifests that cannot be parsed as YAML because they contain templates. They are read line by line.
 
-Only indentation is used. A line `image: …` is read if the keys above it, each less indented than the next, form the
-path of an image field in the kind of the object or in a PodSpec. Lines of block scalars are treated as text.
+The nesting of keys is derived from indentation alone. A line `image: …` is read if the keys above it, each less
+indented than the next, form the path of an image field in the kind of the object or in a PodSpec. The lines of a block
+scalar are text, and are skipped.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ _LONGEST_METADATA_PATH = (_METADATA, "annotations", "key")
 
 @dataclass(slots=True)
 class _ImageLine:
-    """A line that may name an image."""
+    """A line that may contain an image, because its key is the last key of an image field."""
 
     value_start: int
     """The offset of the value in the section."""
@@ -61,7 +62,7 @@ class _ImageLine:
 
 @dataclass(slots=True)
 class _TemplatedLines:
-    """The keys and images in the lines of a section, derived from their indentation."""
+    """Collects the keys and images in the lines of a section."""
 
     root: dict[str, str] = field(default_factory=dict)
     metadata: dict[tuple[str, ...], dict[str, str]] = field(default_factory=dict)
@@ -92,7 +93,10 @@ class _TemplatedLines:
                 block_column = self._read_line(text, begin)
 
     def _read_line(self, text: bytes, start: int) -> int | None:
-        """Read one line. If a block scalar follows, return the column of its key, otherwise None."""
+        """Read one line, which starts at the offset `start`.
+
+        If the value of the line is a block scalar, return the column of its key. Otherwise return None.
+        """
         match = _LINE.fullmatch(text)
         if match is None:
             item = _ITEM.match(text)
@@ -161,9 +165,9 @@ class _TemplatedLines:
 
 
 def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
-    """Return True if bytes that cannot be parsed contain the top-level keys of an object from `start` on.
+    """Return True if bytes that cannot be parsed contain the keys `apiVersion` and `kind`, from the offset `start` on.
 
-    The keys of a CustomResourceDefinition do not count.
+    In YAML, the keys must be at the top level. The result is False for a CustomResourceDefinition.
     """
     patterns = _JSON_OBJECT_KEYS if path.lower().endswith(".json") else _OBJECT_KEYS
     return all(pattern.search(raw, start) for pattern in patterns) and _DEFINITION.search(raw, start) is None
@@ -172,11 +176,14 @@ def has_object_keys(raw: bytes, start: int, path: FilePath) -> bool:
 def read_templated_lines(
     broken: BrokenSection, start: int, position: ReferencePosition
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the images in the lines of a template, and the section itself if some lines are not understood.
+    """Yield the images that are found line by line in a section that cannot be parsed because it contains templates.
 
-    Bytes before `start` have been read already. `position` is the position of the section, with the line of the
-    parser's error. The locators of images start with the locator of the section. The n-th line with the key of an image
-    has the locator `…/image[n]`, whether it names an image or not.
+    If some lines with images are not understood, also yield an `UnsupportedText` for the section. If the section
+    contains no template, yield only this `UnsupportedText`. Everything before the offset `start` has been read already.
+    `position` is the position of the section, with the line of the parser's error.
+
+    Lines with the last key of an image field are numbered, whether they contain an image or not. The number is part of
+    an image's locator: `…/image[n]`, after the locator of the section.
     """
     source = broken.source
     unsupported_section = position.make_unsupported(broken.line.strip(), broken.reason)
@@ -209,7 +216,11 @@ def read_templated_lines(
 def _read_image_line(
     image: _ImageLine, position: ReferencePosition, start: int, group_kind: tuple[str, str]
 ) -> Occurrence | UnsupportedText | None:
-    """Return the image in a line. Return None if that is unknown without rendering the template."""
+    """Return the image in a line. `start` is the offset of the section in the file.
+
+    Return None if the value cannot be read without rendering the template, or if the path of the line is not the path
+    of an image field.
+    """
     match = _VALUE.fullmatch(image.value)
     text = (match["text"] if match is not None else image.value).decode(errors="replace")
     is_image_field = _is_image_field(image.path, group_kind)

@@ -1,1 +1,1 @@
-"""Renovate configs: the settings that affect images."""
+"""Renovate configs: the settings that affect which images Renovate updates."""

@@ -1,7 +1,7 @@
 """Renovate's built-in presets that affect images, and the names of all built-in presets.
 
-See https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. A preset that is not built in
-may contain anything. Such presets are not fetched.
+See https://docs.renovatebot.com/presets-default/, presets-config/ and presets-docker/. Presets that are not built in
+are not fetched. They may contain any settings.
 """
 
 from __future__ import annotations
@@ -54,9 +54,10 @@ _PRESETS: Mapping[str, ConfigLayer] = {
 
 
 def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
-    """Return the config and its presets as layers, and the names of the presets that are not built in.
+    """Return the layers of a config, and the names of the presets that were not read because they are not built in.
 
-    The layers are in ascending order of precedence, so the config itself is the last layer.
+    The layers are the presets that the config extends, and the config itself. They are in ascending order of
+    precedence, so the config is the last layer.
     """
     unread_presets: dict[str, None] = {}
     ignored_presets = frozenset(map(_normalize_preset, list_texts(config.get("ignorePresets"))))
@@ -64,7 +65,7 @@ def resolve_presets(config: ConfigLayer) -> tuple[list[ConfigLayer], list[str]]:
 
 
 def list_texts(value: PlainValue) -> list[str]:
-    """Return the strings in a list. A single string counts as a list, and any other value as an empty list."""
+    """Return the strings in a list. A single string counts as a list of one, and any other value as an empty list."""
     if isinstance(value, str):
         return [value]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

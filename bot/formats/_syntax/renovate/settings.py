@@ -1,4 +1,4 @@
-"""Read the settings that affect images from the layers of a Renovate config.
+"""Read the settings that affect images from a Renovate config and its presets, which are the layers of the config.
 
 See https://docs.renovatebot.com/configuration-options/. Options with the names of older releases are read as Renovate
 migrates them.
@@ -94,7 +94,10 @@ def _list_file_patterns(layer: ConfigLayer) -> Iterator[str]:
 
 
 def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
-    """Yield the file patterns of custom managers that find images by regular expressions."""
+    """Yield the file patterns of custom managers that find images.
+
+    A custom manager searches files for dependencies with regular expressions.
+    """
     for option in _CUSTOM_MANAGER_OPTIONS:
         managers = layer.get(option)
         for manager in managers if isinstance(managers, list) else ():
@@ -103,7 +106,10 @@ def _list_custom_patterns(layer: ConfigLayer) -> Iterator[str]:
 
 
 def _list_rules(layer: ConfigLayer) -> Iterator[PackageRule]:
-    """Yield the rules that enable or disable updates. Other rules only affect how updates are made."""
+    """Yield the rules of a layer that enable or disable updates or pinning.
+
+    Other rules only affect how updates are made.
+    """
     docker = layer.get(_DOCKER)
     if isinstance(docker, dict):  # older releases used this block instead of a rule
         yield PackageRule(_read_update_types(docker), datasources=(_DOCKER,))
@@ -166,7 +172,10 @@ def _merge_settings(settings: Iterable[UpdateTypeSettings]) -> UpdateTypeSetting
 
 
 def _get_last(layers: Iterable[ConfigLayer], *options: str) -> tuple[str, ...] | None:
-    """Return the value from the last layer that has one of the options, or None if no layer has any."""
+    """Return the value of an option from the last layer that contains it, or None if no layer contains it.
+
+    `options` are the current name and the former names of the option.
+    """
     option_values = [_get_texts(layer, option) for layer in layers for option in options if option in layer]
     return option_values[-1] if option_values else None
 
