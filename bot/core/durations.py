@@ -13,7 +13,8 @@ DURATION_PATTERN = re.compile(r"([0-9]{1,5})(h|d)", re.ASCII)
 def parse_duration(text: str) -> timedelta:
     """Parse a duration such as `12h` or `30d`.
 
-    Raises ValueError if the notation is wrong or the duration exceeds MAX_DURATION. The message names what is expected.
+    Raises ValueError if the text has another form or the duration exceeds MAX_DURATION. The error message names the
+    expected value.
     """
     match = DURATION_PATTERN.fullmatch(text)
     if match is None:

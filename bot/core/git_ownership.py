@@ -1,4 +1,4 @@
-"""Git refuses to read a repository that belongs to another user. This module explains the cause and the remedy."""
+"""Explanation of an error of git: it refuses to read a repository whose folder belongs to another user."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ https://git-scm.com/docs/git-config#Documentation/git-config.txt-safedirectory""
 
 
 def explain_refusal(git_error: str) -> str | None:
-    """Return cause and remedy if git refused a repository because of its owner; None for other errors."""
+    """Return the cause and a remedy if git refused to read a repository because it belongs to another user.
+
+    Return None for any other error. `git_error` is what git printed.
+    """
     refusal = _REFUSAL.search(git_error)
     if refusal is None:
         return None

@@ -21,12 +21,15 @@ _ANYTHING = rb".*"
 
 
 def is_glob_match(glob: str, value: str) -> bool:
-    """Return True if `glob` matches the whole of `value`.
+    """Return True if `glob` matches the whole of `value`, with regard to upper and lower case.
 
-    `*` matches any number of characters except `/`, `**` any number of characters, and `?` one character except `/`.
-    `**/` at the beginning or after a `/` matches any number of whole folders, including none, so `**/x` matches `x`.
-    There are no character classes or escapes. Brackets, braces and backslashes are literal, because they can occur in
-    paths. Matching is case-sensitive, and takes time linear in the length of `value` because RE2 does not backtrack.
+    - `*` matches any number of characters except `/`.
+    - `**` matches any number of characters, including `/`.
+    - `?` matches one character except `/`.
+    - `**/` at the beginning or after a `/` matches any number of whole folders, including none. So `**/x` matches `x`.
+
+    All other characters are literal. This includes brackets, braces and backslashes, because they can occur in paths.
+    The time is linear in the length of `value`, because RE2 does not backtrack.
     """
     if "*" not in glob and "?" not in glob:
         return glob == value
@@ -45,7 +48,7 @@ def _compile_glob(glob: str) -> Any:  # google-re2 has no types
 
 
 def _translate(glob: str) -> Iterator[bytes]:
-    """Yield the RE2 expressions of the literal and wildcard parts of `glob`."""
+    """Yield a regular expression for each wildcard of `glob`, and for the literal text between the wildcards."""
     end = 0
     for wildcard in _WILDCARD.finditer(glob):
         yield re.escape(_encode(glob[end : wildcard.start()]))
@@ -55,5 +58,5 @@ def _translate(glob: str) -> Iterator[bytes]:
 
 
 def _encode(text: str) -> bytes:
-    """Encode `text` as UTF-8. Lone surrogates, from paths that are not UTF-8, become three bytes each."""
+    """Encode `text` as UTF-8, including the lone surrogates that stand for bytes of paths that are not UTF-8."""
     return text.encode("utf-8", "surrogatepass")

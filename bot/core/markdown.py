@@ -34,18 +34,18 @@ def make_one_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 
 def make_console_line(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as a single line for a terminal or a log.
+    """Return `text` as a single line for a terminal or a log, with at most `limit` visible characters.
 
-    The line contains no commands that CI services execute:
-    https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands, and `##[command]` of Azure
-    Pipelines.
+    CI services execute commands in log lines. The result contains no commands of GitHub Actions
+    (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands) and of Azure Pipelines
+    (`##[command]`).
     """
     line = make_one_line(text, limit)
     return strip_ci_commands(f": {line[1:]}" if line.startswith("::") else line)
 
 
 def strip_ci_commands(text: str) -> str:
-    """Return a text of one or more lines without commands of Azure Pipelines.
+    """Return a text of one or more lines in which Azure Pipelines finds no commands.
 
     Commands of GitHub Actions are not removed, because they only work at the start of a line.
     """
@@ -53,7 +53,7 @@ def strip_ci_commands(text: str) -> str:
 
 
 def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
-    """Return `text` as a Markdown code span that `text` cannot close. It is safe in a table cell."""
+    """Return `text` as a Markdown code span. No character in `text` can end the code span or a table cell around it."""
     content = make_one_line(text, limit).replace("|", "¦") or "-"
     longest = max((len(run) for run in _BACKTICKS.findall(content)), default=0)
     fence = "`" * (longest + 1)
@@ -63,7 +63,10 @@ def render_code_span(text: str, limit: int = MAX_TEXT_LENGTH) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """Untrusted text for templates. They can count and compare it, but render it only as a code span."""
+    """Untrusted text for templates.
+
+    Templates can test it and compare it with other values, but wherever they show it, it is a Markdown code span.
+    """
 
     _raw: str
     _limit: int = MAX_TEXT_LENGTH
@@ -95,7 +98,7 @@ _ACTIVE_TEXT = re.compile(r"@(?!sha256:)|://|www\.", re.ASCII | re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Plain:
-    """Text that is shown unchanged if it is harmless, and as a code span if not.
+    """Text that is shown without markup if its characters have no meaning in Markdown, and otherwise as a code span.
 
     It is used for references, digests, and basebump's own words.
     """
@@ -114,7 +117,10 @@ class Plain:
 
 
 def truncate_list(items: Sequence[str], max_items: int) -> tuple[Text | Plain, ...]:
-    """Return the first `max_items` items (at least one), followed by the number of the others."""
+    """Return the first `max_items` of `items`, but at least one.
+
+    If there are more, a text such as `and 3 more` follows.
+    """
     shown, hidden_count = items[: max(max_items, 1)], len(items) - max(max_items, 1)
     return (*map(Text, shown), *([Plain(f"and {hidden_count} more")] if hidden_count > 0 else []))
 
@@ -124,12 +130,12 @@ _SAFE_URL = re.compile(r"https?://[A-Za-z0-9.-]+(?::[0-9]+)?(?:/[A-Za-z0-9._~%/+
 
 
 def build_link(label: str, url: str | None) -> Link | Text:
-    """Return a link to `url`, or only the label if `url` is None or not safe."""
+    """Return a Markdown link to `url`. If `url` is None or not safe (`is_safe_url`), return only the label."""
     return Link(Text(label), url) if url is not None and is_safe_url(url) else Text(label)
 
 
 def is_safe_url(text: str) -> bool:
-    """Return True if `text` is a web address that cannot close the Markdown around it."""
+    """Return True if `text` is an HTTP(S) URL without characters that could end a Markdown link or start one."""
     return _SAFE_URL.fullmatch(text) is not None
 
 
@@ -139,7 +145,7 @@ _GHSA = re.compile(r"GHSA(?:-[23456789cfghjmpqrvwx]{4}){3}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A Markdown link. Create it only with a validated address, never with an untrusted one."""
+    """A Markdown link. Only create it with a URL for which `is_safe_url` returns True."""
 
     _label: Text | Plain
     _address: str
@@ -161,7 +167,7 @@ class Link:
 
 
 def get_advisory_url(identifier: str) -> str | None:
-    """Return the URL of the public page of a CVE or GHSA; None for other identifiers."""
+    """Return the URL of the public page about a vulnerability, or None if `identifier` is neither a CVE nor a GHSA."""
     if _CVE.fullmatch(identifier):
         return f"https://nvd.nist.gov/vuln/detail/{identifier}"
     if _GHSA.fullmatch(identifier):
@@ -170,6 +176,9 @@ def get_advisory_url(identifier: str) -> str | None:
 
 
 def link_vulnerability(identifier: str) -> Link | Text:
-    """Return a link to the public page of a CVE or GHSA, or the identifier as a text if it is neither."""
+    """Return a link to the public page about a vulnerability, with its identifier as the label.
+
+    If the identifier is neither a CVE nor a GHSA, return it as a text without a link.
+    """
     url = get_advisory_url(identifier)
     return Link(Text(identifier), url) if url is not None else Text(identifier)

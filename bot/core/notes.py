@@ -12,11 +12,11 @@ MAX_NOTE_LENGTH = 300
 
 
 def add_occurrence_notes(occurrence: Occurrence, *notes: str) -> Occurrence:
-    """Return `occurrence` with additional notes. Empty notes are left out."""
+    """Return `occurrence` with `notes` added to its notes. Empty texts are left out."""
     more = tuple(filter(None, notes))
     return replace(occurrence, notes=(*occurrence.notes, *more)) if more else occurrence
 
 
 def add_image_note(tracked_image: TrackedImage, note: str) -> TrackedImage:
-    """Return `tracked_image` with an additional note about its image. An empty note is not added."""
+    """Return `tracked_image` with `note` added to its notes, or unchanged if `note` is empty."""
     return replace(tracked_image, notes=(*tracked_image.notes, note)) if note else tracked_image

@@ -1,4 +1,4 @@
-"""The transition of an update from its old digest to its new one, and the short form of a digest."""
+"""Transitions: replacements of an old digest by a new one. Also short forms of digests."""
 
 from __future__ import annotations
 
@@ -11,15 +11,18 @@ DEFAULT_PLATFORM = "linux/amd64"
 
 
 def get_first_transition(update: ImageUpdate) -> Transition:
-    """Return the transition of `update` to its first candidate."""
+    """Return the transition of `update` to its first candidate, which is the one that is proposed."""
     return build_transition(update, update.candidates[0])
 
 
 def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transition:
-    """Return the transition of `update` to `candidate`, with the platforms for which images are scanned.
+    """Return the transition of `update` from the current digest to that of `candidate`.
 
-    The platforms come from the file, or from the policy if the file names none. If neither names a platform, the images
-    are scanned on linux/amd64. If the candidate is not built for linux/amd64, they are scanned on its first platform.
+    A transition also names the platforms on which both images are scanned. They are, in this order of precedence:
+
+    - the platform that the file states
+    - the platforms in the policy
+    - linux/amd64, or the first platform of the candidate if it is not built for linux/amd64
     """
     platforms = (update.occurrence.platform,) if update.occurrence.platform else update.tracked_image.policy.platforms
     if not platforms:
@@ -34,5 +37,5 @@ def build_transition(update: ImageUpdate, candidate: UpdateCandidate) -> Transit
 
 
 def shorten_digest(digest: Digest) -> str:
-    """Return the first hexadecimal digits of `digest`, without its algorithm."""
+    """Return the first 12 hexadecimal digits of `digest`, without `sha256:`."""
     return digest.partition(":")[2][:SHORT_DIGEST_LENGTH]

@@ -1,4 +1,4 @@
-"""Image references that a change affects, determined from the changed lines of each file."""
+"""Image references that a change to a tree affects, found by the changed lines of each file."""
 
 from __future__ import annotations
 
@@ -28,14 +28,15 @@ class ChangedFile:
         self._changed_lines = sorted(changed_lines, key=_get_start)
 
     def has_changed(self, line_numbers: Iterable[int]) -> bool:
-        """Return True if at least one of the lines was changed."""
+        """Return True if the change added or modified at least one of the lines."""
         found = ((number, bisect_right(self._changed_lines, number, key=_get_start)) for number in line_numbers)
         return any(index and number in self._changed_lines[index - 1] for number, index in found)
 
     def list_lines(self, occurrence: Occurrence) -> set[int]:
-        """Return the numbers of the lines that belong to an occurrence.
+        """Return the numbers of the lines on which an image reference is written.
 
-        These are the lines of its text, tag and digest, and its related lines.
+        These are the lines of its text, of its tag and of its digest, and the `related_lines` of the construct around
+        it.
         """
         line_numbers = {occurrence.line_number, *occurrence.related_lines}
         for slot in (occurrence.digest_slot, occurrence.tag_slot):
@@ -45,10 +46,10 @@ class ChangedFile:
         return line_numbers
 
     def can_affect(self, occurrence: Occurrence) -> bool:
-        """Return True if the change may affect the value of a variable that the occurrence uses.
+        """Return True if the change may affect the value of a variable in the image reference.
 
-        In a Dockerfile, one of the changed instructions must contain the name of the variable. In other formats, any
-        change to the file counts, because a value can be many lines away from the name of its variable.
+        In a Dockerfile, this is the case if a changed instruction contains the name of the variable. In other formats,
+        any change to the file counts, because a value can be many lines away from the name of its variable.
         """
         if not occurrence.variables or not self._changed_lines:
             return False
@@ -59,7 +60,7 @@ class ChangedFile:
 
     @cached_property
     def _changed_instructions(self) -> bytes:
-        """All lines of those Dockerfile instructions that have at least one changed line."""
+        """The text of all Dockerfile instructions with a changed line. An instruction can extend over several lines."""
         changed_lines: list[bytes] = []
         instruction: list[bytes] = []
         is_changed = False
@@ -74,14 +75,15 @@ class ChangedFile:
 
 @dataclass(frozen=True, slots=True)
 class ChangedFiles:
-    """The files of a change. Files that did not change are not in `files`."""
+    """The files that a change added, modified or deleted."""
 
     files: Mapping[FilePath, ChangedFile]
 
     def is_touched(self, item: Occurrence | UnsupportedText) -> bool:
-        """Return True if the change touches the item, or may change the reference that results from it.
+        """Return True if the change modifies the text of an image reference, or may change the image that it refers to.
 
-        An unsupported text that stands for a whole file is touched by any change to that file.
+        `item` can also be a text that could not be read as a reference. If it stands for a file that could not be read
+        at all, any change to the file counts.
         """
         file = self.files.get(item.path)
         if isinstance(item, UnsupportedText):

@@ -1,4 +1,4 @@
-"""Parser of `git diff --unified=0`: finds the lines that a patch adds to or changes in each file.
+"""Parser of `git diff --unified=0`, which finds the lines that a patch adds to or changes in each file.
 
 https://git-scm.com/docs/diff-format#generate_patch_text_with_p
 """
@@ -18,9 +18,10 @@ _NO_FILE = b"/dev/null"
 
 
 def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
-    """Return the added and changed lines of each file, as ranges of line numbers in the new file (from 1).
+    """Return the added and changed lines of each file, as ranges of line numbers in the new file (counted from 1).
 
-    A deleted file has an empty tuple. The patch must have the path prefixes `a/` and `b/`, and no context lines.
+    A deleted file has no ranges. The patch must use the path prefixes `a/` and `b/`, and must not contain context
+    lines.
     """
     changed: dict[bytes, tuple[range, ...]] = {}
     old = path = b""
@@ -41,18 +42,18 @@ def parse_changed_lines(patch: bytes) -> Mapping[bytes, tuple[range, ...]]:
 
 
 def _skip_hunk(lines: Iterator[bytes], count: int) -> None:
-    """Skip `count` lines of a hunk, because such lines may look like headers.
+    r"""Advance `lines` past a hunk with `count` removed and added lines, because these could look like headers.
 
-    Remarks that git adds after a backslash (`No newline at end of file`) are skipped without being counted.
+    Git's remarks between them (`\ No newline at end of file`) are skipped, too, but do not count.
     """
     while count and (line := next(lines, None)) is not None:
         count -= not line.startswith(b"\\")
 
 
 def _parse_path(line: bytes) -> bytes:
-    """Return the path of a `--- ` or `+++ ` line, without its prefix.
+    """Return the path in a line that starts with `--- ` or `+++ `, without the prefix `a/` or `b/`.
 
-    Git quotes paths with special characters, and appends a tab to a path with a space.
+    Git quotes a path with special characters, and appends a tab to a path with spaces.
     """
     quoted = line[4:].removesuffix(b"\t")
     path = _ESCAPE.sub(_unescape, quoted[1:-1]) if quoted.startswith(b'"') else quoted

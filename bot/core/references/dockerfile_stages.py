@@ -1,4 +1,4 @@
-"""Locators of the base images in a Dockerfile, which are the images that `FROM` instructions name."""
+"""Locators (positions) of base images in a Dockerfile. Base images are the images that `FROM` instructions name."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _BASE_LOCATOR = re.compile(r"stage\[\d+\]")
 
 
 def build_base_locator(stage: int) -> str:
-    """Return the locator of the base image of a stage. Stages are counted from 0."""
+    """Return the locator of the base image of a build stage, such as `stage[0]` for the first stage."""
     return f"stage[{stage}]"
 
 
 def is_base_image(occurrence: Occurrence) -> bool:
-    """Return True if a `FROM` instruction names the image.
+    """Return True if the image is named by a `FROM` instruction.
 
-    False for images from which a Dockerfile copies or mounts files.
+    Return False for images that a Dockerfile only copies from (`COPY --from`) or mounts (`RUN --mount`).
     """
     return _BASE_LOCATOR.fullmatch(occurrence.locator) is not None

@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 def get_occurrence_key(occurrence: Occurrence) -> OccurrenceKey:
-    """Return the path, format and locator of an occurrence, which stay the same when its file is edited."""
+    """Return the key by which an image reference is found again after an edit: its path, format and locator."""
     return occurrence.path, occurrence.format, occurrence.locator
 
 
@@ -29,10 +29,9 @@ def build_edit(slot: EditSlot, value: str) -> ByteEdit:
 
 
 def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[ByteEdit]:
-    """Yield the edits that update an occurrence to a candidate.
+    """Yield the edits that write the digest, and the tag if it changes, of an update candidate into the file.
 
-    One edit writes the digest, and another one the tag if the candidate changes it. A slot that is not editable gets no
-    edit.
+    A digest or tag whose bytes are not editable gets no edit.
     """
     digest = occurrence.digest_slot if isinstance(occurrence.digest_slot, EditSlot) else None
     tag = occurrence.tag_slot if isinstance(occurrence.tag_slot, EditSlot) and candidate.tag is not None else None
@@ -49,7 +48,7 @@ def list_edits(occurrence: Occurrence, candidate: UpdateCandidate) -> Iterator[B
 
 
 def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: UpdateCandidate) -> bool:
-    """Return True if the new tag is unquoted and YAML would parse it as a number that prints differently.
+    """Return True if YAML would read the new tag as a number that prints differently, because the tag is not in quotes.
 
     For example, YAML reads `1.20` as the number 1.2.
     """
@@ -60,10 +59,10 @@ def is_misread_as_number(content: bytes, occurrence: Occurrence, candidate: Upda
 
 
 def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
-    """Return `content` with all `edits` applied. Edits that occur several times are applied once.
+    """Return `content` with all `edits` applied. An edit that is listed several times is applied once.
 
-    Raises EditError if two different edits touch the same byte, which includes insertions at the same position. Also
-    raises EditError if the content differs from the bytes that an edit expects.
+    Raises EditError if two different edits overlap, if one of them inserts directly next to the other, or if `content`
+    does not have the bytes that an edit replaces.
     """
     pieces: list[bytes] = []
     copied = 0
@@ -71,16 +70,19 @@ def apply_edits(content: bytes, edits: Iterable[ByteEdit]) -> bytes:
     for edit in sorted(set(edits), key=lambda each: (each.span, each.new)):
         start, end = edit.span.start, edit.span.end
         if last is not None and _is_touching(last, edit):
-            raise EditError(f"two different edits touch byte {start}")
+            raise EditError(f"conflicting updates: two different edits touch byte {start}")
         if not 0 <= start <= end <= len(content) or content[start:end] != edit.old:
-            raise EditError(f"expected {edit.old!r} at byte {start}: the file changed after it was read")
+            raise EditError(f"the file changed after it was read: {edit.old!r} is no longer at byte {start}")
         pieces += [content[copied:start], edit.new]
         copied, last = end, edit
     return b"".join([*pieces, content[copied:]])
 
 
 def _is_touching(first: ByteEdit, second: ByteEdit) -> bool:
-    """Return True if two different edits touch each other. `first` must not start after `second`."""
+    """Return True if two different edits overlap, or if one of them inserts directly at the border of the other.
+
+    The edits must be in the order of their start positions.
+    """
     if second.span.start < first.span.end:
         return True
     is_insertion = first.span.start == first.span.end or second.span.start == second.span.end
@@ -93,11 +95,10 @@ def has_only_planned_changes(
     planned_digests: Mapping[OccurrenceKey, Digest],
     planned_tags: Mapping[OccurrenceKey, str] = MappingProxyType({}),
 ) -> bool:
-    """Return True if an edit changed exactly the planned digests and tags.
+    """Return True if an edit changed the planned digests and tags, and nothing else about the references in the file.
 
-    `old_references` and `new_references` are the references extracted before and after the edit. Each reference in
-    `planned_digests` must have its new digest, each one in `planned_tags` its new tag, and everything else must be
-    equal.
+    `old_references` were extracted before the edit, `new_references` after it. `planned_digests` and `planned_tags`
+    contain the new values by the key of the reference.
     """
     expected = _index_references(old_references)
     for identity, digest in planned_digests.items():
@@ -109,9 +110,10 @@ def has_only_planned_changes(
 
 
 def _index_references(items: Iterable[Occurrence | UnsupportedText]) -> dict[object, ImageReference | int]:
-    """Return all references by their key, and the number of equal unsupported texts by their content.
+    """Return the references by their key, so that the states before and after an edit can be compared.
 
-    Unsupported texts have no key, and an edit may move them to another line.
+    Unsupported texts have no key, and an edit may move them to another line. The result contains the number of texts
+    with equal content instead.
     """
     references: dict[object, ImageReference | int] = {}
     texts: Counter[object] = Counter()

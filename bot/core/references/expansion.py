@@ -1,4 +1,9 @@
-"""Expansion of variables in image references, which also records the bytes that each part of a reference comes from."""
+"""Expansion of the variables in an image reference, such as `nginx:${TAG:-1.25}`.
+
+An edit must write a new tag or digest to the place where it comes from, such as a value in an `.env` file. So the
+expansion records for each part of the resulting text which bytes of which file it comes from. The end of a reference is
+important, because a missing digest is added there.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +31,7 @@ MAX_VARIABLES = 20
 
 @dataclass(frozen=True, slots=True)
 class TextRun:
-    """A run of characters in an expanded text that all come from one position in a file."""
+    """A part of an expanded text that comes from one continuous range of bytes in a file."""
 
     text: str
     span: Span | None
@@ -37,7 +42,7 @@ class TextRun:
 
 @dataclass(frozen=True, slots=True)
 class VariableRun:
-    """The range of characters in an expanded text that replaced a variable."""
+    """The range of characters that a variable became in an expanded text."""
 
     start: int
     end: int
@@ -73,10 +78,10 @@ ExpandedValues = Mapping[str, ExpandedText]
 def expand_text(
     text: InterpolatedText, values: ExpandedValues, assignment: EnvironmentVariable | None = None
 ) -> ExpandedText:
-    """Replace the variables in `text`, as Docker Compose does (template/template.go).
+    """Replace the variables in `text` in the same way as Docker Compose (template/template.go).
 
-    If `text` is the value of a variable in an `.env` file, `assignment` is the assignment of this variable. If the
-    result exceeds a limit, its variables count as missing.
+    If `text` is a value in an `.env` file, `assignment` is the line with this value. If the result is too long, the
+    variables count as missing.
     """
     runs: list[TextRun] = []
     variable_runs: list[VariableRun] = []
@@ -105,7 +110,7 @@ def expand_text(
 
 
 def list_variables(text: InterpolatedText) -> Iterator[str]:
-    """Yield each variable that `text` uses, once for each use. Variables in defaults are included."""
+    """Yield the name of each variable in `text`, once for each use. Variables in defaults are included."""
     for part in text:
         if isinstance(part, VariableUse):
             yield part.variable
@@ -128,7 +133,7 @@ def _replace_variable(use: VariableUse, values: ExpandedValues, assignment: Envi
 
 @dataclass(frozen=True, slots=True)
 class WrittenReference:
-    """An image reference that results from an expanded text, with the bytes of its digest and tag."""
+    """An image reference that was written with variables, and the bytes in which its digest and tag are written."""
 
     path: FilePath
     """The file that contains the text."""
@@ -137,19 +142,19 @@ class WrittenReference:
 
     @property
     def assignment(self) -> EnvironmentVariable | None:
-        """The assignment whose value contains the end of the reference.
+        """The `.env` variable whose value contains the end of the reference.
 
-        None if the end is in the text itself or in a default.
+        None if the end is written in the image's own text, for example as a default.
         """
         return self.expanded.runs[-1].assignment
 
     @property
     def digest(self) -> EditSlot | NotEditable:
-        """The slot of the digest.
+        """The bytes of the digest, or the end of the reference if it has no digest.
 
-        If there is no digest, the slot is the position after the end of the reference. The digest is not editable if
-        the tag depends on a variable that does not supply the end of the reference. Such a digest would stay the same
-        when a user overrides the variable.
+        A digest cannot be added if the tag depends on a variable before the end of the reference, as in
+        `nginx:${TAG}-alpine`. When a user sets another value for this variable, the digest would still be that of the
+        old tag.
         """
         digest = self.reference.digest
         length = len(self.expanded.text)
@@ -165,7 +170,7 @@ class WrittenReference:
 
     @property
     def tag(self) -> EditSlot | NotEditable:
-        """The slot of the tag. It is only editable if it is in the same file as the end of the reference."""
+        """The bytes of the tag. The tag is not editable if it is in another file than the end of the reference."""
         start = len(self.reference.name)
         end = start + len(f":{self.reference.tag}" if self.reference.tag else "")
         if any(use.start == use.end and start <= use.start <= end for use in self.expanded.variable_runs):
@@ -173,9 +178,11 @@ class WrittenReference:
         return self._find_slot(start + 1, end) if self.reference.tag else self._find_slot(start, end, b":")
 
     def _is_tag_frozen_by_digest(self, length: int) -> bool:
-        """Return True if a variable affects the tag without supplying the end of the reference.
+        """Return True if a digest at the end of the reference would make a variable in the tag ineffective.
 
-        This includes an empty variable at the end, because a value for it would lengthen the tag.
+        `length` is the length of the reference. The result is False if the variable supplies the end of the reference,
+        because the digest is then part of its value. The result is True for an empty variable at the end, because a
+        value for it would change the tag.
         """
         name_end = len(self.reference.name)
         return any(
@@ -184,10 +191,10 @@ class WrittenReference:
         )
 
     def _find_slot(self, start: int, end: int, before: bytes = b"") -> EditSlot | NotEditable:
-        """Return the slot for a range of characters.
+        """Return the bytes from which the characters from `start` to `end` come.
 
-        It is editable if a single run contains the range, and this run is in the file that has the end of the
-        reference.
+        They are not editable if they come from several places, or from another file than the end of the reference.
+        `before` is text to insert in front of a new value.
         """
         at = 0
         for piece in self.expanded.runs:
@@ -207,7 +214,7 @@ class WrittenReference:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedInterpolation:
-    """An image that is written with variables, and the reference or unsupported text that it resolves to."""
+    """An image that is written with variables, and the result of replacing them: a reference or an unsupported text."""
 
     source: InterpolatedImage
     item: Occurrence | UnsupportedText
@@ -217,15 +224,16 @@ class ResolvedInterpolation:
 
     @property
     def tag_ref(self) -> TagRef | None:
-        """The tag that the image refers to, `latest` if it has none. None if the image could not be resolved."""
+        """The image's repository and tag (`latest` if it has none). None if the variables could not be replaced."""
         return self.item.reference.to_tag_ref(default_tag="latest") if isinstance(self.item, Occurrence) else None
 
 
 def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> ResolvedInterpolation:
-    """Resolve an image with the given values.
+    """Replace the variables in an image by `values`, and parse the result.
 
-    The occurrence has the path of the image, but its slots are at the end of the reference, which can be in another
-    file. If a variable has no value or the result is not a valid reference, the image becomes an unsupported text.
+    The resulting occurrence has the path of the image's file, but its digest and tag are edited where the end of the
+    reference is written, which can be in an `.env` file. If a variable has no value, or the result is not a valid
+    reference, the image becomes an unsupported text.
     """
     expanded = expand_text(source.text, values)
     variables = tuple(dict.fromkeys(islice(list_variables(source.text), MAX_VARIABLES)))
@@ -256,9 +264,9 @@ def resolve_interpolated(source: InterpolatedImage, values: ExpandedValues) -> R
 
 
 def find_shared_variables(images: Sequence[ResolvedInterpolation]) -> set[str]:
-    """Return the variables that cannot be changed for one image alone.
+    """Return the variables whose values must not be changed, because other images or other parts of an image use them.
 
-    Such a variable is used by images with different tags, or somewhere other than at the end of an image reference.
+    A variable is not shared if it is always the end of an image reference, and only of references to the same tag.
     """
     shared: set[str] = set()
     tags_by_variable: dict[str, set[TagRef | None]] = defaultdict(set)

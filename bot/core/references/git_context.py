@@ -38,10 +38,10 @@ class GitContext:
     folder: FilePath
 
     def get_folder_in(self, host: str, repository: str, branch: str) -> FilePath | None:
-        """Return the folder if the context is on the default branch of that repository, or None if it is not.
+        """Return the folder if the build context is in the given repository and on its default branch, otherwise None.
 
-        `branch` is the default branch. Hosts and repository names are compared without regard to case, because forges
-        ignore it.
+        `host` and `repository` identify the repository, and `branch` is its default branch. Upper and lower case are
+        not distinguished in hosts and repository names, because forges do not distinguish them either.
         """
         is_same_repository = (self.host, self.repository) == (host.lower(), repository.lower())
         return self.folder if is_same_repository and self.reference in {None, branch} else None
@@ -50,7 +50,7 @@ class GitContext:
 def parse_context(text: str) -> GitContext | None:
     """Parse the URL of a build context.
 
-    Return None if the text is too long or not the URL of a git repository, or if its folder is outside of the
+    Return None if the text is not the URL of a git repository, is too long, or names a folder outside of the
     repository.
     """
     if len(text) > MAX_CONTEXT_LENGTH:

@@ -20,16 +20,19 @@ _UNTIL = re.compile(r"until=(\d{4}-\d{2}-\d{2})(?!\S)\s*(.*)", re.ASCII)
 
 
 def split_commented_lines(content: bytes) -> Sequence[bytes] | None:
-    """Return the lines of a file that may contain an ignore comment; None if the file contains none."""
+    """Return the lines of a file in which to search for ignore comments, or None if the file cannot contain any."""
     return content.split(b"\n") if b"basebump:" in content else None
 
 
 def find_comment(lines: Sequence[bytes], line_numbers: Sequence[int], *, at_line_end: bool) -> IgnoreComment | None:
-    """Return the ignore comment for a reference, or None if it has none.
+    """Return the ignore comment for an image reference, or None if there is no such comment.
 
-    `line_numbers` are the lines of the reference, counted from 1. The comment must be in the comment block directly
-    above one of the lines. With `at_line_end`, it may also be at the end of the line itself. It may then also be above
-    the parent key, if the line is the first one below that key (`image:` below the name of a service).
+    `line_numbers` are the lines of the reference, counted from 1. These places are searched:
+
+    - the comment block directly above each line
+    - the end of each line, if `at_line_end` is True
+    - the comment block above the parent key, if `at_line_end` is True and the line follows directly below that key, as
+      `image:` often follows the name of a service
     """
     for line_number in line_numbers:
         for number in _list_comment_lines(lines, line_number, at_line_end=at_line_end):
@@ -53,7 +56,7 @@ def _list_comment_lines(lines: Sequence[bytes], line_number: int, *, at_line_end
 
 
 def _is_first_below(above: bytes, line: bytes) -> bool:
-    """Return True if `above` contains only a key, and `line` is indented more than it."""
+    """Return True if the line `above` contains only a key, and `line` is indented below it."""
     return _KEY.fullmatch(above) is not None and _get_indentation(line) > _get_indentation(above)
 
 
@@ -62,9 +65,9 @@ def _get_indentation(line: bytes) -> int:
 
 
 def _parse_comment(line_number: int, text: str) -> IgnoreComment:
-    """Parse the text after `ignore`.
+    """Parse the rest of an ignore comment: `until=DATE` and a reason, which are both optional.
 
-    If its date is invalid, the comment never expires, and the date remains part of the reason.
+    If the date is invalid, it becomes part of the reason, and the comment never expires.
     """
     match = _UNTIL.match(text)
     if match is not None:

@@ -1,6 +1,7 @@
-"""Locking and unlocking of edit slots.
+"""Locking and unlocking of the digest and the tag of an image reference. A locked value is not written (`NotEditable`).
 
-Facts from other files lock the slots of a reference. A rule can unlock a slot again if its reason is only a warning.
+A value is locked when another file shows that writing it would have no effect or would do harm. Some reasons are only
+warnings: a rule in the config can list them in `allow`, so that the value is unlocked.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ skip a reference (see `assign_to_other_bot`)."""
 
 
 def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool = True) -> Occurrence:
-    """Return `occurrence` with both slots locked for `reason`.
+    """Lock the digest and the tag of `occurrence` for `reason`. Pass `is_certain=False` if the reason only may apply.
 
-    If `reason` is a warning, a rule can unlock the slots again. A slot that is already locked for a reason that no rule
-    can override keeps that reason.
+    If `reason` is a warning, rules can unlock the values again. A value that is already locked for a reason other than
+    a warning keeps this reason. A warning never replaces an earlier reason.
     """
     digest, tag = (
         _lock_slot(slot, reason, is_certain=is_certain) for slot in (occurrence.digest_slot, occurrence.tag_slot)
@@ -33,12 +34,11 @@ def lock_occurrence(occurrence: Occurrence, reason: Reason, *, is_certain: bool 
 
 
 def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) -> Occurrence:
-    """Lock `occurrence` because another bot updates it.
+    """Lock the digest and the tag of `occurrence` because the bot `bot` (such as Renovate) updates them.
 
-    A rule can override this with `allow: [other-writer]`. The new reason takes precedence over the warnings that a slot
-    already has, and a rule has to allow those as well. Slots that no rule can unlock stay unchanged. If both slots are
-    such slots, the occurrence is returned unchanged. `config_location` names the config that makes `bot` update the
-    reference, for a note.
+    Rules can unlock them with `allow: [other-writer]`, but must then also allow all earlier warnings. A value that is
+    locked for a reason other than a warning stays as it is. A note names `config_location`, the place in the bot's
+    config. If neither value changes, no note is added.
     """
     digest, tag = map(_assign_slot, (occurrence.digest_slot, occurrence.tag_slot))
     if (digest, tag) == (occurrence.digest_slot, occurrence.tag_slot):
@@ -50,7 +50,7 @@ def assign_to_other_bot(occurrence: Occurrence, bot: str, config_location: str) 
 def lock_references_if(
     references: ExtractedReferences, reason: Reason, should_lock: Callable[[Occurrence], bool]
 ) -> ExtractedReferences:
-    """Return `references` with those occurrences locked for which `should_lock` returns True."""
+    """Lock each image reference for which `should_lock` returns True."""
     return tuple(
         lock_occurrence(reference, reason)
         if isinstance(reference, Occurrence) and should_lock(reference)
@@ -60,7 +60,7 @@ def lock_references_if(
 
 
 def unlock_allowed(occurrence: Occurrence, reasons: Collection[Reason]) -> Occurrence:
-    """Return `occurrence` with each slot unlocked whose warnings are all in `reasons`."""
+    """Unlock the digest and the tag of `occurrence` if they are locked only for warnings that are in `reasons`."""
     return replace(
         occurrence,
         digest_slot=_unlock_slot(occurrence.digest_slot, reasons),

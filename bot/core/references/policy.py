@@ -22,7 +22,7 @@ _UPDATE_MODES_BY_RANGE = (UpdateMode.NONE, UpdateMode.DIGEST, UpdateMode.PATCH, 
 
 @dataclass(frozen=True, slots=True)
 class RuleTarget:
-    """The properties of an image reference that rules can match."""
+    """The properties of an image reference that rules are matched against."""
 
     occurrence: Occurrence
     role: Role
@@ -33,8 +33,8 @@ class RuleTarget:
 def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Policy:
     """Return the policy for an image reference. Keys that no matching rule sets have their defaults.
 
-    The rules in the repository's own file are evaluated in the same way, starting from the operator's result. The two
-    results are then merged.
+    First, the rules of the operator's config are evaluated. The rules in the repository's own file can then only change
+    the result within limits (see `_combine_policies`).
     """
     policy = _evaluate_rules(
         [rule for rule in policy_config.rules if _is_rule_match(rule.match, rule_target)], Policy()
@@ -44,7 +44,10 @@ def evaluate_policy(policy_config: PolicyConfig, rule_target: RuleTarget) -> Pol
 
 
 def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
-    """Return a policy with each key from the first rule that sets it, or from `default` if no rule does."""
+    """Return a policy in which each key has the value from the first of `rules` that sets it.
+
+    A key that no rule sets has its value from `default`.
+    """
     keys: dict[str, Any] = {}
     for rule in reversed(rules):
         keys |= rule.keys
@@ -52,10 +55,12 @@ def _evaluate_rules(rules: Sequence[PolicyRule], default: Policy) -> Policy:
 
 
 def _combine_policies(policy: Policy, repository_policy: Policy) -> Policy:
-    """Combine the operator's policy with that of the repository's own file, key by key.
+    """Combine the operator's policy with that of the repository's own file.
 
-    The result is never less strict than the operator's policy. If the policy is mandatory, the repository can only
-    influence how an update is proposed, not whether or when.
+    The result is never less strict than the former.
+
+    Each key has its own method (`CombineMode`), such as the longer of two minimum ages. If the operator's policy is
+    mandatory, keys that could stop or delay an update are not taken from the repository's file.
     """
     combined = {
         name: _combine_values(key.combine_mode, getattr(policy, name), getattr(repository_policy, name))
@@ -85,7 +90,7 @@ def _combine_values(combine_mode: CombineMode, operator: Any, repository: Any) -
 
 
 def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[IntroducedLimit, ...]:
-    """Return the lowest limit for each severity."""
+    """Return one limit for each severity: the lowest number of vulnerabilities that an update may introduce."""
     strictest: dict[Severity, IntroducedLimit] = {}
     for each in sorted(allowances, key=lambda each: (-each.severity, each.maximum)):
         strictest.setdefault(each.severity, each)
@@ -93,10 +98,10 @@ def _select_strictest(allowances: Iterable[IntroducedLimit]) -> tuple[Introduced
 
 
 def determine_role(policy_config: PolicyConfig, occurrence: Occurrence) -> Role:
-    """Return the role of an image reference.
+    """Return the role of an image reference, which depends on the format of the file.
 
-    This is the role that the format of the file implies. However, a third-party image has the role `own` if one of the
-    operator's `own` globs matches its repository.
+    An image with the role `third-party` gets the role `own` instead if its repository matches the operator's `own`
+    globs.
     """
     if occurrence.role is Role.THIRD_PARTY and _is_any_match(
         policy_config.own_globs or (), occurrence.reference.repository
@@ -126,10 +131,10 @@ def _is_any_match(globs: tuple[str, ...], value: str) -> bool:
 
 
 def is_ignored_image(policy_config: PolicyConfig, repository: str) -> bool:
-    """Return True if a canonical repository is one of the operator's own, or if a rule ignores it.
+    """Return True if a repository is never updated, because it is the operator's own or because a rule ignores it.
 
-    Only rules that match by image and nothing else are considered. The first one that matches `repository` and sets
-    `ignore` decides, even if it sets `ignore: false`.
+    `repository` is a canonical name such as `docker.io/library/nginx`. Only rules that match nothing but images are
+    considered. The first of them that matches `repository` and sets `ignore` decides, also if it sets `ignore: false`.
     """
     if any(is_glob_match(glob, repository) for glob in policy_config.own_globs or ()):
         return True

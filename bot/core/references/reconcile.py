@@ -1,4 +1,7 @@
-"""Conflicts between image references that share the bytes of a digest, so that they can only be updated together."""
+"""Conflicts between image references whose digest is written in the same bytes, for example with a YAML anchor.
+
+Such references can only be updated together, to the same digest.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,9 @@ _DigestBytes = tuple[FilePath, Span]
 
 
 def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
-    """Replace conflicting updates by `SkippedReference` decisions.
+    """Replace each conflicting update with a `SkippedReference`.
 
-    An update conflicts if another reference shares its digest's bytes, and is not updated or is updated to another
+    Two references conflict if their digest is written in the same bytes, and they are not both updated to the same
     digest.
     """
     digests_by_bytes: dict[_DigestBytes, set[Digest | None]] = defaultdict(set)
@@ -30,9 +33,9 @@ def reconcile_decisions(decisions: Sequence[Decision]) -> tuple[Decision, ...]:
 
 
 def find_sharing_with_skipped(decisions: Sequence[Decision]) -> frozenset[Occurrence]:
-    """Return the references that share the bytes of their digest with a skipped reference.
+    """Return the references whose digest is written in the same bytes as that of a skipped reference.
 
-    They cannot be updated, whatever the registry returns for them.
+    An update of them would change the skipped reference, too, so the registry need not be asked about them.
     """
     skipped_bytes = {_get_digest_bytes(each.occurrence) for each in decisions if isinstance(each, SkippedReference)} - {
         None

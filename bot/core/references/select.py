@@ -34,9 +34,10 @@ class RepositoryBranch:
 def select_reference(
     policy_config: PolicyConfig, repository_branch: RepositoryBranch, occurrence: Occurrence, today: date
 ) -> TrackedImage | SkippedReference:
-    """Return the tag and the policy of an image reference, or the first reason to skip it.
+    """Return the tag and the policy of an image reference that should be updated, or the reason to skip the reference.
 
-    Whether its registry may be contacted is not checked here, but by `skip_unknown_registry`.
+    If several reasons apply, the first one in a fixed order is returned. Ignore comments expire by the date `today`.
+    This function does not check whether the registry may be contacted (see `skip_unknown_registry`).
     """
     role = determine_role(policy_config, occurrence)
     policy = evaluate_policy(
@@ -68,7 +69,10 @@ def is_known_registry(policy_config: PolicyConfig, host: str) -> bool:
 def skip_unknown_registry(
     policy_config: PolicyConfig, selection: TrackedImage | SkippedReference
 ) -> TrackedImage | SkippedReference:
-    """Skip a selected reference if its registry is unknown, because basebump must not contact it."""
+    """Skip a reference if its registry is not known, because basebump only contacts known registries.
+
+    A `SkippedReference` is returned unchanged.
+    """
     if isinstance(selection, TrackedImage) and not is_known_registry(policy_config, selection.tag_ref.host):
         return SkippedReference(selection.occurrence, Reason.UNKNOWN_REGISTRY, selection)
     return selection

@@ -1,4 +1,7 @@
-"""Application of cross-file facts, which are statements in one file about image references in other files."""
+"""Cross-file facts: statements in one file that affect image references in other files, such as a Renovate config.
+
+Each function that applies such facts (a relation) changes, locks or annotates the references of the whole tree.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:  # not imported at run time, because most small trees have no 
 def apply_cross_file_facts(
     references_by_file: Iterable[ExtractedReferences], facts: Sequence[CrossFileFact]
 ) -> ExtractedReferences:
-    """Apply all cross-file facts to the references of a tree, and sort the references by path and line."""
+    """Apply all cross-file facts to the references of a tree. The result is sorted by path and line."""
     references: ExtractedReferences = tuple(
         reference for file_references in references_by_file for reference in file_references
     )
@@ -26,7 +29,7 @@ def apply_cross_file_facts(
 
 
 def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the functions that apply facts of these types, in the order in which they must run."""
+    """Yield the functions that apply facts of the given types, in the order in which they must run."""
     from bot.model import cross_file
 
     if cross_file.InterpolatedImage in fact_types:
@@ -67,9 +70,9 @@ def _list_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Rel
 
 
 def _list_bot_relations(fact_types: Collection[type[CrossFileFact]]) -> Iterator[Relation]:
-    """Yield the functions for facts about other bots.
+    """Yield the functions that lock references which other bots update.
 
-    They run last, because they take precedence over all other reasons.
+    They run last, because their lock takes precedence over the warnings that the other functions set.
     """
     from bot.model import cross_file
 

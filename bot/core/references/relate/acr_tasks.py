@@ -1,8 +1,9 @@
-"""Dockerfiles that tasks of Azure Container Registry (ACR) build.
+"""Dockerfiles that tasks of Azure Container Registry (ACR) build. Base images in them are not pinned.
 
-Such a task runs again when the tag of a base image changes, but not if the Dockerfile pins the base image to a digest:
-https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images. Base images are
-determined as in scan/dependencies.go of https://github.com/Azure/acr-builder.
+A task builds an image again when the tag of its base image changes, but not if the Dockerfile pins the base image to a
+digest. A digest from basebump would therefore stop these builds:
+https://learn.microsoft.com/en-us/azure/container-registry/container-registry-tasks-base-images. The base images of a
+Dockerfile are determined in the same way as in scan/dependencies.go of https://github.com/Azure/acr-builder.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ _WATCHED_HOSTS = frozenset({"docker.io", "mcr.microsoft.com"})
 
 @dataclass(frozen=True, slots=True)
 class _TaskDockerfile:
-    """A Dockerfile that an ACR task builds."""
+    """A Dockerfile that an ACR task builds, and the build arguments that the task sets."""
 
     dockerfile: FilePath
     task: str
@@ -37,11 +38,11 @@ class _TaskDockerfile:
 
 
 def lock_task_base_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock base images without a digest in Dockerfiles that ACR tasks build.
+    """Lock the digests of base images that ACR tasks watch, so that basebump does not pin them.
 
-    Base images with a digest get a note. Whether a task watches the last stage or all stages is set in Azure, so the
-    base images of all stages are locked. If basebump cannot find out whether a task builds a Dockerfile, its base
-    images are locked as well.
+    - Base images that already have a digest only get a note.
+    - The base images of all stages are locked, because a setting in Azure determines which stages a task watches.
+    - If it is unknown whether a task builds a Dockerfile, its base images are locked as well.
     """
     dockerfiles = list(_list_dockerfiles(facts, {reference.path for reference in references}))
     doubts = [fact for fact in facts if isinstance(fact, PossibleTaskBuild)]
@@ -78,10 +79,10 @@ def _list_dockerfiles(
 
 
 def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath]) -> FilePath | None:
-    """Return the Dockerfile that a task builds, or None if no parent folder of the task contains it.
+    """Return the path of the Dockerfile that a task builds, or None if the tree does not contain it.
 
-    The folder in which a task runs is set when the task is started, and contains the task's file. The nearest parent
-    folder that contains the Dockerfile is assumed.
+    A task names the Dockerfile relative to the folder in which it runs. This folder is only known when the task is
+    started, but it contains the task's file. So the nearest parent folder that has such a Dockerfile is used.
     """
     folders = reversed(tuple(list_folders_and_path(build.path)))
     return next(
@@ -90,9 +91,9 @@ def _find_dockerfile(build: TaskFileBuild, existing_paths: Collection[FilePath])
 
 
 def _can_start_task(occurrence: Occurrence) -> bool:
-    """Return True if a task may watch the occurrence.
+    """Return True if a newer image can start an ACR task: a base image in a registry that tasks watch.
 
-    Tasks do not watch images from which a Dockerfile only copies or mounts files.
+    Images that a Dockerfile only copies from or mounts do not start a task.
     """
     host = occurrence.reference.host
     return is_base_image(occurrence) and (host in _WATCHED_HOSTS or is_acr(host))

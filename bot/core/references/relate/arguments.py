@@ -1,4 +1,4 @@
-"""Build arguments that a build file sets, so that the defaults in the Dockerfile are not used."""
+"""Notes about build arguments: when a build file sets an argument, the default in the Dockerfile is not used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bot.model.source import FilePath
 
 @dataclass(frozen=True, slots=True)
 class ArgumentSetting:
-    """A build file's setting of a build argument for one Dockerfile."""
+    """The setting of a build argument for a Dockerfile, in a file such as a bake or Skaffold file."""
 
     origin: str
     """The file and line of the setting, for notes: `acb.yaml:3`."""
@@ -22,7 +22,7 @@ class ArgumentSetting:
 
 
 def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Add a note to each reference in a Dockerfile that uses a build argument which a build file sets."""
+    """Add a note to each image reference in a Dockerfile that depends on a build argument set in a build file."""
     return add_setting_notes(
         references,
         (
@@ -34,7 +34,7 @@ def add_argument_notes(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def add_setting_notes(references: ExtractedReferences, settings: Iterable[ArgumentSetting]) -> ExtractedReferences:
-    """Add a note to each reference in a Dockerfile that uses one of the build arguments in `settings`."""
+    """Add a note to each image reference in a Dockerfile that depends on one of the build arguments in `settings`."""
     settings_by_argument: dict[tuple[FilePath, str], list[ArgumentSetting]] = defaultdict(list)
     for setting in settings:
         settings_by_argument[setting.dockerfile, setting.argument].append(setting)

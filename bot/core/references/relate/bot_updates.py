@@ -1,4 +1,4 @@
-"""The types of updates that another bot can find for an image, derived from the image's tag and digest."""
+"""The types of updates (`major`, `digest`, …) that another bot may find for an image, by the image's tag and digest."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ _FLOATING = frozenset({"latest", "stable", "oldstable", "testing", "unstable", "
 
 
 def list_version_updates(reference: ImageReference, *, knows_codenames: bool) -> frozenset[BotUpdateType]:
-    """Return the types of updates from the tag of `reference` to another tag.
+    """Return the types of updates that can change the tag of `reference` to another tag.
 
-    The result is empty if the tag has no version. An update keeps the number of version parts, so `3.12` has no patch
-    updates. If the tag contains digits but does not begin with a version, all types are possible. `knows_codenames`
-    says whether the bot can order the codenames of Debian and Ubuntu.
+    - A tag that begins with a version gets a version with equally many parts. So `3.12` can have `major` and `minor`
+      updates, but no `patch` updates.
+    - A tag with digits that does not begin with a version can have updates of all three types.
+    - A codename of Debian or Ubuntu, such as `bookworm`, can have `major` updates if the bot supports them
+      (`knows_codenames`).
+    - Other tags, such as `latest`, have no updates.
     """
     tag = reference.tag or ""
     match = _VERSION.match(tag)
@@ -34,9 +37,9 @@ def list_version_updates(reference: ImageReference, *, knows_codenames: bool) ->
 
 
 def list_digest_updates(reference: ImageReference, *, adds_digests: bool) -> frozenset[BotUpdateType]:
-    """Return the types of digest updates that are possible for `reference`.
+    """Return the type of update that changes only the digest of `reference`.
 
-    The result is empty if `reference` has no digest and the bot does not add one (`adds_digests`).
+    The result is empty if `reference` has no digest, unless the bot adds missing digests (`adds_digests`).
     """
     if reference.digest is not None:
         return frozenset({BotUpdateType.DIGEST})

@@ -1,4 +1,4 @@
-"""Images that a build tool builds itself. No registry has updates for them."""
+"""Images that a build tool builds locally. basebump does not look for updates of them in a registry."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from bot.model.vocabulary import Reason
 
 
 def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each reference to an image that a build tool builds, in the files that this tool deploys.
+    """Lock each reference to an image that a build tool builds, in the files that the same tool deploys.
 
-    In other files the same name is an ordinary image: an example elsewhere in the tree may build its own `nginx`.
+    In all other files, the name is that of an ordinary image. For example, if an example folder builds an image with
+    the name `nginx`, other folders still mean the public image.
     """
     outputs = [fact for fact in facts if isinstance(fact, BuildOutput)]
     if not outputs:
@@ -41,7 +42,7 @@ def lock_build_outputs(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 class _OutputNames:
-    """The names of the built images, by the paths in which the names stand for these images."""
+    """The names of the images that build tools build, and the files and folders in which a name means such an image."""
 
     def __init__(self, outputs: Iterable[BuildOutput]) -> None:
         built_in: dict[FilePath, set[str]] = defaultdict(set)

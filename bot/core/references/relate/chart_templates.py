@@ -1,4 +1,11 @@
-"""Tags in Helm values. The templates of a chart determine whether a digest may be appended to such a tag."""
+"""Tags in the values of Helm charts. The templates of a chart determine whether a digest may be appended to a tag.
+
+A value such as `tag: 1.25@sha256:…` works if the templates write it only at the end of an image reference. It breaks
+the chart if they also write it into a label. So this module traces how the templates use each value, including the
+named templates that they include.
+
+A *value path* is the list of keys that leads from a template's data to a value: `("Values", "image", "tag")`.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +51,11 @@ _UNKNOWN_USE: frozenset[_ValuePathUse] = frozenset({((), ValueUse.UNKNOWN)})
 
 
 def unlock_templated_digests(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Unlock each digest whose tag the chart's templates use only at the end of image references.
+    """Unlock the digest of each image whose tag is only used at the end of image references in the chart's templates.
 
-    If the templates also use the tag in other places, the reason becomes `tag-is-label`. If they do not use the tag, or
-    if its use cannot be followed, the reason stays the same. A digest that templates write after `sha256:` is locked,
-    because its value does not contain the algorithm, and no registry uses such digests.
+    If the templates use the tag in other ways, too, the reason for the lock becomes `tag-is-label`. If they do not use
+    the tag, or the use cannot be determined, the reason stays the same. If the templates write a digest after a literal
+    `sha256:`, it is locked, because its value lacks the algorithm, and registries use no such digests.
     """
     templates = [fact for fact in facts if isinstance(fact, ChartTemplate)]
     if not templates:
@@ -70,15 +77,16 @@ _ChartDigestBytes = tuple[FilePath, Span | None]
 
 
 def _get_digest_bytes(occurrence: Occurrence) -> _ChartDigestBytes:
-    """Return the file and the bytes of the digest. A YAML anchor and its aliases share these bytes."""
+    """Return the file and the byte range of the digest, which is the same for references that share a YAML anchor."""
     slot = occurrence.digest_slot.slot if isinstance(occurrence.digest_slot, NotEditable) else occurrence.digest_slot
     return occurrence.path, slot.span if slot is not None else None
 
 
 def _is_decided_by_chart(occurrence: Occurrence) -> bool:
-    """Return True if the templates of the chart decide whether the digest is editable.
+    """Return True if the chart's templates determine whether the digest can be edited.
 
-    This is the case if the digest has a path in the chart's values, and no other reason locks it.
+    This is the case if the reference is a chart value, and the digest is locked for no other reason than
+    `chart-unknown`.
     """
     can_be_decided = (
         isinstance(occurrence.digest_slot, EditSlot) or occurrence.digest_slot.reason is Reason.CHART_UNKNOWN
@@ -87,10 +95,10 @@ def _is_decided_by_chart(occurrence: Occurrence) -> bool:
 
 
 def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collection[str]) -> Occurrence:
-    """Lock or unlock an occurrence, depending on the uses of all `values` that share its bytes.
+    """Lock or unlock the digest of an occurrence by the use of its chart values in templates.
 
-    `values` are paths in the values of the occurrence's chart. The occurrence stays unchanged if it belongs to no
-    chart.
+    `values` are the dotted paths of all chart values that are written in the same bytes: `image.tag`. An occurrence
+    that does not belong to a chart is returned unchanged.
     """
     chart = charts.find_chart(occurrence.path)
     if chart is None:
@@ -113,7 +121,7 @@ def _apply_uses(occurrence: Occurrence, charts: _TemplateIndex, values: Collecti
 
 
 class _TemplateIndex:
-    """The templates of all charts in a tree, by the folder of their chart."""
+    """The templates of all charts in a tree, by the folder of the chart."""
 
     def __init__(self, templates: Sequence[ChartTemplate]) -> None:
         self._templates: dict[str, list[ChartTemplate]] = defaultdict(list)
@@ -137,9 +145,9 @@ class _TemplateIndex:
                 self._templates[chart].append(template)
 
     def find_chart(self, path: FilePath) -> str | None:
-        """Return the folder of the chart that a values file belongs to; None if it belongs to no chart.
+        """Return the folder of the chart to which a values file belongs, or None if it does not belong to a chart.
 
-        This is the nearest parent folder with templates. The search does not go beyond a `charts` folder.
+        A chart is a folder with templates. The nearest parent folder is used, but none above a `charts` folder.
         """
         folder = dirname(path)
         while folder not in self._templates:
@@ -152,7 +160,10 @@ class _TemplateIndex:
         return self._named_templates.get((chart, name), ()) or self._named_templates.get((_ALL_CHARTS, name), ())
 
     def get_uses(self, chart: str, value: str) -> set[ValueUse]:
-        """Return all uses of a value by the templates of a chart and of its subcharts."""
+        """Return the uses of one of a chart's values in the templates of the chart and of its subcharts.
+
+        `value` is the dotted path of the value, such as `image.tag`.
+        """
         if chart not in self._value_uses:
             self._value_uses[chart] = _ValueUses()
             for path, use in self._list_uses(chart, 0):
@@ -171,7 +182,10 @@ class _TemplateIndex:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder whose `templates` subfolder contains the file, directly or further down."""
+    """Yield each folder that may be the chart of a template.
+
+    For `web/templates/a/templates/b.yaml`, these are `web` and `web/templates/a`.
+    """
     whole = f"/{path}"
     at = whole.find(_TEMPLATES)
     while at >= 0:
@@ -181,7 +195,10 @@ def _list_chart_folders(path: FilePath) -> Iterator[str]:
 
 @dataclass(slots=True)
 class _ValueUses:
-    """The uses of the values of a chart, as a tree of keys."""
+    """The uses of one value, and those of the values below it by their key.
+
+    Together, they form a tree for a chart's values.
+    """
 
     children: dict[str, _ValueUses] = field(default_factory=dict)
     direct_uses: set[ValueUse] = field(default_factory=set)
@@ -195,7 +212,11 @@ class _ValueUses:
         values.direct_uses.add(use)
 
     def get_uses(self, keys: Sequence[str]) -> set[ValueUse]:
-        """Return the uses of the value under `keys`: its own uses and those of all its parents."""
+        """Return the uses of the value to which the path `keys` leads, and those of its parents.
+
+        A template that uses a parent as a whole may use the value. If the parent is used as an image reference, this
+        use counts as unknown, because a mapping cannot be an image reference.
+        """
         found: set[ValueUse] = {ValueUse.UNKNOWN} if self.direct_uses else set()
         nodes = [self]
         for number, key in enumerate(keys, start=1):
@@ -208,7 +229,11 @@ class _ValueUses:
 
 @dataclass(frozen=True, slots=True)
 class _TemplateInput:
-    """The input of a template, as value paths from the top of the chart's context."""
+    """The data that a template gets when it is included: which of the chart's values it can contain.
+
+    `value_paths` are the values that may be passed as the data itself. If a `dict` is passed, `named_paths` has the
+    values for each of its keys.
+    """
 
     value_paths: frozenset[ValuePath] = frozenset({()})
     named_paths: tuple[tuple[str, frozenset[ValuePath]], ...] = ()
@@ -219,7 +244,7 @@ class _TemplateInput:
         return len(paths) > MAX_VALUE_PATHS or any(len(path) > MAX_KEYS for path in paths)
 
     def resolve_path(self, value_path: ValuePath) -> frozenset[ValuePath]:
-        """Return the paths, from the top of the chart, that a path inside the template stands for."""
+        """Return the chart's values to which a path in the template's data may lead, as value paths of the chart."""
         named = {key: paths for key, paths in self.named_paths if not value_path or value_path[0] in {key, _ITEM}}
         inside = frozenset[ValuePath]().union(*named.values())
         return frozenset(
@@ -227,7 +252,7 @@ class _TemplateInput:
         )
 
     def build_inclusion_input(self, inclusion: TemplateInclusion) -> _TemplateInput:
-        """Return the input that a template passes to another template which it includes."""
+        """Return the data that a template with this input passes to another template."""
         named = tuple((key, self._resolve_paths(paths)) for key, paths in inclusion.named_arguments)
         return _TemplateInput(self._resolve_paths(inclusion.argument_paths), named)
 
@@ -238,9 +263,9 @@ class _TemplateInput:
 def _collect_uses(
     templates: Iterable[ChartTemplate], definitions: Callable[[str], Sequence[ChartTemplate]]
 ) -> frozenset[_ValuePathUse]:
-    """Return how `templates` use the chart's context, including all templates that they include.
+    """Return the uses of the chart's values by `templates` and by all templates that they include.
 
-    The use is unknown if the templates exceed a limit.
+    `definitions` returns the templates with a given name. If a limit is exceeded, the use of all values is unknown.
     """
     uses: set[_ValuePathUse] = set()
     pending = [(template, _TemplateInput(), ValueUse.OTHER) for template in templates]
@@ -264,10 +289,11 @@ def _collect_uses(
 
 
 def _assume_external_uses(template: str, template_input: _TemplateInput, effect: ValueUse) -> frozenset[_ValuePathUse]:
-    """Return the assumed uses of the input by a template that is not in this tree.
+    """Return the assumed uses of values by a named template that is not in the tree, such as one of a library chart.
 
-    A template of the library `common.` is assumed not to use its input in image references, except for `imageRoot` in
-    `common.images.image`. The uses by any other template are unknown.
+    In the library `common`, the template `common.images.image` writes the tag of `imageRoot` at the end of its output.
+    All other templates of this library are assumed to use their data outside of image references. The uses by any other
+    template are unknown. `effect` is the use of the template's output.
     """
     named_paths = dict(template_input.named_paths)
     if template == _LIBRARY_IMAGE:

@@ -1,4 +1,4 @@
-"""Images that a Dependabot config updates, which basebump leaves to Dependabot.
+"""Images that Dependabot updates. basebump leaves them to Dependabot.
 
 The folders docker/, helm/ and common/ of https://github.com/dependabot/dependabot-core define which files Dependabot
 reads.
@@ -32,11 +32,10 @@ _FOLDER_AND_BELOW = re.compile(r"(?:(.*)/)?\*\*(?:/\*)?", re.DOTALL)
 
 
 def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that a Dependabot config updates on this branch.
+    """Lock the references that Dependabot updates on the branch of this tree.
 
-    An entry of a config applies to the default branch unless it names another branch. If it is unknown which branch
-    this is, all entries apply. If a config is invalid, a note at each reference that Dependabot does not update says
-    so.
+    An `updates` entry applies to the default branch unless it names another one. If the branch of this tree is unknown,
+    all entries are considered. If a config is invalid, the references that are not locked get a note about this.
     """
     configs = [fact for fact in facts if isinstance(fact, DependabotConfig)]
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
@@ -55,7 +54,10 @@ def assign_to_dependabot(references: ExtractedReferences, facts: Sequence[CrossF
 
 
 def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
-    """Return the ecosystems whose updates may read an occurrence, provided that a config lists its folder."""
+    """Return the Dependabot ecosystems, such as `docker`, that read image references like `occurrence`.
+
+    Dependabot updates the reference only if a config lists such an ecosystem for the folder of the file.
+    """
     name = basename(occurrence.path)
     match occurrence.format:
         case "dockerfile":  # Dependabot reads only `FROM`, and does not resolve arguments
@@ -73,7 +75,7 @@ def _list_ecosystems(occurrence: Occurrence) -> Sequence[str]:
 
 
 class _UpdateIndex:
-    """The updates that the Dependabot configs of a tree define for this branch, by ecosystem."""
+    """The `updates` entries of the tree's Dependabot configs that apply to this branch, by ecosystem and folder."""
 
     def __init__(self, configs: Iterable[DependabotConfig], branch: TreeBranch | None) -> None:
         self._updates: dict[str, list[tuple[DependabotConfig, DependabotUpdate]]] = defaultdict(list)
@@ -84,7 +86,10 @@ class _UpdateIndex:
         self._updates_by_folder: dict[tuple[str, str], list[tuple[DependabotConfig, DependabotUpdate]]] = {}
 
     def find_config_entry(self, occurrence: Occurrence, ecosystems: Iterable[str]) -> str:
-        """Return the path and line of the config entry that updates an occurrence; empty if no entry does."""
+        """Return the path and line (`.github/dependabot.yml:4`) of the entry that updates an occurrence.
+
+        Return an empty text if no entry updates it.
+        """
         for ecosystem in ecosystems:
             for config, update in self._list_updates_in(dirname(occurrence.path), ecosystem):
                 if _can_update(update, occurrence):
@@ -130,7 +135,7 @@ def _can_update(update: DependabotUpdate, occurrence: Occurrence) -> bool:
 
 
 def _is_name_match(name: str, pattern: str) -> bool:
-    """Return True if `name` matches `pattern`, in which `*` stands for any text. Case is ignored."""
+    """Return True if `name` matches `pattern`, in which `*` stands for any text. Upper and lower case are equal."""
     first, *parts = pattern.lower().split("*")
     rest = name.lower()
     if not parts:

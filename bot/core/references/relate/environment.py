@@ -1,4 +1,4 @@
-"""Images with variables in compose files, resolved with the `.env` file that sets these variables.
+"""Images in compose files that are written with variables, such as `app:${TAG}`. The values come from an `.env` file.
 
 By default, Compose reads the `.env` file in the folder of the compose file
 (https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/). Its values take precedence over
@@ -28,9 +28,10 @@ from bot.model.vocabulary import Reason
 
 
 def add_interpolated_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Add the images that are written with variables.
+    """Replace the variables in images of compose files, and add the resulting references.
 
-    An image whose reference ends in the value of an `.env` variable is added at that value, in the `.env` file.
+    If a reference ends with an `.env` variable, as in `app:${TAG}`, it is added with the path and line of the
+    variable's value in the `.env` file, because it is edited there.
     """
     folders: dict[str, _ComposeFolder] = defaultdict(_ComposeFolder)
     for fact in facts:
@@ -56,14 +57,17 @@ class _ComposeFolder:
     values: dict[str, ExpandedText] = field(default_factory=dict)
 
     def assign_variable(self, assignment: EnvironmentVariable) -> None:
-        """Expand and store the value of a variable, which can only use variables that were assigned before it."""
+        """Store the value of an `.env` variable. Call this in the order of the assignments.
+
+        Variables in the value are replaced, but only those that are assigned earlier have a value.
+        """
         self.values[assignment.variable] = expand_text(assignment.value, self.values, assignment)
         self.otherwise_used |= set(list_variables(assignment.value))
 
     def list_references(self) -> Iterator[Occurrence | UnsupportedText]:
-        """Yield the resolved images of the folder.
+        """Yield the references that result from the images of this folder.
 
-        Images that end in the same `.env` variable and are written in the same form are yielded only once.
+        If several images end with the same `.env` variable and have the same text and platform, they are one reference.
         """
         images = [resolve_interpolated(image, self.values) for image in self.images]
         shared = self.otherwise_used | find_shared_variables(images)
@@ -100,7 +104,7 @@ def _build_locator(variable: str, written_form: _WrittenForm) -> str:
 
 
 def _move_to_environment(occurrence: Occurrence, assignment: EnvironmentVariable) -> Occurrence:
-    """Return the occurrence, moved to the `.env` value that contains the end of its reference."""
+    """Return a reference with the position of the `.env` variable whose value contains the end of the reference."""
     return replace(
         occurrence,
         path=assignment.path,

@@ -12,9 +12,9 @@ KUSTOMIZATION_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization
 
 
 def list_folders_and_path(path: FilePath) -> Iterator[FilePath]:
-    """Yield all parent folders of a file from the top down, then its own path.
+    """Yield all parent folders of a file from the top down, then the path of the file.
 
-    The top of the tree is the empty path.
+    The top of the tree is the empty path, so `web/app/Dockerfile` yields ``, `web`, `web/app` and `web/app/Dockerfile`.
     """
     yield FilePath("")
     yield from map(FilePath, accumulate(path.split("/"), "{}/{}".format))

@@ -1,4 +1,4 @@
-"""Images that Argo CD Image Updater writes. They are locked, because it and basebump would overwrite each other.
+"""Images that Argo CD Image Updater writes. They are locked, because otherwise both tools would overwrite each other.
 
 pkg/argocd/argocd.go and pkg/argocd/update.go of github.com/argoproj-labs/argocd-image-updater define what it writes.
 """
@@ -30,11 +30,13 @@ _WILDCARD = re.compile(r"[*?\[]")
 
 
 def lock_image_updater_targets(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Image Updater writes or overrides.
+    """Lock the references that Image Updater writes, or overrides when Argo CD deploys them.
 
-    These are all references in the files that it writes, and all references in each Application that it updates. In the
-    folders that such an Application deploys, they are the images that Image Updater tracks. The folders may belong to
-    another repository, which basebump cannot tell. Labels that narrow the selection of applications are ignored.
+    These are all references in the files that it writes, and in the Applications whose images it updates. In the
+    folders that such an Application deploys, they are only the references to images that Image Updater tracks.
+
+    basebump cannot find out whether these folders are in this repository, and assumes that they are. Labels that
+    exclude Applications from the updates are not considered.
     """
     write_targets = _WriteTargets()
     for writer, application in islice(_list_pairs(facts), MAX_PAIRS):
@@ -64,7 +66,7 @@ def _list_pairs(facts: Sequence[CrossFileFact]) -> Iterator[tuple[ImageUpdaterCo
 
 @dataclass(slots=True)
 class _WriteTargets:
-    """The files, folders and applications to which Image Updater writes."""
+    """The files and Applications that Image Updater writes, and the folders in which it overrides images."""
 
     applications: set[tuple[FilePath, str]] = field(default_factory=set)
     """The file and the locator of each application."""
@@ -91,10 +93,11 @@ class _WriteTargets:
 
 
 def _list_target_files(target: str, folder: str) -> Iterator[str]:
-    """Yield the files that a write-back target stands for, for an application that deploys `folder`.
+    """Yield the files that Image Updater writes for an Application that deploys `folder`.
 
-    As in `parseKustomizeBase` and `parseTarget`, a path is relative to `folder`. A path with a leading `/` is relative
-    to the repository.
+    `target` is the value of `writeBackTarget`, such as `kustomization:../base`. As in the functions
+    `parseKustomizeBase` and `parseTarget` of Image Updater, a path is relative to `folder`, or to the repository if it
+    starts with `/`.
     """
     kind, _, path = target.partition(":")
     if kind == "kustomization":
@@ -106,7 +109,10 @@ def _list_target_files(target: str, folder: str) -> Iterator[str]:
 
 
 def _normalize_path(folder: str, path: str) -> str:
-    """Return `path` in `folder` in the form of paths in the tree. The top of the tree is the empty path."""
+    """Return a path relative to the repository. `path` is relative to `folder`, unless it starts with `/`.
+
+    The top of the repository is the empty path.
+    """
     whole = path if path.startswith("/") else join(folder, path)
     normal = normpath(whole.lstrip("/") or ".")
     return "" if normal == "." else normal

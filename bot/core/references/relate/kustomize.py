@@ -1,4 +1,11 @@
-"""Images that a kustomization replaces, so that references to them in other files have no effect."""
+"""Images that a kustomization replaces. References to them in the manifests have no effect, so they are locked.
+
+A kustomization *includes* the manifests, folders and other kustomizations that it lists as resources or components. Its
+`images` entries replace image names in everything that it includes. basebump updates the `images` entries instead of
+the manifests.
+
+Methods refer to a kustomization by its index in the list of all kustomizations.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +25,7 @@ from bot.model.source import FilePath, Occurrence
 from bot.model.vocabulary import Reason
 
 MAX_STEPS = 1_000_000
-"""Limit for the visited paths, summed over all names. It is enough for a thousand overlays that each gather ten paths
+"""Limit for the visited paths, summed over all names. It is enough for a thousand overlays that each include ten paths
 and replace a hundred names, and takes about a second. Beyond the limit, all names count as replaced everywhere."""
 
 _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
@@ -26,14 +33,14 @@ _OVERRIDE = re.compile(r"/spec/(?:.*/kustomize/)?images/\d+\Z", re.DOTALL)
 
 
 def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock each image in a manifest whose name is replaced by a kustomization that gathers the manifest.
+    """Lock each reference in a manifest whose image name is replaced by a kustomization that includes the manifest.
 
-    If no kustomization in the tree gathers the manifest, it is unknown who deploys the manifest. In this case an image
-    without a registry is locked if any kustomization renames it, because a private name must not be looked up on Docker
-    Hub.
+    If no kustomization in the tree includes a manifest, it is unknown how the manifest is deployed. In this case, an
+    image name without a registry is locked if any kustomization renames it, because the name may be private and must
+    not be looked up on Docker Hub.
 
-    The `images` entry in the kustomization is updated instead. It is locked as well if its result is replaced again, by
-    a kustomization that gathers this one or by a component of such a kustomization.
+    An `images` entry is locked as well if another kustomization replaces its result again. This can be a kustomization
+    that includes the first one, or a component of such a kustomization.
     """
     kustomizations = [fact for fact in facts if isinstance(fact, Kustomization)]
     names = {name for kustomization in kustomizations for name in kustomization.names}
@@ -56,7 +63,7 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
             return True
         if _is_images_entry(occurrence):
             return occurrence.path in replaced[name].kustomizations
-        if not tree.is_gathered(occurrence.path):
+        if not tree.is_included(occurrence.path):
             return name in renamed and occurrence.reference.host == DOCKER_HUB
         return not replaced[name].manifests.isdisjoint(list_folders_and_path(occurrence.path))
 
@@ -64,20 +71,20 @@ def lock_replaced_images(references: ExtractedReferences, facts: Sequence[CrossF
 
 
 def _is_in_manifest(occurrence: Occurrence) -> bool:
-    """Return True if an occurrence is in a manifest, or is a patch or chart values in a kustomization."""
+    """Return True if the occurrence is part of a manifest, or of patches or chart values inside a kustomization."""
     if occurrence.format == "kustomize":
         return not _is_images_entry(occurrence)
     return occurrence.format == "kubernetes" and _OVERRIDE.search(occurrence.locator) is None
 
 
 def _is_images_entry(occurrence: Occurrence) -> bool:
-    """Return True if an occurrence is an entry of the `images` list in a kustomization."""
+    """Return True if the occurrence is an item of the `images` list in a kustomization."""
     return occurrence.format == "kustomize" and occurrence.locator.split("/")[1:2] == ["images"]
 
 
 @dataclass(frozen=True, slots=True)
 class _ReplacedPaths:
-    """The paths in which one image name is replaced."""
+    """The files and folders in which kustomizations replace one image name."""
 
     manifests: frozenset[str]
     """Manifests, and folders without a kustomization. Also contains the files of kustomizations, for references in them
@@ -87,83 +94,86 @@ class _ReplacedPaths:
 
 
 class _KustomizationGraph:
-    """The kustomizations of a tree, and the paths and other kustomizations that each of them gathers."""
+    """The kustomizations of a tree, and what each of them includes."""
 
     def __init__(self, kustomizations: Sequence[Kustomization]) -> None:
         self._kustomizations = kustomizations
         self._in_folder: dict[str, list[int]] = defaultdict(list)
         self._below_folder: dict[str, list[int]] = defaultdict(list)
         """By folder without a kustomization: the topmost kustomizations below it. Flux generates a kustomization for
-        such a folder, which gathers them."""
+        such a folder, which includes them."""
         self._listed_by: dict[int, list[int]] = defaultdict(list)
         """By component: the kustomizations that list it under `components`."""
         self._steps = 0
-        for number, each in enumerate(kustomizations):
+        for index, each in enumerate(kustomizations):
             if basename(each.path) in KUSTOMIZATION_NAMES:
-                self._in_folder[dirname(each.path)].append(number)
-        for folder, numbers in self._in_folder.items():
+                self._in_folder[dirname(each.path)].append(index)
+        for folder, indexes in self._in_folder.items():
             for above in takewhile(lambda each: each not in self._in_folder, _list_parent_folders(folder)):
-                self._below_folder[above] += numbers
-        for number, each in enumerate(kustomizations):
+                self._below_folder[above] += indexes
+        for index, each in enumerate(kustomizations):
             for component in self._find_in_folders(each.components):
-                self._listed_by[component].append(number)
-        self._gathered_paths = {
+                self._listed_by[component].append(index)
+        self._included_paths = {
             path for each in kustomizations for path in each.resource_paths if path not in self._in_folder
         }
 
     def find_replaced_paths(self, names: Iterable[str]) -> dict[str, _ReplacedPaths] | None:
-        """Return the paths in which each name is replaced; None if the tree exceeds MAX_STEPS."""
+        """Return the paths in which each image name is replaced, or None if the search exceeds MAX_STEPS."""
         replacing: dict[str, list[int]] = {name: [] for name in names}
-        for number, each in enumerate(self._kustomizations):
+        for index, each in enumerate(self._kustomizations):
             for name in each.names & replacing.keys():
-                replacing[name].append(number)
+                replacing[name].append(index)
         found: dict[str, _ReplacedPaths] = {}
-        for name, numbers in replacing.items():
-            applied = self._add_listing_kustomizations(numbers)
+        for name, indexes in replacing.items():
+            applied = self._add_listing_kustomizations(indexes)
             found[name] = _ReplacedPaths(
-                self._list_manifests(applied), self._list_earlier_kustomizations(frozenset(numbers), applied)
+                self._list_manifests(applied), self._list_earlier_kustomizations(frozenset(indexes), applied)
             )
         return None if self._steps > MAX_STEPS else found
 
-    def is_gathered(self, path: FilePath) -> bool:
-        """Return True if a kustomization gathers the file, or if the file is a kustomization itself."""
+    def is_included(self, path: FilePath) -> bool:
+        """Return True if a kustomization includes the file, or if the file is a kustomization itself."""
         is_kustomization = basename(path) in KUSTOMIZATION_NAMES and dirname(path) in self._in_folder
-        return is_kustomization or not self._gathered_paths.isdisjoint(list_folders_and_path(path))
+        return is_kustomization or not self._included_paths.isdisjoint(list_folders_and_path(path))
 
-    def _add_listing_kustomizations(self, numbers: Iterable[int]) -> set[int]:
-        """Return `numbers` and the kustomizations that list them as components, directly or indirectly.
+    def _add_listing_kustomizations(self, indexes: Iterable[int]) -> set[int]:
+        """Return `indexes` and the indexes of all kustomizations that use those as components, directly or indirectly.
 
-        A component also replaces names in everything that such a kustomization gathers.
+        A component also replaces images in everything that the kustomization with this component includes.
         """
-        return self._find_reachable(numbers, lambda number: self._listed_by.get(number, ()))
+        return self._find_reachable(indexes, lambda index: self._listed_by.get(index, ()))
 
-    def _list_manifests(self, numbers: Iterable[int]) -> frozenset[str]:
-        reached = self._find_reachable(numbers, self._list_gathered)
-        named = (path for number in reached for path in self._list_paths(number) if path not in self._in_folder)
-        own = (self._kustomizations[number].path for number in reached)
+    def _list_manifests(self, indexes: Iterable[int]) -> frozenset[str]:
+        reached = self._find_reachable(indexes, self._list_included)
+        named = (path for index in reached for path in self._list_paths(index) if path not in self._in_folder)
+        own = (self._kustomizations[index].path for index in reached)
         return frozenset([*named, *(path for path in own if basename(path) in KUSTOMIZATION_NAMES)])
 
-    def _list_earlier_kustomizations(self, numbers: Collection[int], applied: Collection[int]) -> frozenset[str]:
-        """Return the paths of the kustomizations whose results those in `numbers` replace again.
+    def _list_earlier_kustomizations(self, indexes: Collection[int], applied: Collection[int]) -> frozenset[str]:
+        """Return the paths of the kustomizations whose results are replaced again by those in `indexes`.
 
-        `applied` are the kustomizations in `numbers` and those that list them as components. Kustomize applies the
-        components of a kustomization one after another, and then its own entries (accumulateTarget in
+        `applied` contains `indexes` and the kustomizations that use those as components. Kustomize applies the
+        components of a kustomization one after another, and then its own `images` entries (accumulateTarget in
         api/internal/target/kusttarget.go).
         """
         earlier: set[int] = set()
-        for number in applied:
+        for index in applied:
             if self._steps > MAX_STEPS:
                 break
-            named = self._list_paths(number) if number in numbers else self._list_paths_before(number, applied)
-            self._steps += 1 + len(self._list_paths(number))
+            named = self._list_paths(index) if index in indexes else self._list_paths_before(index, applied)
+            self._steps += 1 + len(self._list_paths(index))
             earlier.update(self._find_in_folders(named))
         return frozenset(
-            self._kustomizations[number].path for number in self._find_reachable(earlier, self._list_gathered)
+            self._kustomizations[index].path for index in self._find_reachable(earlier, self._list_included)
         )
 
-    def _list_paths_before(self, number: int, applied: Collection[int]) -> tuple[FilePath, ...]:
-        """Return the paths that a kustomization gathers before it applies its last component in `applied`."""
-        kustomization = self._kustomizations[number]
+    def _list_paths_before(self, index: int, applied: Collection[int]) -> tuple[FilePath, ...]:
+        """Return the paths that a kustomization has included before it applies its last component in `applied`.
+
+        These are its resources, and the components before that one. `index` is the index of the kustomization.
+        """
+        kustomization = self._kustomizations[index]
         last = max(
             at
             for at, component in enumerate(kustomization.components)
@@ -171,25 +181,30 @@ class _KustomizationGraph:
         )
         return kustomization.resource_paths + kustomization.components[:last]
 
-    def _list_gathered(self, number: int) -> Iterator[int]:
-        return self._find_in_folders(self._list_paths(number))
+    def _list_included(self, index: int) -> Iterator[int]:
+        return self._find_in_folders(self._list_paths(index))
 
-    def _find_reachable(self, numbers: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
-        """Return everything that can be reached from `numbers`. Handles cycles, and stops early at MAX_STEPS."""
+    def _find_reachable(self, indexes: Iterable[int], onward: Callable[[int], Iterable[int]]) -> set[int]:
+        """Return `indexes` and everything that can be reached from them.
+
+        `onward` returns the next indexes for an index.
+
+        Cycles are allowed. The search ends early after MAX_STEPS steps.
+        """
         reached: set[int] = set()
-        pending = list(numbers)
+        pending = list(indexes)
         while pending and self._steps <= MAX_STEPS:
-            number = pending.pop()
-            if number in reached:
+            index = pending.pop()
+            if index in reached:
                 continue
-            reached.add(number)
-            following = list(onward(number))
-            self._steps += 1 + len(following) + len(self._list_paths(number))
+            reached.add(index)
+            following = list(onward(index))
+            self._steps += 1 + len(following) + len(self._list_paths(index))
             pending += following
         return reached
 
-    def _list_paths(self, number: int) -> tuple[FilePath, ...]:
-        kustomization = self._kustomizations[number]
+    def _list_paths(self, index: int) -> tuple[FilePath, ...]:
+        kustomization = self._kustomizations[index]
         return kustomization.resource_paths + kustomization.components
 
     def _find_in_folders(self, folders: Iterable[FilePath]) -> Iterator[int]:
@@ -198,7 +213,7 @@ class _KustomizationGraph:
 
 
 def _list_parent_folders(folder: str) -> Iterator[str]:
-    """Yield the parent folders of a folder, innermost first."""
+    """Yield the parent folders of a folder, innermost first. The last one is the top of the tree, an empty text."""
     while folder:
         folder = dirname(folder)
         yield folder

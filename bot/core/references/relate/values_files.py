@@ -1,4 +1,9 @@
-"""Merge of Helm values files: the chart's own values supply the parts of an image that an overlay does not set."""
+"""Merge of the values files of Helm charts, so that an image has all its parts even if each is in another file.
+
+An *overlay* is a values file that overrides values of a chart, for example `values-prod.yaml`. The parts of an image
+(registry, repository, tag and digest) can be separate values. Parts that the overlay does not set come from *lower
+files*: the values files of parent charts, and finally the chart's own `values.yaml`.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +35,13 @@ _ValuePosition = tuple[FilePath, str]
 
 
 def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Complete the images in overlays with parts from the chart's own values.
+    """Complete the images in overlays with the parts that lower files set.
 
-    An image is added if an overlay sets some of its parts but not its repository. Without the chart's registry, images
-    would be looked up on Docker Hub. A digest belongs to all parts of an image. If an overlay changes another part but
-    keeps the digest of a lower file, the references in both files are not editable.
+    For example, without the registry in the chart's own values, an image would be looked up on Docker Hub. If an
+    overlay sets parts of an image but not its repository, a reference is added that is not editable.
+
+    A digest is only valid for one registry, repository and tag. If an overlay changes one of them but inherits the
+    digest from a lower file, the references in both files are locked.
     """
     images = [fact for fact in facts if isinstance(fact, ChartImage)]
     if not images:
@@ -44,7 +51,7 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
         for item in references
         if isinstance(item, Occurrence) and item.format == _FORMAT
     }
-    overlays, kept_digest_notes = _find_overlays(images, [fact for fact in facts if isinstance(fact, ChartValue)])
+    overlays, inherited_digest_notes = _find_overlays(images, [fact for fact in facts if isinstance(fact, ChartValue)])
     added = {position: _build_image(overlay) for position, overlay in overlays.items() if position not in occurrences}
     changed = {
         position: _complete_image(occurrences[position], overlay)
@@ -54,8 +61,10 @@ def merge_values_files(references: ExtractedReferences, facts: Sequence[CrossFil
     tag_sources = {position for overlay in overlays.values() for position in overlay.list_tag_sources()}
     for position in tag_sources & occurrences.keys():
         changed[position] = replace(changed.get(position, occurrences[position]), tag_slot=_NOT_EDITABLE)
-    for position in kept_digest_notes.keys() & occurrences.keys():
-        changed[position] = _lock_kept_digest(changed.get(position, occurrences[position]), kept_digest_notes[position])
+    for position in inherited_digest_notes.keys() & occurrences.keys():
+        changed[position] = _lock_inherited_digest(
+            changed.get(position, occurrences[position]), inherited_digest_notes[position]
+        )
     return (
         *(
             changed.get((item.path, item.locator), item)
@@ -85,7 +94,7 @@ class _ValuesLayer:
 
 @dataclass(frozen=True, slots=True)
 class _ValuesOverlay:
-    """A values file that sets some parts of an image in a chart."""
+    """An overlay that sets some parts of an image, together with the lower files that set the others."""
 
     position: _ValuePosition
     layers: tuple[_ValuesLayer, ...]
@@ -97,18 +106,18 @@ class _ValuesOverlay:
         return self.layers[0].values
 
     def get_inherited(self, part: ImagePart) -> str:
-        """Return the value of a part from the nearest lower file that sets it; empty if none does."""
+        """Return the value of a part in the lower files, or an empty text if none of them sets the part."""
         texts = (layer.values[part].text for layer in self.layers[1:] if part in layer.values)
         return next(texts, "")
 
     def get_missing(self, part: ImagePart) -> str:
-        """Return the value of a part from the lower files; empty if the overlay sets the part itself."""
+        """Return the value of a part in the lower files, or an empty text if the overlay itself sets the part."""
         return "" if part in self.own_values else self.get_inherited(part)
 
     def get_registry(self) -> tuple[str, bool]:
-        """Return the registry for a name that has none, and whether the chart is certain to prepend it.
+        """Return the registry that the chart puts in front of the repository, and True if it certainly does so.
 
-        The registry is empty if no file sets one.
+        The registry is an empty text if no file sets one.
         """
         layer = next((layer for layer in self.layers if layer.registry), None)
         if layer is None:
@@ -116,17 +125,17 @@ class _ValuesOverlay:
         return layer.registry, layer.image is None or layer.image.is_certain
 
     def list_tag_sources(self) -> Iterator[_ValuePosition]:
-        """Yield the lower images whose tag the overlay may use.
+        """Yield the positions of the images in lower files from which the overlay may inherit the tag.
 
-        An update of their tag would also change the overlay's image.
+        Their tags must not be updated, because this would also change the overlay's image.
         """
         if self.get_missing(ImagePart.TAG):
             yield from ((layer.path, layer.image.locator) for layer in self.layers[1:] if layer.image is not None)
 
-    def list_kept_digest_notes(self) -> Iterator[str]:
-        """Yield a note that names the parts which the overlay sets, if it keeps the digest of a lower file.
+    def list_inherited_digest_notes(self) -> Iterator[str]:
+        """Yield a note if the overlay changes parts of the image but inherits the digest of a lower file.
 
-        Yield nothing if the overlay has its own digest or sets no other part.
+        The note names the changed parts.
         """
         if not any(self.pinned_in in layer.values for layer in self.layers[:-1]):
             parts = [part for part, value in self.own_values.items() if value.text or part is not ImagePart.DIGEST]
@@ -134,7 +143,7 @@ class _ValuesOverlay:
                 yield f"{self.position[0]} sets its {_join_parts(parts)}, and would keep this digest"
 
     def list_inherited_notes(self) -> Iterator[str]:
-        """Yield a note for each lower file that supplies parts of the image."""
+        """Yield a note for each lower file from which the overlay inherits parts of the image."""
         overridden_parts = set(self.own_values)
         for layer in self.layers[1:]:
             parts = [part for part, value in layer.values.items() if part not in overridden_parts and value.text]
@@ -150,16 +159,20 @@ def _join_parts(parts: Iterable[ImagePart]) -> str:
 def _find_overlays(
     images: Sequence[ChartImage], values: Sequence[ChartValue]
 ) -> tuple[dict[_ValuePosition, _ValuesOverlay], dict[_ValuePosition, list[str]]]:
-    """Return the overlays by their position, and notes about kept digests by the position of the digest."""
+    """Return the overlays, and notes about digests that overlays inherit although they change other parts.
+
+    Overlays are listed by the position of their image in the overlay, and notes by the position of the image in the
+    chart's own values.
+    """
     charts = _ChartValues(images, values)
     overlays: dict[_ValuePosition, _ValuesOverlay] = {}
-    kept_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
+    inherited_digest_notes: dict[_ValuePosition, list[str]] = defaultdict(list)
     for image, files in dict.fromkeys(each for value in values for each in charts.find_overridden_images(value)):
         overlay = charts.build_overlay(image, files)
-        kept_digest_notes[image.path, image.locator] += overlay.list_kept_digest_notes()
+        inherited_digest_notes[image.path, image.locator] += overlay.list_inherited_digest_notes()
         if overlay.position not in overlays or len(overlays[overlay.position].layers) < len(overlay.layers):
             overlays[overlay.position] = overlay
-    return overlays, {position: notes for position, notes in kept_digest_notes.items() if notes}
+    return overlays, {position: notes for position, notes in inherited_digest_notes.items() if notes}
 
 
 _LayerFiles = tuple[tuple[FilePath, str], ...]
@@ -168,7 +181,7 @@ in the file."""
 
 
 class _ChartValues:
-    """The images in the charts' own values files, and the individual values of all values files."""
+    """The values files of all charts: the images in the charts' own values, and the single values in all files."""
 
     def __init__(self, images: Sequence[ChartImage], values: Sequence[ChartValue]) -> None:
         self._images = {(image.path, image.locator): image for image in images}
@@ -180,9 +193,10 @@ class _ChartValues:
         self._folders = {folder for path in {image.path for image in images} for folder in list_folders_and_path(path)}
 
     def find_overridden_images(self, value: ChartValue) -> Iterator[tuple[ChartImage, _LayerFiles]]:
-        """Yield each image of which `value` overrides a part, with the files from the overlay down to it.
+        """Yield each image of which `value` sets a part, with the files that determine the image.
 
-        These are images in the values of the file's chart and of its subcharts.
+        The files are listed from the one with `value` down to the one with the image. An image can belong to the chart
+        of the overlay or to one of its subcharts.
         """
         folder = dirname(value.path)
         for top in (folder, dirname(folder)) if basename(folder) in _OVERLAY_FOLDERS else (folder,):
@@ -217,10 +231,10 @@ class _ChartValues:
 def _list_files(
     overlay: FilePath, top: str, subchart_names: Sequence[str], main_values: FilePath
 ) -> Iterator[tuple[FilePath, str]]:
-    """Yield the files from `overlay` down to `main_values`, each with its key prefix.
+    """Yield `overlay` and the files that it overrides, down to `main_values`. Each file has the prefix of its keys.
 
-    `top` is the folder of the chart that `overlay` belongs to. `subchart_names` leads from there to the subchart of
-    `main_values`.
+    A parent chart sets values of its subchart `db` under the key `db`, so the prefix is `db/`. `top` is the folder of
+    the overlay's chart, and `subchart_names` are the subcharts on the way from there to the chart of `main_values`.
     """
     yield overlay, "".join(f"{key}/" for key in subchart_names)
     chart = top
@@ -234,7 +248,7 @@ def _list_files(
 
 
 def _add_key_prefix(locator: str, keys: str) -> str:
-    """Return the locator of a value in the values of a parent chart, where `keys` are put before it."""
+    """Return the locator of a chart's value in the values of a parent chart, where its keys have the prefix `keys`."""
     index, _, rest = locator.partition("/")
     return f"{index}/{keys}{rest}"
 
@@ -242,8 +256,8 @@ def _add_key_prefix(locator: str, keys: str) -> str:
 def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurrence:
     """Return the image of an overlay, completed with parts from lower files.
 
-    It is locked if the result is not a valid reference, or if the chart may not prepend the registry. It is also locked
-    if the tag or digest comes from a lower file and the overlay does not set the part that contains the digest.
+    The image is locked if the result is not a valid reference, if it is uncertain whether the chart uses the registry,
+    or if the tag or digest is inherited and the overlay does not set the value to which a digest would be written.
     """
     reference = occurrence.reference
     registry, is_certain = ("", True) if reference.has_registry_host else overlay.get_registry()
@@ -264,9 +278,9 @@ def _complete_image(occurrence: Occurrence, overlay: _ValuesOverlay) -> Occurren
 
 
 def _build_image(overlay: _ValuesOverlay) -> Occurrence | None:
-    """Return the image of an overlay that sets only some of its parts. The image is not editable.
+    """Return the image of an overlay that does not set the repository. The image is not editable.
 
-    Return None if the parts do not result in a valid reference.
+    Return None if all parts together are not a valid reference.
     """
     texts = {
         part: overlay.own_values[part].text if part in overlay.own_values else overlay.get_inherited(part)
@@ -309,8 +323,8 @@ def _parse_reference(registry: str, name: str, tag: str, digest: str) -> ImageRe
         return None
 
 
-def _lock_kept_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
-    """Lock an occurrence whose digest an overlay keeps although it changes other parts of the image."""
+def _lock_inherited_digest(occurrence: Occurrence, notes: Sequence[str]) -> Occurrence:
+    """Lock an image in a lower file whose digest is inherited by overlays that change other parts of the image."""
     closed = lock_occurrence(occurrence, Reason.CONFLICTING_EDITS)
     if closed == occurrence:
         return occurrence

@@ -1,6 +1,7 @@
-"""Images that a Renovate config updates, which basebump leaves to Renovate.
+"""Images that Renovate updates. basebump leaves them to Renovate.
 
-If it is uncertain whether Renovate updates an image, basebump assumes that it does.
+If it is uncertain whether Renovate updates an image, basebump assumes that it does. An example is a rule with a pattern
+whose syntax basebump does not support. Functions then return None ("uncertain") besides True and False.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ _OFFICIAL = "library/"
 
 
 def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFileFact]) -> ExtractedReferences:
-    """Lock the references that Renovate already updates on this branch.
+    """Lock the references that Renovate updates on the branch of this tree.
 
-    If there are several Renovate configs, Renovate uses only one of them. If that one is invalid, Renovate updates
-    nothing, and a note at each reference says so.
+    If the tree has several Renovate configs, only the one that Renovate reads is considered. If it is invalid, Renovate
+    updates nothing, and the references that Renovate would otherwise read get a note about this.
     """
     config = min((fact for fact in facts if isinstance(fact, RenovateConfig)), key=lambda each: each.rank)
     branch = next((fact for fact in facts if isinstance(fact, TreeBranch)), None)
@@ -53,9 +54,10 @@ def assign_to_renovate(references: ExtractedReferences, facts: Sequence[CrossFil
 
 
 def _format_note(config: RenovateConfig) -> str:
-    """Return a note for references that Renovate does not update; empty if the whole config could be read.
+    """Return a note for references that Renovate does not update as far as basebump can read the config.
 
-    The note says that the config is invalid, or that it extends a preset which basebump cannot read.
+    The note says that the config is invalid, or that it extends presets which basebump cannot read. It is empty
+    otherwise.
     """
     if config.settings is None:
         return f"{config.path} cannot be read, so Renovate moves nothing"
@@ -69,13 +71,16 @@ def _format_note(config: RenovateConfig) -> str:
 
 @dataclass(slots=True)
 class _EffectiveSettings:
-    """The settings that result from all settings applied so far. Later settings override earlier ones."""
+    """The settings for one image, to which matching rules are applied one after another."""
 
     is_enabled: bool
     adds_digests: bool
 
     def apply(self, settings: UpdateTypeSettings, *, is_certain: bool) -> None:
-        """Apply `settings`. If they are not certain to match, apply only the parts that enable updates."""
+        """Apply the settings of a rule. They override earlier ones.
+
+        If it is uncertain whether the rule matches, only settings that enable something are applied.
+        """
         if settings.enabled is not None and (is_certain or settings.enabled):
             self.is_enabled = settings.enabled
         if settings.pin_digests is not None and (is_certain or settings.pin_digests):
@@ -83,7 +88,7 @@ class _EffectiveSettings:
 
 
 class _RenovateDecisions:
-    """Decides which references of a tree Renovate updates, according to the repository's config."""
+    """The config of a repository, which determines the references that Renovate updates on one branch."""
 
     def __init__(self, settings: RenovateSettings, branch: TreeBranch | None) -> None:
         self._settings = settings
@@ -93,7 +98,7 @@ class _RenovateDecisions:
         self._is_disabled = settings.settings.enabled is False or not _is_branch_included(settings.branches, branch)
 
     def can_update(self, occurrence: Occurrence) -> bool:
-        """Return True if Renovate may update an occurrence."""
+        """Return True if Renovate updates an occurrence, or if this is uncertain."""
         if self._is_disabled:
             return False
         managers = [
@@ -104,9 +109,9 @@ class _RenovateDecisions:
         return any(self._is_updated_by(manager, occurrence) for manager in managers)
 
     def can_be_enabled_by_preset(self, occurrence: Occurrence) -> bool:
-        """Return True if a preset that basebump cannot read may enable updates of an occurrence.
+        """Return True if a preset that basebump cannot read may make Renovate update an occurrence.
 
-        This is only useful for occurrences that the rest of the config does not update.
+        Call this only if the readable part of the config does not make Renovate update it.
         """
         if not self._settings.unread_presets or self._is_disabled:
             return False
@@ -141,7 +146,11 @@ class _RenovateDecisions:
         )
 
     def _can_get_files_from_preset(self, manager: FileManager) -> bool:
-        """Return True if an unread preset may define the files of a manager, and a rule names this manager."""
+        """Return True if the files of a manager may be defined in a preset that basebump cannot read.
+
+        This is assumed only for managers that read no files by default, and only if a rule of the config names the
+        manager or the datasource `docker`.
+        """
         is_open = bool(self._settings.unread_presets) and not manager.files and manager is not CUSTOM_MANAGER
         return is_open and not self._settings.named_in_rules.isdisjoint({manager.manager, _DATASOURCE})
 
@@ -180,9 +189,9 @@ class _RenovateDecisions:
     def _list_matching_rules(
         self, manager: FileManager, occurrence: Occurrence, names: frozenset[str]
     ) -> Iterator[tuple[PackageRule, bool]]:
-        """Yield the rules that match or may match an occurrence, each with whether the match is certain.
+        """Yield each rule that matches or may match an occurrence, with True if the match is certain.
 
-        `manager` is the manager that reads the occurrence.
+        `manager` is the manager that reads the occurrence, and `names` are the names that rules can use for its image.
         """
         branches = frozenset() if self._branch is None else frozenset({self._branch.branch})
         for rule in self._settings.rules:
@@ -211,7 +220,12 @@ def _is_update_enabled(
     matching_rules: Iterable[tuple[PackageRule, bool]],
     settings_by_update: Sequence[tuple[BotUpdateType, bool]],
 ) -> bool:
-    """Return True if updates of type `update_type` are enabled for an image that Renovate updates."""
+    """Return True if Renovate makes updates of type `update_type` (such as `major`) for an image.
+
+    It is already known that Renovate updates this image. `matching_rules` are the rules that match the image, with True
+    if the match is certain. `settings_by_update` contains the settings outside of rules that enable or disable update
+    types.
+    """
     state = _EffectiveSettings(is_enabled=True, adds_digests=False)
     is_kind_enabled = dict(settings_by_update).get(update_type)
     for rule, is_certain in matching_rules:
@@ -234,15 +248,15 @@ def _is_branch_included(patterns: Sequence[str], branch: TreeBranch | None) -> b
 
 
 def _can_match_any(value: str, patterns: Iterable[str]) -> bool:
-    """Return True if a pattern matches `value`, or may match it because the pattern is not supported."""
+    """Return True if one of the patterns matches `value`, or if this is uncertain."""
     return any(is_pattern_list_match([pattern], value) is not False for pattern in patterns)
 
 
 def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Match each of `values`, which are spellings of the same thing, against `patterns`.
+    """Match `patterns` against `values`, which are spellings of the same thing (`library/nginx` and `nginx`).
 
-    Return True if all of them match or `patterns` is None, False if none of them matches, and None if the results
-    differ or are uncertain, or if `values` is empty.
+    Return True if `patterns` is None, which stands for no restriction. Otherwise, return True if all spellings match,
+    False if none of them matches, and None if they differ, if the match is uncertain, or if there are no spellings.
     """
     if patterns is None:
         return True
@@ -251,9 +265,9 @@ def _match_all_spellings(patterns: Sequence[str] | None, values: Iterable[str]) 
 
 
 def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> bool | None:
-    """Return True if `patterns` match at least one of `values`, or if `patterns` is None.
+    """Return True if `patterns` match at least one of `values`, or if `patterns` is None (no restriction).
 
-    Return False if they match no value, and None if this is uncertain.
+    Return None if no value certainly matches but one may match, and False if no value can match.
     """
     if patterns is None:
         return True
@@ -262,7 +276,7 @@ def _match_any_value(patterns: Sequence[str] | None, values: Iterable[str]) -> b
 
 
 def _list_names(reference: ImageReference) -> frozenset[str]:
-    """Return all names that Renovate may use for an image."""
+    """Return the names under which Renovate may know an image: as written, and without `docker.io/` and `library/`."""
     name = reference.name
     is_written_out = reference.has_registry_host and reference.host == DOCKER_HUB
     names = {name, name.partition("/")[2]} if is_written_out else {name}

@@ -1,4 +1,4 @@
-"""The managers of Renovate that read images, with the basebump formats and locators that correspond to them.
+"""Renovate's managers for files with images, by the formats of basebump that read the same files.
 
 https://docs.renovatebot.com/modules/manager/ lists the files that each manager reads by default.
 """
@@ -114,7 +114,10 @@ _MANAGERS: Mapping[str, tuple[FileManager, ...]] = {
 
 
 def list_managers(occurrence: Occurrence) -> Sequence[FileManager]:
-    """Return the managers that read an occurrence, provided that they read the file that contains it."""
+    """Return the managers that would read an occurrence, going by its format and its locator.
+
+    Whether a manager reads the file at all depends on the path and the Renovate config, and is not checked here.
+    """
     managers = _MANAGERS.get(occurrence.format, ())
     return [
         each for each in managers if each.locator_pattern is None or each.locator_pattern.fullmatch(occurrence.locator)

@@ -1,7 +1,7 @@
-"""Renovate's string patterns: globs in the syntax of minimatch, and RE2 expressions between slashes.
+"""Renovate's string patterns, which are globs in the syntax of minimatch, or regular expressions between slashes.
 
-https://docs.renovatebot.com/string-pattern-matching/. Renovate compiles the expressions with RE2 as well. If a pattern
-uses syntax that is not supported here, the result of a match is None (unknown); no error is raised.
+https://docs.renovatebot.com/string-pattern-matching/. The expressions are matched with RE2, which Renovate uses, too.
+If this module does not support the syntax of a pattern, the result of a match is None (uncertain).
 """
 
 from __future__ import annotations
@@ -33,14 +33,15 @@ _GLOB_PART = re.compile(
 
 
 class _UnsupportedPatternError(Exception):
-    """A glob uses syntax that cannot be translated here."""
+    """A glob uses syntax that this module cannot translate to a regular expression."""
 
 
 def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
-    """Match `value` against a list of patterns, in which a leading `!` negates a pattern.
+    """Return whether `value` matches a list of patterns. A pattern that starts with `!` is negated.
 
-    Return True if no negated pattern matches, and at least one of the others matches or there are no others. Return
-    False if the list is empty. Return None if the result depends on a pattern that is not supported.
+    The value matches if at least one of the other patterns matches and no negated one does. If all patterns are
+    negated, none of them may match. Return False for an empty list, and None if an unsupported pattern decides the
+    result.
     """
     positive_results: list[bool | None] = []
     negative_results: list[bool | None] = []
@@ -60,10 +61,9 @@ def is_pattern_list_match(patterns: Iterable[str], value: str) -> bool | None:
 
 @lru_cache(maxsize=32_768)
 def is_pattern_match(pattern: str, value: str) -> bool | None:
-    """Return True if `value` matches `pattern`; None if the pattern is not supported.
+    """Return True if `value` matches `pattern`, which is not negated. Return None if the pattern is not supported.
 
-    A glob has to match the whole value, and ignores case. An expression between slashes has to match a part of the
-    value.
+    A glob must match the whole value, and ignores case. A regular expression must match a part of the value.
     """
     if pattern == "*":
         return True
@@ -77,7 +77,7 @@ def is_pattern_match(pattern: str, value: str) -> bool | None:
 
 @lru_cache(maxsize=2_048)
 def _compile_pattern(pattern: str) -> Any:  # google-re2 has no types
-    """Compile a pattern. Return None if it is too long, cannot be translated, or is rejected by RE2."""
+    """Compile a pattern to RE2. Return None if its syntax is not supported, or if it is too long."""
     if len(pattern) > MAX_LENGTH:
         return None
     options = re2.Options()
@@ -97,7 +97,7 @@ def _compile_pattern(pattern: str) -> Any:  # google-re2 has no types
 
 
 def _translate_glob(glob: str) -> str:
-    """Translate a glob without braces to RE2. Raises _UnsupportedPatternError."""
+    """Return the regular expression for a glob without braces. Raises _UnsupportedPatternError."""
     return "".join(_translate_part(part) for part in _GLOB_PART.finditer(glob))
 
 
@@ -120,7 +120,10 @@ def _translate_part(part: re.Match[str]) -> str:
 
 
 def _expand_braces(glob: str) -> list[str]:
-    """Return the globs that result from expanding all braces. Raises _UnsupportedPatternError."""
+    """Return the globs that a glob with braces stands for. Raises _UnsupportedPatternError.
+
+    For example, `a.{js,ts}` stands for `a.js` and `a.ts`.
+    """
     expanded: list[str] = []
     pending = [glob]
     while pending:
@@ -137,9 +140,9 @@ def _expand_braces(glob: str) -> list[str]:
 
 
 def _split_options(glob: str, start: int) -> tuple[list[str], int]:
-    """Return the options of the brace at `start`, and the index after its closing brace.
+    """Return the alternatives in the braces that begin at `start`, and the index after the closing brace.
 
-    Raises _UnsupportedPatternError.
+    Raises _UnsupportedPatternError if the braces contain no alternatives, for example a range of numbers.
     """
     options, depth, begin = [], 0, start + 1
     for index in range(start, len(glob)):
