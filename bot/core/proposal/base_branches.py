@@ -39,20 +39,21 @@ class BaseBranch:
     def is_base_of_branch(self, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
         """Return True if one of basebump's branches was created to update this base branch.
 
-        If the branch belongs to a proposal of this run (`is_desired`), the result is True, because the hash in the
-        branch name depends on the base branch. Otherwise, the base branch in the trailer of basebump's commit decides
-        (`stated_base`, None for the default branch). If the branch also has commits of other people (`is_ours` is
-        False), its trailer does not count and the branch belongs to the default branch. Such branches are left
-        unchanged.
+        - The branch of a proposal of this run (`is_desired`) was, because the hash in its name depends on the base
+          branch.
+        - For another branch with only basebump's commits (`is_ours`), the trailer of the commit states the base branch
+          (`stated_base`, None for the default branch).
+        - A branch with commits of other people counts as one for the default branch, and is left unchanged.
         """
         return is_desired or (stated_base == self.non_default_name if is_ours else self.non_default_name is None)
 
     def is_base_of_request(self, target: str, *, is_desired: bool, is_ours: bool, stated_base: str | None) -> bool:
         """Return True if an open request of basebump updates this base branch.
 
-        `target` is the branch into which the request would be merged. Users can change it, so for a request that
-        belongs to no proposal of this run, both `target` and the base branch in the trailer of basebump's commit
-        (`stated_base`, None for the default branch) must be this base branch. If the branch also has commits of other
-        people (`is_ours` is False), only `target` decides.
+        - The request of a proposal of this run (`is_desired`) does.
+        - Any other request must be merged into this base branch. Users can change the branch `target` into which it is
+          merged.
+        - In addition, the trailer of basebump's commit must state this base branch (`stated_base`, None for the default
+          branch). If the branch has commits of other people (`is_ours` is False), this is not required.
         """
         return is_desired or (target == self.name and (stated_base == self.non_default_name or not is_ours))
