@@ -55,7 +55,7 @@ def parse_task_builds(content: bytes) -> tuple[StepBuild, ...] | None:
 
 
 def _may_be_task(content: bytes) -> bool:
-    """Return False if `content` is certainly not a task. This avoids parsing every YAML file."""
+    """Return False if `content` is certainly not a task, so that most YAML files need not be parsed."""
     has_keys = b"steps" in content and (b"cmd" in content or b"build" in content)
     return (has_keys or may_be_escaped(content)) and _TASK_MARK.search(content) is not None
 

@@ -55,8 +55,8 @@ def _find_image_unless_alias(document: YamlDocument, node: YamlNode) -> YamlNode
     """Return the node with the image of a job's container or service.
 
     Return None if `node` contains the alias of a container resource instead of an image. A text without a colon is such
-    an alias (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines), even if this file
-    does not define the resource, because the file that includes this file may define it.
+    an alias (Phase.ResolveContainerResource of Microsoft.TeamFoundation.DistributedTask.Pipelines). The resource need
+    not be defined in this file: it may be in a file that includes this file.
     """
     from bot.formats._syntax.yaml.nodes import YamlScalar
 

@@ -33,7 +33,7 @@ class _BakeFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains neither an image nor a build argument. This avoids parsing."""
+    """Return False if `content` certainly has neither an image nor a build argument, and so need not be parsed."""
     return any(word in content for word in _KEYWORDS) or _ESCAPE.search(content) is not None
 
 

@@ -30,9 +30,10 @@ class _DevcontainerFormat:
 
 
 def _is_relevant(content: bytes) -> bool:
-    r"""Return False if `content` certainly contains neither an image nor a build with arguments. This avoids parsing.
+    r"""Return False if `content` certainly has neither an image nor a build with arguments, and so need not be parsed.
 
-    Such a file contains the key `image` or `build`, unless an escape (`\u0069mage`) or UTF-16 hides the key.
+    A file with an image or a build contains the key `image` or `build`, unless an escape (`\u0069mage`) or UTF-16 hides
+    the key.
     """
     return b"image" in content or b"build" in content or b"\\u" in content or is_utf_16(content)
 

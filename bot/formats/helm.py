@@ -36,10 +36,10 @@ class _HelmFormat:
 
 
 def _list_chart_folders(path: FilePath) -> Iterator[str]:
-    """Yield each folder whose chart contains the file `path`, if the folder is a chart. Each folder ends with `/`.
+    """Yield each folder that, if it is a chart, contains `path` as a template or as a values file.
 
-    There may be several: `a/templates/b/templates/c.yaml` is a template of the chart in `a/` or `a/templates/b/`. Yield
-    nothing if `path` has neither the name of a template nor the name of a values file.
+    Each folder ends with `/`. There may be several: `a/templates/b/templates/c.yaml` is a template of the chart in `a/`
+    or in `a/templates/b/`. Yield nothing if `path` has neither the name of a template nor the name of a values file.
     """
     if _TEMPLATE.fullmatch(path):
         yield from (path[: folder.start()] for folder in _TEMPLATES_FOLDER.finditer(path))

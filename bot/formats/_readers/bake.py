@@ -72,9 +72,9 @@ def _read_items(path: FilePath, hcl: HclFile) -> Iterator[ExtractedItem]:
 
 
 def _assign_locators(targets: Iterable[BakeTarget]) -> Iterator[tuple[str, BakeTarget]]:
-    """Yield (locator, target) for each target. The locator is `target/NAME`.
+    """Yield (locator, target) for each target. The locator identifies the target in the file.
 
-    Several targets may have the same name. All locators except the first then get a suffix, so that they are unique.
+    The locator is `target/NAME`. If several targets have the same name, all of them except the first get a suffix.
     """
     locators = UniqueLocators()
     return ((locators.make_unique(f"target/{target.name}"), target) for target in targets)

@@ -61,7 +61,7 @@ def read(file: SourceFile) -> Iterator[ExtractedItem]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains nothing to extract. This avoids parsing."""
+    """Return False if `content` certainly contains nothing to extract, and so need not be parsed."""
     return any(word in content for word in _KEYWORDS) or may_be_escaped(content)
 
 

@@ -79,7 +79,7 @@ def _normalize_folder(folder: str) -> str:
 
 
 def _list_allowed(document: YamlDocument, entry: YamlNode) -> tuple[str, ...]:
-    """Return the names of the only images that Dependabot may update, from the key `allow` of an entry in `updates`.
+    """Return the names of the images to which the key `allow` of an update entry restricts Dependabot.
 
     Return an empty tuple if Dependabot may update every image. This is also assumed if an entry of `allow` has no name.
     """

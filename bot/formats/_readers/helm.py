@@ -53,7 +53,7 @@ def _read_texts(file: SourceFile) -> Iterator[ChartTemplate]:
 
 
 def _is_relevant(content: bytes) -> bool:
-    """Return False if `content` certainly contains no image. This avoids parsing."""
+    """Return False if `content` certainly has no image, and so need not be parsed."""
     return _MAY_HAVE_IMAGES.search(content) is not None
 
 

@@ -172,10 +172,12 @@ def _apply_printf(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _apply_verb(verb: re.Match[str], value: ExpressionValue) -> ExpressionValue:
-    """Return an argument of `printf` as it appears in the result. `verb` is the match of its format verb.
+    """Return `value`, an argument of `printf`, as it is contained in the result.
 
-    `value` remains unchanged only if the verb is `%s` or `%v`, if nothing or a digest follows the verb, and if the text
-    before the verb is the start of an image reference.
+    `verb` is the match of its format verb.
+
+    The value remains unchanged only if the verb is `%s` or `%v`, if nothing or a digest follows the verb, and if the
+    text before the verb is the start of an image reference (`is_unmodified_prefix`).
     """
     if verb["format"] not in {"s", "v"} or verb.string[verb.end() : verb.end() + 1] not in {"", "@"}:
         return value.as_changed
@@ -210,7 +212,10 @@ def _get_item(values: list[ExpressionValue]) -> ExpressionValue:
 
 
 def _compare(values: list[ExpressionValue]) -> ExpressionValue:
-    """Return the result of `eq` or `ne`. Comparing a value with an empty string is only a test for being empty."""
+    """Return the result of `eq` or `ne`. The compared values count as changed.
+
+    Comparing a value with an empty string is an exception, because it is only a test for being empty.
+    """
     return _test_all(values) if any(value.literal == "" for value in values) else _change_all(values)
 
 

@@ -120,7 +120,10 @@ def find_images_below(document: YamlDocument, root: YamlNode, locator: str) -> I
 
 
 def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str) -> Iterator[ImageCandidate]:
-    """Yield the image candidates among `values`, the result of `walk_values`. Raises TooDeepError."""
+    """Yield the image candidates among `values`, the result of `walk_values`. Raises TooDeepError.
+
+    Pass the candidates to `read_images` only after every path of the document has been walked.
+    """
     if not values:
         return
     first = values[0].collection
@@ -142,13 +145,11 @@ def find_images(document: YamlDocument, values: list[ValuesEntry], locator: str)
 def read_images(
     candidates: Collection[ImageCandidate], path: FilePath, format_name: str
 ) -> Iterator[Occurrence | UnsupportedText]:
-    """Yield the image references of all candidates in one document.
+    """Yield the image references of those candidates in one document that are images.
 
-    Candidates that turn out to be no images are left out.
-
-    If the digest would have to be appended to the tag, it is not editable (`chart-unknown`), because only the templates
-    of the chart show whether they accept a digest there. `variables` then contains the key path of the tag. A later
-    step uses this path to find the tag in the templates.
+    If an image has a tag but no key for a digest, its digest would be appended to the tag. Only the templates of the
+    chart show whether they accept this, so the digest is not editable (`chart-unknown`). `variables` then contains the
+    key path of the tag, by which a later step finds the tag in the templates.
     """
     shared = find_shared_scalars(candidate.parts for candidate in candidates)
     for image in candidates:
@@ -274,7 +275,8 @@ class _CandidateSearch:
     def _read_part(self, node: YamlNode, key: str | None) -> ReferencePart | None:
         """Return the scalar under `key` of a mapping, or None if `key` is None or there is no such scalar.
 
-        This marks the scalar as walked, so that its use here does not count as a use in another place (`is_shared`).
+        This marks the position of the scalar as walked. A scalar is shared if an alias repeats it at a position that
+        has not been walked (`YamlDocument.is_shared`).
         """
         if key is None:
             return None
@@ -322,7 +324,7 @@ def _find_name_key(collection: ValuesCollection) -> str | None:
 def _find_sibling_keys(collection: ValuesCollection, key: str, text: str) -> tuple[str, str] | None:
     """Return the keys next to `key` for the tag and the digest of an image: `imageTag` and `imageDigest` for `image`.
 
-    `text` is the image. Return None if it already has a tag or a digest, or if there is no valid tag under such a key.
+    `text` is the image. Return None if `text` already has a tag or a digest, or if no such key contains a valid tag.
     """
     if ":" in text.rpartition("/")[2] or "@" in text:
         return None

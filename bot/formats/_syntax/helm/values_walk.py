@@ -41,7 +41,7 @@ class ValuesCollection(NamedTuple):
 
 
 class ValuesEntry(NamedTuple):
-    """A value, with the mapping or sequence that contains it."""
+    """A value of a chart, with the mapping or sequence that contains it."""
 
     collection: ValuesCollection
     key: str

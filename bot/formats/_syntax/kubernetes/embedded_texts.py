@@ -43,13 +43,11 @@ class EmbeddedText(NamedTuple):
     def map_references(
         self, references: Iterable[Occurrence | UnsupportedText], locator: str, *, is_shared: bool = False
     ) -> Iterator[Occurrence | UnsupportedText]:
-        """Convert references that were found in this text.
+        """Convert references with positions in this text to references with positions in the file.
 
-        The results have positions in the file, and are not editable.
-
-        The reason is `embedded`. A rule in the config can allow an edit nevertheless, but only if the file contains the
-        reference literally, if no alias repeats the text elsewhere (`is_shared`), and if there is no other reason
-        against the edit. `locator` is the locator of the text in the file.
+        The results are not editable (`embedded`). A rule in the config can allow an edit nevertheless, but only if the
+        file contains the reference literally, if no alias repeats the text elsewhere (`is_shared`), and if there is no
+        other reason against the edit. `locator` is the locator of the text in the file.
         """
         position_map = _PositionMap(self, is_shared=is_shared)
         for each in references:

@@ -50,8 +50,8 @@ def list_facts(
 ) -> Iterator[ArgoApplication | Kustomization | ImageUpdaterConfig]:
     """Yield the facts that an object states about images in other files. Raises TooDeepError.
 
-    The facts are: an Application of Argo CD, the images that Image Updater writes, and the images that kustomize
-    replaces. Objects of other kinds state no facts. `group_kind` is the group and kind of the object.
+    The facts are about Applications of Argo CD, images that Image Updater writes, and images that kustomize replaces.
+    Objects of other kinds state no facts. `group_kind` is the group and kind of the object.
     """
     group, kind = group_kind
     if kind not in _KINDS_BY_GROUP.get(group, ()):

@@ -14,7 +14,7 @@ from bot.formats._syntax.yaml.nodes import ALL_ITEMS, ALL_VALUES, KeyPath
 
 
 class FieldShape(Enum):
-    """The form in which a field contains images."""
+    """The form in which a field contains images, such as a single reference or the values of a chart."""
 
     IMAGE = auto()
     """An image reference."""

@@ -125,11 +125,11 @@ def _read_entry(
 def _find_new_digest_slot(entry: ImageEntry, image: SplitReference) -> EditSlot | NotEditable | None:
     """Return the slot for a new key `digest` next to `newTag`.
 
-    Return None if the digest is to be appended to the tag instead.
+    In flow style, the key is added after the value of `newTag`. Otherwise, it is added on a new line below `newTag`.
+    Return a `NotEditable` if `newTag` is an alias, because its value is outside the entry.
 
-    kustomize treats an appended digest (`newTag: 1.2@sha256:…`) in the same way as `digest`. In flow style, the new key
-    is added after the value of `newTag`. Otherwise, it is added on a new line below `newTag`. Return a `NotEditable` if
-    `newTag` is an alias, because its value is outside the entry. The digest is appended to the tag
+    Return None if the digest is to be appended to the tag instead (`newTag: 1.2@sha256:…`), which kustomize treats in
+    the same way. It is appended
 
     - in JSON,
     - if the line contains more than the key and its value,

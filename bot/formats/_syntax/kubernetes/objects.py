@@ -105,7 +105,8 @@ class ObjectReader:
     def read_text(self, content: bytes) -> Iterator[_FoundReference]:
         """Yield the images of a text inside a file, with positions in the text.
 
-        If the text as a whole cannot be read, no error is reported, because it is probably not meant to be YAML.
+        If the text as a whole cannot be read, no error is reported, because the program that uses the text does not
+        read it as YAML either.
         """
         for found in self._read_documents(
             read_inner_documents(content, may_hold_images if self.image_paths is None else bool)
@@ -216,8 +217,8 @@ class _ObjectSearch:
     def find_objects(self, node: YamlNode, locator: str, list_type: tuple[str, str] = ("", "")) -> None:
         """Find the image fields of the object `node`, and of the objects in it. Raises TooDeepError.
 
-        `list_type` is used for an object without a kind of its own, which kubectl allows in a list such as a `PodList`.
-        It is the apiVersion and kind of the items of the list.
+        In a list such as a `PodList`, kubectl allows items without a kind. `list_type` is the apiVersion and kind of
+        such items.
         """
         document = self.document
         version, kind = (get_text_or_template(document, node, key) for key in ("apiVersion", "kind"))

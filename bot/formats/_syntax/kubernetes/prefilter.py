@@ -100,9 +100,10 @@ def _has_unusual_keys(raw: bytes) -> bool:
 def is_only_definition(raw: bytes) -> bool:
     """Return True if a section certainly contains a single CustomResourceDefinition and nothing else.
 
-    The proof: The first line with content is a plain key in the first column. Therefore the root is a block mapping,
-    and every key of the root starts a line. All lines that start in the first column are plain keys, and only one of
-    them is `kind`. Either this is the kind of the object, or it is part of a text and the object has no kind.
+    The result is reliable because the first line with content is a plain key in the first column. Therefore the root is
+    a block mapping, and every key of the root starts a line. All lines that start in the first column are plain keys,
+    and only one of them is `kind`. Either this is the kind of the object, or it is part of a text and the object has no
+    kind.
     """
     if _DEFINITION not in raw or raw.startswith(b"kind:") + raw.count(b"\nkind:") != 1:
         return False
